@@ -1,0 +1,41 @@
+# make demo | test | lint | bench: each does all its own set-up in .venv.
+VENV ?= .venv
+# The CPU build is enough for the demo and the tests; set TORCH for another build.
+TORCH ?= torch==2.13.0
+BIN := $(VENV)/bin
+DEMO ?= demo-run
+
+.PHONY: demo test lint bench env clean
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/.installed: pyproject.toml
+	@for python in "$(PYTHON)" python3 python3.12 python3.11; do \
+	  [ -n "$$python" ] && "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	    && "$$python" -m venv $(VENV) && break; \
+	done; test -x $(BIN)/pip || { echo "CoReEcho needs Python 3.11 or 3.12 with venv (on Debian: apt-get install python3-venv), or say PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,dicom]"
+	@touch $@
+
+env: $(VENV)/.installed  ## make the environment in .venv
+
+demo: env  ## learn the EF of simulated hearts, evaluate, predict a real clip (about ten minutes on two cores)
+	$(BIN)/coreecho demo --out $(DEMO)
+
+test: env lint  ## run every test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: env  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: env  ## measure every claim of speed as a ratio
+	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

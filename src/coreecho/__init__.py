@@ -1,0 +1,1 @@
+"""Continuous representations of echocardiograms."""

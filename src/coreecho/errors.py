@@ -1,0 +1,25 @@
+"""The errors that a user can cause. Each message says what happened, where, what was expected and what to do."""
+
+
+class CoReEchoError(Exception):
+    """Base of all errors that this package raises on purpose. The command line prints them without a traceback."""
+
+
+class VideoError(CoReEchoError):
+    """A file is not a readable echocardiogram clip."""
+
+
+class DatasetError(CoReEchoError):
+    """A data set does not lie on disk as its layout says."""
+
+
+class RecipeError(CoReEchoError):
+    """A setting of a run is wrong, or does not fit with another."""
+
+
+class CheckpointError(CoReEchoError):
+    """Weights or a run folder cannot be read, or do not fit the model."""
+
+
+class TrainingError(CoReEchoError):
+    """A run had to stop: the loss is not finite, or the disk is full."""
