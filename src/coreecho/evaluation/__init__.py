@@ -1,0 +1,13 @@
+"""Held against the truth: metrics, their intervals, and the protocols by which a model is tested."""
+
+from coreecho.evaluation.intervals import Interval, bootstrap_intervals
+from coreecho.evaluation.metrics import EF_THRESHOLDS_PERCENT, METRIC_DEFINITIONS, EFMetrics, compute_metrics
+
+__all__ = [
+    "EF_THRESHOLDS_PERCENT",
+    "METRIC_DEFINITIONS",
+    "EFMetrics",
+    "Interval",
+    "bootstrap_intervals",
+    "compute_metrics",
+]
