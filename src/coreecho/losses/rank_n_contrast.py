@@ -120,7 +120,8 @@ def _loss_and_gradient(
     total = points.new_zeros(())
     pull = torch.zeros_like(points)
     pairs = _PAIRS_PER_BLOCK_CPU if points.device.type == "cpu" else _PAIRS_PER_BLOCK_ACCELERATOR
-    for anchors in torch.arange(num_clips, device=points.device).split(max(1, pairs // num_clips)):
+    everyone = torch.arange(num_clips, device=points.device)
+    for anchors in torch.split(everyone, max(1, pairs // num_clips)):
         distances = _distances(points, anchors)
         label_distances = (sorted_labels - sorted_labels[anchors, None]).abs()
         # Smaller than any distance: the anchor itself comes first in its own order, and is left out there.
@@ -150,7 +151,8 @@ def _distances(points: Tensor, anchors: Tensor) -> Tensor:
     scale = norms[anchors, None] + norms
     squares = scale - 2 * (points[anchors] @ points.T)
     rows, columns = (squares < _CANCELLATION * scale).nonzero(as_tuple=True)
-    for row, column in zip(rows.split(_CLOSE_PAIRS_AT_ONCE), columns.split(_CLOSE_PAIRS_AT_ONCE), strict=True):
+    blocks = zip(torch.split(rows, _CLOSE_PAIRS_AT_ONCE), torch.split(columns, _CLOSE_PAIRS_AT_ONCE), strict=True)
+    for row, column in blocks:
         squares[row, column] = (points[anchors[row]] - points[column]).square().sum(dim=1)
     return squares.clamp_(min=0).sqrt_()
 
