@@ -1,0 +1,24 @@
+"""What a moving picture is. NumPy in, NumPy out; knows no data set and no network."""
+
+from coreecho.video.augmentation import pad_and_crop
+from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts, random_start, take_clip
+from coreecho.video.reading import read_video
+from coreecho.video.resizing import resize_frames
+from coreecho.video.start_index import read_start_index
+from coreecho.video.store import FrameStore
+from coreecho.video.video import Video
+
+__all__ = [
+    "ClipSampling",
+    "FrameStore",
+    "Video",
+    "all_starts",
+    "even_starts",
+    "num_starts",
+    "pad_and_crop",
+    "random_start",
+    "read_start_index",
+    "read_video",
+    "resize_frames",
+    "take_clip",
+]

@@ -1,0 +1,228 @@
+"""EchoNet-Dynamic (Ouyang et al. 2020) as it lies on disk, and phantoms that are written in the same layout.
+
+`ROOT/{FileList.csv, VolumeTracings.csv, Videos/<name>.avi}`. The official CSVs write names without `.avi` in the list
+and with it in the tracings; copies of the data set differ, so names compare without it everywhere.
+"""
+
+import csv
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.study import Split, Study
+from coreecho.errors import DatasetError
+
+_SPLITS: dict[str, Split] = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
+_LAYOUT = "An EchoNet-Dynamic root holds FileList.csv, VolumeTracings.csv and Videos/<name>.avi"
+_TRACING_COLUMNS = ["FileName", "X1", "Y1", "X2", "Y2", "Frame"]
+
+
+def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = False) -> list[Study]:
+    """Read the list of studies, and check all of it.
+
+    The sizes and frame counts in FileList.csv are not used: six rows declare sizes that their videos do not have.
+
+    Args:
+        root: the folder that holds FileList.csv.
+        require_two_traced_frames: leave out videos with fewer than two traced frames in VolumeTracings.csv, as the
+            authors of CoReEcho do (6 of 10,030).
+
+    Returns:
+        The studies, in the order of FileList.csv.
+
+    Raises:
+        FaultyDatasetError: videos are missing, or rows are wrong; lists them all.
+        DatasetError: a file of the layout is missing or unreadable.
+    """
+    root = Path(root)
+    rows = _read_file_list(root / "FileList.csv")
+    videos = _find_videos(root / "Videos")
+    checked = _Checked()
+    for line, row in rows:
+        _check_row(line, row, videos, checked)
+    faults = {kind: cases for kind, cases in checked.faults.items() if cases}
+    if faults:
+        raise FaultyDatasetError(str(root), faults)
+    if not require_two_traced_frames:
+        return checked.studies
+    num_traced = _num_traced_frames(_read_tracing_table(root / "VolumeTracings.csv"))
+    return [study for study in checked.studies if num_traced.get(study.id, 0) >= 2]
+
+
+@dataclass
+class _Checked:
+    """What the rows of FileList.csv came to."""
+
+    studies: list[Study] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    faults: dict[str, list[str]] = field(
+        default_factory=lambda: {
+            "missing videos": [],
+            "rows with a bad EF (expected a number from 0 to 100)": [],
+            "rows with a bad ESV or EDV (expected a volume in mL, at least 0, or nothing)": [],
+            "rows with a bad Split (expected TRAIN, VAL or TEST)": [],
+            "rows with no FileName, or one that came before": [],
+        }
+    )
+
+
+def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], checked: _Checked) -> None:
+    """Turn one row into a Study, or into its faults."""
+    missing, bad_ef, bad_volume, bad_split, bad_name = checked.faults.values()
+    study_id = _stem(row["FileName"])
+    if not study_id or study_id in checked.ids:
+        bad_name.append(f"line {line}: {row['FileName']!r}")
+    elif study_id not in videos:
+        missing.append(f"Videos/{study_id}.avi (line {line})")
+    checked.ids.add(study_id)
+    ef_percent = _number(row["EF"])
+    if not 0 <= ef_percent <= 100:
+        bad_ef.append(f"line {line}: {row['FileName']} has EF {row['EF']!r}")
+    volumes = {column: _number(row[column]) if row.get(column) else None for column in ("ESV", "EDV")}
+    if not all(volume is None or 0 <= volume < math.inf for volume in volumes.values()):
+        bad_volume.append(f"line {line}: {row['FileName']} has ESV {row['ESV']!r}, EDV {row['EDV']!r}")
+    split = _SPLITS.get(row["Split"].upper())
+    if split is None:
+        bad_split.append(f"line {line}: {row['FileName']} has Split {row['Split']!r}")
+    checked.studies.append(
+        Study(
+            id=study_id,
+            path=videos.get(study_id, Path()),
+            ef_percent=ef_percent,
+            split=split,
+            esv_ml=volumes["ESV"],
+            edv_ml=volumes["EDV"],
+        )
+    )
+
+
+def _read_file_list(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows of FileList.csv with their line numbers; every value stripped, columns of a short row empty."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="", strict=True)
+            columns = [(column or "").strip() for column in reader.fieldnames or []]
+            absent = [column for column in ("FileName", "EF", "Split") if column not in columns]
+            if absent:
+                raise DatasetError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
+            reader.fieldnames = columns
+            rows = [
+                (reader.line_num, {column: (row[column] or "").strip() for column in columns}) for row in reader if row
+            ]
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: not found. {_LAYOUT}; give the folder that holds FileList.csv.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: cannot be read as a CSV file ({error}).") from error
+    if not rows:
+        raise DatasetError(f"{path}: lists no videos.")
+    return rows
+
+
+def _find_videos(folder: Path) -> dict[str, Path]:
+    """Every file of the folder by its name without `.avi`. One listing is far cheaper than 10,030 look-ups on NFS."""
+    try:
+        with os.scandir(folder) as entries:
+            return {_stem(entry.name): Path(entry.path) for entry in entries if entry.is_file()}
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be listed ({error.strerror}). {_LAYOUT}.") from error
+
+
+def _stem(name: str) -> str:
+    name = name.strip()
+    return name[:-4] if name.lower().endswith(".avi") else name
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def read_tracings(path: str | Path) -> dict[str, dict[int, NDArray[np.float64]]]:
+    """Read the traced contours of the left ventricle.
+
+    Per traced frame the first row is the long axis and the others are chords across it, from the apex to the base.
+    The contour runs down one end of the chords and back up the other.
+
+    Args:
+        path: the root of the data set, or its VolumeTracings.csv.
+
+    Returns:
+        For each video, by its name without `.avi`, and each traced frame, counted from 0: the contour, (n, 2) as x, y
+        in pixels.
+
+    Raises:
+        DatasetError: the file is missing, lacks a column, or has rows that are not numbers.
+    """
+    path = Path(path)
+    table = _read_tracing_table(path / "VolumeTracings.csv" if path.is_dir() else path)
+    tracings: dict[str, dict[int, NDArray[np.float64]]] = {}
+    names, frames = table["FileName"].to_numpy(), table["Frame"].to_numpy()
+    ends = table[["X1", "Y1", "X2", "Y2"]].to_numpy(dtype=np.float64)
+    for key, rows in table.groupby(["FileName", "Frame"], sort=False).indices.items():
+        chords = ends[rows[1:]]
+        name, frame = names[rows[0]], int(frames[rows[0]])
+        if len(chords) == 0:
+            raise DatasetError(f"{path}: frame {frame} of {name} has a long axis and no chords ({key}).")
+        tracings.setdefault(name, {})[frame] = np.concatenate([chords[:, :2], chords[::-1, 2:]])
+    return tracings
+
+
+def _read_tracing_table(path: Path) -> pd.DataFrame:
+    """VolumeTracings.csv with names without `.avi`, and numbers checked."""
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig", dtype={"FileName": str})
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: not found. {_LAYOUT}.") from error
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read as a CSV file ({error}).") from error
+    absent = [column for column in _TRACING_COLUMNS if column not in table.columns]
+    if absent:
+        raise DatasetError(
+            f"{path}: has no column {', '.join(absent)}; expected {', '.join(_TRACING_COLUMNS)} (EchoNet-Dynamic)."
+        )
+    numbers: pd.DataFrame = table[_TRACING_COLUMNS[1:]].apply(pd.to_numeric, errors="coerce")
+    is_good = np.isfinite(numbers.to_numpy()).all(axis=1) & (numbers["Frame"] >= 0) & table["FileName"].notna()
+    if not is_good.all():
+        lines = [f"line {index + 2}: {','.join(map(str, table.loc[index]))}" for index in np.flatnonzero(~is_good)]
+        raise FaultyDatasetError(str(path), {"rows that are not a name and finite numbers": lines})
+    numbers["Frame"] = numbers["Frame"].astype(np.int64)
+    numbers["FileName"] = table["FileName"].map(_stem)
+    return numbers
+
+
+def _num_traced_frames(table: pd.DataFrame) -> dict[str, int]:
+    pairs = table[["FileName", "Frame"]].drop_duplicates()
+    return {str(name): int(count) for name, count in pairs["FileName"].value_counts().items()}
+
+
+def polygon_area(polygon: NDArray[np.float64]) -> float:
+    """Area enclosed by a polygon, (n, 2), by the shoelace formula, in pixels squared."""
+    x, y = polygon[:, 0], polygon[:, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def ed_es(polygons: Mapping[int, NDArray[np.float64]]) -> tuple[int, int]:
+    """Tell the end-diastolic from the end-systolic frame: the largest and the smallest contour, of one video's.
+
+    Args:
+        polygons: contours by frame, as `read_tracings` gives them for one video.
+
+    Returns:
+        The ED frame and the ES frame.
+
+    Raises:
+        DatasetError: fewer than two frames are traced.
+    """
+    if len(polygons) < 2:
+        raise DatasetError(f"ED and ES need two traced frames; got {len(polygons)}.")
+    areas = {frame: polygon_area(polygon) for frame, polygon in polygons.items()}
+    return max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)

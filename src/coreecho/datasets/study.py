@@ -1,0 +1,34 @@
+"""One record for every data set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One clip of one patient, with what is known of it.
+
+    Attributes:
+        id: unique in its data set; names the clip in the frame store and in every table.
+        path: the clip's file.
+        ef_percent: ejection fraction, 0 to 100.
+        split: where the data set's authors put it.
+        fold: the fold of a cross-validation in which it is tested.
+        quality: image quality as graded by the data set's authors.
+        patient: clips with the same patient never lie in two splits or folds.
+        esv_ml: end-systolic volume, mL.
+        edv_ml: end-diastolic volume, mL.
+    """
+
+    id: str
+    path: Path
+    ef_percent: float | None = None
+    split: Split | None = None
+    fold: int | None = None
+    quality: str | None = None
+    patient: str | None = None
+    esv_ml: float | None = None
+    edv_ml: float | None = None

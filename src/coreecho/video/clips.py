@@ -1,0 +1,122 @@
+"""Which frames of a video a clip takes: how many, how far apart, from where, and what stands in past the end.
+
+The paper takes 36 frames, every 4th of the source. Videos shorter than 36 x 4 = 144 frames are zero-padded at their
+end to 144, and the starts are then all positions from which the last sampled frame still lies inside.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import RecipeError, VideoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSampling:
+    """How a clip is cut out of a video.
+
+    Attributes:
+        num_frames: frames in a clip (36 in Maani et al. 2024).
+        stride: source frames from one sampled frame to the next (4 in Maani et al. 2024).
+    """
+
+    num_frames: int = 36
+    stride: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value in (("num_frames", self.num_frames), ("stride", self.stride)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise RecipeError(f"{name} must be a whole number of at least 1; got {value!r}.")
+
+    @property
+    def span(self) -> int:
+        """Source frames from the first sampled frame to the last, both counted."""
+        return (self.num_frames - 1) * self.stride + 1
+
+    @property
+    def padded_length(self) -> int:
+        """Videos shorter than this many frames are padded with zeros at their end up to it."""
+        return self.num_frames * self.stride
+
+
+def num_starts(num_source_frames: int, sampling: ClipSampling) -> int:
+    """Count the valid starts; they are `range` of this number.
+
+    A video of fewer frames than the stride has only its own frames as starts, so that every clip shows something.
+
+    Args:
+        num_source_frames: frames of the video, before padding.
+        sampling: how clips are cut.
+
+    Raises:
+        VideoError: the video has no frame.
+    """
+    if num_source_frames < 1:
+        raise VideoError(f"A clip needs a video of at least 1 frame; got {num_source_frames}.")
+    padded = max(num_source_frames, sampling.padded_length)
+    return min(padded - (sampling.num_frames - 1) * sampling.stride, num_source_frames)
+
+
+def random_start(num_source_frames: int, sampling: ClipSampling, rng: np.random.Generator) -> int:
+    """Draw one start, uniform over the valid ones. Raises VideoError for a video with no frame."""
+    return int(rng.integers(num_starts(num_source_frames, sampling)))
+
+
+def even_starts(num_source_frames: int, sampling: ClipSampling, count: int) -> list[int]:
+    """Place `count` starts evenly over the valid ones, the first and the last included; a single one in the middle.
+
+    Starts repeat where the video has fewer valid starts than `count`, so that the length is always `count`.
+
+    Raises:
+        RecipeError: `count` is below 1.
+        VideoError: the video has no frame.
+    """
+    if count < 1:
+        raise RecipeError(f"The number of clips must be at least 1; got {count}.")
+    last = num_starts(num_source_frames, sampling) - 1
+    if count == 1:
+        return [last // 2]
+    # Whole-number rounding (half up), so that no platform's floating point decides a start.
+    return [(2 * index * last + count - 1) // (2 * (count - 1)) for index in range(count)]
+
+
+def all_starts(num_source_frames: int, sampling: ClipSampling, step: int) -> list[int]:
+    """List every `step`-th valid start of the whole video; the last valid start is always among them.
+
+    Raises:
+        RecipeError: `step` is below 1.
+        VideoError: the video has no frame.
+    """
+    if step < 1:
+        raise RecipeError(f"The step between clips must be at least 1 frame; got {step}.")
+    count = num_starts(num_source_frames, sampling)
+    starts = list(range(0, count, step))
+    return starts if starts[-1] == count - 1 else [*starts, count - 1]
+
+
+def take_clip(frames: NDArray[np.uint8], start: int, sampling: ClipSampling) -> tuple[NDArray[np.uint8], int]:
+    """Copy one clip out of a video.
+
+    Args:
+        frames: (T, H, W) uint8; a memory map is read only where the clip lies.
+        start: index of the first sampled frame.
+        sampling: how clips are cut.
+
+    Returns:
+        The clip, (num_frames, H, W) uint8, and how many of its frames, counted from its first, come from the video.
+        The others lie past the video's end and are zero.
+
+    Raises:
+        VideoError: `start` is not a valid start of this video.
+    """
+    count = num_starts(len(frames), sampling)
+    if not 0 <= start < count:
+        raise VideoError(
+            f"A clip of {sampling.num_frames} frames at stride {sampling.stride} out of a video of {len(frames)} "
+            f"frames must start at 0 to {count - 1}; got {start}."
+        )
+    taken = frames[start : start + sampling.span : sampling.stride]
+    clip = np.zeros((sampling.num_frames, *frames.shape[1:]), dtype=np.uint8)
+    clip[: len(taken)] = taken
+    return clip, len(taken)

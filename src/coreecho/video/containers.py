@@ -1,0 +1,134 @@
+"""AVI, MP4 and MOV files, decoded with PyAV (FFmpeg).
+
+FFmpeg is forgiving by design and returns what it can of a damaged file. A clip with frames missing would silently
+become another heart rate, so here every sign of damage is an error: the decoder runs with `err_detect=explode`, packets
+and frames that FFmpeg marks as corrupt are refused, and the frames decoded are counted against the frames declared.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from coreecho.errors import VideoError
+from coreecho.video.colour import ColourTally, to_grey
+from coreecho.video.decoded import Decoded
+from coreecho.video.limits import MAX_FRAME_PIXELS, check_size
+
+PHANTOM_COMMENT = "CoReEcho phantom"
+
+# Pixel formats of 8 bits whose plane 0 is the luma. "yuvj" is full range by definition, "yuv" mostly limited.
+_LUMA_FIRST = {f"yuv{j}{layout}p" for j in ("", "j") for layout in ("410", "411", "420", "422", "440", "444")}
+_LUMA_FIRST |= {"nv12", "nv21", "nv16", "gray"}
+
+# ITU-R BT.601, limited ("MPEG") range: 16 is black and 235 is white.
+_FROM_LIMITED_RANGE = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+
+
+def read_container(path: Path, container_format: str, source: str, *, is_colour_checked: bool) -> Decoded:
+    """Decode a whole AVI, MP4 or MOV file, on one thread.
+
+    Args:
+        path: the file.
+        container_format: FFmpeg's name of the container, found by content. Naming it keeps FFmpeg from guessing, and so
+            from following play lists to other files.
+        source: the path as it was given, for messages.
+        is_colour_checked: also tally where the frames are coloured.
+
+    Raises:
+        VideoError: the file is damaged, empty, without a video stream, or beyond the limits.
+    """
+    try:
+        # "file:" keeps a name such as "http:x.avi" from being taken for an address.
+        with av.open(f"file:{path.resolve()}", format=container_format, metadata_errors="replace") as container:
+            return _decode(container, source, is_colour_checked)
+    except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as error:
+        raise VideoError(
+            f"{source}: damaged: {_reason(error)}. Copy the file again from its origin, or check it with ffprobe."
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"it cannot be decoded ({text or type(error).__name__})"
+
+
+def _decode(container: InputContainer, source: str, is_colour_checked: bool) -> Decoded:
+    stream = _video_stream(container, source)
+    height, width = stream.codec_context.height, stream.codec_context.width
+    check_size(source, stream.frames, height, width)
+    frames: list[NDArray[np.uint8]] = []
+    tally = ColourTally(height, width) if is_colour_checked else None
+    num_discarded = 0
+    for packet, decoded in _packets(container, stream, source):
+        num_discarded += packet.is_discard
+        for frame in decoded:
+            if frame.is_corrupt or (frame.height, frame.width) != (height, width):
+                raise VideoError(
+                    f"{source}: damaged at frame {len(frames)} ({frame.height} x {frame.width} pixels where the header "
+                    f"says {height} x {width}). Copy the file again from its origin."
+                )
+            frames.append(_grey_frame(frame))
+            if tally is not None:
+                tally.add(_rgb_frame(frame))
+            check_size(source, len(frames), height, width)
+    _check_count(source, len(frames), stream.frames - num_discarded)
+    fps = float(stream.average_rate) if stream.average_rate else None
+    comment = container.metadata.get("comment", "")
+    return Decoded(np.stack(frames), fps, tally.share if tally else None, PHANTOM_COMMENT in comment)
+
+
+def _video_stream(container: InputContainer, source: str) -> VideoStream:
+    if not container.streams.video:
+        raise VideoError(f"{source}: holds no video stream. Export the clip from the scanner again.")
+    stream = container.streams.video[0]
+    context = stream.codec_context
+    if context is None:
+        raise VideoError(f"{source}: its video codec is unknown. Convert it: ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi.")
+    context.thread_count = 1
+    # max_pixels: FFmpeg checks a frame's own header against it before taking memory.
+    context.options = {"err_detect": "explode", "max_pixels": str(MAX_FRAME_PIXELS)}
+    return stream
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, source: str
+) -> "Iterator[tuple[av.Packet[VideoStream], list[av.VideoFrame]]]":
+    """Yield each packet of the stream with the frames that came out when it went in."""
+    for number, packet in enumerate(container.demux(stream)):
+        if packet.is_corrupt:
+            raise VideoError(f"{source}: damaged or cut off at frame {number}. Copy the file again from its origin.")
+        yield packet, [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+
+
+def _check_count(source: str, num_decoded: int, num_declared: int) -> None:
+    if num_decoded == 0:
+        raise VideoError(f"{source}: holds no frames. Export the clip from the scanner again.")
+    if num_decoded != num_declared:
+        raise VideoError(
+            f"{source}: declares {num_declared} frames, but {num_decoded} could be decoded: it is cut off or damaged. "
+            "Copy the file again from its origin; if it plays in full, mend its header: ffmpeg -i IN -c copy OUT."
+        )
+
+
+def _rgb_frame(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+
+
+def _grey_frame(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """(H, W) uint8, full range."""
+    name = frame.format.name
+    if name not in _LUMA_FIRST:
+        return to_grey(_rgb_frame(frame))
+    plane: Any = frame.planes[0]
+    rows = np.frombuffer(plane, dtype=np.uint8)[: frame.height * plane.line_size].reshape(frame.height, plane.line_size)
+    luma = rows[:, : frame.width]
+    is_full_range = name.startswith("yuvj") or name == "gray" or frame.color_range == ColorRange.JPEG
+    return luma.copy() if is_full_range else _FROM_LIMITED_RANGE[luma]

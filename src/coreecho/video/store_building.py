@@ -1,0 +1,281 @@
+"""Builds a frame store: decodes in parallel, writes in order, and can be stopped at any moment.
+
+Frames are only ever appended, and the index is replaced after the frames that it speaks of are safe on disk. So what
+the index says is true at every instant: a build that is killed loses at most the work since its last checkpoint, and a
+process that reads the store while it grows sees only finished videos. The layout does not depend on the number of
+workers: videos are written in the order of the sources.
+"""
+
+import errno
+import multiprocessing
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from coreecho.errors import DatasetError, VideoError
+from coreecho.video.reading import read_video
+from coreecho.video.resizing import resize_frames
+from coreecho.video.store_index import StoreEntry, StoreIndex, read_index, shard_path
+
+MAX_SHARD_BYTES = 1024**3
+# Work that a killed build may lose at most.
+_CHECKPOINT_BYTES = 256 * 1024**2
+_CHECKPOINT_SECONDS = 10.0
+# Videos decoded ahead for each worker: keeps them busy, and bounds the frames waiting in memory.
+_AHEAD = 3
+# A pool takes about a second to start, in which one process decodes some fifty EchoNet-Dynamic videos.
+_MIN_VIDEOS_FOR_POOL = 32
+
+
+@dataclass(frozen=True)
+class _Job:
+    video_id: str
+    path: Path
+    source_bytes: int
+    source_mtime_ns: int
+
+
+@dataclass(frozen=True)
+class _Frames:
+    frames: NDArray[np.uint8]
+    fps: float | None
+
+
+def build_store(
+    folder: Path, sources: Mapping[str, Path], *, frame_size: int, workers: int | None, show_progress: bool
+) -> StoreIndex:
+    """Bring the store up to date with its sources. See `FrameStore.build`."""
+    index = _matching_index(folder, frame_size)
+    if index is not None and index.completed is not None and not any(_pending(index, sources)):
+        return index
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder):
+            # Another process may have built it while this one waited.
+            index = _matching_index(folder, frame_size) or StoreIndex(frame_size=frame_size)
+            faults = _build_locked(folder, index, sources, workers, show_progress)
+    except OSError as error:
+        raise _disk_error(folder, error) from error
+    if faults:
+        raise DatasetError(
+            f"{len(faults)} of {len(sources)} videos cannot be read; the others are in the store at {folder}. "
+            "Mend or leave out these, then build again:\n" + "\n".join(f"  {fault}" for fault in faults)
+        )
+    return index
+
+
+def _matching_index(folder: Path, frame_size: int) -> StoreIndex | None:
+    index = read_index(folder)
+    if index is None:
+        return None
+    if index.frame_size != frame_size:
+        raise DatasetError(
+            f"{folder}: holds a frame store of {index.frame_size} x {index.frame_size} pixels; {frame_size} x "
+            f"{frame_size} were asked for. Use another folder, or delete this one."
+        )
+    index.drop_lost(folder)
+    return index
+
+
+def _pending(index: StoreIndex, sources: Mapping[str, Path]) -> Iterator[_Job | str]:
+    """Yield what has to be decoded, or why it cannot be."""
+    for video_id, path in sources.items():
+        try:
+            stat = path.stat()
+        except OSError as error:
+            yield f"{path}: {error.strerror}"
+            continue
+        entry = index.entries.get(video_id)
+        if entry is None or not entry.is_fresh(stat):
+            yield _Job(video_id, path, stat.st_size, stat.st_mtime_ns)
+
+
+def _build_locked(
+    folder: Path, index: StoreIndex, sources: Mapping[str, Path], workers: int | None, show_progress: bool
+) -> list[str]:
+    """Decode and write all that is pending; return what could not be read."""
+    pending = list(_pending(index, sources))
+    faults = [item for item in pending if isinstance(item, str)]
+    jobs = [item for item in pending if isinstance(item, _Job)]
+    index.completed = None
+    with _Writer(folder, index) as writer:
+        for job, decoded in _track(_decode_all(jobs, index.frame_size, workers), len(jobs), show_progress):
+            if isinstance(decoded, str):
+                faults.append(decoded)
+                # A source that changed and no longer reads must not go on under its old frames.
+                index.entries.pop(job.video_id, None)
+            else:
+                writer.append(job, decoded)
+    if not faults:
+        index.stamp()
+        index.write(folder)
+    _remove_unused_shards(folder, index)
+    return faults
+
+
+class _Writer:
+    """Appends videos to the last shard; writes the index now and then, and at the end, whatever happened."""
+
+    def __init__(self, folder: Path, index: StoreIndex) -> None:
+        self._folder = folder
+        self._index = index
+        ends = index.shard_ends()
+        self._shard = max(ends, default=0)
+        self._end = ends.get(self._shard, 0)
+        self._file: IO[bytes] | None = None
+        # Entries whose frames are written but not yet known to be safe on disk.
+        self._unsaved: dict[str, StoreEntry] = {}
+        self._unsaved_bytes = 0
+        self._saved_at = time.monotonic()
+
+    def __enter__(self) -> "_Writer":
+        self._index.write(self._folder)
+        return self
+
+    def append(self, job: _Job, decoded: _Frames) -> None:
+        """Write one video's frames."""
+        frames = np.ascontiguousarray(decoded.frames)
+        if self._end and self._end + frames.nbytes > MAX_SHARD_BYTES:
+            self.save()
+            self._close()
+            self._shard, self._end = self._shard + 1, 0
+        self._open().write(frames.data)
+        self._unsaved[job.video_id] = StoreEntry(
+            shard=self._shard,
+            offset=self._end,
+            num_frames=len(frames),
+            fps=decoded.fps,
+            crc32=zlib.crc32(frames.data),
+            source=str(job.path.absolute()),
+            source_bytes=job.source_bytes,
+            source_mtime_ns=job.source_mtime_ns,
+        )
+        self._end += frames.nbytes
+        self._unsaved_bytes += frames.nbytes
+        if self._unsaved_bytes >= _CHECKPOINT_BYTES or time.monotonic() - self._saved_at >= _CHECKPOINT_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Bring the frames to the disk, then the index that speaks of them."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._index.entries.update(self._unsaved)
+        self._unsaved, self._unsaved_bytes = {}, 0
+        self._index.write(self._folder)
+        self._saved_at = time.monotonic()
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            path = shard_path(self._folder, self._shard)
+            # Bytes past the end of the last indexed video are of a build that was killed: they are written over.
+            self._file = path.open("r+b") if path.exists() else path.open("wb")
+            self._file.truncate(self._end)
+            self._file.seek(self._end)
+        return self._file
+
+    def _close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            # After a failed write the shard may end in half a video, which the next build writes over.
+            if not isinstance(error, OSError):
+                self.save()
+        finally:
+            self._close()
+
+
+def _decode(path: Path, frame_size: int) -> _Frames | str:
+    """Read one source, in a worker; a text says why it cannot be read."""
+    try:
+        video = read_video(path)
+    except VideoError as error:
+        return str(error)
+    return _Frames(resize_frames(video.frames, frame_size), video.fps)
+
+
+def _decode_all(jobs: list[_Job], frame_size: int, workers: int | None) -> Iterator[tuple[_Job, _Frames | str]]:
+    """Decode in order, in this process or in a pool of workers."""
+    num_workers = min(workers or _num_cores(), len(jobs))
+    if num_workers <= 1 or len(jobs) < _MIN_VIDEOS_FOR_POOL:
+        for job in jobs:
+            yield job, _decode(job.path, frame_size)
+        return
+    # Never fork: threads of PyTorch or FFmpeg may hold locks that a forked child would wait for without end.
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    pool = ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context(method))
+    try:
+        waiting: deque[tuple[_Job, Future[_Frames | str]]] = deque()
+        for job in jobs:
+            waiting.append((job, pool.submit(_decode, job.path, frame_size)))
+            if len(waiting) >= _AHEAD * num_workers:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "A process that decodes videos died: the machine ran out of memory, or the script that builds the store "
+            'lacks `if __name__ == "__main__":`. Start the build again with workers=1; it goes on where it stopped.'
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _track(
+    items: Iterable[tuple[_Job, _Frames | str]], total: int, show_progress: bool
+) -> Iterator[tuple[_Job, _Frames | str]]:
+    columns = (TextColumn("decoding videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show_progress or total == 0) as progress:
+        yield from progress.track(items, total=total)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time build. The lock goes with the process that holds it, however that ends."""
+    with (folder / "lock").open("a") as file:
+        if os.name == "posix":
+            import fcntl  # does not exist on Windows, where builds are not locked against each other
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_unused_shards(folder: Path, index: StoreIndex) -> None:
+    """Delete shards of which no video is left: those of sources that changed."""
+    in_use = {shard_path(folder, shard) for shard in index.shard_ends()}
+    for path in folder.glob("frames-*.bin"):
+        if path not in in_use:
+            path.unlink()
+
+
+def _disk_error(folder: Path, error: OSError) -> DatasetError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DatasetError(
+            f"{folder}: the disk is full. What was stored is safe; free some space and start the build again, "
+            "it goes on where it stopped."
+        )
+    return DatasetError(f"{folder}: the frame store cannot be written ({error}).")

@@ -1,0 +1,46 @@
+"""What a moving picture is, once it has been read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import VideoError
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """A grey ultrasound clip in memory.
+
+    Attributes:
+        frames: (T, H, W) uint8, 0 is black and 255 is white.
+        fps: frames per second, or None where the file does not say.
+        source: the path, as it was given.
+        is_phantom: the file says of itself that it is simulated.
+        notes: what the reader did to the picture, or noticed in it, that a user should know.
+    """
+
+    frames: NDArray[np.uint8]
+    fps: float | None
+    source: str
+    is_phantom: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 3 or self.frames.dtype != np.uint8 or 0 in self.frames.shape:
+            raise VideoError(
+                f"{self.source}: expected grey frames (T, H, W) of uint8, with T, H and W at least 1; "
+                f"got shape {self.frames.shape} of {self.frames.dtype}."
+            )
+        if self.fps is not None and not 0 < self.fps < float("inf"):
+            raise VideoError(f"{self.source}: frames per second must be a positive number or None; got {self.fps}.")
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames, T."""
+        return int(self.frames.shape[0])
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from the first frame to the end of the last, where the frame rate is known."""
+        return None if self.fps is None else self.num_frames / self.fps
