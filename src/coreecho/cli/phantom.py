@@ -1,0 +1,36 @@
+"""`coreecho phantom`: write cohorts of simulated hearts."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+
+app = App(name="phantom", help="Write simulated echocardiograms with a known EF, in the layout of a real data set.")
+
+
+@app.command(name="echonet")
+def write_echonet(
+    out: Path,
+    /,
+    *,
+    studies: int = 100,
+    seed: int = 0,
+    workers: int | None = None,
+    settings: Annotated[PhantomSettings | None, Parameter(name="*")] = None,
+) -> None:
+    """Write simulated A4C videos in the exact layout of EchoNet-Dynamic.
+
+    Same seed and settings, same bytes. An interrupted command goes on where it stopped when it is run again.
+
+    Args:
+        out: Folder to write; new, empty, or holding this same cohort.
+        studies: Number of videos.
+        seed: Seed of the cohort.
+        workers: Processes; by default one for each available core.
+        settings: Scanner, difficulty and length of the videos.
+    """
+    write_echonet_phantoms(out, studies=studies, seed=seed, settings=settings, workers=workers, show_progress=True)
+    Console(stderr=True).print(f"{studies} simulated studies are in {out}")

@@ -1,0 +1,128 @@
+"""The heart at end-diastole, in an apical four-chamber view: its shape, and what each point of tissue sends back.
+
+Heart coordinates, in mm: Z runs along the long axis of the left ventricle from the epicardial apex (0) to the plane of
+the mitral annulus (`length_mm`) and on into the atria; X is the distance from that axis in the image plane, positive
+towards the lateral wall, negative towards septum and right heart. The left ventricle is a body of revolution about the
+axis.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.phantom.cohort import StudyFacts
+
+Floats = NDArray[np.float64]
+
+_PROFILE_POINTS = 401
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """The shape of one heart at end-diastole. Lengths in mm; echo levels in dB relative to mid-septal myocardium."""
+
+    length_mm: float
+    """Epicardial apex to mitral annulus."""
+    radius_mm: float
+    """Largest radius of the cavity of the left ventricle."""
+    apex_mm: float
+    """Thickness of the apical cap."""
+    wall_mm: float
+    """Thickness of the wall at the widest place."""
+    apex_power: float
+    """2 is an ellipsoidal apex, larger is nearer to a bullet."""
+    widest: float
+    """Where the cavity is widest, as a fraction of its length from the apex."""
+    annulus_ratio: float
+    """Radius of the annulus over the largest radius."""
+    rv_width_mm: float
+    """Width of the right ventricle at its base."""
+    rv_wall_mm: float
+    rv_start: float
+    """Where the right ventricle begins, as a fraction of the length from the apex."""
+    atrium_mm: float
+    """Height of the left atrium."""
+    atrium_width_mm: float
+    contraction_slope: float
+    """How much more the apex contracts than the base, relative to the mean."""
+
+    def cavity_fraction(self, z_mm: Floats) -> Floats:
+        """Squared radius of the cavity over the largest squared radius, at depths (any shape) below the apex."""
+        along = (np.asarray(z_mm) - self.apex_mm) / (self.length_mm - self.apex_mm)
+        along = np.clip(along, 0.0, 1.0)
+        apical = 1.0 - np.abs((self.widest - along) / self.widest) ** self.apex_power
+        basal = 1.0 - (1.0 - self.annulus_ratio**2) * ((along - self.widest) / (1.0 - self.widest)) ** 2
+        return np.where(along < self.widest, apical, basal)
+
+    def endocardium_squared(self, z_mm: Floats) -> Floats:
+        """Squared radius of the endocardium in mm^2."""
+        return self.radius_mm**2 * self.cavity_fraction(z_mm)
+
+    def epicardium(self, z_mm: Floats) -> Floats:
+        """Radius of the epicardium in mm; zero at the epicardial apex, thinning slightly to the base."""
+        z_mm = np.asarray(z_mm)
+        endocardium = np.sqrt(self.endocardium_squared(z_mm))
+        near_apex = np.clip(z_mm / (2.2 * self.apex_mm), 0.0, 1.0)
+        cap = self.wall_mm * np.sqrt(1.0 - (1.0 - near_apex) ** 2)
+        return endocardium + cap * (1.0 - 0.15 * np.clip(z_mm / self.length_mm, 0.0, 1.0) ** 4)
+
+    def rv_cavity(self, z_mm: Floats) -> Floats:
+        """Width of the right ventricle's cavity in mm, measured outward from the septum's right side."""
+        along = np.clip((np.asarray(z_mm) / self.length_mm - self.rv_start) / (1.0 - self.rv_start), 0.0, 1.0)
+        return self.rv_width_mm * np.sin(0.5 * np.pi * along) ** 0.8
+
+    def contraction_weight(self, z_mm: Floats) -> Floats:
+        """How strongly each level contracts, relative to the whole: slightly more at the apex than at the base."""
+        along = np.clip(np.asarray(z_mm) / self.length_mm, 0.0, 1.0)
+        return 1.0 + self.contraction_slope * (0.5 - along)
+
+    def profile(self) -> tuple[Floats, Floats]:
+        """Depths below the apex (n,) and squared cavity radii (n,) in mm^2 for integrals along the axis."""
+        z_mm = np.linspace(self.apex_mm, self.length_mm, _PROFILE_POINTS)
+        return z_mm, self.endocardium_squared(z_mm)
+
+
+def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
+    """A heart whose cavity holds exactly the study's end-diastolic volume."""
+    dilation = np.clip((55.0 - facts.ef_percent) / 40.0, 0.0, 1.0)
+    sphericity = generator.normal(0.262 + 0.045 * dilation, 0.018)
+    apex_power = generator.uniform(2.0, 2.8)
+    widest = generator.uniform(0.55, 0.68)
+    annulus_ratio = generator.uniform(0.72, 0.88)
+    # Cavity of unit length and unit radius; its volume scales with length * radius^2.
+    unit = Anatomy(
+        length_mm=1.0,
+        radius_mm=1.0,
+        apex_mm=0.0,
+        wall_mm=0.0,
+        apex_power=apex_power,
+        widest=widest,
+        annulus_ratio=annulus_ratio,
+        rv_width_mm=0.0,
+        rv_wall_mm=0.0,
+        rv_start=0.0,
+        atrium_mm=0.0,
+        atrium_width_mm=0.0,
+        contraction_slope=0.0,
+    )
+    depths, squared = unit.profile()
+    filling = np.pi * np.trapezoid(squared, depths)
+    cavity_length = (1000.0 * facts.edv_ml / (filling * sphericity**2)) ** (1.0 / 3.0)
+    apex_mm = generator.uniform(5.0, 8.0)
+    scale = cavity_length / 82.0
+    return Anatomy(
+        length_mm=float(cavity_length + apex_mm),
+        radius_mm=float(sphericity * cavity_length),
+        apex_mm=float(apex_mm),
+        wall_mm=float(np.clip(generator.normal(9.5, 1.3), 6.5, 14.0)),
+        apex_power=float(apex_power),
+        widest=float(widest),
+        annulus_ratio=float(annulus_ratio),
+        rv_width_mm=float(np.clip(generator.normal(30.0, 5.0), 18.0, 45.0)),
+        rv_wall_mm=float(generator.uniform(3.0, 5.0)),
+        rv_start=float(generator.uniform(0.12, 0.3)),
+        atrium_mm=float(generator.normal(42.0, 5.0) * scale**0.5),
+        atrium_width_mm=float(generator.normal(40.0, 4.0) * scale**0.5),
+        contraction_slope=float(generator.uniform(-0.05, 0.3)),
+    )

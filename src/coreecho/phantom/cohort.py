@@ -1,0 +1,107 @@
+"""Who is in a cohort: the drawn facts of each study, before anything is simulated.
+
+The marginal distributions are those of EchoNet-Dynamic (EF, frame rate, length, split); each study is drawn from its
+own counter-based generator, so study 7 of seed 3 is the same heart in a cohort of 10 and of 10,000, made by 1 worker or
+by 64.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.phantom.settings import SCANNERS, PhantomSettings
+
+Split = Literal["TRAIN", "VAL", "TEST"]
+
+# Quantiles of EF in percent. Through the published points (below 35: 9.5 %, 40: 12.6 %, 50: 22.4 %; 6.9 to 97.0), the
+# rest set so that mean and sd are 55.75 and 12.37.
+_EF_PROBABILITY = np.array([0.0, 0.01, 0.04, 0.095, 0.126, 0.224, 0.45, 0.70, 0.90, 0.98, 1.0])
+_EF_PERCENT = np.array([6.9, 16.0, 26.0, 35.0, 40.0, 50.0, 58.4, 62.8, 68.0, 75.0, 90.0])
+
+# Shares of EchoNet-Dynamic's 10,030 studies.
+_SPLIT_SHARES: dict[Split, float] = {"VAL": 1288 / 10030, "TEST": 1277 / 10030}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFacts:
+    """What is decided about a study before its heart is simulated."""
+
+    index: int
+    stem: str
+    split: Split
+    ef_percent: float
+    edv_ml: float
+    heart_rate_bpm: float
+    fps: float
+    num_frames: int
+
+
+def study_generator(seed: int, index: int, purpose: int) -> np.random.Generator:
+    """The generator of one study for one purpose: Philox, a counter-based generator, keyed by both numbers.
+
+    Args:
+        seed: the cohort's seed.
+        index: the study's place in the cohort, from 0.
+        purpose: separates streams, so that a new draw for one purpose moves no other.
+    """
+    return np.random.Generator(np.random.Philox(key=[seed, (index << 8) | purpose]))
+
+
+def draw_splits(studies: int, seed: int) -> list[Split]:
+    """A split for each study, in EchoNet-Dynamic's proportions; from 3 studies on, each split has at least one."""
+    counts: dict[Split, int] = {name: round(share * studies) for name, share in _SPLIT_SHARES.items()}
+    if studies >= 3:
+        counts = {name: max(1, count) for name, count in counts.items()}
+    order = np.random.Generator(np.random.Philox(key=[seed, 2**63])).permutation(studies)
+    splits: list[Split] = ["TRAIN"] * studies
+    position = 0
+    for name, count in counts.items():
+        for index in order[position : position + count]:
+            splits[index] = name
+        position += count
+    return splits
+
+
+def ef_quantile(probability: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """EF in percent at a probability (any shape): the inverse of the cohort's cumulative distribution."""
+    return np.asarray(np.interp(probability, _EF_PROBABILITY, _EF_PERCENT))
+
+
+def draw_num_frames(generator: np.random.Generator) -> int:
+    """Number of frames: median 171, 24.7 % below 144, 28 to 1,002; a log-normal core with a wide minority."""
+    spread = 0.2413 if generator.random() < 0.94 else 0.60
+    return int(np.clip(round(171.0 * np.exp(spread * generator.standard_normal())), 28, 1002))
+
+
+def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -> StudyFacts:
+    """Draw the facts of one study."""
+    generator = study_generator(seed, index, purpose=0)
+    stem = "0X" + "".join(generator.choice(list("0123456789ABCDEF"), size=int(generator.integers(14, 17))))
+    ef_percent = float(ef_quantile(generator.random()))
+    # Failing hearts dilate: the median EDV is 82 mL over the cohort, and about twice that at an EF of 20 %.
+    median_edv = 79.0 * np.exp(0.016 * max(0.0, 55.0 - ef_percent))
+    edv_ml = float(np.clip(median_edv * np.exp(0.28 * generator.standard_normal()), 35.0, 320.0))
+    heart_rate = float(np.clip(generator.normal(66.0 + 0.25 * max(0.0, 50.0 - ef_percent), 11.0), 45.0, 125.0))
+    rates, shares = np.array(SCANNERS[settings.scanner].fps).T
+    fps = float(generator.choice(rates, p=shares / shares.sum()))
+    num_frames = int(np.clip(draw_num_frames(generator), settings.min_frames, settings.max_frames))
+    num_frames, fps = _fit_a_systole(num_frames, fps, settings)
+    return StudyFacts(
+        index=index,
+        stem=stem,
+        split=split,
+        ef_percent=ef_percent,
+        edv_ml=edv_ml,
+        heart_rate_bpm=heart_rate,
+        fps=fps,
+        num_frames=num_frames,
+    )
+
+
+def _fit_a_systole(num_frames: int, fps: float, settings: PhantomSettings) -> tuple[int, float]:
+    """Lengthen a video, or else lower its frame rate, until it has room for end-diastole and end-systole."""
+    needed_s = 0.50
+    num_frames = int(np.clip(np.ceil(needed_s * fps) + 2, num_frames, settings.max_frames))
+    return num_frames, float(min(fps, np.floor((num_frames - 2) / needed_s)))

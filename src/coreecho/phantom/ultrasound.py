@@ -1,0 +1,180 @@
+"""From scatterers to pictures: a convolution model of a phased-array scanner.
+
+After COLE (Gao et al. 2009, "A fast convolution-based methodology to simulate 2-D/3-D cardiac ultrasound images", IEEE
+TUFFC 56:404): scatterers are projected into beam coordinates, weighted by the round-trip phase, and convolved with a
+separable point-spread function whose lateral width depends on depth; then envelope, log compression, scan conversion.
+Differs: scatterers fall on the nearest sample of the beam grid, and beams are even in the sine of the angle, as a
+phased array steers them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from coreecho.phantom.settings import Scanner
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+FRAME_SIZE = 112
+_SAMPLE_MM = 0.75
+_BEAMS = 96
+_FIRST_SAMPLE_MM = 3.0
+_ZONES = 8
+# The tip of the sector lies this far below the top of the picture.
+_TOP_PIXELS = 1.0
+# FWHM of a Gaussian over its standard deviation.
+_FWHM = 2.3548
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How the operator has set the picture: depth, opening angle, compression."""
+
+    depth_mm: float
+    half_angle_rad: float
+    dynamic_range_db: float
+
+    @property
+    def mm_per_pixel(self) -> float:
+        """Width of a pixel."""
+        return self.depth_mm / (FRAME_SIZE - 2.0)
+
+    def to_pixels(self, x_mm: Floats, z_mm: Floats) -> tuple[Floats, Floats]:
+        """Pixel coordinates (column, row) of places in the image plane; the probe is at (0, 0) mm."""
+        centre = 0.5 * (FRAME_SIZE - 1)
+        return centre + np.asarray(x_mm) / self.mm_per_pixel, _TOP_PIXELS - 0.5 + np.asarray(z_mm) / self.mm_per_pixel
+
+
+class BeamGrid:
+    """The beam coordinates of a view, its point-spread function and its scan converter.
+
+    Args:
+        scanner: the machine.
+        view: the operator's settings.
+    """
+
+    def __init__(self, scanner: Scanner, view: View) -> None:
+        self.scanner = scanner
+        self.view = view
+        samples = int(np.ceil((view.depth_mm - _FIRST_SAMPLE_MM) / _SAMPLE_MM))
+        self.num_samples = int(np.ceil(samples / _ZONES)) * _ZONES
+        self.num_beams = _BEAMS
+        self.sine_limit = float(np.sin(view.half_angle_rad))
+        self.depths_mm = _FIRST_SAMPLE_MM + _SAMPLE_MM * np.arange(self.num_samples)
+        self.sines = np.linspace(-self.sine_limit, self.sine_limit, _BEAMS)
+        self._wavenumber = np.float32(4.0 * np.pi / scanner.wavelength_mm)
+        self._pulse = self._axial_taps()
+        self._lateral = self._lateral_blur()
+        self.scan_converter, self.sector = self._scan_converter()
+
+    def lateral_sigma(self, depth_mm: Floats) -> Floats:
+        """Standard deviation of the two-way beam, in units of the sine of the angle, at depths (any shape).
+
+        The diffraction width at the focus and the geometric width away from it add in squares.
+        """
+        scanner = self.scanner
+        diffraction = 0.7 * scanner.wavelength_mm / scanner.aperture_mm
+        geometric = 0.11 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
+        return np.asarray(np.hypot(diffraction, geometric) / _FWHM * 2.0)
+
+    def _axial_taps(self) -> Singles:
+        sigma = self.scanner.pulse_mm / _FWHM / _SAMPLE_MM * np.sqrt(2.0)
+        reach = int(np.ceil(2.6 * sigma))
+        taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+        # Unit energy, so that the echo level of a tissue does not depend on the pulse.
+        return np.asarray(taps / np.sqrt(taps[0] ** 2 + 2.0 * np.sum(taps[1:] ** 2)), dtype=np.float32)
+
+    def _lateral_blur(self) -> Singles:
+        """One blurring matrix (beams, beams) per depth zone, columns of unit energy."""
+        zone_depth = self.depths_mm.reshape(_ZONES, -1).mean(axis=1)
+        sigma = self.lateral_sigma(zone_depth)[:, None, None]
+        difference = self.sines[None, :, None] - self.sines[None, None, :]
+        blur = np.exp(-0.5 * (difference / sigma) ** 2)
+        energy = np.sqrt(np.sum(blur[:, :, _BEAMS // 2] ** 2, axis=1))
+        return np.asarray(blur / energy[:, None, None], dtype=np.float32)
+
+    def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
+        """Sparse (pixels in the sector, samples * beams) matrix, 3 x 3 points a pixel, and the sector (H, W)."""
+        oversampling = 3
+        offsets = (np.arange(oversampling) - 1.0) / oversampling
+        fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
+        scale = self.view.mm_per_pixel
+        x_mm = (fine[None, :] - 0.5 * (FRAME_SIZE - 1)) * scale
+        z_mm = (fine[:, None] - _TOP_PIXELS + 0.5) * scale
+        radius = np.hypot(x_mm, z_mm)
+        sample = (radius - _FIRST_SAMPLE_MM) / _SAMPLE_MM
+        beam = (x_mm / np.maximum(radius, 1e-6) + self.sine_limit) / (2.0 * self.sine_limit) * (_BEAMS - 1)
+        inside = (sample >= 0) & (radius <= self.view.depth_mm) & (sample < self.num_samples - 1)
+        inside &= (beam >= 0) & (beam < _BEAMS - 1) & (z_mm > 0)
+        rows, columns = np.nonzero(inside)
+        pixel = (rows // oversampling) * FRAME_SIZE + columns // oversampling
+        first, left = sample[inside].astype(np.intp), beam[inside].astype(np.intp)
+        down, right = sample[inside] - first, beam[inside] - left
+        corner = first * _BEAMS + left
+        entries = [
+            (corner, (1 - down) * (1 - right)),
+            (corner + 1, (1 - down) * right),
+            (corner + _BEAMS, down * (1 - right)),
+            (corner + _BEAMS + 1, down * right),
+        ]
+        weights = np.concatenate([weight for _, weight in entries]) / oversampling**2
+        places = (np.tile(pixel, 4), np.concatenate([place for place, _ in entries]))
+        shape = (FRAME_SIZE * FRAME_SIZE, self.num_samples * _BEAMS)
+        matrix = scipy.sparse.coo_array((weights.astype(np.float32), places), shape=shape).tocsr()
+        sector = np.diff(matrix.indptr) > 0
+        return matrix[sector], sector.reshape(FRAME_SIZE, FRAME_SIZE)
+
+    def insonify(self, x_mm: Singles, z_mm: Singles, real: Singles, imaginary: Singles) -> Singles:
+        """The complex echo of scatterers after the point-spread function.
+
+        Args:
+            x_mm: (N,) places in the image plane, right of the probe.
+            z_mm: (N,) depths below the probe.
+            real: (N,) real part of the scattering amplitudes.
+            imaginary: (N,) imaginary part.
+
+        Returns:
+            (samples, 2, beams): real and imaginary parts of the baseband echo.
+        """
+        radius = np.sqrt(x_mm * x_mm + z_mm * z_mm)
+        sine = x_mm / np.maximum(radius, np.float32(1e-3))
+        phase = radius * self._wavenumber
+        cosine, sinus = np.cos(phase), np.sin(phase)
+        sample = (radius - np.float32(_FIRST_SAMPLE_MM)) * np.float32(1.0 / _SAMPLE_MM) + np.float32(0.5)
+        beam = (sine + np.float32(self.sine_limit)) * np.float32((_BEAMS - 1) / (2.0 * self.sine_limit)) + np.float32(
+            0.5
+        )
+        seen = (sample >= 0) & (sample < self.num_samples) & (beam >= 0) & (beam < _BEAMS) & (z_mm > 0)
+        place = sample.astype(np.int32) * (2 * _BEAMS) + beam.astype(np.int32)
+        # What lies outside of the sector falls into one extra cell at the end.
+        size = self.num_samples * 2 * _BEAMS
+        place = np.where(seen, place, size)
+        places = np.concatenate([place, np.where(seen, place + _BEAMS, size)])
+        weights = np.concatenate([real * cosine + imaginary * sinus, imaginary * cosine - real * sinus])
+        grid = np.bincount(places, weights=weights, minlength=size + 1)[:size]
+        return self.blur(grid.astype(np.float32).reshape(self.num_samples, 2, _BEAMS))
+
+    def blur(self, echo: Singles) -> Singles:
+        """Convolve (samples, 2, beams) with the pulse along depth and with the beam across."""
+        blurred = self._pulse[0] * echo
+        for shift, tap in enumerate(self._pulse[1:], start=1):
+            blurred[shift:] += tap * echo[:-shift]
+            blurred[:-shift] += tap * echo[shift:]
+        zones = blurred.reshape(_ZONES, -1, _BEAMS)
+        return np.asarray(np.matmul(zones, self._lateral)).reshape(self.num_samples, 2, _BEAMS)
+
+
+def envelope_db(echo: Singles) -> Singles:
+    """Envelope in dB, (samples, beams), of a complex echo (samples, 2, beams)."""
+    power = np.square(echo[:, 0]) + np.square(echo[:, 1])
+    power += np.float32(1e-9)
+    return np.asarray(np.float32(10.0) * np.log10(power))
+
+
+def compress(level_db: Singles, dynamic_range_db: float) -> Singles:
+    """Grey levels 0 to 1: 0 dB is full white, minus the dynamic range is black."""
+    grey = level_db * np.float32(1.0 / dynamic_range_db) + np.float32(1.0)
+    return np.clip(grey, 0.0, 1.0, out=grey)
