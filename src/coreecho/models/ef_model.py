@@ -1,0 +1,103 @@
+"""Encoder and head together: grey clips in, embeddings and ejection fractions out."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from coreecho.models.card import WeightsCard
+from coreecho.models.head import RegressionHead
+from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD, ModelInput
+from coreecho.models.uniformer import UniFormer
+
+__all__ = ["ECHONET_MEAN", "ECHONET_STD", "EFModel", "EFOutput", "ModelInput"]
+
+
+class EFOutput(NamedTuple):
+    """What a model says of B clips.
+
+    Attributes:
+        embeddings: (B, D), float32.
+        ef_percent: (B,), float32, 0 to 100 for sensible clips; not clamped.
+    """
+
+    embeddings: Tensor
+    ef_percent: Tensor
+
+
+class EFModel(nn.Module):
+    """An encoder F_E and a regression head F_R, with the input that they expect.
+
+    Clips come as they lie on disk, one grey channel of 0 to 255, and are normalised on the model's device: a third of
+    the transfer, and a quarter of that again for uint8.
+
+    Args:
+        encoder: clips (B, 3, T, H, W) to embeddings (B, D).
+        head: embeddings (B, D) to (B, 1).
+        model_input: how clips are cut and normalised for this encoder.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, encoder: UniFormer, head: RegressionHead, model_input: ModelInput) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.model_input = model_input
+        self.card: WeightsCard | None = None
+        # Not persistent: the values are the card's, and published checkpoints have no such entries.
+        std = torch.tensor(model_input.std)
+        self.register_buffer("scale", 1 / (255 * std), persistent=False)
+        self.register_buffer("shift", -torch.tensor(model_input.mean) / std, persistent=False)
+
+    def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EFOutput:
+        """Embed the clips and predict their EF; arguments as for `embed`."""
+        embeddings = self.embed(clips, num_valid_frames)
+        return EFOutput(embeddings, self.predict_ef(embeddings))
+
+    def embed(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> Tensor:
+        """Normalise and embed clips.
+
+        Args:
+            clips: (B, T, H, W), grey, 0 to 255, uint8 or floating point.
+            num_valid_frames: (B,), how many frames of each clip lie inside its video; None if all do.
+
+        Returns:
+            (B, D), float32.
+
+        Raises:
+            ValueError: the clips do not have the model's number of frames or frame size.
+        """
+        embeddings: Tensor = self.encoder(self.normalise(clips, num_valid_frames))
+        return embeddings.float()
+
+    def predict_ef(self, embeddings: Tensor) -> Tensor:
+        """Predict EF in percent, (B,), from embeddings (B, D).
+
+        Always in single precision: bfloat16 goes in steps of 0.25 points at an EF of 50.
+        """
+        with torch.autocast(embeddings.device.type, enabled=False):
+            ef_percent: Tensor = self.head(embeddings.float())
+        return ef_percent.squeeze(1)
+
+    def normalise(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> Tensor:
+        """Turn grey clips (B, T, H, W) of 0 to 255 into the encoder's (B, 3, T, H, W); arguments as for `embed`."""
+        expected = (self.model_input.num_frames, self.model_input.frame_size, self.model_input.frame_size)
+        if clips.ndim != 4 or tuple(clips.shape[1:]) != expected:
+            raise ValueError(
+                f"This model expects grey clips (B, {', '.join(map(str, expected))}), got {tuple(clips.shape)}: "
+                f"cut them with its model_input"
+            )
+        is_padding = None
+        if num_valid_frames is not None:
+            frame = torch.arange(clips.shape[1], device=clips.device)
+            is_padding = (frame >= num_valid_frames.to(clips.device)[:, None])[:, :, None, None]
+        grey = clips.float()
+        if is_padding is not None and self.model_input.padding == "black":
+            grey = grey.masked_fill(is_padding, 0)
+        per_channel = (1, 3, 1, 1, 1)
+        normalised = torch.addcmul(self.shift.view(per_channel), grey.unsqueeze(1), self.scale.view(per_channel))
+        if is_padding is not None and self.model_input.padding == "mean":
+            normalised = normalised.masked_fill(is_padding.unsqueeze(1), 0)
+        return normalised

@@ -1,0 +1,68 @@
+"""Whether a state dict fits a model, and if not, in what."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from coreecho.errors import CheckpointError
+from coreecho.models.registry import build_encoder
+from coreecho.models.uniformer import SIZES
+
+_NAMED_AT_MOST = 6
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def encoder_shapes(size: str) -> Shapes:
+    """Name and shape of every entry of an encoder's state dict."""
+    with torch.device("meta"):
+        return shapes_of(build_encoder(size).state_dict())
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
+    """Name and shape of every entry."""
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def misfits(state: Mapping[str, Tensor], expected: Shapes) -> list[str]:
+    """Say in what a state dict differs from what a model expects: one line each for missing, unexpected, misshapen."""
+    found = shapes_of(state)
+    misshapen = [
+        f"{name} {found[name]} instead of {shape}"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    kinds = {
+        "missing": [name for name in expected if name not in found],
+        "unexpected": [name for name in found if name not in expected],
+        "of another shape": misshapen,
+    }
+    return [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds.items() if names]
+
+
+def closest_size(state: Mapping[str, Tensor]) -> str:
+    """Name the encoder size with which a state dict has most entries in common."""
+    found = set(shapes_of(state).items())
+
+    def agreement(size: str) -> int:
+        expected = set(encoder_shapes(size).items())
+        return len(found & expected) - len(expected - found)
+
+    return max(SIZES, key=agreement)
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights that are not numbers.
+
+    Raises:
+        CheckpointError: some are infinite or NaN.
+    """
+    bad = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
+    if bad:
+        raise CheckpointError(f"{source}: {len(bad)} entries hold values that are not finite: {_some(bad)}.")
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,28 @@
+"""The regression head: from an embedding to an ejection fraction."""
+
+from torch import nn
+
+
+class RegressionHead(nn.Sequential):
+    """The shallow MLP F_R of Maani et al. 2024, section 2.1: W2 [gelu(BN2(W1 BN1(E)))], dropout before each W.
+
+    Maps (B, D) to (B, 1). The layers that hold weights sit at indices 0, 2, 3 and 6, as in the authors' checkpoints.
+
+    Args:
+        embedding_dim: D.
+        dropout: probability before each linear layer; 0.4 in the authors' code.
+        last_bias: where predictions start, in percent; the mean label of the training set (55.6 for EchoNet-Dynamic).
+    """
+
+    def __init__(self, embedding_dim: int, *, dropout: float = 0.4, last_bias: float = 0.0) -> None:
+        last = nn.Linear(embedding_dim, 1)
+        nn.init.constant_(last.bias, last_bias)
+        super().__init__(
+            nn.BatchNorm1d(embedding_dim),
+            nn.Dropout(dropout),
+            nn.Linear(embedding_dim, embedding_dim),
+            nn.BatchNorm1d(embedding_dim),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            last,
+        )

@@ -1,0 +1,44 @@
+"""What an encoder was trained to see: clips cut and normalised in one way and no other."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from coreecho.errors import RecipeError
+from coreecho.video import ClipSampling
+
+Padding = Literal["black", "mean"]
+
+# Red, green and blue of EchoNet-Dynamic's training videos, as fractions of full scale; CoReEcho's published values.
+# Echocardiograms are grey, but the published weights were trained on these three slightly different channels.
+ECHONET_MEAN = (0.12741163, 0.1279413, 0.12912785)
+ECHONET_STD = (0.19557191, 0.19562256, 0.1965878)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInput(ClipSampling):
+    """What a model was trained to see; it belongs to the weights and travels with them.
+
+    Attributes:
+        padding: what stands for the frames past the end of a short video. `black` (CoReEcho) is zero before
+            normalising; `mean` (EchoNet-Dynamic, EchoCoTr) is zero after it, the mean grey.
+        frame_size: height and width, in pixels; at least 32, since the encoder shrinks frames 32 times.
+        mean: per channel, as a fraction of full scale.
+        std: per channel, as a fraction of full scale.
+    """
+
+    padding: Padding = "black"
+    frame_size: int = 112
+    mean: tuple[float, float, float] = ECHONET_MEAN
+    std: tuple[float, float, float] = ECHONET_STD
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.padding not in get_args(Padding):
+            raise RecipeError(f"padding must be one of {', '.join(get_args(Padding))}; got {self.padding!r}.")
+        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 32:
+            raise RecipeError(f"frame_size must be a whole number of at least 32 pixels; got {self.frame_size!r}.")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != 3:
+                raise RecipeError(f"{name} must have three values, one a channel; got {values!r}.")
+        if min(self.std) <= 0:
+            raise RecipeError(f"std must be greater than 0 in every channel; got {self.std!r}.")

@@ -1,0 +1,211 @@
+"""Reads the checkpoints that others have published, safely, and says exactly what was taken from them.
+
+    publication                            layout of the file                                 gives
+    UniFormer, Kinetics (Li et al. 2022)   a bare state dict, with a `head` of 400 classes    encoder
+    EchoCoTr (Muhtaseb & Yaqub 2022)       {"state_dict": encoder + `head` 512 -> 1, ...}     encoder
+    CoReEcho (Maani et al. 2024)           {"model": as EchoCoTr, "regressor": head, ...}     encoder, regression head
+
+Keys may carry the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: they are read
+with `weights_only=True`, which admits tensors and plain values only and refuses everything else unexecuted.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import coreecho
+from coreecho.errors import CheckpointError
+from coreecho.models.card import WeightsCard
+from coreecho.models.fitting import check_finite, closest_size, encoder_shapes, misfits, shapes_of
+from coreecho.models.head import RegressionHead
+from coreecho.models.model_input import ModelInput
+
+# `best_error` and the like may be NumPy scalars. These make one out of its bytes, and nothing else.
+_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS_NUMPY: list[Any] = [
+    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
+    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float32)),
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.int64)),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedWeights:
+    """What was read from a published checkpoint.
+
+    Attributes:
+        state: entries under the names of this project's model; of an `EFModel` if the card's kind is `ef_model`, of a
+            `UniFormer` if it is `encoder`.
+        card: size, source, licence.
+        loaded: names in the file that were taken, in the file's order.
+        skipped: names in the file that have no counterpart here: the classifier `head`.
+        missing: entries of an `EFModel` that the file does not hold; they start untrained.
+    """
+
+    state: dict[str, Tensor]
+    card: WeightsCard
+    loaded: tuple[str, ...]
+    skipped: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """The parts of a checkpoint, and what is known of the publication."""
+
+    source: str
+    licence: str
+    encoder: Mapping[str, Any]
+    encoder_at: str
+    head: Mapping[str, Any] | None = None
+    head_at: str = ""
+
+
+def import_weights(file: Path | str, *, source: str | None = None, licence: str | None = None) -> ImportedWeights:
+    """Read a published UniFormer, EchoCoTr or CoReEcho checkpoint.
+
+    Args:
+        file: as published (`.pth`, `.pt`).
+        source: for the card, instead of the publication's name.
+        licence: for the card, instead of the licence of the publication's repository.
+
+    Raises:
+        CheckpointError: no such file, not a checkpoint, not safe to read, or it does not fit a UniFormer; the reason
+            is in the message.
+    """
+    file = Path(file)
+    layout = _recognise(_read_pickle(file), file)
+    encoder, skipped = _split_classifier(_tensors(layout.encoder, file))
+    size = closest_size(encoder)
+    _check_fit(encoder, encoder_shapes(size), f"{file}: it does not fit UniFormer {size}, the closest size")
+    head = None if layout.head is None else _tensors(layout.head, file)
+    head_shapes = _head_shapes(encoder["norm.weight"].shape[0])
+    if head is not None:
+        _check_fit(head, head_shapes, f"{file}: its `regressor` is not the head of CoReEcho")
+    state = encoder if head is None else _prefixed(encoder, "encoder.") | _prefixed(head, "head.")
+    check_finite(state, str(file))
+    card = WeightsCard(
+        kind="encoder" if head is None else "ef_model",
+        size=size,
+        source=source or f"{layout.source}; imported from {file.name}",
+        licence=licence or layout.licence,
+        num_parameters=count_parameters(state),
+        source_sha256=_sha256(file),
+        # CoReEcho's clips are this project's defaults. The other files are encoders, which a recipe gives their input.
+        model_input=None if head is None else ModelInput(),
+        trained_on=None,
+        coreecho_version=coreecho.__version__,
+    )
+    return ImportedWeights(
+        state=state,
+        card=card,
+        loaded=tuple(_prefixed(encoder, layout.encoder_at)) + tuple(_prefixed(head or {}, layout.head_at)),
+        skipped=tuple(layout.encoder_at + name for name in skipped),
+        missing=() if head is not None else tuple(f"head.{name}" for name in head_shapes),
+    )
+
+
+def count_parameters(state: Mapping[str, Tensor]) -> int:
+    """Count the trainable numbers of a state dict, without the running statistics of its batch norms."""
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(value.numel() for name, value in state.items() if not name.endswith(statistics))
+
+
+def _read_pickle(file: Path) -> Any:
+    """Read a checkpoint without running anything that is in it."""
+    if not file.is_file():
+        raise CheckpointError(f"{file}: there is no such file.")
+    try:
+        with torch.serialization.safe_globals(_HARMLESS_NUMPY):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("\n")[0].split(". ")[-1]
+        raise CheckpointError(
+            f"{file}: not read, since it holds more than weights and plain values, or is not a PyTorch checkpoint at "
+            f"all. Nothing in it was run. ({reason})"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(
+            f"{file}: not a readable PyTorch checkpoint; it may be truncated or of another format. "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no details'})"
+        ) from error
+
+
+def _recognise(content: Any, file: Path) -> _Layout:
+    """Tell the three publications apart by what lies where."""
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(f"{file}: holds a {type(content).__name__}, expected a dictionary of weights.")
+    if isinstance(content.get("model"), Mapping) and isinstance(content.get("regressor"), Mapping):
+        return _Layout(
+            source="CoReEcho (Maani et al. 2024)",
+            licence="CC BY-NC 4.0 (of the authors' repository)",
+            encoder=content["model"],
+            encoder_at="model.",
+            head=content["regressor"],
+            head_at="regressor.",
+        )
+    if isinstance(content.get("state_dict"), Mapping):
+        return _Layout(
+            source="EchoCoTr (Muhtaseb and Yaqub 2022)",
+            licence="MIT (of the authors' repository)",
+            encoder=content["state_dict"],
+            encoder_at="state_dict.",
+        )
+    if all(isinstance(value, Tensor) for value in content.values()):
+        return _Layout(
+            source="UniFormer (Li et al. 2022)",
+            licence="MIT (of the authors' repository)",
+            encoder=content,
+            encoder_at="",
+        )
+    raise CheckpointError(
+        f"{file}: its entries are {', '.join(map(str, list(content)[:8]))}. Expected a bare UniFormer state dict, "
+        f"EchoCoTr's `state_dict`, or CoReEcho's `model` and `regressor`."
+    )
+
+
+def _tensors(part: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
+    """Drop DataParallel's prefix, and bring half precision to single."""
+    others = [str(name) for name, value in part.items() if not isinstance(value, Tensor)]
+    if others:
+        raise CheckpointError(f"{file}: these entries are not tensors: {', '.join(others[:6])}.")
+    return {
+        str(name).removeprefix("module."): value.float() if value.is_floating_point() else value
+        for name, value in part.items()
+    }
+
+
+def _split_classifier(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Take out the classifier, the one part of a UniFormer that this project's encoder does not have."""
+    classifier = [name for name in state if name.startswith("head.")]
+    return {name: value for name, value in state.items() if name not in classifier}, classifier
+
+
+def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], what: str) -> None:
+    faults = misfits(state, expected)
+    if faults:
+        raise CheckpointError(f"{what}: " + "; ".join(faults) + ".")
+
+
+def _head_shapes(embedding_dim: int) -> Mapping[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return shapes_of(RegressionHead(embedding_dim).state_dict())
+
+
+def _prefixed(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

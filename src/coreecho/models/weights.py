@@ -1,0 +1,185 @@
+"""Weights on disk: one safetensors file with its card inside, written whole or not at all.
+
+Safetensors hold numbers and text and cannot run code. Published checkpoints, which are pickles, come in by
+`import_weights` and are kept as safetensors from then on.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor, nn
+
+from coreecho.errors import CheckpointError
+from coreecho.files import write_whole
+from coreecho.models.card import WeightsCard
+from coreecho.models.ef_model import EFModel
+from coreecho.models.fitting import check_finite, misfits, shapes_of
+from coreecho.models.published_weights import ImportedWeights, import_weights
+from coreecho.models.registry import build_model, size_of
+from coreecho.models.uniformer import SIZES
+
+__all__ = [
+    "ImportedWeights",
+    "import_weights",
+    "initialise_encoder",
+    "load_model",
+    "read_weights",
+    "save_state",
+    "save_weights",
+]
+
+_CARD = "coreecho_card"
+# Of a run folder, the file that holds its best weights.
+_BEST = "best.safetensors"
+
+
+def save_weights(path: Path | str, module: nn.Module, card: WeightsCard) -> None:
+    """Write a module's weights with their card; an older file stays as it was until the new one is complete.
+
+    Args:
+        path: a `.safetensors` file in an existing folder.
+        module: an `EFModel` for a card of kind `ef_model`, a `UniFormer` for one of kind `encoder`.
+        card: what the weights are.
+
+    Raises:
+        CheckpointError: the file cannot be written, such as on a full disk.
+    """
+    save_state(path, module.state_dict(), card)
+
+
+def save_state(path: Path | str, state: Mapping[str, Tensor], card: WeightsCard) -> None:
+    """Write a state dict with its card; as `save_weights`."""
+    on_cpu = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    content = safetensors_bytes(on_cpu, metadata={"format": "pt", _CARD: card.to_json()})
+    try:
+        write_whole(Path(path), content)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: the weights ({len(content) / 1e6:.0f} MB) could not be written: {error.strerror or error}. "
+            f"A file of that name, if there was one, is as it was. Make room or choose another folder."
+        ) from error
+
+
+def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
+    """Read the weights and the card of a safetensors file that `save_weights` or `coreecho import-weights` wrote.
+
+    Raises:
+        CheckpointError: no such file, damaged, not safetensors, or without a card.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such file.")
+    if not _is_safetensors(path):
+        raise CheckpointError(
+            f"{path}: not a safetensors file. A published PyTorch checkpoint is read by "
+            f"`coreecho import-weights {path} OUT.safetensors`."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: the file is damaged or truncated; get it again. ({error})") from error
+    if _CARD not in metadata:
+        raise CheckpointError(f"{path}: these safetensors have no coreecho card, so what they are is not known.")
+    try:
+        return state, WeightsCard.from_json(metadata[_CARD])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def load_model(path: Path | str, device: str | torch.device = "cpu") -> EFModel:
+    """Load a trained model, ready to predict.
+
+    Args:
+        path: a run folder, of which the best weights are taken, or a safetensors file.
+        device: where to put it.
+
+    Returns:
+        The model in evaluation mode; its attribute `card` says where it comes from.
+
+    Raises:
+        CheckpointError: nothing there, damaged, an encoder without a head, or the weights do not fit.
+
+    Example:
+        >>> model = load_model("runs/demo")  # doctest: +SKIP
+    """
+    path = _weights_file(Path(path))
+    state, card = read_weights(path)
+    if card.kind != "ef_model" or card.model_input is None:
+        raise CheckpointError(
+            f"{path}: holds an encoder without a regression head ({card.source}), which cannot predict. "
+            f"Train one from it by `coreecho train ... --init {path}`."
+        )
+    _check_size(card, path)
+    model = build_model(card.size, card.model_input, last_bias=0.0)
+    faults = misfits(state, shapes_of(model.state_dict()))
+    if faults:
+        raise CheckpointError(f"{path}: it does not fit {card.size}, the size on its card: " + "; ".join(faults) + ".")
+    check_finite(state, str(path))
+    model.load_state_dict(state)
+    model.card = card
+    return model.eval().to(device)
+
+
+def initialise_encoder(model: EFModel, path: Path | str) -> str:
+    """Start a model's encoder from given weights; its head is left as it is.
+
+    Args:
+        model: the model, changed in place.
+        path: a run folder, a safetensors file of this project, or a published checkpoint.
+
+    Returns:
+        One line for the log: what was loaded, what was skipped.
+
+    Raises:
+        CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
+    """
+    path = _weights_file(Path(path))
+    if path.is_file() and not _is_safetensors(path):
+        imported = import_weights(path)
+        state, card, skipped = imported.state, imported.card, len(imported.skipped)
+    else:
+        (state, card), skipped = read_weights(path), 0
+    if card.kind == "ef_model":
+        encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
+        skipped += len(state) - len(encoder)
+        state = encoder
+    faults = misfits(state, shapes_of(model.encoder.state_dict()))
+    if faults:
+        raise CheckpointError(
+            f"{path}: an encoder of size {card.size} was found and one of size {size_of(model.encoder)} asked for. "
+            + "; ".join(faults)
+            + "."
+        )
+    check_finite(state, str(path))
+    model.encoder.load_state_dict(state)
+    return (
+        f"Encoder initialised from {path} ({card.source}): {len(state)} entries loaded, {skipped} skipped "
+        f"(heads that the encoder does not have), none missing. The regression head is untrained."
+    )
+
+
+def _weights_file(path: Path) -> Path:
+    """Find the file that is meant by a path."""
+    if path.is_dir():
+        if not (path / _BEST).is_file():
+            raise CheckpointError(
+                f"{path}: the folder holds no {_BEST}; it is no run, or the run has not finished an epoch."
+            )
+        return path / _BEST
+    return path
+
+
+def _is_safetensors(path: Path) -> bool:
+    """A safetensors file starts with the length of its JSON header, eight bytes, and the header's brace."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _check_size(card: WeightsCard, path: Path) -> None:
+    if card.size not in SIZES:
+        raise CheckpointError(f"{path}: its card says size {card.size!r}; the sizes here are {', '.join(SIZES)}.")
