@@ -1,0 +1,59 @@
+"""`coreecho import-weights`: published checkpoints become safetensors with a card."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def import_weights_command(file: Path, out: Path, /, *, licence: str | None = None, source: str | None = None) -> None:
+    """Turn a published checkpoint into a safetensors file that training and prediction can use.
+
+    Three kinds are understood: UniFormer's Kinetics checkpoints (such as `uniformer_small_k400_16x8.pth` from the
+    Hugging Face repository Sense-X/uniformer_video), EchoCoTr's, and CoReEcho's own. The first two hold an encoder:
+    start a training from OUT by `coreecho train ... --init OUT`. CoReEcho's holds a regression head too: predict with
+    it by `coreecho predict CLIP --model OUT`.
+
+    The file is read without running any code that it may contain. It is refused if it does not fit: nothing is ever
+    left at random values in silence. What was loaded, skipped and missing is printed.
+
+    Args:
+        file: The published checkpoint (.pth or .pt).
+        out: Where to write the weights; the usual suffix is .safetensors.
+        licence: Licence to note on the card, instead of that of the publication's repository.
+        source: Source to note on the card, instead of the publication's name.
+    """
+    # Imported here, so that `coreecho import-weights --help` does not wait for torch.
+    from coreecho.models.weights import import_weights, save_state
+
+    imported = import_weights(file, source=source, licence=licence)
+    save_state(out, imported.state, imported.card)
+
+    table = Table(title=f"{file.name}: UniFormer {imported.card.size}, {imported.card.num_parameters:,} parameters")
+    table.add_column("part")
+    table.add_column("entries", justify="right")
+    table.add_column("")
+    for names, outcome in (
+        (imported.loaded, "loaded"),
+        (imported.skipped, "skipped: a classifier that the encoder here does not have"),
+        (imported.missing, "missing: the regression head; it starts untrained"),
+    ):
+        for part, count in _parts(names).items():
+            table.add_row(part, str(count), outcome)
+    console = Console()
+    console.print(table)
+    console.print(f"source   {imported.card.source}", markup=False, highlight=False)
+    console.print(f"licence  {imported.card.licence}", markup=False, highlight=False)
+    console.print(f"written  {out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _parts(names: Iterable[str]) -> Counter[str]:
+    """Count entries by the part of the network that they belong to, in order."""
+    containers = ("model", "state_dict")
+    parts: Counter[str] = Counter()
+    for name in names:
+        words = name.split(".")
+        parts[".".join(words[: 2 if words[0] in containers else 1])] += 1
+    return parts
