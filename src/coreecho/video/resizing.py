@@ -51,6 +51,43 @@ def resize_frames(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint
     return _block_mean(square, frame_size) if side % frame_size == 0 else _area_mean(square, frame_size)
 
 
+def squash_frames(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint8]:
+    """Resize frames to squares whatever their aspect, as the published pre-processing of CAMUS and HMC-QU does.
+
+    Along each axis as in `resize_frames`: averaging by area where it shrinks, linear where it grows.
+
+    Args:
+        frames: (T, H, W) uint8.
+        frame_size: S, pixels a side of the result.
+
+    Returns:
+        (T, S, S) uint8.
+
+    Raises:
+        VideoError: `frames` is not (T, H, W) uint8, or `frame_size` is below 1.
+    """
+    if frames.ndim != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
+        raise VideoError(f"Expected frames (T, H, W) of uint8; got shape {frames.shape} of {frames.dtype}.")
+    if frame_size < 1:
+        raise VideoError(f"The size of a frame must be at least 1 pixel; got {frame_size}.")
+    rows, columns = (_axis_weights(side, frame_size) for side in frames.shape[1:])
+    squashed = np.empty((len(frames), frame_size, frame_size), dtype=np.uint8)
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        chunk = frames[first : first + _FRAMES_AT_ONCE].astype(np.float32)
+        squashed[first : first + len(chunk)] = np.floor(rows @ chunk @ columns.T + 0.5).clip(0, 255)
+    return squashed
+
+
+def _axis_weights(source_size: int, frame_size: int) -> NDArray[np.float32]:
+    """(S, H): the share of each source pixel in each new one along an axis that shrinks or grows. Rows sum to 1."""
+    if source_size >= frame_size:
+        return _area_weights(source_size, frame_size)
+    centres = (np.arange(frame_size) + 0.5) * (source_size / frame_size) - 0.5
+    distance = np.abs(np.clip(centres, 0, source_size - 1)[:, None] - np.arange(source_size))
+    weights: NDArray[np.float32] = np.maximum(0, 1 - distance).astype(np.float32)
+    return weights
+
+
 def _grow(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint8]:
     size = (frame_size, frame_size)
     return np.stack([np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)) for frame in frames])
