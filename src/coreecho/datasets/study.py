@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 Split = Literal["train", "val", "test"]
+# Apical four- and two-chamber, and parasternal short-axis.
+View = Literal["A4C", "A2C", "PSAX"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,12 @@ class Study:
         patient: clips with the same patient never lie in two splits or folds.
         esv_ml: end-systolic volume, mL.
         edv_ml: end-diastolic volume, mL.
+        has_mi: whether a segment of the left ventricle's wall moves as after a myocardial infarction.
+        view: of the heart.
+        beat: the first and the last frame of the beat to look at, counted from 0, both included. The first comes after
+            the last where the file runs backwards.
+        fps: frames per second, where the data set says so and its files do not.
+        ef_source: which release of the data set `ef_percent` is from, where releases differ.
     """
 
     id: str
@@ -32,3 +40,8 @@ class Study:
     patient: str | None = None
     esv_ml: float | None = None
     edv_ml: float | None = None
+    has_mi: bool | None = None
+    view: View | None = None
+    beat: tuple[int, int] | None = None
+    fps: float | None = None
+    ef_source: str | None = None
