@@ -11,6 +11,7 @@ with `weights_only=True`, which admits tensors and plain values only and refuses
 
 import hashlib
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,10 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
     layout = _recognise(_read_pickle(file), file)
     encoder, skipped = _split_classifier(_tensors(layout.encoder, file))
     size = closest_size(encoder)
-    _check_fit(encoder, encoder_shapes(size), f"{file}: it does not fit UniFormer {size}, the closest size")
+    expected = encoder_shapes(size)
+    if not encoder.keys() & expected.keys():
+        raise CheckpointError(f"{file}: no UniFormer; its first entries are {', '.join(list(encoder)[:4])}.")
+    _check_fit(encoder, expected, f"{file}: it does not fit UniFormer {size}, the closest size")
     head = None if layout.head is None else _tensors(layout.head, file)
     head_shapes = _head_shapes(encoder["norm.weight"].shape[0])
     if head is not None:
@@ -121,23 +125,33 @@ def count_parameters(state: Mapping[str, Tensor]) -> int:
     return sum(value.numel() for name, value in state.items() if not name.endswith(statistics))
 
 
+def is_safetensors(path: Path) -> bool:
+    """Tell by content: first come eight bytes, the length of a JSON header, then the header's brace."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
 def _read_pickle(file: Path) -> Any:
     """Read a checkpoint without running anything that is in it."""
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file.")
+    if is_safetensors(file):
+        raise CheckpointError(f"{file}: a safetensors file, not a published PyTorch checkpoint; use it as it is.")
     try:
         with torch.serialization.safe_globals(_HARMLESS_NUMPY):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n")[0].split(". ")[-1]
-        raise CheckpointError(
-            f"{file}: not read, since it holds more than weights and plain values, or is not a PyTorch checkpoint at "
-            f"all. Nothing in it was run. ({reason})"
-        ) from error
+        foreign = re.search(r"unsupported GLOBAL (\S+)", str(error), flags=re.IGNORECASE)
+        if foreign:
+            raise CheckpointError(
+                f"{file}: refused, since it asks for {foreign[1]}, which is neither weights nor a plain value. "
+                f"Nothing in it was run. Get the checkpoint from its authors."
+            ) from error
+        raise CheckpointError(f"{file}: not a PyTorch checkpoint. Expected a .pth or .pt file of weights.") from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else "it ends too early"
         raise CheckpointError(
-            f"{file}: not a readable PyTorch checkpoint; it may be truncated or of another format. "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no details'})"
+            f"{file}: damaged, truncated or no PyTorch checkpoint; get it again. ({reason})"
         ) from error
 
 

@@ -17,7 +17,7 @@ from coreecho.files import write_whole
 from coreecho.models.card import WeightsCard
 from coreecho.models.ef_model import EFModel
 from coreecho.models.fitting import check_finite, misfits, shapes_of
-from coreecho.models.published_weights import ImportedWeights, import_weights
+from coreecho.models.published_weights import ImportedWeights, import_weights, is_safetensors
 from coreecho.models.registry import build_model, size_of
 from coreecho.models.uniformer import SIZES
 
@@ -72,7 +72,7 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file.")
-    if not _is_safetensors(path):
+    if not is_safetensors(path):
         raise CheckpointError(
             f"{path}: not a safetensors file. A published PyTorch checkpoint is read by "
             f"`coreecho import-weights {path} OUT.safetensors`."
@@ -139,7 +139,7 @@ def initialise_encoder(model: EFModel, path: Path | str) -> str:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
     path = _weights_file(Path(path))
-    if path.is_file() and not _is_safetensors(path):
+    if path.is_file() and not is_safetensors(path):
         imported = import_weights(path)
         state, card, skipped = imported.state, imported.card, len(imported.skipped)
     else:
@@ -172,12 +172,6 @@ def _weights_file(path: Path) -> Path:
             )
         return path / _BEST
     return path
-
-
-def _is_safetensors(path: Path) -> bool:
-    """A safetensors file starts with the length of its JSON header, eight bytes, and the header's brace."""
-    with path.open("rb") as file:
-        return file.read(9)[8:] == b"{"
 
 
 def _check_size(card: WeightsCard, path: Path) -> None:
