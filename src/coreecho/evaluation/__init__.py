@@ -2,12 +2,15 @@
 
 from coreecho.evaluation.intervals import Interval, bootstrap_intervals
 from coreecho.evaluation.metrics import EF_THRESHOLDS_PERCENT, METRIC_DEFINITIONS, EFMetrics, compute_metrics
+from coreecho.evaluation.protocols import Clips, evaluate_studies
 
 __all__ = [
     "EF_THRESHOLDS_PERCENT",
     "METRIC_DEFINITIONS",
+    "Clips",
     "EFMetrics",
     "Interval",
     "bootstrap_intervals",
     "compute_metrics",
+    "evaluate_studies",
 ]

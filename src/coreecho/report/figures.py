@@ -34,7 +34,7 @@ def learning_curves(metrics: pd.DataFrame, path: Path, *, is_phantom: bool = Fal
 
     Args:
         metrics: one row an epoch, with the columns stage, epoch, train_loss, train_rnc, train_l1, val_mae, val_r2
-            and learning_rate; a loss that a stage does not have is NaN.
+            and learning_rate; a loss that a stage does not have is NaN, one that no stage has may be missing.
         path: PNG to write.
         is_phantom: the run learned from simulated hearts.
 
@@ -233,7 +233,7 @@ def _draw_losses(axis: Axes, epochs: NDArray[np.int64], metrics: pd.DataFrame) -
     names = {"train_loss": "total", "train_rnc": "Rank-N-Contrast", "train_l1": "L1"}
     styles = ((_BLUE, "o", "-"), (_VERMILION, "s", "--"), (_GREEN, "^", ":"))
     for (column, name), (colour, marker, style) in zip(names.items(), styles, strict=True):
-        if not metrics[column].isna().all():
+        if column in metrics and not metrics[column].isna().all():
             axis.plot(epochs, metrics[column], color=colour, marker=marker, markersize=4, linestyle=style, label=name)
     axis.set_ylabel("Training loss")
     _legend(axis, loc="best")

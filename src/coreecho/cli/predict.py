@@ -1,0 +1,66 @@
+"""`coreecho predict`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+
+def predict(
+    files: list[Path],
+    /,
+    *,
+    model: Path,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    csv: Path | None = None,
+    clips: AtLeastOne | Literal["all"] = 3,
+    batch_size: AtLeastOne = 8,
+    device: str = "auto",
+) -> int:
+    """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
+
+    Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number.
+    A file that cannot be read is reported and does not stop the others; the exit code is then 1.
+
+    Not a medical device: no EF shown here may guide the care of a patient.
+
+    Parameters
+    ----------
+    files:
+        Apical four-chamber clips (AVI, MP4, GIF, NPY, DICOM), and folders of them, searched at any depth. Hidden
+        files and tables, texts and archives in folders are passed over.
+    model:
+        Folder of a run, or a `.safetensors` file.
+    as_json:
+        Print one JSON document and nothing else.
+    csv:
+        Write a table to this file, too.
+    clips:
+        Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
+    batch_size:
+        Clips at once.
+    device:
+        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    """
+    from rich.console import Console
+
+    from coreecho.errors import CoReEchoError
+    from coreecho.inference import Prediction, PredictionFailure, Predictor
+    from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
+
+    if csv is not None and not csv.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
+    predictor = Predictor(model, clips=clips, device=device, batch_size=batch_size)
+    results = list(predictor.predict_many(files, show_progress=True))
+    if as_json:
+        print(predictions_json(results, model_name=predictor.model_name))
+    elif any(isinstance(result, Prediction) for result in results):
+        Console().print(predictions_table(results, model_name=predictor.model_name))
+    if csv is not None:
+        write_predictions_csv(results, csv)
+    failures = [result for result in results if isinstance(result, PredictionFailure)]
+    for failure in failures:
+        Console(stderr=True).print(f"No EF for {failure.file}: {failure.error}", style="red", markup=False)
+    return 1 if failures else 0

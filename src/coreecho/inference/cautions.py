@@ -1,0 +1,65 @@
+"""What a person should know before looking at an EF: how far the clip is from what the model has learned."""
+
+from coreecho.models.card import TrainedOn
+from coreecho.video.clips import ClipSampling
+from coreecho.video.video import Video
+
+# 29.97 and 30 frames a second are the same to a heart.
+_RATE_TOLERANCE = 0.01
+
+
+def cautions_of_video(video: Video, sampling: ClipSampling, trained_on: TrainedOn | None) -> list[str]:
+    """Say in what a video differs from those that the model was trained on.
+
+    Args:
+        video: as read, before any resizing.
+        sampling: of the model.
+        trained_on: from the model's card; None where it is not known.
+
+    Returns:
+        One sentence for each difference; empty when there is none.
+    """
+    cautions = []
+    if video.num_frames < sampling.span:
+        missing = sampling.span - video.num_frames
+        cautions.append(
+            f"short clip: {video.num_frames} frames, the model looks at {sampling.span}; "
+            f"the last {missing} are filled in empty"
+        )
+    if trained_on is None:
+        cautions.append("nothing is known of the data that this model was trained on")
+    else:
+        cautions += _domain(video, trained_on) + _frame_rate(video, trained_on)
+    return cautions
+
+
+def cautions_of_ef(ef_percent: float, trained_on: TrainedOn | None) -> list[str]:
+    """Say whether a predicted EF is impossible, or beyond all that the model was trained on."""
+    if not 0 <= ef_percent <= 100:
+        return [f"an EF of {ef_percent:.1f} % is impossible"]
+    if trained_on is not None and not trained_on.ef_range[0] <= ef_percent <= trained_on.ef_range[1]:
+        low, high = trained_on.ef_range
+        return [f"an EF of {ef_percent:.1f} % lies outside the {low:.1f} to {high:.1f} % of the training"]
+    return []
+
+
+def _domain(video: Video, trained_on: TrainedOn) -> list[str]:
+    if trained_on.is_phantom and not video.is_phantom:
+        return ["the model was trained on simulated hearts only: this EF of a real clip has no clinical meaning"]
+    if video.is_phantom and not trained_on.is_phantom:
+        return ["this heart is simulated and the model was trained on real ones: its EF says nothing about the model"]
+    return []
+
+
+def _frame_rate(video: Video, trained_on: TrainedOn) -> list[str]:
+    low, high = trained_on.fps_range
+    training = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    if video.fps is None:
+        return [f"frame rate unknown: an EF is only right if it is that of the training, {training} frames per second"]
+    if low * (1 - _RATE_TOLERANCE) <= video.fps <= high * (1 + _RATE_TOLERANCE):
+        return []
+    nearest = low if video.fps < low else high
+    return [
+        f"frame rate of {video.fps:.3g} per second outside the {training} of the training: "
+        f"to the model the heart beats at {nearest / video.fps:.2g} times its speed"
+    ]

@@ -1,0 +1,34 @@
+"""Where to compute, as people name it."""
+
+import torch
+
+from coreecho.errors import RecipeError
+
+
+def find_device(name: str) -> torch.device:
+    """Turn a device's name into a device that is there.
+
+    Args:
+        name: "cpu", "gpu" (the first), "auto" (a GPU if there is one), or as PyTorch names them: "cuda:1", "mps".
+
+    Raises:
+        RecipeError: no such name, or this machine has no such device.
+    """
+    if name == "auto":
+        name = "gpu" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device("cuda:0" if name == "gpu" else name)
+        # Naming a device does not touch it; a number on it does.
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(
+            f"Cannot compute on the device {name!r}: {reason}. Here are {', '.join(_devices_here())}."
+        ) from error
+    if device.type == "meta":
+        raise RecipeError(f"Cannot compute on the device {name!r}. Here are {', '.join(_devices_here())}.")
+    return device
+
+
+def _devices_here() -> list[str]:
+    return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]

@@ -1,0 +1,290 @@
+"""Evaluates a run and leaves a folder that says all about it: predictions, metrics with intervals, and pictures.
+
+predictions.csv   one row a study: study, ef_true, ef_predicted, clip_sd, num_clips
+metrics.json      metrics with their intervals, and everything that they depend on; no date, so equal runs are equal
+metrics.csv       the metrics as a table
+scatter.png       predicted against true EF
+bland_altman.png  their agreement
+"""
+
+import hashlib
+import json
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import torch
+
+import coreecho
+from coreecho.datasets import Split, Study
+from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.evaluation import Clips, EFMetrics, compute_metrics, evaluate_studies
+from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES
+from coreecho.files import write_whole
+from coreecho.inference import find_device
+from coreecho.models.ef_model import EFModel
+from coreecho.models.weights import load_model
+from coreecho.report.figures import NOTICE, bland_altman, scatter
+from coreecho.training.run_folder import RunFolder, find_data
+from coreecho.video.start_index import read_start_index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How a run is evaluated.
+
+    Attributes:
+        split: of the data set.
+        clips: evenly placed clips of each study, or "all" for the whole video.
+        step: source frames between the clips of "all"; None for the model's stride.
+        start_index: file of each study's starts; goes before `clips`.
+        resamples: of the bootstrap.
+        level: of the intervals.
+        seed: of the bootstrap.
+
+    Raises:
+        RecipeError: a value makes no sense, or two contradict each other.
+    """
+
+    split: Split = "test"
+    clips: Clips = 3
+    step: int | None = None
+    start_index: Path | None = None
+    resamples: int = DEFAULT_RESAMPLES
+    level: float = DEFAULT_LEVEL
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.clips != "all" and (isinstance(self.clips, bool) or not isinstance(self.clips, int) or self.clips < 1):
+            faults.append(f"clips is {self.clips!r}, expected a number of at least 1, or 'all'")
+        if self.step is not None and (self.clips != "all" or self.start_index is not None):
+            faults.append("step is given, and only clips='all' without a start index has a step")
+        if self.step is not None and self.step < 1:
+            faults.append(f"step is {self.step}, expected at least 1 frame")
+        if self.resamples < 1:
+            faults.append(f"resamples is {self.resamples}, expected at least 1")
+        if not 0 < self.level < 1:
+            faults.append(f"level is {self.level}, expected a share between 0 and 1 such as 0.95")
+        if self.seed < 0:
+            faults.append(f"seed is {self.seed}, expected at least 0")
+        if faults:
+            raise RecipeError("The evaluation does not hold together: " + "; ".join(faults) + ".")
+
+    @property
+    def name(self) -> str:
+        """Short name for a folder: `test-3`, `test-all`, `test-all-step1`, `test-starts`."""
+        if self.start_index is not None:
+            return f"{self.split}-starts"
+        return f"{self.split}-{self.clips}" + ("" if self.step is None else f"-step{self.step}")
+
+    @property
+    def description(self) -> str:
+        """In words: `TEST split, 3 clips a study`."""
+        clips = (
+            "the whole video" if self.clips == "all" else f"{self.clips} clip{'' if self.clips == 1 else 's'} a study"
+        )
+        if self.start_index is not None:
+            clips = f"starts from {self.start_index.name}"
+        return f"{self.split.upper()} split, {clips}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What an evaluation found, and where it was written.
+
+    Attributes:
+        folder: with the files named above.
+        predictions: one row a study.
+        metrics: with their intervals.
+        protocol: how they were made.
+        is_phantom: whether the hearts are simulated.
+        notes: what a reader of the metrics should know.
+    """
+
+    folder: Path
+    predictions: pd.DataFrame
+    metrics: EFMetrics
+    protocol: Protocol
+    is_phantom: bool
+    notes: tuple[str, ...]
+
+
+def evaluate_run(
+    run: RunFolder,
+    protocol: Protocol | None = None,
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    batch_size: int = 8,
+    device: str = "auto",
+    show_progress: bool = False,
+) -> Evaluation:
+    """Evaluate the best weights of a run, and write the result into its folder.
+
+    Args:
+        run: the run.
+        protocol: how; the paper's three clips on the TEST split when not given.
+        data: root of another data set of the run's layout; the run's own when not given.
+        out: folder for the result; RUN/evaluation/<protocol> when not given.
+        batch_size: clips at once.
+        device: where to compute: "cpu", "gpu", "auto" (a GPU if there is one), "cuda:1".
+        show_progress: show bars on stderr.
+
+    Raises:
+        DatasetError: the split is empty, has studies without EF, or the data set or start index is not as expected.
+        CheckpointError: the run has no readable weights.
+        RecipeError: a setting makes no sense, or there is no such device.
+    """
+    protocol = protocol or Protocol()
+    source = run
+    if data is not None and data.resolve() != run.data.root.resolve():
+        source = RunFolder(run.path, run.recipe, find_data(run.data.dataset, data, run.recipe, None), run.info)
+    studies = source.studies(protocol.split)
+    if not studies:
+        raise DatasetError(f"{source.data.root} has no study in its {protocol.split.upper()} split.")
+    name = protocol.name if source is run else f"{protocol.name}-on-{source.data.root.resolve().name}"
+    folder = out or run.path / "evaluation" / name
+    # A folder that cannot be written to should be known before the hours of prediction.
+    _make_folder(folder)
+    starts = None if protocol.start_index is None else read_start_index(protocol.start_index)
+    model = load_model(run.path, device=find_device(device))
+    predictions = evaluate_studies(
+        model,
+        source.store(show_progress=show_progress),
+        studies,
+        clips=protocol.clips,
+        step=protocol.step,
+        start_index=starts,
+        batch_size=batch_size,
+        show_progress=show_progress,
+    )
+    metrics = compute_metrics(
+        predictions["ef_true"],
+        predictions["ef_predicted"],
+        patients=_patients(studies),
+        resamples=protocol.resamples,
+        level=protocol.level,
+        seed=protocol.seed,
+    )
+    evaluation = Evaluation(
+        folder=folder,
+        predictions=predictions,
+        metrics=metrics,
+        protocol=protocol,
+        is_phantom=source.data.is_phantom,
+        notes=_notes(run, source),
+    )
+    write_evaluation(evaluation, _provenance(run, source, protocol, model))
+    return evaluation
+
+
+def write_evaluation(evaluation: Evaluation, provenance: dict[str, Any]) -> None:
+    """Write the folder of an evaluation. Files appear whole, metrics.json last; an older result is replaced.
+
+    Args:
+        evaluation: what was found.
+        provenance: what it depends on, JSON-able; goes into metrics.json.
+
+    Raises:
+        CoReEchoError: the disk is full, or the folder cannot be written to.
+    """
+    predictions, metrics = evaluation.predictions, evaluation.metrics
+    document = {
+        "result": "phantom result: simulated hearts" if evaluation.is_phantom else "result on real hearts",
+        "is_phantom": evaluation.is_phantom,
+        "notice": NOTICE,
+        "notes": list(evaluation.notes),
+        **provenance,
+        **metrics.to_dict(),
+    }
+    is_phantom = evaluation.is_phantom
+    writers: dict[str, Callable[[Path], None]] = {
+        "predictions.csv": lambda path: write_whole(path, predictions.to_csv(index=False)),
+        "metrics.csv": lambda path: write_whole(path, metrics.to_frame().to_csv(index=False)),
+        "scatter.png": lambda path: scatter(predictions, path, metrics=metrics, is_phantom=is_phantom),
+        "bland_altman.png": lambda path: bland_altman(predictions, path, metrics=metrics, is_phantom=is_phantom),
+        "metrics.json": lambda path: write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n"),
+    }
+    _make_folder(evaluation.folder)
+    try:
+        # All is written in a hidden folder first: a full disk leaves the older result whole, not half of each.
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=evaluation.folder) as staging:
+            for name, write in writers.items():
+                write(Path(staging, name))
+            for name in writers:
+                Path(staging, name).replace(evaluation.folder / name)
+    except OSError as error:
+        raise CoReEchoError(
+            f"The evaluation cannot be written to {evaluation.folder}: {error.strerror or error}. "
+            "Make room there, or give another folder with `--out`."
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CoReEchoError(
+            f"The folder {folder} for the evaluation cannot be made: {error.strerror or error}. "
+            "Give another with `--out`."
+        ) from error
+
+
+def _patients(studies: list[Study]) -> list[str] | None:
+    """Whom each study is of, where the data set knows; else every study is resampled for itself."""
+    if all(study.patient is None for study in studies):
+        return None
+    return [study.patient or f"study {study.id}" for study in studies]
+
+
+def _notes(run: RunFolder, source: RunFolder) -> tuple[str, ...]:
+    notes = []
+    if not run.is_finished:
+        notes.append("the run is not finished: these are the best weights so far")
+    if run.data.is_phantom and not source.data.is_phantom:
+        notes.append("the model was trained on simulated hearts only")
+    return tuple(notes)
+
+
+def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EFModel) -> dict[str, Any]:
+    """All that the metrics depend on, without dates."""
+    start_index = protocol.start_index
+    return {
+        "recipe": run.recipe.name,
+        "model": {
+            "size": run.recipe.size,
+            "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "weights_sha256": _sha256(run.best_weights),
+            "training_seed": run.recipe.seed,
+        },
+        "data": {"dataset": source.data.dataset, "root": str(source.data.root)},
+        "protocol": {
+            "split": protocol.split,
+            "clips": None if start_index else protocol.clips,
+            "step": model.model_input.stride if protocol.clips == "all" and not protocol.step else protocol.step,
+            "start_index": start_index and {"file": start_index.name, "sha256": _sha256(start_index)},
+            "num_frames": model.model_input.num_frames,
+            "stride": model.model_input.stride,
+            "padding": model.model_input.padding,
+            "frame_size": model.model_input.frame_size,
+        },
+        "versions": {
+            "coreecho": coreecho.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "torch": str(torch.__version__),
+            "matplotlib": matplotlib.__version__,
+        },
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,51 @@
+"""Tables for people, on a terminal."""
+
+import math
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from coreecho.evaluation import METRIC_DEFINITIONS, EFMetrics
+
+
+def metrics_table(metrics: EFMetrics, *, title: str, is_phantom: bool) -> Group:
+    """Lay out metrics with their intervals; all that is needed to quote them stands below.
+
+    Args:
+        metrics: to show.
+        title: what was evaluated, and how.
+        is_phantom: the hearts are simulated; the title then says so.
+    """
+    label = f"{title}\nphantom result: simulated hearts" if is_phantom else title
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Metric")
+    table.add_column("Value", justify="right")
+    table.add_column(f"{100 * metrics.level:g} % interval", justify="right")
+    table.add_column("Unit")
+    for definition in METRIC_DEFINITIONS:
+        interval = metrics[definition.key]
+        if interval.is_defined:
+            ends = "none" if math.isnan(interval.low) else f"{interval.low:.2f} to {interval.high:.2f}"
+            table.add_row(definition.label, f"{interval.estimate:.2f}", ends, definition.unit)
+        else:
+            table.add_row(definition.label, "n/a", "", interval.reason)
+    # A table's own title and caption would be broken at the table's width.
+    return Group(Text(label, style="bold"), table, Text(_caption(metrics)))
+
+
+def _caption(metrics: EFMetrics) -> str:
+    of_patients = "" if metrics.num_patients == metrics.num_studies else f" of {metrics.num_patients} patients"
+    lines = [
+        f"{metrics.num_studies} studies{of_patients}. Intervals: {metrics['mae'].method}, "
+        f"{metrics.resamples:,} resamples, seed {metrics.seed}."
+    ]
+    for definition in METRIC_DEFINITIONS:
+        interval = metrics[definition.key]
+        if interval.is_defined and interval.excluded_resamples > 0:
+            lines.append(
+                f"{definition.label}: {interval.excluded_resamples:,} resamples do not define it and are left out."
+            )
+    lines.append("Research software, not a medical device.")
+    return "\n".join(lines)

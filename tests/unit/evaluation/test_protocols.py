@@ -1,0 +1,142 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from coreecho.datasets import Study
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.evaluation.protocols import choose_starts, evaluate_studies
+from coreecho.models.ef_model import EFModel, ModelInput
+from coreecho.models.registry import build_model
+from coreecho.models.video_prediction import predict_video
+from coreecho.video.clips import ClipSampling
+
+SAMPLING = ClipSampling(num_frames=4, stride=2)
+
+
+class StoreInMemory:
+    """What evaluation asks of a frame store, with noise of known length for frames."""
+
+    def __init__(self, lengths):
+        rng = np.random.default_rng(0)
+        self._frames = {name: rng.integers(0, 256, (length, 32, 32), np.uint8) for name, length in lengths.items()}
+
+    def frames(self, name):
+        return self._frames[name]
+
+    def num_frames(self, name):
+        return len(self._frames[name])
+
+
+@pytest.fixture(scope="module")
+def model() -> EFModel:
+    torch.manual_seed(0)
+    return build_model("xs", ModelInput(num_frames=4, stride=2, frame_size=32), last_bias=55.0).eval()
+
+
+@pytest.fixture
+def store():
+    return StoreInMemory({"a": 20, "b": 5, "c": 11})
+
+
+@pytest.fixture
+def studies():
+    return [Study(id=name, path=Path(name), ef_percent=ef) for name, ef in (("c", 30.0), ("a", 60.0), ("b", 45.5))]
+
+
+def test_one_row_a_study_in_order_with_the_mean_over_its_clips(model, store, studies):
+    table = evaluate_studies(model, store, studies, clips=3)
+    assert list(table.columns) == ["study", "ef_true", "ef_predicted", "clip_sd", "num_clips"]
+    assert table["study"].tolist() == ["c", "a", "b"]
+    assert table["ef_true"].tolist() == [30.0, 60.0, 45.5]
+    assert table["num_clips"].tolist() == [3, 3, 3]
+    of_a = predict_video(model, store.frames("a"), [0, 7, 13]).clip_ef_percent.astype(float)
+    assert table.loc[1, "ef_predicted"] == pytest.approx(of_a.mean())
+    assert table.loc[1, "clip_sd"] == pytest.approx(of_a.std(ddof=1))
+
+
+def test_one_clip_has_no_spread(model, store, studies):
+    table = evaluate_studies(model, store, studies, clips=1)
+    assert table["clip_sd"].isna().all()
+    assert table["num_clips"].tolist() == [1, 1, 1]
+
+
+def test_the_whole_video_in_steps_of_the_stride_or_as_asked(model, store, studies):
+    # Of 11, 20 and 5 frames, clips that span 7 (padded to 8) have 5, 14 and 2 starts.
+    assert evaluate_studies(model, store, studies, clips="all")["num_clips"].tolist() == [3, 8, 2]
+    assert evaluate_studies(model, store, studies, clips="all", step=1)["num_clips"].tolist() == [5, 14, 2]
+
+
+def test_batches_are_bounded_and_change_nothing(model, store, studies, monkeypatch):
+    sizes = []
+    forward = EFModel.forward
+
+    def note(self, clips, num_valid_frames=None):
+        sizes.append(len(clips))
+        return forward(self, clips, num_valid_frames)
+
+    whole = evaluate_studies(model, store, studies, clips="all", batch_size=100)
+    monkeypatch.setattr(EFModel, "forward", note)
+    cut = evaluate_studies(model, store, studies, clips="all", batch_size=3)
+    assert max(sizes) == 3
+    np.testing.assert_allclose(cut["ef_predicted"], whole["ef_predicted"], rtol=1e-5)
+
+
+def test_given_starts_by_name_with_or_without_suffix(model, store, studies):
+    start_index = {"a.avi": np.array([2, 5]), "b": np.array([0]), "c.avi": np.array([4]), "other.avi": np.array([9])}
+    table = evaluate_studies(model, store, studies, start_index=start_index)
+    assert table["num_clips"].tolist() == [1, 2, 1]
+    of_a = predict_video(model, store.frames("a"), [2, 5]).ef_percent
+    assert table.loc[1, "ef_predicted"] == pytest.approx(of_a)
+
+
+def test_every_study_that_the_start_index_lacks_is_named(model, store, studies):
+    with pytest.raises(DatasetError, match=r"lacks 2 of 3 studies: c, b\."):
+        evaluate_studies(model, store, studies, start_index={"a.avi": np.array([0])})
+
+
+def test_every_start_outside_its_video_is_named(model, store, studies):
+    start_index = {"a.avi": np.array([13]), "b.avi": np.array([2]), "c.avi": np.array([-1])}
+    with pytest.raises(
+        DatasetError, match=r"c \(starts \[-1\], expected 0 to 4\), b \(starts \[2\], expected 0 to 1\)"
+    ):
+        evaluate_studies(model, store, studies, start_index=start_index)
+
+
+def test_long_lists_of_faults_are_cut():
+    studies = [Study(id=f"s{number:02d}", path=Path("x")) for number in range(13)]
+    with pytest.raises(DatasetError, match=r"13 of 13 studies have no EF .*s00, .*s09 and 3 more\."):
+        evaluate_studies(None, None, studies)
+
+
+def test_an_empty_split_is_refused(model, store):
+    with pytest.raises(DatasetError, match="no study to evaluate"):
+        evaluate_studies(model, store, [])
+
+
+def test_an_ef_that_is_no_number_is_refused_with_its_studies(model, store, studies):
+    broken = build_model("xs", model.model_input, last_bias=math.nan).eval()
+    with pytest.raises(CheckpointError, match="not a finite number for 3 studies: c, a, b"):
+        evaluate_studies(broken, store, studies)
+
+
+@pytest.mark.parametrize(
+    ("clips", "step", "message"),
+    [
+        (0, None, "clips: expected a number of at least 1, or 'all', got 0"),
+        (True, None, "got True"),
+        ("every", None, "got 'every'"),
+        (3, 2, "step: only the whole video has one, and clips is 3"),
+        ("all", 0, "at least 1 frame; got 0"),
+    ],
+)
+def test_refuses_clips_that_make_no_sense(clips, step, message):
+    with pytest.raises(RecipeError, match=message):
+        choose_starts(20, SAMPLING, clips, step=step)
+
+
+def test_refuses_an_empty_batch(model, store, studies):
+    with pytest.raises(RecipeError, match="batch_size: expected at least 1, got 0"):
+        evaluate_studies(model, store, studies, batch_size=0)

@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.ef_model import EFModel, ModelInput
+from coreecho.models.registry import build_model
+
+TRAINED_ON = TrainedOn(
+    dataset="echonet",
+    is_phantom=False,
+    num_studies=100,
+    fps_range=(46.0, 55.0),
+    ef_range=(0.0, 100.0),
+    recipe="tiny",
+    epoch=3,
+    val_mae=4.5,
+)
+
+
+@pytest.fixture
+def model() -> EFModel:
+    """An untrained model whose clips are 4 frames, every 2nd, of 32 pixels; its card says that it was trained."""
+    torch.manual_seed(0)
+    model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
+    model = build_model("xs", model_input, last_bias=55.0)
+    model.card = WeightsCard(
+        kind="ef_model",
+        size="xs",
+        source="a run",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model_input,
+        trained_on=TRAINED_ON,
+        coreecho_version="0",
+    )
+    return model.eval()
+
+
+@pytest.fixture
+def retrain() -> Callable[..., EFModel]:
+    """Change what the card says of the training."""
+
+    def change(model: EFModel, **changes: object) -> EFModel:
+        assert model.card is not None
+        assert model.card.trained_on is not None
+        model.card = replace(model.card, trained_on=replace(model.card.trained_on, **changes))
+        return model
+
+    return change
+
+
+@pytest.fixture
+def write_clip(tmp_path: Path) -> Callable[..., Path]:
+    """Write a Motion-JPEG AVI of a moving blob."""
+
+    def write(name: str, *, num_frames: int = 20, fps: int = 50, size: int = 32, is_phantom: bool = False) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grid = np.arange(size)
+        with av.open(str(path), "w", format="avi") as container:
+            if is_phantom:
+                container.metadata["comment"] = "CoReEcho phantom"
+            stream = container.add_stream("mjpeg", rate=fps)
+            stream.width = stream.height = size
+            stream.pix_fmt = "yuvj420p"
+            for frame in range(num_frames):
+                radius = size * (0.3 + 0.1 * np.sin(frame / 3))
+                blob = np.hypot(grid[:, None] - size / 2, grid[None] - size / 2) < radius
+                picture = np.repeat((200 * blob)[..., None], 3, axis=2).astype(np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        return path
+
+    return write

@@ -1,0 +1,71 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from coreecho.inference.files import PredictionFailure, find_files
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return path
+
+
+def test_named_files_come_as_given_whatever_their_suffix(tmp_path):
+    files = [touch(tmp_path / name) for name in ("b.avi", "a.txt", ".hidden", "c")]
+    assert find_files(files) == files
+    assert find_files([str(file) for file in files]) == files
+
+
+def test_a_folder_gives_its_files_sorted_at_any_depth(tmp_path):
+    expected = [touch(tmp_path / name) for name in ("a.dcm", "z.avi", "deep/1.mp4", "deep/er/IM0001", "other/0.gif")]
+    assert find_files([tmp_path]) == expected
+
+
+def test_a_folder_passes_over_hidden_files_and_what_lies_beside_clips(tmp_path):
+    for name in (".hidden.avi", ".git/a.avi", "FileList.csv", "Notes.TXT", "card.json", "DICOMDIR", "masks.zip"):
+        touch(tmp_path / name)
+    # A picture is no clip, but nobody should wonder where it went; NIfTI ends in .gz and is no archive.
+    kept = [touch(tmp_path / name) for name in ("clip.avi", "picture.png", "volume.nii.gz")]
+    assert find_files([tmp_path]) == kept
+
+
+def test_what_is_not_there_is_a_failure_in_its_place(tmp_path):
+    clip = touch(tmp_path / "a.avi")
+    (tmp_path / "empty").mkdir()
+    missing, found, empty = find_files([tmp_path / "gone.avi", clip, tmp_path / "empty"])
+    assert found == clip
+    assert missing == PredictionFailure(file=str(tmp_path / "gone.avi"), error="no such file or folder")
+    assert isinstance(empty, PredictionFailure)
+    assert empty.to_dict() == {
+        "file": str(tmp_path / "empty"),
+        "error": "the folder holds no file that could be a clip",
+    }
+
+
+def test_pipes_are_refused_and_passed_over_in_folders(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    clip = touch(tmp_path / "a.avi")
+    assert find_files([tmp_path / "pipe"]) == [
+        PredictionFailure(file=str(tmp_path / "pipe"), error="not a regular file")
+    ]
+    assert find_files([tmp_path]) == [clip]
+
+
+def test_a_link_to_a_parent_folder_does_not_loop(tmp_path):
+    clip = touch(tmp_path / "deep" / "a.avi")
+    (tmp_path / "deep" / "up").symlink_to(tmp_path, target_is_directory=True)
+    assert find_files([tmp_path]) == [clip]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may open every folder")
+def test_a_closed_folder_is_reported(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    try:
+        (failure,) = find_files([closed])
+    finally:
+        closed.chmod(0o700)
+    assert isinstance(failure, PredictionFailure)
+    assert "cannot be opened (Permission denied)" in failure.error

@@ -1,0 +1,193 @@
+import json
+import statistics
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from coreecho.errors import CheckpointError, RecipeError, VideoError
+from coreecho.inference import predictor as predictor_module
+from coreecho.inference.files import PredictionFailure
+from coreecho.inference.predictor import Prediction, Predictor
+from coreecho.models.video_prediction import predict_video
+from coreecho.models.weights import save_weights
+from coreecho.video import read_video
+from coreecho.video.resizing import resize_frames
+
+
+def test_predicts_the_mean_of_evenly_placed_clips(model, write_clip):
+    path = write_clip("clip.avi", num_frames=20)
+    prediction = Predictor(model)(path)
+    # Twenty frames and clips that span seven: starts 0 to 13, so the first, the middle and the last.
+    assert prediction.clip_starts == (0, 7, 13)
+    frames = read_video(path).frames
+    expected = predict_video(model, frames, [0, 7, 13]).clip_ef_percent
+    np.testing.assert_allclose(prediction.clip_ef_percent, expected, rtol=1e-6)
+    assert prediction.ef_percent == pytest.approx(float(np.mean(expected)))
+    assert prediction.clip_sd == pytest.approx(statistics.stdev(map(float, expected)))
+    assert (prediction.file, prediction.fps, prediction.num_frames) == (str(path), 50.0, 20)
+    assert prediction.warnings == ()
+    assert "not a medical device" in prediction.notice.lower()
+
+
+def test_one_clip_is_the_middle_one_and_has_no_spread(model, write_clip):
+    prediction = Predictor(model, clips=1)(write_clip("clip.avi", num_frames=20))
+    assert prediction.clip_starts == (6,)
+    assert prediction.clip_sd is None
+
+
+def test_all_clips_cover_the_whole_video_in_steps_of_the_stride(model, write_clip):
+    prediction = Predictor(model, clips="all", batch_size=2)(write_clip("clip.avi", num_frames=20))
+    assert prediction.clip_starts == (0, 2, 4, 6, 8, 10, 12, 13)
+
+
+def test_frames_are_brought_to_the_models_size(model, write_clip):
+    path = write_clip("large.avi", size=64)
+    prediction = Predictor(model, clips=1)(path)
+    frames = resize_frames(read_video(path).frames, 32)
+    assert prediction.ef_percent == pytest.approx(predict_video(model, frames, [6]).ef_percent)
+
+
+def test_a_saved_model_predicts_the_same(model, write_clip, tmp_path):
+    path = write_clip("clip.avi")
+    save_weights(tmp_path / "best.safetensors", model, model.card)
+    from_model = Predictor(model)(path)
+    assert Predictor(tmp_path)(path) == from_model
+    assert Predictor(tmp_path / "best.safetensors")(path) == from_model
+
+
+def test_a_model_in_training_is_put_into_evaluation_mode(model, write_clip):
+    path = write_clip("clip.avi")
+    expected = Predictor(model)(path)
+    model.train()
+    assert Predictor(model)(path) == expected
+
+
+def test_warnings_gather_what_speaks_against_the_ef(model, retrain, write_clip):
+    retrain(model, is_phantom=True, ef_range=(0.0, 1.0))
+    prediction = Predictor(model)(write_clip("clip.avi", num_frames=5, fps=25))
+    text = "\n".join(prediction.warnings)
+    assert len(prediction.warnings) == 4
+    assert "short clip: 5 frames, the model looks at 7" in text
+    assert "simulated hearts only: this EF of a real clip has no clinical meaning" in text
+    assert "frame rate of 25 per second" in text
+    assert "outside the 0.0 to 1.0 % of the training" in text
+
+
+def test_a_phantom_is_known_by_its_file(model, retrain, write_clip):
+    retrain(model, is_phantom=True)
+    assert Predictor(model)(write_clip("clip.avi", is_phantom=True)).warnings == ()
+
+
+def test_a_model_without_a_card_still_predicts(model, write_clip):
+    model.card = None
+    prediction = Predictor(model)(write_clip("clip.avi"))
+    assert prediction.model == "a model without a card"
+    assert prediction.warnings == ("nothing is known of the data that this model was trained on",)
+
+
+def test_the_models_name_says_what_it_learned_from(model, retrain):
+    assert Predictor(model).model_name == (
+        "UniFormer xs, recipe tiny, epoch 3, trained on 100 studies of echonet (real hearts)"
+    )
+    assert Predictor(retrain(model, is_phantom=True)).model_name.endswith("(simulated hearts)")
+
+
+def test_to_dict_is_json(model, write_clip):
+    prediction = Predictor(model)(write_clip("clip.avi"))
+    restored = json.loads(json.dumps(prediction.to_dict(), allow_nan=False))
+    assert restored["clip_ef_percent"] == list(prediction.clip_ef_percent)
+    assert restored["ef_percent"] == prediction.ef_percent
+
+
+def test_a_file_that_is_no_clip_is_an_error(model, tmp_path):
+    path = tmp_path / "clip.avi"
+    path.write_bytes(b"no clip")
+    with pytest.raises(VideoError, match=r"clip\.avi"):
+        Predictor(model)(path)
+
+
+def test_many_files_come_in_order_and_bad_ones_do_not_stop_the_others(model, write_clip, tmp_path):
+    good = [write_clip(f"folder/{name}.avi", num_frames=10 + 2 * index) for index, name in enumerate("acegik")]
+    broken = tmp_path / "folder" / "d.avi"
+    broken.write_bytes(good[0].read_bytes()[:500])
+    (tmp_path / "folder" / "FileList.csv").write_text("FileName\n")
+    missing = tmp_path / "missing.avi"
+    predictor = Predictor(model)
+    results = list(predictor.predict_many([tmp_path / "folder", missing, good[0]]))
+    names = ["a", "c", "d", "e", "g", "i", "k"]
+    expected = [*(str(tmp_path / "folder" / f"{name}.avi") for name in names), str(missing), str(good[0])]
+    assert [result.file for result in results] == expected
+    failures = [result for result in results if isinstance(result, PredictionFailure)]
+    assert [failure.file for failure in failures] == [str(broken), str(missing)]
+    assert results[0] == predictor(good[0]) == results[-1]
+
+
+def test_a_fault_nobody_foresaw_is_one_files_failure(model, write_clip, monkeypatch):
+    first, second = write_clip("a.avi"), write_clip("b.avi")
+
+    def read_or_fall(path):
+        if path == first:
+            raise MemoryError("a picture of a million pixels")
+        return read_video(path)
+
+    monkeypatch.setattr(predictor_module, "read_video", read_or_fall)
+    failure, prediction = Predictor(model).predict_many([first, second])
+    assert failure == PredictionFailure(file=str(first), error="unexpected MemoryError: a picture of a million pixels")
+    assert isinstance(prediction, Prediction)
+
+
+def test_one_path_is_not_taken_for_a_list_of_letters(model, write_clip):
+    path = write_clip("clip.avi")
+    assert [result.file for result in Predictor(model).predict_many(str(path))] == [str(path)]
+
+
+def test_the_next_files_are_read_during_a_prediction_and_no_more_than_four(model, write_clip, monkeypatch):
+    paths = [write_clip(f"{number}.avi", num_frames=8) for number in range(10)]
+    reads = []
+
+    def note(path):
+        reads.append(path)
+        return read_video(path)
+
+    monkeypatch.setattr(predictor_module, "read_video", note)
+    results = Predictor(model, clips=1).predict_many(paths)
+    next(results)
+    deadline = time.monotonic() + 10
+    while len(reads) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert sorted(reads) == paths[:4]
+    assert len(list(results)) == 9
+
+
+def test_stopping_half_way_leaves_no_reader_behind(model, write_clip):
+    results = Predictor(model, clips=1).predict_many([write_clip(f"{number}.avi", num_frames=8) for number in range(6)])
+    next(results)
+    results.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("coreecho-reader")]
+
+
+def test_an_ef_that_is_no_number_is_an_error(model, write_clip):
+    model.head[6].bias.data.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match="the model's EF is nan, not a number"):
+        Predictor(model)(write_clip("clip.avi"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clips": 0}, "clips: expected a number of at least 1, or 'all', got 0"),
+        ({"clips": "every"}, "or 'all', got 'every'"),
+        ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
+    ],
+)
+def test_refuses_settings_that_make_no_sense(model, options, message):
+    with pytest.raises(RecipeError, match=message):
+        Predictor(model, **options)
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="no-run"):
+        Predictor(tmp_path / "no-run")
