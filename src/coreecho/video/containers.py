@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import ColourTally, to_grey
-from coreecho.video.decoded import Decoded
+from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.limits import MAX_FRAME_PIXELS, check_size
+
+_UNKNOWN_LENGTH = 0xFFFF_FFFF
 
 PHANTOM_COMMENT = "CoReEcho phantom"
 
@@ -32,27 +34,43 @@ _LUMA_FIRST |= {"nv12", "nv21", "nv16", "gray"}
 _FROM_LIMITED_RANGE = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 
 
-def read_container(path: Path, container_format: str, source: str, *, is_colour_checked: bool) -> Decoded:
+def read_container(path: Path, container_format: str, source: str) -> Decoded:
     """Decode a whole AVI, MP4 or MOV file, on one thread.
+
+    Whole screens are also looked through for colour.
 
     Args:
         path: the file.
         container_format: FFmpeg's name of the container, found by content. Naming it keeps FFmpeg from guessing, and so
             from following play lists to other files.
         source: the path as it was given, for messages.
-        is_colour_checked: also tally where the frames are coloured.
 
     Raises:
         VideoError: the file is damaged, empty, without a video stream, or beyond the limits.
     """
+    if container_format == "avi":
+        _check_avi_length(path, source)
     try:
         # "file:" keeps a name such as "http:x.avi" from being taken for an address.
         with av.open(f"file:{path.resolve()}", format=container_format, metadata_errors="replace") as container:
-            return _decode(container, source, is_colour_checked)
+            return _decode(container, source)
     except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         raise VideoError(
             f"{source}: damaged: {_reason(error)}. Copy the file again from its origin, or check it with ffprobe."
         ) from error
+
+
+def _check_avi_length(path: Path, source: str) -> None:
+    """Refuse an AVI file that ends before its header says, even where only the index at its end is lost."""
+    with path.open("rb") as file:
+        declared = int.from_bytes(file.read(8)[4:], "little") + 8
+    length = path.stat().st_size
+    # Recorders that write to a pipe leave the greatest number in place of a length they do not know.
+    if length < declared < _UNKNOWN_LENGTH:
+        raise VideoError(
+            f"{source}: cut off: its header says {declared} bytes, the file has {length}. "
+            "Copy the file again from its origin."
+        )
 
 
 def _reason(error: BaseException) -> str:
@@ -60,12 +78,12 @@ def _reason(error: BaseException) -> str:
     return f"it cannot be decoded ({text or type(error).__name__})"
 
 
-def _decode(container: InputContainer, source: str, is_colour_checked: bool) -> Decoded:
+def _decode(container: InputContainer, source: str) -> Decoded:
     stream = _video_stream(container, source)
     height, width = stream.codec_context.height, stream.codec_context.width
     check_size(source, stream.frames, height, width)
     frames: list[NDArray[np.uint8]] = []
-    tally = ColourTally(height, width) if is_colour_checked else None
+    tally = ColourTally(height, width) if is_screen(height, width) else None
     num_discarded = 0
     for packet, decoded in _packets(container, stream, source):
         num_discarded += packet.is_discard
@@ -82,7 +100,7 @@ def _decode(container: InputContainer, source: str, is_colour_checked: bool) -> 
     _check_count(source, len(frames), stream.frames - num_discarded)
     fps = float(stream.average_rate) if stream.average_rate else None
     comment = container.metadata.get("comment", "")
-    return Decoded(np.stack(frames), fps, tally.share if tally else None, PHANTOM_COMMENT in comment)
+    return Decoded(np.stack(frames), fps, None if tally is None else tally.mask, PHANTOM_COMMENT in comment)
 
 
 def _video_stream(container: InputContainer, source: str) -> VideoStream:

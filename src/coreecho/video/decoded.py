@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# EchoNet-Dynamic is 112 x 112. What is square and about that small was prepared by someone; all else is a whole screen.
+_MAX_PREPARED_SIDE = 128
+
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
@@ -13,11 +16,16 @@ class Decoded:
     Attributes:
         frames: (T, H, W) uint8 grey.
         fps: frames per second, or None where the file does not say.
-        colour_share: (H, W), the share of the frames in which each pixel is coloured; None where it was not looked at.
+        coloured: (H, W), where some frame is coloured in patches; None where it was not looked at.
         is_phantom: the file says of itself that it is simulated.
     """
 
     frames: NDArray[np.uint8]
     fps: float | None
-    colour_share: NDArray[np.float32] | None = None
+    coloured: NDArray[np.bool_] | None = None
     is_phantom: bool = False
+
+
+def is_screen(height: int, width: int) -> bool:
+    """Tell a scanner's whole screen, whose sector is yet to be found, from a clip prepared in EchoNet's style."""
+    return height != width or height > _MAX_PREPARED_SIDE

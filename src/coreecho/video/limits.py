@@ -3,6 +3,7 @@
 from coreecho.errors import VideoError
 
 # No ultrasound screen comes near these; a damaged or hostile header easily does.
+MAX_FILE_BYTES = 4 * 1024**3
 MAX_SIDE = 16_384
 MAX_FRAME_PIXELS = 64 * 1024**2
 MAX_DECODED_BYTES = 2 * 1024**3

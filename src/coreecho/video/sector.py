@@ -1,0 +1,172 @@
+"""Finds the ultrasound sector on a scanner's screen, by what moves and by its shape.
+
+Around the sector a screen shows names, dates, scales and a heart rate, which must never reach a preview, a log or a
+network. Flags in the file do not tell where (a missing BurnedInAnnotation proves nothing), but time does: speckle
+changes from frame to frame and text does not. A sector is convex, so the hull of what moves also covers its dark parts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from coreecho.errors import VideoError
+
+# Motion cannot be told from chance on fewer frames; a heart beat has more than this at any frame rate in use.
+MIN_FRAMES = 8
+# Enough to see all speckle change at least once; more costs time and finds the same.
+_MAX_FRAMES = 64
+# Grey levels. Still pixels have a standard deviation below 0.001 in files that code each frame by itself, and a little
+# more in MP4, where the still part of the screen gives its own noise level.
+_MIN_DEVIATION = 0.5
+_DEVIATION_OF_STILL = 4.0
+# Openings, as shares of the shorter side, from the size of letters to that of an ECG band that touches the sector.
+_OPENINGS = (0.01, 0.03, 0.06, 0.1)
+# Share of its convex hull that a sector fills; two sectors that touch, or one with an ECG band on, fill less.
+_MIN_SOLIDITY = 0.88
+_MIN_KEPT = 0.5
+_MIN_AREA = 0.04
+_MAX_AREA = 0.97
+# A second moving part this large beside the first is another sector, not an ECG.
+_MIN_SECOND_AREA = 0.5
+# Share of the motion that a region named by the file has to hold to be believed.
+_MIN_INSIDE = 0.6
+# Grey levels of a background that a scanner calls black.
+_MAX_STILL_LEVEL = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Sector:
+    """Where the sector lies: `mask` (H, W), and the box around it, `bottom` and `right` excluded, in pixels."""
+
+    mask: NDArray[np.bool_]
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def find_sector(
+    frames: NDArray[np.uint8], source: str = "clip", region: tuple[slice, slice] | None = None
+) -> tuple[Sector, bool]:
+    """Find the one sector that moves.
+
+    Args:
+        frames: (T, H, W) uint8.
+        source: the file, for messages.
+        region: rows and columns in which the file says that the sector lies.
+
+    Returns:
+        The sector, and whether the region was believed: one outside which most of the motion lies is not.
+
+    Raises:
+        VideoError: too few frames, nothing moves, everything moves, or two sectors move.
+    """
+    if len(frames) < MIN_FRAMES:
+        raise VideoError(
+            f"{source}: has {len(frames)} frames; finding the moving sector takes at least {MIN_FRAMES}. "
+            "Export the whole clip."
+        )
+    deviation = temporal_deviation(frames)
+    noise = float(np.percentile(deviation, 20))
+    is_moving = deviation > max(_MIN_DEVIATION, _DEVIATION_OF_STILL * noise)
+    inside = np.ones_like(is_moving)
+    if region is not None:
+        inside = np.zeros_like(is_moving)
+        inside[region] = True
+    is_believed = region is not None and bool((is_moving & inside).sum() > _MIN_INSIDE * is_moving.sum())
+    if is_believed:
+        is_moving &= inside
+    part = _most_solid_part(np.asarray(ndimage.binary_fill_holes(is_moving), dtype=np.bool_), source)
+    # What shines and never changes beside the moving part is a label that the hull happens to cover.
+    is_label = ~part & (deviation < _MIN_DEVIATION) & (frames[0] > _MAX_STILL_LEVEL)
+    mask = convex_hull(part) & ~np.asarray(ndimage.binary_dilation(is_label))
+    if is_believed:
+        mask &= inside
+    if mask.mean() > _MAX_AREA:
+        raise VideoError(
+            f"{source}: no ultrasound sector found: the whole picture moves. Expected a grey sector on a still, dark "
+            "screen. A clip that is cropped already is read as it is when it is a square of at most 128 pixels a side."
+        )
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Sector(mask, int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1), is_believed
+
+
+def temporal_deviation(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Standard deviation of each pixel over time, (H, W), from at most 64 frames spread over the clip."""
+    chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), _MAX_FRAMES)).astype(int)]
+    total = np.zeros(frames.shape[1:], dtype=np.uint32)
+    squares = np.zeros(frames.shape[1:], dtype=np.uint32)
+    for frame in chosen:
+        level = frame.astype(np.uint32)
+        total += level
+        squares += level * level
+    # Integers until here, so that a pixel that never changes has a deviation of exactly 0.
+    variance = (len(chosen) * squares.astype(np.float64) - total.astype(np.float64) ** 2) / len(chosen) ** 2
+    return np.sqrt(variance).astype(np.float32)
+
+
+def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_]:
+    """Largest part that moves, opened just as much as it takes to part it from what else moves."""
+    inner = np.asarray(ndimage.distance_transform_edt(np.pad(moving, 1)))[1:-1, 1:-1]
+    first: NDArray[np.bool_] | None = None
+    for opening in _OPENINGS:
+        radius = max(1.0, opening * min(moving.shape))
+        part = _largest_part(_grow(inner > radius, radius), source)
+        if part is None:
+            break
+        if first is None:
+            first = part
+        if part.sum() < _MIN_KEPT * first.sum():
+            break
+        if part.sum() >= _MIN_SOLIDITY * convex_hull(part).sum():
+            return part
+    if first is None or first.mean() < _MIN_AREA:
+        raise VideoError(
+            f"{source}: no ultrasound sector found: nothing large moves in the picture. Expected a B-mode clip of a "
+            "beating heart, not a still or a report page."
+        )
+    return first
+
+
+def _grow(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Add all pixels within `radius` of the mask: with an erosion before it, an opening by a disc."""
+    if not mask.any():
+        return mask
+    return np.asarray(ndimage.distance_transform_edt(~mask) <= radius)
+
+
+def _largest_part(mask: NDArray[np.bool_], source: str) -> NDArray[np.bool_] | None:
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return None
+    areas = np.bincount(labels.ravel())[1:]
+    order = np.argsort(areas)[::-1]
+    if areas[order[0]] < _MIN_AREA * mask.size:
+        return None
+    if count > 1 and areas[order[1]] > _MIN_SECOND_AREA * areas[order[0]]:
+        raise VideoError(
+            f"{source}: two parts of the picture move, as in biplane or side-by-side recordings. Export one view alone."
+        )
+    return np.asarray(labels == order[0] + 1)
+
+
+def convex_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill the convex hull of a mask, (H, W), that has pixels in at least three directions."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    # The first and last pixel of each row are all that a hull can touch.
+    firsts = mask[rows].argmax(axis=1)
+    lasts = mask.shape[1] - 1 - mask[rows][:, ::-1].argmax(axis=1)
+    points = np.concatenate([np.column_stack([firsts, rows]), np.column_stack([lasts, rows])])
+    corners = points[ConvexHull(points).vertices]
+    picture = Image.new("1", (mask.shape[1], mask.shape[0]))
+    ImageDraw.Draw(picture).polygon([(int(x), int(y)) for x, y in corners], fill=1, outline=1)
+    return np.asarray(picture)
+
+
+def mask_outside(frames: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Set everything outside the mask to 0: frames (T, H, W), mask (H, W)."""
+    return frames * mask
