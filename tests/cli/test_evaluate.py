@@ -1,0 +1,126 @@
+"""`coreecho evaluate`, as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coreecho.cli.main import main
+from coreecho.models import WeightsCard, build_model, save_weights
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import Hardware, RunFolder, find_data
+
+# The command line is read from sys.argv on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+
+
+@pytest.fixture
+def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> Path:
+    """The folder of a run whose weights are those that it began with."""
+    folder = RunFolder.create(
+        tmp_path / "run", tiny_recipe, find_data("echonet", phantom_root, tiny_recipe, None), Hardware()
+    )
+    card = WeightsCard(
+        kind="ef_model",
+        size="xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=tiny_recipe.input,
+        trained_on=None,
+        coreecho_version="0",
+    )
+    save_weights(folder.best_weights, build_model("xs", tiny_recipe.input, last_bias=55.0), card)
+    return folder.path
+
+
+@pytest.fixture
+def coreecho(monkeypatch, capsys):
+    """Run a command line; gives exit code, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "140")
+
+    def type_in(*words: object):
+        monkeypatch.setattr("sys.argv", ["coreecho", *map(str, words)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return type_in
+
+
+def test_prints_a_table_and_says_where_the_rest_is(coreecho, run):
+    code, out, _ = coreecho("evaluate", run, "--split", "train", "--clips", 2, "--resamples", 100)
+    assert code == 0
+    assert "TRAIN split, 2 clips a study" in out
+    assert "phantom result: simulated hearts" in out
+    for label in ("MAE", "RMSE", "R²", "Pearson r", "Bias", "Lower limit of agreement", "AUROC, EF < 40 %"):
+        assert label in out
+    assert "12 studies. Intervals: percentile bootstrap over studies, 100 resamples, seed 0." in out
+    assert "Note: the run is not finished" in out
+    folder = run / "evaluation" / "train-2"
+    assert str(folder) in out.replace("\n", "")
+    metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+    assert f"{metrics['mae']['estimate']:.2f}" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "folder"),
+    [
+        ([], "test-3"),
+        (["--clips", "1"], "test-1"),
+        (["--clips", "all"], "test-all"),
+        (["--clips", "all", "--step", "2"], "test-all-step2"),
+    ],
+)
+def test_each_protocol_has_its_folder(coreecho, run, flags, folder):
+    code, _, _ = coreecho("evaluate", run, "--resamples", 10, *flags)
+    assert code == 0
+    assert (run / "evaluation" / folder / "metrics.json").is_file()
+
+
+def test_start_index_and_out(coreecho, run, tmp_path):
+    studies = RunFolder.open(run).studies("test")
+    starts = tmp_path / "starts.json"
+    starts.write_text(json.dumps({f"{study.id}.avi": [1, 2, 3] for study in studies}))
+    code, _, _ = coreecho("evaluate", run, "--start-index", starts, "--out", tmp_path / "here", "--resamples", 10)
+    assert code == 0
+    assert (tmp_path / "here" / "scatter.png").is_file()
+    starts.write_text(json.dumps({f"{studies[0].id}.avi": [1]}))
+    code, _, err = coreecho("evaluate", run, "--start-index", starts)
+    assert code == 2
+    assert f"lacks 1 of {len(studies)} studies: {studies[1].id}" in err.replace("\n", " ")
+
+
+def test_a_folder_that_is_no_run(coreecho, tmp_path):
+    code, out, err = coreecho("evaluate", tmp_path)
+    assert code == 2
+    assert out == ""
+    assert "is not the folder of a run" in err.replace("\n", " ")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--clips", "0"],
+        ["--clips", "some"],
+        ["--split", "exam"],
+        ["--resamples", "0"],
+        ["--device", "abacus"],
+        ["--nonsense"],
+    ],
+)
+def test_settings_that_make_no_sense(coreecho, run, flags):
+    code, out, err = coreecho("evaluate", run, *flags)
+    assert code == 2
+    assert flags[-1] in err + out
+    assert "Traceback" not in err
+
+
+def test_help_teaches(coreecho):
+    code, out, _ = coreecho("evaluate", "--help")
+    assert code == 0
+    assert "coreecho evaluate runs/echonet --split test --clips 3" in " ".join(out.split())
+    assert "--start-index" in out

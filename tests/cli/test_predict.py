@@ -1,0 +1,161 @@
+"""`coreecho predict`, as a user types it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydicom.data import get_testdata_file
+
+from coreecho.cli.main import main
+from coreecho.models import ModelInput, TrainedOn, WeightsCard, build_model, save_weights
+
+# The command line is read from sys.argv on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A run folder with the weights of a model that says it learned from phantoms."""
+    model_input = ModelInput(num_frames=4, stride=4, frame_size=32)
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_studies=12,
+        fps_range=(30.0, 60.0),
+        ef_range=(0.0, 100.0),
+        recipe="tiny",
+        epoch=1,
+        val_mae=9.0,
+    )
+    card = WeightsCard(
+        kind="ef_model",
+        size="xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model_input,
+        trained_on=trained_on,
+        coreecho_version="0",
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    save_weights(folder / "best.safetensors", build_model("xs", model_input, last_bias=55.0), card)
+    return folder
+
+
+@pytest.fixture
+def coreecho(monkeypatch, capsys):
+    """Run a command line; gives exit code, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def type_in(*words: object):
+        monkeypatch.setattr("sys.argv", ["coreecho", *map(str, words)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return type_in
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.avi"
+    path.write_bytes(b"RIFF, but no video")
+    return path
+
+
+def test_a_folder_of_phantoms_gives_an_ef_a_file(coreecho, weights, phantom_root):
+    videos = sorted((phantom_root / "Videos").iterdir())
+    code, out, _ = coreecho("predict", phantom_root / "Videos", "--model", weights)
+    assert code == 0
+    assert all(video.name in out.replace("\n", "") for video in videos)
+    assert "recipe tiny" in out
+    assert "Not a medical device" in out
+    assert "no clinical meaning" not in out
+
+
+def test_a_model_of_phantoms_says_so_on_the_real_clip_of_pydicom(coreecho, weights):
+    code, out, _ = coreecho("predict", get_testdata_file("examples_ybr_color.dcm"), "--model", weights, "--json")
+    assert code == 0
+    (prediction,) = json.loads(out)["predictions"]
+    assert prediction["num_frames"] == 30
+    assert any("no clinical meaning" in warning for warning in prediction["warnings"])
+    assert np.isfinite(prediction["ef_percent"])
+
+
+def test_a_bad_file_is_reported_and_does_not_stop_the_others(coreecho, weights, phantom_root, broken):
+    good = next((phantom_root / "Videos").iterdir())
+    code, out, err = coreecho("predict", broken, "gone.avi", good, "--model", weights)
+    assert code == 1
+    assert good.name in out
+    assert f"No EF for {broken}" in err.replace("\n", "")
+    assert "No EF for gone.avi: no such file or folder" in err
+    assert "broken" not in out
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else(coreecho, weights, phantom_root, broken):
+    good = next((phantom_root / "Videos").iterdir())
+    code, out, err = coreecho("predict", good, broken, "--model", weights, "--json", "--clips", "all")
+    assert code == 1
+    document = json.loads(out)
+    assert [prediction["file"] for prediction in document["predictions"]] == [str(good)]
+    # 24 frames, clips that span 13 at stride 4.
+    assert document["predictions"][0]["clip_starts"] == [0, 4, 8, 11]
+    assert [failure["file"] for failure in document["failures"]] == [str(broken)]
+    assert str(broken) in err.replace("\n", "")
+
+
+def test_csv_has_a_row_for_every_file(coreecho, weights, phantom_root, broken, tmp_path):
+    good = next((phantom_root / "Videos").iterdir())
+    table = tmp_path / "ef.csv"
+    code, out, _ = coreecho("predict", good, broken, "--model", weights, "--csv", table)
+    assert code == 1
+    assert good.name in out
+    rows = pd.read_csv(table)
+    assert rows["file"].tolist() == [str(good), str(broken)]
+    assert rows["error"].notna().tolist() == [False, True]
+
+
+def test_only_bad_files_print_no_empty_table(coreecho, weights, broken):
+    code, out, err = coreecho("predict", broken, "--model", weights)
+    assert code == 1
+    assert out == ""
+    assert "No EF for" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--clips", "0"], "0"),
+        (["--csv", "no/such/folder/ef.csv"], "does not exist"),
+        (["--device", "abacus"], "Cannot compute on the device"),
+        (["--model", "no-run"], "no-run"),
+    ],
+)
+def test_usage_errors_end_with_two_before_any_prediction(coreecho, weights, broken, flags, words):
+    model = [] if "--model" in flags else ["--model", weights]
+    code, out, err = coreecho("predict", broken, *model, *flags)
+    assert code == 2
+    assert words in " ".join((out + err).split())
+    assert "No EF for" not in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("missing", [["--model", "run"], ["clip.avi"]])
+def test_files_and_a_model_are_needed(coreecho, missing):
+    code, _, _ = coreecho("predict", *missing)
+    assert code == 2
+
+
+def test_help_teaches(coreecho):
+    code, out, _ = coreecho("predict", "--help")
+    text = " ".join(out.split())
+    assert code == 0
+    assert "coreecho predict clip.dcm folder/ --model runs/echonet" in text
+    assert "Not a medical device" in text
+    assert "--json" in text
+    assert "--no-json" not in text
