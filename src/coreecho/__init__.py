@@ -1,1 +1,32 @@
-"""Continuous representations of echocardiograms."""
+"""Continuous representations of echocardiograms: learn them, and read the ejection fraction from them.
+
+    import coreecho
+    predictor = coreecho.Predictor("runs/demo")
+    print(predictor("clip.dcm").ef_percent)
+
+Not a medical device.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coreecho.inference import Predictor
+    from coreecho.losses import rank_n_contrast_loss
+    from coreecho.models import load_model
+
+__version__ = "0.1.0"
+__all__ = ["Predictor", "__version__", "load_model", "rank_n_contrast_loss"]
+
+_ROOM_OF = {
+    "Predictor": "coreecho.inference",
+    "load_model": "coreecho.models",
+    "rank_n_contrast_loss": "coreecho.losses",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Nothing heavy is imported before it is used: `coreecho --help` should not wait for torch.
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'coreecho' has no attribute {name!r}")
+    return getattr(import_module(_ROOM_OF[name]), name)

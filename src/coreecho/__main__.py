@@ -1,0 +1,5 @@
+"""`python -m coreecho`."""
+
+from coreecho.cli.main import main
+
+main()

@@ -1,0 +1,116 @@
+"""Study + store + clip sampling + augmentation -> tensors."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from coreecho.datasets.randomness import Purpose, generator_for
+from coreecho.datasets.study import Study
+from coreecho.errors import DatasetError
+from coreecho.video.augmentation import pad_and_crop
+from coreecho.video.clips import ClipSampling, even_starts, random_start, take_clip
+from coreecho.video.store import FrameStore
+
+
+class ClipBatch(NamedTuple):
+    """Clips with their labels. As one item there is no B; as a batch B comes first.
+
+    clips: (B, V, T, H, W) uint8 grey. num_valid_frames: (B, V), frames of each clip that are not padding.
+    ef_percent: (B,) float32. study: (B,) position of the study in the data set.
+    """
+
+    clips: Tensor
+    num_valid_frames: Tensor
+    ef_percent: Tensor
+    study: Tensor
+
+
+class _StudyClips(Dataset[ClipBatch]):
+    def __init__(self, studies: Sequence[Study], store: FrameStore, sampling: ClipSampling) -> None:
+        unlabelled = [study.id for study in studies if study.ef_percent is None]
+        if unlabelled:
+            raise DatasetError(
+                f"{len(unlabelled)} studies have no EF, e.g. {unlabelled[:5]}; training needs one for each."
+            )
+        self.studies = list(studies)
+        self.store = store
+        self.sampling = sampling
+
+    def __len__(self) -> int:
+        return len(self.studies)
+
+    def _item(self, study: int, clips: list[np.ndarray], num_valid_frames: list[int]) -> ClipBatch:
+        return ClipBatch(
+            clips=torch.from_numpy(np.stack(clips)),
+            num_valid_frames=torch.tensor(num_valid_frames),
+            ef_percent=torch.tensor(self.studies[study].ef_percent, dtype=torch.float32),
+            study=torch.tensor(study),
+        )
+
+
+class TrainingClips(_StudyClips):
+    """Random views of each study, one draw per (seed, epoch, study, view).
+
+    Args:
+        studies: with EF.
+        store: decoded frames of all of them.
+        sampling: frames of a clip and their stride.
+        views: clips taken of each study (2 in stage 1 of CoReEcho, 1 in stage 2).
+        is_same_clip: all views share one start and differ by augmentation only (the ablation of Table 3).
+        crop_pad: zero padding on each side before the random crop, in pixels; 0 turns augmentation off.
+        seed: of the run.
+
+    Raises:
+        DatasetError: a study has no EF.
+    """
+
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        store: FrameStore,
+        sampling: ClipSampling,
+        *,
+        views: int,
+        is_same_clip: bool,
+        crop_pad: int,
+        seed: int,
+    ) -> None:
+        super().__init__(studies, store, sampling)
+        self.views = views
+        self.is_same_clip = is_same_clip
+        self.crop_pad = crop_pad
+        self.seed = seed
+
+    def __getitem__(self, epoch_and_study: tuple[int, int]) -> ClipBatch:
+        """Views of one study in one epoch: clips (V, T, H, W)."""
+        epoch, study = epoch_and_study
+        frames = self.store.frames(self.studies[study].id)
+        clips, num_valid_frames = [], []
+        for view in range(self.views):
+            drawn = {"epoch": epoch, "study": study}
+            starts = generator_for(self.seed, Purpose.START, view=0 if self.is_same_clip else view, **drawn)
+            clip, valid = take_clip(frames, random_start(len(frames), self.sampling, starts), self.sampling)
+            if self.crop_pad:
+                clip = pad_and_crop(clip, self.crop_pad, generator_for(self.seed, Purpose.CROP, view=view, **drawn))
+            clips.append(clip)
+            num_valid_frames.append(valid)
+        return self._item(study, clips, num_valid_frames)
+
+
+class ValidationClips(_StudyClips):
+    """The same evenly placed clips of each study, every time: clips (V, T, H, W) with V = `num_clips`."""
+
+    def __init__(self, studies: Sequence[Study], store: FrameStore, sampling: ClipSampling, *, num_clips: int) -> None:
+        super().__init__(studies, store, sampling)
+        self.num_clips = num_clips
+
+    def __getitem__(self, study: int) -> ClipBatch:
+        """All clips of one study."""
+        frames = self.store.frames(self.studies[study].id)
+        starts = even_starts(len(frames), self.sampling, self.num_clips)
+        taken = [take_clip(frames, start, self.sampling) for start in starts]
+        return self._item(study, [clip for clip, _ in taken], [valid for _, valid in taken])

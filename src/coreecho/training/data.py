@@ -1,0 +1,75 @@
+"""Loaders: which clip, crop and order every step sees is a pure function of (seed, epoch, study, view)."""
+
+from collections.abc import Iterator
+
+from torch.utils.data import DataLoader, Sampler
+
+from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationClips
+from coreecho.datasets.randomness import Purpose, generator_for
+from coreecho.errors import RecipeError
+
+
+class TrainingBatches(Sampler[list[tuple[int, int]]]):
+    """Batches of (epoch, study) for a whole stage, from any step on; the last incomplete batch of an epoch is dropped.
+
+    One pass over this sampler is what remains of the stage, so the place in the training is one number, the step.
+
+    Args:
+        num_studies: in the training split.
+        batch_size: videos in a step over all processes together.
+        seed: of the run.
+        epochs: of the stage.
+        first_step: steps already done.
+        rank: of this process; it gets its own share of each batch.
+        world_size: number of processes.
+
+    Raises:
+        RecipeError: fewer studies than one batch, or a batch that does not split evenly over the processes.
+    """
+
+    def __init__(
+        self, num_studies: int, *, batch_size: int, seed: int, epochs: int, first_step: int, rank: int, world_size: int
+    ) -> None:
+        if num_studies < batch_size:
+            raise RecipeError(
+                f"The training split has {num_studies} studies, fewer than one batch of {batch_size}: "
+                "set a smaller `batch_size`."
+            )
+        if batch_size % world_size:
+            raise RecipeError(
+                f"`batch_size` {batch_size} counts the videos of all processes and does not split over {world_size}."
+            )
+        self.num_studies = num_studies
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epochs = epochs
+        self.first_step = first_step
+        self.share = slice(rank * batch_size // world_size, (rank + 1) * batch_size // world_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        return self.num_studies // self.batch_size
+
+    def __len__(self) -> int:
+        return self.epochs * self.steps_per_epoch - self.first_step
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        first_epoch, batch = divmod(self.first_step, self.steps_per_epoch)
+        for epoch in range(first_epoch, self.epochs):
+            order = generator_for(self.seed, Purpose.ORDER, epoch=epoch).permutation(self.num_studies).tolist()
+            for start in range(batch * self.batch_size, self.steps_per_epoch * self.batch_size, self.batch_size):
+                yield [(epoch, study) for study in order[start : start + self.batch_size][self.share]]
+            batch = 0
+
+
+def training_loader(
+    clips: TrainingClips, batches: TrainingBatches, *, workers: int, pin_memory: bool
+) -> DataLoader[ClipBatch]:
+    """Loader of what remains of a stage."""
+    return DataLoader(clips, batch_sampler=batches, num_workers=workers, pin_memory=pin_memory)
+
+
+def validation_loader(clips: ValidationClips, *, batch_size: int, rank: int, world_size: int) -> DataLoader[ClipBatch]:
+    """Loader of this process's share of the validation split: every `world_size`-th study."""
+    return DataLoader(clips, batch_size=batch_size, sampler=range(rank, len(clips), world_size))

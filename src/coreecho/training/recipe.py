@@ -1,0 +1,185 @@
+"""The typed settings of a run. A YAML recipe is one of these, and so are the flags of `coreecho train`."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Dict
+
+from coreecho.errors import RecipeError
+from coreecho.models.ef_model import ModelInput
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model learns. Every default is the paper's (Maani et al. 2024, sections 2 and 3 and the appendix).
+
+    Raises:
+        RecipeError: a value is out of its range, or two do not fit together.
+    """
+
+    name: str = "custom"
+    """Name of the recipe, kept with every result."""
+    seed: int = 0
+    """Seed of everything random: weights, order, clips, crops, dropout."""
+
+    size: Literal["xs", "small", "base"] = "small"
+    """Size of the UniFormer encoder; the paper's is `small`."""
+    init: str = "scratch"
+    """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint)."""
+    dropout: float = 0.1
+    """Dropout inside the encoder."""
+    head_dropout: float = 0.4
+    """Dropout before each linear layer of the head."""
+    head_bias: float | None = None
+    """EF that the untrained head predicts, in percent; the training labels' mean when not given."""
+    input: Annotated[ModelInput, Parameter(name="*")] = field(default_factory=ModelInput)
+
+    objective: Literal["l1", "rnc_l1"] = "rnc_l1"
+    """Stage 1: Rank-N-Contrast for the encoder and L1 behind a stop-gradient for the head, or L1 end to end."""
+    temperature: float = 1.0
+    """Temperature of Rank-N-Contrast, the tau of Eq. (1)."""
+    views: Literal["two_clips", "same_clip"] = "two_clips"
+    """Two clips of each video, or one clip augmented twice (Table 3)."""
+    augmentation: bool = True
+    """Zero-pad and crop at random, one draw per clip."""
+    crop_pad: int = 6
+    """Zero padding on each side before the crop, in pixels; 6 makes 112 x 112 into 124 x 124."""
+    stage2: bool = True
+    """Refine the head on the frozen encoder (Table 2, LP)."""
+
+    stage1_epochs: int = 25
+    """Epochs of stage 1."""
+    stage2_epochs: int = 5
+    """Epochs of stage 2."""
+    batch_size: int = 16
+    """Videos in a step, over all processes together; stage 1 sees two clips of each."""
+    learning_rate: float = 1e-4
+    """Of AdamW, in both stages."""
+    weight_decay: float = 1e-4
+    """Of AdamW."""
+    schedule: Literal["step", "cosine"] = "step"
+    """Stage 1: x `decay_factor` at `decay_epoch`, or a cosine down to zero. Stage 2 keeps its rate."""
+    decay_epoch: int = 15
+    """Epoch, counted from 0, at which the step schedule lowers the rate."""
+    decay_factor: float = 0.1
+    """What the step schedule multiplies the rate with."""
+    warmup_steps: int = 0
+    """Steps of stage 1 over which the rate rises from zero."""
+    validation_clips: int = 3
+    """Evenly placed clips of each video whose mean EF is validated."""
+
+    def __post_init__(self) -> None:
+        at_least = {"seed": 0, "crop_pad": 0, "stage1_epochs": 1, "stage2_epochs": 1, "batch_size": 2}
+        at_least |= {"warmup_steps": 0, "decay_epoch": 1, "validation_clips": 1}
+        faults = [
+            f"{name} is {getattr(self, name)}, expected at least {low}"
+            for name, low in at_least.items()
+            if getattr(self, name) < low
+        ]
+        positive = ("temperature", "learning_rate", "decay_factor")
+        faults += [
+            f"{name} is {getattr(self, name)}, expected more than 0" for name in positive if not getattr(self, name) > 0
+        ]
+        shares = ("dropout", "head_dropout")
+        faults += [
+            f"{name} is {getattr(self, name)}, expected 0 <= {name} < 1"
+            for name in shares
+            if not 0 <= getattr(self, name) < 1
+        ]
+        if not self.weight_decay >= 0:
+            faults.append(f"weight_decay is {self.weight_decay}, expected at least 0")
+        if self.head_bias is not None and not 0 <= self.head_bias <= 100:
+            faults.append(f"head_bias is {self.head_bias}, expected an EF in percent, 0 to 100")
+        if faults:
+            raise RecipeError(f"The recipe {self.name!r} does not hold together: " + "; ".join(faults) + ".")
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> "Recipe":
+        """Read a recipe file.
+
+        Raises:
+            RecipeError: no such file, not YAML, or a wrong key or value; it names the likely right one.
+        """
+        return cls.from_mapping(read_recipe_file(path), source=str(path))
+
+    @classmethod
+    def from_mapping(cls, settings: dict[str, Any], *, source: str) -> "Recipe":
+        """Build a recipe from flat keys and values, checked as the command line checks its flags."""
+        app = App(
+            config=Dict(settings, source=source, use_commands_as_keys=False),
+            result_action="return_value",
+            exit_on_error=False,
+            print_error=False,
+            help_flags=[],
+            version_flags=[],
+        )
+
+        @app.default
+        def build(*, recipe: Recipe | None = None) -> Recipe:
+            return recipe or cls()
+
+        try:
+            built = app([])
+        except CycloptsError as error:
+            raise RecipeError(f"{source}: {str(error).strip()}") from error
+        assert isinstance(built, cls)
+        return built
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Flat keys and plain values, as they stand in a YAML file."""
+        settings = dataclasses.asdict(self)
+        model_input = {
+            key: list(value) if isinstance(value, tuple) else value for key, value in settings.pop("input").items()
+        }
+        return settings | model_input
+
+    def to_yaml(self) -> str:
+        """The recipe as a YAML file's text; `from_yaml` reads it back to an equal recipe."""
+        return yaml.safe_dump(self.to_mapping(), sort_keys=False)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in _shipped() if entry.name.endswith(".yaml"))
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """Find a shipped recipe by its name, or any other by its path.
+
+    Raises:
+        RecipeError: there is neither.
+    """
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise RecipeError(f"There is no recipe file {path}.")
+        return path
+    if name_or_path not in recipe_names():
+        known = ", ".join(recipe_names())
+        raise RecipeError(
+            f"There is no recipe {name_or_path!r}. Shipped with coreecho: {known}; or give the path of a .yaml file."
+        )
+    return Path(str(resources.files("coreecho") / "recipes" / f"{name_or_path}.yaml"))
+
+
+def read_recipe_file(path: Path) -> dict[str, Any]:
+    """Read the flat keys and values of a recipe file, not yet checked."""
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not YAML: {error}.") from error
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{path}: expected `key: value` lines, got {type(settings).__name__}.")
+    return settings
+
+
+def _shipped() -> list[Any]:
+    return list((resources.files("coreecho") / "recipes").iterdir())

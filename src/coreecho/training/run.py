@@ -1,0 +1,283 @@
+"""Recipe -> run folder: build the model, go through the stages, resume where a run stopped."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities import rank_zero_only
+
+import coreecho
+from coreecho.datasets.clip_dataset import TrainingClips, ValidationClips
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.models.ef_model import EFModel
+from coreecho.models.registry import build_model
+from coreecho.models.weights import initialise_encoder, read_weights
+from coreecho.training.checkpoint import RunState, load_state
+from coreecho.training.data import TrainingBatches, training_loader, validation_loader
+from coreecho.training.distributed import share_batch_statistics
+from coreecho.training.recipe import Recipe
+from coreecho.training.recorder import Recorder, StopSignal
+from coreecho.training.run_folder import Hardware, RunFolder, find_data
+from coreecho.training.stages import STAGES, StageName
+from coreecho.video.store import FrameStore
+
+log = logging.getLogger("coreecho")
+
+
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    out: Path,
+    dataset: str = "echonet",
+    store: Path | None = None,
+    hardware: Hardware | None = None,
+    checkpoint_minutes: float = 5.0,
+    show_progress: bool = False,
+) -> RunFolder:
+    """Train a model from the beginning.
+
+    Args:
+        recipe: the settings.
+        data: root of the data set.
+        out: folder of the run; it must not hold a run yet.
+        dataset: layout of the data set.
+        store: folder for the decoded frames; beside the data when not given.
+        hardware: what to compute on.
+        checkpoint_minutes: the longest time between two saved states.
+        show_progress: show bars with the time left.
+
+    Returns:
+        The run. It is not finished when Ctrl-C or SIGTERM stopped it; `resume` goes on.
+
+    Raises:
+        RecipeError: the recipe does not fit the data, or `out` holds a run.
+        DatasetError: the data set is not as its layout says.
+        CheckpointError: the recipe's `init` weights are missing or do not fit.
+        TrainingError: the loss is not finite, or the disk is full.
+    """
+    hardware = hardware or Hardware()
+    folder = RunFolder(out, recipe, find_data(dataset, data, recipe, store), info={})
+    _check_splits(folder)
+    model = _new_model(folder)
+    if _is_first_process():
+        folder = RunFolder.create(out, recipe, folder.data, hardware)
+    state = RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
+    return _Run(folder, model, state, hardware, checkpoint_minutes, show_progress).go()
+
+
+def resume(
+    run: Path,
+    *,
+    data: Path | None = None,
+    hardware: Hardware | None = None,
+    checkpoint_minutes: float = 5.0,
+    show_progress: bool = False,
+) -> RunFolder:
+    """Go on with a run that was stopped; on the CPU its final weights are bit for bit those of an unstopped run.
+
+    Args:
+        run: its folder.
+        data: root of the data set where it has moved since.
+        hardware: what to compute on; as before when not given.
+        checkpoint_minutes: the longest time between two saved states.
+        show_progress: show bars with the time left.
+
+    Raises:
+        CheckpointError: not the folder of a run, or no state was saved.
+        RecipeError: the data set is no longer the one that the run began with.
+    """
+    folder = RunFolder.open(run, data=data)
+    if folder.is_finished:
+        return folder
+    if folder.data_fingerprint() != folder.info["data_fingerprint"]:
+        raise RecipeError(
+            f"The studies, labels or splits under {folder.data.root} are not those that {run} began with. "
+            "Put the data back as they were, or start a new run."
+        )
+    model = _new_model(folder)
+    if folder.state.exists():
+        state = load_state(folder.state)
+        model.load_state_dict(state.model)
+    else:
+        # Killed before the first state was saved: the beginning is a function of the recipe.
+        state = RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
+    hardware = hardware or Hardware(**folder.info["hardware"])
+    return _Run(folder, model, state, hardware, checkpoint_minutes, show_progress).go()
+
+
+@dataclass
+class _Run:
+    """A run that is going on."""
+
+    folder: RunFolder
+    model: EFModel
+    state: RunState
+    hardware: Hardware
+    checkpoint_minutes: float
+    show_progress: bool
+
+    def go(self) -> RunFolder:
+        """Go through the stages that are left."""
+        recipe, stop = self.folder.recipe, StopSignal()
+        stages: list[StageName] = ["stage1", "stage2"] if recipe.stage2 else ["stage1"]
+        with _logging_to(self.folder.path / "train.log"), stop.listening():
+            log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
+            store = self.folder.store(show_progress=self.show_progress)
+            for stage in stages[stages.index(self.state.stage) :]:
+                if stage != self.state.stage:
+                    self._enter(stage)
+                if self._run_stage(store, stop):
+                    log.info("stopped after step %d of %s", self.state.step, self.state.stage)
+                    return self.folder
+            if _is_first_process():
+                self.folder.info["is_finished"] = True
+                self.folder.write_info()
+        return self.folder
+
+    def _enter(self, stage: StageName) -> None:
+        """Begin a stage from the best weights of the one before."""
+        weights, _ = read_weights(self.folder.stage_weights(self.state.stage))
+        self.model.load_state_dict(weights)
+        self.state.stage, self.state.step, self.state.optimizer = stage, 0, None
+
+    def _run_stage(self, store: FrameStore, stop: StopSignal) -> bool:
+        """Run what is left of the stage; return whether it was stopped before its end."""
+        recipe, hardware = self.folder.recipe, self.hardware
+        stage_class, studies = STAGES[self.state.stage], self.folder.studies("train")
+        recorder = Recorder(
+            self.folder,
+            self.state,
+            stop=stop,
+            checkpoint_minutes=self.checkpoint_minutes,
+            show_progress=self.show_progress,
+        )
+        trainer = _trainer(hardware, recorder)
+        rank, world_size = trainer.global_rank, trainer.world_size
+        on_gpu = trainer.strategy.root_device.type == "cuda"
+        batches = TrainingBatches(
+            len(studies),
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            epochs=stage_class.epochs_of(recipe),
+            first_step=self.state.step,
+            rank=rank,
+            world_size=world_size,
+        )
+        if not len(batches):
+            return False
+        clips = TrainingClips(
+            studies,
+            store,
+            recipe.input,
+            views=stage_class.num_views,
+            is_same_clip=recipe.views == "same_clip",
+            crop_pad=recipe.crop_pad if recipe.augmentation else 0,
+            seed=recipe.seed,
+        )
+        validation = ValidationClips(self.folder.studies("val"), store, recipe.input, num_clips=recipe.validation_clips)
+        recorder.validation = validation_loader(
+            validation, batch_size=recipe.batch_size, rank=rank, world_size=world_size
+        )
+        workers = hardware.workers if hardware.workers is not None else 4 * on_gpu
+        if world_size > 1 and not on_gpu:
+            share_batch_statistics(self.model)
+        module = stage_class(
+            self.model,
+            recipe,
+            steps_per_epoch=batches.steps_per_epoch,
+            first_step=self.state.step,
+            optimizer_state=self.state.optimizer,
+        )
+        with warnings.catch_warnings():
+            # Its advice is on its own progress bar, checkpoints and loader, which are not used.
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            trainer.fit(module, training_loader(clips, batches, workers=workers, pin_memory=on_gpu))
+        return recorder.was_stopped
+
+
+def _trainer(hardware: Hardware, recorder: Recorder) -> pl.Trainer:
+    """A Trainer that does what it is best at: devices, processes, precision, and the step.
+
+    To it a stage is one long epoch: `TrainingBatches` knows the epochs, `Recorder` validates and saves at their ends.
+    """
+    is_parallel = hardware.devices * hardware.nodes > 1
+    return pl.Trainer(
+        accelerator=hardware.device,
+        devices=hardware.devices,
+        num_nodes=hardware.nodes,
+        strategy="ddp" if is_parallel else "auto",
+        sync_batchnorm=is_parallel and hardware.device != "cpu" and torch.cuda.is_available(),
+        precision="bf16-mixed" if hardware.precision == "bf16" else "32-true",
+        max_epochs=1,
+        callbacks=[recorder],
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _new_model(folder: RunFolder) -> EFModel:
+    """The model as it is before the first step: a function of the recipe and the training labels."""
+    recipe = folder.recipe
+    labels = [study.ef_percent for study in folder.studies("train") if study.ef_percent is not None]
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = build_model(
+            recipe.size,
+            recipe.input,
+            last_bias=recipe.head_bias if recipe.head_bias is not None else float(np.mean(labels)),
+            dropout=recipe.dropout,
+            head_dropout=recipe.head_dropout,
+        )
+    if recipe.init != "scratch":
+        weights = Path(recipe.init)
+        if not weights.is_file():
+            raise CheckpointError(
+                f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
+                "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "
+                "or start from random weights with `--init scratch`."
+            )
+        log.info(initialise_encoder(model, weights))
+    return model
+
+
+def _check_splits(folder: RunFolder) -> None:
+    for split in ("train", "val"):
+        if not folder.studies(split):
+            raise DatasetError(
+                f"{folder.data.root} has no study in its {split.upper()} split; training needs TRAIN and VAL."
+            )
+
+
+def _is_first_process() -> bool:
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Append the log of coreecho to a file while the body runs, from the first process only."""
+    if not _is_first_process():
+        yield
+        return
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    try:
+        yield
+    except Exception as error:
+        log.error("%s", error)
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,196 @@
+"""The folder of a run: all that one needs to use, resume or report on it.
+
+recipe.yaml        the settings
+run.json           versions, seed, data set, hardware, and whether the run is finished
+metrics.csv        one row for each epoch
+validation.csv     EF of the validation split at the best epoch: study, ef_true, ef_predicted
+best.safetensors   the weights with the lowest validation MAE of the latest stage, with their card
+stage1.safetensors the same of stage 1, from which stage 2 begins
+last.ckpt          the state from which `coreecho train --resume` goes on
+train.log          what happened
+"""
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+import coreecho
+from coreecho.datasets import Split, Study, is_phantom_root, load_studies
+from coreecho.errors import CheckpointError, RecipeError
+from coreecho.files import write_whole
+from coreecho.training.recipe import Recipe
+from coreecho.video.store import FrameStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """Which data a run learns from."""
+
+    dataset: str
+    root: Path
+    store: Path
+    is_phantom: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What a run computes on. None of it changes which clips a step sees."""
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Processor to train on."""
+    devices: int = 1
+    """Processes on each node, one for each device."""
+    nodes: int = 1
+    """Machines."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format of the forward and backward pass; weights and the contrastive loss stay in fp32."""
+    workers: int | None = None
+    """Processes that load clips; none on the CPU and four for each GPU when not given."""
+
+
+class RunFolder:
+    """A run on disk.
+
+    Attributes:
+        path: the folder.
+        recipe: its settings.
+        data: where its data lie.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any]) -> None:
+        self.path = path
+        self.recipe = recipe
+        self.data = data
+        self.info = info
+        self._store: FrameStore | None = None
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe, data: DataSource, hardware: Hardware) -> "RunFolder":
+        """Make the folder of a new run.
+
+        Raises:
+            RecipeError: a run is there already.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RecipeError(
+                f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
+            )
+        info = {
+            "recipe": recipe.name,
+            "seed": recipe.seed,
+            "data": {"dataset": data.dataset, "root": str(data.root.resolve()), "store": str(data.store.resolve())},
+            "is_phantom": data.is_phantom,
+            "hardware": asdict(hardware),
+            "versions": {
+                "coreecho": coreecho.__version__,
+                "python": platform.python_version(),
+                "torch": str(torch.__version__),
+                "pytorch_lightning": version("pytorch-lightning"),
+                "numpy": np.__version__,
+            },
+            "is_finished": False,
+        }
+        folder = cls(path, recipe, data, info)
+        info["data_fingerprint"] = folder.data_fingerprint()
+        path.mkdir(parents=True, exist_ok=True)
+        write_whole(path / "recipe.yaml", recipe.to_yaml())
+        folder.write_info()
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path, *, data: Path | None = None) -> "RunFolder":
+        """Open the folder of a run.
+
+        Args:
+            path: the folder.
+            data: root of the data set where it has moved since.
+
+        Raises:
+            CheckpointError: not the folder of a run.
+            RecipeError: its recipe is damaged.
+        """
+        path = Path(path)
+        try:
+            info = json.loads((path / "run.json").read_text())
+            source = DataSource(
+                dataset=info["data"]["dataset"],
+                root=data or Path(info["data"]["root"]),
+                store=Path(info["data"]["store"]),
+                is_phantom=info["is_phantom"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{path} is not the folder of a run: its run.json cannot be read ({error}). "
+                "Give the folder that `coreecho train --out` wrote."
+            ) from error
+        return cls(path, Recipe.from_yaml(path / "recipe.yaml"), source, info)
+
+    @property
+    def best_weights(self) -> Path:
+        """Weights of the best epoch."""
+        return self.path / "best.safetensors"
+
+    def stage_weights(self, stage: str) -> Path:
+        """Weights of the best epoch of a stage that another follows."""
+        return self.path / f"{stage}.safetensors"
+
+    @property
+    def state(self) -> Path:
+        """State from which the run goes on."""
+        return self.path / "last.ckpt"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every epoch of every stage is done."""
+        return bool(self.info["is_finished"])
+
+    @cached_property
+    def _all_studies(self) -> list[Study]:
+        return load_studies(self.data.dataset, self.data.root)
+
+    def studies(self, split: Split) -> list[Study]:
+        """Studies of a split, in the order that `TrainingClips` counts them."""
+        return [study for study in self._all_studies if study.split == split]
+
+    def store(self, *, show_progress: bool = False) -> FrameStore:
+        """Decoded frames of all studies; what is missing or stale is decoded first."""
+        if self._store is None:
+            sources = {study.id: study.path for study in self._all_studies}
+            frame_size = self.recipe.input.frame_size
+            self._store = FrameStore.build(self.data.store, sources, frame_size=frame_size, show_progress=show_progress)
+        return self._store
+
+    def metrics(self) -> pd.DataFrame:
+        """One row for each epoch: stage, epoch, losses (train_*), val_mae, val_r2, learning_rate, seconds.
+
+        Raises:
+            CheckpointError: no epoch is finished yet.
+        """
+        path = self.path / "metrics.csv"
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing: the run has finished no epoch yet.")
+        return pd.read_csv(path)
+
+    def data_fingerprint(self) -> str:
+        """Changes when a study, label or split does."""
+        lines = [f"{study.id},{study.ef_percent},{study.split}" for study in self._all_studies]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def write_info(self) -> None:
+        """Write run.json."""
+        write_whole(self.path / "run.json", json.dumps(self.info, indent=2) + "\n")
+
+
+def find_data(dataset: str, root: Path, recipe: Recipe, store: Path | None) -> DataSource:
+    """Say where the data of a run and their decoded frames lie."""
+    folder = store or root / f".coreecho-store-{recipe.input.frame_size}"
+    return DataSource(dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root))

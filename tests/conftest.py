@@ -1,0 +1,43 @@
+"""Data that many tests share: a small EchoNet-Dynamic tree of phantoms, made once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from coreecho.models.ef_model import ModelInput
+from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.training.recipe import Recipe
+
+NUM_STUDIES = 16
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tests run side by side; more threads than cores only slow each other down."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen phantoms of 24 frames in the EchoNet-Dynamic layout."""
+    root = tmp_path_factory.mktemp("phantoms") / "cohort"
+    settings = PhantomSettings(min_frames=24, max_frames=24)
+    write_echonet_phantoms(root, studies=NUM_STUDIES, seed=7, settings=settings, workers=1)
+    return root
+
+
+@pytest.fixture
+def tiny_recipe() -> Recipe:
+    """Both stages in a few seconds: two epochs of two steps, then one epoch."""
+    return Recipe(
+        name="tiny",
+        size="xs",
+        input=ModelInput(num_frames=4, stride=4, frame_size=32),
+        crop_pad=2,
+        batch_size=4,
+        learning_rate=1e-3,
+        stage1_epochs=2,
+        stage2_epochs=1,
+        validation_clips=2,
+    )

@@ -1,0 +1,295 @@
+"""A run from its beginning to its end, and through every way in which it can be cut short."""
+
+import csv
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from coreecho.errors import CheckpointError, DatasetError, RecipeError, TrainingError
+from coreecho.training import Hardware, Recipe, RunFolder, resume, train
+from coreecho.training import recorder as recorder_module
+from coreecho.training.checkpoint import RunState, load_state
+
+CPU = Hardware(device="cpu")
+
+
+@pytest.fixture(scope="session")
+def finished(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The tiny recipe, run without an interruption."""
+    recipe = Recipe.from_mapping(tiny_settings(), source="test")
+    return train(recipe, data=phantom_root, out=tmp_path_factory.mktemp("runs") / "whole", hardware=CPU)
+
+
+def tiny_settings() -> dict[str, Any]:
+    sizes = {"num_frames": 4, "stride": 4, "frame_size": 32, "crop_pad": 2, "batch_size": 4}
+    lengths = {"stage1_epochs": 2, "stage2_epochs": 1, "validation_clips": 2}
+    return {"name": "tiny", "size": "xs", "learning_rate": 1e-3} | sizes | lengths
+
+
+def final_weights(run: RunFolder) -> dict[str, torch.Tensor]:
+    return load_state(run.state).model
+
+
+def assert_same_weights(run: RunFolder, other: RunFolder) -> None:
+    weights, expected = final_weights(run), final_weights(other)
+    assert weights.keys() == expected.keys()
+    assert [name for name in expected if not weights[name].equal(expected[name])] == []
+    best, expected_best = load_file(run.best_weights), load_file(other.best_weights)
+    assert [name for name in expected_best if not best[name].equal(expected_best[name])] == []
+
+
+def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> None:
+    names = {path.name for path in finished.path.iterdir()}
+    expected = {
+        "recipe.yaml",
+        "run.json",
+        "metrics.csv",
+        "validation.csv",
+        "best.safetensors",
+        "last.ckpt",
+        "train.log",
+    }
+    assert expected <= names
+    assert not [name for name in names if "part" in name]
+    info = json.loads((finished.path / "run.json").read_text())
+    assert info["is_finished"]
+    assert info["is_phantom"]
+    assert info["versions"].keys() >= {"coreecho", "torch", "numpy", "python"}
+    metrics = finished.metrics()
+    assert metrics.stage.tolist() == ["stage1", "stage1", "stage2"]
+    assert metrics.epoch.tolist() == [0, 1, 0]
+    np.testing.assert_allclose(metrics.train_loss[:2], metrics.train_rnc[:2] + metrics.train_l1[:2], rtol=1e-6)
+    assert metrics.val_mae.notna().all()
+    assert "stage2 epoch 0" in (finished.path / "train.log").read_text()
+
+
+def test_validation_of_the_best_epoch_is_kept(finished: RunFolder) -> None:
+    with (finished.path / "validation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    truth = {study.id: study.ef_percent for study in finished.studies("val")}
+    assert {row["study"] for row in rows} == truth.keys()
+    errors = [abs(float(row["ef_predicted"]) - float(row["ef_true"])) for row in rows]
+    assert np.mean(errors) == pytest.approx(finished.metrics().val_mae[2])
+    assert all(float(row["ef_true"]) == pytest.approx(truth[row["study"]], abs=1e-4) for row in rows)
+
+
+def test_stage2_leaves_the_encoder_as_stage1_ended_best(finished: RunFolder) -> None:
+    stage1, final = load_file(finished.stage_weights("stage1")), final_weights(finished)
+    for name, value in stage1.items():
+        assert value.equal(final[name]) or name.startswith("head"), name
+    assert any(not stage1[name].equal(final[name]) for name in stage1 if name.startswith("head"))
+
+
+def test_the_same_recipe_gives_the_same_weights(finished: RunFolder, tmp_path: Path) -> None:
+    again = train(finished.recipe, data=finished.data.root, out=tmp_path / "again", hardware=CPU)
+    assert_same_weights(again, finished)
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 5, 6])
+def test_stopped_after_any_step_it_resumes_to_the_same_weights(
+    finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    steps = iter(range(1, 100))
+    note_losses = recorder_module.Recorder._note_losses
+
+    def stop_later(self: Any, *arguments: Any) -> bool:
+        # As if Ctrl-C had come during this step.
+        if next(steps) == stop_after:
+            os.kill(os.getpid(), signal.SIGINT)
+        return note_losses(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder_module.Recorder, "_note_losses", stop_later)
+        stopped = train(finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU)
+    assert not stopped.is_finished
+    whole = resume(stopped.path)
+    assert whole.is_finished
+    assert_same_weights(whole, finished)
+    columns = ["stage", "epoch", "train_loss", "val_mae", "val_r2"]
+    assert whole.metrics()[columns].equals(finished.metrics()[columns])
+
+
+@pytest.mark.slow
+def test_killed_at_a_random_moment_it_resumes_to_the_same_weights(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    recipe = replace(tiny_recipe, stage1_epochs=20)
+    whole = train(recipe, data=phantom_root, out=tmp_path / "whole", hardware=CPU)
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    run = tmp_path / "killed"
+    start = [*coreecho("train", tmp_path / "recipe.yaml", "--data", phantom_root, "--out", run)]
+    kills = 0
+    for command in (start, coreecho("train", "--resume", run), coreecho("train", "--resume", run)):
+        process = subprocess.Popen(
+            [*command, "--device", "cpu", "--checkpoint-minutes", "0"], env=one_thread(), stderr=subprocess.DEVNULL
+        )
+        before = (run / "last.ckpt").stat().st_mtime_ns if (run / "last.ckpt").exists() else 0
+        wait_until(lambda: process.poll() is not None or newer(run / "last.ckpt", before))  # noqa: B023
+        time.sleep(random.random())
+        kills += process.poll() is None
+        process.kill()
+        process.wait()
+    assert kills >= 1
+    resumed = subprocess.run([*coreecho("train", "--resume", run)], env=one_thread(), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same_weights(RunFolder.open(run), whole)
+
+
+def coreecho(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "coreecho", *map(str, arguments)]
+
+
+def one_thread() -> dict[str, str]:
+    # The whole run is trained in this process, on one thread; sums differ in their last bit on two.
+    return os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def newer(path: Path, than: int) -> bool:
+    return path.exists() and path.stat().st_mtime_ns > than
+
+
+def wait_until(condition: Any, *, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"nothing happened in {seconds} s"
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_two_processes_train_to_the_weights_of_one(phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe) -> None:
+    recipe = replace(tiny_recipe, dropout=0.0, head_dropout=0.0, stage1_epochs=1, stage2_epochs=1)
+    one = train(recipe, data=phantom_root, out=tmp_path / "one", hardware=CPU)
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    command = coreecho("train", tmp_path / "recipe.yaml", "--data", phantom_root, "--out", tmp_path / "two")
+    finished = subprocess.run(
+        [*command, "--device", "cpu", "--devices", "2"], env=one_thread(), capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    two = RunFolder.open(tmp_path / "two")
+    assert two.is_finished
+    columns = ["train_loss", "val_mae"]
+    np.testing.assert_allclose(two.metrics()[columns], one.metrics()[columns], rtol=2e-3)
+
+
+def test_bf16_trains(phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe) -> None:
+    recipe = replace(tiny_recipe, stage1_epochs=1)
+    run = train(recipe, data=phantom_root, out=tmp_path / "bf16", hardware=Hardware(device="cpu", precision="bf16"))
+    assert run.is_finished
+    assert all(value.dtype != torch.bfloat16 for value in final_weights(run).values())
+
+
+def test_loader_processes_do_not_change_the_result(finished: RunFolder, tmp_path: Path) -> None:
+    hardware = Hardware(device="cpu", workers=2)
+    run = train(finished.recipe, data=finished.data.root, out=tmp_path / "workers", hardware=hardware)
+    assert_same_weights(run, finished)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    recipe = replace(tiny_recipe, learning_rate=1e30, stage1_epochs=5)
+    with pytest.raises(TrainingError, match=r"(?s)not a finite number|loss became.*learning_rate"):
+        train(recipe, data=phantom_root, out=tmp_path / "run", hardware=CPU, checkpoint_minutes=0)
+    state = tmp_path / "run" / "last.ckpt"
+    if state.exists():
+        assert all(torch.isfinite(value).all() for value in load_state(state).model.values())
+    assert "learning_rate" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
+    finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_state, saves = recorder_module.save_state, iter(range(100))
+
+    def disk_fills_up(path: Path, state: RunState) -> None:
+        if next(saves) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_state(path, state)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder_module, "save_state", disk_fills_up)
+        with pytest.raises(TrainingError, match=r"(?s)No space left on device.*--resume"):
+            train(finished.recipe, data=finished.data.root, out=out, hardware=CPU, checkpoint_minutes=0)
+    assert load_state(out / "last.ckpt").step == 3
+    assert_same_weights(resume(out), finished)
+
+
+def test_a_folder_with_a_run_is_not_written_over(finished: RunFolder) -> None:
+    with pytest.raises(RecipeError, match=r"is there already.*--resume"):
+        train(finished.recipe, data=finished.data.root, out=finished.path, hardware=CPU)
+
+
+def test_a_finished_run_resumes_to_itself(finished: RunFolder) -> None:
+    before = finished.state.stat().st_mtime_ns
+    assert resume(finished.path).is_finished
+    assert finished.state.stat().st_mtime_ns == before
+
+
+def test_asked_for_weights_that_are_missing_it_does_not_start(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    with pytest.raises(CheckpointError, match=r"(?s)missing\.safetensors.*import-weights.*--init scratch"):
+        train(replace(tiny_recipe, init="missing.safetensors"), data=phantom_root, out=tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run").exists()
+
+
+def test_it_starts_from_weights_when_asked(finished: RunFolder, tmp_path: Path) -> None:
+    recipe = replace(
+        finished.recipe, init=str(finished.best_weights), learning_rate=1e-12, stage1_epochs=1, stage2=False
+    )
+    run = train(recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU)
+    start, end = load_file(finished.best_weights), final_weights(run)
+    for name in start:
+        if name.startswith("encoder") and name.endswith("weight"):
+            torch.testing.assert_close(end[name], start[name], atol=1e-6, rtol=1e-5)
+
+
+def test_changed_data_are_noticed_on_resume(finished: RunFolder, tmp_path: Path) -> None:
+    import shutil
+
+    run, root = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(finished.path, run)
+    info = json.loads((run / "run.json").read_text()) | {"is_finished": False}
+    (run / "run.json").write_text(json.dumps(info))
+    shutil.copytree(finished.data.root, root)
+    table = (root / "FileList.csv").read_text()
+    (root / "FileList.csv").write_text(table.replace(",TRAIN", ",TEST", 1))
+    with pytest.raises(RecipeError, match=r"not those that .* began with"):
+        resume(run, data=root)
+
+
+def test_data_without_a_validation_split_are_refused(finished: RunFolder, tmp_path: Path) -> None:
+    import shutil
+
+    root = tmp_path / "data"
+    shutil.copytree(finished.data.root, root)
+    table = (root / "FileList.csv").read_text()
+    (root / "FileList.csv").write_text(table.replace(",VAL", ",TEST"))
+    with pytest.raises(DatasetError, match="no study in its VAL split"):
+        train(finished.recipe, data=root, out=tmp_path / "run", hardware=CPU)
+
+
+def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is not the folder of a run"):
+        resume(tmp_path)
+
+
+def test_a_damaged_state_is_refused(finished: RunFolder, tmp_path: Path) -> None:
+    damaged = tmp_path / "last.ckpt"
+    damaged.write_bytes(finished.state.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="is not a state of a run"):
+        load_state(damaged)

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coreecho.datasets.clip_dataset import TrainingClips, ValidationClips
+from coreecho.datasets.study import Study
+from coreecho.errors import DatasetError
+from coreecho.video.clips import ClipSampling
+from coreecho.video.store import FrameStore
+
+SAMPLING = ClipSampling(num_frames=4, stride=2)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> list[Study]:
+    """Two videos whose frame t is filled with 10 t + 10, of 30 and of 5 frames."""
+    folder = tmp_path_factory.mktemp("videos")
+    made = []
+    for name, num_frames in (("long", 24), ("short", 5)):
+        values = (10 * np.arange(num_frames) + 10).astype(np.uint8)
+        np.save(folder / f"{name}.npy", np.broadcast_to(values[:, None, None], (num_frames, 16, 16)))
+        made.append(Study(id=name, path=folder / f"{name}.npy", ef_percent=50.0 + num_frames, split="train"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def store(studies: list[Study], tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+    sources = {study.id: study.path for study in studies}
+    return FrameStore.build(tmp_path_factory.mktemp("store"), sources, frame_size=16, workers=1)
+
+
+def training(
+    studies: list[Study], store: FrameStore, *, same: bool = False, pad: int = 0, seed: int = 0
+) -> TrainingClips:
+    return TrainingClips(studies, store, SAMPLING, views=2, is_same_clip=same, crop_pad=pad, seed=seed)
+
+
+def test_views_are_clips_of_the_video_at_the_stride(studies: list[Study], store: FrameStore) -> None:
+    item = training(studies, store)[(0, 0)]
+    assert item.clips.shape == (2, 4, 16, 16)
+    assert item.ef_percent == 74
+    assert item.num_valid_frames.tolist() == [4, 4]
+    steps = item.clips[:, :, 8, 8].int().diff(dim=1)
+    assert (steps == 20).all()
+
+
+def test_views_start_independently_or_together(studies: list[Study], store: FrameStore) -> None:
+    def starts(*, same: bool) -> np.ndarray:
+        clips = training(studies, store, same=same)
+        return np.array([clips[(epoch, 0)].clips[:, 0, 8, 8].tolist() for epoch in range(40)])
+
+    independent, together = starts(same=False), starts(same=True)
+    assert (independent[:, 0] != independent[:, 1]).mean() > 0.7
+    assert (together[:, 0] == together[:, 1]).all()
+    assert len(np.unique(together)) > 5
+
+
+def test_same_clip_views_are_still_cropped_independently(studies: list[Study], store: FrameStore) -> None:
+    clips = training(studies, store, same=True, pad=4)
+    differs = [not np.array_equal(*clips[(epoch, 0)].clips.numpy()) for epoch in range(20)]
+    assert np.mean(differs) > 0.8
+
+
+def test_a_draw_is_a_function_of_seed_epoch_and_study(studies: list[Study], store: FrameStore) -> None:
+    again = [training(studies, store, pad=4, seed=3)[(2, 0)].clips for _ in range(2)]
+    assert again[0].equal(again[1])
+    others = [
+        training(studies, store, pad=4, seed=4)[(2, 0)].clips,
+        training(studies, store, pad=4, seed=3)[(3, 0)].clips,
+    ]
+    assert not any(again[0].equal(other) for other in others)
+
+
+def test_a_short_video_is_padded_at_its_end(studies: list[Study], store: FrameStore) -> None:
+    item = training(studies, store)[(0, 1)]
+    for clip, valid in zip(item.clips, item.num_valid_frames.tolist(), strict=True):
+        assert 1 <= valid < 4
+        assert (clip[:valid] > 0).all()
+        assert (clip[valid:] == 0).all()
+
+
+def test_validation_clips_are_even_and_always_the_same(studies: list[Study], store: FrameStore) -> None:
+    clips = ValidationClips(studies, store, SAMPLING, num_clips=3)
+    first = clips[0].clips[:, 0, 8, 8].tolist()
+    assert first == sorted(first)
+    assert first[0] == 10
+    assert first[-1] == 10 * (24 - 7) + 10
+    assert clips[0].clips.equal(clips[0].clips)
+
+
+def test_a_study_without_ef_is_refused(studies: list[Study], store: FrameStore) -> None:
+    unlabelled = Study(id="unlabelled", path=Path("unlabelled.npy"))
+    with pytest.raises(DatasetError, match=r"1 studies have no EF.*unlabelled"):
+        training([*studies, unlabelled], store)

@@ -1,0 +1,44 @@
+import pytest
+
+from coreecho.errors import RecipeError
+from coreecho.training.data import TrainingBatches
+
+
+def batches(
+    *, first_step: int = 0, rank: int = 0, world_size: int = 1, seed: int = 0, batch_size: int = 4
+) -> TrainingBatches:
+    return TrainingBatches(
+        10, batch_size=batch_size, seed=seed, epochs=3, first_step=first_step, rank=rank, world_size=world_size
+    )
+
+
+def test_each_epoch_takes_each_study_at_most_once_and_drops_the_rest() -> None:
+    taken = list(batches())
+    assert len(taken) == len(batches()) == 6
+    for epoch in range(3):
+        studies = [study for batch in taken[2 * epoch : 2 * epoch + 2] for e, study in batch if e == epoch]
+        assert len(studies) == len(set(studies)) == 8
+
+
+def test_epochs_and_seeds_differ_in_order() -> None:
+    orders = [[study for batch in list(batches(seed=seed)) for _, study in batch] for seed in (0, 1)]
+    assert orders[0] != orders[1]
+    assert orders[0][:8] != orders[0][8:16]
+
+
+@pytest.mark.parametrize("first_step", range(7))
+def test_from_any_step_on_it_is_the_rest_of_the_same_order(first_step: int) -> None:
+    assert list(batches(first_step=first_step)) == list(batches())[first_step:]
+    assert len(batches(first_step=first_step)) == 6 - first_step
+
+
+def test_processes_share_each_batch_of_one_process() -> None:
+    shares = [list(batches(rank=rank, world_size=2)) for rank in (0, 1)]
+    assert [first + second for first, second in zip(*shares, strict=True)] == list(batches())
+
+
+def test_wrong_sizes_are_refused() -> None:
+    with pytest.raises(RecipeError, match="10 studies, fewer than one batch of 11"):
+        batches(batch_size=11)
+    with pytest.raises(RecipeError, match="does not split over 3"):
+        batches(world_size=3)

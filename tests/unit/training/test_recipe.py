@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from coreecho.errors import RecipeError
+from coreecho.models.ef_model import ModelInput
+from coreecho.training.recipe import Recipe, find_recipe, recipe_names
+
+
+def test_echonet_recipe_holds_the_numbers_of_the_paper() -> None:
+    recipe = Recipe.from_yaml(find_recipe("echonet"))
+    assert (recipe.size, recipe.objective, recipe.temperature) == ("small", "rnc_l1", 1.0)
+    assert (recipe.stage1_epochs, recipe.stage2_epochs, recipe.batch_size) == (25, 5, 16)
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.decay_epoch, recipe.decay_factor) == (1e-4, 1e-4, 15, 0.1)
+    assert (recipe.input.num_frames, recipe.input.stride, recipe.input.frame_size) == (36, 4, 112)
+    assert (recipe.head_dropout, recipe.head_bias, recipe.crop_pad) == (0.4, 55.6, 6)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_are_whole_and_named_as_their_file(name: str) -> None:
+    assert Recipe.from_yaml(find_recipe(name)).name == name
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    recipe = Recipe(name="mine", seed=3, head_bias=50.0, stage2=False, input=ModelInput(num_frames=8, padding="mean"))
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.to_yaml())
+    assert Recipe.from_yaml(path) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learning_rat: 0.1", "learning.rat.*learning.rate"),
+        ("objective: l2", "objective.*l1"),
+        ("batch_size: many", "batch_size"),
+        ("batch_size: 1", "batch_size is 1, expected at least 2"),
+        ("head_dropout: 1.0", "head_dropout is 1.0, expected 0 <= head_dropout < 1"),
+        ("learning_rate: .nan", "learning_rate is nan, expected more than 0"),
+        ("num_frames: 0", "num_frames"),
+        ("- a list", "expected `key: value` lines"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=f"(?s){message}"):
+        Recipe.from_yaml(path)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    with pytest.raises(RecipeError, match=r"(?s)stage1_epochs is 0.*temperature is -1"):
+        Recipe(stage1_epochs=0, temperature=-1)
+
+
+def test_an_unknown_recipe_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'echont'.*demo, echonet"):
+        find_recipe("echont")
+    with pytest.raises(RecipeError, match=r"no recipe file missing\.yaml"):
+        find_recipe("missing.yaml")

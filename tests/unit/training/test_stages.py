@@ -1,0 +1,93 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from coreecho.datasets.clip_dataset import ClipBatch
+from coreecho.losses import rank_n_contrast_loss
+from coreecho.models.ef_model import EFModel, ModelInput
+from coreecho.models.registry import build_model
+from coreecho.training.recipe import Recipe
+from coreecho.training.stages import Stage, Stage1, Stage2
+
+INPUT = ModelInput(num_frames=4, stride=1, frame_size=32)
+
+
+def model() -> EFModel:
+    torch.manual_seed(0)
+    return build_model("xs", INPUT, last_bias=50.0, dropout=0.0, head_dropout=0.0)
+
+
+def batch(views: int = 2) -> ClipBatch:
+    torch.manual_seed(1)
+    return ClipBatch(
+        clips=torch.randint(0, 256, (4, views, 4, 32, 32), dtype=torch.uint8),
+        num_valid_frames=torch.full((4, views), 4),
+        ef_percent=torch.tensor([20.0, 35.0, 55.0, 70.0]),
+        study=torch.arange(4),
+    )
+
+
+def gradients(stage: Stage, loss: Tensor) -> dict[str, Tensor]:
+    loss.backward()
+    return {name: p.grad for name, p in stage.model.named_parameters() if p.grad is not None and p.grad.any()}
+
+
+def test_stage1_is_equation_1() -> None:
+    stage = Stage1(model(), Recipe(input=INPUT, temperature=2.0), steps_per_epoch=1)
+    losses = stage.training_step(batch(), 0)
+    oracle = model()
+    embeddings, ef = oracle(batch().clips.flatten(0, 1))
+    labels = torch.tensor([20.0, 20, 35, 35, 55, 55, 70, 70])
+    rnc = rank_n_contrast_loss(embeddings, labels, 2.0)
+    l1 = (ef - labels).abs().mean()
+    torch.testing.assert_close(losses["rnc"], rnc.detach())
+    torch.testing.assert_close(losses["l1"], l1.detach())
+    torch.testing.assert_close(losses["loss"], rnc + l1)
+
+
+def test_the_stop_gradient_parts_encoder_and_head() -> None:
+    whole = Stage1(model(), Recipe(input=INPUT), steps_per_epoch=1)
+    from_both = gradients(whole, whole.training_step(batch(), 0)["loss"])
+    alone = Stage1(model(), Recipe(input=INPUT), steps_per_epoch=1)
+    terms = alone.losses(batch().clips.flatten(0, 1), torch.full((8,), 4), batch().ef_percent.repeat_interleave(2))
+    from_l1 = gradients(alone, terms["l1"])
+    assert all(name.startswith("head") for name in from_l1)
+    assert {name for name in from_both if name.startswith("head")} == from_l1.keys()
+    assert any(name.startswith("encoder") for name in from_both)
+    for name, gradient in from_l1.items():
+        torch.testing.assert_close(from_both[name], gradient)
+
+
+def test_the_l1_baseline_trains_the_encoder_by_l1() -> None:
+    stage = Stage1(model(), Recipe(input=INPUT, objective="l1"), steps_per_epoch=1)
+    losses = stage.training_step(batch(), 0)
+    assert losses.keys() == {"loss", "l1"}
+    assert any(name.startswith("encoder") for name in gradients(stage, losses["loss"]))
+
+
+def test_stage2_trains_the_head_alone() -> None:
+    stage = Stage2(model(), Recipe(input=INPUT), steps_per_epoch=1)
+    trained = gradients(stage, stage.training_step(batch(views=1), 0)["loss"])
+    assert trained
+    assert all(name.startswith("head") for name in trained)
+    groups = stage.configure_optimizers().param_groups
+    assert sum(len(group["params"]) for group in groups) == len(list(stage.model.head.parameters()))
+
+
+def test_the_step_schedule_is_the_papers() -> None:
+    stage = Stage1(model(), Recipe(), steps_per_epoch=10)
+    assert [stage.learning_rate_factor(step) for step in (0, 149, 150, 249)] == [1.0, 1.0, 0.1, 0.1]
+
+
+def test_the_cosine_schedule_warms_up_and_ends_near_zero() -> None:
+    stage = Stage1(model(), Recipe(schedule="cosine", warmup_steps=9, stage1_epochs=10), steps_per_epoch=10)
+    assert stage.learning_rate_factor(0) == pytest.approx(0.1)
+    assert stage.learning_rate_factor(50) == pytest.approx(0.5)
+    assert stage.learning_rate_factor(99) == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.99)))
+
+
+def test_stage2_keeps_its_rate() -> None:
+    stage = Stage2(model(), Recipe(schedule="cosine", warmup_steps=9), steps_per_epoch=10)
+    assert {stage.learning_rate_factor(step) for step in range(50)} == {1.0}
