@@ -5,33 +5,52 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from coreecho.datasets.camus import camus_clip, load_camus
 from coreecho.datasets.echonet_dynamic import ed_es, load_echonet_dynamic, polygon_area, read_tracings
+from coreecho.datasets.echonet_pediatric import load_echonet_pediatric
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.study import Split, Study
+from coreecho.datasets.folds import split_by_fold
+from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
+from coreecho.datasets.study import Split, Study, View
+from coreecho.datasets.table import load_table
 from coreecho.errors import DatasetError
 
 __all__ = [
     "FaultyDatasetError",
     "Split",
     "Study",
+    "View",
+    "camus_clip",
     "ed_es",
+    "hmc_qu_clip",
     "is_phantom_root",
+    "load_camus",
     "load_echonet_dynamic",
+    "load_echonet_pediatric",
+    "load_hmc_qu",
     "load_studies",
+    "load_table",
     "polygon_area",
     "read_tracings",
+    "split_by_fold",
 ]
 
-_LOADERS: dict[str, Callable[..., list[Study]]] = {"echonet": load_echonet_dynamic}
+_LOADERS: dict[str, Callable[..., list[Study]]] = {
+    "camus": load_camus,
+    "echonet": load_echonet_dynamic,
+    "echonet-pediatric": load_echonet_pediatric,
+    "hmc-qu": load_hmc_qu,
+    "table": load_table,
+}
 
 
 def load_studies(dataset: str, root: str | Path, **options: Any) -> list[Study]:
     """Read the studies of a data set.
 
     Args:
-        dataset: which layout the folder has: "echonet".
-        root: the data set's folder.
-        **options: the loader's own, such as `require_two_traced_frames` of "echonet".
+        dataset: which layout the folder has: "camus", "echonet", "echonet-pediatric", "hmc-qu", or "table".
+        root: the data set's folder; of "table" also the table itself.
+        **options: the loader's own, such as `view` and `fold` of "camus". See `load_camus` and the others.
 
     Raises:
         DatasetError: the name is unknown, or the folder is not as its layout says.

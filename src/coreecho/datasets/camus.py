@@ -1,0 +1,262 @@
+"""CAMUS (Leclerc et al. 2019): 500 patients, each a half beat from ED to ES in two apical views, in both its releases.
+
+The NIfTI release: `database_nifti/patientXXXX/patientXXXX_{2CH,4CH}_half_sequence.nii.gz`, and beside it
+`Info_{2CH,4CH}.cfg`. The first, MetaImage release: `{training,testing}/patientXXXX/patientXXXX_{2CH,4CH}_sequence.mhd`
+and `.raw`, and beside it Info files with other keys. The EF of a patient differs between the two, so every study names
+the release of its EF.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.datasets.folds import camus_official_folds, consecutive_blocks, split_by_fold
+from coreecho.datasets.study import Study, View
+from coreecho.datasets.survey import Declared, Survey
+from coreecho.datasets.table_rows import number, whole_number
+from coreecho.errors import DatasetError
+from coreecho.video.mhd import read_mhd
+from coreecho.video.nifti import read_nifti
+from coreecho.video.resizing import squash_frames
+from coreecho.video.temporal import TimeMethod, resample_time, take_beat
+
+FoldScheme = Literal["official", "blocks"]
+QUALITIES = ("Good", "Medium", "Poor")
+# Pre-processing of Maani et al. 2024, appendix.
+CLIP_FRAMES, CLIP_SIZE = 16, 112
+
+_CHAMBERS: dict[View, str] = {"A4C": "4CH", "A2C": "2CH"}
+_LAYOUT = (
+    "A CAMUS root holds database_nifti/patientXXXX/ (the NIfTI release), or training/patientXXXX/ and "
+    "testing/patientXXXX/ (the MetaImage release)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Release:
+    """How one release names things. `ef_key` and the volumes' keys are those of its Info files."""
+
+    ef_source: str
+    sequence: str
+    suffix: str
+    ef_key: str
+    patients: dict[str, Path]
+
+    def image(self, patient: str, chamber: str, kind: str) -> Path:
+        """A file of a patient, such as the sequence or the contours at ED."""
+        return self.patients[patient] / f"{patient}_{chamber}_{kind}{self.suffix}"
+
+
+def load_camus(
+    root: str | Path,
+    *,
+    view: View | Literal["all"] = "A4C",
+    folds: FoldScheme = "official",
+    fold: int = 1,
+    only_with_ef: bool = True,
+) -> list[Study]:
+    """Read the list of studies of either release, and check all of it.
+
+    Args:
+        root: the folder that holds database_nifti/, or training/ and testing/.
+        view: "A4C", "A2C", or "all" for both of each patient.
+        folds: "official", as CAMUS's authors published them, or "blocks": consecutive blocks of the sorted patients, as
+            the code of CoReEcho's authors has them.
+        fold: the fold, 1 to 10, that is tested; the next one is the validation.
+        only_with_ef: leave out patients without EF (the 50 in testing/ of the first release).
+
+    Returns:
+        The studies, by patient. `beat` runs from ED to ES, backwards through the files in which ES comes first.
+
+    Raises:
+        FaultyDatasetError: files are missing, or values are wrong; lists them all.
+        DatasetError: the folder is not a CAMUS root, or the fold does not exist.
+    """
+    studies = survey_camus(root, view=view, folds=folds).checked()
+    if only_with_ef:
+        studies = [study for study in studies if study.ef_percent is not None]
+    return split_by_fold(studies, fold)
+
+
+def camus_clip(
+    study: Study, *, num_frames: int = CLIP_FRAMES, frame_size: int = CLIP_SIZE, method: TimeMethod = "spline"
+) -> NDArray[np.uint8]:
+    """Pre-process a study as the paper does: ED to ES, 112 x 112 whatever the aspect, 16 frames by spline in time.
+
+    Returns:
+        (num_frames, frame_size, frame_size) uint8; the first frame is ED and the last ES.
+
+    Raises:
+        VideoError: the file is damaged, or shorter than the study's beat.
+    """
+    reader = read_mhd if study.path.suffix == ".mhd" else read_nifti
+    frames = reader(study.path).frames
+    first, last = study.beat or (0, len(frames) - 1)
+    return resample_time(squash_frames(take_beat(frames, first, last), frame_size), num_frames, method)
+
+
+def survey_camus(root: str | Path, *, view: View | Literal["all"] = "all", folds: FoldScheme = "official") -> Survey:
+    """Read all Info files and look for all clips. See `load_camus`.
+
+    Raises:
+        DatasetError: the folder is not a CAMUS root.
+    """
+    root = Path(root)
+    release = _find_release(root)
+    survey = Survey(root=root)
+    patient_folds = _folds(release, folds, survey)
+    chambers = _CHAMBERS if view == "all" else {view: _CHAMBERS[view]} if view in _CHAMBERS else None
+    if chambers is None:
+        raise DatasetError(f"{root}: CAMUS has the views A4C and A2C; got {view!r}.")
+    for patient in release.patients:
+        for name, chamber in chambers.items():
+            _survey_study(release, patient, name, chamber, patient_folds.get(patient), survey)
+    survey.published = {"all": 500 * len(chambers)}
+    _remark(survey)
+    return survey
+
+
+def _find_release(root: Path) -> _Release:
+    """Tell the release by its folders. Raises DatasetError."""
+    nifti = root / "database_nifti" if (root / "database_nifti").is_dir() else root
+    patients = _patients(nifti)
+    if any(any(folder.glob("*.nii.gz")) for folder in patients.values()):
+        return _Release(
+            ef_source="CAMUS NIfTI release",
+            sequence="half_sequence",
+            suffix=".nii.gz",
+            ef_key="EF",
+            patients=patients,
+        )
+    patients = _patients(root / "training") | _patients(root / "testing")
+    if not patients:
+        raise DatasetError(f"{root}: holds no patients of CAMUS. {_LAYOUT}.")
+    return _Release(
+        ef_source="CAMUS MetaImage release",
+        sequence="sequence",
+        suffix=".mhd",
+        ef_key="LVef",
+        patients=dict(sorted(patients.items())),
+    )
+
+
+def _patients(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in sorted(folder.glob("patient[0-9]*")) if path.is_dir()}
+
+
+def _folds(release: _Release, scheme: FoldScheme, survey: Survey) -> Mapping[str, int]:
+    if scheme == "blocks":
+        return consecutive_blocks(release.patients)
+    if scheme != "official":
+        raise DatasetError(f"{survey.root}: the folds of CAMUS are 'official' or 'blocks'; got {scheme!r}.")
+    official = camus_official_folds()
+    for patient in release.patients:
+        if patient not in official:
+            survey.add_fault("patients without an official fold (expected patient0001 to patient0500)", patient)
+    return official
+
+
+def _survey_study(release: _Release, patient: str, view: View, chamber: str, fold: int | None, survey: Survey) -> None:
+    """Turn one view of one patient into a Study, or into its faults."""
+    info_path = release.patients[patient] / f"Info_{chamber}.cfg"
+    path = release.image(patient, chamber, release.sequence)
+    kinds = ("ED", "ES") if release.patients[patient].parent.name == "testing" else ("ED", "ED_gt", "ES", "ES_gt")
+    survey.companions += [release.image(patient, chamber, kind) for kind in kinds]
+    missing = [each for each in (path, info_path) if not each.is_file()]
+    for each in missing:
+        survey.add_fault("missing files", str(each.relative_to(survey.root)))
+    if info_path in missing:
+        return
+    info = _Info(info_path, survey)
+    study_id = f"{patient}_{chamber}"
+    num_frames = info.whole("NbFrame", 1, None)
+    ed, es = info.whole("ED", 1, num_frames), info.whole("ES", 1, num_frames)
+    if ed is not None and ed == es:
+        survey.add_fault("Info files whose ED is their ES", info.name)
+    is_ef_needed = release.patients[patient].parent.name != "testing"
+    ef_percent = info.number(release.ef_key, high=100, is_needed=is_ef_needed)
+    quality = info.choice("ImageQuality", QUALITIES)
+    survey.declared[study_id] = Declared(num_frames=num_frames)
+    if path in missing:
+        return
+    survey.studies.append(
+        Study(
+            id=study_id,
+            path=path,
+            ef_percent=ef_percent,
+            fold=fold,
+            quality=quality,
+            patient=patient,
+            esv_ml=info.number("LVesv"),
+            edv_ml=info.number("LVedv"),
+            view=view,
+            beat=(ed - 1, es - 1) if ed is not None and es is not None else None,
+            fps=info.number("FrameRate") or None,
+            ef_source=release.ef_source if ef_percent is not None else None,
+        )
+    )
+
+
+class _Info:
+    """The `Key: value` lines of an Info file. A value that is wrong becomes a fault of the survey, and None."""
+
+    def __init__(self, path: Path, survey: Survey) -> None:
+        self.name = str(path.relative_to(survey.root))
+        self._survey = survey
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            survey.add_fault("Info files that cannot be read", f"{self.name} ({error})")
+            lines = []
+        pairs = (line.partition(":") for line in lines)
+        self._values = {key.strip(): value.strip() for key, _, value in pairs}
+
+    def whole(self, key: str, low: int, high: int | None) -> int | None:
+        """A whole number that must be there."""
+        value = whole_number(self._values.get(key, ""))
+        if value is None or value < low or (high is not None and value > high):
+            expected = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
+            self._fault(key, expected)
+            return None
+        return value
+
+    def number(self, key: str, *, high: float = np.inf, is_needed: bool = False) -> float | None:
+        """A number of at least 0, or None where the key is not there and need not be."""
+        text = self._values.get(key, "")
+        if text in ("", "N/A", "n/a") and not is_needed:
+            return None
+        value = number(text)
+        if not (0 <= value <= high and np.isfinite(value)):
+            self._fault(key, "a number from 0" + (f" to {high:g}" if np.isfinite(high) else ""))
+            return None
+        return value
+
+    def choice(self, key: str, known: tuple[str, ...]) -> str | None:
+        """One of the known words, in any case."""
+        text = self._values.get(key, "").capitalize()
+        if text not in known:
+            self._fault(key, " or ".join(known))
+            return None
+        return text
+
+    def _fault(self, key: str, expected: str) -> None:
+        got = repr(self._values[key]) if key in self._values else "nothing"
+        self._survey.add_fault("wrong values in Info files", f"{self.name}: {key} is {got}, expected {expected}")
+
+
+def _remark(survey: Survey) -> None:
+    """Say which release's EF is used, and what was mended or left out."""
+    sources = sorted({study.ef_source for study in survey.studies if study.ef_source is not None})
+    survey.remarks += [f"The EF is that of the {source}; the releases differ." for source in sources]
+    backward = [study.id for study in survey.studies if study.beat is not None and study.beat[0] > study.beat[1]]
+    if backward:
+        survey.remarks.append(
+            f"In {len(backward)} clips ES comes before ED; they are turned round: {', '.join(backward)}."
+        )
+    unlabelled = sum(study.ef_percent is None for study in survey.studies)
+    if unlabelled:
+        survey.remarks.append(f"{unlabelled} clips have no EF (testing/ of the MetaImage release) and are left out.")

@@ -1,0 +1,110 @@
+"""Folds of cross-validation and splits by patient. A patient is never in two of them."""
+
+import csv
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib.resources import files
+
+import numpy as np
+
+from coreecho.datasets.study import Split, Study
+from coreecho.errors import DatasetError
+
+# About the shares of EchoNet-Dynamic: 7,465 / 1,288 / 1,277 of 10,030.
+SPLIT_SHARES: dict[Split, float] = {"train": 0.75, "val": 0.125, "test": 0.125}
+
+
+def camus_official_folds() -> dict[str, int]:
+    """The fold, 1 to 10, in which each of the 500 patients of CAMUS is tested, as its authors published them."""
+    text = files("coreecho.datasets").joinpath("data/camus_folds.csv").read_text(encoding="utf-8")
+    return {row["patient"]: int(row["test_fold"]) for row in csv.DictReader(text.splitlines())}
+
+
+def consecutive_blocks(names: Iterable[str], num_folds: int = 10) -> dict[str, int]:
+    """Folds 1 to `num_folds` of consecutive blocks of the sorted names, as the code of CoReEcho's authors has them.
+
+    Raises:
+        DatasetError: there are fewer names than folds.
+    """
+    ordered = sorted(set(names))
+    if not 2 <= num_folds <= len(ordered):
+        raise DatasetError(f"{num_folds} folds need at least 2 folds and as many patients; there are {len(ordered)}.")
+    return {name: index * num_folds // len(ordered) + 1 for index, name in enumerate(ordered)}
+
+
+def stratified_in_order(labels: Sequence[Hashable], num_folds: int = 5) -> list[int]:
+    """Folds 1, 2, ..., `num_folds`, 1, 2, ... dealt out in order within each class: the published lists of HMC-QU."""
+    dealt: dict[Hashable, int] = {}
+    folds = []
+    for label in labels:
+        position = dealt.get(label, 0)
+        folds.append(position % num_folds + 1)
+        dealt[label] = position + 1
+    return folds
+
+
+def split_by_fold(studies: Iterable[Study], test_fold: int) -> list[Study]:
+    """Set each study's split for one round of cross-validation.
+
+    The round's fold is tested; the next one, after the last the first, is the validation, as CAMUS's authors do; the
+    others train. Studies without a fold get no split.
+
+    Raises:
+        DatasetError: no study has that fold, or there are fewer than three folds.
+    """
+    studies = list(studies)
+    folds = sorted({study.fold for study in studies if study.fold is not None})
+    if test_fold not in folds:
+        known = f"{folds[0]} to {folds[-1]}" if folds else "none"
+        raise DatasetError(f"No study is in fold {test_fold}; the folds of this data set are: {known}.")
+    if len(folds) < 3:
+        raise DatasetError(f"Train, validation and test need at least three folds; this data set has {len(folds)}.")
+    val_fold = folds[(folds.index(test_fold) + 1) % len(folds)]
+    splits: dict[int, Split] = {test_fold: "test", val_fold: "val"}
+    return [replace(study, split=None if study.fold is None else splits.get(study.fold, "train")) for study in studies]
+
+
+def patient_splits(patients: Iterable[str], *, seed: int, known: Mapping[str, Split] | None = None) -> dict[str, Split]:
+    """Put whole patients into train, val and test, about in the shares of EchoNet-Dynamic by number of clips.
+
+    Args:
+        patients: the patient of each clip.
+        seed: of the order in which patients are dealt out.
+        known: patients that have their split already; they keep it.
+
+    Returns:
+        The split of each patient. From three patients on, no split is empty.
+    """
+    clips: dict[str, int] = {}
+    for patient in patients:
+        clips[patient] = clips.get(patient, 0) + 1
+    splits = {patient: split for patient, split in (known or {}).items() if patient in clips}
+    filled = dict.fromkeys(SPLIT_SHARES, 0)
+    for patient, split in splits.items():
+        filled[split] += clips[patient]
+    order = sorted(set(clips) - set(splits))
+    np.random.Generator(np.random.Philox(key=[seed, 0])).shuffle(order)
+    total = sum(clips.values())
+    for patient in order:
+        empty = [split for split, count in filled.items() if count == 0]
+        lacking = empty or list(SPLIT_SHARES)
+        split = max(lacking, key=lambda name: SPLIT_SHARES[name] * total - filled[name])
+        splits[patient] = split
+        filled[split] += clips[patient]
+    return splits
+
+
+def divided_patients(studies: Iterable[Study]) -> list[str]:
+    """Describe each patient whose clips lie in more than one split or fold."""
+    cases = []
+    for name in ("split", "fold"):
+        found: dict[str, dict[object, str]] = {}
+        for study in studies:
+            place = getattr(study, name)
+            if study.patient is not None and place is not None:
+                found.setdefault(study.patient, {}).setdefault(place, study.id)
+        for patient, places in found.items():
+            if len(places) > 1:
+                where = ", ".join(f"{place} ({study_id})" for place, study_id in places.items())
+                cases.append(f"patient {patient} is in {name}s {where}")
+    return cases

@@ -1,0 +1,161 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coreecho.datasets import load_studies
+from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.table import find_table, load_table
+from coreecho.errors import DatasetError
+
+
+def write(folder: Path, columns: Mapping[str, list[object]], name: str = "studies.csv", *, clips: bool = True) -> Path:
+    table = pd.DataFrame(dict(columns))
+    folder.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".csv"):
+        table.to_csv(folder / name, index=False)
+    elif name.endswith(".xlsx"):
+        table.to_excel(folder / name, index=False)
+    else:
+        table.to_parquet(folder / name)
+    if clips:
+        for path in map(str, table.get("path", pd.Series(dtype=str))):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            np.save((folder / path).open("wb"), np.zeros((2, 8, 8), dtype=np.uint8))
+    return folder / name
+
+
+def cohort(num_patients: int = 12, clips_each: int = 2) -> dict[str, list[object]]:
+    count = num_patients * clips_each
+    return {
+        "path": [f"clips/{number:03d}.npy" for number in range(count)],
+        "label": [40.0 + number for number in range(count)],
+        "patient": [f"P{number // clips_each:02d}" for number in range(count)],
+    }
+
+
+@pytest.mark.parametrize("name", ["studies.csv", "studies.xlsx", "studies.parquet"])
+def test_every_kind_of_table_gives_the_same_studies(tmp_path: Path, name: str) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    columns = cohort() | {"split": ["train"] * 20 + ["val", "val", "test", "test"]}
+    studies = load_studies("table", write(tmp_path, columns, name))
+    assert [study.ef_percent for study in studies] == [40.0 + number for number in range(24)]
+    assert [study.split for study in studies] == columns["split"]
+    assert studies[3].path == tmp_path / "clips" / "003.npy"
+    assert studies[3].id == "clips/003.npy"
+    assert studies[3].patient == "P01"
+
+
+def test_missing_splits_are_made_by_patient_and_kept(tmp_path: Path) -> None:
+    table = write(tmp_path, cohort())
+    first = load_table(table, seed=3)
+    assert {study.split for study in first} == {"train", "val", "test"}
+    places: dict[str, set[str]] = {}
+    for study in first:
+        places.setdefault(str(study.patient), set()).add(str(study.split))
+    assert all(len(splits) == 1 for splits in places.values())
+    assert (tmp_path / "studies.splits.csv").read_text().startswith("patient,split\nP00,")
+    assert load_table(table, seed=4) == first
+
+
+def test_new_patients_join_and_old_ones_stay(tmp_path: Path) -> None:
+    before = {study.id: study.split for study in load_table(write(tmp_path, cohort(12)))}
+    after = {study.id: study.split for study in load_table(write(tmp_path, cohort(30)))}
+    assert len(after) == 60
+    assert {study_id: after[study_id] for study_id in before} == before
+
+
+def test_without_patients_each_clip_is_its_own(tmp_path: Path) -> None:
+    columns = cohort()
+    del columns["patient"]
+    studies = load_table(write(tmp_path, columns))
+    assert all(study.patient is None for study in studies)
+    assert "clips/000.npy," in (tmp_path / "studies.splits.csv").read_text()
+
+
+def test_folds_make_splits(tmp_path: Path) -> None:
+    columns = cohort() | {"fold": [number // 2 % 4 for number in range(24)]}
+    table = write(tmp_path, columns)
+    assert {study.fold for study in load_table(table) if study.split == "test"} == {0}
+    assert {study.fold for study in load_table(table, fold=3) if study.split == "val"} == {0}
+    assert not (tmp_path / "studies.splits.csv").exists()
+
+
+def test_labels_may_be_mi(tmp_path: Path) -> None:
+    columns = cohort(3, 1)
+    columns["has_mi"] = ["yes", "0", "TRUE"]
+    del columns["label"]
+    studies = load_table(write(tmp_path, columns))
+    assert [study.has_mi for study in studies] == [True, False, True]
+    assert all(study.ef_percent is None for study in studies)
+
+
+def test_a_folder_holds_one_table(tmp_path: Path) -> None:
+    table = write(tmp_path, cohort(), "export.csv")
+    assert find_table(tmp_path) == table
+    load_table(tmp_path)
+    assert find_table(tmp_path) == table, "the stored splits are no table of clips"
+    write(tmp_path, cohort(), "other.csv")
+    with pytest.raises(DatasetError, match=r"expected one table named studies.*found export.csv, other.csv"):
+        find_table(tmp_path)
+    assert find_table(write(tmp_path, cohort()).parent).name == "studies.csv"
+
+
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
+    columns: dict[str, list[object]] = {
+        "path": ["a.npy", "b.npy", "c.npy", "a.npy", "gone.npy", "f.npy", "g.npy"],
+        "ef_percent": [50, 0.55e3, "n/a", 50, 50, 50, 50],
+        "patient": ["P1", "P1", "P2", "P3", "P4", "P5", "P6"],
+        "split": ["train", "test", "holdout", "val", "val", "", "val"],
+        "fold": [1, 1, 1, 1, 1, 1, "two"],
+        "view": ["A4C", "A4C", "A4C", "A4C", "A4C", "PLAX", "psax"],
+    }
+    table = write(tmp_path, columns)
+    (tmp_path / "gone.npy").unlink()
+    with pytest.raises(FaultyDatasetError) as raised:
+        load_table(table)
+    text = str(raised.value)
+    for fact in (
+        "studies.csv line 3: '550.0'",
+        "studies.csv line 4: 'n/a'",
+        "studies.csv line 5: 'a.npy' (as in line 2)",
+        "gone.npy (studies.csv line 6)",
+        "patient P1 is in splits train (a.npy), test (b.npy)",
+        "studies.csv line 4: 'holdout'",
+        "studies.csv line 8: 'two'",
+        "studies.csv line 7: 'PLAX'",
+        "rows without a split, where others have one",
+    ):
+        assert fact in text
+
+
+def test_a_table_without_its_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"expected the columns path and ef_percent .* its columns are path, patient"
+    ):
+        load_table(write(tmp_path, {"path": ["a.npy"], "patient": ["P1"]}))
+    with pytest.raises(DatasetError, match="has no rows below its header"):
+        load_table(write(tmp_path, {"path": [], "label": []}))
+    with pytest.raises(DatasetError, match=r"notes\.txt: is not a table"):
+        load_table(tmp_path / "notes.txt")
+    with pytest.raises(DatasetError, match=r"gone\.csv: not found"):
+        load_table(tmp_path / "gone.csv")
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(DatasetError, match=r"bad\.parquet: (cannot be read|reading Parquet takes pyarrow)"):
+        load_table(tmp_path / "bad.parquet")
+
+
+def test_a_damaged_list_of_splits_is_refused(tmp_path: Path) -> None:
+    table = write(tmp_path, cohort())
+    (tmp_path / "studies.splits.csv").write_text("patient,split\nP00,train\nP00,test\n")
+    with pytest.raises(DatasetError, match=r"studies\.splits\.csv: line 3 is wrong \('P00', 'test'\)"):
+        load_table(table)
+
+
+def test_a_patient_listed_twice_in_the_header_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "studies.csv").write_text("path,label,label\na.npy,1,2\n")
+    with pytest.raises(DatasetError, match="has the column label more than once"):
+        load_table(tmp_path)
