@@ -8,10 +8,12 @@ from coreecho.video.containers import read_container
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom import read_dicom
 from coreecho.video.limits import MAX_FILE_BYTES
+from coreecho.video.mhd import is_mhd, read_mhd
+from coreecho.video.nifti import is_nifti, read_nifti
 from coreecho.video.screen import crop_to_sector
 from coreecho.video.video import Video
 
-_READ = "AVI, MP4, MOV, GIF, NPY and DICOM clips are read"
+_READ = "AVI, MP4, MOV, GIF, NPY, DICOM, NIfTI and MHD clips are read"
 # DICOM PS3.10: 128 bytes of anything, then "DICM".
 _DICOM_MARK = slice(128, 132)
 _HEAD_BYTES = 132
@@ -40,11 +42,11 @@ def read_video(path: str | Path) -> Video:
     """Read an echocardiogram clip.
 
     The kind of file is told by its content. Clips that are square and at most 128 pixels a side, as in
-    EchoNet-Dynamic, and arrays are taken as they are. All others are whole screens: their sector is searched, all else
+    EchoNet-Dynamic, and arrays (NPY, NIfTI, MHD) are taken as they are. All others are whole screens: their sector is searched, all else
     is masked and cut off, and `notes` says so.
 
     Args:
-        path: an AVI, MP4, MOV, GIF, NPY ((T, H, W) or (T, H, W, 3) of uint8) or DICOM file.
+        path: an AVI, MP4, MOV, GIF, NPY ((T, H, W) or (T, H, W, 3) of uint8), DICOM, NIfTI (.nii, .nii.gz) or MHD file.
 
     Raises:
         VideoError: the file is missing, unreadable, empty, damaged or cut off, not a clip, a still, too large, or its
@@ -64,6 +66,9 @@ def read_video(path: str | Path) -> Video:
         return Video(_refuse_still(decoded, source).frames, None, source)
     if head[_DICOM_MARK] == b"DICM" or _begins_like_dicom(head):
         return read_dicom(path, source)
+    if is_nifti(path) or is_mhd(path):
+        decoded = read_nifti(path, source) if is_nifti(path) else read_mhd(path, source)
+        return Video(_refuse_still(decoded, source).frames, None, source, decoded.is_phantom)
     raise VideoError(_why_not(head, path, source))
 
 

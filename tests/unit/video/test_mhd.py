@@ -6,6 +6,7 @@ import pytest
 
 from coreecho.errors import VideoError
 from coreecho.video.mhd import is_mhd, read_mhd
+from coreecho.video.reading import read_video
 
 
 def clip() -> np.ndarray:
@@ -110,3 +111,7 @@ def test_a_header_without_an_end_is_refused(tmp_path: Path) -> None:
         read_mhd(path)
     with pytest.raises(VideoError, match=r"gone\.mhd: cannot be read"):
         read_mhd(tmp_path / "gone.mhd")
+
+
+def test_read_video_knows_it_by_its_content(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read_video(write(tmp_path, clip())).frames, clip())

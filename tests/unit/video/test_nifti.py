@@ -7,6 +7,7 @@ import pytest
 
 from coreecho.errors import VideoError
 from coreecho.video.nifti import is_nifti, read_nifti
+from coreecho.video.reading import read_video
 
 
 def clip(seed: int = 0) -> np.ndarray:
@@ -109,3 +110,12 @@ def test_other_files_are_not_nifti(tmp_path: Path, content: bytes) -> None:
     assert not is_nifti(path)
     with pytest.raises(VideoError, match=r"other\.nii\.gz"):
         read_nifti(path)
+
+
+def test_read_video_knows_it_by_its_content(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.nii.gz", clip(), description="CoReEcho phantom").rename(tmp_path / "clip.bin")
+    video = read_video(path)
+    np.testing.assert_array_equal(video.frames, clip())
+    assert video.is_phantom
+    with pytest.raises(VideoError, match="a still: it has one frame"):
+        read_video(write(tmp_path / "still.nii", clip()[:1]))
