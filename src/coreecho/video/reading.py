@@ -42,8 +42,8 @@ def read_video(path: str | Path) -> Video:
     """Read an echocardiogram clip.
 
     The kind of file is told by its content. Clips that are square and at most 128 pixels a side, as in
-    EchoNet-Dynamic, and arrays (NPY, NIfTI, MHD) are taken as they are. All others are whole screens: their sector is searched, all else
-    is masked and cut off, and `notes` says so.
+    EchoNet-Dynamic, and arrays (NPY, NIfTI, MHD) are taken as they are. All others are whole screens: their sector is
+    searched, all else is masked and cut off, and `notes` says so.
 
     Args:
         path: an AVI, MP4, MOV, GIF, NPY ((T, H, W) or (T, H, W, 3) of uint8), DICOM, NIfTI (.nii, .nii.gz) or MHD file.
