@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.wall_motion import WallMotion, draw_wall_motion
 
 Floats = NDArray[np.float64]
 
@@ -44,8 +45,11 @@ class Anatomy:
     atrium_mm: float
     """Height of the left atrium."""
     atrium_width_mm: float
-    contraction_slope: float
-    """How much more the apex contracts than the base, relative to the mean."""
+    atrium_shape: float
+    """Power of the atria's superellipse: 2 is round, larger is squarer."""
+    bend_mm: float
+    """How far the middle of the long axis bows towards the lateral wall."""
+    wall_motion: WallMotion
 
     def cavity_fraction(self, z_mm: Floats) -> Floats:
         """Squared radius of the cavity over the largest squared radius, at depths (any shape) below the apex."""
@@ -72,10 +76,19 @@ class Anatomy:
         along = np.clip((np.asarray(z_mm) / self.length_mm - self.rv_start) / (1.0 - self.rv_start), 0.0, 1.0)
         return self.rv_width_mm * np.sin(0.5 * np.pi * along) ** 0.8
 
-    def contraction_weight(self, z_mm: Floats) -> Floats:
-        """How strongly each level contracts, relative to the whole: slightly more at the apex than at the base."""
+    def contraction_weight(self, z_mm: Floats, is_septal: NDArray[np.bool_] | bool) -> Floats:
+        """How strongly the wall contracts at depths below the apex, on the given side (both of one shape)."""
+        return self.wall_motion.weight(np.asarray(z_mm) / self.length_mm, is_septal)
+
+    def bend(self, z_mm: Floats) -> Floats:
+        """How far the axis bows towards the lateral wall, in mm, at depths below the apex."""
         along = np.clip(np.asarray(z_mm) / self.length_mm, 0.0, 1.0)
-        return 1.0 + self.contraction_slope * (0.5 - along)
+        return 4.0 * self.bend_mm * along * (1.0 - along)
+
+    @property
+    def annulus_mm(self) -> float:
+        """Radius of the mitral annulus."""
+        return self.radius_mm * self.annulus_ratio
 
     def profile(self) -> tuple[Floats, Floats]:
         """Depths below the apex (n,) and squared cavity radii (n,) in mm^2 for integrals along the axis."""
@@ -104,7 +117,9 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
         rv_start=0.0,
         atrium_mm=0.0,
         atrium_width_mm=0.0,
-        contraction_slope=0.0,
+        atrium_shape=2.0,
+        bend_mm=0.0,
+        wall_motion=WallMotion(),
     )
     depths, squared = unit.profile()
     filling = np.pi * np.trapezoid(squared, depths)
@@ -115,14 +130,16 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
         length_mm=float(cavity_length + apex_mm),
         radius_mm=float(sphericity * cavity_length),
         apex_mm=float(apex_mm),
-        wall_mm=float(np.clip(generator.normal(9.5, 1.3), 6.5, 14.0)),
+        wall_mm=float(np.clip(generator.normal(8.8, 1.4), 6.0, 14.0)),
         apex_power=float(apex_power),
         widest=float(widest),
         annulus_ratio=float(annulus_ratio),
         rv_width_mm=float(np.clip(generator.normal(30.0, 5.0), 18.0, 45.0)),
         rv_wall_mm=float(generator.uniform(3.0, 5.0)),
         rv_start=float(generator.uniform(0.12, 0.3)),
-        atrium_mm=float(generator.normal(42.0, 5.0) * scale**0.5),
-        atrium_width_mm=float(generator.normal(40.0, 4.0) * scale**0.5),
-        contraction_slope=float(generator.uniform(-0.05, 0.3)),
+        atrium_mm=float(generator.normal(35.0, 4.0) * scale**0.5),
+        atrium_width_mm=float(generator.normal(42.0, 4.0) * scale**0.5),
+        atrium_shape=float(generator.uniform(2.0, 2.8)),
+        bend_mm=float(generator.normal(1.0, 1.5)),
+        wall_motion=draw_wall_motion(facts.ef_percent, generator),
     )

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from coreecho.phantom.settings import SCANNERS, PhantomSettings
 
@@ -18,7 +19,7 @@ Split = Literal["TRAIN", "VAL", "TEST"]
 # Quantiles of EF in percent. Through the published points (below 35: 9.5 %, 40: 12.6 %, 50: 22.4 %; 6.9 to 97.0), the
 # rest set so that mean and sd are 55.75 and 12.37.
 _EF_PROBABILITY = np.array([0.0, 0.01, 0.04, 0.095, 0.126, 0.224, 0.45, 0.70, 0.90, 0.98, 1.0])
-_EF_PERCENT = np.array([6.9, 16.0, 26.0, 35.0, 40.0, 50.0, 58.4, 62.8, 68.0, 75.0, 90.0])
+_EF_PERCENT = np.array([6.9, 21.0, 29.0, 35.0, 40.0, 50.0, 57.8, 62.6, 67.4, 73.0, 90.0])
 
 # Shares of EchoNet-Dynamic's 10,030 studies.
 _SPLIT_SHARES: dict[Split, float] = {"VAL": 1288 / 10030, "TEST": 1277 / 10030}
@@ -32,6 +33,10 @@ class StudyFacts:
     stem: str
     split: Split
     ef_percent: float
+    ef_score: float
+    """EF's place in the cohort's distribution as a standard normal value, to tie other things to it."""
+    label_error: float
+    """What a reader's EF is too high by, in points."""
     edv_ml: float
     heart_rate_bpm: float
     fps: float
@@ -79,7 +84,8 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
     """Draw the facts of one study."""
     generator = study_generator(seed, index, purpose=0)
     stem = "0X" + "".join(generator.choice(list("0123456789ABCDEF"), size=int(generator.integers(14, 17))))
-    ef_percent = float(ef_quantile(generator.random()))
+    probability = float(np.clip(generator.random(), 1e-6, 1.0 - 1e-6))
+    ef_percent = float(ef_quantile(probability))
     # Failing hearts dilate: the median EDV is 82 mL over the cohort, and about twice that at an EF of 20 %.
     median_edv = 79.0 * np.exp(0.016 * max(0.0, 55.0 - ef_percent))
     edv_ml = float(np.clip(median_edv * np.exp(0.28 * generator.standard_normal()), 35.0, 320.0))
@@ -93,6 +99,8 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
         stem=stem,
         split=split,
         ef_percent=ef_percent,
+        ef_score=float(ndtri(probability)),
+        label_error=settings.label_noise * float(study_generator(seed, index, purpose=7).standard_normal()),
         edv_ml=edv_ml,
         heart_rate_bpm=heart_rate,
         fps=fps,

@@ -1,8 +1,10 @@
 """Phantom cohorts on disk, in the layouts of the real data sets."""
 
+import io
 import json
 import multiprocessing
 import os
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
@@ -21,13 +25,19 @@ from coreecho.phantom.cohort import Split, draw_splits
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
 from coreecho.phantom.tracings import trace_frame
-from coreecho.phantom.ultrasound import FRAME_SIZE
+from coreecho.phantom.truth import frame_truth, latents
+from coreecho.phantom.view import FRAME_SIZE
 
 CARD_NAME = "phantom.json"
+FILE_LIST = "FileList.csv"
+TRACINGS = "VolumeTracings.csv"
+VIDEO_FOLDER = "Videos"
+TRUTH_FOLDER = "Truth"
+LATENTS = "latents.csv"
 # A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
 UNFINISHED_NAME = "phantom-unfinished.json"
 # Raised whenever the same settings and seed give other files than before.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 _FILE_LIST_HEADER = "FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"
 # What two cards may differ in and still mean the same files.
@@ -42,6 +52,7 @@ class _StudyRows:
     stem: str
     file_list: str
     tracings: tuple[str, ...]
+    latents: dict[str, str | float | int]
 
 
 def write_echonet_phantoms(
@@ -55,9 +66,11 @@ def write_echonet_phantoms(
 ) -> None:
     """Write a cohort of simulated A4C videos in the layout of EchoNet-Dynamic.
 
-    Writes FileList.csv, VolumeTracings.csv, Videos/*.avi and, last of all, phantom.json. Same settings and seed, same
-    bytes, whatever the number of workers. A complete cohort with the same card is left as it is; an interrupted one is
-    continued. With several workers, a script that calls this needs the usual `if __name__ == "__main__"` guard.
+    Writes FileList.csv, VolumeTracings.csv, Videos/*.avi and, last of all, phantom.json; with `settings.truth` also
+    Truth/*.npz (masks, volumes and movements frame by frame) and latents.csv (all else that is true). Same settings and
+    seed, same bytes, whatever the number of workers. A complete cohort with the same card is left as it is; an
+    interrupted one is continued. With several workers, a script that calls this needs the usual
+    `if __name__ == "__main__"` guard.
 
     Args:
         out: the folder; made if it is missing.
@@ -79,10 +92,11 @@ def write_echonet_phantoms(
     try:
         if _is_complete(out, card):
             return
-        (out / "Videos").mkdir(parents=True, exist_ok=True)
+        for folder in (VIDEO_FOLDER, TRUTH_FOLDER) if settings.truth else (VIDEO_FOLDER,):
+            (out / folder).mkdir(parents=True, exist_ok=True)
         _write_text(out / UNFINISHED_NAME, json.dumps(card, indent=2) + "\n")
         splits = draw_splits(studies, seed)
-        write_one = partial(_write_study, settings, seed, out / "Videos")
+        write_one = partial(_write_study, settings, seed, out)
         rows = list(_run_studies(write_one, splits, workers or _available_cores(), show_progress))
         _write_tables(out, rows)
         _write_text(out / CARD_NAME, json.dumps(card, indent=2) + "\n")
@@ -147,8 +161,8 @@ def _compare_cards(out: Path, name: str, card: dict[str, Any]) -> None:
 
 
 def _check_videos(out: Path, studies: int) -> None:
-    found = sum(1 for _ in (out / "Videos").glob("*.avi")) if (out / "Videos").is_dir() else 0
-    tables = [name for name in ("FileList.csv", "VolumeTracings.csv") if not (out / name).is_file()]
+    found = sum(1 for _ in (out / VIDEO_FOLDER).glob("*.avi")) if (out / VIDEO_FOLDER).is_dir() else 0
+    tables = [name for name in (FILE_LIST, TRACINGS) if not (out / name).is_file()]
     if found != studies or tables:
         raise DatasetError(
             f"phantoms for {out}: {CARD_NAME} says that the cohort of {studies} studies is complete, but there are "
@@ -195,38 +209,73 @@ def _map_in_order(
         executor.shutdown(cancel_futures=True)
 
 
-def _write_study(settings: PhantomSettings, seed: int, folder: Path, task: tuple[int, Split]) -> _StudyRows:
-    """Write one video, unless an interrupted run has written it, and return its rows."""
+def _write_study(settings: PhantomSettings, seed: int, out: Path, task: tuple[int, Split]) -> _StudyRows:
+    """Write one study's files, unless an interrupted run has written them, and return its rows."""
     index, split = task
     plan = plan_study(settings, seed, index, split)
-    path = folder / f"{plan.facts.stem}.avi"
+    path = out / VIDEO_FOLDER / f"{plan.facts.stem}.avi"
     if not path.is_file():
         write_mjpeg_avi(path, render_study(plan), plan.facts.fps)
+    if settings.truth:
+        truth = out / TRUTH_FOLDER / f"{plan.facts.stem}.npz"
+        if not truth.is_file():
+            _write_bytes(truth, _pack(frame_truth(plan)))
     return _table_rows(plan)
+
+
+def _pack(arrays: dict[str, NDArray[Any]]) -> bytes:
+    """An NPZ file, the same bytes for the same arrays (NumPy's own writer leaves the time open)."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
 
 
 def _table_rows(plan: StudyPlan) -> _StudyRows:
     facts, motion = plan.facts, plan.motion
-    edv, esv = motion.volume_ml[motion.ed_frame], motion.volume_ml[motion.es_frame]
-    numbers = f"{motion.ef_percent:.6f},{esv:.6f},{edv:.6f},{FRAME_SIZE},{FRAME_SIZE},{facts.fps:g},{facts.num_frames}"
+    # The label's error goes into EF and ESV, so that the three columns agree; the tracings stay true.
+    ef_percent = min(max(motion.ef_percent + facts.label_error, 1.0), 97.0) if facts.label_error else motion.ef_percent
+    esv_ml = motion.edv_ml * (1.0 - ef_percent / 100.0)
+    volumes = f"{ef_percent:.6f},{esv_ml:.6f},{motion.edv_ml:.6f}"
+    numbers = f"{volumes},{FRAME_SIZE},{FRAME_SIZE},{facts.fps:g},{facts.num_frames}"
     tracings = [
         f"{facts.stem}.avi,{row.x1:.4f},{row.y1:.4f},{row.x2:.4f},{row.y2:.4f},{row.frame}"
         for frame in (motion.ed_frame, motion.es_frame)
         for row in trace_frame(plan, frame)
     ]
-    return _StudyRows(stem=facts.stem, file_list=f"{facts.stem},{numbers},{facts.split}", tracings=tuple(tracings))
+    return _StudyRows(
+        stem=facts.stem,
+        file_list=f"{facts.stem},{numbers},{facts.split}",
+        tracings=tuple(tracings),
+        latents=latents(plan) if plan.settings.truth else {},
+    )
 
 
 def _write_tables(out: Path, rows: list[_StudyRows]) -> None:
-    """Write both tables, sorted by name as in the real data set."""
+    """Write the tables, sorted by name as in the real data set."""
     rows = sorted(rows, key=lambda study: study.stem)
-    _write_text(out / "FileList.csv", "\n".join([_FILE_LIST_HEADER, *(study.file_list for study in rows)]) + "\n")
+    _write_text(out / FILE_LIST, "\n".join([_FILE_LIST_HEADER, *(study.file_list for study in rows)]) + "\n")
     tracings = [line for study in rows for line in study.tracings]
-    _write_text(out / "VolumeTracings.csv", "\n".join([_TRACINGS_HEADER, *tracings]) + "\n")
+    _write_text(out / TRACINGS, "\n".join([_TRACINGS_HEADER, *tracings]) + "\n")
+    if rows[0].latents:
+        lines = [",".join(rows[0].latents)]
+        lines += [",".join(_cell(value) for value in study.latents.values()) for study in rows]
+        _write_text(out / LATENTS, "\n".join(lines) + "\n")
+
+
+def _cell(value: str | float | int) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _write_text(path: Path, text: str) -> None:
+    _write_bytes(path, text.encode("utf-8"))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, then rename it."""
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.write_bytes(content)
     temporary.replace(path)

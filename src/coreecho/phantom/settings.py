@@ -5,11 +5,15 @@ videos come from these classes.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from coreecho.errors import DatasetError
 
 Difficulty = Literal["easy", "standard"]
+Overlay = Literal["none", "ticks", "full"]
+Cue = Literal["none", "gain", "depth", "contrast", "haze", "tilt"]
+
+_NUISANCE_SCALES: dict[str, float] = {"easy": 0.4, "standard": 1.0}
 
 # Frame counts of EchoNet-Dynamic (shared facts): 28 to 1,002.
 ECHONET_FRAME_RANGE = (28, 1002)
@@ -36,6 +40,8 @@ class Scanner:
     """Log compression, drawn uniformly from this range."""
     mean_grey: float
     """Mean of the whole picture as a fraction of full scale, towards which the operator sets the gain."""
+    grey_power: float
+    """Power of the grey map after log compression."""
     persistence: float
     """Weight of the previous output frame in the frame averaging, for a frame rate of 50."""
     fps: tuple[tuple[float, float], ...]
@@ -69,7 +75,8 @@ SCANNERS = {
         half_angle_deg=(37.0, 44.0),
         dynamic_range_db=(52.0, 64.0),
         mean_grey=0.127,
-        persistence=0.25,
+        grey_power=1.65,
+        persistence=0.4,
         fps=_ECHONET_FPS,
     ),
     # An older machine: lower frequency, coarser texture, more contrast, slower.
@@ -83,6 +90,7 @@ SCANNERS = {
         half_angle_deg=(33.0, 40.0),
         dynamic_range_db=(40.0, 48.0),
         mean_grey=0.095,
+        grey_power=1.5,
         persistence=0.45,
         fps=((25.0, 0.3), (30.0, 0.5), (38.0, 0.2)),
     ),
@@ -95,8 +103,9 @@ SCANNERS = {
         pulse_mm=0.8,
         depth_mm=(135.0, 160.0),
         half_angle_deg=(40.0, 47.0),
-        dynamic_range_db=(64.0, 76.0),
-        mean_grey=0.185,
+        dynamic_range_db=(58.0, 70.0),
+        mean_grey=0.165,
+        grey_power=1.25,
         persistence=0.1,
         fps=((60.0, 0.3), (70.0, 0.4), (85.0, 0.3)),
     ),
@@ -119,17 +128,51 @@ class PhantomSettings:
     """Fewest frames of a video."""
     max_frames: int = ECHONET_FRAME_RANGE[1]
     """Most frames of a video; set equal to min_frames for videos of one length."""
+    overlay: Overlay = "none"
+    """Burned in outside of the sector: nothing (as in EchoNet-Dynamic), depth ticks, or text and ECG as well."""
+    cue: Cue = "none"
+    """A nuisance that is tied to EF in the TRAIN and VAL splits, to plant a shortcut; in TEST it is free of EF."""
+    cue_strength: float = 0.0
+    """Correlation of the cue with EF (ranks, as normal scores), -1 to 1."""
+    label_noise: float = 0.0
+    """Standard deviation, in EF points, of the labels' error; human readers differ by about 5."""
+    truth: bool = False
+    """Write masks, volumes per frame and all latent variables beside the videos."""
 
     def __post_init__(self) -> None:
-        if self.scanner not in SCANNERS:
-            raise DatasetError(f"phantom settings: scanner is {self.scanner!r}, expected one of {sorted(SCANNERS)}.")
-        if self.difficulty not in ("easy", "standard"):
-            raise DatasetError(f"phantom settings: difficulty is {self.difficulty!r}, expected 'easy' or 'standard'.")
+        choices = {
+            "scanner": tuple(SCANNERS),
+            "difficulty": get_args(Difficulty),
+            "overlay": get_args(Overlay),
+            "cue": get_args(Cue),
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise DatasetError(
+                    f"phantom settings: {name} is {getattr(self, name)!r}, expected one of {', '.join(known)}."
+                )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
         if not 16 <= self.min_frames <= self.max_frames:
             raise DatasetError(
                 f"phantom settings: min_frames is {self.min_frames} and max_frames {self.max_frames}; "
                 "expected 16 <= min_frames <= max_frames, since a video must hold end-diastole and end-systole."
             )
+        if not -1.0 <= self.cue_strength <= 1.0:
+            raise DatasetError(f"phantom settings: cue_strength is {self.cue_strength}, expected -1 to 1.")
+        if (self.cue == "none") != (self.cue_strength == 0.0):
+            raise DatasetError(
+                f"phantom settings: cue is {self.cue!r} and cue_strength {self.cue_strength}; expected both or "
+                "neither, since a cue without strength changes nothing."
+            )
+        if not 0.0 <= self.label_noise <= 20.0:
+            raise DatasetError(f"phantom settings: label_noise is {self.label_noise}, expected 0 to 20 EF points.")
+
+    @property
+    def nuisance_scale(self) -> float:
+        """Spread of the nuisances relative to the standard cohort's."""
+        return _NUISANCE_SCALES[self.difficulty]
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values, for the card beside the videos."""

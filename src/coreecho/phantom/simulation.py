@@ -3,47 +3,34 @@
 Planning (`plan_study`) is cheap and knows all the truth; rendering (`render_study`) makes the pictures.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from coreecho.phantom.anatomy import Anatomy, draw_anatomy
+from coreecho.phantom.artefacts import near_field, noise_amplitude, noise_tape, transmission
 from coreecho.phantom.cohort import Split, StudyFacts, draw_facts, study_generator
+from coreecho.phantom.contours import Outline, endocardium_at, epicardium_at
+from coreecho.phantom.leaflets import make_leaflets
 from coreecho.phantom.motion import Motion, simulate_motion
+from coreecho.phantom.overlay import BurnedIn
 from coreecho.phantom.settings import SCANNERS, PhantomSettings
-from coreecho.phantom.tissue import Scatterers, endocardial_contour, make_scatterers, place_scatterers
-from coreecho.phantom.ultrasound import FRAME_SIZE, BeamGrid, View, compress, envelope_db
+from coreecho.phantom.tissue import make_scatterers
+from coreecho.phantom.ultrasound import BeamGrid, compress, envelope_db
+from coreecho.phantom.view import FRAME_SIZE, View, draw_view
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 Singles = NDArray[np.float32]
 
+
 # Streams of a study's random numbers; facts use 0.
-_ANATOMY, _MOTION, _VIEW, _TISSUE, _NOISE = 1, 2, 3, 4, 5
-# Grey level of myocardium at 0 dB is set by the gain; blood lies about this far below it.
-_BLOOD_DB = -33.0
+_ANATOMY, _MOTION, _VIEW, _TISSUE, _NOISE, _LEAFLETS = 1, 2, 3, 4, 5, 6
+_SCATTERERS_PER_MM2 = 1.3
 _GAIN_FRAMES = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where the heart lies under the probe, and what stands between."""
-
-    apex_x_mm: float
-    apex_z_mm: float
-    tilt_rad: float
-    foreshortening_rad: float
-    depth_slope_db: float
-    """What the time-gain compensation leaves: dB from the top of the picture to its bottom."""
-    lateral_dropout_db: float
-    haze_db: float
-    """Level of the near field's clutter."""
-    noise_db: float
-    """Level of the electronic noise at full depth."""
-    mean_grey: float
-    """Mean of the picture, as a fraction of full scale, towards which the gain is set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,171 +41,129 @@ class StudyPlan:
     anatomy: Anatomy
     motion: Motion
     view: View
-    placement: Placement
     settings: PhantomSettings
     seed: int
 
     def to_scan(self, x_mm: Floats, z_mm: Floats, frame: int) -> tuple[Floats, Floats]:
-        """Places under the probe, in mm, of places in heart coordinates (any shape) at a frame."""
-        angle = self.placement.tilt_rad + self.motion.rotation_rad[frame]
-        cosine, sine = np.cos(angle), np.sin(angle)
-        left = self.placement.apex_x_mm + self.motion.shift_x_mm[frame]
-        top = self.placement.apex_z_mm + self.motion.shift_z_mm[frame]
-        return left + cosine * x_mm + sine * z_mm, top - sine * x_mm + cosine * z_mm
+        """Places under the probe, in mm, of places in heart coordinates (any shape, any float type) at a frame."""
+        angle = self.view.tilt_rad + float(self.motion.rotation_rad[frame])
+        cosine, sine = math.cos(angle), math.sin(angle)
+        left = self.view.apex_x_mm + float(self.motion.shift_x_mm[frame])
+        top = self.view.apex_z_mm + float(self.motion.shift_z_mm[frame])
+        return cosine * x_mm + sine * z_mm + left, cosine * z_mm - sine * x_mm + top
 
-    def contour(self, frame: int) -> tuple[Floats, Floats]:
-        """Depth and half-width (n,) in mm of the visible cavity, in heart coordinates."""
-        return endocardial_contour(
-            self.anatomy, self.motion, frame, foreshortening_rad=self.placement.foreshortening_rad
-        )
+    def to_heart(self, x_mm: Floats, z_mm: Floats, frame: int) -> tuple[Floats, Floats]:
+        """Heart coordinates of places under the probe: the inverse of `to_scan`."""
+        angle = self.view.tilt_rad + self.motion.rotation_rad[frame]
+        cosine, sine = np.cos(angle), np.sin(angle)
+        right = x_mm - self.view.apex_x_mm - self.motion.shift_x_mm[frame]
+        down = z_mm - self.view.apex_z_mm - self.motion.shift_z_mm[frame]
+        return cosine * right - sine * down, sine * right + cosine * down
+
+    def to_pixels(self, x_mm: Floats, z_mm: Floats, frame: int) -> tuple[Floats, Floats]:
+        """Pixel coordinates (column, row) of places in heart coordinates at a frame."""
+        x_scan, z_scan = self.to_scan(x_mm, z_mm, frame)
+        return self.view.to_pixels(x_scan, z_scan)
+
+    def endocardium(self, frame: int) -> Outline:
+        """The visible cavity of the left ventricle at a frame."""
+        return endocardium_at(self.anatomy, self.motion, frame, foreshortening_rad=self.view.foreshortening_rad)
+
+    def epicardium(self, frame: int) -> Outline:
+        """The outer border of the left ventricle at a frame."""
+        return epicardium_at(self.anatomy, self.motion, frame, foreshortening_rad=self.view.foreshortening_rad)
 
 
 def plan_study(settings: PhantomSettings, seed: int, index: int, split: Split) -> StudyPlan:
     """Draw and simulate everything about a study but its pictures."""
     facts = draw_facts(settings, seed, index, split)
     anatomy = draw_anatomy(facts, study_generator(seed, index, _ANATOMY))
-    is_easy = settings.difficulty == "easy"
-    motion = simulate_motion(facts, anatomy, study_generator(seed, index, _MOTION), pose_scale=0.5 if is_easy else 1.0)
-    view, placement = _draw_view(settings, anatomy, study_generator(seed, index, _VIEW), scale=0.4 if is_easy else 1.0)
     return StudyPlan(
-        facts=facts, anatomy=anatomy, motion=motion, view=view, placement=placement, settings=settings, seed=seed
+        facts=facts,
+        anatomy=anatomy,
+        motion=simulate_motion(
+            facts, anatomy, study_generator(seed, index, _MOTION), pose_scale=settings.nuisance_scale
+        ),
+        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW)),
+        settings=settings,
+        seed=seed,
     )
-
-
-def _draw_view(
-    settings: PhantomSettings, anatomy: Anatomy, generator: np.random.Generator, *, scale: float
-) -> tuple[View, Placement]:
-    """The operator's settings and the place of the heart; `scale` shrinks the spread of the nuisances."""
-    scanner = SCANNERS[settings.scanner]
-    apex_z = 20.0 + 8.0 * scale * generator.random()
-    lowest = apex_z + anatomy.length_mm + 0.75 * anatomy.atrium_mm
-    view = View(
-        depth_mm=float(max(generator.uniform(*scanner.depth_mm), lowest)),
-        half_angle_rad=float(np.deg2rad(generator.uniform(*scanner.half_angle_deg))),
-        dynamic_range_db=float(generator.uniform(*scanner.dynamic_range_db)),
-    )
-    spread = scale * generator.standard_normal(6)
-    placement = Placement(
-        apex_x_mm=float(8.0 + 5.0 * spread[0]),
-        apex_z_mm=float(apex_z),
-        tilt_rad=float(np.deg2rad(1.0 + 6.0 * spread[1])),
-        foreshortening_rad=float(np.deg2rad(abs(4.0 * spread[2]))),
-        depth_slope_db=float(-3.0 + 3.0 * spread[3]),
-        lateral_dropout_db=float(scale * generator.uniform(0.0, 18.0)),
-        haze_db=float(-12.0 + 10.0 * scale * generator.uniform(-1.0, 1.0)),
-        noise_db=float(-30.0 + 5.0 * scale * generator.uniform(-1.0, 1.0)),
-        mean_grey=float(scanner.mean_grey * np.exp(0.22 * spread[4])),
-    )
-    return view, placement
 
 
 def render_study(plan: StudyPlan) -> Iterator[NDArray[np.uint8]]:
     """The frames of a study, (112, 112) uint8 each, in order."""
-    grid = BeamGrid(SCANNERS[plan.settings.scanner], plan.view)
-    points = make_scatterers(
-        plan.anatomy,
-        study_generator(plan.seed, plan.facts.index, _TISSUE),
-        foreshortening_rad=plan.placement.foreshortening_rad,
-    )
-    scene = _Scene(plan, grid, points)
+    scene = Scene(plan)
     gain_db = scene.gain()
-    persistence = np.float32(scene.scanner.persistence ** (50.0 / max(plan.facts.fps, 10.0)) ** -1.0)
-    persistence = np.float32(min(float(persistence), 0.6))
+    # The machine averages over time, not over frames.
+    persistence = np.float32(min(scene.grid.scanner.persistence ** (plan.facts.fps / 50.0) ** -1.0, 0.75))
     previous: Singles | None = None
-    sector = grid.sector
+    sector = scene.grid.sector
+    overlay = BurnedIn(plan.settings.overlay, plan.view, plan.facts, plan.motion.rhythm)
     for frame in range(plan.motion.num_frames):
-        grey = grid.scan_converter @ compress(scene.level_db(frame) + gain_db, plan.view.dynamic_range_db).ravel()
+        grey = scene.grey(scene.level_db(frame), gain_db)
         if previous is not None:
             grey += persistence * (previous - grey)
         previous = grey
-        picture = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
+        picture = overlay.draw(frame)
         picture[sector] = (grey * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
         yield picture
 
 
-class _Scene:
-    """The static parts of a study's picture, and its echo level at each frame."""
+class Scene:
+    """The static parts of a study's picture, and its echo at each frame.
 
-    def __init__(self, plan: StudyPlan, grid: BeamGrid, points: Scatterers) -> None:
+    Args:
+        plan: the study.
+    """
+
+    def __init__(self, plan: StudyPlan) -> None:
         self.plan = plan
-        self.grid = grid
-        self.points = points
-        self.scanner = grid.scanner
-        generator = study_generator(plan.seed, plan.facts.index, _NOISE)
-        self.transmission = self._transmission(generator)
-        self.clutter = self._clutter(generator)
-        self._noise_tape = self._noise(generator)
-        self._noise_starts = generator.integers(0, grid.num_samples, size=plan.motion.num_frames)
+        self.grid = BeamGrid(SCANNERS[plan.settings.scanner], plan.view)
+        seed, index = plan.seed, plan.facts.index
+        self.points = make_scatterers(
+            plan.anatomy, plan.view, study_generator(seed, index, _TISSUE), per_mm2=_SCATTERERS_PER_MM2
+        )
+        self.leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(seed, index, _LEAFLETS))
+        self._real = np.concatenate([self.points.real, self.leaflets.real])
+        self._imaginary = np.concatenate([self.points.imaginary, self.leaflets.imaginary])
+        generator = study_generator(seed, index, _NOISE)
+        self.transmission = transmission(self.grid, generator)
+        self.clutter = near_field(self.grid, generator)
+        self._tape = noise_tape(self.grid, generator)
+        self._noise_amplitude = noise_amplitude(self.grid)
+        self._starts = generator.integers(0, self.grid.num_samples, size=plan.motion.num_frames)
 
-    def _transmission(self, generator: np.random.Generator) -> Singles:
-        """Amplitude (samples, 1, beams) that gets through: left-over compensation, dropout, edges, patches."""
-        plan, grid = self.plan, self.grid
-        depth = grid.depths_mm[:, None] / plan.view.depth_mm
-        sine = grid.sines[None, :] / grid.sine_limit
-        level = plan.placement.depth_slope_db * depth
-        level = level - plan.placement.lateral_dropout_db * np.clip((sine - 0.35) / 0.6, 0.0, 1.0) ** 1.5
-        level = level - 7.0 * np.clip((np.abs(sine) - 0.8) / 0.2, 0.0, 1.0) ** 2
-        patches = generator.standard_normal((grid.num_samples, grid.num_beams))
-        patches = gaussian_filter(patches, (18.0, 7.0), mode="nearest")
-        level = level + 2.5 * patches / patches.std()
-        return np.asarray(10.0 ** (level / 20.0), dtype=np.float32)[:, None, :]
-
-    def _clutter(self, generator: np.random.Generator) -> Singles:
-        """Static echo (samples, 2, beams) of the chest wall and of reverberations between it and the probe."""
-        depths = self.grid.depths_mm[:, None]
-        level = self.plan.placement.haze_db - 0.33 * np.maximum(depths - 12.0, 0.0)
-        spacing = generator.uniform(6.0, 11.0)
-        bands = 5.0 * np.cos(2.0 * np.pi * depths / spacing) * np.exp(-depths / 20.0)
-        white = generator.standard_normal((self.grid.num_samples, 2, self.grid.num_beams), dtype=np.float32)
-        amplitude = 10.0 ** ((level + bands) / 20.0)
-        return self.grid.blur(white * amplitude.astype(np.float32)[:, None, :])
-
-    def _noise(self, generator: np.random.Generator) -> Singles:
-        """Blood and electronic noise: a tape (2 * samples, 2, beams) of which each frame shows a random stretch."""
-        count = self.grid.num_samples
-        white = generator.standard_normal((2 * count, 2, self.grid.num_beams), dtype=np.float32)
-        return np.concatenate([self.grid.blur(white[:count]), self.grid.blur(white[count:])])
+    def tissue_echo(self, frame: int) -> Singles:
+        """Complex echo (samples, 2, beams) of heart and surroundings alone, at a frame."""
+        across, along = self.points.tissue.place(self.plan.motion, frame)
+        across = np.concatenate([across, self.leaflets.x_mm[frame]])
+        along = np.concatenate([along, self.leaflets.z_mm[frame]])
+        x_mm, z_mm = self.plan.to_scan(across, along, frame)
+        return self.grid.insonify(x_mm, z_mm, self._real, self._imaginary)
 
     def level_db(self, frame: int) -> Singles:
-        """Echo level in dB, (samples, beams), at a frame."""
-        plan = self.plan
-        across, along = place_scatterers(self.points, plan.motion, frame)
-        x_mm, z_mm = self._to_scan(across, along, frame)
-        echo = self.grid.insonify(x_mm, z_mm, self.points.real, self.points.imaginary)
+        """Echo level in dB, (samples, beams), at a frame: tissue, clutter, blood and noise."""
+        echo = self.tissue_echo(frame)
         echo *= self.transmission
         echo += self.clutter
-        start = int(self._noise_starts[frame])
-        echo += self._noise_amplitude() * self._noise_tape[start : start + self.grid.num_samples]
+        start = int(self._starts[frame])
+        echo += self._noise_amplitude * self._tape[start : start + self.grid.num_samples]
         return envelope_db(echo)
 
-    def _noise_amplitude(self) -> Singles:
-        relative = self.grid.depths_mm / self.plan.view.depth_mm
-        electronic = self.plan.placement.noise_db - 25.0 * (1.0 - relative)
-        amplitude = np.hypot(10.0 ** (electronic / 20.0), 10.0 ** (_BLOOD_DB / 20.0))
-        return np.asarray(amplitude, dtype=np.float32)[:, None, None]
-
-    def _to_scan(self, x_mm: Singles, z_mm: Singles, frame: int) -> tuple[Singles, Singles]:
-        plan = self.plan
-        angle = plan.placement.tilt_rad + plan.motion.rotation_rad[frame]
-        cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        left = np.float32(plan.placement.apex_x_mm + plan.motion.shift_x_mm[frame])
-        top = np.float32(plan.placement.apex_z_mm + plan.motion.shift_z_mm[frame])
-        return cosine * x_mm + sine * z_mm + left, cosine * z_mm - sine * x_mm + top
+    def grey(self, level_db: Singles, gain_db: np.float32) -> Singles:
+        """Grey levels 0 to 1 of the pixels in the sector."""
+        view = self.plan.view
+        compressed = compress(level_db + gain_db, view.dynamic_range_db, view.grey_power)
+        return self.grid.scan_converter @ compressed.ravel()
 
     def gain(self) -> np.float32:
         """The gain in dB with which the mean of a few frames is what the operator wants."""
         frames = np.linspace(0, self.plan.motion.num_frames - 1, _GAIN_FRAMES).astype(int)
         levels = [self.level_db(int(frame)) for frame in frames]
-        low, high = -80.0, 40.0
+        wanted = self.plan.view.mean_grey * FRAME_SIZE**2 * _GAIN_FRAMES
+        low, high = -80.0, 60.0
         for _ in range(14):
             middle = 0.5 * (low + high)
-            grey = [
-                (
-                    self.grid.scan_converter
-                    @ compress(level + np.float32(middle), self.plan.view.dynamic_range_db).ravel()
-                )
-                for level in levels
-            ]
-            mean = float(np.sum(grey)) / (_GAIN_FRAMES * FRAME_SIZE**2)
-            low, high = (middle, high) if mean < self.plan.placement.mean_grey else (low, middle)
+            total = sum(float(np.sum(self.grey(level, np.float32(middle)))) for level in levels)
+            low, high = (middle, high) if total < wanted else (low, middle)
         return np.float32(0.5 * (low + high))

@@ -28,16 +28,15 @@ def trace_frame(plan: StudyPlan, frame: int) -> list[TracingRow]:
 
     The chords lie in the middle of discs of equal height, so that the method of discs needs nothing but them.
     """
-    depth, half_width = plan.contour(frame)
+    outline = plan.endocardium(frame)
+    depth = outline.depth
     middles = (np.arange(NUM_CHORDS) + 0.5) / NUM_CHORDS
     levels = depth[0] + middles * (depth[-1] - depth[0])
-    widths = np.interp(levels, depth, half_width)
-    first_x = np.concatenate([[0.0], -widths])
-    second_x = np.concatenate([[0.0], widths])
-    first_z = np.concatenate([[depth[0]], levels])
-    second_z = np.concatenate([[depth[-1]], levels])
-    x1, y1 = plan.view.to_pixels(*plan.to_scan(first_x, first_z, frame))
-    x2, y2 = plan.view.to_pixels(*plan.to_scan(second_x, second_z, frame))
+    septal = np.interp(levels, depth, outline.septal_x)
+    lateral = np.interp(levels, depth, outline.lateral_x)
+    centre = 0.5 * (outline.septal_x + outline.lateral_x)
+    x1, y1 = plan.to_pixels(np.append(centre[0], septal), np.append(depth[0], levels), frame)
+    x2, y2 = plan.to_pixels(np.append(centre[-1], lateral), np.append(depth[-1], levels), frame)
     ends = np.stack([x1, y1, x2, y2], axis=1).tolist()
     return [TracingRow(x1=line[0], y1=line[1], x2=line[2], y2=line[3], frame=frame) for line in ends]
 

@@ -7,45 +7,27 @@ Differs: scatterers fall on the nearest sample of the beam grid, and beams are e
 phased array steers them.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
 from coreecho.phantom.settings import Scanner
+from coreecho.phantom.view import FRAME_SIZE, View
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-FRAME_SIZE = 112
 _SAMPLE_MM = 0.75
 _BEAMS = 96
 _FIRST_SAMPLE_MM = 3.0
 _ZONES = 8
-# The tip of the sector lies this far below the top of the picture.
-_TOP_PIXELS = 1.0
+# Side lobes: amplitude beside the beam, and the sine of the angle over which they die away.
+_SIDE_LOBE = 0.02
+_SIDE_LOBE_REACH = 0.12
+# Width in pixels over which the scan converter averages: a real picture was smoothed before it was made so small.
+_PIXEL_REACH = 1.4
 # FWHM of a Gaussian over its standard deviation.
 _FWHM = 2.3548
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """How the operator has set the picture: depth, opening angle, compression."""
-
-    depth_mm: float
-    half_angle_rad: float
-    dynamic_range_db: float
-
-    @property
-    def mm_per_pixel(self) -> float:
-        """Width of a pixel."""
-        return self.depth_mm / (FRAME_SIZE - 2.0)
-
-    def to_pixels(self, x_mm: Floats, z_mm: Floats) -> tuple[Floats, Floats]:
-        """Pixel coordinates (column, row) of places in the image plane; the probe is at (0, 0) mm."""
-        centre = 0.5 * (FRAME_SIZE - 1)
-        return centre + np.asarray(x_mm) / self.mm_per_pixel, _TOP_PIXELS - 0.5 + np.asarray(z_mm) / self.mm_per_pixel
 
 
 class BeamGrid:
@@ -73,12 +55,13 @@ class BeamGrid:
     def lateral_sigma(self, depth_mm: Floats) -> Floats:
         """Standard deviation of the two-way beam, in units of the sine of the angle, at depths (any shape).
 
-        The diffraction width at the focus and the geometric width away from it add in squares.
+        The full width at half maximum at the focus is 1.4 wavelengths over aperture: twice the ideal two-way beam's,
+        for apodisation and for the chest wall's aberration. The geometric width away from it adds in squares.
         """
         scanner = self.scanner
-        diffraction = 0.7 * scanner.wavelength_mm / scanner.aperture_mm
-        geometric = 0.11 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
-        return np.asarray(np.hypot(diffraction, geometric) / _FWHM * 2.0)
+        diffraction = 1.4 * scanner.wavelength_mm / scanner.aperture_mm
+        geometric = 0.22 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
+        return np.asarray(np.hypot(diffraction, geometric) / _FWHM)
 
     def _axial_taps(self) -> Singles:
         sigma = self.scanner.pulse_mm / _FWHM / _SAMPLE_MM * np.sqrt(2.0)
@@ -93,24 +76,23 @@ class BeamGrid:
         sigma = self.lateral_sigma(zone_depth)[:, None, None]
         difference = self.sines[None, :, None] - self.sines[None, None, :]
         blur = np.exp(-0.5 * (difference / sigma) ** 2)
+        blur += _SIDE_LOBE * np.exp(-np.abs(difference) / _SIDE_LOBE_REACH)
         energy = np.sqrt(np.sum(blur[:, :, _BEAMS // 2] ** 2, axis=1))
         return np.asarray(blur / energy[:, None, None], dtype=np.float32)
 
     def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
-        """Sparse (pixels in the sector, samples * beams) matrix, 3 x 3 points a pixel, and the sector (H, W)."""
-        oversampling = 3
-        offsets = (np.arange(oversampling) - 1.0) / oversampling
+        """Sparse (pixels in the sector, samples * beams) matrix, 5 x 5 points a pixel, and the sector (H, W)."""
+        points = 5
+        offsets = (np.arange(points) - 0.5 * (points - 1)) / points * _PIXEL_REACH
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
-        scale = self.view.mm_per_pixel
-        x_mm = (fine[None, :] - 0.5 * (FRAME_SIZE - 1)) * scale
-        z_mm = (fine[:, None] - _TOP_PIXELS + 0.5) * scale
+        x_mm, z_mm = self.view.from_pixels(fine[None, :], fine[:, None])
         radius = np.hypot(x_mm, z_mm)
         sample = (radius - _FIRST_SAMPLE_MM) / _SAMPLE_MM
         beam = (x_mm / np.maximum(radius, 1e-6) + self.sine_limit) / (2.0 * self.sine_limit) * (_BEAMS - 1)
         inside = (sample >= 0) & (radius <= self.view.depth_mm) & (sample < self.num_samples - 1)
         inside &= (beam >= 0) & (beam < _BEAMS - 1) & (z_mm > 0)
         rows, columns = np.nonzero(inside)
-        pixel = (rows // oversampling) * FRAME_SIZE + columns // oversampling
+        pixel = (rows // points) * FRAME_SIZE + columns // points
         first, left = sample[inside].astype(np.intp), beam[inside].astype(np.intp)
         down, right = sample[inside] - first, beam[inside] - left
         corner = first * _BEAMS + left
@@ -120,7 +102,7 @@ class BeamGrid:
             (corner + _BEAMS, down * (1 - right)),
             (corner + _BEAMS + 1, down * right),
         ]
-        weights = np.concatenate([weight for _, weight in entries]) / oversampling**2
+        weights = np.concatenate([weight for _, weight in entries]) / points**2
         places = (np.tile(pixel, 4), np.concatenate([place for place, _ in entries]))
         shape = (FRAME_SIZE * FRAME_SIZE, self.num_samples * _BEAMS)
         matrix = scipy.sparse.coo_array((weights.astype(np.float32), places), shape=shape).tocsr()
@@ -174,7 +156,8 @@ def envelope_db(echo: Singles) -> Singles:
     return np.asarray(np.float32(10.0) * np.log10(power))
 
 
-def compress(level_db: Singles, dynamic_range_db: float) -> Singles:
-    """Grey levels 0 to 1: 0 dB is full white, minus the dynamic range is black."""
+def compress(level_db: Singles, dynamic_range_db: float, power: float) -> Singles:
+    """Grey levels 0 to 1: 0 dB is full white, minus the dynamic range is black, in between a power law."""
     grey = level_db * np.float32(1.0 / dynamic_range_db) + np.float32(1.0)
-    return np.clip(grey, 0.0, 1.0, out=grey)
+    np.clip(grey, 0.0, 1.0, out=grey)
+    return np.asarray(np.power(grey, np.float32(power), out=grey))

@@ -1,0 +1,214 @@
+"""What each place of the heart and its surroundings sends back: echo levels at end-diastole.
+
+Levels are in dB relative to the myocardium of the septum, before anything that lies between probe and tissue.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from coreecho.phantom.anatomy import Anatomy
+from coreecho.phantom.view import View
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+BLOOD_DB = -99.0
+_SEPTUM_DB = 1.0
+_LATERAL_WALL_DB = -1.0
+_ENDOCARDIUM_DB = 2.5
+_RV_WALL_DB = -6.0
+_PERICARDIUM_DB = 9.0
+_LUNG_DB = -23.0
+_NEAR_FIELD_DB = -7.0
+_ATRIAL_WALL_DB = -1.0
+_POSTERIOR_DB = 8.0
+_ANNULUS_DB = 8.0
+_SCAR_DB = 3.0
+_PAPILLARY_DB = -1.0
+# Myocardium seen along its fibres is weaker than seen across them, by about this much.
+_FIBRE_DB = 9.0
+# Smooth variation of the level: lengths in mm over which it changes.
+_COARSE_MM = 7.0
+_FINE_MM = 2.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Points in heart coordinates at end-diastole, and where they lie relative to its surfaces; every array is (N,)."""
+
+    x_mm: Floats
+    """Distance from the bowed axis; negative is septal."""
+    z_mm: Floats
+    is_septal: Flags
+    distance: Floats
+    """From the axis, in the image plane."""
+    level: Floats
+    """Depth below the apex, held between apex and annulus."""
+    out_of_plane2: Floats
+    """Squared distance in mm^2 between image plane and axis."""
+    endocardium: Floats
+    epicardium: Floats
+    """Half-widths in the image plane."""
+    outside: Floats
+    """Distance from the epicardium; negative inside."""
+    rv_cavity: Floats
+    """Width of the right ventricle."""
+    past_rv: Floats
+    """Distance from the cavity of the right ventricle, outwards."""
+    below: Floats
+    """Depth below the annulus; 0 above it."""
+    left_dome: Floats
+    right_dome: Floats
+    """Below 1 inside of the atrium, 1 on its border."""
+    behind: Floats
+    """Distance from the nearer atrium in mm; negative inside."""
+
+    @property
+    def is_ventricular(self) -> Flags:
+        """Between the epicardial apex and the annulus."""
+        return (self.z_mm >= 0.0) & (self.below <= 0.0)
+
+    @property
+    def is_wall(self) -> Flags:
+        """In the wall of the left ventricle, or in its cavity."""
+        return (self.outside <= 0.0) & (self.below <= 0.0)
+
+
+def out_of_plane_squared(anatomy: Anatomy, z_mm: Floats, foreshortening_rad: float) -> Floats:
+    """Squared distance in mm^2 between image plane and long axis; the plane is tilted about the annulus."""
+    return np.asarray(np.square(np.tan(foreshortening_rad) * np.maximum(anatomy.length_mm - z_mm, 0.0)))
+
+
+def locate(anatomy: Anatomy, x_mm: Floats, z_mm: Floats, foreshortening_rad: float) -> Places:
+    """Measure points (N,) against the surfaces of the heart."""
+    x_mm = x_mm - anatomy.bend(z_mm)
+    level = np.clip(z_mm, 0.0, anatomy.length_mm)
+    out_of_plane2 = out_of_plane_squared(anatomy, level, foreshortening_rad)
+    distance = np.abs(x_mm)
+    epicardium = np.sqrt(np.maximum(anatomy.epicardium(level) ** 2 - out_of_plane2, 0.0))
+    rv_cavity = anatomy.rv_cavity(level)
+    below = np.maximum(z_mm - anatomy.length_mm, 0.0)
+    half = 0.5 * anatomy.atrium_width_mm
+    power = anatomy.atrium_shape
+
+    def dome(centre_mm: float, height_mm: float) -> Floats:
+        sideways = np.abs(x_mm - centre_mm) / half
+        return np.asarray((sideways**power + (below / height_mm) ** power) ** (1.0 / power))
+
+    left_centre = half - anatomy.annulus_mm
+    left = dome(left_centre, anatomy.atrium_mm)
+    right = dome(left_centre - 2.0 * half - 3.0, 0.9 * anatomy.atrium_mm)
+    return Places(
+        x_mm=x_mm,
+        z_mm=z_mm,
+        is_septal=x_mm < 0.0,
+        distance=distance,
+        level=level,
+        out_of_plane2=out_of_plane2,
+        endocardium=np.sqrt(np.maximum(anatomy.endocardium_squared(level) - out_of_plane2, 0.0)),
+        epicardium=epicardium,
+        outside=distance - epicardium,
+        rv_cavity=rv_cavity,
+        past_rv=distance - epicardium - rv_cavity,
+        below=below,
+        left_dome=left,
+        right_dome=right,
+        behind=(np.minimum(left, right) - 1.0) * half,
+    )
+
+
+def smooth_noise(shape: tuple[int, int], scale: float, generator: np.random.Generator) -> Floats:
+    """Gaussian noise of unit variance (shape), correlated over about `scale` points."""
+    noise = gaussian_filter(generator.standard_normal(shape, dtype=np.float32), scale, mode="wrap", truncate=2.5)
+    return np.asarray(noise / noise.std(), dtype=np.float64)
+
+
+def draw_levels(
+    anatomy: Anatomy,
+    view: View,
+    grid_shape: tuple[int, int],
+    step_mm: float,
+    at: Places,
+    generator: np.random.Generator,
+) -> Floats:
+    """Echo level in dB of places (N,) that fill a grid of the given shape in rows; `BLOOD_DB` in the cavities."""
+    coarse = smooth_noise(grid_shape, _COARSE_MM / step_mm, generator).ravel()
+    fine = smooth_noise(grid_shape, _FINE_MM / step_mm, generator).ravel()
+    patchy = view.contrast_db * coarse + 0.5 * view.contrast_db * fine
+    across = _across_fibres(anatomy, view, at)
+    level = _surroundings(anatomy, at) + 1.3 * patchy
+    level = np.where(at.is_wall, _wall(anatomy, at) + _FIBRE_DB * (across - 0.45) + patchy, level)
+    level = np.where(_is_blood(anatomy, at, roughness_mm=0.8 * fine), BLOOD_DB, level)
+    if generator.random() < 0.6:
+        level = np.where(_papillary_muscle(anatomy, at, generator), _PAPILLARY_DB + patchy, level)
+    return _annuli(anatomy, at, level)
+
+
+def _across_fibres(anatomy: Anatomy, view: View, at: Places) -> Floats:
+    """Cosine between beam and normal of the ventricle's wall: 1 where the beam meets the wall squarely, else less."""
+    step = 1.0
+    slope = (anatomy.epicardium(at.level + step) - anatomy.epicardium(np.maximum(at.level - step, 0.0))) / (2.0 * step)
+    side = np.where(at.is_septal, -1.0, 1.0)
+    cosine, sine = np.cos(view.tilt_rad), np.sin(view.tilt_rad)
+    beam_x = view.apex_x_mm + cosine * at.x_mm + sine * at.z_mm
+    beam_z = view.apex_z_mm - sine * at.x_mm + cosine * at.z_mm
+    normal_x, normal_z = side * cosine - slope * sine, -side * sine - slope * cosine
+    projection = np.abs(beam_x * normal_x + beam_z * normal_z)
+    return np.asarray(projection / np.maximum(np.hypot(beam_x, beam_z) * np.hypot(normal_x, normal_z), 1e-6))
+
+
+def _wall(anatomy: Anatomy, at: Places) -> Floats:
+    """The wall of the left ventricle: brighter at the endocardium and in scars."""
+    level = np.where(at.is_septal, _SEPTUM_DB, _LATERAL_WALL_DB)
+    level = level + _ENDOCARDIUM_DB * np.exp(-np.square((at.distance - at.endocardium) / 1.5))
+    scar = 1.0 - np.clip(anatomy.wall_motion.contractility(at.level / anatomy.length_mm, at.is_septal), 0.0, 1.0)
+    return level + _SCAR_DB * scar
+
+
+def _surroundings(anatomy: Anatomy, at: Places) -> Floats:
+    """Everything but the left ventricle: lung, right heart's walls, pericardium, atria, what lies behind them."""
+    beyond = np.where(at.is_septal, at.past_rv - anatomy.rv_wall_mm, at.outside)
+    level = _LUNG_DB - 0.25 * np.clip(beyond, 0.0, 60.0)
+    level = np.where(at.z_mm < 4.0, np.maximum(level, _NEAR_FIELD_DB - 0.12 * np.abs(at.x_mm)), level)
+    line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
+    level = np.maximum(level, _PERICARDIUM_DB - 7.0 + 20.0 * np.log10(np.maximum(line, 1e-3)))
+    is_rv_wall = at.is_septal & (at.past_rv > 0.0) & (at.past_rv < anatomy.rv_wall_mm) & (at.rv_cavity > 0.0)
+    level = np.where(is_rv_wall & at.is_ventricular, _RV_WALL_DB, level)
+    # Behind the atria: a bright pericardium, and tissue that fades with distance and towards the sides.
+    reach = np.clip(at.below / (0.9 * anatomy.atrium_mm), 0.0, 1.0) ** 3
+    posterior = _POSTERIOR_DB - 0.5 * at.behind - 26.0 * (1.0 - reach) - np.square(at.x_mm + 12.0) / 150.0
+    bright = np.exp(-np.square((at.behind - 4.0) / 2.0)) * reach
+    posterior = np.maximum(posterior, _PERICARDIUM_DB + 3.0 + 20.0 * np.log10(np.maximum(bright, 1e-3)))
+    atrial = np.where(at.behind < 3.0, np.maximum(posterior, _ATRIAL_WALL_DB), posterior)
+    # The fossa ovalis, half-way down the septum between the atria, is thin and drops out.
+    fossa = (np.abs(at.x_mm + anatomy.annulus_mm + 1.5) < 3.0) & (np.abs(at.below / anatomy.atrium_mm - 0.45) < 0.2)
+    atrial = np.where(fossa, _ATRIAL_WALL_DB - 9.0, atrial)
+    return np.where(at.below > 0.0, np.maximum(atrial, _LUNG_DB - 6.0), level)
+
+
+def _is_blood(anatomy: Anatomy, at: Places, roughness_mm: Floats) -> Flags:
+    """Inside one of the four cavities; trabeculae roughen the border of the ventricles."""
+    left = (at.distance < at.endocardium + roughness_mm) & (at.endocardium > 0.0) & (at.z_mm > anatomy.apex_mm)
+    inside_rv = (at.outside > 0.0) & (at.past_rv < 1.5 * roughness_mm) & (at.rv_cavity > 0.0)
+    ventricles = at.is_ventricular & (left | (at.is_septal & inside_rv))
+    return np.asarray(ventricles | ((at.below > 0.0) & (at.behind < 0.0)))
+
+
+def _papillary_muscle(anatomy: Anatomy, at: Places, generator: np.random.Generator) -> Flags:
+    """The anterolateral papillary muscle, a spindle that stands on the lateral wall."""
+    along = (at.z_mm / anatomy.length_mm - generator.uniform(0.42, 0.55)) / generator.uniform(0.1, 0.15)
+    depth = at.endocardium - at.distance
+    height = generator.uniform(4.0, 7.0) * np.sqrt(np.maximum(1.0 - along**2, 0.0))
+    return np.asarray(~at.is_septal & (depth > -0.5) & (depth < height) & (np.abs(along) < 1.0))
+
+
+def _annuli(anatomy: Anatomy, at: Places, level: Floats) -> Floats:
+    """The fibrous annuli, and the crux where septum and valves meet, are bright."""
+    from_mitral = np.hypot(at.distance - anatomy.annulus_mm - 3.0, at.z_mm - anatomy.length_mm)
+    level = np.where(from_mitral < 3.5, np.where(at.is_septal, _ANNULUS_DB, _ANNULUS_DB - 5.0), level)
+    right = at.epicardium + anatomy.rv_width_mm + 1.0
+    from_tricuspid = np.hypot(at.distance - right, at.z_mm - anatomy.length_mm + 4.0)
+    return np.where(at.is_septal & (from_tricuspid < 3.0), _ANNULUS_DB - 6.0, level)

@@ -1,0 +1,78 @@
+"""All that is true of a study, for those who want to check a claim: masks, volumes, latent variables."""
+
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.phantom.contours import Outline
+from coreecho.phantom.simulation import StudyPlan
+from coreecho.phantom.view import FRAME_SIZE
+
+Floats = NDArray[np.floating[Any]]
+
+# Labels of the masks, as in CAMUS.
+LV_LABEL = 1
+MYOCARDIUM_LABEL = 2
+
+
+def label_frame(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
+    """Mask (112, 112) of a frame: 0 background, 1 cavity of the left ventricle, 2 its myocardium."""
+    columns, rows = np.meshgrid(np.arange(FRAME_SIZE, dtype=float), np.arange(FRAME_SIZE, dtype=float))
+    x_mm, z_mm = plan.to_heart(*plan.view.from_pixels(columns, rows), frame)
+    labels = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
+    labels[_is_inside(plan.epicardium(frame), x_mm, z_mm)] = MYOCARDIUM_LABEL
+    labels[_is_inside(plan.endocardium(frame), x_mm, z_mm)] = LV_LABEL
+    return labels
+
+
+def _is_inside(outline: Outline, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
+    between = (z_mm >= outline.depth[0]) & (z_mm <= outline.depth[-1])
+    septal = np.interp(z_mm, outline.depth, outline.septal_x)
+    lateral = np.interp(z_mm, outline.depth, outline.lateral_x)
+    return np.asarray(between & (x_mm >= septal) & (x_mm <= lateral))
+
+
+def frame_truth(plan: StudyPlan) -> dict[str, NDArray[Any]]:
+    """What is true frame by frame: labels (T, 112, 112), and (T,) volumes, movements and valve opening."""
+    motion = plan.motion
+    frames = range(motion.num_frames)
+    return {
+        "labels": np.stack([label_frame(plan, frame) for frame in frames]),
+        "volume_ml": motion.volume_ml,
+        "shortening_mm": motion.shortening_mm,
+        "valve_opening": motion.valve_opening,
+        "shift_x_mm": motion.shift_x_mm,
+        "shift_z_mm": motion.shift_z_mm,
+        "rotation_rad": motion.rotation_rad,
+        "ed_frame": np.array(motion.ed_frame),
+        "es_frame": np.array(motion.es_frame),
+        "mm_per_pixel": np.array(plan.view.mm_per_pixel),
+    }
+
+
+def latents(plan: StudyPlan) -> dict[str, str | float | int]:
+    """All latent variables of a study in one flat record; `ef_percent` is the true one, whatever the label says."""
+    motion, rhythm = plan.motion, plan.motion.rhythm
+    record: dict[str, str | float | int] = {
+        "ef_percent": motion.ef_percent,
+        "edv_ml": motion.edv_ml,
+        "esv_ml": motion.esv_ml,
+        "ed_frame": motion.ed_frame,
+        "es_frame": motion.es_frame,
+        "rhythm": rhythm.kind,
+        "ejection_s": rhythm.ejection_s,
+        "atrial_share": rhythm.atrial_share,
+        "mm_per_pixel": plan.view.mm_per_pixel,
+    }
+    wall = plan.anatomy.wall_motion
+    record |= {"infarct_territory": wall.territory, "infarct_kind": wall.kind, "apex_to_base": wall.apex_to_base}
+    for part in (plan.facts, plan.anatomy, plan.view):
+        values = asdict(part)
+        record |= {name: value for name, value in values.items() if name not in record and not _is_nested(value)}
+    return record
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict) or is_dataclass(value)

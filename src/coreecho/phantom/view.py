@@ -1,0 +1,151 @@
+"""How the heart is seen: the operator's settings, where the heart lies under the probe, and what stands between."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from coreecho.phantom.anatomy import Anatomy
+from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.settings import SCANNERS, PhantomSettings
+
+Floats = NDArray[np.floating[Any]]
+
+FRAME_SIZE = 112
+# The nuisances that are drawn; those that can be a cue bear the cue's name in the settings.
+_SCORES = (
+    "habitus",
+    "contact",
+    "margin",
+    "depth",
+    "angle",
+    "contrast",
+    "gain",
+    "sideways",
+    "tilt",
+    "foreshortening",
+    "slope",
+    "lateral",
+    "septal",
+    "haze",
+    "reverberation",
+    "noise",
+    "blood",
+)
+# The tip of the sector lies this far below the top of the picture.
+_TOP_PIXELS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One study's picture settings, placement and nuisances."""
+
+    depth_mm: float
+    half_angle_rad: float
+    dynamic_range_db: float
+    grey_power: float
+    """Power of the grey map after log compression; above 1 darkens the middle."""
+    mean_grey: float
+    """Mean of the picture, as a fraction of full scale, towards which the gain is set."""
+    apex_x_mm: float
+    apex_z_mm: float
+    """Where the epicardial apex lies; the probe is at (0, 0), depth grows with z."""
+    tilt_rad: float
+    """Rotation of the long axis; positive turns the base towards the lateral side."""
+    foreshortening_rad: float
+    """Angle between the image plane and the long axis."""
+    depth_slope_db: float
+    """What the time-gain compensation leaves: dB from the top of the picture to its bottom."""
+    lateral_dropout_db: float
+    """Loss at the lateral edge of the sector, where lung covers the heart."""
+    septal_dropout_db: float
+    """Loss at the other edge."""
+    shadow_db: float
+    """Depth of the shadow of a rib or of lung; 0 is none."""
+    shadow_sine: float
+    shadow_width: float
+    """Direction and half-width of the shadow, as fractions of the sector's half-width."""
+    haze_db: float
+    """Level of the near field's clutter relative to myocardium."""
+    reverberation_db: float
+    """How far the near field's bands stand out of it."""
+    noise_db: float
+    """Level of the electronic noise at full depth, relative to myocardium."""
+    blood_db: float
+    """Level of the echo of blood, relative to myocardium."""
+    contrast_db: float
+    """Spread of the tissue's own echo level over places."""
+
+    @property
+    def mm_per_pixel(self) -> float:
+        """Width of a pixel."""
+        return self.depth_mm / (FRAME_SIZE - 2.0)
+
+    def to_pixels(self, x_mm: Floats, z_mm: Floats) -> tuple[Floats, Floats]:
+        """Pixel coordinates (column, row) of places under the probe; whole numbers are the middles of pixels."""
+        centre = 0.5 * (FRAME_SIZE - 1)
+        return centre + np.asarray(x_mm) / self.mm_per_pixel, _TOP_PIXELS - 0.5 + np.asarray(z_mm) / self.mm_per_pixel
+
+    def from_pixels(self, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """Places (x, z) in mm under the probe of pixel coordinates."""
+        centre = 0.5 * (FRAME_SIZE - 1)
+        return (np.asarray(columns) - centre) * self.mm_per_pixel, (
+            np.asarray(rows) - _TOP_PIXELS + 0.5
+        ) * self.mm_per_pixel
+
+
+def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, generator: np.random.Generator) -> View:
+    """The view of one study. An easy cohort has the same middle values with less spread, and fewer shadows.
+
+    A large body moves the heart deeper and more upright, weakens the echo, and adds clutter and noise.
+    """
+    scanner = SCANNERS[settings.scanner]
+    scale = settings.nuisance_scale
+    scores = _draw_scores(settings, facts, generator)
+    normal = {name: scale * score for name, score in scores.items()}
+    place = {name: float(ndtr(score)) for name, score in scores.items()}
+    habitus = normal["habitus"]
+    apex_z = 22.0 + 3.5 * habitus + 2.0 * normal["contact"]
+    lowest = apex_z + anatomy.length_mm + anatomy.atrium_mm + 4.0 * normal["margin"]
+    has_shadow = generator.random() < 0.3 * scale
+    return View(
+        depth_mm=float(max(_within(scanner.depth_mm, place["depth"]), lowest)),
+        half_angle_rad=float(np.deg2rad(_within(scanner.half_angle_deg, place["angle"]))),
+        dynamic_range_db=_within(scanner.dynamic_range_db, 1.0 - place["contrast"]),
+        grey_power=float(scanner.grey_power * np.exp(0.08 * normal["contrast"])),
+        mean_grey=float(scanner.mean_grey * np.exp(0.22 * normal["gain"])),
+        apex_x_mm=float(5.0 + 5.0 * normal["sideways"]),
+        apex_z_mm=float(apex_z),
+        tilt_rad=float(np.deg2rad(2.5 + 6.0 * normal["tilt"] - 1.5 * habitus)),
+        foreshortening_rad=float(np.deg2rad(min(abs(4.0 * normal["foreshortening"]), 8.0))),
+        depth_slope_db=float(-2.0 + 3.0 * normal["slope"] - 2.0 * habitus),
+        lateral_dropout_db=float(scale * 20.0 * place["lateral"] ** 1.3),
+        septal_dropout_db=float(4.0 + scale * 16.0 * place["septal"]),
+        shadow_db=float(generator.uniform(8.0, 22.0)) if has_shadow else 0.0,
+        shadow_sine=float(generator.choice([-1.0, 1.0]) * generator.uniform(0.35, 0.95)),
+        shadow_width=float(generator.uniform(0.06, 0.2)),
+        haze_db=float(-14.0 + 4.5 * normal["haze"] + 3.0 * habitus),
+        reverberation_db=float(4.0 * np.exp(0.4 * normal["reverberation"])),
+        noise_db=float(-38.0 + 3.0 * normal["noise"] + 2.5 * habitus),
+        blood_db=float(-33.0 + 2.5 * normal["blood"]),
+        contrast_db=float(generator.uniform(3.0, 6.0)),
+    )
+
+
+def _draw_scores(settings: PhantomSettings, facts: StudyFacts, generator: np.random.Generator) -> dict[str, float]:
+    """A standard normal score for each nuisance. The cue's is correlated with EF, but in the TEST split.
+
+    The score of the cue stays standard normal, so that only its tie to EF tells a cohort with a cue from one without.
+    """
+    scores = dict(zip(_SCORES, np.clip(generator.standard_normal(len(_SCORES)), -2.5, 2.5).tolist(), strict=True))
+    if settings.cue != "none" and facts.split != "TEST":
+        strength = settings.cue_strength
+        tied = strength * facts.ef_score + np.sqrt(1.0 - strength**2) * scores[settings.cue]
+        scores[settings.cue] = float(np.clip(tied, -2.5, 2.5))
+    return scores
+
+
+def _within(limits: tuple[float, float], fraction: float) -> float:
+    return float(limits[0] + fraction * (limits[1] - limits[0]))
