@@ -148,7 +148,7 @@ def compute_metrics(
     Raises:
         ValueError: shapes disagree, no studies, a value is not finite, or as in `bootstrap_intervals`.
     """
-    true, predicted = _checked_pair(ef_true, ef_predicted)
+    true, predicted = checked_pair(ef_true, ef_predicted)
     if patients is not None and len(patients) != len(true):
         raise ValueError(f"patients: expected one name for each of {len(true)} studies, got {len(patients)}")
     names = np.zeros(len(true), dtype=np.int64) if patients is None else np.asarray(patients, dtype=str)
@@ -156,7 +156,7 @@ def compute_metrics(
     true, predicted = true[order], predicted[order]
     patients_in_order = None if patients is None else [patients[study] for study in order]
     intervals = bootstrap_intervals(
-        _MetricsOfCounts(true, predicted),
+        MetricsOfCounts(true, predicted),
         len(true),
         patients=patients_in_order,
         resamples=resamples,
@@ -176,7 +176,7 @@ def compute_metrics(
     )
 
 
-class _MetricsOfCounts:
+class MetricsOfCounts:
     """All metrics of studies that count several times: (R, N) counts -> (R, K), in the order of the definitions.
 
     Args:
@@ -227,7 +227,8 @@ class _MetricsOfCounts:
         return u / np.where(pairs > 0, pairs, np.nan)
 
 
-def _checked_pair(ef_true: ArrayLike, ef_predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def checked_pair(ef_true: ArrayLike, ef_predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Turn true and predicted EF into arrays (N,). Raises ValueError: shapes disagree, no studies, not finite."""
     true, predicted = np.asarray(ef_true, dtype=np.float64), np.asarray(ef_predicted, dtype=np.float64)
     if true.ndim != 1 or true.shape != predicted.shape:
         raise ValueError(f"ef_true and ef_predicted: expected the same shape (N,), got {true.shape}, {predicted.shape}")

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from coreecho.evaluation.intervals import resampled_counts
-from coreecho.evaluation.metrics import METRIC_DEFINITIONS, _MetricsOfCounts, compute_metrics
+from coreecho.evaluation.metrics import METRIC_DEFINITIONS, MetricsOfCounts, compute_metrics
 
 
 def by_scikit_learn(true, predicted):
@@ -49,7 +49,7 @@ def test_every_resample_equals_scikit_learn_on_the_repeated_studies():
     order = np.argsort(-predicted, kind="stable")
     true, predicted = true[order], predicted[order]
     counts = np.concatenate(list(resampled_counts(np.arange(60), resamples=40, seed=1)))
-    ours = _MetricsOfCounts(true, predicted)(counts)
+    ours = MetricsOfCounts(true, predicted)(counts)
     for row, count in zip(ours, counts.astype(int), strict=True):
         expected = by_scikit_learn(np.repeat(true, count), np.repeat(predicted, count))
         np.testing.assert_allclose(row, expected, rtol=1e-9, equal_nan=True)
