@@ -8,7 +8,6 @@ import csv
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,12 @@ from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.study import Split, Study
+from coreecho.datasets.survey import Declared, Survey
 from coreecho.errors import DatasetError
 
 _SPLITS: dict[str, Split] = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
+# Ouyang et al. 2020.
+PUBLISHED_COUNTS = {"train": 7465, "val": 1288, "test": 1277}
 _LAYOUT = "An EchoNet-Dynamic root holds FileList.csv, VolumeTracings.csv and Videos/<name>.avi"
 _TRACING_COLUMNS = ["FileName", "X1", "Y1", "X2", "Y2", "Frame"]
 
@@ -42,65 +44,72 @@ def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = 
         DatasetError: a file of the layout is missing or unreadable.
     """
     root = Path(root)
+    studies = survey_echonet_dynamic(root).checked()
+    if not require_two_traced_frames:
+        return studies
+    num_traced = _num_traced_frames(_read_tracing_table(root / "VolumeTracings.csv"))
+    return [study for study in studies if num_traced.get(study.id, 0) >= 2]
+
+
+def survey_echonet_dynamic(root: str | Path) -> Survey:
+    """Read FileList.csv and look for the videos. See `load_echonet_dynamic`.
+
+    Raises:
+        DatasetError: a file of the layout is missing or unreadable.
+    """
+    root = Path(root)
     rows = _read_file_list(root / "FileList.csv")
     videos = _find_videos(root / "Videos")
-    checked = _Checked()
+    survey = Survey(root=root, published=PUBLISHED_COUNTS)
+    seen: set[str] = set()
     for line, row in rows:
-        _check_row(line, row, videos, checked)
-    faults = {kind: cases for kind, cases in checked.faults.items() if cases}
-    if faults:
-        raise FaultyDatasetError(str(root), faults)
-    if not require_two_traced_frames:
-        return checked.studies
-    num_traced = _num_traced_frames(_read_tracing_table(root / "VolumeTracings.csv"))
-    return [study for study in checked.studies if num_traced.get(study.id, 0) >= 2]
+        _check_row(line, row, videos, seen, survey)
+    for study_id in sorted(videos.keys() - seen):
+        survey.add_flaw("files in Videos that FileList.csv does not name", videos[study_id].name)
+    return survey
 
 
-@dataclass
-class _Checked:
-    """What the rows of FileList.csv came to."""
-
-    studies: list[Study] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
-    faults: dict[str, list[str]] = field(
-        default_factory=lambda: {
-            "missing videos": [],
-            "rows with a bad EF (expected a number from 0 to 100)": [],
-            "rows with a bad ESV or EDV (expected a volume in mL, at least 0, or nothing)": [],
-            "rows with a bad Split (expected TRAIN, VAL or TEST)": [],
-            "rows with no FileName, or one that came before": [],
-        }
-    )
-
-
-def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], checked: _Checked) -> None:
+def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], seen: set[str], survey: Survey) -> None:
     """Turn one row into a Study, or into its faults."""
-    missing, bad_ef, bad_volume, bad_split, bad_name = checked.faults.values()
     study_id = _stem(row["FileName"])
-    if not study_id or study_id in checked.ids:
-        bad_name.append(f"line {line}: {row['FileName']!r}")
+    if not study_id or study_id in seen:
+        survey.add_fault("rows with no FileName, or one that came before", f"line {line}: {row['FileName']!r}")
     elif study_id not in videos:
-        missing.append(f"Videos/{study_id}.avi (line {line})")
-    checked.ids.add(study_id)
+        survey.add_fault("missing videos", f"Videos/{study_id}.avi (line {line})")
+    is_new = study_id in videos and study_id not in seen
+    seen.add(study_id)
     ef_percent = _number(row["EF"])
     if not 0 <= ef_percent <= 100:
-        bad_ef.append(f"line {line}: {row['FileName']} has EF {row['EF']!r}")
+        kind = "rows with a bad EF (expected a number from 0 to 100)"
+        survey.add_fault(kind, f"line {line}: {row['FileName']} has EF {row['EF']!r}")
     volumes = {column: _number(row[column]) if row.get(column) else None for column in ("ESV", "EDV")}
     if not all(volume is None or 0 <= volume < math.inf for volume in volumes.values()):
-        bad_volume.append(f"line {line}: {row['FileName']} has ESV {row['ESV']!r}, EDV {row['EDV']!r}")
+        kind = "rows with a bad ESV or EDV (expected a volume in mL, at least 0, or nothing)"
+        survey.add_fault(kind, f"line {line}: {row['FileName']} has ESV {row.get('ESV')!r}, EDV {row.get('EDV')!r}")
     split = _SPLITS.get(row["Split"].upper())
     if split is None:
-        bad_split.append(f"line {line}: {row['FileName']} has Split {row['Split']!r}")
-    checked.studies.append(
-        Study(
+        kind = "rows with a bad Split (expected TRAIN, VAL or TEST)"
+        survey.add_fault(kind, f"line {line}: {row['FileName']} has Split {row['Split']!r}")
+    if is_new:
+        survey.declared[study_id] = _declared(row)
+        study = Study(
             id=study_id,
-            path=videos.get(study_id, Path()),
+            path=videos[study_id],
             ef_percent=ef_percent,
             split=split,
             esv_ml=volumes["ESV"],
             edv_ml=volumes["EDV"],
         )
-    )
+        survey.studies.append(study)
+
+
+def _declared(row: Mapping[str, str]) -> Declared:
+    """What a row says of its video; columns that are not there, or hold no number, say nothing."""
+    columns = ("NumberOfFrames", "FrameHeight", "FrameWidth", "FPS")
+    values = [_number(row.get(column, "")) for column in columns]
+    num_frames, height, width = (int(value) if math.isfinite(value) else None for value in values[:3])
+    fps = values[3] if math.isfinite(values[3]) else None
+    return Declared(num_frames=num_frames, height=height, width=width, fps=fps)
 
 
 def _read_file_list(path: Path) -> list[tuple[int, dict[str, str]]]:

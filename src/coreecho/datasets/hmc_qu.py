@@ -109,7 +109,8 @@ def _survey_view(root: Path, view: View, only_with_masks: bool, survey: Survey) 
     clips = _clips(root / view, survey)
     checked = [_check_row(sheet, line, row, columns, survey) for line, row in rows]
     listed = [row for row in checked if row is not None]
-    _check_names(view, listed, clips, survey)
+    names = {_key(cell_text(row[columns.name])) for _, row in rows}
+    _check_names(view, listed, names, clips, survey)
     chosen = [row for row in listed if row.has_masks or not only_with_masks]
     if only_with_masks and not chosen:
         raise DatasetError(f"{sheet}: ticks no clip with masks; ask for all clips with only_with_masks=False.")
@@ -239,7 +240,7 @@ def _check_row(sheet: Path, line: int, row: Sequence[Any], columns: _Columns, su
     return _Row(line=line, name=name, has_mi="mi" in marks, has_masks=tick == _TICK, beat=(first - 1, last - 1))
 
 
-def _check_names(view: View, rows: Sequence[_Row], clips: dict[str, Path], survey: Survey) -> None:
+def _check_names(view: View, rows: Sequence[_Row], listed: set[str], clips: dict[str, Path], survey: Survey) -> None:
     """Compare the sheet with the folder of clips."""
     lines: dict[str, int] = {}
     for row in rows:
@@ -249,3 +250,5 @@ def _check_names(view: View, rows: Sequence[_Row], clips: dict[str, Path], surve
         lines[key] = row.line
         if key not in clips:
             survey.add_fault("missing files", f"{view}/{row.name}.avi ({view}.xlsx row {row.line})")
+    for key in sorted(clips.keys() - listed):
+        survey.add_flaw(f"clips that {view}.xlsx does not name", f"{view}/{clips[key].name}")

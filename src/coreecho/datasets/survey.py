@@ -25,7 +25,8 @@ class Survey:
     Attributes:
         root: the data set's folder.
         studies: those whose clip is there.
-        faults: for each kind of fault, every case of it.
+        faults: for each kind of fault, every case of it. A loader refuses the data set for one.
+        flaws: faults that are no reason to refuse it, such as files that no list names.
         remarks: what a user should know and need not mend.
         declared: what the tables say of the clips, by study id.
         published: number of studies that the data set's authors state, by split or fold, or "all".
@@ -35,6 +36,7 @@ class Survey:
     root: Path
     studies: list[Study] = field(default_factory=list)
     faults: dict[str, list[str]] = field(default_factory=dict)
+    flaws: dict[str, list[str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     declared: dict[str, Declared] = field(default_factory=dict)
     published: Mapping[str, int] = field(default_factory=dict)
@@ -43,6 +45,10 @@ class Survey:
     def add_fault(self, kind: str, case: str) -> None:
         """Note one case of a kind of fault; `kind` is a plural noun that tells what was expected."""
         self.faults.setdefault(kind, []).append(case)
+
+    def add_flaw(self, kind: str, case: str) -> None:
+        """Note one case of a kind of flaw."""
+        self.flaws.setdefault(kind, []).append(case)
 
     def checked(self) -> list[Study]:
         """Return the studies.
