@@ -196,6 +196,7 @@ class MetricsOfCounts:
         self._tie_sizes = np.diff(np.r_[self._tie_starts, len(predicted)])
 
     def __call__(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(R, N) counts to (R, K) metrics."""
         return np.column_stack([self._errors(counts), self._aurocs(counts)])
 
     def _errors(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
