@@ -168,7 +168,7 @@ def evaluate_run(
     metrics = compute_metrics(
         predictions["ef_true"],
         predictions["ef_predicted"],
-        patients=_patients(studies),
+        patients=patients_of(studies),
         resamples=protocol.resamples,
         level=protocol.level,
         seed=protocol.seed,
@@ -179,7 +179,7 @@ def evaluate_run(
         metrics=metrics,
         protocol=protocol,
         is_phantom=source.data.is_phantom,
-        notes=_notes(run, source),
+        notes=notes_of(run, source),
     )
     write_evaluation(evaluation, _provenance(run, source, protocol, model))
     return evaluation
@@ -237,14 +237,15 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _patients(studies: list[Study]) -> list[str] | None:
+def patients_of(studies: list[Study]) -> list[str] | None:
     """Whom each study is of, where the data set knows; else every study is resampled for itself."""
     if all(study.patient is None for study in studies):
         return None
     return [study.patient or f"study {study.id}" for study in studies]
 
 
-def _notes(run: RunFolder, source: RunFolder) -> tuple[str, ...]:
+def notes_of(run: RunFolder, source: RunFolder) -> tuple[str, ...]:
+    """What a reader of the metrics should know of a run that is evaluated on the data of another, or of its own."""
     notes = []
     if not run.is_finished:
         notes.append("the run is not finished: these are the best weights so far")
@@ -261,7 +262,7 @@ def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EF
         "model": {
             "size": run.recipe.size,
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "weights_sha256": _sha256(run.best_weights),
+            "weights_sha256": sha256_of(run.best_weights),
             "training_seed": run.recipe.seed,
         },
         "data": {"dataset": source.data.dataset, "root": str(source.data.root)},
@@ -269,7 +270,7 @@ def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EF
             "split": protocol.split,
             "clips": None if start_index else protocol.clips,
             "step": model.model_input.stride if protocol.clips == "all" and not protocol.step else protocol.step,
-            "start_index": start_index and {"file": start_index.name, "sha256": _sha256(start_index)},
+            "start_index": start_index and {"file": start_index.name, "sha256": sha256_of(start_index)},
             "num_frames": model.model_input.num_frames,
             "stride": model.model_input.stride,
             "padding": model.model_input.padding,
@@ -285,6 +286,7 @@ def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EF
     }
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Fingerprint of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
