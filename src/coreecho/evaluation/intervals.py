@@ -53,8 +53,8 @@ class Interval:
         if not self.is_defined:
             return "n/a"
         if math.isnan(self.low):
-            return f"{self.estimate:.{digits}f} (no interval)"
-        return f"{self.estimate:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+            return f"{self.estimate:z.{digits}f} (no interval)"
+        return f"{self.estimate:z.{digits}f} ({self.low:z.{digits}f} to {self.high:z.{digits}f})"
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""

@@ -189,7 +189,7 @@ class Predictor:
         try:
             return self._predict(file, reading.result())
         except CoReEchoError as error:
-            return PredictionFailure(file=file, error=str(error))
+            return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
         except Exception as error:
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")

@@ -210,7 +210,9 @@ def write_evaluation(evaluation: Evaluation, provenance: dict[str, Any]) -> None
         "metrics.csv": lambda path: write_whole(path, metrics.to_frame().to_csv(index=False)),
         "scatter.png": lambda path: scatter(predictions, path, metrics=metrics, is_phantom=is_phantom),
         "bland_altman.png": lambda path: bland_altman(predictions, path, metrics=metrics, is_phantom=is_phantom),
-        "metrics.json": lambda path: write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n"),
+        "metrics.json": lambda path: write_whole(
+            path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        ),
     }
     _make_folder(evaluation.folder)
     try:

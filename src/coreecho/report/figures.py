@@ -151,7 +151,8 @@ def bland_altman(
             va="center",
             annotation_clip=False,
         )
-    reach = 1.15 * max(np.abs(predicted - true).max(), 1.0)
+    limits = [abs(metrics[key].estimate) for key, *_ in lines if metrics[key].is_defined]
+    reach = 1.15 * max(np.abs(predicted - true).max(), *limits, 1.0)
     axis.set_ylim(-reach, reach)
     axis.set_xlabel("Mean of predicted and true EF (%)")
     axis.set_ylabel("Predicted − true EF (EF points)")

@@ -27,8 +27,8 @@ def metrics_table(metrics: EFMetrics, *, title: str, is_phantom: bool) -> Group:
     for definition in METRIC_DEFINITIONS:
         interval = metrics[definition.key]
         if interval.is_defined:
-            ends = "none" if math.isnan(interval.low) else f"{interval.low:.2f} to {interval.high:.2f}"
-            table.add_row(definition.label, f"{interval.estimate:.2f}", ends, definition.unit)
+            ends = "none" if math.isnan(interval.low) else f"{interval.low:z.2f} to {interval.high:z.2f}"
+            table.add_row(definition.label, f"{interval.estimate:z.2f}", ends, definition.unit)
         else:
             table.add_row(definition.label, "n/a", "", interval.reason)
     # A table's own title and caption would be broken at the table's width.
@@ -45,7 +45,8 @@ def _caption(metrics: EFMetrics) -> str:
         interval = metrics[definition.key]
         if interval.is_defined and interval.excluded_resamples > 0:
             lines.append(
-                f"{definition.label}: {interval.excluded_resamples:,} resamples do not define it and are left out."
+                f"{definition.label}: not defined in {interval.excluded_resamples:,} resamples, "
+                "left out of its interval."
             )
     lines.append("Research software, not a medical device.")
     return "\n".join(lines)

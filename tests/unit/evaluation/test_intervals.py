@@ -108,6 +108,7 @@ def test_an_undefined_statistic_has_no_interval_and_reads_as_not_available():
 def test_format_gives_digits_asked_for():
     interval = Interval(estimate=3.9, low=3.7111, high=4.1, level=0.95, resamples=10)
     assert interval.format() == "3.90 (3.71 to 4.10)"
+    assert Interval(estimate=-0.001, low=-0.5, high=0.0, level=0.95, resamples=10).format() == "0.00 (-0.50 to 0.00)"
     assert interval.format(3) == "3.900 (3.711 to 4.100)"
 
 

@@ -25,7 +25,7 @@ def test_every_metric_with_its_interval_and_all_that_is_needed_to_quote_it():
     assert "phantom" not in text
     left_out = metrics["auroc_below_35"].excluded_resamples
     assert left_out > 0
-    assert f"AUROC, EF < 35 %: {left_out} resamples do not define it and are left out." in text
+    assert f"AUROC, EF < 35 %: not defined in {left_out} resamples, left out of its interval." in text
 
 
 def test_simulated_hearts_are_said_to_be_simulated():
