@@ -2,17 +2,16 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydicom.data import get_testdata_file
 from rich.console import Console
 from rich.panel import Panel
 
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.predict import predict
-from coreecho.cli.train import draw_run
-from coreecho.errors import CoReEchoError
-from coreecho.phantom import PhantomSettings, write_echonet_phantoms
-from coreecho.training import Recipe, RunFolder, find_recipe, resume, train
+
+if TYPE_CHECKING:
+    from coreecho.training import RunFolder
 
 
 def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) -> int:
@@ -30,6 +29,12 @@ def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) ->
     seed:
         Seed of the hearts and of the training.
     """
+    from pydicom.data import get_testdata_file
+
+    from coreecho.cli.train import draw_run
+    from coreecho.errors import CoReEchoError
+    from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+
     console, start = Console(stderr=True), time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     phantoms, run_path = out / "phantoms", out / "run"
@@ -55,7 +60,9 @@ def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) ->
     return 0
 
 
-def _train_or_resume(run_path: Path, phantoms: Path, seed: int) -> RunFolder:
+def _train_or_resume(run_path: Path, phantoms: Path, seed: int) -> "RunFolder":
+    from coreecho.training import Recipe, find_recipe, resume, train
+
     if (run_path / "run.json").exists():
         return resume(run_path, show_progress=True)
     settings = Recipe.from_yaml(find_recipe("demo")).to_mapping() | {"seed": seed}
@@ -63,7 +70,7 @@ def _train_or_resume(run_path: Path, phantoms: Path, seed: int) -> RunFolder:
     return train(recipe, data=phantoms, out=run_path, show_progress=True)
 
 
-def _where_things_are(run: RunFolder, *, minutes: float) -> Panel:
+def _where_things_are(run: "RunFolder", *, minutes: float) -> Panel:
     pictures = sorted(path for path in run.path.rglob("*.png"))
     lines = [f"Done in {minutes:.1f} minutes. Pictures:", *(f"  {path}" for path in pictures), ""]
     lines += [

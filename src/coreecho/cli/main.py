@@ -7,6 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 
 import coreecho
+from coreecho.cli.demo import demo
+from coreecho.cli.evaluate import evaluate
+from coreecho.cli.import_weights import import_weights_command
+from coreecho.cli.predict import predict
 from coreecho.errors import CoReEchoError
 
 app = App(
@@ -16,13 +20,23 @@ app = App(
     "New here? `coreecho demo` learns from simulated hearts in about ten minutes.\n\n"
     "Not a medical device: no EF shown by this software may guide the care of a patient.",
 )
-# Commands are imported when they are called, so that `coreecho --help` answers at once.
-app.command("coreecho.cli.demo:demo")
-app.command("coreecho.cli.phantom:app", name="phantom")
-app.command("coreecho.cli.train:app", name="train")
-app.command("coreecho.cli.evaluate:evaluate")
-app.command("coreecho.cli.predict:predict")
-app.command("coreecho.cli.import_weights:import_weights_command", name="import-weights")
+# Commands that are slow to import are imported when they are called, so that `coreecho --help` answers at once.
+app.command(demo)
+app.command(
+    "coreecho.cli.phantom:app",
+    name="phantom",
+    help="Write simulated hearts with a known EF, in the layouts of the real data sets.",
+)
+app.command(
+    "coreecho.cli.train:app",
+    name="train",
+    help="Train a model: `coreecho train echonet --data EchoNet-Dynamic --out runs/echonet`.\n\n"
+    "Every setting of the recipe is a flag, and may stand in a YAML file of your own. "
+    "Stop with Ctrl-C; `coreecho train --resume RUN` goes on to the same weights.",
+)
+app.command(evaluate)
+app.command(predict)
+app.command(import_weights_command, name="import-weights")
 
 
 def main() -> None:

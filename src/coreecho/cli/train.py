@@ -41,10 +41,7 @@ def train(
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
     recipe: Recipe | None = None,
 ) -> int:
-    """Train CoReEcho: `coreecho train echonet --data EchoNet-Dynamic --out runs/echonet`.
-
-    Every setting of the recipe is a flag, and every flag may stand in a YAML file of your own.
-    Stop with Ctrl-C; `coreecho train --resume RUN` goes on to the same weights.
+    """Train a model, or go on with a run.
 
     Parameters
     ----------

@@ -1,0 +1,60 @@
+"""What a user meets first: help, versions, and mistakes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import coreecho
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "coreecho", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_help_lists_every_command_and_says_what_this_is_not() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    for command in ("demo", "evaluate", "import-weights", "phantom", "predict", "train"):
+        assert f" {command} " in shown.stdout
+    assert "Not a medical device" in shown.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "evaluate", "import-weights", "phantom", "predict", "train"])
+def test_every_command_has_help(command: str) -> None:
+    shown = run(command, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "Usage: coreecho" in shown.stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == coreecho.__version__
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys, coreecho.cli.main; print('torch' in sys.modules, 'av' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert shown.stdout.split() == ["False", "False"]
+
+
+def test_the_public_face() -> None:
+    assert {"load_model", "Predictor", "rank_n_contrast_loss"} <= set(coreecho.__all__)
+    assert all(getattr(coreecho, name) for name in coreecho.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = coreecho.nothing
+
+
+def test_an_error_is_one_paragraph_and_not_a_traceback(tmp_path: Path) -> None:
+    shown = run("evaluate", tmp_path)
+    assert shown.returncode == 2
+    assert "CheckpointError" in shown.stderr
+    assert "is not the folder of a run" in " ".join(shown.stderr.split())
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_mistyped_flag_names_the_likely_right_one() -> None:
+    shown = run("predict", "clip.avi", "--modle", "run")
+    assert shown.returncode == 2
+    assert "--model" in shown.stdout + shown.stderr

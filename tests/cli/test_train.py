@@ -1,0 +1,68 @@
+"""`coreecho train` as a user types it."""
+
+from pathlib import Path
+
+import pytest
+
+from coreecho.cli.main import app
+from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.training import RunFolder
+
+
+def coreecho(*arguments: object) -> int:
+    code = app([str(argument) for argument in arguments], result_action="return_value", exit_on_error=False)
+    return int(code or 0)
+
+
+TINY = "--size xs --init scratch --num-frames 4 --frame-size 32 --crop-pad 2 --batch-size 4 --learning-rate 1e-3"
+TINY += " --stage1-epochs 1 --stage2-epochs 1 --validation-clips 1 --device cpu"
+
+
+def test_a_shipped_recipe_with_flags_trains_and_draws(
+    phantom_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert coreecho("train", "echonet", "--data", phantom_root, "--out", out, *TINY.split()) == 0
+    run = RunFolder.open(out)
+    # From the recipe's file where no flag says otherwise.
+    assert (run.recipe.name, run.recipe.head_bias, run.recipe.decay_epoch) == ("echonet", 55.6, 15)
+    assert (run.recipe.size, run.recipe.input.num_frames, run.recipe.input.stride) == ("xs", 4, 4)
+    pictures = {path.name for path in (out / "plots").iterdir()}
+    assert pictures == {"learning_curves.png", "validation_scatter.png", "validation_bland_altman.png"}
+    told = capsys.readouterr().err
+    assert "simulated hearts" in told
+    assert "coreecho evaluate" in told
+    # Finished: going on with it changes nothing and says so again.
+    assert coreecho("train", "--resume", out) == 0
+
+
+def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
+    switches = ["--objective", "l1", "--views", "same_clip", "--no-augmentation", "--no-stage2", "--temperature", "2"]
+    assert coreecho("train", "demo", "--data", phantom_root, "--out", tmp_path / "run", *TINY.split(), *switches) == 0
+    run = RunFolder.open(tmp_path / "run")
+    recipe = run.recipe
+    assert (recipe.objective, recipe.views, recipe.augmentation, recipe.stage2) == ("l1", "same_clip", False, False)
+    assert set(run.metrics().stage) == {"stage1"}
+    assert "train_rnc" not in run.metrics()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["demo"], r"Say what to train"),
+        (["--resume", "run", "demo"], r"give no recipe"),
+        (["demon", "--data", "x"], r"no recipe 'demon'"),
+        (["demo", "--data", "missing", "--out", "out"], r"missing"),
+    ],
+)
+def test_mistakes_are_explained(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CoReEchoError, match=message):
+        coreecho("train", *arguments)
+
+
+def test_a_wrong_value_names_flag_and_range(phantom_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="batch_size is 1, expected at least 2"):
+        coreecho("train", "demo", "--data", phantom_root, "--out", tmp_path / "run", "--batch-size", "1")
