@@ -1,0 +1,188 @@
+"""LV focus of a model over a data set, as a folder of files.
+
+lv_focus.csv    one row a study
+lv_focus.json   the means with their intervals, and everything that they depend on
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from coreecho.datasets import Split, Study, is_phantom_root, load_studies, read_tracings
+from coreecho.errors import CoReEchoError, DatasetError
+from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
+from coreecho.explain.grad_cam import Evidence, Stage, choose_stage
+from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
+from coreecho.explain.lv_focus import lv_focus_of_studies, mean_lv_focus
+from coreecho.explain.ventricles import (
+    KnownVentricle,
+    has_simulated_ventricles,
+    simulated_ventricle,
+    traced_ventricle,
+)
+from coreecho.files import write_whole
+from coreecho.models.ef_model import EFModel, ModelInput
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import find_data
+from coreecho.video.store import FrameStore
+
+# Data sets whose readers traced the left ventricle in a layout that `read_tracings` knows.
+TRACED_DATASETS = ("echonet",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FocusProtocol:
+    """How LV focus is measured.
+
+    Attributes:
+        split: of the data set.
+        clips: of each study, whose maps are averaged.
+        stage: see `grad_cam`.
+        evidence: see `grad_cam`.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+
+    split: Split = "test"
+    clips: int = 1
+    stage: Stage = "auto"
+    evidence: Evidence = "positive"
+    resamples: int = DEFAULT_RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetExplanation:
+    """What was found of a data set, and where it was written.
+
+    Attributes:
+        folder: with the files named above.
+        table: one row a study.
+        means: by name, with intervals over the studies in which LV focus is defined.
+        is_phantom: the hearts are simulated.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    means: dict[str, Interval]
+    is_phantom: bool
+
+
+def explain_dataset(
+    model: EFModel,
+    root: Path,
+    out: Path,
+    *,
+    dataset: str = "echonet",
+    protocol: FocusProtocol | None = None,
+    show_progress: bool = False,
+) -> DatasetExplanation:
+    """Measure LV focus over a split of a data set, and write the folder.
+
+    Args:
+        model: on the device that shall compute.
+        root: of the data set.
+        out: the folder, made where it is missing.
+        dataset: its layout.
+        protocol: how; the middle clip over the traced frames of the TEST split when not given.
+        show_progress: show bars on stderr.
+
+    Raises:
+        DatasetError: no tracings in this layout, an empty split, or LV focus is defined in no study.
+        RecipeError: no such stage or evidence.
+        CoReEchoError: the folder cannot be written.
+    """
+    protocol = protocol or FocusProtocol()
+    stage = choose_stage(model.encoder, protocol.stage, model.model_input.frame_size)
+    if dataset not in TRACED_DATASETS:
+        raise DatasetError(
+            f"LV focus needs traced ventricles, and {dataset!r} has none that can be read here; "
+            f"known: {', '.join(TRACED_DATASETS)}."
+        )
+    studies = [study for study in load_studies(dataset, root) if study.split == protocol.split]
+    if not studies:
+        raise DatasetError(f"{root} has no study in its {protocol.split.upper()} split.")
+    _make_folder(out)
+    store = _store_of(dataset, root, model, show_progress)
+    table = lv_focus_of_studies(
+        model,
+        store,
+        studies,
+        _ventricles(root, store, model.model_input, protocol.clips),
+        stage=stage,
+        evidence=protocol.evidence,
+        show_progress=show_progress,
+    )
+    means = mean_lv_focus(table, patients=_patients(studies), resamples=protocol.resamples, seed=protocol.seed)
+    explained = DatasetExplanation(folder=out, table=table, means=means, is_phantom=is_phantom_root(root))
+    document = _document(explained, protocol, stage, dataset, has_simulated_ventricles(root))
+    try:
+        write_whole(out / "lv_focus.csv", table.to_csv(index=False))
+        write_whole(out / "lv_focus.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
+    except OSError as error:
+        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
+    return explained
+
+
+def _make_folder(out: Path) -> None:
+    """A folder that cannot be made should be known before the hours of computing."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CoReEchoError(f"{out} cannot be made: {error.strerror or error}. Give another `--out`.") from error
+
+
+def _store_of(dataset: str, root: Path, model: EFModel, show_progress: bool) -> FrameStore:
+    """Decoded frames of all studies of the data set, in the store that training uses."""
+    source = find_data(dataset, root, Recipe(input=model.model_input), None)
+    sources = {study.id: study.path for study in load_studies(dataset, root)}
+    return FrameStore.build(source.store, sources, frame_size=model.model_input.frame_size, show_progress=show_progress)
+
+
+def _ventricles(
+    root: Path, store: FrameStore, model_input: ModelInput, clips: int
+) -> Callable[[Study], KnownVentricle]:
+    """Where each study's ventricle is: from a phantom's truth where it was written, else as traced."""
+    size = model_input.frame_size
+    if has_simulated_ventricles(root):
+        return lambda study: simulated_ventricle(root, study.id, store.num_frames(study.id), model_input, size, clips)
+    tracings = read_tracings(root)
+    return lambda study: traced_ventricle(
+        tracings.get(study.id.removesuffix(".avi"), {}), store.num_frames(study.id), model_input, size, clips
+    )
+
+
+def _patients(studies: list[Study]) -> list[str] | None:
+    if all(study.patient is None for study in studies):
+        return None
+    return [study.patient or f"study {study.id}" for study in studies]
+
+
+def _document(
+    explained: DatasetExplanation, protocol: FocusProtocol, stage: Stage, dataset: str, is_truth: bool
+) -> dict[str, object]:
+    table = explained.table
+    undefined = table.loc[table["lv_focus"].isna(), ["study", "reason"]]
+    return {
+        "result": f"phantom result: {PHANTOM_LABEL}" if explained.is_phantom else "result on real hearts",
+        "is_phantom": explained.is_phantom,
+        "notice": NOTICE,
+        "definition": "share of the Grad-CAM energy inside the LV / share of the sector that the LV takes, over the "
+        "frames of a study in which the LV is known; mean over studies",
+        "lv_known_from": "simulated masks, all frames of the clips" if is_truth else "tracings at ED and ES",
+        **{name: interval.to_dict() for name, interval in explained.means.items()},
+        "num_studies": len(table),
+        "num_defined": int(table["lv_focus"].notna().sum()),
+        "not_defined": [dict(row) for row in undefined.to_dict("records")],
+        "protocol": {
+            "dataset": dataset,
+            "split": protocol.split,
+            "clips": protocol.clips,
+            "stage": stage,
+            "evidence": protocol.evidence,
+            "seed": protocol.seed,
+        },
+    }

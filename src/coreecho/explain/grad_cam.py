@@ -1,0 +1,260 @@
+"""Where a model looks: Grad-CAM in space and time for a predicted ejection fraction.
+
+Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017, here
+for one number y (EF) in place of the score of a class, and with time as a third axis. With A_c the activation of
+channel c at a stage of the encoder, and the mean over all cells (t, h, w) of its grid,
+
+    weight_c = mean of dy / dA_c(t, h, w)          map(t, h, w) = relu( sum over c of weight_c * A_c(t, h, w) ).
+
+What the sign means. A class is there or not, but an EF is high or low, and both are findings. The sum is positive where
+the picture raises the EF and negative where it lowers it. The relu, as published and as in the paper's figures, keeps
+what raises it; `negative` keeps what lowers it (the paper's "counterfactual explanations"); `absolute` keeps both, and
+shows all that matters whichever way. All maps are at least 0, in EF points per cell.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from coreecho.errors import RecipeError
+from coreecho.models.ef_model import EFModel
+
+Stage = Literal["auto", "stage1", "stage2", "stage3", "stage4"]
+Evidence = Literal["positive", "negative", "absolute"]
+
+_NUM_STAGES = 4
+# Cells a side that a useful map has. The left ventricle takes about a third of the width of an apical view: on 7 cells
+# it spans two or three, and on fewer it cannot be told from its neighbours.
+_USEFUL_CELLS = 7
+
+
+@dataclass(frozen=True, eq=False)
+class GradCam:
+    """The Grad-CAM of B clips.
+
+    Attributes:
+        maps: (B, T, H, W) float32, at least 0, one value for each pixel of the clips.
+        ef_percent: (B,) float64, the explained predictions.
+        stage: where the activations were taken, such as `stage3`.
+        grid: cells of that stage in time, height and width.
+        evidence: which sign was kept.
+    """
+
+    maps: NDArray[np.float32]
+    ef_percent: NDArray[np.float64]
+    stage: str
+    grid: tuple[int, int, int]
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class CellAxis:
+    """Where the cells of a stage lie along one axis of the clip: `first + index * step`, in frames or pixels."""
+
+    first: float
+    step: float
+
+
+def grad_cam(
+    model: EFModel,
+    clips: Tensor,
+    num_valid_frames: Tensor | None = None,
+    *,
+    stage: Stage = "auto",
+    evidence: Evidence = "positive",
+) -> GradCam:
+    """Map which places and times of each clip raise (or lower) its predicted EF.
+
+    The default stage is the deepest one with at least 7 x 7 cells. Deeper stages know more of what they see, and less
+    of where: of a frame of 112 x 112 pixels stage 3 has 7 x 7 cells, and stage 4 has 3 x 3, too coarse for a left
+    ventricle. The demo's 56 x 56 pixels leave 7 x 7 cells at stage 2, 3 x 3 at stage 3, and one at stage 4.
+
+    Runs in evaluation mode and single precision, and leaves the model as it was: no hook, no gradient, no changed
+    statistics. Frozen models work. Differs from the published method: `evidence`, see the top of this file.
+
+    Args:
+        model: on the device that shall compute.
+        clips: (B, T, H, W), grey, 0 to 255, of the model's input size.
+        num_valid_frames: (B,), how many frames of each clip lie inside its video; None if all do.
+        stage: whose output is used.
+        evidence: which sign is kept.
+
+    Raises:
+        RecipeError: no such stage or evidence.
+        ValueError: the clips are not of the model's input size.
+    """
+    if evidence not in get_args(Evidence):
+        raise RecipeError(f"evidence: expected one of {', '.join(get_args(Evidence))}; got {evidence!r}.")
+    stage = choose_stage(model.encoder, stage, model.model_input.frame_size)
+    device, num_clips = model.scale.device, len(clips)
+    valid = torch.full((num_clips,), clips.shape[1]) if num_valid_frames is None else num_valid_frames
+    if num_clips == 1:
+        # For one clip whose channels are innermost in memory, PyTorch 2.13 gets the gradient through batch
+        # normalisation silently wrong on the CPU; finite differences show it. For two it is right.
+        clips, valid = clips.expand(2, -1, -1, -1), valid.expand(2)
+    output, activations, gradients = activations_and_gradients(
+        model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).ef_percent
+    )
+    cells = _keep(class_activation(activations, gradients), evidence)[:num_clips].cpu().numpy()
+    maps = enlarge(cells, tuple(clips.shape[1:]), cell_axes(model.encoder, stage))
+    time, height, width = cells.shape[1:]
+    return GradCam(maps, output[:num_clips].double().cpu().numpy(), stage, (time, height, width), evidence)
+
+
+def activations_and_gradients(
+    model: nn.Module, layer: nn.Module, output: Callable[[], Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run a model, and take what a layer gives and how each output moves with it.
+
+    Works for any network and any output of one number a sample. What lies before the layer runs without a graph, so
+    memory holds the graph of the rest only; and the parameters may be frozen, since the layer's output is the leaf.
+
+    Args:
+        model: is put into evaluation mode meanwhile, so that samples do not see each other.
+        layer: one of its modules; gives (B, C, ...).
+        output: runs the model, and gives (B,).
+
+    Returns:
+        The outputs (B,), the activations (B, C, ...), and the gradients of the former by the latter, of the same shape.
+
+    Raises:
+        ValueError: the layer did not run exactly once, or the output does not depend on it.
+    """
+    leaves: list[Tensor] = []
+
+    def cut(_module: nn.Module, _inputs: tuple[Tensor, ...], activations: Tensor) -> Tensor:
+        # From here on a graph is wanted; the surrounding no_grad restores the caller's mode.
+        torch.set_grad_enabled(True)
+        leaves.append(activations.detach().requires_grad_())
+        return leaves[-1]
+
+    handle = layer.register_forward_hook(cut)
+    try:
+        with evaluation_mode(model), torch.inference_mode(False), torch.no_grad():
+            with torch.autocast(next(model.parameters()).device.type, enabled=False):
+                values = output()
+            if len(leaves) != 1 or not values.requires_grad:
+                raise ValueError(
+                    f"Grad-CAM needs a layer that runs once and decides the output; it ran {len(leaves)} times"
+                )
+            (gradients,) = torch.autograd.grad(values.sum(), leaves)
+    finally:
+        handle.remove()
+    return values.detach(), leaves[0].detach(), gradients
+
+
+def class_activation(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Weigh channels by their mean gradient: (B, C, T, H, W) twice to (B, T, H, W), of either sign."""
+    weights = gradients.float().mean(dim=(2, 3, 4))
+    return torch.einsum("bc,bcthw->bthw", weights, activations.float())
+
+
+def _keep(maps: Tensor, evidence: Evidence) -> Tensor:
+    if evidence == "absolute":
+        return maps.abs()
+    return (maps if evidence == "positive" else -maps).clamp(min=0)
+
+
+def choose_stage(encoder: nn.Module, stage: Stage, frame_size: int) -> Stage:
+    """Resolve `auto` to the deepest stage with at least 7 x 7 cells, or to the first where none has.
+
+    Raises:
+        RecipeError: no such stage.
+    """
+    if stage not in get_args(Stage):
+        raise RecipeError(f"stage: expected one of {', '.join(get_args(Stage))}; got {stage!r}.")
+    if stage != "auto":
+        return stage
+    chosen: Stage = "stage1"
+    cells = frame_size
+    for candidate, convolution in zip(get_args(Stage)[1:], _patch_convolutions(encoder, _NUM_STAGES), strict=True):
+        kernel, step, padding = (int(value[1]) for value in _shape_of(convolution))
+        cells = (cells + 2 * padding - kernel) // step + 1
+        if cells >= _USEFUL_CELLS:
+            chosen = candidate
+    return chosen
+
+
+def stage_output(encoder: nn.Module, stage: Stage) -> nn.Module:
+    """The module whose output is a stage's: its last block."""
+    blocks = encoder.get_submodule(f"blocks{_number(stage)}")
+    return list(blocks.children())[-1]
+
+
+def cell_axes(encoder: nn.Module, stage: Stage) -> tuple[CellAxis, CellAxis, CellAxis]:
+    """Where the centres of a stage's cells lie in the clip, in time, height and width.
+
+    A convolution of kernel k, stride s and padding p over cells that start at `first`, `step` apart, has its own cells
+    at first + ((k - 1) / 2 - p) * step, s * step apart. Convolutions within a stage keep the grid.
+    """
+    first, step = np.zeros(3), np.ones(3)
+    for convolution in _patch_convolutions(encoder, _number(stage)):
+        kernel, stride, padding = (np.array(value, dtype=np.float64) for value in _shape_of(convolution))
+        first += ((kernel - 1) / 2 - padding) * step
+        step *= stride
+    time, height, width = (CellAxis(float(a), float(b)) for a, b in zip(first, step, strict=True))
+    return time, height, width
+
+
+def enlarge(
+    cells: NDArray[np.float32], size: tuple[int, ...], axes: tuple[CellAxis, CellAxis, CellAxis]
+) -> NDArray[np.float32]:
+    """Interpolate maps on a grid of cells to every pixel and frame, linearly in time, height and width.
+
+    Each cell's value stands at the cell's centre, and beyond the outermost centres the outermost values hold. A plain
+    resize would misplace them: the strides leave the last pixels of a frame to no cell at all (16 of 112 at stage 4),
+    and the cells of time are centred on every second frame, from the first.
+
+    Args:
+        cells: (B, T', H', W').
+        size: T, H, W.
+        axes: where the cells lie.
+
+    Returns:
+        (B, T, H, W).
+    """
+    time, height, width = (
+        _linear_weights(length, count, axis) for length, count, axis in zip(size, cells.shape[1:], axes, strict=True)
+    )
+    maps = np.einsum("Tt,Hh,Ww,bthw->bTHW", time, height, width, cells, optimize=True)
+    return np.asarray(maps, dtype=np.float32)
+
+
+def _linear_weights(length: int, num_cells: int, axis: CellAxis) -> NDArray[np.float64]:
+    """Share of each cell in each pixel, (length, num_cells); rows sum to 1."""
+    position = np.clip((np.arange(length) - axis.first) / axis.step, 0, num_cells - 1)
+    return np.asarray(np.clip(1 - np.abs(position[:, None] - np.arange(num_cells)), 0, None))
+
+
+def _number(stage: Stage) -> int:
+    return int(stage.removeprefix("stage"))
+
+
+def _patch_convolutions(encoder: nn.Module, count: int) -> list[nn.Conv3d]:
+    """The convolutions that shrink the grid, from the clip down to a stage."""
+    found = [encoder.get_submodule(f"patch_embed{number}.proj") for number in range(1, count + 1)]
+    return [convolution for convolution in found if isinstance(convolution, nn.Conv3d)]
+
+
+def _shape_of(convolution: nn.Conv3d) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    if isinstance(convolution.padding, str):
+        raise TypeError(f"Grad-CAM needs a convolution with its padding in numbers, got {convolution.padding!r}")
+    return convolution.kernel_size, convolution.stride, convolution.padding
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluate meanwhile, then give each module its own mode back: in stage 2 only the head trains."""
+    was_training = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in was_training:
+            module.training = training

@@ -1,0 +1,126 @@
+"""The Grad-CAM of a video: of several of its clips, and of all its frames together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from coreecho.explain.grad_cam import Evidence, GradCam, Stage, grad_cam
+from coreecho.models.ef_model import EFModel
+from coreecho.video.clips import ClipSampling, take_clip
+
+
+@dataclass(frozen=True, eq=False)
+class VideoExplanation:
+    """Where a model looks in a video of F frames.
+
+    Attributes:
+        clip_maps: (k, T, H, W) float32, of each clip; at least 0.
+        clip_ef_percent: (k,) float64.
+        starts: source frame at which each clip starts.
+        num_valid_frames: frames of each clip that lie inside the video; maps of the others mean nothing.
+        sampling: how the clips were cut.
+        num_frames: F.
+        stage: where the activations were taken.
+        grid: cells of that stage in time, height and width.
+        evidence: which sign was kept.
+    """
+
+    clip_maps: NDArray[np.float32]
+    clip_ef_percent: NDArray[np.float64]
+    starts: tuple[int, ...]
+    num_valid_frames: tuple[int, ...]
+    sampling: ClipSampling
+    num_frames: int
+    stage: str
+    grid: tuple[int, int, int]
+    evidence: Evidence
+
+    @property
+    def ef_percent(self) -> float:
+        """EF of the video: the mean over its clips."""
+        return float(self.clip_ef_percent.mean())
+
+    def mean_clip_map(self) -> NDArray[np.float32]:
+        """Mean over the clips, (T, H, W): frame i of all clips together. 0 where all are past the video's end."""
+        is_valid = np.arange(self.clip_maps.shape[1]) < np.array(self.num_valid_frames)[:, None]
+        total = np.einsum("kthw,kt->thw", self.clip_maps, is_valid.astype(np.float32))
+        return np.asarray(total / np.maximum(is_valid.sum(axis=0), 1)[:, None, None], dtype=np.float32)
+
+    def at_frames(self, frames: Sequence[int]) -> NDArray[np.float32]:
+        """Mean over the clips that see each of some source frames, linear in time between sampled frames.
+
+        Args:
+            frames: n source frames, in any order.
+
+        Returns:
+            (n, H, W); NaN where no clip sees the frame.
+        """
+        total = np.zeros((len(frames), *self.clip_maps.shape[2:]), dtype=np.float32)
+        seen_by = np.zeros(len(frames), dtype=np.int64)
+        wanted = np.asarray(frames)
+        stride = self.sampling.stride
+        for clip_map, start, valid in zip(self.clip_maps, self.starts, self.num_valid_frames, strict=True):
+            # A sampled frame stands also for the unsampled ones after it, up to where the next would be.
+            is_seen = (wanted >= start) & (wanted < start + valid * stride)
+            position = np.minimum((wanted[is_seen] - start) / stride, valid - 1)
+            before = position.astype(np.int64)
+            share = (position - before).astype(np.float32)[:, None, None]
+            after = np.minimum(before + 1, valid - 1)
+            total[is_seen] += (1 - share) * clip_map[before] + share * clip_map[after]
+            seen_by += is_seen
+        total[seen_by == 0] = np.nan
+        return np.asarray(total / np.maximum(seen_by, 1)[:, None, None], dtype=np.float32)
+
+    def video_map(self) -> NDArray[np.float32]:
+        """All frames of the video, (F, H, W); NaN where no clip looks."""
+        return self.at_frames(range(self.num_frames))
+
+
+def explain_video(
+    model: EFModel,
+    frames: NDArray[np.uint8],
+    starts: Sequence[int],
+    *,
+    stage: Stage = "auto",
+    evidence: Evidence = "positive",
+    batch_size: int = 4,
+) -> VideoExplanation:
+    """Explain the EF of a video, clip by clip.
+
+    Args:
+        model: on the device that shall compute.
+        frames: (F, S, S) uint8, of the model's frame size; may be memory-mapped.
+        starts: source frames at which clips start.
+        stage: see `grad_cam`.
+        evidence: see `grad_cam`.
+        batch_size: clips at once.
+
+    Raises:
+        ValueError: there are no starts, the batch size is below 1, or the frames are not of the model's size.
+        VideoError: a start lies outside the video.
+        RecipeError: no such stage or evidence.
+    """
+    if not starts or batch_size < 1:
+        raise ValueError(
+            f"explain_video needs at least one start and a batch size of at least 1, got {len(starts)}, {batch_size}"
+        )
+    taken = [take_clip(frames, start, model.model_input) for start in starts]
+    batches: list[GradCam] = []
+    for first in range(0, len(taken), batch_size):
+        clips, valid = zip(*taken[first : first + batch_size], strict=True)
+        clip_tensor = torch.from_numpy(np.stack(clips))
+        batches.append(grad_cam(model, clip_tensor, torch.tensor(valid), stage=stage, evidence=evidence))
+    return VideoExplanation(
+        clip_maps=np.concatenate([batch.maps for batch in batches]),
+        clip_ef_percent=np.concatenate([batch.ef_percent for batch in batches]),
+        starts=tuple(starts),
+        num_valid_frames=tuple(valid for _, valid in taken),
+        sampling=model.model_input,
+        num_frames=len(frames),
+        stage=batches[0].stage,
+        grid=batches[0].grid,
+        evidence=evidence,
+    )

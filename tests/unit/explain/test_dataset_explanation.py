@@ -1,0 +1,67 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coreecho.errors import DatasetError
+from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
+from coreecho.models.ef_model import EFModel
+
+FAST = FocusProtocol(split="train", evidence="absolute", resamples=500)
+
+
+def test_phantoms_with_truth(model: EFModel, truth_root: Path, tmp_path: Path) -> None:
+    explained = explain_dataset(model, truth_root, tmp_path / "out", protocol=FAST)
+    document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
+    assert document["is_phantom"] is True
+    assert document["result"] == "phantom result: simulated hearts (phantoms)"
+    assert document["lv_known_from"] == "simulated masks, all frames of the clips"
+    assert document["protocol"]["stage"] == "stage2"
+    assert document["lv_focus"]["low"] < document["lv_focus"]["estimate"] < document["lv_focus"]["high"]
+    assert document["lv_focus"]["level"] == 0.95
+    table = pd.read_csv(tmp_path / "out" / "lv_focus.csv")
+    assert document["num_defined"] == document["num_studies"] == len(table) == len(explained.table)
+    assert document["lv_focus"]["estimate"] == pytest.approx(table["lv_focus"].mean())
+    assert (table["num_frames"] == 6).all()
+
+
+@pytest.fixture
+def traced_root(truth_root: Path, tmp_path: Path) -> Path:
+    """The same cohort without its simulated masks and its card, as real data come."""
+    root = tmp_path / "traced"
+    root.mkdir()
+    for name in ("FileList.csv", "VolumeTracings.csv"):
+        shutil.copy(truth_root / name, root)
+    (root / "Videos").symlink_to(truth_root / "Videos")
+    return root
+
+
+def test_traced_ventricles(model: EFModel, truth_root: Path, traced_root: Path, tmp_path: Path) -> None:
+    explained = explain_dataset(model, traced_root, tmp_path / "out", protocol=FAST)
+    document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
+    assert document["result"] == "result on real hearts"
+    assert document["lv_known_from"] == "tracings at ED and ES"
+    assert (explained.table["num_frames"] == 2).all()
+    simulated = explain_dataset(model, truth_root, tmp_path / "truth", protocol=FAST).table
+    np.testing.assert_allclose(
+        explained.table["lv_share_of_sector"].mean(), simulated["lv_share_of_sector"].mean(), rtol=0.15
+    )
+
+
+def test_studies_without_tracings_are_named(model: EFModel, traced_root: Path, tmp_path: Path) -> None:
+    tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
+    names = pd.read_csv(traced_root / "FileList.csv").query("Split == 'TRAIN'")["FileName"]
+    lost = names.iloc[0]
+    tracings[tracings["FileName"] != f"{lost}.avi"].to_csv(traced_root / "VolumeTracings.csv", index=False)
+    explain_dataset(model, traced_root, tmp_path / "out", protocol=FAST)
+    document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
+    assert document["not_defined"] == [{"study": lost, "reason": "it has no traced frame"}]
+    assert document["num_defined"] == document["num_studies"] - 1
+
+
+def test_a_data_set_without_tracings_is_refused(model: EFModel, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="LV focus needs traced ventricles, and 'camus' has none"):
+        explain_dataset(model, tmp_path, tmp_path / "out", dataset="camus")
