@@ -1,5 +1,6 @@
 """`coreecho demo`: the whole line, from simulated hearts to the EF of a clip file."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,10 +30,7 @@ def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) ->
     seed:
         Seed of the hearts and of the training.
     """
-    from pydicom.data import get_testdata_file
-
     from coreecho.cli.train import draw_run
-    from coreecho.errors import CoReEchoError
     from coreecho.phantom import PhantomSettings, write_echonet_phantoms
 
     console, start = Console(stderr=True), time.monotonic()
@@ -50,12 +48,7 @@ def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) ->
     console.rule("3. Phantoms that it has not seen")
     evaluate(run_path)
     console.rule("4. A real clip file")
-    clip = get_testdata_file("examples_ybr_color.dcm", download=False)
-    if clip is None:
-        raise CoReEchoError(
-            "The clip examples_ybr_color.dcm that comes with pydicom is not installed: install pydicom anew."
-        )
-    predict([Path(clip)], model=run_path)
+    predict([_real_clip(out)], model=run_path)
     console.print(_where_things_are(run, minutes=(time.monotonic() - start) / 60))
     return 0
 
@@ -68,6 +61,20 @@ def _train_or_resume(run_path: Path, phantoms: Path, seed: int) -> "RunFolder":
     settings = Recipe.from_yaml(find_recipe("demo")).to_mapping() | {"seed": seed}
     recipe = Recipe.from_mapping(settings, source="the demo recipe")
     return train(recipe, data=phantoms, out=run_path, show_progress=True)
+
+
+def _real_clip(out: Path) -> Path:
+    """Put the A4C clip that every pydicom installation has (MIT licence) where a user finds it."""
+    from pydicom.data import get_testdata_file
+
+    from coreecho.errors import CoReEchoError
+
+    name = "examples_ybr_color.dcm"
+    installed = get_testdata_file(name, download=False)
+    if installed is None:
+        raise CoReEchoError(f"The clip {name} that comes with pydicom is not there: install pydicom anew.")
+    shutil.copyfile(str(installed), out / name)
+    return out / name
 
 
 def _where_things_are(run: "RunFolder", *, minutes: float) -> Panel:
