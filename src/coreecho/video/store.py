@@ -49,8 +49,7 @@ class FrameStore:
             folder: where the store lies or is to lie.
             sources: a video file for each id.
             frame_size: S; frames of other sizes are resized.
-            workers: processes that decode; None takes one for each core. With more than one, a script must guard its
-                entry with `if __name__ == "__main__"`.
+            workers: threads that decode; None takes one for each core.
             show_progress: draw a progress bar on stderr.
 
         Raises:

@@ -4,17 +4,18 @@ Frames are only ever appended, and the index is replaced after the frames that i
 the index says is true at every instant: a build that is killed loses at most the work since its last checkpoint, and a
 process that reads the store while it grows sees only finished videos. The layout does not depend on the number of
 workers: videos are written in the order of the sources.
+
+Workers are threads: FFmpeg lets go of the interpreter lock while it decodes, four fifths of the work, and threads need
+neither a second to start nor a guard around the caller's script, without which processes would build again and again.
 """
 
 import errno
-import multiprocessing
 import os
 import time
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,6 @@ _CHECKPOINT_BYTES = 256 * 1024**2
 _CHECKPOINT_SECONDS = 10.0
 # Videos decoded ahead for each worker: keeps them busy, and bounds the frames waiting in memory.
 _AHEAD = 3
-# A pool takes about a second to start, in which one process decodes some fifty EchoNet-Dynamic videos.
-_MIN_VIDEOS_FOR_POOL = 32
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ class _Writer:
 
 
 def _decode(path: Path, frame_size: int) -> _Frames | str:
-    """Read one source, in a worker; a text says why it cannot be read."""
+    """Read one source, in a thread; a text says why it cannot be read."""
     try:
         video = read_video(path)
     except VideoError as error:
@@ -214,29 +213,18 @@ def _decode(path: Path, frame_size: int) -> _Frames | str:
 
 
 def _decode_all(jobs: list[_Job], frame_size: int, workers: int | None) -> Iterator[tuple[_Job, _Frames | str]]:
-    """Decode in order, in this process or in a pool of workers."""
-    num_workers = min(workers or _num_cores(), len(jobs))
-    if num_workers <= 1 or len(jobs) < _MIN_VIDEOS_FOR_POOL:
-        for job in jobs:
-            yield job, _decode(job.path, frame_size)
-        return
-    # Never fork: threads of PyTorch or FFmpeg may hold locks that a forked child would wait for without end.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    pool = ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context(method))
+    """Decode in order, some videos ahead of the one that is written."""
+    num_workers = max(1, min(workers or _num_cores(), len(jobs)))
+    pool = ThreadPoolExecutor(num_workers, thread_name_prefix="decode")
     try:
         waiting: deque[tuple[_Job, Future[_Frames | str]]] = deque()
         for job in jobs:
             waiting.append((job, pool.submit(_decode, job.path, frame_size)))
-            if len(waiting) >= _AHEAD * num_workers:
+            if len(waiting) > _AHEAD * num_workers:
                 done, future = waiting.popleft()
                 yield done, future.result()
         for done, future in waiting:
             yield done, future.result()
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "A process that decodes videos died: the machine ran out of memory, or the script that builds the store "
-            'lacks `if __name__ == "__main__":`. Start the build again with workers=1; it goes on where it stopped.'
-        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

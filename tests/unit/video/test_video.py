@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from coreecho.errors import VideoError
+from coreecho.video import Video
+
+
+def test_length_in_frames_and_seconds() -> None:
+    video = Video(np.zeros((100, 8, 8), np.uint8), 50.0, "a.avi")
+    assert video.num_frames == 100
+    assert video.duration_s == 2.0
+    assert Video(np.zeros((2, 8, 8), np.uint8), None, "a.npy").duration_s is None
+
+
+@pytest.mark.parametrize("frames", [np.zeros((8, 8), np.uint8), np.zeros((2, 8, 8)), np.zeros((0, 8, 8), np.uint8)])
+def test_other_than_grey_frames_are_refused(frames: np.ndarray) -> None:
+    with pytest.raises(VideoError, match=r"clip\.npy: expected grey frames \(T, H, W\) of uint8"):
+        Video(frames, None, "clip.npy")
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, float("inf"), float("nan")])
+def test_frame_rates_that_cannot_be_are_refused(fps: float) -> None:
+    with pytest.raises(VideoError, match="frames per second must be a positive number"):
+        Video(np.zeros((2, 8, 8), np.uint8), fps, "a.avi")
