@@ -30,6 +30,7 @@ class Survey:
         remarks: what a user should know and need not mend.
         declared: what the tables say of the clips, by study id.
         published: number of studies that the data set's authors state, by split or fold, or "all".
+        traced_frames: frames with a contour of the left ventricle, by study id, counted from 0.
         companions: other files of the layout that should be there and readable, such as contours.
     """
 
@@ -40,6 +41,7 @@ class Survey:
     remarks: list[str] = field(default_factory=list)
     declared: dict[str, Declared] = field(default_factory=dict)
     published: Mapping[str, int] = field(default_factory=dict)
+    traced_frames: dict[str, tuple[int, ...]] = field(default_factory=dict)
     companions: list[Path] = field(default_factory=list)
 
     def add_fault(self, kind: str, case: str) -> None:

@@ -125,7 +125,9 @@ def _write_hmc_qu(root: Path, rows: Sequence[HmcRow], *, view: str = "A4C", clip
     # The official sheet runs on with formatted blank rows.
     sheet.cell(row=sheet.max_row + 40, column=1, value=" ")
     book.save(root / f"{view}.xlsx")
-    for number, (name, *_, tick) in enumerate(rows):
+    # The discs are no patients, and say so.
+    (root / "phantom.json").write_text("{}")
+    for number, (name, *_, tick) in enumerate(rows, start=100 * (view == "A2C")):
         if clips is None or name in clips:
             write_mjpeg_avi(root / view / f"{name}.avi", beating_disc(14, 60, 90, seed=number), 25.0)
         if tick == "ü":
@@ -152,6 +154,7 @@ def _write_pediatric(
             lines.append(f"{name}.avi,{values['EF']},F,7,20.1,120,{values['Split']}")
             tracings += [f"{name}.avi,10,10,{frame}" for frame in ("3", "No Systolic")]
             write_mjpeg_avi(root / view / "Videos" / f"{name}.avi", beating_disc(6, 112, 112, seed=number), 30.0)
+        (root / "phantom.json").write_text("{}")
         (root / view / "FileList.csv").write_text("\n".join(lines) + "\n")
         (root / view / "VolumeTracings.csv").write_text("\n".join(tracings) + "\n")
     return root

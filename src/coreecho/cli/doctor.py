@@ -1,0 +1,58 @@
+"""`coreecho doctor`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+
+def doctor(
+    dataset: str,
+    root: Path,
+    /,
+    *,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    html: Path | None = None,
+    remarks: Annotated[bool, Parameter(negative=())] = False,
+    own_data: Annotated[bool, Parameter(negative=())] = False,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
+) -> int:
+    """Check a data set before anyone trains on it: `coreecho doctor echonet EchoNet-Dynamic`.
+
+    Reads every table and every clip once. One line says that all is well; else every fault is listed, and the exit
+    code is 1.
+
+    Parameters
+    ----------
+    dataset:
+        Layout of the data set: `camus`, `echonet`, `echonet-pediatric`, `hmc-qu`, or `table` for a CSV, XLSX or Parquet
+        file of paths and labels.
+    root:
+        Folder of the data set; of `table` also the file.
+    json:
+        Print everything as JSON on stdout instead.
+    html:
+        Also write a page with histograms and thumbnails; it shows the sector alone.
+    remarks:
+        Also say what needs no mending, such as how many clips are short.
+    own_data:
+        The folder holds your own data in this layout: do not compare its counts with the published ones.
+    workers:
+        Processes that read [default: one for each core].
+    """
+    from coreecho.datasets.doctor import examine
+
+    examination = examine(
+        dataset, root, is_own_data=own_data, has_thumbnails=html is not None, workers=workers, show_progress=True
+    )
+    if html is not None:
+        from coreecho.datasets.doctor_page import write_page
+
+        write_page(examination, html)
+    # Plain prints: the list must survive a pipe, and names in it are no markup.
+    if json:
+        print(examination.to_json())
+    else:
+        lines = [f"Remark: {remark}" for remark in examination.remarks] if remarks else []
+        print("\n".join([examination.to_text(), *lines]))
+    return 0 if examination.is_clean else 1

@@ -1,0 +1,205 @@
+"""Reads a whole data set once, and says what is wrong with it before anyone trains on it for hours."""
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coreecho.datasets.doctor_checks import (
+    CHECKS,
+    RECIPE_PIXELS,
+    PixelStatistics,
+    Subject,
+    count_studies,
+    pixel_statistics,
+)
+from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, examine_companion, run_all
+from coreecho.datasets.doctor_surveys import SURVEYS
+from coreecho.datasets.study import Study
+from coreecho.datasets.survey import Survey
+from coreecho.errors import DatasetError
+
+# Cases of one kind of fault that the text names; JSON and the page have all.
+_NUM_NAMED = 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Examination:
+    """What the doctor found.
+
+    Attributes:
+        dataset: name of the layout.
+        root: its folder.
+        is_phantom: the folder says that its hearts are simulated.
+        studies: those whose clip is there.
+        counts: studies in all, and by split, fold and view.
+        published: what the data set's authors state of these.
+        faults: for each kind, every case; empty when the data set is clean.
+        remarks: what a user should know and need not mend.
+        clips: facts of every clip, by study id; of those that cannot be read only the reason.
+        pixels: grey levels of all clips.
+        recipe_pixels: mean and standard deviation that the recipe normalises with, where there is one.
+    """
+
+    dataset: str
+    root: Path
+    is_phantom: bool
+    studies: Sequence[Study]
+    counts: Mapping[str, int]
+    published: Mapping[str, int]
+    faults: Mapping[str, Sequence[str]]
+    remarks: Sequence[str]
+    clips: Mapping[str, ClipFacts]
+    pixels: PixelStatistics | None
+    recipe_pixels: tuple[float, float] | None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing needs mending."""
+        return not self.faults
+
+    @property
+    def num_faults(self) -> int:
+        """Cases of all kinds."""
+        return sum(len(cases) for cases in self.faults.values())
+
+    def summary(self) -> str:
+        """One line: clean or not, and how much was read."""
+        frames = sum(clip.num_frames for clip in self.clips.values())
+        splits = [f"{name} {self.counts[name]}" for name in ("train", "val", "test") if name in self.counts]
+        verdict = "clean" if self.is_clean else f"{self.num_faults} faults of {len(self.faults)} kinds"
+        kind = " of simulated hearts" if self.is_phantom else ""
+        studies = f"{len(self.studies)} studies{kind}" + (f" ({', '.join(splits)})" if splits else "")
+        return f"{self.root}: {verdict}: {studies}, {frames:,} frames."
+
+    def to_text(self) -> str:
+        """Everything that needs mending, for people: the summary alone when the data set is clean."""
+        lines = [self.summary()]
+        for kind, cases in self.faults.items():
+            lines += [f"{len(cases)} {kind}:", *(f"  {case}" for case in cases[:_NUM_NAMED])]
+            if len(cases) > _NUM_NAMED:
+                lines.append(f"  ... and {len(cases) - _NUM_NAMED} more (--json and --html list all)")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Everything, for machines; no pictures."""
+        content: dict[str, Any] = {
+            "dataset": self.dataset,
+            "root": str(self.root),
+            "is_phantom": self.is_phantom,
+            "is_clean": self.is_clean,
+            "counts": dict(self.counts),
+            "published": dict(self.published),
+            "faults": {kind: list(cases) for kind, cases in self.faults.items()},
+            "remarks": list(self.remarks),
+            "pixels": _pixels_json(self.pixels, self.recipe_pixels),
+            "clips": [_clip_json(clip) for clip in self.clips.values()],
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def examine(
+    dataset: str,
+    root: str | Path,
+    *,
+    is_own_data: bool = False,
+    has_thumbnails: bool = False,
+    workers: int | None = None,
+    show_progress: bool = False,
+) -> Examination:
+    """Read every table and every clip of a data set, and check them.
+
+    Args:
+        dataset: name of the layout, as for `load_studies`.
+        root: its folder, or of "table" the table.
+        is_own_data: the folder holds other data in that layout: counts are not compared with the published ones.
+        has_thumbnails: keep a small picture of each clip, for the page.
+        workers: processes that read; by default one for each core.
+        show_progress: draw progress bars on stderr.
+
+    Raises:
+        DatasetError: the layout is unknown, or the folder does not have it.
+    """
+    survey = _survey(dataset, Path(root))
+    jobs = [
+        ClipJob(study_id=study.id, path=study.path, is_raw=dataset == "hmc-qu", has_thumbnail=has_thumbnails)
+        for study in survey.studies
+    ]
+    clips = run_all(examine_clip, jobs, text="Reading clips", workers=workers, show_progress=show_progress)
+    broken = run_all(
+        examine_companion, survey.companions, text="Reading contours", workers=workers, show_progress=show_progress
+    )
+    for path, problem in zip(survey.companions, broken, strict=True):
+        if problem is not None:
+            survey.add_flaw("contours that are missing or cannot be read", f"{_relative(path, survey.root)}: {problem}")
+    subject = Subject(
+        dataset=dataset,
+        survey=survey,
+        facts={clip.study_id: clip for clip in clips if clip.error is None},
+        unreadable=[clip for clip in clips if clip.error is not None],
+        is_phantom=(survey.root / "phantom.json").is_file(),
+        is_own_data=is_own_data,
+    )
+    return _conclude(subject, clips)
+
+
+def _survey(dataset: str, root: Path) -> Survey:
+    if dataset not in SURVEYS:
+        close = difflib.get_close_matches(dataset, SURVEYS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise DatasetError(f"Unknown data set {dataset!r}; known are: {', '.join(sorted(SURVEYS))}.{hint}")
+    if not root.exists():
+        raise DatasetError(f"{root}: no such folder. Give the root of the data set.")
+    return SURVEYS[dataset](root)
+
+
+def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
+    survey = subject.survey
+    faults: dict[str, list[str]] = {}
+    for found in (survey.faults, survey.flaws):
+        for kind, cases in found.items():
+            faults.setdefault(kind, []).extend(cases)
+    remarks = list(survey.remarks)
+    for check in CHECKS:
+        for finding in check(subject):
+            if not finding.is_fault:
+                remarks.append(finding.case)
+            elif finding.case not in faults.get(finding.kind, []):
+                faults.setdefault(finding.kind, []).append(finding.case)
+    return Examination(
+        dataset=subject.dataset,
+        root=survey.root,
+        is_phantom=subject.is_phantom,
+        studies=survey.studies,
+        counts=count_studies(survey.studies),
+        published=survey.published,
+        faults=faults,
+        remarks=remarks,
+        clips={clip.study_id: clip for clip in clips},
+        pixels=pixel_statistics(subject.facts),
+        recipe_pixels=RECIPE_PIXELS.get(subject.dataset),
+    )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _clip_json(clip: ClipFacts) -> dict[str, Any]:
+    if clip.error is not None:
+        return {"id": clip.study_id, "error": clip.error}
+    facts = {"id": clip.study_id, "num_frames": clip.num_frames, "height": clip.height, "width": clip.width}
+    levels = np.zeros(256, dtype=np.int64) if clip.levels is None else clip.levels
+    mean = float(levels @ np.arange(256) / max(int(levels.sum()), 1) / 255)
+    return facts | {"fps": clip.fps, "is_phantom": clip.is_phantom, "content": clip.content, "mean": round(mean, 5)}
+
+
+def _pixels_json(pixels: PixelStatistics | None, recipe: tuple[float, float] | None) -> dict[str, Any]:
+    if pixels is None:
+        return {}
+    expected = {} if recipe is None else {"recipe_mean": recipe[0], "recipe_std": recipe[1]}
+    return {"mean": pixels.mean, "std": pixels.std, "levels": pixels.levels.tolist()} | expected

@@ -1,0 +1,245 @@
+"""What can be wrong with a data set, one check a function: (survey, facts of its clips) -> faults and remarks."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.datasets.doctor_clips import ClipFacts
+from coreecho.datasets.doctor_surveys import TRACINGS_BEYOND
+from coreecho.datasets.folds import divided_patients
+from coreecho.datasets.study import Study
+from coreecho.datasets.survey import Survey
+from coreecho.video.clips import ClipSampling
+
+# Means and standard deviations that recipes normalise with, as fractions of full scale: of EchoNet-Dynamic's TRAIN
+# split, and of CAMUS (the authors' 40.94405 and 54.723774 of 255). HMC-QU's and one's own data have none published.
+RECIPE_PIXELS: dict[str, tuple[float, float]] = {"echonet": (0.127, 0.196), "camus": (0.1606, 0.2146)}
+# Beyond the first something about the pictures differs; beyond the second they are another kind of picture.
+_NOTABLE_SHIFT, _WRONG_SHIFT = 0.03, 0.1
+# Points of EF. Tables round volumes to 0.1 mL or finer, which moves the EF by less than half a point.
+_EF_TOLERANCE = 1.0
+_FPS_TOLERANCE = 1.0
+# EchoNet-Dynamic has 18 to 138.
+_USUAL_FPS = (15.0, 150.0)
+# Data sets whose clips are sampled by the paper's 36 frames with a stride of 4.
+_WHOLE_VIDEOS = ("echonet", "echonet-pediatric", "table")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One case. A remark (`is_fault` false) needs no mending."""
+
+    kind: str
+    case: str
+    is_fault: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """All that the checks look at. `facts` holds the clips that could be read, by study id."""
+
+    dataset: str
+    survey: Survey
+    facts: Mapping[str, ClipFacts]
+    unreadable: Sequence[ClipFacts]
+    is_phantom: bool
+    is_own_data: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PixelStatistics:
+    """Grey levels over all pixels of all clips, as fractions of full scale; `levels` (256,) counts them."""
+
+    mean: float
+    std: float
+    levels: NDArray[np.int64]
+
+
+def pixel_statistics(facts: Mapping[str, ClipFacts]) -> PixelStatistics | None:
+    """Mean and standard deviation over all pixels, or None where no clip was read."""
+    counted = [clip.levels for clip in facts.values() if clip.levels is not None]
+    if not counted:
+        return None
+    levels = np.sum(counted, axis=0)
+    values = np.arange(256) / 255
+    mean = float(levels @ values / levels.sum())
+    variance = float(levels @ (values - mean) ** 2 / levels.sum())
+    return PixelStatistics(mean=mean, std=variance**0.5, levels=levels)
+
+
+def count_studies(studies: Sequence[Study]) -> dict[str, int]:
+    """How many studies there are in all, and by split, fold and view where these are known."""
+    counts: Counter[str] = Counter()
+    for study in studies:
+        names = ["all", study.split, None if study.fold is None else f"fold {study.fold}", study.view]
+        counts.update(name for name in names if name is not None)
+    return dict(counts)
+
+
+def _published_counts(subject: Subject) -> Iterator[Finding]:
+    if subject.is_phantom or subject.is_own_data:
+        return
+    counts = count_studies(subject.survey.studies)
+    for name, expected in subject.survey.published.items():
+        if counts.get(name, 0) != expected:
+            yield Finding(
+                kind="counts other than the published (for data of your own in this layout: --own-data)",
+                case=f"{name}: {counts.get(name, 0)} studies, {expected} published",
+            )
+
+
+def _unreadable(subject: Subject) -> Iterator[Finding]:
+    for clip in subject.unreadable:
+        yield Finding(kind="clips that cannot be read, are cut off or damaged", case=clip.error or clip.study_id)
+
+
+def _declared_frames(subject: Subject) -> Iterator[Finding]:
+    for name, declared in subject.survey.declared.items():
+        clip = subject.facts.get(name)
+        if clip and declared.num_frames is not None and declared.num_frames != clip.num_frames:
+            yield Finding(
+                kind="clips with other than the declared number of frames",
+                case=f"{name}: {declared.num_frames} declared, {clip.num_frames} decoded",
+            )
+
+
+def _sizes(subject: Subject) -> Iterator[Finding]:
+    sizes = Counter((clip.height, clip.width) for clip in subject.facts.values())
+    if subject.dataset == "echonet" and set(sizes) - {(112, 112)}:
+        others = {size: count for size, count in sizes.items() if size != (112, 112)}
+        text = ", ".join(f"{count} of {height} x {width}" for (height, width), count in others.items())
+        yield Finding(kind="sizes", case=f"Not 112 x 112 pixels, to be resized: {text}.", is_fault=False)
+    for name, declared in subject.survey.declared.items():
+        clip = subject.facts.get(name)
+        if clip and declared.height and (declared.height, declared.width) != (clip.height, clip.width):
+            case = (
+                f"{name}: {declared.height} x {declared.width} pixels declared, {clip.height} x {clip.width} decoded."
+            )
+            yield Finding(kind="sizes", case=case, is_fault=False)
+
+
+def _frame_rates(subject: Subject) -> Iterator[Finding]:
+    for name, declared in subject.survey.declared.items():
+        clip = subject.facts.get(name)
+        if clip and declared.fps and clip.fps and abs(declared.fps - clip.fps) > _FPS_TOLERANCE:
+            yield Finding(
+                kind="clips with another frame rate than declared",
+                case=f"{name}: {declared.fps:g} frames per second declared, {clip.fps:g} in the file",
+            )
+    known = {clip.study_id: clip.fps for clip in subject.facts.values() if clip.fps is not None}
+    low, high = _USUAL_FPS
+    odd = [f"{name} ({fps:g})" for name, fps in known.items() if not low <= fps <= high]
+    if odd:
+        case = f"Frame rates outside of {low:g} to {high:g} frames per second: {', '.join(odd)}."
+        yield Finding(kind="frame rates", case=case, is_fault=False)
+
+
+def _short_clips(subject: Subject) -> Iterator[Finding]:
+    if subject.dataset not in _WHOLE_VIDEOS:
+        return
+    needed = ClipSampling().padded_length
+    short = sum(clip.num_frames < needed for clip in subject.facts.values())
+    if short:
+        share = 100 * short / len(subject.facts)
+        case = f"{short} clips ({share:.1f} %) have fewer than {needed} frames; 36 x 4 sampling pads them."
+        yield Finding(kind="short clips", case=case, is_fault=False)
+
+
+def _beats(subject: Subject) -> Iterator[Finding]:
+    for study in subject.survey.studies:
+        clip = subject.facts.get(study.id)
+        if clip and study.beat and max(study.beat) >= clip.num_frames:
+            yield Finding(
+                kind="beats beyond the end of their clips",
+                case=f"{study.id}: frames {study.beat[0] + 1} to {study.beat[1] + 1}, of {clip.num_frames}",
+            )
+
+
+def _volumes(subject: Subject) -> Iterator[Finding]:
+    for study in subject.survey.studies:
+        if study.ef_percent is None or study.esv_ml is None or study.edv_ml is None:
+            continue
+        if not 0 <= study.esv_ml <= study.edv_ml or study.edv_ml == 0:
+            case = f"{study.id}: ESV {study.esv_ml:g} mL, EDV {study.edv_ml:g} mL"
+            yield Finding(kind="studies whose ESV is above their EDV, or whose EDV is 0", case=case)
+            continue
+        of_volumes = 100 * (study.edv_ml - study.esv_ml) / study.edv_ml
+        if abs(of_volumes - study.ef_percent) > _EF_TOLERANCE:
+            case = f"{study.id}: EF {study.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
+            yield Finding(kind="studies whose EF does not follow from their volumes", case=case)
+
+
+def _patients(subject: Subject) -> Iterator[Finding]:
+    for case in divided_patients(subject.survey.studies):
+        yield Finding(kind="patients in two splits or folds", case=case)
+
+
+def _duplicates(subject: Subject) -> Iterator[Finding]:
+    same: defaultdict[str, list[str]] = defaultdict(list)
+    for clip in subject.facts.values():
+        same[clip.content].append(clip.study_id)
+    studies = {study.id: study for study in subject.survey.studies}
+    for names in same.values():
+        if len(names) > 1:
+            places = {(studies[name].split, studies[name].fold) for name in names}
+            leak = ", across splits or folds" if len(places) > 1 else ""
+            yield Finding(kind="clips with the same content", case=" = ".join(sorted(names)) + leak)
+
+
+def _empty_pictures(subject: Subject) -> Iterator[Finding]:
+    for clip in subject.facts.values():
+        if clip.levels is not None and np.count_nonzero(clip.levels) == 1:
+            yield Finding(kind="clips without a picture", case=f"{clip.study_id}: every pixel has the same grey level")
+        elif clip.is_still:
+            yield Finding(kind="clips in which nothing moves", case=f"{clip.study_id}: {clip.num_frames} equal frames")
+
+
+def _tracings(subject: Subject) -> Iterator[Finding]:
+    for name, frames in subject.survey.traced_frames.items():
+        clip = subject.facts.get(name)
+        beyond = [frame for frame in frames if clip and not 0 <= frame < clip.num_frames]
+        if clip and beyond:
+            yield Finding(kind=TRACINGS_BEYOND, case=f"{name}: frame {beyond[0]}, of {clip.num_frames} frames")
+
+
+def _simulated(subject: Subject) -> Iterator[Finding]:
+    marked = [clip.study_id for clip in subject.facts.values() if clip.is_phantom]
+    if not subject.is_phantom:
+        for name in marked:
+            yield Finding(kind="simulated clips in a data set that has no phantom.json", case=name)
+
+
+def _pixels(subject: Subject) -> Iterator[Finding]:
+    pixels, expected = pixel_statistics(subject.facts), RECIPE_PIXELS.get(subject.dataset)
+    if pixels is None or expected is None:
+        return
+    shift = max(abs(pixels.mean - expected[0]), abs(pixels.std - expected[1]))
+    case = (
+        f"mean {pixels.mean:.3f} and standard deviation {pixels.std:.3f} of full scale; "
+        f"the recipe normalises with {expected[0]:.3f} and {expected[1]:.3f}"
+    )
+    if shift > _WRONG_SHIFT:
+        yield Finding(kind="pixel statistics far from the recipe's", case=case)
+    elif shift > _NOTABLE_SHIFT:
+        yield Finding(kind="pixels", case=f"Pixels: {case}.", is_fault=False)
+
+
+CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    _published_counts,
+    _unreadable,
+    _declared_frames,
+    _sizes,
+    _frame_rates,
+    _short_clips,
+    _beats,
+    _volumes,
+    _patients,
+    _duplicates,
+    _empty_pictures,
+    _tracings,
+    _simulated,
+    _pixels,
+)

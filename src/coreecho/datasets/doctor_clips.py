@@ -1,0 +1,187 @@
+"""What the doctor sees of each file: read once, in parallel, and reduced to a few numbers and a thumbnail."""
+
+import hashlib
+import io
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from coreecho.errors import DatasetError, VideoError
+from coreecho.video.containers import read_container
+from coreecho.video.decoded import is_screen
+from coreecho.video.mhd import read_mhd
+from coreecho.video.nifti import read_nifti
+from coreecho.video.reading import read_video
+from coreecho.video.resizing import pad_to_square
+from coreecho.video.sector import find_sector, mask_outside
+from coreecho.video.video import Video
+
+_THUMBNAIL_SIDE = 96
+# A pool takes about a second to start, in which one process reads some fifty videos of EchoNet-Dynamic.
+_MIN_FILES_FOR_POOL = 32
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipJob:
+    """A clip to look at. `is_raw`: take the whole screen, as HMC-QU's published pre-processing does."""
+
+    study_id: str
+    path: Path
+    is_raw: bool = False
+    has_thumbnail: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClipFacts:
+    """What a clip's file holds; of a file that cannot be read only `error`.
+
+    Attributes:
+        study_id: of the clip.
+        error: why the file cannot be read.
+        num_frames: T, as decoded.
+        height: H.
+        width: W.
+        fps: of the file.
+        is_phantom: the file says that it is simulated.
+        is_still: no pixel changes from the first frame to the last.
+        content: hash of all frames.
+        levels: (256,), how many pixels have each grey level.
+        thumbnail: PNG of the middle frame, or None where it was not asked for or no sector was found to show.
+    """
+
+    study_id: str
+    error: str | None = None
+    num_frames: int = 0
+    height: int = 0
+    width: int = 0
+    fps: float | None = None
+    is_phantom: bool = False
+    is_still: bool = False
+    content: str = ""
+    levels: NDArray[np.int64] | None = None
+    thumbnail: bytes | None = None
+
+
+def examine_clip(job: ClipJob) -> ClipFacts:
+    """Read one clip. A file that cannot be read is not an error but a fact."""
+    try:
+        video = _read_raw(job.path) if job.is_raw else read_video(job.path)
+    except VideoError as error:
+        return ClipFacts(study_id=job.study_id, error=str(error))
+    frames = video.frames
+    digest = hashlib.blake2b(repr(frames.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(frames).data)
+    return ClipFacts(
+        study_id=job.study_id,
+        num_frames=len(frames),
+        height=frames.shape[1],
+        width=frames.shape[2],
+        fps=video.fps,
+        is_phantom=video.is_phantom,
+        is_still=not np.any(frames != frames[0]),
+        content=digest.hexdigest(),
+        levels=np.bincount(frames.ravel(), minlength=256),
+        thumbnail=_thumbnail(frames) if job.has_thumbnail else None,
+    )
+
+
+def _read_raw(path: Path) -> Video:
+    decoded = read_container(path, "avi", str(path))
+    return Video(decoded.frames, decoded.fps, str(path), decoded.is_phantom)
+
+
+def _thumbnail(frames: NDArray[np.uint8]) -> bytes | None:
+    """The middle frame as a small PNG. Of a whole screen the sector alone, since names are burned in beside it."""
+    middle = frames[len(frames) // 2][None]
+    if is_screen(*frames.shape[1:]):
+        try:
+            sector, _ = find_sector(frames)
+        except VideoError:
+            return None
+        middle = mask_outside(middle, sector.mask)[:, sector.top : sector.bottom, sector.left : sector.right]
+    picture = Image.fromarray(pad_to_square(middle)[0])
+    picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def examine_companion(path: Path) -> str | None:
+    """Read a file beside the clips, such as contours; return what is wrong with it, or None."""
+    if not path.is_file():
+        return "missing"
+    try:
+        if path.suffix == ".mat":
+            return _check_mask(path)
+        (read_mhd if path.suffix == ".mhd" else read_nifti)(path)
+    except VideoError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+def _check_mask(path: Path) -> str | None:
+    """HMC-QU's masks: `predicted`, (F, H, W) of 0 and 1."""
+    try:
+        content = scipy.io.loadmat(str(path), variable_names=["predicted"])
+    # A damaged file of this old format makes SciPy raise almost anything.
+    except (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
+        return f"cannot be read as a MATLAB file ({error})"
+    mask = content.get("predicted")
+    if not isinstance(mask, np.ndarray) or mask.ndim != 3:
+        shape = mask.shape if isinstance(mask, np.ndarray) else "none"
+        return f"holds no masks (F, H, W) under 'predicted' (shape: {shape})"
+    return None if np.isin(mask, (0, 1)).all() else "its masks hold other values than 0 and 1"
+
+
+def run_all(
+    work: Callable[[_Job], _Result], jobs: Sequence[_Job], *, text: str, workers: int | None, show_progress: bool
+) -> list[_Result]:
+    """Do all jobs, in processes where that pays, and return the results in the order of the jobs.
+
+    Raises:
+        DatasetError: a process was killed.
+    """
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show_progress, transient=True) as progress:
+        bar = progress.add_task(text, total=len(jobs))
+        results = []
+        for result in _map(work, jobs, workers):
+            results.append(result)
+            progress.advance(bar)
+    return results
+
+
+def _map(work: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int | None) -> Iterator[_Result]:
+    workers = min(workers or _available_cores(), len(jobs))
+    if workers <= 1 or len(jobs) < _MIN_FILES_FOR_POOL:
+        yield from map(work, jobs)
+        return
+    # Spawned, since forking a process that holds threads (a running torch, say) can hang.
+    executor: Any = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield from executor.map(work, jobs, chunksize=4)
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "A process that read files was killed, most likely for want of memory. Try again with --workers 1."
+        ) from error
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

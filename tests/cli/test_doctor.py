@@ -1,0 +1,41 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from coreecho.cli.doctor import doctor
+
+
+def test_a_clean_tree_is_one_line_and_exit_code_0(phantom_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor("echonet", phantom_root, workers=1) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert ": clean: 16 studies of simulated hearts" in out
+
+
+def test_remarks_are_asked_for(phantom_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor("echonet", phantom_root, remarks=True, workers=1) == 0
+    assert "Remark: 16 clips (100.0 %) have fewer than 144 frames" in capsys.readouterr().out
+
+
+def test_faults_are_listed_and_exit_code_1(
+    phantom_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+    clip = sorted((tree / "Videos").glob("*.avi"))[0]
+    clip.write_bytes(clip.read_bytes()[:4000])
+    assert doctor("echonet", tree, workers=1) == 1
+    out = capsys.readouterr().out
+    assert "1 clips that cannot be read, are cut off or damaged:" in out
+    assert clip.name in out
+    assert doctor("echonet", tree, json=True, workers=1) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert content["is_clean"] is False
+    assert content["faults"]["clips that cannot be read, are cut off or damaged"]
+
+
+def test_a_page_is_written(phantom_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor("echonet", phantom_root, html=tmp_path / "page.html", workers=1) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")

@@ -1,0 +1,121 @@
+import base64
+import io
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from coreecho.datasets.doctor import examine
+from coreecho.datasets.doctor_clips import ClipJob, examine_clip
+from coreecho.datasets.doctor_page import render_page, write_page
+from coreecho.errors import DatasetError
+
+
+class Outline(HTMLParser):
+    """All tags with their attributes, and whether each that opens also closes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "rect"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag != "rect":
+            assert self.open.pop() == tag
+
+
+def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
+    write_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    outline = Outline(page)
+    assert outline.open == []
+    names = [tag for tag, _ in outline.tags]
+    assert "script" not in names
+    assert "link" not in names
+    pictures = [attributes for tag, attributes in outline.tags if tag == "img"]
+    assert len(pictures) == 16
+    assert all(str(picture["src"]).startswith("data:image/png;base64,") and picture["alt"] for picture in pictures)
+    assert "http" not in page.replace("http-equiv", "")
+    assert "Phantom data: simulated hearts" in page
+    assert ": clean: 16 studies" in page
+    # EF and grey levels; all phantoms have the same length, so that needs no chart.
+    assert names.count("svg") >= 2
+    assert "Frames of a clip: 24 in all 16 clips" in page
+
+
+def test_names_from_the_data_set_are_escaped(tmp_path: Path) -> None:
+    nasty = "<script>alert('x')</script>"
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8))
+    table = {"id": [nasty, f"{nasty}2"], "path": ["a.npy", "<b>gone</b>.npy"], "label": [50, 50]}
+    pd.DataFrame(table).to_csv(tmp_path / "studies.csv")
+    page = render_page(examine("table", tmp_path, has_thumbnails=True, workers=1))
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;" in page
+    assert "&lt;b&gt;gone&lt;/b&gt;.npy" in page
+
+
+def test_every_case_is_on_the_page(phantom_root: Path, tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+    table = tree / "VolumeTracings.csv"
+    ghosts = [f"0XGHOST{number}.avi,1,2,3,4,5" for number in range(30) for _ in range(2)]
+    table.write_text(table.read_text() + "\n".join(ghosts) + "\n")
+    page = render_page(examine("echonet", tree, workers=1))
+    assert page.count("0XGHOST") == 30
+    assert "<details><summary>30 tracings without a video" in page
+    assert "<img" not in page
+
+
+def screen(num_frames: int = 20) -> np.ndarray:
+    """A whole screen, 240 x 320: speckle that changes inside a sector, and bright still text in a corner."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:240, :320]
+    angle, radius = np.arctan2(columns - 160, rows - 10), np.hypot(columns - 160, rows - 10)
+    sector = (np.abs(angle) < 0.65) & (radius < 215) & (radius > 5)
+    frames = np.where(sector, rng.integers(30, 220, (num_frames, 240, 320)), 0).astype(np.uint8)
+    frames[:, 5:25, 5:90] = 255
+    return frames
+
+
+def test_a_thumbnail_shows_the_sector_and_no_burned_in_text(tmp_path: Path) -> None:
+    np.save(tmp_path / "screen.npy", screen())
+    facts = examine_clip(ClipJob(study_id="s", path=tmp_path / "screen.npy", has_thumbnail=True))
+    assert facts.thumbnail is not None
+    picture = np.asarray(Image.open(io.BytesIO(facts.thumbnail)))
+    assert max(picture.shape) == 96
+    assert picture[50:, 30:66].mean() > 60
+    # The text lay in the upper left corner, outside of the sector.
+    assert picture[:20, :25].max() < 40
+
+
+def test_a_screen_without_a_sector_is_not_shown(tmp_path: Path) -> None:
+    still = np.repeat(screen(1), 20, axis=0)
+    np.save(tmp_path / "still.npy", still)
+    facts = examine_clip(ClipJob(study_id="s", path=tmp_path / "still.npy", has_thumbnail=True))
+    assert facts.error is None
+    assert facts.thumbnail is None
+
+
+def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phantom_root: Path) -> None:
+    monkeypatch.setattr("coreecho.datasets.doctor_page.MAX_THUMBNAILS", 5)
+    page = render_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1))
+    assert page.count("<img") == 5
+    assert "5 of 16, evenly chosen" in page
+    data = re.findall(r"base64,([^\"]+)", page)
+    assert {Image.open(io.BytesIO(base64.b64decode(each))).size for each in data} == {(96, 96)}
+
+
+def test_a_page_that_cannot_be_written_is_an_error(phantom_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"page\.html: the page cannot be written"):
+        write_page(examine("echonet", phantom_root, workers=1), tmp_path / "gone" / "page.html")
