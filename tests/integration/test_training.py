@@ -2,9 +2,11 @@
 
 import csv
 import errno
+import fcntl
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +230,38 @@ def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
     assert_same_weights(resume(out), finished)
 
 
+def test_a_second_process_does_not_train_in_the_same_folder(finished: RunFolder, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    info = json.loads((run / "run.json").read_text()) | {"is_finished": False}
+    (run / "run.json").write_text(json.dumps(info))
+    with (run / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RecipeError, match="Another process is training"):
+            resume(run)
+    assert resume(run).is_finished
+
+
+def test_hardware_that_is_not_there_is_refused(finished: RunFolder, tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(RecipeError, match="Cannot train on 1 x gpu"):
+            train(finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=Hardware(device="gpu"))
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(RecipeError, match="`devices` is 0"):
+        Hardware(devices=0)
+
+
+def test_it_resumes_without_the_initial_weights_file(finished: RunFolder, tmp_path: Path) -> None:
+    weights = tmp_path / "start.safetensors"
+    shutil.copy(finished.best_weights, weights)
+    recipe = replace(finished.recipe, init=str(weights))
+    run = train(recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU)
+    weights.unlink()
+    info = json.loads((run.path / "run.json").read_text()) | {"is_finished": False}
+    (run.path / "run.json").write_text(json.dumps(info))
+    assert resume(run.path).is_finished
+
+
 def test_a_folder_with_a_run_is_not_written_over(finished: RunFolder) -> None:
     with pytest.raises(RecipeError, match=r"is there already.*--resume"):
         train(finished.recipe, data=finished.data.root, out=finished.path, hardware=CPU)
@@ -259,8 +293,6 @@ def test_it_starts_from_weights_when_asked(finished: RunFolder, tmp_path: Path) 
 
 
 def test_changed_data_are_noticed_on_resume(finished: RunFolder, tmp_path: Path) -> None:
-    import shutil
-
     run, root = tmp_path / "run", tmp_path / "data"
     shutil.copytree(finished.path, run)
     info = json.loads((run / "run.json").read_text()) | {"is_finished": False}
@@ -273,8 +305,6 @@ def test_changed_data_are_noticed_on_resume(finished: RunFolder, tmp_path: Path)
 
 
 def test_data_without_a_validation_split_are_refused(finished: RunFolder, tmp_path: Path) -> None:
-    import shutil
-
     root = tmp_path / "data"
     shutil.copytree(finished.data.root, root)
     table = (root / "FileList.csv").read_text()

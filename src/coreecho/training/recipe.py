@@ -71,6 +71,8 @@ class Recipe:
     """What the step schedule multiplies the rate with."""
     warmup_steps: int = 0
     """Steps of stage 1 over which the rate rises from zero."""
+    require_two_traced_frames: bool = False
+    """EchoNet-Dynamic: leave out the videos with fewer than two traced frames, as the published codes do."""
     validation_clips: int = 3
     """Evenly placed clips of each video whose mean EF is validated."""
 

@@ -56,6 +56,7 @@ class StopSignal:
         if self.is_set:
             raise KeyboardInterrupt
         self.is_set = True
+        Console(stderr=True).print("Stopping after this step; once more to stop at once.")
 
 
 class Recorder(pl.Callback):

@@ -1,5 +1,6 @@
 """Recipe -> run folder: build the model, go through the stages, resume where a run stopped."""
 
+import fcntl
 import logging
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities import rank_zero_only
 
 import coreecho
@@ -65,10 +67,11 @@ def train(
     hardware = hardware or Hardware()
     folder = RunFolder(out, recipe, find_data(dataset, data, recipe, store), info={})
     _check_splits(folder)
+    _trainer(hardware)  # Refuses what this machine does not have, before a folder is made.
     model = _new_model(folder)
+    state = _beginning(model, recipe)
     if _is_first_process():
         folder = RunFolder.create(out, recipe, folder.data, hardware)
-    state = RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
     return _Run(folder, model, state, hardware, checkpoint_minutes, show_progress).go()
 
 
@@ -107,7 +110,7 @@ def resume(
         model.load_state_dict(state.model)
     else:
         # Killed before the first state was saved: the beginning is a function of the recipe.
-        state = RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
+        state = _beginning(model, folder.recipe)
     hardware = hardware or Hardware(**folder.info["hardware"])
     return _Run(folder, model, state, hardware, checkpoint_minutes, show_progress).go()
 
@@ -127,7 +130,7 @@ class _Run:
         """Go through the stages that are left."""
         recipe, stop = self.folder.recipe, StopSignal()
         stages: list[StageName] = ["stage1", "stage2"] if recipe.stage2 else ["stage1"]
-        with _logging_to(self.folder.path / "train.log"), stop.listening():
+        with _alone_in(self.folder.path), _logging_to(self.folder.path / "train.log"):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
             store = self.folder.store(show_progress=self.show_progress)
             for stage in stages[stages.index(self.state.stage) :]:
@@ -198,46 +201,54 @@ class _Run:
         with warnings.catch_warnings():
             # Its advice is on its own progress bar, checkpoints and loader, which are not used.
             warnings.filterwarnings("ignore", module="pytorch_lightning")
-            trainer.fit(module, training_loader(clips, batches, workers=workers, pin_memory=on_gpu))
+            with stop.listening():
+                trainer.fit(module, training_loader(clips, batches, workers=workers, pin_memory=on_gpu))
         return recorder.was_stopped
 
 
-def _trainer(hardware: Hardware, recorder: Recorder) -> pl.Trainer:
+def _trainer(hardware: Hardware, *callbacks: pl.Callback) -> pl.Trainer:
     """A Trainer that does what it is best at: devices, processes, precision, and the step.
 
     To it a stage is one long epoch: `TrainingBatches` knows the epochs, `Recorder` validates and saves at their ends.
     """
     is_parallel = hardware.devices * hardware.nodes > 1
-    return pl.Trainer(
-        accelerator=hardware.device,
-        devices=hardware.devices,
-        num_nodes=hardware.nodes,
-        strategy="ddp" if is_parallel else "auto",
-        sync_batchnorm=is_parallel and hardware.device != "cpu" and torch.cuda.is_available(),
-        precision="bf16-mixed" if hardware.precision == "bf16" else "32-true",
-        max_epochs=1,
-        callbacks=[recorder],
-        use_distributed_sampler=False,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    try:
+        return pl.Trainer(
+            accelerator=hardware.device,
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            strategy="ddp" if is_parallel else "auto",
+            sync_batchnorm=is_parallel and hardware.device != "cpu" and torch.cuda.is_available(),
+            precision="bf16-mixed" if hardware.precision == "bf16" else "32-true",
+            max_epochs=1,
+            callbacks=list(callbacks),
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        raise RecipeError(f"Cannot train on {hardware.devices} x {hardware.device}: {error}") from error
 
 
 def _new_model(folder: RunFolder) -> EFModel:
-    """The model as it is before the first step: a function of the recipe and the training labels."""
+    """The model at its random weights: a function of the recipe and the training labels."""
     recipe = folder.recipe
     labels = [study.ef_percent for study in folder.studies("train") if study.ef_percent is not None]
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = build_model(
+        return build_model(
             recipe.size,
             recipe.input,
             last_bias=recipe.head_bias if recipe.head_bias is not None else float(np.mean(labels)),
             dropout=recipe.dropout,
             head_dropout=recipe.head_dropout,
         )
+
+
+def _beginning(model: EFModel, recipe: Recipe) -> RunState:
+    """Put the recipe's initial weights into a new model; the state before the first step."""
     if recipe.init != "scratch":
         weights = Path(recipe.init)
         if not weights.is_file():
@@ -247,7 +258,7 @@ def _new_model(folder: RunFolder) -> EFModel:
                 "or start from random weights with `--init scratch`."
             )
         log.info(initialise_encoder(model, weights))
-    return model
+    return RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
 
 
 def _check_splits(folder: RunFolder) -> None:
@@ -260,6 +271,25 @@ def _check_splits(folder: RunFolder) -> None:
 
 def _is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+@contextmanager
+def _alone_in(run: Path) -> Iterator[None]:
+    """Keep a second command from training in the same folder.
+
+    Raises:
+        RecipeError: another one is at it.
+    """
+    if not _is_first_process():
+        yield
+        return
+    with (run / ".lock").open("w") as lock:
+        try:
+            # The system lets go of it however this process ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RecipeError(f"Another process is training in {run}. Wait for it, or give another `--out`.") from error
+        yield
 
 
 @contextmanager

@@ -56,6 +56,12 @@ class Hardware:
     workers: int | None = None
     """Processes that load clips; none on the CPU and four for each GPU when not given."""
 
+    def __post_init__(self) -> None:
+        at_least = {"devices": 1, "nodes": 1} | ({} if self.workers is None else {"workers": 0})
+        for name, low in at_least.items():
+            if getattr(self, name) < low:
+                raise RecipeError(f"`{name}` is {getattr(self, name)}, expected at least {low}.")
+
 
 class RunFolder:
     """A run on disk.
@@ -155,7 +161,10 @@ class RunFolder:
 
     @cached_property
     def _all_studies(self) -> list[Study]:
-        return load_studies(self.data.dataset, self.data.root)
+        options: dict[str, Any] = {}
+        if self.data.dataset == "echonet":
+            options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
+        return load_studies(self.data.dataset, self.data.root, **options)
 
     def studies(self, split: Split) -> list[Study]:
         """Studies of a split, in the order that `TrainingClips` counts them."""
