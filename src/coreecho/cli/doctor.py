@@ -38,7 +38,7 @@ def doctor(
     own_data:
         The folder holds your own data in this layout: do not compare its counts with the published ones.
     workers:
-        Processes that read [default: one for each core].
+        Threads that read [default: one for each core].
     """
     from coreecho.datasets.doctor import examine
 

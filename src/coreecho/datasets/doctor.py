@@ -118,7 +118,7 @@ def examine(
         root: its folder, or of "table" the table.
         is_own_data: the folder holds other data in that layout: counts are not compared with the published ones.
         has_thumbnails: keep a small picture of each clip, for the page.
-        workers: processes that read; by default one for each core.
+        workers: threads that read; by default one for each core.
         show_progress: draw progress bars on stderr.
 
     Raises:

@@ -2,14 +2,12 @@
 
 import hashlib
 import io
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import scipy.io
@@ -18,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from coreecho.errors import DatasetError, VideoError
+from coreecho.errors import VideoError
 from coreecho.video.containers import read_container
 from coreecho.video.decoded import is_screen
 from coreecho.video.mhd import read_mhd
@@ -29,8 +27,6 @@ from coreecho.video.sector import find_sector, mask_outside
 from coreecho.video.video import Video
 
 _THUMBNAIL_SIDE = 96
-# A pool takes about a second to start, in which one process reads some fifty videos of EchoNet-Dynamic.
-_MIN_FILES_FOR_POOL = 32
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
@@ -151,36 +147,23 @@ def _check_mask(path: Path) -> str | None:
 def run_all(
     work: Callable[[_Job], _Result], jobs: Sequence[_Job], *, text: str, workers: int | None, show_progress: bool
 ) -> list[_Result]:
-    """Do all jobs, in processes where that pays, and return the results in the order of the jobs.
+    """Do all jobs in threads, and return the results in the order of the jobs.
 
-    Raises:
-        DatasetError: a process was killed.
+    Decoding lets go of the interpreter lock, and threads need no guard around the caller's script (see the frame store).
     """
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not show_progress, transient=True) as progress:
-        bar = progress.add_task(text, total=len(jobs))
-        results = []
-        for result in _map(work, jobs, workers):
-            results.append(result)
-            progress.advance(bar)
-    return results
-
-
-def _map(work: Callable[[_Job], _Result], jobs: Sequence[_Job], workers: int | None) -> Iterator[_Result]:
-    workers = min(workers or _available_cores(), len(jobs))
-    if workers <= 1 or len(jobs) < _MIN_FILES_FOR_POOL:
-        yield from map(work, jobs)
-        return
-    # Spawned, since forking a process that holds threads (a running torch, say) can hang.
-    executor: Any = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    results: list[_Result] = []
+    pool = ThreadPoolExecutor(workers or _available_cores(), thread_name_prefix="doctor")
     try:
-        yield from executor.map(work, jobs, chunksize=4)
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "A process that read files was killed, most likely for want of memory. Try again with --workers 1."
-        ) from error
+        with Progress(*columns, console=Console(stderr=True), disable=not show_progress, transient=True) as progress:
+            bar = progress.add_task(text, total=len(jobs))
+            for result in pool.map(work, jobs):
+                results.append(result)
+                progress.advance(bar)
     finally:
-        executor.shutdown(cancel_futures=True)
+        # After Ctrl-C the clips that nobody has begun are not read.
+        pool.shutdown(cancel_futures=True)
+    return results
 
 
 def _available_cores() -> int:

@@ -56,9 +56,8 @@ def test_a_clean_tree_is_one_line(phantom_root: Path) -> None:
     assert text == f"{phantom_root}: clean: 16 studies of simulated hearts (train 12, val 2, test 2), 384 frames."
 
 
-def test_processes_find_what_one_process_finds(phantom_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coreecho.datasets.doctor_clips._MIN_FILES_FOR_POOL", 1)
-    together = examine("echonet", phantom_root, workers=2)
+def test_many_workers_find_what_one_finds(phantom_root: Path) -> None:
+    together = examine("echonet", phantom_root, workers=4)
     assert json.loads(together.to_json()) == json.loads(check(phantom_root).to_json())
 
 
