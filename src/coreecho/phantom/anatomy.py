@@ -45,6 +45,8 @@ class Anatomy:
     atrium_mm: float
     """Height of the left atrium."""
     atrium_width_mm: float
+    right_atrium_ratio: float
+    """Size of the right atrium over the left's."""
     atrium_shape: float
     """Power of the atria's superellipse: 2 is round, larger is squarer."""
     bend_mm: float
@@ -117,6 +119,7 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
         rv_start=0.0,
         atrium_mm=0.0,
         atrium_width_mm=0.0,
+        right_atrium_ratio=1.0,
         atrium_shape=2.0,
         bend_mm=0.0,
         wall_motion=WallMotion(),
@@ -125,7 +128,8 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
     filling = np.pi * np.trapezoid(squared, depths)
     cavity_length = (1000.0 * facts.edv_ml / (filling * sphericity**2)) ** (1.0 / 3.0)
     apex_mm = generator.uniform(5.0, 8.0)
-    scale = cavity_length / 82.0
+    # A failing ventricle has a large atrium behind it.
+    atrium = (cavity_length / 82.0) ** 0.5 * np.exp(0.10 * dilation + 0.08 * generator.standard_normal())
     return Anatomy(
         length_mm=float(cavity_length + apex_mm),
         radius_mm=float(sphericity * cavity_length),
@@ -137,8 +141,9 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
         rv_width_mm=float(np.clip(generator.normal(30.0, 5.0), 18.0, 45.0)),
         rv_wall_mm=float(generator.uniform(3.0, 5.0)),
         rv_start=float(generator.uniform(0.12, 0.3)),
-        atrium_mm=float(generator.normal(35.0, 4.0) * scale**0.5),
-        atrium_width_mm=float(generator.normal(42.0, 4.0) * scale**0.5),
+        atrium_mm=float(generator.normal(35.0, 4.0) * atrium),
+        atrium_width_mm=float(generator.normal(42.0, 4.0) * atrium),
+        right_atrium_ratio=float(generator.uniform(0.78, 1.08)),
         atrium_shape=float(generator.uniform(2.0, 2.8)),
         bend_mm=float(generator.normal(1.0, 1.5)),
         wall_motion=draw_wall_motion(facts.ef_percent, generator),

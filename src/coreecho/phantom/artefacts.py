@@ -33,7 +33,7 @@ def transmission(grid: BeamGrid, generator: np.random.Generator) -> Singles:
     patches = _smooth(generator, (grid.num_samples, grid.num_beams), (22.0, 5.0))
     # Losses add up along a beam.
     patches = np.cumsum(patches, axis=0)
-    return np.asarray(10.0 ** ((level + 2.0 * patches / patches.std()) / 20.0), dtype=np.float32)[:, None, :]
+    return _amplitude(level + 2.0 * patches / patches.std())
 
 
 def near_field(grid: BeamGrid, generator: np.random.Generator) -> Singles:

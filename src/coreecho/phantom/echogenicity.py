@@ -30,6 +30,8 @@ _SCAR_DB = 3.0
 _PAPILLARY_DB = -1.0
 # Myocardium seen along its fibres is weaker than seen across them, by about this much.
 _FIBRE_DB = 9.0
+# Thickness of the septum between the atria.
+_SEPTUM_MM = 3.0
 # Smooth variation of the level: lengths in mm over which it changes.
 _COARSE_MM = 7.0
 _FINE_MM = 2.2
@@ -94,13 +96,15 @@ def locate(anatomy: Anatomy, x_mm: Floats, z_mm: Floats, foreshortening_rad: flo
     half = 0.5 * anatomy.atrium_width_mm
     power = anatomy.atrium_shape
 
-    def dome(centre_mm: float, height_mm: float) -> Floats:
-        sideways = np.abs(x_mm - centre_mm) / half
+    def dome(centre_mm: float, half_mm: float, height_mm: float) -> Floats:
+        sideways = np.abs(x_mm - centre_mm) / half_mm
         return np.asarray((sideways**power + (below / height_mm) ** power) ** (1.0 / power))
 
     left_centre = half - anatomy.annulus_mm
-    left = dome(left_centre, anatomy.atrium_mm)
-    right = dome(left_centre - 2.0 * half - 3.0, 0.9 * anatomy.atrium_mm)
+    left = dome(left_centre, half, anatomy.atrium_mm)
+    right_half = anatomy.right_atrium_ratio * half
+    right_centre = left_centre - half - _SEPTUM_MM - right_half
+    right = dome(right_centre, right_half, anatomy.right_atrium_ratio * anatomy.atrium_mm)
     return Places(
         x_mm=x_mm,
         z_mm=z_mm,

@@ -97,8 +97,8 @@ SCANNERS = {
     # A newer machine: finer texture, softer contrast, brighter, faster.
     "C": Scanner(
         name="C",
-        wavelength_mm=0.42,
-        aperture_mm=23.0,
+        wavelength_mm=0.47,
+        aperture_mm=21.0,
         focus_mm=90.0,
         pulse_mm=0.8,
         depth_mm=(135.0, 160.0),

@@ -20,7 +20,7 @@ from coreecho.phantom.motion import Motion, simulate_motion
 from coreecho.phantom.overlay import BurnedIn
 from coreecho.phantom.settings import SCANNERS, PhantomSettings
 from coreecho.phantom.tissue import make_scatterers
-from coreecho.phantom.ultrasound import BeamGrid, compress, envelope_db
+from coreecho.phantom.ultrasound import BeamGrid, GreyMap, envelope_db
 from coreecho.phantom.view import FRAME_SIZE, View, draw_view
 
 Floats = NDArray[np.floating[Any]]
@@ -127,10 +127,11 @@ class Scene:
         self._real = np.concatenate([self.points.real, self.leaflets.real])
         self._imaginary = np.concatenate([self.points.imaginary, self.leaflets.imaginary])
         generator = study_generator(seed, index, _NOISE)
-        self.transmission = transmission(self.grid, generator)
+        self.transmission = transmission(self.grid, generator) * self.grid.compensation
         self.clutter = near_field(self.grid, generator)
         self._tape = noise_tape(self.grid, generator)
         self._noise_amplitude = noise_amplitude(self.grid)
+        self._grey_map = GreyMap(plan.view.dynamic_range_db, plan.view.grey_power)
         self._starts = generator.integers(0, self.grid.num_samples, size=plan.motion.num_frames)
 
     def tissue_echo(self, frame: int) -> Singles:
@@ -150,20 +151,19 @@ class Scene:
         echo += self._noise_amplitude * self._tape[start : start + self.grid.num_samples]
         return envelope_db(echo)
 
-    def grey(self, level_db: Singles, gain_db: np.float32) -> Singles:
+    def grey(self, level_db: Singles, gain_db: float) -> Singles:
         """Grey levels 0 to 1 of the pixels in the sector."""
-        view = self.plan.view
-        compressed = compress(level_db + gain_db, view.dynamic_range_db, view.grey_power)
-        return self.grid.scan_converter @ compressed.ravel()
+        return np.asarray(self.grid.scan_converter @ self._grey_map(level_db, gain_db).ravel())
 
-    def gain(self) -> np.float32:
+    def gain(self) -> float:
         """The gain in dB with which the mean of a few frames is what the operator wants."""
         frames = np.linspace(0, self.plan.motion.num_frames - 1, _GAIN_FRAMES).astype(int)
-        levels = [self.level_db(int(frame)) for frame in frames]
-        wanted = self.plan.view.mean_grey * FRAME_SIZE**2 * _GAIN_FRAMES
+        levels = np.stack([self.level_db(int(frame)).ravel() for frame in frames])
+        # What each sample of the beam grid adds to the mean of the picture.
+        shares = np.asarray(self.grid.scan_converter.sum(axis=0)).ravel() / FRAME_SIZE**2
         low, high = -80.0, 60.0
-        for _ in range(14):
+        for _ in range(12):
             middle = 0.5 * (low + high)
-            total = sum(float(np.sum(self.grey(level, np.float32(middle)))) for level in levels)
-            low, high = (middle, high) if total < wanted else (low, middle)
-        return np.float32(0.5 * (low + high))
+            mean = float(np.mean(self._grey_map(levels, middle) @ shares))
+            low, high = (middle, high) if mean < self.plan.view.mean_grey else (low, middle)
+        return 0.5 * (low + high)

@@ -22,10 +22,12 @@ _BEAMS = 96
 _FIRST_SAMPLE_MM = 3.0
 _ZONES = 8
 # Side lobes: amplitude beside the beam, and the sine of the angle over which they die away.
-_SIDE_LOBE = 0.02
+_SIDE_LOBE = 0.008
 _SIDE_LOBE_REACH = 0.12
 # Width in pixels over which the scan converter averages: a real picture was smoothed before it was made so small.
-_PIXEL_REACH = 1.4
+_PIXEL_REACH = 1.5
+# Entries of the grey map; eight for each of the 256 levels of a picture.
+_GREY_STEPS = 2048
 # FWHM of a Gaussian over its standard deviation.
 _FWHM = 2.3548
 
@@ -51,6 +53,7 @@ class BeamGrid:
         self._pulse = self._axial_taps()
         self._lateral = self._lateral_blur()
         self.scan_converter, self.sector = self._scan_converter()
+        self.compensation = self._compensation()
 
     def lateral_sigma(self, depth_mm: Floats) -> Floats:
         """Standard deviation of the two-way beam, in units of the sine of the angle, at depths (any shape).
@@ -60,8 +63,16 @@ class BeamGrid:
         """
         scanner = self.scanner
         diffraction = 1.4 * scanner.wavelength_mm / scanner.aperture_mm
-        geometric = 0.22 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
+        geometric = 0.11 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
         return np.asarray(np.hypot(diffraction, geometric) / _FWHM)
+
+    def _compensation(self) -> Singles:
+        """Amplitude (samples, 1, beams) that gives even tissue of 1 per mm^2 a mean echo power of 1 everywhere.
+
+        The point-spread function has unit energy, so the power before it is the area in mm^2 of a cell of the grid.
+        """
+        width = self.depths_mm[:, None] * (self.sines[1] - self.sines[0]) / np.sqrt(1.0 - self.sines[None, :] ** 2)
+        return np.asarray((_SAMPLE_MM * width) ** -0.5, dtype=np.float32)[:, None, :]
 
     def _axial_taps(self) -> Singles:
         sigma = self.scanner.pulse_mm / _FWHM / _SAMPLE_MM * np.sqrt(2.0)
@@ -81,8 +92,8 @@ class BeamGrid:
         return np.asarray(blur / energy[:, None, None], dtype=np.float32)
 
     def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
-        """Sparse (pixels in the sector, samples * beams) matrix, 5 x 5 points a pixel, and the sector (H, W)."""
-        points = 5
+        """Sparse (pixels in the sector, samples * beams) matrix, 3 x 3 points a pixel, and the sector (H, W)."""
+        points = 3
         offsets = (np.arange(points) - 0.5 * (points - 1)) / points * _PIXEL_REACH
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
         x_mm, z_mm = self.view.from_pixels(fine[None, :], fine[:, None])
@@ -110,7 +121,7 @@ class BeamGrid:
         return matrix[sector], sector.reshape(FRAME_SIZE, FRAME_SIZE)
 
     def insonify(self, x_mm: Singles, z_mm: Singles, real: Singles, imaginary: Singles) -> Singles:
-        """The complex echo of scatterers after the point-spread function.
+        """The complex echo of scatterers after the point-spread function, before any compensation.
 
         Args:
             x_mm: (N,) places in the image plane, right of the probe.
@@ -122,22 +133,25 @@ class BeamGrid:
             (samples, 2, beams): real and imaginary parts of the baseband echo.
         """
         radius = np.sqrt(x_mm * x_mm + z_mm * z_mm)
-        sine = x_mm / np.maximum(radius, np.float32(1e-3))
         phase = radius * self._wavenumber
         cosine, sinus = np.cos(phase), np.sin(phase)
-        sample = (radius - np.float32(_FIRST_SAMPLE_MM)) * np.float32(1.0 / _SAMPLE_MM) + np.float32(0.5)
-        beam = (sine + np.float32(self.sine_limit)) * np.float32((_BEAMS - 1) / (2.0 * self.sine_limit)) + np.float32(
-            0.5
-        )
-        seen = (sample >= 0) & (sample < self.num_samples) & (beam >= 0) & (beam < _BEAMS) & (z_mm > 0)
-        place = sample.astype(np.int32) * (2 * _BEAMS) + beam.astype(np.int32)
-        # What lies outside of the sector falls into one extra cell at the end.
-        size = self.num_samples * 2 * _BEAMS
-        place = np.where(seen, place, size)
-        places = np.concatenate([place, np.where(seen, place + _BEAMS, size)])
-        weights = np.concatenate([real * cosine + imaginary * sinus, imaginary * cosine - real * sinus])
-        grid = np.bincount(places, weights=weights, minlength=size + 1)[:size]
-        return self.blur(grid.astype(np.float32).reshape(self.num_samples, 2, _BEAMS))
+        beam = x_mm / np.maximum(radius, np.float32(1e-3))
+        beam *= np.float32((_BEAMS - 1) / (2.0 * self.sine_limit))
+        beam += np.float32(0.5 * _BEAMS)
+        radius -= np.float32(_FIRST_SAMPLE_MM - 0.5 * _SAMPLE_MM)
+        radius *= np.float32(1.0 / _SAMPLE_MM)
+        # What lies outside of the sector falls into a margin of one sample and one beam, which is cut off.
+        np.clip(radius, -0.5, self.num_samples + 0.5, out=radius)
+        np.clip(beam, -0.5, _BEAMS + 0.5, out=beam)
+        place = (radius + np.float32(1.0)).astype(np.intp)
+        place *= _BEAMS + 2
+        place += (beam + np.float32(1.0)).astype(np.intp)
+        shape = (self.num_samples + 2, _BEAMS + 2)
+        echo = np.empty((self.num_samples, 2, _BEAMS), dtype=np.float32)
+        for part, weights in enumerate((real * cosine + imaginary * sinus, imaginary * cosine - real * sinus)):
+            grid = np.bincount(place, weights=weights, minlength=shape[0] * shape[1]).reshape(shape)
+            echo[:, part] = grid[1:-1, 1:-1]
+        return self.blur(echo)
 
     def blur(self, echo: Singles) -> Singles:
         """Convolve (samples, 2, beams) with the pulse along depth and with the beam across."""
@@ -156,8 +170,23 @@ def envelope_db(echo: Singles) -> Singles:
     return np.asarray(np.float32(10.0) * np.log10(power))
 
 
-def compress(level_db: Singles, dynamic_range_db: float, power: float) -> Singles:
-    """Grey levels 0 to 1: 0 dB is full white, minus the dynamic range is black, in between a power law."""
-    grey = level_db * np.float32(1.0 / dynamic_range_db) + np.float32(1.0)
-    np.clip(grey, 0.0, 1.0, out=grey)
-    return np.asarray(np.power(grey, np.float32(power), out=grey))
+class GreyMap:
+    """Log compression: 0 dB is full white, minus the dynamic range is black, in between a power law.
+
+    A table, since a power of each sample would cost as much as the blurring.
+
+    Args:
+        dynamic_range_db: from black to white.
+        power: of the relative level in dB; above 1 darkens the middle.
+    """
+
+    def __init__(self, dynamic_range_db: float, power: float) -> None:
+        self._table = (np.arange(_GREY_STEPS + 1) / _GREY_STEPS).astype(np.float32) ** np.float32(power)
+        self._scale = np.float32(_GREY_STEPS / dynamic_range_db)
+
+    def __call__(self, level_db: Singles, gain_db: float) -> Singles:
+        """Grey levels 0 to 1, of echo levels (any shape) after the gain."""
+        step = level_db * self._scale
+        step += np.float32(_GREY_STEPS + gain_db * float(self._scale))
+        np.clip(step, 0.0, np.float32(_GREY_STEPS), out=step)
+        return self._table[step.astype(np.intp)]

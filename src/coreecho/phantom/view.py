@@ -129,7 +129,7 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         haze_db=float(-14.0 + 4.5 * normal["haze"] + 3.0 * habitus),
         reverberation_db=float(4.0 * np.exp(0.4 * normal["reverberation"])),
         noise_db=float(-38.0 + 3.0 * normal["noise"] + 2.5 * habitus),
-        blood_db=float(-33.0 + 2.5 * normal["blood"]),
+        blood_db=float(-31.0 + 2.5 * normal["blood"]),
         contrast_db=float(generator.uniform(3.0, 6.0)),
     )
 

@@ -1,0 +1,26 @@
+"""Small studies that the phantom's tests share."""
+
+import numpy as np
+import pytest
+
+from coreecho.phantom.settings import PhantomSettings
+from coreecho.phantom.simulation import plan_study, render_study
+
+
+@pytest.fixture(scope="session")
+def short_settings():
+    return PhantomSettings(min_frames=40, max_frames=40)
+
+
+@pytest.fixture(scope="session")
+def plans(short_settings):
+    """Three hundred planned studies; planning costs about 2 ms each."""
+    return [plan_study(short_settings, 5, index, "TRAIN") for index in range(300)]
+
+
+@pytest.fixture(scope="session")
+def videos(short_settings):
+    """Thirty rendered studies of 40 frames, (30, 40, 112, 112) uint8."""
+    return np.stack(
+        [np.stack(list(render_study(plan_study(short_settings, 11, index, "TRAIN")))) for index in range(30)]
+    )

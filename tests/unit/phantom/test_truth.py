@@ -1,0 +1,38 @@
+"""Masks lie where the pictures and the tracings say."""
+
+import numpy as np
+import pytest
+
+from coreecho.phantom.settings import PhantomSettings
+from coreecho.phantom.simulation import plan_study, render_study
+from coreecho.phantom.tracings import trace_frame
+from coreecho.phantom.truth import LV_LABEL, MYOCARDIUM_LABEL, label_frame, latents
+
+
+def test_mask_of_the_cavity_has_the_area_of_the_tracing(plans) -> None:
+    for plan in plans[:10]:
+        for frame in (plan.motion.ed_frame, plan.motion.es_frame):
+            rows = np.array([row[:4] for row in trace_frame(plan, frame)])
+            lengths = np.hypot(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1])
+            traced = lengths[1:].mean() * lengths[0]
+            assert np.sum(label_frame(plan, frame) == LV_LABEL) == pytest.approx(traced, rel=0.06)
+
+
+def test_cavity_is_darker_than_the_wall_in_the_picture() -> None:
+    settings = PhantomSettings(difficulty="easy", min_frames=24, max_frames=24)
+    darker = []
+    for index in range(8):
+        plan = plan_study(settings, 2, index, "TRAIN")
+        frames = list(render_study(plan))
+        frame = plan.motion.es_frame
+        labels = label_frame(plan, frame)
+        darker.append(frames[frame][labels == LV_LABEL].mean() < 0.6 * frames[frame][labels == MYOCARDIUM_LABEL].mean())
+    assert np.mean(darker) >= 0.85
+
+
+def test_latents_tell_the_nuisances_by_name(plans) -> None:
+    record = latents(plans[0])
+    assert record["ef_percent"] == pytest.approx(plans[0].motion.ef_percent)
+    assert record["rhythm"] == plans[0].motion.rhythm.kind
+    assert all(isinstance(value, str | int | float) for value in record.values())
+    assert {"half_angle_rad", "noise_db", "shadow_db", "edv_ml", "fps", "apex_x_mm"} <= set(record)

@@ -1,0 +1,226 @@
+"""The physics of the picture: speckle statistics, resolution, what tracks and what does not."""
+
+import numpy as np
+import pytest
+
+from coreecho.phantom.settings import SCANNERS, PhantomSettings
+from coreecho.phantom.simulation import Scene, plan_study
+from coreecho.phantom.ultrasound import BeamGrid, GreyMap, envelope_db
+from coreecho.phantom.view import FRAME_SIZE
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return plan_study(PhantomSettings(difficulty="easy", min_frames=40, max_frames=40), 3, 1, "TRAIN")
+
+
+@pytest.fixture(scope="module")
+def grid(plan):
+    return BeamGrid(SCANNERS["A"], plan.view)
+
+
+def _uniform_tissue(grid, generator, per_mm2=1.3):
+    """Even tissue of 0 dB all over the sector."""
+    depth, step = grid.view.depth_mm + 10.0, per_mm2**-0.5
+    places = np.array(np.meshgrid(np.arange(-depth, depth, step), np.arange(0.0, depth, step))).reshape(2, -1)
+    places += step * generator.random(places.shape)
+    amplitude = generator.standard_normal(places.shape) * np.sqrt(0.5 / per_mm2)
+    return [values.astype(np.float32) for values in (*places, *amplitude)]
+
+
+def test_fully_developed_speckle_has_the_snr_of_rayleigh(grid) -> None:
+    ratios = []
+    for seed in range(5):
+        echo = grid.insonify(*_uniform_tissue(grid, np.random.default_rng(seed))) * grid.compensation
+        envelope = np.hypot(echo[:, 0], echo[:, 1])
+        inside = envelope[(grid.depths_mm > 40) & (grid.depths_mm < 140), 10:-10]
+        ratios.append(inside.mean() / inside.std())
+    # Rayleigh: sqrt(pi / (4 - pi)) = 1.91.
+    assert np.mean(ratios) == pytest.approx(1.91, abs=0.1)
+
+
+def test_compensation_makes_even_tissue_even(grid) -> None:
+    generator = np.random.default_rng(1)
+    power = 0.0
+    for _ in range(12):
+        echo = grid.insonify(*_uniform_tissue(grid, generator)) * grid.compensation
+        power = power + (echo**2).sum(axis=1) / 12
+    for low, high in ((40, 60), (70, 90), (110, 140)):
+        rows = (grid.depths_mm > low) & (grid.depths_mm < high)
+        assert 10 * np.log10(power[rows, 15:-15].mean()) == pytest.approx(0.0, abs=1.0)
+
+
+@pytest.mark.parametrize("name", ["A", "B", "C"])
+def test_lateral_resolution_is_as_set_and_grows_with_depth(name, plan) -> None:
+    grid = BeamGrid(SCANNERS[name], plan.view)
+    widths = []
+    for depth in (40.0, 80.0, 120.0):
+        target = [np.array([value], dtype=np.float32) for value in (0.0, depth, 1.0, 0.0)]
+        echo = grid.insonify(*target)
+        row = np.hypot(echo[:, 0], echo[:, 1])[np.argmin(np.abs(grid.depths_mm - depth))]
+        fine = np.linspace(grid.sines[0], grid.sines[-1], 20001)
+        profile = np.interp(fine, grid.sines, row)
+        width_mm = np.ptp(fine[profile > 0.5 * profile.max()]) * depth
+        zone = grid.depths_mm.reshape(8, -1)
+        middle = zone.mean(axis=1)[np.argmin(np.abs(zone - depth).min(axis=1))]
+        expected = 2.3548 * float(grid.lateral_sigma(np.array(middle))) * depth
+        assert width_mm == pytest.approx(expected, rel=0.12)
+        widths.append(width_mm)
+    assert widths[0] < widths[1] < widths[2]
+
+
+def test_axial_resolution_is_as_set(grid) -> None:
+    echo = grid.insonify(*[np.array([value], dtype=np.float32) for value in (0.0, 80.0, 1.0, 0.0)])
+    column = np.hypot(echo[:, 0], echo[:, 1]).max(axis=1)
+    fine = np.linspace(grid.depths_mm[0], grid.depths_mm[-1], 20001)
+    profile = np.interp(fine, grid.depths_mm, column)
+    assert np.ptp(fine[profile > 0.5 * profile.max()]) == pytest.approx(SCANNERS["A"].pulse_mm * 2**0.5, rel=0.15)
+
+
+def test_a_point_appears_where_the_view_says(grid) -> None:
+    for x_mm, z_mm in ((0.0, 60.0), (30.0, 90.0), (-35.0, 70.0)):
+        echo = grid.insonify(*[np.array([value], dtype=np.float32) for value in (x_mm, z_mm, 1.0, 0.0)])
+        picture = np.zeros((FRAME_SIZE, FRAME_SIZE))
+        picture[grid.sector] = grid.scan_converter @ np.hypot(echo[:, 0], echo[:, 1]).ravel()
+        rows, columns = np.indices(picture.shape)
+        weight = picture**2 / np.sum(picture**2)
+        column, row = grid.view.to_pixels(np.array(x_mm), np.array(z_mm))
+        assert np.sum(weight * columns) == pytest.approx(float(column), abs=0.6)
+        assert np.sum(weight * rows) == pytest.approx(float(row), abs=0.6)
+
+
+def test_scan_converter_averages(grid) -> None:
+    np.testing.assert_array_less(np.asarray(grid.scan_converter.sum(axis=1)), 1.0 + 1e-5)
+    middle = grid.sector[20:100, 50:60]
+    assert middle.all()
+    flat = np.zeros((FRAME_SIZE, FRAME_SIZE))
+    flat[grid.sector] = grid.scan_converter @ np.ones(grid.num_samples * grid.num_beams, dtype=np.float32)
+    np.testing.assert_allclose(flat[20:100, 50:60], 1.0, atol=1e-5)
+
+
+def test_grey_map_spans_the_dynamic_range() -> None:
+    grey = GreyMap(60.0, 1.0)(np.array([-90.0, -60.0, -30.0, 0.0, 10.0], dtype=np.float32), 0.0)
+    np.testing.assert_allclose(grey, [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-3)
+    np.testing.assert_allclose(GreyMap(60.0, 2.0)(np.array([-30.0], dtype=np.float32), 0.0), 0.25, atol=1e-3)
+    np.testing.assert_allclose(GreyMap(60.0, 1.0)(np.array([-30.0], dtype=np.float32), 15.0), 0.75, atol=1e-3)
+
+
+def _patch(picture, column, row, reach):
+    top, left = round(row) - reach, round(column) - reach
+    return picture[top : top + 2 * reach + 1, left : left + 2 * reach + 1]
+
+
+def _correlation(first, second) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def _match(first, second, column, row, reach=6, search=4):
+    """Displacement (columns, rows) of a block by normalised cross-correlation, refined by a parabola each way."""
+    block = _patch(first, column, row, reach)
+    shifts = range(-search, search + 1)
+    score = np.array(
+        [[_correlation(block, _patch(second, column + dx, row + dy, reach)) for dx in shifts] for dy in shifts]
+    )
+    best_y, best_x = np.unravel_index(score.argmax(), score.shape)
+    found = []
+    for line, best in ((score[best_y, :], best_x), (score[:, best_x], best_y)):
+        offset = 0.0
+        if 0 < best < len(line) - 1:
+            left, centre, right = line[best - 1 : best + 2]
+            offset = 0.5 * (left - right) / (left - 2 * centre + right)
+        found.append(best - search + offset)
+    return np.array(found)
+
+
+@pytest.fixture(scope="module")
+def pictures_and_scene(plan):
+    """Tissue alone as log pictures (T, H, W), three times larger than usual in depth of grey: floats, no clutter."""
+    scene = Scene(plan)
+    pictures = np.zeros((plan.motion.num_frames, FRAME_SIZE, FRAME_SIZE))
+    for frame in range(plan.motion.num_frames):
+        level = np.maximum(envelope_db(scene.tissue_echo(frame) * scene.grid.compensation), -30.0)
+        pictures[frame][scene.grid.sector] = scene.grid.scan_converter @ level.ravel()
+    return pictures, scene
+
+
+def test_block_matching_recovers_the_wall_s_displacement(plan, pictures_and_scene) -> None:
+    pictures, scene = pictures_and_scene
+    tissue = scene.points.tissue
+    first, last = plan.motion.ed_frame, plan.motion.es_frame
+    ed_x, ed_z = tissue.place(plan.motion, first)
+    anatomy = plan.anatomy
+    distance = np.abs(ed_x - anatomy.bend(ed_z))
+    level = np.clip(ed_z, 0, anatomy.length_mm)
+    depth_in_wall = distance - np.sqrt(anatomy.endocardium_squared(level))
+    thickness = anatomy.epicardium(level) - np.sqrt(anatomy.endocardium_squared(level))
+    in_wall = (np.abs(depth_in_wall - 0.5 * thickness) < 0.2 * thickness) & (ed_z > 0.25 * anatomy.length_mm)
+    chosen = np.flatnonzero(in_wall & (ed_z < 0.95 * anatomy.length_mm))[::15]
+    errors, moved = [], []
+    step = 2
+    for frame in range(first, last - step, step):
+        before = plan.to_pixels(*tissue.place(plan.motion, frame), frame)
+        after = plan.to_pixels(*tissue.place(plan.motion, frame + step), frame + step)
+        for point in chosen:
+            column, row = float(before[0][point]), float(before[1][point])
+            true = np.array([after[0][point] - column, after[1][point] - row], dtype=float)
+            if not 12 < column < 99:
+                continue
+            found = _match(pictures[frame], pictures[frame + step], column, row)
+            errors.append(np.hypot(*(found - true)))
+            moved.append(np.hypot(*true))
+    assert len(errors) > 100
+    assert np.max(moved) > 1.5
+    assert np.median(errors) < 0.5
+
+
+def test_tissue_stays_correlated_and_blood_does_not(plan) -> None:
+    scene = Scene(plan)
+    # Clutter stands still whatever the blood does.
+    scene.clutter[:] = 0.0
+    frame = plan.motion.ed_frame
+    pictures = np.zeros((2, FRAME_SIZE, FRAME_SIZE))
+    for picture, shown in zip(pictures, (frame, frame + 1), strict=True):
+        picture[scene.grid.sector] = scene.grid.scan_converter @ scene.level_db(shown).ravel()
+
+    def correlation(x_mm: float, z_mm: float) -> float:
+        column, row = plan.to_pixels(np.array(x_mm), np.array(z_mm), frame)
+        return _correlation(*(_patch(picture, float(column), float(row), 3) for picture in pictures))
+
+    tissue, blood = [], []
+    for along in (0.35, 0.5, 0.65):
+        level = np.array(along * plan.anatomy.length_mm)
+        inner, outer = np.sqrt(plan.anatomy.endocardium_squared(level)), plan.anatomy.epicardium(level)
+        tissue.append(correlation(-0.5 * float(inner + outer), float(level)))
+        blood.append(correlation(0.0, float(level)))
+    assert np.min(tissue) > 0.9
+    assert np.mean(np.abs(blood)) < 0.45
+
+
+def test_pictures_have_the_brightness_and_contrast_of_echonet(videos) -> None:
+    fraction = videos.astype(np.float64) / 255.0
+    assert fraction.mean() == pytest.approx(0.127, rel=0.1)
+    assert fraction.std() == pytest.approx(0.196, rel=0.1)
+
+
+def test_outside_of_the_sector_is_black(videos) -> None:
+    assert videos[:, :, 0, :40].max() == 0
+    assert videos[:, :, -1, :10].max() == 0
+
+
+def test_scanners_differ_in_grain_and_brightness() -> None:
+    grain, grey = {}, {}
+    for name in ("A", "B", "C"):
+        settings = PhantomSettings(scanner=name, min_frames=16, max_frames=16)
+        first = []
+        for index in range(6):
+            plan = plan_study(settings, 8, index, "TRAIN")
+            scene = Scene(plan)
+            picture = np.zeros((FRAME_SIZE, FRAME_SIZE))
+            picture[scene.grid.sector] = scene.grey(scene.level_db(0), scene.gain())
+            first.append(picture)
+        stack = np.array(first)
+        grey[name] = stack.mean()
+        centre = stack[:, 30:90, 30:80]
+        grain[name] = np.mean(np.diff(centre, axis=1) ** 2) / centre.var()
+    assert grey["B"] < grey["A"] < grey["C"]
+    assert grain["B"] < grain["A"]

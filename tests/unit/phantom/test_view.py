@@ -1,0 +1,81 @@
+"""Nuisances: spread by difficulty, tied to EF by a cue, and free of EF in the test split."""
+
+import numpy as np
+import pytest
+
+from coreecho.phantom.settings import PhantomSettings
+from coreecho.phantom.simulation import plan_study
+
+_FIELDS = {
+    "gain": "mean_grey",
+    "depth": "depth_mm",
+    "contrast": "dynamic_range_db",
+    "haze": "haze_db",
+    "tilt": "tilt_rad",
+}
+
+
+def _values(settings, split, field, count=250):
+    plans = [plan_study(settings, 6, index, split) for index in range(count)]
+    return (
+        np.array([plan.facts.ef_score for plan in plans]),
+        np.array([getattr(plan.view, field) for plan in plans]),
+    )
+
+
+@pytest.mark.parametrize("cue", sorted(_FIELDS))
+def test_a_cue_ties_its_nuisance_to_ef_but_not_in_the_test_split(cue) -> None:
+    settings = PhantomSettings(cue=cue, cue_strength=0.9, min_frames=16, max_frames=16)
+    tied, free = (abs(np.corrcoef(*_values(settings, split, _FIELDS[cue]))[0, 1]) for split in ("TRAIN", "TEST"))
+    assert tied > 0.65
+    # Depth is never quite free: a failing heart is larger and needs more of it.
+    assert free < (0.35 if cue == "depth" else 0.2)
+
+
+def test_a_cue_leaves_the_nuisance_s_distribution_as_it_was() -> None:
+    plain = PhantomSettings(min_frames=16, max_frames=16)
+    cued = PhantomSettings(cue="gain", cue_strength=0.9, min_frames=16, max_frames=16)
+    _, without = _values(plain, "TRAIN", "mean_grey")
+    _, with_cue = _values(cued, "TRAIN", "mean_grey")
+    assert with_cue.mean() == pytest.approx(without.mean(), rel=0.06)
+    assert with_cue.std() == pytest.approx(without.std(), rel=0.2)
+
+
+def test_a_cue_does_not_touch_the_test_split() -> None:
+    plain = PhantomSettings(min_frames=16, max_frames=16)
+    cued = PhantomSettings(cue="gain", cue_strength=0.9, min_frames=16, max_frames=16)
+    for index in range(5):
+        assert plan_study(plain, 6, index, "TEST").view == plan_study(cued, 6, index, "TEST").view
+
+
+def test_an_easy_cohort_has_the_same_hearts_and_less_nuisance() -> None:
+    spread = {}
+    for difficulty in ("easy", "standard"):
+        settings = PhantomSettings(difficulty=difficulty, min_frames=16, max_frames=16)
+        plans = [plan_study(settings, 6, index, "TRAIN") for index in range(150)]
+        spread[difficulty] = [
+            np.std([getattr(plan.view, name) for plan in plans]) for name in ("tilt_rad", "apex_x_mm")
+        ]
+        spread[difficulty].append(np.mean([plan.view.lateral_dropout_db for plan in plans]))
+    assert all(easy < 0.6 * standard for easy, standard in zip(spread["easy"], spread["standard"], strict=True))
+
+
+def test_pixels_and_places_are_inverse(plans) -> None:
+    view = plans[0].view
+    x_mm, z_mm = np.array([-30.0, 0.0, 42.0]), np.array([20.0, 90.0, 130.0])
+    np.testing.assert_allclose(view.from_pixels(*view.to_pixels(x_mm, z_mm)), (x_mm, z_mm), atol=1e-9)
+
+
+def test_heart_and_scan_coordinates_are_inverse(plans) -> None:
+    plan = plans[3]
+    x_mm, z_mm = np.array([-30.0, 0.0, 42.0]), np.array([20.0, 90.0, 130.0])
+    back = plan.to_heart(*plan.to_scan(x_mm, z_mm, 7), 7)
+    np.testing.assert_allclose(back, (x_mm, z_mm), atol=1e-9)
+
+
+def test_the_whole_ventricle_lies_within_the_depth(plans) -> None:
+    for plan in plans:
+        outline = plan.endocardium(plan.motion.ed_frame)
+        _, rows = plan.to_pixels(*outline.polygon(), plan.motion.ed_frame)
+        assert rows.min() > 5
+        assert rows.max() < 111
