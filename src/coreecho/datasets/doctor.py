@@ -37,7 +37,7 @@ class Examination:
         is_phantom: the folder says that its hearts are simulated.
         studies: those whose clip is there.
         counts: studies in all, and by split, fold and view.
-        published: what the data set's authors state of these.
+        published: what the data set's authors state of these; empty for phantoms and for one's own data.
         faults: for each kind, every case; empty when the data set is clean.
         remarks: what a user should know and need not mend.
         clips: facts of every clip, by study id; of those that cannot be read only the reason.
@@ -176,7 +176,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
         is_phantom=subject.is_phantom,
         studies=survey.studies,
         counts=count_studies(survey.studies),
-        published=survey.published,
+        published={} if subject.is_phantom or subject.is_own_data else survey.published,
         faults=faults,
         remarks=remarks,
         clips={clip.study_id: clip for clip in clips},

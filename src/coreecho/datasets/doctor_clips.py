@@ -149,7 +149,8 @@ def run_all(
 ) -> list[_Result]:
     """Do all jobs in threads, and return the results in the order of the jobs.
 
-    Decoding lets go of the interpreter lock, and threads need no guard around the caller's script (see the frame store).
+    Decoding lets go of the interpreter lock, and threads need no guard around the caller's script, as in the frame
+    store.
     """
     columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     results: list[_Result] = []

@@ -108,7 +108,10 @@ def _list(title: str, lines: Sequence[str]) -> str:
 
 
 def _counts(examination: Examination) -> str:
-    names = sorted(set(examination.counts) | set(examination.published), key=lambda name: (name != "all", name))
+    known = {"all": 0, "train": 1, "val": 2, "test": 3}
+    names = sorted(
+        set(examination.counts) | set(examination.published), key=lambda name: (known.get(name, 4), len(name), name)
+    )
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{examination.counts.get(name, 0):,}</td>"
         f"<td>{_number(examination.published.get(name))}</td></tr>"
@@ -150,7 +153,7 @@ def _histogram(title: str, values: NDArray[np.float64]) -> str:
     if low == high:
         return f"<figure><figcaption>{escape(title)}: {low:g} in all {len(values):,} clips</figcaption></figure>"
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
-    return _bars(f"{title}: median {np.median(values):g}, {len(values):,} clips", counts, low, high)
+    return _bars(f"{title}: median {np.median(values):.4g}, {len(values):,} clips", counts, low, high)
 
 
 def _bars(title: str, counts: NDArray[np.int64], low: float, high: float) -> str:
@@ -163,12 +166,12 @@ def _bars(title: str, counts: NDArray[np.int64], low: float, high: float) -> str
         if count
     )
     labels = (
-        f'<text x="0" y="{_CHART_HEIGHT + 14}">{low:g}</text>'
-        f'<text x="{_CHART_WIDTH}" y="{_CHART_HEIGHT + 14}" text-anchor="end">{high:g}</text>'
+        f'<text x="0" y="{_CHART_HEIGHT + 14}">{low:.4g}</text>'
+        f'<text x="{_CHART_WIDTH}" y="{_CHART_HEIGHT + 14}" text-anchor="end">{high:.4g}</text>'
     )
     picture = (
         f'<svg viewBox="0 0 {_CHART_WIDTH} {_CHART_HEIGHT + 18}" role="img" '
-        f'aria-label="Histogram of {escape(title)}, from {low:g} to {high:g}">{bars}{labels}</svg>'
+        f'aria-label="Histogram of {escape(title)}, from {low:.4g} to {high:.4g}">{bars}{labels}</svg>'
     )
     return f"<figure>{picture}<figcaption>{escape(title)}</figcaption></figure>"
 
