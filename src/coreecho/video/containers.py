@@ -7,7 +7,7 @@ and frames that FFmpeg marks as corrupt are refused, and the frames decoded are 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import av.error
@@ -21,8 +21,6 @@ from coreecho.errors import VideoError
 from coreecho.video.colour import ColourTally, to_grey
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.limits import MAX_FRAME_PIXELS, check_size
-
-_UNKNOWN_LENGTH = 0xFFFF_FFFF
 
 PHANTOM_COMMENT = "CoReEcho phantom"
 
@@ -48,11 +46,12 @@ def read_container(path: Path, container_format: str, source: str) -> Decoded:
     Raises:
         VideoError: the file is damaged, empty, without a video stream, or beyond the limits.
     """
-    if container_format == "avi":
-        _check_avi_length(path, source)
+    _check_length(path, container_format, source)
+    # "file:" keeps a name such as "http:x.avi" from being taken for an address. The decoder's limit is set here, since
+    # FFmpeg decodes a first frame while it opens.
+    url, limit = f"file:{path.resolve()}", {"max_pixels": str(MAX_FRAME_PIXELS)}
     try:
-        # "file:" keeps a name such as "http:x.avi" from being taken for an address.
-        with av.open(f"file:{path.resolve()}", format=container_format, metadata_errors="replace") as container:
+        with av.open(url, format=container_format, options=limit, metadata_errors="replace") as container:
             return _decode(container, source)
     except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         raise VideoError(
@@ -60,22 +59,42 @@ def read_container(path: Path, container_format: str, source: str) -> Decoded:
         ) from error
 
 
-def _check_avi_length(path: Path, source: str) -> None:
-    """Refuse an AVI file that ends before its header says, even where only the index at its end is lost."""
-    with path.open("rb") as file:
-        declared = int.from_bytes(file.read(8)[4:], "little") + 8
+def _check_length(path: Path, container_format: str, source: str) -> None:
+    """Refuse a file that ends before its header says, even where only an index or a comment at its end is lost."""
     length = path.stat().st_size
-    # Recorders that write to a pipe leave the greatest number in place of a length they do not know.
-    if length < declared < _UNKNOWN_LENGTH:
+    with path.open("rb") as file:
+        declared = _avi_length(file) if container_format == "avi" else _iso_length(file, length)
+    if length < declared:
         raise VideoError(
-            f"{source}: cut off: its header says {declared} bytes, the file has {length}. "
+            f"{source}: cut off: by its header it has {declared} bytes, but there are {length}. "
             "Copy the file again from its origin."
         )
 
 
+def _avi_length(file: IO[bytes]) -> int:
+    length = int.from_bytes(file.read(8)[4:], "little")
+    # Recorders that write to a pipe leave the greatest number in place of a length that they do not know.
+    return 0 if length == 0xFFFF_FFFF else length + 8
+
+
+def _iso_length(file: IO[bytes], length: int) -> int:
+    """Where the last of the boxes ends of which an MP4 or MOV file is made."""
+    end = 0
+    while end < length:
+        file.seek(end)
+        header = file.read(16)
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:  # a long box: its size follows, in 8 bytes
+            size = int.from_bytes(header[8:], "big")
+        # 0: the box reaches to the end of the file, and so does padding with zeros; below 8 it is no box.
+        if size == 0 or len(header) < 8:
+            return length
+        end += max(size, 8)
+    return end
+
+
 def _reason(error: BaseException) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"it cannot be decoded ({text or type(error).__name__})"
+    return f"it cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
 
 
 def _decode(container: InputContainer, source: str) -> Decoded:
@@ -111,7 +130,7 @@ def _video_stream(container: InputContainer, source: str) -> VideoStream:
     if context is None:
         raise VideoError(f"{source}: its video codec is unknown. Convert it: ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi.")
     context.thread_count = 1
-    # max_pixels: FFmpeg checks a frame's own header against it before taking memory.
+    # max_pixels: a frame's own header is checked against it before memory is taken.
     context.options = {"err_detect": "explode", "max_pixels": str(MAX_FRAME_PIXELS)}
     return stream
 

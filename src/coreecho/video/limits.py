@@ -22,7 +22,10 @@ def check_size(source: str, num_frames: int, height: int, width: int) -> None:
         VideoError: a side, a frame or the whole clip is beyond the limits, or a side is not positive.
     """
     if height < 1 or width < 1:
-        raise VideoError(f"{source}: declares frames of {height} x {width} pixels. The file is damaged.")
+        # FFmpeg gives 0 x 0 where a declared size is beyond the limit that it was told.
+        raise VideoError(
+            f"{source}: the size of its frames is missing, or beyond any that is read. The file is damaged."
+        )
     if max(height, width) > MAX_SIDE or height * width > MAX_FRAME_PIXELS:
         raise VideoError(
             f"{source}: declares frames of {height} x {width} pixels; at most {MAX_SIDE} a side and "
