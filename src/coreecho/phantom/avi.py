@@ -10,6 +10,8 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
+from coreecho.files import write_whole
+
 # Readers know a phantom by this comment in the container.
 PHANTOM_COMMENT = "CoReEcho phantom"
 # Quantiser scale of the JPEG frames, 2 best to 31 worst; 3 keeps the speckle and gives files of EchoNet's size.
@@ -17,7 +19,7 @@ _QUANTISER = 3
 
 
 def write_mjpeg_avi(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float) -> int:
-    """Write grey frames as a Motion-JPEG AVI (yuvj420p), under a temporary name until complete.
+    """Write grey frames as a Motion-JPEG AVI (yuvj420p), the whole file or none.
 
     Args:
         path: the file to write.
@@ -47,9 +49,7 @@ def write_mjpeg_avi(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float)
             container.mux(stream.encode(picture))
             count += 1
         container.mux(stream.encode(None))
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(encoded.getbuffer())
-    temporary.replace(path)
+    write_whole(path, encoded.getvalue())
     return count
 
 

@@ -92,6 +92,8 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
     heart_rate = float(np.clip(generator.normal(66.0 + 0.25 * max(0.0, 50.0 - ef_percent), 11.0), 45.0, 125.0))
     rates, shares = np.array(SCANNERS[settings.scanner].fps).T
     fps = float(generator.choice(rates, p=shares / shares.sum()))
+    if settings.is_steady:
+        fps = float(rates[np.argmax(shares)])
     num_frames = int(np.clip(draw_num_frames(generator), settings.min_frames, settings.max_frames))
     num_frames, fps = _fit_a_systole(num_frames, fps, settings)
     return StudyFacts(

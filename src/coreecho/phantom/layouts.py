@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from coreecho.errors import DatasetError
+from coreecho.files import write_whole
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.phantom.cohort import Split, draw_splits
 from coreecho.phantom.settings import PhantomSettings
@@ -37,7 +38,7 @@ LATENTS = "latents.csv"
 # A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
 UNFINISHED_NAME = "phantom-unfinished.json"
 # Raised whenever the same settings and seed give other files than before.
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 
 _FILE_LIST_HEADER = "FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"
 # What two cards may differ in and still mean the same files.
@@ -94,12 +95,12 @@ def write_echonet_phantoms(
             return
         for folder in (VIDEO_FOLDER, TRUTH_FOLDER) if settings.truth else (VIDEO_FOLDER,):
             (out / folder).mkdir(parents=True, exist_ok=True)
-        _write_text(out / UNFINISHED_NAME, json.dumps(card, indent=2) + "\n")
+        write_whole(out / UNFINISHED_NAME, json.dumps(card, indent=2) + "\n")
         splits = draw_splits(studies, seed)
         write_one = partial(_write_study, settings, seed, out)
         rows = list(_run_studies(write_one, splits, workers or _available_cores(), show_progress))
         _write_tables(out, rows)
-        _write_text(out / CARD_NAME, json.dumps(card, indent=2) + "\n")
+        write_whole(out / CARD_NAME, json.dumps(card, indent=2) + "\n")
         (out / UNFINISHED_NAME).unlink()
     except OSError as error:
         raise DatasetError(
@@ -219,7 +220,7 @@ def _write_study(settings: PhantomSettings, seed: int, out: Path, task: tuple[in
     if settings.truth:
         truth = out / TRUTH_FOLDER / f"{plan.facts.stem}.npz"
         if not truth.is_file():
-            _write_bytes(truth, _pack(frame_truth(plan)))
+            write_whole(truth, _pack(frame_truth(plan)))
     return _table_rows(plan)
 
 
@@ -257,25 +258,14 @@ def _table_rows(plan: StudyPlan) -> _StudyRows:
 def _write_tables(out: Path, rows: list[_StudyRows]) -> None:
     """Write the tables, sorted by name as in the real data set."""
     rows = sorted(rows, key=lambda study: study.stem)
-    _write_text(out / FILE_LIST, "\n".join([_FILE_LIST_HEADER, *(study.file_list for study in rows)]) + "\n")
+    write_whole(out / FILE_LIST, "\n".join([_FILE_LIST_HEADER, *(study.file_list for study in rows)]) + "\n")
     tracings = [line for study in rows for line in study.tracings]
-    _write_text(out / TRACINGS, "\n".join([_TRACINGS_HEADER, *tracings]) + "\n")
+    write_whole(out / TRACINGS, "\n".join([_TRACINGS_HEADER, *tracings]) + "\n")
     if rows[0].latents:
         lines = [",".join(rows[0].latents)]
         lines += [",".join(_cell(value) for value in study.latents.values()) for study in rows]
-        _write_text(out / LATENTS, "\n".join(lines) + "\n")
+        write_whole(out / LATENTS, "\n".join(lines) + "\n")
 
 
 def _cell(value: str | float | int) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _write_text(path: Path, text: str) -> None:
-    _write_bytes(path, text.encode("utf-8"))
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -65,7 +65,12 @@ class Motion:
 
 
 def simulate_motion(
-    facts: StudyFacts, anatomy: Anatomy, generator: np.random.Generator, *, pose_scale: float = 1.0
+    facts: StudyFacts,
+    anatomy: Anatomy,
+    generator: np.random.Generator,
+    *,
+    pose_scale: float = 1.0,
+    is_steady: bool = False,
 ) -> Motion:
     """Move the heart through the frames of a video.
 
@@ -74,8 +79,9 @@ def simulate_motion(
         anatomy: its heart at end-diastole.
         generator: of this study.
         pose_scale: 1 for the usual breathing and drift of the probe, 0 for none.
+        is_steady: sinus rhythm only.
     """
-    rhythm = draw_rhythm(facts, generator)
+    rhythm = draw_rhythm(facts, generator, is_steady=is_steady)
     time_s = np.arange(facts.num_frames) / facts.fps
     wanted_ml, opening = volume_curve(rhythm, time_s)
     emptied = np.clip(1.0 - wanted_ml / facts.edv_ml, -0.25, 0.95)

@@ -39,13 +39,20 @@ class Rhythm:
         return self.isovolumic_contraction_s + self.ejection_s
 
 
-def draw_rhythm(facts: StudyFacts, generator: np.random.Generator) -> Rhythm:
+def draw_rhythm(facts: StudyFacts, generator: np.random.Generator, *, is_steady: bool = False) -> Rhythm:
     """The beats of a study.
 
     Ejection lasts 0.413 - 0.0017 HR seconds (Weissler et al. 1968, men). An ectopic beat comes after about 60 % of the
     usual interval, finds a ventricle that is not filled, ejects less, and is followed by a compensatory pause.
+
+    Args:
+        facts: the study.
+        generator: of this study.
+        is_steady: sinus rhythm only.
     """
     kind: RhythmKind = generator.choice(list(_KIND_SHARES), p=list(_KIND_SHARES.values()))
+    if is_steady:
+        kind = "sinus"
     rate = facts.heart_rate_bpm
     isovolumic_contraction = generator.uniform(0.035, 0.06)
     ejection = (0.413 - 0.0017 * rate) * float(np.clip(generator.normal(1.0, 0.14), 0.7, 1.35))

@@ -13,7 +13,7 @@ Difficulty = Literal["easy", "standard"]
 Overlay = Literal["none", "ticks", "full"]
 Cue = Literal["none", "gain", "depth", "contrast", "haze", "tilt"]
 
-_NUISANCE_SCALES: dict[str, float] = {"easy": 0.4, "standard": 1.0}
+_NUISANCE_SCALES: dict[str, float] = {"easy": 0.25, "standard": 1.0}
 
 # Frame counts of EchoNet-Dynamic (shared facts): 28 to 1,002.
 ECHONET_FRAME_RANGE = (28, 1002)
@@ -123,7 +123,8 @@ class PhantomSettings:
     scanner: Literal["A", "B", "C"] = "A"
     """A resembles EchoNet-Dynamic; B (older) and C (newer) differ in texture, contrast, gain, depth and frame rate."""
     difficulty: Difficulty = "standard"
-    """How far the nuisances go. `easy` has good pictures of hearts in a standard place, for the demo."""
+    """`standard` resembles real echo; `easy`, for the demo, has a quarter of the nuisances' spread, sinus rhythm and
+    one frame rate, so that a small model learns in minutes."""
     min_frames: int = ECHONET_FRAME_RANGE[0]
     """Fewest frames of a video."""
     max_frames: int = ECHONET_FRAME_RANGE[1]
@@ -173,6 +174,11 @@ class PhantomSettings:
     def nuisance_scale(self) -> float:
         """Spread of the nuisances relative to the standard cohort's."""
         return _NUISANCE_SCALES[self.difficulty]
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether all hearts beat in sinus rhythm and all videos have the scanner's commonest frame rate."""
+        return self.difficulty == "easy"
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values, for the card beside the videos."""

@@ -78,12 +78,17 @@ def plan_study(settings: PhantomSettings, seed: int, index: int, split: Split) -
     """Draw and simulate everything about a study but its pictures."""
     facts = draw_facts(settings, seed, index, split)
     anatomy = draw_anatomy(facts, study_generator(seed, index, _ANATOMY))
+    motion = simulate_motion(
+        facts,
+        anatomy,
+        study_generator(seed, index, _MOTION),
+        pose_scale=settings.nuisance_scale,
+        is_steady=settings.is_steady,
+    )
     return StudyPlan(
         facts=facts,
         anatomy=anatomy,
-        motion=simulate_motion(
-            facts, anatomy, study_generator(seed, index, _MOTION), pose_scale=settings.nuisance_scale
-        ),
+        motion=motion,
         view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW)),
         settings=settings,
         seed=seed,

@@ -156,7 +156,7 @@ def test_block_matching_recovers_the_wall_s_displacement(plan, pictures_and_scen
     in_wall = (np.abs(depth_in_wall - 0.5 * thickness) < 0.2 * thickness) & (ed_z > 0.25 * anatomy.length_mm)
     chosen = np.flatnonzero(in_wall & (ed_z < 0.95 * anatomy.length_mm))[::15]
     errors, moved = [], []
-    step = 2
+    step = 3
     for frame in range(first, last - step, step):
         before = plan.to_pixels(*tissue.place(plan.motion, frame), frame)
         after = plan.to_pixels(*tissue.place(plan.motion, frame + step), frame + step)
@@ -169,7 +169,8 @@ def test_block_matching_recovers_the_wall_s_displacement(plan, pictures_and_scen
             errors.append(np.hypot(*(found - true)))
             moved.append(np.hypot(*true))
     assert len(errors) > 100
-    assert np.max(moved) > 1.5
+    # A tracker that saw nothing move would err by this much.
+    assert np.median(moved) > 0.8
     assert np.median(errors) < 0.5
 
 
