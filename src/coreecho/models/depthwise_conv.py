@@ -27,10 +27,13 @@ class DepthwiseConv3d(nn.Conv3d):
 
     def _conv_forward(self, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Map (B, C, T, H, W) to the same shape."""
-        # Under autocast oneDNN's bfloat16 kernels are used, and PyTorch casts their gradients back.
-        if inputs.device.type != "cpu" or torch.is_autocast_enabled("cpu") or not torch.is_grad_enabled():
+        if inputs.device.type != "cpu" or not torch.is_grad_enabled():
             convolved: Tensor = super()._conv_forward(inputs, weight, bias)
             return convolved
+        if torch.is_autocast_enabled("cpu"):
+            # Autocast does not reach into a function with its own backward; cast here, and gradients are cast back.
+            dtype = torch.get_autocast_dtype("cpu")
+            inputs, weight, bias = inputs.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
         apply = cast(Callable[[Tensor, Tensor, Tensor | None], Tensor], _DepthwiseConv3d.apply)
         return apply(inputs, weight, bias)
 

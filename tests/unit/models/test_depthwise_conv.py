@@ -48,14 +48,19 @@ def test_same_gradient_bits_every_time() -> None:
 
 
 def test_autocast_trains_too() -> None:
+    torch.manual_seed(0)
     layer = DepthwiseConv3d(4, 3)
-    inputs = torch.randn(2, 4, 3, 5, 5)
+    twin = plain(layer)
+    inputs = torch.randn(2, 4, 3, 5, 5, requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = layer(inputs)
-    output.float().sum().backward()
+        output, expected = layer(inputs), twin(inputs)
     assert output.dtype == torch.bfloat16
-    assert layer.weight.grad is not None
-    assert layer.weight.grad.dtype == torch.float32
+    found = torch.autograd.grad(output.float().square().sum(), (inputs, *layer.parameters()))
+    wanted = torch.autograd.grad(expected.float().square().sum(), (inputs, *twin.parameters()))
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours.dtype == torch.float32
+        # bfloat16 has eight bits: a hundredth of the largest entry.
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0.01 * float(theirs.abs().max()))
 
 
 def test_names_are_those_of_a_convolution() -> None:
