@@ -5,6 +5,7 @@ become another heart rate, so here every sign of damage is an error: the decoder
 and frames that FFmpeg marks as corrupt are refused, and the frames decoded are counted against the frames declared.
 """
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -44,15 +45,34 @@ def read_container(path: Path, container_format: str, source: str) -> Decoded:
         source: the path as it was given, for messages.
 
     Raises:
-        VideoError: the file is damaged, empty, without a video stream, or beyond the limits.
+        VideoError: the file is damaged, cut off, empty, without a video stream, or beyond the limits.
     """
     _check_length(path, container_format, source)
-    # "file:" keeps a name such as "http:x.avi" from being taken for an address. The decoder's limit is set here, since
-    # FFmpeg decodes a first frame while it opens.
-    url, limit = f"file:{path.resolve()}", {"max_pixels": str(MAX_FRAME_PIXELS)}
+    # "file:" keeps a name such as "http:x.avi" from being taken for an address.
+    return _open_and_decode(f"file:{path.resolve()}", container_format, source, num_declared=None)
+
+
+def read_encapsulated(content: bytes, container_format: str, source: str, num_declared: int) -> Decoded:
+    """Decode a video that lies within another file.
+
+    Args:
+        content: the video's bytes.
+        container_format: FFmpeg's name of their container, or of the codec of a bare stream.
+        source: the path of the file around it, for messages.
+        num_declared: how many frames that file says there are.
+
+    Raises:
+        VideoError: as `read_container`, or there are more or fewer frames.
+    """
+    return _open_and_decode(io.BytesIO(content), container_format, source, num_declared)
+
+
+def _open_and_decode(file: str | io.BytesIO, container_format: str, source: str, num_declared: int | None) -> Decoded:
+    # The decoder's limit is set here, since FFmpeg decodes a first frame while it opens.
+    limit = {"max_pixels": str(MAX_FRAME_PIXELS)}
     try:
-        with av.open(url, format=container_format, options=limit, metadata_errors="replace") as container:
-            return _decode(container, source)
+        with av.open(file, "r", format=container_format, options=limit, metadata_errors="replace") as container:
+            return _decode(container, source, num_declared)
     except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         raise VideoError(
             f"{source}: damaged: {_reason(error)}. Copy the file again from its origin, or check it with ffprobe."
@@ -97,7 +117,7 @@ def _reason(error: BaseException) -> str:
     return f"it cannot be decoded ({getattr(error, 'strerror', None) or error or type(error).__name__})"
 
 
-def _decode(container: InputContainer, source: str) -> Decoded:
+def _decode(container: InputContainer, source: str, num_declared: int | None) -> Decoded:
     stream = _video_stream(container, source)
     height, width = stream.codec_context.height, stream.codec_context.width
     check_size(source, stream.frames, height, width)
@@ -116,7 +136,8 @@ def _decode(container: InputContainer, source: str) -> Decoded:
             if tally is not None:
                 tally.add(_rgb_frame(frame))
             check_size(source, len(frames), height, width)
-    _check_count(source, len(frames), stream.frames - num_discarded)
+    # Bare streams do not count their frames.
+    _check_count(source, len(frames), (num_declared or stream.frames) - num_discarded)
     fps = float(stream.average_rate) if stream.average_rate else None
     comment = container.metadata.get("comment", "")
     return Decoded(np.stack(frames), fps, None if tally is None else tally.mask, PHANTOM_COMMENT in comment)

@@ -16,6 +16,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from coreecho.errors import VideoError
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom_pixels import decode_frames
+from coreecho.video.dicom_video import decode_video, is_video
 from coreecho.video.limits import check_size
 from coreecho.video.screen import crop_to_sector
 from coreecho.video.video import Video
@@ -64,7 +65,7 @@ def _read(path: Path, source: str) -> Video:
     num_frames, height, width = int(dataset.NumberOfFrames), int(dataset.Rows), int(dataset.Columns)
     check_size(source, num_frames, height, width)
     fps, notes = _frame_rate(dataset)
-    frames, coloured = decode_frames(dataset, source)
+    frames, coloured = decode_video(dataset, source) if is_video(dataset) else decode_frames(dataset, source)
     decoded = Decoded(frames, fps, coloured)
     if not is_screen(height, width):
         return Video(frames, fps, source, notes=notes)

@@ -20,9 +20,11 @@ MIN_FRAMES = 8
 # Enough to see all speckle change at least once; more costs time and finds the same.
 _MAX_FRAMES = 64
 # Grey levels. Still pixels have a standard deviation below 0.001 in files that code each frame by itself, and a little
-# more in MP4, where the still part of the screen gives its own noise level.
+# more in MP4, where the still part of the screen, a tenth of it at least, gives its own noise level.
 _MIN_DEVIATION = 0.5
+_MAX_DEVIATION = 8.0
 _DEVIATION_OF_STILL = 4.0
+_PERCENT_STILL = 10
 # Openings, as shares of the shorter side, from the size of letters to that of an ECG band that touches the sector.
 _OPENINGS = (0.01, 0.03, 0.06, 0.1)
 # Share of its convex hull that a sector fills; two sectors that touch, or one with an ECG band on, fill less.
@@ -71,8 +73,8 @@ def find_sector(
             "Export the whole clip."
         )
     deviation = temporal_deviation(frames)
-    noise = float(np.percentile(deviation, 20))
-    is_moving = deviation > max(_MIN_DEVIATION, _DEVIATION_OF_STILL * noise)
+    noise = float(np.percentile(deviation, _PERCENT_STILL))
+    is_moving = deviation > np.clip(_DEVIATION_OF_STILL * noise, _MIN_DEVIATION, _MAX_DEVIATION)
     inside = np.ones_like(is_moving)
     if region is not None:
         inside = np.zeros_like(is_moving)

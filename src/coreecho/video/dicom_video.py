@@ -1,0 +1,68 @@
+"""DICOM clips whose pixels are one MPEG video, which pydicom does not decode: the stream goes to FFmpeg."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, uid
+from pydicom.encaps import generate_fragments
+
+from coreecho.errors import VideoError
+from coreecho.video.containers import read_encapsulated
+
+# FFmpeg's name of a bare stream of each transfer syntax.
+_STREAMS: dict[str, str] = {
+    uid.MPEG2MPML: "mpegvideo",
+    uid.MPEG2MPHL: "mpegvideo",
+    uid.MPEG4HP41: "h264",
+    uid.MPEG4HP41BD: "h264",
+    uid.MPEG4HP422D: "h264",
+    uid.MPEG4HP423D: "h264",
+    uid.MPEG4HP42STEREO: "h264",
+    uid.HEVCMP51: "hevc",
+    uid.HEVCM10P51: "hevc",
+}
+_TRANSPORT_PACKET_BYTES = 188
+
+
+def is_video(dataset: Dataset) -> bool:
+    """Tell whether the pixels are one video stream."""
+    return _syntax(dataset) in _STREAMS
+
+
+def decode_video(dataset: Dataset, source: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+    """Decode the stream.
+
+    Args:
+        dataset: with PixelData, whose size was checked.
+        source: the file, for messages.
+
+    Returns:
+        Frames (T, H, W) uint8, and (H, W) where some frame is coloured in patches; None where it was not looked at.
+
+    Raises:
+        VideoError: the stream is damaged, or is not what the file says it is.
+    """
+    # A video is one fragment, or cut into several at any byte, since no fragment may exceed 4 GiB.
+    content = b"".join(generate_fragments(dataset.PixelData))
+    declared = int(dataset.NumberOfFrames), int(dataset.Rows), int(dataset.Columns)
+    decoded = read_encapsulated(content, _container(content, _syntax(dataset)), source, declared[0])
+    if decoded.frames.shape != declared:
+        raise VideoError(
+            f"{source}: declares frames of {declared[1]} x {declared[2]} pixels, but its video has frames of "
+            f"{decoded.frames.shape[1]} x {decoded.frames.shape[2]}. The file is damaged: export it again."
+        )
+    return decoded.frames, decoded.coloured
+
+
+def _syntax(dataset: Dataset) -> str:
+    return str(dataset.file_meta.get("TransferSyntaxUID", "")) if hasattr(dataset, "file_meta") else ""
+
+
+def _container(content: bytes, syntax: str) -> str:
+    """Name what the stream is wrapped in: MP4, an MPEG transport or program stream, or nothing."""
+    if content[4:8] == b"ftyp":
+        return "mov"
+    if content[:1] == content[_TRANSPORT_PACKET_BYTES : _TRANSPORT_PACKET_BYTES + 1] == b"\x47":
+        return "mpegts"
+    if content[:4] == b"\x00\x00\x01\xba":
+        return "mpeg"
+    return _STREAMS[syntax]

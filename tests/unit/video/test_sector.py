@@ -1,0 +1,118 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coreecho.errors import VideoError
+from coreecho.video.colour import to_grey
+from coreecho.video.sector import convex_hull, find_sector, mask_outside, temporal_deviation
+
+Draw = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def sector_mask(draw_screen: Draw) -> Any:
+    """Where the drawn sector truly is."""
+    frames = to_grey(draw_screen(has_text=False))
+    return convex_hull((frames > 0).any(axis=0))
+
+
+def overlap(first: Any, second: Any) -> float:
+    return float((first & second).sum() / (first | second).sum())
+
+
+def test_the_sector_is_found_among_text_and_ticks(draw_screen: Draw, sector_mask: Any) -> None:
+    sector, _ = find_sector(to_grey(draw_screen()))
+    assert overlap(sector.mask, sector_mask) > 0.97
+    rows, columns = np.nonzero(sector.mask)
+    assert (sector.top, sector.bottom) == (rows.min(), rows.max() + 1)
+    assert (sector.left, sector.right) == (columns.min(), columns.max() + 1)
+
+
+@pytest.mark.parametrize("noise", [1.0, 2.0])
+def test_noise_of_a_codec_does_not_hide_the_border(draw_screen: Draw, sector_mask: Any, noise: float) -> None:
+    frames = to_grey(draw_screen()).astype(float)
+    noisy = (frames + np.random.default_rng(1).normal(0, noise, frames.shape)).clip(0, 255).astype(np.uint8)
+    assert overlap(find_sector(noisy)[0].mask, sector_mask) > 0.95
+
+
+def test_an_ecg_below_the_sector_is_left_out(draw_screen: Draw, sector_mask: Any) -> None:
+    sector, _ = find_sector(to_grey(draw_screen(has_ecg=True)))
+    assert overlap(sector.mask, sector_mask) > 0.93
+    assert sector.bottom < 212  # the trace moves in rows 213 to 225
+
+
+def test_dark_parts_without_motion_belong_to_the_sector(draw_screen: Draw, sector_mask: Any) -> None:
+    frames = to_grey(draw_screen())
+    frames[:, 120:170, 100:140] = 0
+    frames[:, 60:160, 185:200] = 0
+    assert overlap(find_sector(frames)[0].mask, sector_mask) > 0.95
+
+
+def test_two_sectors_are_refused(draw_screen: Draw) -> None:
+    frames = to_grey(draw_screen(apexes=((80, 20), (240, 20)), radius=120))
+    with pytest.raises(VideoError, match=r"x\.avi: two parts of the picture move, as in biplane"):
+        find_sector(frames, "x.avi")
+
+
+def test_sectors_that_touch_are_refused(draw_screen: Draw) -> None:
+    frames = to_grey(draw_screen(apexes=((92, 20), (228, 20)), radius=130))
+    with pytest.raises(VideoError, match="two parts of the picture move"):
+        find_sector(frames)
+
+
+def test_a_still_screen_is_refused(draw_screen: Draw) -> None:
+    frames = np.repeat(to_grey(draw_screen(num_frames=1)), 20, axis=0)
+    with pytest.raises(VideoError, match=r"no ultrasound sector found: nothing large moves"):
+        find_sector(frames)
+
+
+def test_a_film_that_moves_everywhere_is_refused() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (20, 120, 160), dtype=np.uint8)
+    with pytest.raises(VideoError, match=r"no ultrasound sector found: the whole picture moves"):
+        find_sector(frames)
+
+
+def test_too_few_frames_are_refused(draw_screen: Draw) -> None:
+    with pytest.raises(VideoError, match=r"clip: has 7 frames; finding the moving sector takes at least 8"):
+        find_sector(to_grey(draw_screen(num_frames=7)))
+
+
+def test_a_region_of_the_file_is_believed_where_the_motion_is(draw_screen: Draw, sector_mask: Any) -> None:
+    frames = to_grey(draw_screen())
+    region = (slice(15, 201), slice(70, 251))
+    sector, is_believed = find_sector(frames, region=region)
+    assert is_believed
+    assert overlap(sector.mask, sector_mask) > 0.95
+    assert not sector.mask[201:].any()
+    sector, is_believed = find_sector(frames, region=(slice(0, 60), slice(0, 100)))
+    assert not is_believed
+    assert overlap(sector.mask, sector_mask) > 0.97
+
+
+def test_a_label_between_the_sector_and_its_hull_is_masked(draw_screen: Draw) -> None:
+    frames = to_grey(draw_screen())
+    hull = find_sector(frames)[0].mask
+    # A notch in the sector's side, with a still label in it: the hull covers the notch.
+    frames[:, 120:150, :130] = 0
+    frames[:, 132:138, 110:126] = 220
+    assert hull[135, 118]
+    masked = mask_outside(frames, find_sector(frames)[0].mask)
+    assert not (masked[:, 130:140, 100:130] > 100).any()
+
+
+def test_deviation_is_that_of_numpy_and_zero_where_still() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (40, 9, 7), dtype=np.uint8)
+    frames[:, 3] = 201
+    deviation = temporal_deviation(frames)
+    np.testing.assert_allclose(deviation, frames.std(axis=0), rtol=1e-5)
+    assert not deviation[3].any()
+
+
+def test_the_hull_of_a_disc_is_the_disc() -> None:
+    y, x = np.mgrid[:50, :60]
+    disc = (y - 25) ** 2 + (x - 30) ** 2 <= 15**2
+    ring = disc & ((y - 25) ** 2 + (x - 30) ** 2 >= 12**2)
+    assert overlap(convex_hull(ring), disc) > 0.97
+    assert (convex_hull(ring) | ~disc)[disc].all()
