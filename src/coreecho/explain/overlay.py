@@ -26,8 +26,10 @@ from coreecho.phantom.avi import PHANTOM_COMMENT
 
 Pictures = NDArray[np.uint8]
 
-# Even in lightness and for all common forms of colour blindness; its dark end is where the map is 0.
+# Even in lightness, and told apart with all common forms of colour blindness. Its darkest third would only blacken the
+# picture where the map is small, and is left out.
 _COLOURS = "inferno"
+_FIRST_COLOUR = 0.35
 # Where the map is largest, this much of the picture is colour: the anatomy stays to be seen.
 _OPACITY = 0.7
 # Frames are enlarged by a whole number to at least this many pixels.
@@ -63,7 +65,7 @@ def colour_frames(
     known = np.where(np.isnan(maps) | ~sector, 0, maps)
     scale = float(known.max()) if scale is None else scale
     strength = np.clip(known / scale, 0, 1) if scale > 0 else np.zeros_like(known)
-    colours = np.asarray(colormaps[_COLOURS](strength), dtype=np.float32)[..., :3]
+    colours = np.asarray(colormaps[_COLOURS](_FIRST_COLOUR + (1 - _FIRST_COLOUR) * strength), dtype=np.float32)[..., :3]
     opacity = (_OPACITY * strength)[..., None]
     grey = (frames * sector / 255).astype(np.float32)[..., None]
     mixed = (1 - opacity) * grey + opacity * colours
@@ -209,8 +211,8 @@ def contact_sheet(
     figure.text(0.995, 0.01, NOTICE, fontsize=9, color="#6E6E6E", ha="right", va="bottom")
     axes = figure.subplots(2, len(shown), squeeze=False)
     for (above, below), frame in zip(axes.T, shown, strict=True):
-        above.imshow(frames[frame] * sector, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        below.imshow(pictures[frame], interpolation="nearest")
+        above.imshow(frames[frame] * sector, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+        below.imshow(pictures[frame], interpolation="bilinear")
         above.set_title(f"frame {frame}" if fps is None else f"{frame / fps:.2f} s", fontsize=9)
         above.set_axis_off()
         below.set_axis_off()

@@ -6,9 +6,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from coreecho.explain.embeddings import EmbeddingSet
+from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.ef_model import EFModel, ModelInput
 from coreecho.models.registry import build_model
+from coreecho.models.weights import save_weights
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
 
 @pytest.fixture
@@ -54,3 +59,65 @@ def truth_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = PhantomSettings(min_frames=26, max_frames=26, truth=True)
     write_echonet_phantoms(root, studies=12, seed=5, settings=settings, workers=1)
     return root
+
+
+def _write_weights(folder: RunFolder, seed: int) -> None:
+    torch.manual_seed(seed)
+    model_input = folder.recipe.input
+    model = build_model("xs", model_input, last_bias=50.0)
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_studies=10,
+        fps_range=(18.0, 138.0),
+        ef_range=(5.0, 90.0),
+        recipe="tiny",
+        epoch=0,
+        val_mae=10.0,
+    )
+    card = WeightsCard(
+        kind="ef_model",
+        size="xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model_input,
+        trained_on=trained_on,
+        coreecho_version="0",
+    )
+    save_weights(folder.best_weights, model, card)
+
+
+@pytest.fixture
+def run(truth_root: Path, tmp_path: Path) -> RunFolder:
+    """A run on the phantoms whose weights are untrained, as good as any for the paths around them."""
+    recipe = Recipe(name="tiny", size="xs", input=ModelInput(num_frames=6, stride=2, frame_size=56))
+    data = find_data("echonet", truth_root, recipe, None)
+    folder = RunFolder.create(tmp_path / "run", recipe, data, Hardware())
+    _write_weights(folder, seed=0)
+    return folder
+
+
+@pytest.fixture
+def retrained() -> Callable[[RunFolder], None]:
+    """Give a run other weights."""
+    return lambda folder: _write_weights(folder, seed=1)
+
+
+@pytest.fixture
+def plane() -> EmbeddingSet:
+    """Sixty studies in a plane of 20 dimensions, whose EF grows along its second, shorter direction."""
+    rng = np.random.default_rng(0)
+    directions = np.linalg.qr(rng.standard_normal((20, 2)))[0].T
+    place = rng.uniform(-1, 1, (60, 2)) * [4, 2]
+    # Uncorrelated, so that the direction of EF is known exactly.
+    place[:, 0] -= place[:, 1] * np.cov(place.T)[0, 1] / np.var(place[:, 1], ddof=1)
+    return EmbeddingSet(
+        ids=tuple(f"0X{number:02}" for number in range(60)),
+        embeddings=(place @ directions).astype(np.float32),
+        ef_percent=50 + 10 * place[:, 1],
+        ef_predicted=51 + 9 * place[:, 1],
+        source="a plane, simulated hearts (phantoms)",
+        is_phantom=True,
+    )

@@ -1,0 +1,171 @@
+// Draws the maps of one .coreecho-map element from the JSON inside it. No library, no network.
+(function () {
+  "use strict";
+  const root = document.currentScript.closest(".coreecho-map");
+  const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const canvases = Array.from(root.querySelectorAll("canvas"));
+  const told = root.querySelector(".told");
+  const bar = root.querySelector(".bar");
+  const [lowLabel, highLabel] = root.querySelectorAll(".scale output");
+  const MARGIN = 18;
+  const REACH = 14;
+  let colouring = "ef";
+  let chosen = null;
+
+  const value = {
+    ef: (panel, i) => panel.ef[i],
+    predicted: (panel, i) => panel.predicted[i],
+    error: (panel, i) => (panel.ef[i] === null ? null : panel.predicted[i] - panel.ef[i]),
+  };
+
+  function mix(stops, share) {
+    const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
+    const before = Math.min(Math.floor(place), stops.length - 2);
+    const part = place - before;
+    const rgb = [0, 1, 2].map((c) => Math.round((1 - part) * stops[before][c] + part * stops[before + 1][c]));
+    return `rgb(${rgb.join(",")})`;
+  }
+
+  function limits() {
+    if (colouring !== "error") return data.limits;
+    const reach = Math.max(5, ...data.panels.flatMap((panel) => panel.ef.map((_, i) => Math.abs(value.error(panel, i) || 0))));
+    return [-reach, reach];
+  }
+
+  const stops = () => (colouring === "error" ? data.diverging : data.sequential);
+
+  function place(canvas, panel) {
+    const side = canvas.clientWidth;
+    const xs = panel.x.concat(panel.placed.map((clip) => clip.x));
+    const ys = panel.y.concat(panel.placed.map((clip) => clip.y));
+    const [left, right] = [Math.min(...xs), Math.max(...xs)];
+    const [bottom, top] = [Math.min(...ys), Math.max(...ys)];
+    // One scale for both axes: distances on the map mean the same in all directions.
+    const zoom = (side - 2 * MARGIN) / (Math.max(right - left, top - bottom) || 1);
+    return {
+      x: (x) => side / 2 + zoom * (x - (left + right) / 2),
+      y: (y) => side / 2 - zoom * (y - (bottom + top) / 2),
+    };
+  }
+
+  function dot(context, x, y, radius, colour, edge) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fillStyle = colour;
+    context.fill();
+    // Pale dots need an edge on white.
+    context.lineWidth = edge ? 2 : 0.5;
+    context.strokeStyle = edge || "rgba(0,0,0,0.35)";
+    context.stroke();
+  }
+
+  function star(context, x, y) {
+    context.beginPath();
+    for (let i = 0; i < 10; i += 1) {
+      const radius = i % 2 ? 4.5 : 11;
+      const angle = (i * Math.PI) / 5 - Math.PI / 2;
+      context.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
+    }
+    context.closePath();
+    context.fillStyle = "#d55e00";
+    context.strokeStyle = "white";
+    context.lineWidth = 1.5;
+    context.fill();
+    context.stroke();
+  }
+
+  function draw(canvas, panel) {
+    const ratio = window.devicePixelRatio || 1;
+    const side = canvas.clientWidth;
+    canvas.width = canvas.height = Math.round(side * ratio);
+    const context = canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    const at = place(canvas, panel);
+    const [low, high] = limits();
+    const radius = panel.x.length > 1500 ? 2 : 4;
+    panel.x.forEach((x, i) => {
+      const shown = value[colouring](panel, i);
+      const colour = shown === null ? "#b0b0b0" : mix(stops(), (shown - low) / (high - low || 1));
+      dot(context, at.x(x), at.y(panel.y[i]), radius, colour);
+    });
+    const i = chosen === null ? -1 : panel.id.indexOf(chosen);
+    if (i >= 0) dot(context, at.x(panel.x[i]), at.y(panel.y[i]), radius + 3, "rgba(255,255,255,0.3)", "#d55e00");
+    panel.placed.forEach((clip) => star(context, at.x(clip.x), at.y(clip.y)));
+  }
+
+  function drawAll() {
+    canvases.forEach((canvas, number) => draw(canvas, data.panels[number]));
+    const [low, high] = limits();
+    const percent = stops().map((rgb, i, all) => `rgb(${rgb.join(",")}) ${(100 * i) / (all.length - 1)}%`);
+    bar.style.background = `linear-gradient(to right, ${percent.join(",")})`;
+    const sign = colouring === "error" && high > 0 ? "+" : "";
+    lowLabel.textContent = low.toFixed(0);
+    highLabel.textContent = sign + high.toFixed(0);
+  }
+
+  const number = (ef) => (ef === null ? "unknown" : `${ef.toFixed(1)} %`);
+
+  function tell() {
+    if (chosen === null) {
+      told.textContent = data.hint;
+      return;
+    }
+    const parts = data.panels.map((panel, index) => {
+      const i = panel.id.indexOf(chosen);
+      if (i < 0) return null;
+      const name = data.panels.length > 1 ? `${"AB"[index] || index + 1}: ` : "";
+      return `${name}EF ${number(panel.ef[i])}, predicted ${number(panel.predicted[i])}`;
+    });
+    told.textContent = `${chosen} · ${parts.filter((part) => part !== null).join(" · ")}`;
+  }
+
+  function choose(id) {
+    if (id === chosen) return;
+    chosen = id;
+    tell();
+    drawAll();
+  }
+
+  function nearest(canvas, panel, event) {
+    const box = canvas.getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left - 1, event.clientY - box.top - 1];
+    const at = place(canvas, panel);
+    let best = null;
+    let least = REACH * REACH;
+    panel.x.forEach((x, i) => {
+      const distance = (at.x(x) - px) ** 2 + (at.y(panel.y[i]) - py) ** 2;
+      if (distance < least) [best, least] = [panel.id[i], distance];
+    });
+    panel.placed.forEach((clip) => {
+      if ((at.x(clip.x) - px) ** 2 + (at.y(clip.y) - py) ** 2 < least) {
+        best = null;
+        told.textContent = `★ ${clip.label} · predicted EF ${number(clip.predicted)}`;
+      }
+    });
+    return best;
+  }
+
+  canvases.forEach((canvas, index) => {
+    const panel = data.panels[index];
+    const point = (event) => {
+      const id = nearest(canvas, panel, event);
+      if (id !== null) choose(id);
+    };
+    canvas.addEventListener("pointermove", point);
+    canvas.addEventListener("pointerdown", point);
+  });
+  root.querySelectorAll("input[type='radio']").forEach((input) => {
+    input.addEventListener("change", () => {
+      colouring = input.value;
+      drawAll();
+    });
+  });
+  root.querySelector("input[type='search']").addEventListener("input", (event) => {
+    const wanted = event.target.value.trim().toLowerCase();
+    const all = data.panels.flatMap((panel) => panel.id);
+    choose(wanted === "" ? null : all.find((id) => id.toLowerCase().startsWith(wanted)) || null);
+  });
+  new ResizeObserver(drawAll).observe(root);
+  tell();
+  drawAll();
+})();
