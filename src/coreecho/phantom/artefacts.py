@@ -25,7 +25,7 @@ def transmission(grid: BeamGrid, generator: np.random.Generator) -> Singles:
     level = level - view.lateral_dropout_db * np.clip((across - 0.2) / 0.7, 0.0, 1.0) ** 1.3 * np.clip(
         depth * 4.0, 0.0, 1.0
     )
-    level = level - view.septal_dropout_db * np.clip((-across - 0.3) / 0.7, 0.0, 1.0) ** 1.3
+    level = level - view.septal_dropout_db * np.clip((-across - 0.2) / 0.7, 0.0, 1.0) ** 1.3
     level = level - 9.0 * np.clip((np.abs(across) - 0.75) / 0.25, 0.0, 1.0) ** 2
     if view.shadow_db > 0.0:
         inside = np.exp(-np.square((across - view.shadow_sine) / view.shadow_width))
@@ -33,7 +33,7 @@ def transmission(grid: BeamGrid, generator: np.random.Generator) -> Singles:
     patches = _smooth(generator, (grid.num_samples, grid.num_beams), (22.0, 5.0))
     # Losses add up along a beam.
     patches = np.cumsum(patches, axis=0)
-    return _amplitude(level + 2.0 * patches / patches.std())
+    return _amplitude(level + 3.0 * patches / patches.std())
 
 
 def near_field(grid: BeamGrid, generator: np.random.Generator) -> Singles:

@@ -19,11 +19,11 @@ BLOOD_DB = -99.0
 _SEPTUM_DB = 1.0
 _LATERAL_WALL_DB = -1.0
 _ENDOCARDIUM_DB = 2.5
-_RV_WALL_DB = -6.0
+_RV_WALL_DB = -8.0
 _PERICARDIUM_DB = 9.0
 _LUNG_DB = -23.0
 _NEAR_FIELD_DB = -7.0
-_ATRIAL_WALL_DB = -1.0
+_ATRIAL_WALL_DB = -6.0
 _POSTERIOR_DB = 8.0
 _ANNULUS_DB = 8.0
 _SCAR_DB = 3.0
@@ -176,20 +176,24 @@ def _surroundings(anatomy: Anatomy, at: Places) -> Floats:
     """Everything but the left ventricle: lung, right heart's walls, pericardium, atria, what lies behind them."""
     beyond = np.where(at.is_septal, at.past_rv - anatomy.rv_wall_mm, at.outside)
     level = _LUNG_DB - 0.25 * np.clip(beyond, 0.0, 60.0)
-    level = np.where(at.z_mm < 4.0, np.maximum(level, _NEAR_FIELD_DB - 0.12 * np.abs(at.x_mm)), level)
+    level = np.where(
+        at.z_mm < 4.0,
+        np.maximum(level, _NEAR_FIELD_DB - 0.12 * np.abs(at.x_mm) + 0.5 * np.minimum(at.z_mm, 0.0)),
+        level,
+    )
     line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
     level = np.maximum(level, _PERICARDIUM_DB - 7.0 + 20.0 * np.log10(np.maximum(line, 1e-3)))
     is_rv_wall = at.is_septal & (at.past_rv > 0.0) & (at.past_rv < anatomy.rv_wall_mm) & (at.rv_cavity > 0.0)
     level = np.where(is_rv_wall & at.is_ventricular, _RV_WALL_DB, level)
     # Behind the atria: a bright pericardium, and tissue that fades with distance and towards the sides.
     reach = np.clip(at.below / (0.9 * anatomy.atrium_mm), 0.0, 1.0) ** 3
-    posterior = _POSTERIOR_DB - 0.5 * at.behind - 26.0 * (1.0 - reach) - np.square(at.x_mm + 12.0) / 150.0
+    posterior = _POSTERIOR_DB - 0.5 * at.behind - 26.0 * (1.0 - reach) - np.square(at.x_mm + 14.0) / 260.0
     bright = np.exp(-np.square((at.behind - 4.0) / 2.0)) * reach
     posterior = np.maximum(posterior, _PERICARDIUM_DB + 3.0 + 20.0 * np.log10(np.maximum(bright, 1e-3)))
     atrial = np.where(at.behind < 3.0, np.maximum(posterior, _ATRIAL_WALL_DB), posterior)
     # The fossa ovalis, half-way down the septum between the atria, is thin and drops out.
-    fossa = (np.abs(at.x_mm + anatomy.annulus_mm + 1.5) < 3.0) & (np.abs(at.below / anatomy.atrium_mm - 0.45) < 0.2)
-    atrial = np.where(fossa, _ATRIAL_WALL_DB - 9.0, atrial)
+    fossa = (np.abs(at.x_mm + anatomy.annulus_mm + 1.5) < 3.0) & (np.abs(at.below / anatomy.atrium_mm - 0.5) < 0.3)
+    atrial = np.where(fossa, _ATRIAL_WALL_DB - 8.0, atrial)
     return np.where(at.below > 0.0, np.maximum(atrial, _LUNG_DB - 6.0), level)
 
 

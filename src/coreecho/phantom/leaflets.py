@@ -48,7 +48,7 @@ def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generat
     right_inner = septal + (anatomy.epicardium(base) - anatomy.annulus_mm)
     right_width = np.maximum(anatomy.rv_width_mm - motion.rv_inward_mm, 10.0)
     right_plane = plane - _TRICUSPID_OFFSET_MM
-    levels = generator.normal([5.0, 0.0, -3.0, -3.0], 2.5)
+    levels = generator.normal([5.0, -1.0, -7.0, -8.0], 3.0)
     width = septal + lateral
     # Hinge, direction inwards, length: anterior and posterior mitral, septal and anterior tricuspid leaflet.
     hung = [

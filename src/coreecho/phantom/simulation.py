@@ -147,13 +147,17 @@ class Scene:
         x_mm, z_mm = self.plan.to_scan(across, along, frame)
         return self.grid.insonify(x_mm, z_mm, self._real, self._imaginary)
 
+    def noise(self, frame: int) -> Singles:
+        """Complex echo (samples, 2, beams) of blood, which has changed by the next frame, and electronic noise."""
+        start = int(self._starts[frame])
+        return self._noise_amplitude * self._tape[start : start + self.grid.num_samples]
+
     def level_db(self, frame: int) -> Singles:
         """Echo level in dB, (samples, beams), at a frame: tissue, clutter, blood and noise."""
         echo = self.tissue_echo(frame)
         echo *= self.transmission
         echo += self.clutter
-        start = int(self._starts[frame])
-        echo += self._noise_amplitude * self._tape[start : start + self.grid.num_samples]
+        echo += self.noise(frame)
         return envelope_db(echo)
 
     def grey(self, level_db: Singles, gain_db: float) -> Singles:

@@ -84,7 +84,7 @@ def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator
         per_mm2: scatterers per mm^2 of the image plane.
     """
     step = per_mm2**-0.5
-    x_mm, z_mm = np.meshgrid(np.arange(-85.0, 80.0, step), np.arange(-12.0, anatomy.length_mm + 80.0, step))
+    x_mm, z_mm = np.meshgrid(np.arange(-85.0, 80.0, step), np.arange(-30.0, anatomy.length_mm + 80.0, step))
     shape = (x_mm.shape[0], x_mm.shape[1])
     x_mm = (x_mm + step * generator.random(shape)).ravel()
     z_mm = (z_mm + step * generator.random(shape)).ravel()
@@ -112,7 +112,7 @@ def _in_sight(view: View, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
     scan_z = view.apex_z_mm - sine * x_mm + cosine * z_mm
     margin = 12.0
     edge = np.abs(scan_x) * np.cos(view.half_angle_rad) - scan_z * np.sin(view.half_angle_rad)
-    return np.asarray((edge < margin) & (np.hypot(scan_x, scan_z) < view.depth_mm + margin))
+    return np.asarray((edge < margin) & (scan_z > 0.0) & (np.hypot(scan_x, scan_z) < view.depth_mm + margin))
 
 
 def _movement(anatomy: Anatomy, at: Places, kept: NDArray[np.intp]) -> Tissue:

@@ -26,6 +26,8 @@ _SIDE_LOBE = 0.008
 _SIDE_LOBE_REACH = 0.12
 # Width in pixels over which the scan converter averages: a real picture was smoothed before it was made so small.
 _PIXEL_REACH = 1.5
+# Points each way at which a pixel looks at the beams.
+_POINTS = 3
 # Entries of the grey map; eight for each of the 256 levels of a picture.
 _GREY_STEPS = 2048
 # FWHM of a Gaussian over its standard deviation.
@@ -50,8 +52,8 @@ class BeamGrid:
         self.depths_mm = _FIRST_SAMPLE_MM + _SAMPLE_MM * np.arange(self.num_samples)
         self.sines = np.linspace(-self.sine_limit, self.sine_limit, _BEAMS)
         self._wavenumber = np.float32(4.0 * np.pi / scanner.wavelength_mm)
-        self._pulse = self._axial_taps()
-        self._lateral = self._lateral_blur()
+        self.pulse = self._axial_taps()
+        self.lateral_blur = self._lateral_blur()
         self.scan_converter, self.sector = self._scan_converter()
         self.compensation = self._compensation()
 
@@ -91,21 +93,26 @@ class BeamGrid:
         energy = np.sqrt(np.sum(blur[:, :, _BEAMS // 2] ** 2, axis=1))
         return np.asarray(blur / energy[:, None, None], dtype=np.float32)
 
-    def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
-        """Sparse (pixels in the sector, samples * beams) matrix, 3 x 3 points a pixel, and the sector (H, W)."""
-        points = 3
-        offsets = (np.arange(points) - 0.5 * (points - 1)) / points * _PIXEL_REACH
+    def sampling_points(self) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Where the scan converter looks: depths in mm, sines, and whether inside the sector, (3 H, 3 W) each."""
+        offsets = (np.arange(_POINTS) - 0.5 * (_POINTS - 1)) / _POINTS * _PIXEL_REACH
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
         x_mm, z_mm = self.view.from_pixels(fine[None, :], fine[:, None])
         radius = np.hypot(x_mm, z_mm)
-        sample = (radius - _FIRST_SAMPLE_MM) / _SAMPLE_MM
-        beam = (x_mm / np.maximum(radius, 1e-6) + self.sine_limit) / (2.0 * self.sine_limit) * (_BEAMS - 1)
-        inside = (sample >= 0) & (radius <= self.view.depth_mm) & (sample < self.num_samples - 1)
-        inside &= (beam >= 0) & (beam < _BEAMS - 1) & (z_mm > 0)
+        sine = x_mm / np.maximum(radius, 1e-6)
+        inside = (radius >= self.depths_mm[0]) & (radius <= self.view.depth_mm) & (radius < self.depths_mm[-1])
+        inside &= (np.abs(sine) < self.sine_limit) & (z_mm > 0)
+        return radius, sine, inside
+
+    def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
+        """Sparse (pixels in the sector, samples * beams) matrix of bilinear weights, and the sector (H, W)."""
+        radius, sine, inside = self.sampling_points()
         rows, columns = np.nonzero(inside)
-        pixel = (rows // points) * FRAME_SIZE + columns // points
-        first, left = sample[inside].astype(np.intp), beam[inside].astype(np.intp)
-        down, right = sample[inside] - first, beam[inside] - left
+        pixel = (rows // _POINTS) * FRAME_SIZE + columns // _POINTS
+        sample = (radius[inside] - _FIRST_SAMPLE_MM) / _SAMPLE_MM
+        beam = (sine[inside] + self.sine_limit) / (2.0 * self.sine_limit) * (_BEAMS - 1)
+        first, left = sample.astype(np.intp), beam.astype(np.intp)
+        down, right = sample - first, beam - left
         corner = first * _BEAMS + left
         entries = [
             (corner, (1 - down) * (1 - right)),
@@ -113,7 +120,7 @@ class BeamGrid:
             (corner + _BEAMS, down * (1 - right)),
             (corner + _BEAMS + 1, down * right),
         ]
-        weights = np.concatenate([weight for _, weight in entries]) / points**2
+        weights = np.concatenate([weight for _, weight in entries]) / _POINTS**2
         places = (np.tile(pixel, 4), np.concatenate([place for place, _ in entries]))
         shape = (FRAME_SIZE * FRAME_SIZE, self.num_samples * _BEAMS)
         matrix = scipy.sparse.coo_array((weights.astype(np.float32), places), shape=shape).tocsr()
@@ -155,12 +162,12 @@ class BeamGrid:
 
     def blur(self, echo: Singles) -> Singles:
         """Convolve (samples, 2, beams) with the pulse along depth and with the beam across."""
-        blurred = self._pulse[0] * echo
-        for shift, tap in enumerate(self._pulse[1:], start=1):
+        blurred = self.pulse[0] * echo
+        for shift, tap in enumerate(self.pulse[1:], start=1):
             blurred[shift:] += tap * echo[:-shift]
             blurred[:-shift] += tap * echo[shift:]
         zones = blurred.reshape(_ZONES, -1, _BEAMS)
-        return np.asarray(np.matmul(zones, self._lateral)).reshape(self.num_samples, 2, _BEAMS)
+        return np.asarray(np.matmul(zones, self.lateral_blur)).reshape(self.num_samples, 2, _BEAMS)
 
 
 def envelope_db(echo: Singles) -> Singles:

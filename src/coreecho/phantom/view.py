@@ -122,7 +122,7 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         foreshortening_rad=float(np.deg2rad(min(abs(4.0 * normal["foreshortening"]), 8.0))),
         depth_slope_db=float(-2.0 + 3.0 * normal["slope"] - 2.0 * habitus),
         lateral_dropout_db=float(scale * 20.0 * place["lateral"] ** 1.3),
-        septal_dropout_db=float(4.0 + scale * 16.0 * place["septal"]),
+        septal_dropout_db=float(5.0 + scale * 18.0 * place["septal"]),
         shadow_db=float(generator.uniform(8.0, 22.0)) if has_shadow else 0.0,
         shadow_sine=float(generator.choice([-1.0, 1.0]) * generator.uniform(0.35, 0.95)),
         shadow_width=float(generator.uniform(0.06, 0.2)),
@@ -130,7 +130,7 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         reverberation_db=float(4.0 * np.exp(0.4 * normal["reverberation"])),
         noise_db=float(-38.0 + 3.0 * normal["noise"] + 2.5 * habitus),
         blood_db=float(-31.0 + 2.5 * normal["blood"]),
-        contrast_db=float(generator.uniform(3.0, 6.0)),
+        contrast_db=float(generator.uniform(3.5, 7.0)),
     )
 
 
