@@ -23,7 +23,8 @@ def read_npy(path: Path, source: str) -> Decoded:
     try:
         # Mapped first: the header is checked before any memory is taken, and the file's length against the header.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as error:
+    # A header is a Python expression, and a damaged one may fail in any part of the reading of those.
+    except Exception as error:
         raise VideoError(f"{source}: damaged, cut off, or not an array of numbers ({error}). {_AGAIN}") from error
     if array.dtype != np.uint8 or not (array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3)):
         raise VideoError(

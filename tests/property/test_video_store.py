@@ -1,0 +1,34 @@
+"""What is put into a frame store comes out of it, however it was built."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coreecho.video import FrameStore
+
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+videos = st.dictionaries(names, st.tuples(st.integers(2, 6), st.integers(0, 2**32 - 1)), max_size=6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(videos, st.integers(0, 6), st.sampled_from([1, 3]))
+def test_a_store_gives_back_what_it_was_given(
+    contents: dict[str, tuple[int, int]], num_first: int, workers: int
+) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        sources, frames = {}, {}
+        for index, (name, (length, seed)) in enumerate(contents.items()):
+            frames[name] = np.random.default_rng(seed).integers(0, 256, (length, 4, 4), dtype=np.uint8)
+            sources[name] = Path(root) / f"{index}.npy"
+            np.save(sources[name], frames[name])
+        first = dict(list(sources.items())[:num_first])
+        FrameStore.build(Path(root) / "store", first, frame_size=4, workers=workers)
+        FrameStore.build(Path(root) / "store", sources, frame_size=4, workers=workers)
+        store = FrameStore.open(Path(root) / "store")
+        assert store.ids == list(sources)
+        assert store.verify() == []
+        for name, expected in frames.items():
+            np.testing.assert_array_equal(store.frames(name), expected)
