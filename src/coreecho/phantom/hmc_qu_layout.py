@@ -1,0 +1,240 @@
+"""Phantoms in the layout of HMC-QU's A4C part: whole screens, MI decided by the wall's motion, sheet and masks."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from coreecho.files import write_whole
+from coreecho.phantom.anatomy import draw_anatomy
+from coreecho.phantom.avi import write_mjpeg_avi
+from coreecho.phantom.cohort import draw_facts, study_generator
+from coreecho.phantom.motion import simulate_motion
+from coreecho.phantom.rhythm import Rhythm
+from coreecho.phantom.settings import PhantomSettings
+from coreecho.phantom.simulation import StudyPlan, render_study
+from coreecho.phantom.transfer_cohorts import enlarge, enlarge_labels, make_card, write_cohort
+from coreecho.phantom.truth import MYOCARDIUM_LABEL, label_frame
+from coreecho.phantom.view import FRAME_SIZE, View, draw_view
+from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
+from coreecho.phantom.xlsx import workbook_bytes
+
+VIEW_NAME = "A4C"
+MASK_FOLDER = "LV Ground-truth Segmentation Masks"
+MASK_SIZE = 224
+# Six segments of the view, in the order of HMC-QU's sheet.
+SEGMENTS = (3, 9, 14, 16, 12, 6)
+# HMC-QU: 25 frames per second, 422 x 636 pixels, 93 of 162 clips with MI, masks for about two of three.
+FPS = 25.0
+SCREEN_HEIGHT, SCREEN_WIDTH = 422, 636
+_MI_SHARE = 93 / 162
+_UNMASKED_PERIOD = 3
+# The sector on the screen: below the text and above the ECG, all of which the published centre crop leaves out.
+_SECTOR_TOP, _SECTOR_SIDE = 18, 368
+_SECTOR_LEFT = (SCREEN_WIDTH - _SECTOR_SIDE) // 2
+# A sweep of the ECG fills the width of the screen, and takes longer than any of these clips.
+_ECG_ROW, _ECG_HEIGHT, _SWEEP_S = 414, 22.0, 4.0
+_INK = 190
+_TICK_SPACING_MM = 10.0
+# Waves P, Q, R, S and T: seconds from the start of a beat, width in seconds, height relative to R.
+_WAVES = ((-0.15, 0.025, 0.12), (-0.03, 0.008, -0.12), (-0.01, 0.009, 1.0), (0.015, 0.009, -0.22), (0.27, 0.045, 0.25))
+# Streams of random numbers; the simulator itself uses 0 to 7, CAMUS's layout 101 and 102.
+_ANATOMY, _MOTION, _VIEW, _INFARCT = 111, 112, 113, 114
+# The video's length in mean cycles, so that one fits wherever the labelled beat begins.
+_CYCLES = 2.4
+_NOTES = ("Only A4C is simulated.", "MI is independent of EF: only the wall's motion tells it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SheetRow:
+    """A row of A4C.xlsx; frames count from 1."""
+
+    name: str
+    labels: tuple[str, ...]
+    reference_frame: int
+    end_of_cycle: int
+    has_mask: bool
+
+
+def write_hmc_qu_phantoms(
+    out: Path,
+    *,
+    studies: int,
+    seed: int,
+    settings: PhantomSettings | None = None,
+    workers: int | None = None,
+    show_progress: bool = False,
+) -> None:
+    """Write a cohort of simulated patients in the layout of HMC-QU: A4C/*.avi, A4C.xlsx, masks, and phantom.json.
+
+    By default the patients are seen by scanner B, an older machine than EchoNet-Dynamic's: coarser, harder, deeper.
+    Same settings and seed, same bytes.
+
+    Args:
+        out: the folder; made if it is missing. An interrupted cohort is continued.
+        studies: patients.
+        seed: 0 to 2^63 - 1.
+        settings: of the cohort; the number of frames and what is burned in follow the layout instead.
+        workers: processes; the default is one for each core that this process may use.
+        show_progress: draw a progress bar on stderr.
+
+    Raises:
+        DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
+    """
+    settings = settings or PhantomSettings(scanner="B")
+    write_cohort(
+        out,
+        make_card("HMC-QU", studies, seed, settings, _NOTES),
+        partial(_write_patient, settings, seed, out),
+        finish=partial(_write_sheet, out),
+        workers=workers,
+        show_progress=show_progress,
+    )
+
+
+def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
+    """Draw and simulate everything about a patient but the pictures. Infarcts do not depend on the EF."""
+    facts = draw_facts(settings, seed, index, "TRAIN")
+    num_frames = int(np.ceil(_CYCLES * 60.0 / facts.heart_rate_bpm * FPS))
+    facts = replace(facts, fps=FPS, num_frames=num_frames)
+    wall_motion = _draw_infarct(facts.ef_percent, study_generator(seed, index, _INFARCT))
+    anatomy = replace(draw_anatomy(facts, study_generator(seed, index, _ANATOMY)), wall_motion=wall_motion)
+    scale = settings.nuisance_scale
+    return StudyPlan(
+        facts=facts,
+        anatomy=anatomy,
+        motion=simulate_motion(facts, anatomy, study_generator(seed, index, _MOTION), pose_scale=scale),
+        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW)),
+        settings=replace(settings, overlay="none"),
+        seed=seed,
+    )
+
+
+def _draw_infarct(ef_percent: float, generator: np.random.Generator) -> WallMotion:
+    """Whether there is an infarct, and where. A heart that ejects much can only be hypokinetic, not akinetic."""
+    chance, spread, slope = generator.random(3)
+    territory = str(generator.choice(list(TERRITORIES)))
+    apex_to_base = float(0.35 * slope - 0.05)
+    if chance >= _MI_SHARE:
+        return WallMotion(apex_to_base=apex_to_base)
+    kind, value = ("hypokinetic", 0.3) if ef_percent > 45.0 else ("akinetic", 0.0)
+    contractility = value + 0.2 * (float(spread) - 0.5)
+    segments = dict.fromkeys(TERRITORIES[territory], contractility)
+    return WallMotion(apex_to_base=apex_to_base, segments=segments, territory=territory, kind=kind)
+
+
+def _write_patient(settings: PhantomSettings, seed: int, out: Path, index: int) -> _SheetRow:
+    """Write one patient's clip and masks, unless an interrupted run has written them."""
+    plan = plan_patient(settings, seed, index)
+    number = index + 1
+    # The original's names hold spaces in two ways.
+    name = f"ES{number:06d} N_4CH_1" if number % 5 == 0 else f"ES{number:04d} _4CH_1"
+    first, last = cycle_frames(plan)
+    has_mask = number % _UNMASKED_PERIOD != 0
+    for folder in (VIEW_NAME, MASK_FOLDER):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    clip, masks = out / VIEW_NAME / f"{name}.avi", out / MASK_FOLDER / f"Mask_{name}.mat"
+    if not clip.is_file():
+        write_mjpeg_avi(clip, _screens(plan, last + 2), FPS)
+    if has_mask and not masks.is_file():
+        write_whole(masks, _mat_bytes(np.stack([_wall_mask(plan, frame) for frame in range(first, last + 1)])))
+    return _SheetRow(
+        name=name,
+        labels=tuple(_labels(plan.anatomy.wall_motion)),
+        reference_frame=first + 1,
+        end_of_cycle=last + 1,
+        has_mask=has_mask,
+    )
+
+
+def cycle_frames(plan: StudyPlan) -> tuple[int, int]:
+    """The first and the last frame of the labelled beat, counted from 0: from its ED to the next."""
+    rhythm = plan.motion.rhythm
+    last = int(rhythm.starts_s[rhythm.labelled + 1] * FPS)
+    return plan.motion.ed_frame, min(max(last, plan.motion.es_frame + 2), plan.motion.num_frames - 1)
+
+
+def _labels(wall_motion: WallMotion) -> Iterator[str]:
+    names = {number: name for name, number in SEGMENT_NUMBERS.items()}
+    for number in SEGMENTS:
+        yield "MI" if wall_motion.segments.get(names[number], 1.0) < 0.7 else "non-MI"
+
+
+def _screens(plan: StudyPlan, num_frames: int) -> Iterator[NDArray[np.uint8]]:
+    """The frames as a scanner shows them, (422, 636): the sector amid ticks, text and a running ECG."""
+    background = _background(plan.view, plan.facts.heart_rate_bpm)
+    ecg = _ecg_rows(plan.motion.rhythm, plan.motion.num_frames / FPS)
+    for frame, small in enumerate(islice(render_study(plan), num_frames)):
+        image = Image.fromarray(background)
+        drawn = int(frame / FPS / _SWEEP_S * SCREEN_WIDTH) + 2
+        ImageDraw.Draw(image).line([(column, int(row)) for column, row in enumerate(ecg[:drawn])], fill=_INK)
+        screen = np.array(image)
+        sector = enlarge(small, _SECTOR_SIDE, _SECTOR_SIDE)
+        place = screen[_SECTOR_TOP : _SECTOR_TOP + _SECTOR_SIDE, _SECTOR_LEFT : _SECTOR_LEFT + _SECTOR_SIDE]
+        place[sector > 0] = sector[sector > 0]
+        yield screen
+
+
+def _background(view: View, heart_rate_bpm: float) -> NDArray[np.uint8]:
+    """Depth ticks at the right, and text at the top: what stands still."""
+    picture = np.zeros((SCREEN_HEIGHT, SCREEN_WIDTH), dtype=np.uint8)
+    depths = np.arange(_TICK_SPACING_MM, view.depth_mm, _TICK_SPACING_MM)
+    _, rows = view.to_pixels(np.zeros_like(depths), depths)
+    for depth, row in zip(depths, rows, strict=True):
+        length = 10 if depth % (5 * _TICK_SPACING_MM) == 0 else 5
+        at = _SECTOR_TOP + round(float(row + 0.5) * _SECTOR_SIDE / FRAME_SIZE)
+        picture[min(at, SCREEN_HEIGHT - 1), SCREEN_WIDTH - 24 : SCREEN_WIDTH - 24 + length] = _INK
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default_imagefont()
+    pen.text((8, 6), "CoReEcho phantom", fill=_INK, font=font)
+    pen.text((8, 20), f"HR {round(heart_rate_bpm)}  {round(view.depth_mm / 10)} cm", fill=_INK, font=font)
+    return np.array(image)
+
+
+def _ecg_rows(rhythm: Rhythm, duration_s: float) -> NDArray[np.intp]:
+    """The row of the ECG in each column that its sweep reaches, from the left."""
+    time_s = np.arange(int(duration_s / _SWEEP_S * SCREEN_WIDTH) + 1) * _SWEEP_S / SCREEN_WIDTH
+    signal = np.zeros_like(time_s)
+    for offset, width, height in _WAVES:
+        since = time_s[:, None] - rhythm.starts_s[None, :] - offset
+        signal += height * np.exp(-0.5 * np.square(since / width)).sum(axis=1)
+    return np.clip(np.round(_ECG_ROW - _ECG_HEIGHT * signal), 0, SCREEN_HEIGHT - 1).astype(np.intp)
+
+
+def _wall_mask(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
+    """The wall of the left ventricle on the screen, squashed to 224 x 224: 0 or 1."""
+    wall = (label_frame(plan, frame) == MYOCARDIUM_LABEL).astype(np.uint8)
+    screen = np.zeros((SCREEN_HEIGHT, SCREEN_WIDTH), dtype=np.uint8)
+    place = screen[_SECTOR_TOP : _SECTOR_TOP + _SECTOR_SIDE, _SECTOR_LEFT : _SECTOR_LEFT + _SECTOR_SIDE]
+    place[:] = enlarge_labels(wall, _SECTOR_SIDE, _SECTOR_SIDE)
+    return enlarge_labels(screen, MASK_SIZE, MASK_SIZE)
+
+
+def _mat_bytes(masks: NDArray[np.uint8]) -> bytes:
+    """A MATLAB 5 file with `predicted` (F, 224, 224); its first 116 bytes are a text, which SciPy dates."""
+    packed = io.BytesIO()
+    # Its stubs know file names alone.
+    save: Any = scipy.io.savemat
+    save(packed, {"predicted": masks}, do_compression=True)
+    return b"MATLAB 5.0 MAT-file, CoReEcho phantom".ljust(116) + packed.getvalue()[116:]
+
+
+def _write_sheet(out: Path, rows: list[_SheetRow]) -> None:
+    """Write A4C.xlsx: two header rows of merged cells; the ticks are letters, drawn as ticks by the font Wingdings."""
+    segments = [f"SEG{number}" for number in SEGMENTS]
+    upper = ["ECHO", "LABEL", *[None] * 5, "One cardiac-cycle frames", None, "LV Wall Ground-truth Segmentation Masks"]
+    lower = [None, *segments, "Reference Frame", "End of Cycle", None]
+    cells: list[list[str | int | None]] = [
+        [row.name, *row.labels, row.reference_frame, row.end_of_cycle, "ü" if row.has_mask else "û"] for row in rows
+    ]
+    merged = ("A1:A2", "B1:G1", "H1:I1", "J1:J2")
+    write_whole(out / f"{VIEW_NAME}.xlsx", workbook_bytes([upper, lower, *cells], merged))
