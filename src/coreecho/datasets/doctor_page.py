@@ -114,10 +114,10 @@ def _counts(examination: Examination) -> str:
     )
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{examination.counts.get(name, 0):,}</td>"
-        f"<td>{_number(examination.published.get(name))}</td></tr>"
+        + (f"<td>{_number(examination.published.get(name))}</td></tr>" if examination.published else "</tr>")
         for name in names
     )
-    head = "<tr><th>Studies</th><th>here</th><th>published</th></tr>"
+    head = "<tr><th>Studies</th><th>here</th>" + ("<th>published</th></tr>" if examination.published else "</tr>")
     return f"<h2>Counts</h2>\n<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
