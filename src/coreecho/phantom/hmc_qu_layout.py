@@ -107,11 +107,17 @@ def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
     facts = replace(facts, fps=FPS, num_frames=num_frames)
     wall_motion = _draw_infarct(facts.ef_percent, study_generator(seed, index, _INFARCT))
     anatomy = replace(draw_anatomy(facts, study_generator(seed, index, _ANATOMY)), wall_motion=wall_motion)
-    scale = settings.nuisance_scale
+    motion = simulate_motion(
+        facts,
+        anatomy,
+        study_generator(seed, index, _MOTION),
+        pose_scale=settings.nuisance_scale,
+        is_steady=settings.is_steady,
+    )
     return StudyPlan(
         facts=facts,
         anatomy=anatomy,
-        motion=simulate_motion(facts, anatomy, study_generator(seed, index, _MOTION), pose_scale=scale),
+        motion=motion,
         view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW)),
         settings=replace(settings, overlay="none"),
         seed=seed,
