@@ -33,7 +33,7 @@ _SPACING_MM = 0.616
 _SECOND_VIEW = 101
 _SECOND_INDEX = 1 << 40
 # Upper limits of `_badness` for Good and Medium, so that of scanner C's views 35 % are Good and 19 % Poor, as in CAMUS.
-_GOOD_BELOW, _MEDIUM_BELOW = -0.43, 2.37
+_GOOD_BELOW, _MEDIUM_BELOW = -0.02, 2.89
 # In about 2 % of CAMUS's sequences ES comes first: here in every 50th patient, from the 8th on.
 _BACKWARD_PERIOD, _BACKWARD_PLACE = 50, 7
 _NOTES = (

@@ -1,0 +1,123 @@
+import filecmp
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from coreecho.datasets.camus import camus_clip, load_camus
+from coreecho.datasets.doctor import examine
+from coreecho.datasets.folds import camus_official_folds
+from coreecho.errors import DatasetError
+from coreecho.phantom import PhantomSettings, write_camus_phantoms
+from coreecho.phantom.camus_layout import grade_quality
+from coreecho.phantom.simulation import plan_study
+from coreecho.video.nifti import read_nifti
+
+SETTINGS = PhantomSettings(scanner="C", min_frames=28, max_frames=60)
+# The eighth patient's files run from ES to ED.
+STUDIES = 8
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("camus") / "cohort"
+    write_camus_phantoms(root, studies=STUDIES, seed=3, workers=1)
+    return root
+
+
+def test_the_cohort_is_clean_camus(root: Path) -> None:
+    examination = examine("camus", root, workers=1)
+    assert examination.faults == {}
+    assert examination.is_phantom
+    assert examination.counts["A4C"] == examination.counts["A2C"] == STUDIES
+
+
+def test_labels_are_the_truth(root: Path) -> None:
+    studies = {study.id: study for study in load_camus(root, view="all")}
+    plan = plan_study(SETTINGS, 3, 0, "TRAIN")
+    for chamber in ("4CH", "2CH"):
+        study = studies[f"patient0001_{chamber}"]
+        assert study.ef_percent == round(plan.motion.ef_percent)
+        assert study.beat == (0, plan.motion.es_frame - plan.motion.ed_frame)
+        assert study.fps == pytest.approx(plan.facts.fps, abs=0.05)
+
+
+def test_sizes_differ_and_both_views_show_other_pictures(root: Path) -> None:
+    clips = {study.id: read_nifti(study.path).frames for study in load_camus(root, view="all")}
+    assert len({clip.shape[1:] for clip in clips.values()}) > STUDIES
+    first, second = (camus_clip(study) for study in load_camus(root, view="all")[:2])
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.9
+
+
+def test_files_that_run_backwards_are_mended_by_the_loader(root: Path) -> None:
+    backward = [study for study in load_camus(root) if study.beat is not None and study.beat[0] > study.beat[1]]
+    assert len(backward) == 1
+    clip = camus_clip(backward[0])
+    still = read_nifti(backward[0].path.with_name(f"{backward[0].id}_ED.nii.gz")).frames
+    whole = read_nifti(backward[0].path).frames
+    np.testing.assert_array_equal(whole[-1], still[0])
+    assert clip.shape == (16, 112, 112)
+
+
+def test_contours_lie_on_the_heart(root: Path) -> None:
+    """The cavity is dark and its wall is bright; the ventricle is smaller at ES."""
+    for study in load_camus(root):
+        stem = study.path.with_name(study.id)
+        pictures = [read_nifti(Path(f"{stem}_{kind}.nii.gz")).frames[0] for kind in ("ED", "ED_gt", "ES_gt")]
+        image, first, last = pictures
+        assert set(np.unique(first)) == {0, 1, 2}
+        assert image[first == 2].mean() > 1.15 * image[first == 1].mean()
+        assert (last == 1).sum() < (first == 1).sum()
+
+
+def test_quality_grades_have_the_shares_of_camus() -> None:
+    grades = [grade_quality(plan_study(SETTINGS, 11, index, "TRAIN").view) for index in range(250)]
+    shares = {grade: grades.count(grade) / len(grades) for grade in ("Good", "Medium", "Poor")}
+    assert shares == pytest.approx({"Good": 0.35, "Medium": 0.46, "Poor": 0.19}, abs=0.09)
+
+
+def test_a_dozen_patients_lie_in_all_official_folds() -> None:
+    official = camus_official_folds()
+    folds = {official[f"patient{index * 181 % 500 + 1:04d}"] for index in range(12)}
+    assert folds == set(range(1, 11))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_a_part_is_continued(root: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    write_camus_phantoms(again, studies=1, seed=3, workers=1)
+    name = "database_nifti/patient0001"
+    files = sorted(path.name for path in (root / name).iterdir())
+    assert len(files) == 12
+    assert filecmp.cmpfiles(root / name, again / name, files, shallow=False)[0] == files
+    # As an interrupted command leaves it: no card, and one view missing.
+    (again / "phantom.json").rename(again / "phantom-unfinished.json")
+    (again / name / "Info_2CH.cfg").unlink()
+    before = (again / name / "Info_4CH.cfg").stat().st_mtime_ns
+    write_camus_phantoms(again, studies=1, seed=3, workers=1)
+    assert filecmp.cmpfiles(root / name, again / name, files, shallow=False)[0] == files
+    assert (again / name / "Info_4CH.cfg").stat().st_mtime_ns == before
+
+
+def test_other_folders_and_numbers_are_refused(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="501 studies; CAMUS has at most 500 patients"):
+        write_camus_phantoms(tmp_path, studies=501, seed=0)
+    with pytest.raises(DatasetError, match="expected at least 1 study"):
+        write_camus_phantoms(tmp_path, studies=0, seed=0)
+    with pytest.raises(DatasetError, match="another phantom cohort, which differs in seed"):
+        write_camus_phantoms(root, studies=STUDIES, seed=4)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DatasetError, match="the folder holds other files"):
+        write_camus_phantoms(tmp_path, studies=1, seed=0)
+    (tmp_path / "phantom.json").write_text("[]")
+    with pytest.raises(DatasetError, match=r"phantom\.json is not a phantom card"):
+        write_camus_phantoms(tmp_path, studies=1, seed=0)
+    with pytest.raises(DatasetError, match="this is a file"):
+        write_camus_phantoms(tmp_path / "notes.txt", studies=1, seed=0)
+
+
+def test_the_card_says_what_differs(root: Path) -> None:
+    card = json.loads((root / "phantom.json").read_text())
+    assert card["layout"] == "CAMUS"
+    assert card["settings"]["scanner"] == "C"
+    assert any("2CH" in note for note in card["notes"])

@@ -1,0 +1,122 @@
+import filecmp
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+import scipy.io
+
+from coreecho.datasets.doctor import examine
+from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
+from coreecho.phantom import PhantomSettings, write_hmc_qu_phantoms
+from coreecho.phantom.hmc_qu_layout import cycle_frames, plan_patient
+from coreecho.phantom.xlsx import workbook_bytes
+from coreecho.video.containers import read_container
+from coreecho.video.resizing import squash_frames
+
+SETTINGS = PhantomSettings(scanner="B")
+STUDIES = 8
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("hmc") / "cohort"
+    write_hmc_qu_phantoms(root, studies=STUDIES, seed=3, workers=1)
+    return root
+
+
+def test_the_cohort_is_clean_hmc_qu(root: Path) -> None:
+    examination = examine("hmc-qu", root, has_thumbnails=True, workers=1)
+    assert examination.faults == {}
+    assert examination.counts["A4C"] == STUDIES
+    assert all(clip.thumbnail for clip in examination.clips.values())
+    assert {clip.fps for clip in examination.clips.values()} == {25.0}
+
+
+def test_labels_and_cycles_are_the_truth(root: Path) -> None:
+    for index, study in enumerate(load_hmc_qu(root, only_with_masks=False)):
+        plan = plan_patient(SETTINGS, 3, index)
+        assert study.has_mi == (plan.anatomy.wall_motion.territory != "none")
+        assert study.beat == cycle_frames(plan)
+
+
+def test_infarcts_move_less_than_the_rest_of_the_wall() -> None:
+    """What decides MI is seen: the infarcted segments contract less than half as much as normal ones."""
+    plans = [plan_patient(SETTINGS, 5, index) for index in range(60)]
+    infarcted = [plan for plan in plans if plan.anatomy.wall_motion.territory != "none"]
+    assert 0.4 < len(infarcted) / len(plans) < 0.75
+    for plan in infarcted:
+        assert all(value < 0.5 for value in plan.anatomy.wall_motion.segments.values())
+    ef = np.array([plan.facts.ef_percent for plan in plans])
+    has_mi = np.array([plan.anatomy.wall_motion.territory != "none" for plan in plans])
+    assert abs(ef[has_mi].mean() - ef[~has_mi].mean()) < 8, "EF alone must not tell MI"
+
+
+def test_the_centre_crop_leaves_text_and_ecg_out(root: Path) -> None:
+    """What stands still and shines, and the ECG's band, are on the screen and not in the published clip."""
+    study = load_hmc_qu(root)[0]
+    frames = read_container(study.path, "avi", "clip").frames
+    assert frames.shape[1:] == (422, 636)
+    assert frames[:, :32, :100].max() > 150
+    assert frames[-1, 390:].max() > 150
+    squashed = squash_frames(frames, 224)
+    outside = np.ones((224, 224), dtype=bool)
+    outside[27:197, 27:197] = False
+    text_rows = slice(0, 18)
+    assert squashed[:, text_rows, :36].max() > 60
+    assert outside[text_rows, :36].all()
+    assert outside[int(390 * 224 / 422) :].all()
+    clip = hmc_qu_clip(study)
+    assert clip.shape == (12, 224, 224)
+    # The corners of a sector's picture are black.
+    assert clip[:, :40, :40].max() < 60
+
+
+def test_the_ecg_runs(root: Path) -> None:
+    frames = read_container(load_hmc_qu(root)[0].path, "avi", "clip").frames
+    drawn = (frames[:, 388:] > 100).any(axis=1).sum(axis=1)
+    assert (np.diff(drawn) >= 0).all()
+    assert drawn[-1] > drawn[0] + 50
+
+
+def test_masks_lie_on_the_wall(root: Path) -> None:
+    for study in load_hmc_qu(root):
+        path = root / "LV Ground-truth Segmentation Masks" / f"Mask_{study.id}.mat"
+        masks = scipy.io.loadmat(str(path))["predicted"]
+        assert study.beat is not None
+        first, last = study.beat
+        assert masks.shape == (last - first + 1, 224, 224)
+        assert set(np.unique(masks)) == {0, 1}
+        assert 0.01 < masks.mean() < 0.15
+
+
+def test_the_sheet_is_one_that_others_read(root: Path) -> None:
+    sheet = openpyxl.load_workbook(root / "A4C.xlsx").active
+    assert sheet["A1"].value == "ECHO"
+    assert [sheet.cell(2, column).value for column in range(2, 8)] == [
+        "SEG3",
+        "SEG9",
+        "SEG14",
+        "SEG16",
+        "SEG12",
+        "SEG6",
+    ]
+    assert {str(each) for each in sheet.merged_cells.ranges} == {"A1:A2", "B1:G1", "H1:I1", "J1:J2"}
+    assert sheet["A3"].value == "ES0001 _4CH_1"
+    assert {sheet.cell(row, 10).value for row in range(3, 11)} == {"ü", "û"}
+    assert sheet.max_row == 2 + STUDIES
+
+
+def test_the_same_seed_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    write_hmc_qu_phantoms(tmp_path / "again", studies=2, seed=3, workers=1)
+    for folder in ("A4C", "LV Ground-truth Segmentation Masks"):
+        names = sorted(path.name for path in (tmp_path / "again" / folder).iterdir())
+        same, _, _ = filecmp.cmpfiles(root / folder, tmp_path / "again" / folder, names, shallow=False)
+        assert same == names
+        assert len(names) == 2
+
+
+def test_cells_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "book.xlsx").write_bytes(workbook_bytes([["<a> & b ", None, 3], [None, "ü", -1]]))
+    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx").active
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [["<a> & b ", None, 3], [None, "ü", -1]]
