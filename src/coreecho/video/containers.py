@@ -172,7 +172,8 @@ def _check_count(source: str, num_decoded: int, num_declared: int) -> None:
     if num_decoded != num_declared:
         raise VideoError(
             f"{source}: declares {num_declared} frames, but {num_decoded} could be decoded: it is cut off or damaged. "
-            "Copy the file again from its origin; if it plays in full, mend its header: ffmpeg -i IN -c copy OUT."
+            "Copy the file again from its origin; if it plays in full, write it anew: "
+            "ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi."
         )
 
 
