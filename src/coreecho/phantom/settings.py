@@ -75,7 +75,7 @@ SCANNERS = {
         half_angle_deg=(37.0, 44.0),
         dynamic_range_db=(52.0, 64.0),
         mean_grey=0.127,
-        grey_power=1.8,
+        grey_power=1.6,
         persistence=0.4,
         fps=_ECHONET_FPS,
     ),

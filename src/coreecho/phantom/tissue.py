@@ -27,7 +27,7 @@ _RV_REACH_MM = 10.0
 _RIGID_REACH_MM = 12.0
 
 # Weaker places are left to the noise.
-_WEAKEST_DB = -30.0
+_WEAKEST_DB = -34.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,10 +126,10 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         shadow_db=float(generator.uniform(8.0, 22.0)) if has_shadow else 0.0,
         shadow_sine=float(generator.choice([-1.0, 1.0]) * generator.uniform(0.35, 0.95)),
         shadow_width=float(generator.uniform(0.06, 0.2)),
-        haze_db=float(-14.0 + 4.5 * normal["haze"] + 3.0 * habitus),
+        haze_db=float(-15.0 + 5.0 * normal["haze"] + 3.0 * habitus),
         reverberation_db=float(4.0 * np.exp(0.4 * normal["reverberation"])),
-        noise_db=float(-38.0 + 3.0 * normal["noise"] + 2.5 * habitus),
-        blood_db=float(-31.0 + 2.5 * normal["blood"]),
+        noise_db=float(-44.0 + 4.0 * normal["noise"] + 2.5 * habitus),
+        blood_db=float(-36.0 + 3.0 * normal["blood"]),
         contrast_db=float(generator.uniform(3.5, 7.0)),
     )
 
