@@ -1,6 +1,7 @@
 """Who the patients are: every layout becomes one list of records with labels, splits and folds."""
 
 import difflib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,13 +54,18 @@ def load_studies(dataset: str, root: str | Path, **options: Any) -> list[Study]:
         **options: the loader's own, such as `view` and `fold` of "camus". See `load_camus` and the others.
 
     Raises:
-        DatasetError: the name is unknown, or the folder is not as its layout says.
+        DatasetError: the name or an option is unknown, or the folder is not as its layout says.
     """
     loader = _LOADERS.get(dataset)
     if loader is None:
         close = difflib.get_close_matches(dataset, _LOADERS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise DatasetError(f"Unknown data set {dataset!r}; known are: {', '.join(sorted(_LOADERS))}.{hint}")
+    parameters = inspect.signature(loader).parameters.values()
+    known = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    unknown = sorted(options.keys() - set(known))
+    if unknown:
+        raise DatasetError(f"{dataset} has no option {', '.join(unknown)}; its options are: {', '.join(known)}.")
     return loader(root, **options)
 
 

@@ -89,9 +89,10 @@ def examine_clip(job: ClipJob) -> ClipFacts:
         width=frames.shape[2],
         fps=video.fps,
         is_phantom=video.is_phantom,
-        is_still=not np.any(frames != frames[0]),
+        is_still=all(np.array_equal(frame, frames[0]) for frame in frames[1:]),
         content=digest.hexdigest(),
-        levels=np.bincount(frames.ravel(), minlength=256),
+        # Frame by frame, since NumPy counts bytes by way of 8-byte copies of them.
+        levels=np.sum([np.bincount(frame.ravel(), minlength=256) for frame in frames], axis=0),
         thumbnail=_thumbnail(frames) if job.has_thumbnail else None,
     )
 

@@ -3,14 +3,16 @@
 from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts, random_start, take_clip
 from coreecho.video.reading import read_video
-from coreecho.video.resizing import resize_frames
+from coreecho.video.resizing import resize_frames, squash_frames
 from coreecho.video.start_index import read_start_index
 from coreecho.video.store import FrameStore
+from coreecho.video.temporal import TimeMethod, resample_time, take_beat
 from coreecho.video.video import Video
 
 __all__ = [
     "ClipSampling",
     "FrameStore",
+    "TimeMethod",
     "Video",
     "all_starts",
     "even_starts",
@@ -19,6 +21,9 @@ __all__ = [
     "random_start",
     "read_start_index",
     "read_video",
+    "resample_time",
     "resize_frames",
+    "squash_frames",
+    "take_beat",
     "take_clip",
 ]
