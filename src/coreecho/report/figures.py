@@ -71,7 +71,12 @@ def learning_curves(metrics: pd.DataFrame, path: Path, *, is_phantom: bool = Fal
 
 
 def scatter(
-    predictions: pd.DataFrame, path: Path, *, metrics: EFMetrics | None = None, is_phantom: bool = False
+    predictions: pd.DataFrame,
+    path: Path,
+    *,
+    metrics: EFMetrics | None = None,
+    size: tuple[float, float] = (6.8, 7.2),
+    is_phantom: bool = False,
 ) -> None:
     """Draw predicted against true EF, with the line of equality and the clinical thresholds.
 
@@ -79,6 +84,7 @@ def scatter(
         predictions: one row a study, with the columns ef_true and ef_predicted, in percent.
         path: PNG to write.
         metrics: of these predictions; computed here where not given.
+        size: width and height, inches.
         is_phantom: the hearts are simulated.
 
     Raises:
@@ -86,7 +92,7 @@ def scatter(
     """
     true, predicted = _pair(predictions)
     metrics = metrics or compute_metrics(true, predicted)
-    figure, (axis,) = _figure("Predicted and true ejection fraction", size=(6.8, 7.2), is_phantom=is_phantom)
+    figure, (axis,) = _figure("Predicted and true ejection fraction", size=size, is_phantom=is_phantom)
     low = 10 * math.floor(min(true.min(), predicted.min(), 30) / 10)
     high = 10 * math.ceil(max(true.max(), predicted.max(), 70) / 10)
     for threshold in EF_THRESHOLDS_PERCENT:
@@ -109,7 +115,12 @@ def scatter(
 
 
 def bland_altman(
-    predictions: pd.DataFrame, path: Path, *, metrics: EFMetrics | None = None, is_phantom: bool = False
+    predictions: pd.DataFrame,
+    path: Path,
+    *,
+    metrics: EFMetrics | None = None,
+    size: tuple[float, float] = (8.6, 5.8),
+    is_phantom: bool = False,
 ) -> None:
     """Draw the difference of predicted and true EF over their mean, with bias and limits of agreement.
 
@@ -120,6 +131,7 @@ def bland_altman(
         predictions: one row a study, with the columns ef_true and ef_predicted, in percent.
         path: PNG to write.
         metrics: of these predictions; computed here where not given.
+        size: width and height, inches.
         is_phantom: the hearts are simulated.
 
     Raises:
@@ -127,9 +139,7 @@ def bland_altman(
     """
     true, predicted = _pair(predictions)
     metrics = metrics or compute_metrics(true, predicted)
-    figure, (axis,) = _figure(
-        "Agreement of predicted and true EF (Bland-Altman)", size=(8.6, 5.8), is_phantom=is_phantom
-    )
+    figure, (axis,) = _figure("Agreement of predicted and true EF (Bland-Altman)", size=size, is_phantom=is_phantom)
     axis.axhline(0, color="black", linewidth=0.8, zorder=2)
     _draw_studies(axis, (true + predicted) / 2, predicted - true)
     lines = (

@@ -1,0 +1,110 @@
+"""The report of one run, or of two side by side: one HTML file that needs nothing beside it.
+
+The file loads nothing, from no network and no disk, and runs no script; its content security policy forbids both. All
+texts are escaped. Of patients it holds study ids and pixels inside the ultrasound sector. The same runs give the same
+bytes.
+"""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from rich.console import Console
+
+import coreecho
+from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.explain.embedding_map import Method
+from coreecho.files import write_whole
+from coreecho.inference import find_device
+from coreecho.models.weights import load_model
+from coreecho.report.evaluation import Protocol
+from coreecho.report.page import PageOptions, gather_contents
+from coreecho.report.page_runs import show_run
+from coreecho.report.stored_evaluation import find_or_evaluate
+from coreecho.training.run_folder import RunFolder
+
+_MAX_RUNS = 2
+
+
+def write_report(
+    runs: Sequence[RunFolder],
+    out: Path,
+    *,
+    protocol: Protocol | None = None,
+    cases: int = 4,
+    map_method: Method = "auto",
+    lv_focus: bool = True,
+    batch_size: int = 8,
+    device: str = "auto",
+    show_progress: bool = False,
+) -> None:
+    """Write the report of one run, or of two side by side.
+
+    Predictions and embeddings that lie in the runs' folders are used where they still hold; else they are made, and
+    left there.
+
+    Args:
+        runs: one or two.
+        out: the HTML file; an older one is replaced in one step.
+        protocol: how the runs are evaluated; the paper's three clips on the TEST split when not given.
+        cases: studies shown of each run, those with the largest errors.
+        map_method: of the embedding map: "umap", "pca", or "auto", which is UMAP where umap-learn is installed.
+        lv_focus: measure how much the models look at the left ventricle, where the data say where it is.
+        batch_size: clips at once.
+        device: where to compute: "cpu", "gpu", "auto", "cuda:1".
+        show_progress: say on stderr what takes long.
+
+    Raises:
+        RecipeError: not one or two runs, or a setting makes no sense.
+        DatasetError: a data set or split is not as expected.
+        CheckpointError: a run has no readable weights, or no finished epoch.
+        CoReEchoError: the file cannot be written.
+    """
+    if not 1 <= len(runs) <= _MAX_RUNS:
+        raise RecipeError(f"A report shows one run or two side by side, got {len(runs)}.")
+    if cases < 0:
+        raise RecipeError(f"cases: expected at least 0, got {cases}")
+    protocol = protocol or Protocol()
+    _check_writable(out)
+    console = Console(stderr=True, quiet=not show_progress)
+    shown = []
+    for number, run in enumerate(runs):
+        console.print(f"Predictions of {run.path}", markup=False)
+        learning = run.metrics()
+        evaluation = find_or_evaluate(run, protocol, batch_size=batch_size, device=device, show_progress=show_progress)
+        model = load_model(run.path, device=find_device(device))
+        shown.append(show_run(number, len(runs), run, model=model, evaluation=evaluation, learning=learning))
+    options = PageOptions(
+        cases=cases, map_method=map_method, lv_focus=lv_focus, batch_size=batch_size, show_progress=show_progress
+    )
+    contents = gather_contents(shown, options, console)
+    try:
+        write_whole(out, render(contents))
+    except OSError as error:
+        raise CoReEchoError(f"{out} cannot be written: {error.strerror or error}. Give another `--out`.") from error
+
+
+def render(contents: dict[str, Any]) -> str:
+    """Lay out the contents of a page; every text among them is escaped."""
+    environment = Environment(
+        loader=PackageLoader("coreecho.report", "template"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (resources.files("coreecho.report") / "template" / "report.css").read_text(encoding="utf-8")
+    # The style sheet is ours, and would not survive being escaped.
+    return environment.get_template("report.html").render(contents, style=Markup(style), version=coreecho.__version__)
+
+
+def _check_writable(out: Path) -> None:
+    """What cannot be written should be known before the hours of computing."""
+    if out.is_dir() or not out.resolve().parent.is_dir():
+        raise CoReEchoError(
+            f"{out} cannot be written: it is a folder, or the folder that is to hold it is missing. "
+            "Give another `--out`."
+        )

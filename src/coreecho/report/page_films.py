@@ -1,0 +1,167 @@
+"""The studies in which a run errs most, as playing clips beside what the model looks at.
+
+Only what lies inside the ultrasound sector is shown: around it, a screen may carry a name.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from coreecho.errors import VideoError
+from coreecho.explain.lit_sector import lit_sector
+from coreecho.explain.overlay import colour_frames
+from coreecho.explain.video_explanation import explain_video
+from coreecho.report.page_elements import Film, data_uri
+from coreecho.report.page_runs import ShownRun
+from coreecho.video import even_starts
+from coreecho.video.store import FrameStore
+
+# Two to four heart beats; a valve's motion is still smooth at this rate.
+_SECONDS, _FPS = 2.5, 25.0
+# Where the file does not say; as the overlays of `coreecho explain`.
+_UNKNOWN_FPS = 25.0
+# A page of two runs with four cases each then stays below 2 MB of films; tried in turn until one fits.
+_MAX_BYTES = 160_000
+_QUALITIES = (70, 55, 40, 25)
+# Clips of the map; the paper's number of clips for an EF.
+_CLIPS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A study in which a run errs.
+
+    Attributes:
+        study: its id.
+        facts: true and predicted EF and more, in words.
+        film: None where no sector is found in the video.
+        reason: why there is no film; empty where there is one.
+    """
+
+    study: str
+    facts: tuple[str, ...]
+    film: Film | None
+    reason: str = ""
+
+
+def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progress: bool) -> list[Case]:
+    """Show the studies with the largest errors, the largest first.
+
+    Args:
+        run: whose errors.
+        other: another run on the same page, for its prediction of the same studies.
+        count: how many.
+        show_progress: show a bar on stderr.
+
+    Raises:
+        DatasetError: the frames of the studies cannot be read.
+    """
+    predictions = run.evaluation.predictions
+    error = (predictions["ef_predicted"] - predictions["ef_true"]).abs()
+    # Equal errors by id, so that the same run always shows the same cases.
+    order = predictions.assign(error=error).sort_values(["error", "study"], ascending=[False, True]).head(count)
+    store = run.folder.store(show_progress=show_progress)
+    bar = track(
+        list(order.index),
+        f"Clips of {run.title}",
+        console=Console(stderr=True),
+        disable=not show_progress,
+        transient=True,
+    )
+    return [_case(run, other, store, predictions.loc[row]) for row in bar]
+
+
+def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Series[float]") -> Case:
+    study = str(row["study"])
+    facts = _facts(row, other)
+    frames = store.frames(study)
+    try:
+        sector = lit_sector(frames, study)
+    except VideoError as error:
+        # Without a sector nothing tells what may be shown.
+        return Case(study=study, facts=facts, film=None, reason=str(error))
+    shown, fps = _shown_frames(len(frames), store.fps(study))
+    starts = even_starts(len(frames), run.model.model_input, _CLIPS)
+    explanation = explain_video(run.model, frames, sorted(set(starts)))
+    maps = explanation.at_frames(shown)
+    grey = frames[shown] * sector
+    coloured = colour_frames(frames[shown], maps, sector)
+    # Side by side in one film, the two never drift apart.
+    pictures = np.concatenate([np.repeat(grey[..., None], 3, axis=-1), coloured], axis=2)
+    description = (
+        f"Study {study}: the clip, and beside it the same clip with its Grad-CAM of {explanation.stage} in colour, "
+        "brightest where the picture raises the predicted EF most"
+    )
+    # Paper shows one frame: that in which the map is strongest says most.
+    strength = np.nansum(maps * sector, axis=(1, 2))
+    return Case(study=study, facts=facts, film=_film(pictures, fps, int(strength.argmax()), description))
+
+
+def _facts(row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
+    true, predicted = float(row["ef_true"]), float(row["ef_predicted"])
+    facts = [
+        f"true EF {true:.1f} %",
+        f"predicted {predicted:.1f} %",
+        f"error {predicted - true:+.1f} EF points".replace("-", "−"),
+    ]
+    if np.isfinite(row["clip_sd"]):
+        facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")
+    if other is not None:
+        theirs = other.evaluation.predictions.set_index("study")["ef_predicted"].get(str(row["study"]))
+        if theirs is not None:
+            facts.append(f"{other.title} predicted {theirs:.1f} %")
+    return tuple(facts)
+
+
+def _shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]:
+    """Source frames of the film, from the first on, and how many of them pass in a second."""
+    fps = fps or _UNKNOWN_FPS
+    step = max(1, round(fps / _FPS))
+    shown = list(range(0, min(num_frames, max(step, round(_SECONDS * fps))), step))
+    return shown, fps / step
+
+
+def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, description: str) -> Film:
+    images = [Image.fromarray(picture) for picture in pictures]
+    moving = b""
+    for quality in _QUALITIES:
+        moving = _webp(images, fps, quality)
+        if len(moving) <= _MAX_BYTES:
+            break
+    else:
+        # Still too large, so large frames: half the side has a quarter of the pixels.
+        images = [image.reduce(2) for image in images]
+        moving = _webp(images, fps, _QUALITIES[-1])
+    still = _webp([images[telling_frame]], fps, _QUALITIES[0])
+    return Film(
+        moving=data_uri(moving, "image/webp"),
+        still=data_uri(still, "image/webp"),
+        width=images[0].width,
+        height=images[0].height,
+        description=description,
+    )
+
+
+def _webp(images: Sequence[Image.Image], fps: float, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    if len(images) == 1:
+        images[0].save(buffer, "WEBP", quality=quality, method=4)
+    else:
+        images[0].save(
+            buffer,
+            "WEBP",
+            save_all=True,
+            append_images=images[1:],
+            duration=round(1000 / fps),
+            loop=0,
+            quality=quality,
+            method=4,
+        )
+    return buffer.getvalue()

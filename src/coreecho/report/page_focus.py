@@ -1,0 +1,122 @@
+"""How much the runs of a page look at the left ventricle, where the data say where it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import DatasetError
+from coreecho.evaluation import Interval, bootstrap_intervals
+from coreecho.explain.dataset_explanation import (
+    TRACED_DATASETS,
+    DatasetExplanation,
+    FocusProtocol,
+    explain_dataset,
+)
+from coreecho.report.evaluation import patients_of
+from coreecho.report.page_elements import Row, Table
+from coreecho.report.page_runs import ShownRun
+
+_TRACINGS = "VolumeTracings.csv"
+_ROWS = (
+    ("lv_focus", "LV focus", "share of the map inside the LV over the LV's share of the sector; 1 is no preference"),
+    ("energy_in_lv", "Share of the map inside the LV", "of the Grad-CAM energy, in the frames where the LV is known"),
+    ("lv_share_of_sector", "The LV's share of the sector", "what a model without preference would reach"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Focus:
+    """LV focus of the runs.
+
+    Attributes:
+        table: of all runs; None where it could not be measured.
+        reason: why; empty where it was.
+    """
+
+    table: Table | None
+    reason: str = ""
+
+
+def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
+    """Whether the data of every run say where the left ventricle is."""
+    return all(
+        run.folder.data.dataset in TRACED_DATASETS and (run.folder.data.root / _TRACINGS).is_file() for run in runs
+    )
+
+
+def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
+    """Measure LV focus over the studies that the runs were evaluated on; leaves the details in the runs' folders.
+
+    Args:
+        runs: of the page, with known ventricles.
+        show_progress: show bars on stderr.
+    """
+    try:
+        explained = [_explain(run, show_progress=show_progress) for run in runs]
+    except DatasetError as error:
+        # The rest of the page stands without it. Of a path only the last part may be shown: it can name people.
+        reason = str(error)
+        for run in runs:
+            reason = reason.replace(str(run.folder.data.root), run.folder.data.root.resolve().name)
+        return Focus(table=None, reason=reason)
+    difference = _difference(runs, explained)
+    rows = []
+    for key, name, meaning in _ROWS:
+        cells = [name, *(_cell(of_run.means[key]) for of_run in explained)]
+        if difference is not None:
+            cells.append(_cell(difference) if key == "lv_focus" else "")
+        rows.append(Row(cells=tuple(cells), remark=meaning))
+    interval = explained[0].means["lv_focus"]
+    numbers = [
+        f"{run.title}: {of_run.table['lv_focus'].notna().sum():,} of {len(of_run.table):,} studies"
+        for run, of_run in zip(runs, explained, strict=True)
+    ]
+    header = ("", *(run.title for run in runs), *(["B − A, paired"] if difference is not None else []))
+    caption = f"Grad-CAM and the left ventricle (LV), means over studies with {100 * interval.level:g} % intervals"
+    notes = (
+        f"Defined in {'; '.join(numbers)}.",
+        f"Intervals in parentheses: {interval.method}, {interval.resamples:,} resamples.",
+    )
+    return Focus(table=Table(caption=caption, header=header, rows=tuple(rows), notes=notes))
+
+
+def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
+    protocol = run.evaluation.protocol
+    return explain_dataset(
+        run.model,
+        run.folder.data.root,
+        run.folder.path / "explain" / f"lv-focus-{protocol.split}",
+        dataset=run.folder.data.dataset,
+        protocol=FocusProtocol(split=protocol.split, resamples=protocol.resamples, seed=protocol.seed),
+        show_progress=show_progress,
+    )
+
+
+def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation]) -> Interval | None:
+    """LV focus of the second run minus that of the first, over the studies in which both are defined."""
+    if len(explained) < 2:
+        return None
+    first, second = (of_run.table.set_index("study")["lv_focus"] for of_run in explained)
+    if set(first.index) != set(second.index):
+        return None
+    difference = (second.loc[first.index] - first).to_numpy(dtype=np.float64)
+    is_defined = np.isfinite(difference)
+    if not is_defined.any():
+        return None
+    protocol = runs[0].evaluation.protocol
+    patients = patients_of(runs[0].folder.studies(protocol.split))
+    kept = None if patients is None else [name for name, keep in zip(patients, is_defined, strict=True) if keep]
+
+    def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(counts @ difference[is_defined, None] / counts.sum(axis=1, keepdims=True))
+
+    (interval,) = bootstrap_intervals(
+        mean, int(is_defined.sum()), patients=kept, resamples=protocol.resamples, seed=protocol.seed
+    )
+    return interval
+
+
+def _cell(interval: Interval) -> str:
+    return interval.format().replace("-", "−")

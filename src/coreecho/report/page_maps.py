@@ -1,0 +1,118 @@
+"""The embedding maps of a page, drawn as circles that say which study they are when pointed at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
+
+from coreecho.explain.embedding_map import COLOURS, EmbeddingMap, Method, ef_range, make_map
+from coreecho.explain.embeddings import EmbeddingSet
+from coreecho.explain.labels import PHANTOM_LABEL
+
+# Units of the drawing; it takes the width that the page gives.
+_SIDE, _MARGIN = 400, 16
+# Each circle is about 130 bytes: a page of two runs stays small with any test set.
+_MAX_DOTS = 3000
+_MIN_STUDIES = 4
+_COLOUR_STEPS = 24
+_UNKNOWN = "#9a9a9a"
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A study on the map: where it lies, in units of the drawing, its colour, and what it says when pointed at."""
+
+    x: float
+    y: float
+    colour: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnMap:
+    """A map as the template draws it.
+
+    Attributes:
+        side: of the square drawing, units.
+        radius: of a dot.
+        dots: in the order in which they are drawn.
+        low: EF at the left end of the colours, percent.
+        high: EF at the right end.
+        colours: from low to high.
+        description: for those who cannot see it.
+        caption: below it.
+    """
+
+    side: int
+    radius: float
+    dots: list[Dot]
+    low: str
+    high: str
+    colours: list[str]
+    description: str
+    caption: str
+
+
+def page_maps(embedded: Sequence[EmbeddingSet], titles: Sequence[str], *, method: Method) -> list[DrawnMap | None]:
+    """Make and draw the maps of all runs with one scale of colours; none where there are too few studies for a map.
+
+    Args:
+        embedded: one a run.
+        titles: of the runs.
+        method: of the maps.
+    """
+    if min(map(len, embedded)) < _MIN_STUDIES:
+        return [None] * len(embedded)
+    maps = [make_map(studies, method=method) for studies in embedded]
+    low, high = ef_range(maps)
+    return [_draw(made, title, low, high) for made, title in zip(maps, titles, strict=True)]
+
+
+def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
+    studies = made.studies
+    shown = np.unique(np.linspace(0, len(studies) - 1, min(len(studies), _MAX_DOTS)).round().astype(int))
+    places = _fit(made.coordinates)
+    dots = [
+        Dot(
+            round(float(places[study, 0]), 1),
+            round(float(places[study, 1]), 1),
+            _colour(studies.ef_percent[study], low, high),
+            f"{studies.ids[study]}: true EF {studies.ef_percent[study]:.1f} %, "
+            f"predicted {studies.ef_predicted[study]:.1f} %",
+        )
+        for study in shown
+    ]
+    left_out = "" if len(shown) == len(studies) else f" {len(shown):,} of {len(studies):,} studies are drawn."
+    phantom = f" {PHANTOM_LABEL.capitalize()}." if studies.is_phantom else ""
+    note = f" {made.note}." if made.note else ""
+    return DrawnMap(
+        side=_SIDE,
+        radius=4 if len(shown) <= 500 else 2.5,
+        dots=dots,
+        low=f"{low:.0f}",
+        high=f"{high:.0f}",
+        colours=[_colour(low + (high - low) * step / (_COLOUR_STEPS - 1), low, high) for step in range(_COLOUR_STEPS)],
+        description=f"Map of the embeddings of {len(studies)} studies by {title}, made by {made.method}, coloured by "
+        f"true EF from {low:.0f} to {high:.0f} %. How well EF orders the embeddings stands in the table on continuity.",
+        caption=f"{made.method} of {len(studies):,} studies, turned so that EF grows to the right."
+        + left_out
+        + note
+        + phantom,
+    )
+
+
+def _fit(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale both axes alike into the square; y grows downwards there."""
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    scale = (_SIDE - 2 * _MARGIN) / max(float((high - low).max()), 1e-12)
+    centred = (coordinates - (low + high) / 2) * scale
+    return np.asarray(centred * [1, -1] + _SIDE / 2)
+
+
+def _colour(ef_percent: float, low: float, high: float) -> str:
+    if not np.isfinite(ef_percent):
+        return _UNKNOWN
+    return to_hex(colormaps[COLOURS]((ef_percent - low) / (high - low) if high > low else 0.5))

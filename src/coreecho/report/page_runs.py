@@ -1,0 +1,228 @@
+"""The runs of a page: what they are called there, what they were trained on, and how their recipes differ."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from coreecho.datasets import Split
+from coreecho.evaluation import EFMetrics
+from coreecho.models.ef_model import EFModel
+from coreecho.report.evaluation import Evaluation, sha256_of
+from coreecho.report.page_elements import Row, Table
+from coreecho.training.recipe import Recipe, find_recipe, recipe_names
+from coreecho.training.run_folder import RunFolder
+
+# Okabe and Ito (2008), as in `figures.py`; runs also differ by marker and line, for grey and for print.
+_STYLES = (("#0072B2", "o", "-"), ("#D55E00", "s", "--"))
+_OBJECTIVES = {
+    "rnc_l1": "Rank-N-Contrast for the encoder, L1 for the head behind a stop-gradient",
+    "l1": "L1, end to end",
+}
+_SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRun:
+    """A run on a page.
+
+    Attributes:
+        letter: A or B; empty where the page has one run.
+        folder: of the run.
+        model: with its best weights.
+        evaluation: of these weights.
+        learning: one row an epoch.
+        colour: of its lines and dots.
+        marker: of its dots.
+        line: style of its lines.
+    """
+
+    letter: str
+    folder: RunFolder
+    model: EFModel
+    evaluation: Evaluation
+    learning: pd.DataFrame
+    colour: str
+    marker: str
+    line: str
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder, and nothing of the path to it: that may name people."""
+        return self.folder.path.resolve().name
+
+    @property
+    def title(self) -> str:
+        """`A · demo-seed0`, or without the letter where there is one run."""
+        return f"{self.letter} · {self.name}" if self.letter else self.name
+
+    @property
+    def metrics(self) -> EFMetrics:
+        """Of its evaluation."""
+        return self.evaluation.metrics
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether simulated hearts have any part in its figures."""
+        return self.evaluation.is_phantom or self.folder.data.is_phantom
+
+
+def show_run(
+    number: int, of: int, folder: RunFolder, *, model: EFModel, evaluation: Evaluation, learning: pd.DataFrame
+) -> ShownRun:
+    """Give a run its place on the page.
+
+    Args:
+        number: 0 for the first.
+        of: runs on the page.
+        folder: of the run.
+        model: with its best weights.
+        evaluation: of these weights.
+        learning: one row an epoch.
+    """
+    colour, marker, line = _STYLES[number]
+    return ShownRun(
+        letter="AB"[number] if of > 1 else "",
+        folder=folder,
+        model=model,
+        evaluation=evaluation,
+        learning=learning,
+        colour=colour,
+        marker=marker,
+        line=line,
+    )
+
+
+def training_table(runs: Sequence[ShownRun]) -> Table:
+    """What was trained on what, with what; rows in which two runs differ are marked."""
+    facts: dict[str, Callable[[ShownRun], str]] = {
+        "Recipe": lambda run: run.folder.recipe.name,
+        "Objective of stage 1": lambda run: _OBJECTIVES[run.folder.recipe.objective],
+        "Model": lambda run: f"UniFormer {run.folder.recipe.size}, {_num_parameters(run):,} parameters",
+        "Starting point": lambda run: _starting_point(run.folder.recipe),
+        "Input": _input,
+        "Data": lambda run: f"{run.folder.data.dataset}, folder {run.folder.data.root.resolve().name}",
+        "Hearts": lambda run: "simulated (phantoms)" if run.folder.data.is_phantom else "real",
+        "Studies (train, validation, test)": lambda run: ", ".join(
+            f"{len(run.folder.studies(split)):,}" for split in _SPLITS
+        ),
+        "EF of the training studies": _training_ef,
+        "Seed": lambda run: str(run.folder.recipe.seed),
+        "Epochs done": _epochs,
+        "Weights shown here": _best_epoch,
+        "Fingerprint of the weights": lambda run: f"SHA-256 {sha256_of(run.folder.best_weights)[:12]}…",
+        "Computed on": _hardware,
+        "Versions": _versions,
+    }
+    rows = []
+    for name, fact in facts.items():
+        values = tuple(fact(run) for run in runs)
+        is_shared = len(runs) > 1 and len(set(values)) == 1
+        cells = (name, values[0]) if is_shared else (name, *values)
+        rows.append(Row(cells=cells, is_marked=len(set(values)) > 1, is_shared=is_shared))
+    caption = "What was trained on what" + ("; marked rows differ" if len(runs) > 1 else "")
+    return Table(caption=caption, header=("", *(run.title for run in runs)), rows=tuple(rows), is_text=True)
+
+
+def recipe_tables(runs: Sequence[ShownRun]) -> tuple[Table, Table]:
+    """Lay out the settings that deserve a look, and all others.
+
+    With two runs these are the settings in which they differ; with one, those that differ from the recipe of its name
+    that comes with coreecho.
+    """
+    settings = [run.folder.recipe.to_mapping() for run in runs]
+    shipped = _shipped_settings(runs[0].folder.recipe)
+    different, alike = [], []
+    for key in settings[0]:
+        values = tuple(_in_words(of_run[key]) for of_run in settings)
+        standard = _in_words(shipped[key]) if len(runs) == 1 and shipped else values[0]
+        row = Row(
+            cells=(key, *values), is_marked=True, remark=f"as shipped: {standard}" if standard != values[0] else ""
+        )
+        if len({*values, standard}) > 1:
+            different.append(row)
+        else:
+            alike.append(Row(cells=(key, values[0])))
+    header = ("Setting", *(run.title for run in runs))
+    alike_header = ("Setting", "Both runs" if len(runs) > 1 else "Value")
+    caption = "Settings in which the recipes differ"
+    if len(runs) == 1:
+        caption = f"Settings changed from the recipe {runs[0].folder.recipe.name} that comes with coreecho"
+    return (
+        Table(caption=caption, header=header, rows=tuple(different), is_text=True),
+        Table(caption="All other settings", header=alike_header, rows=tuple(alike), is_text=True),
+    )
+
+
+def _shipped_settings(recipe: Recipe) -> dict[str, Any]:
+    """Settings of the shipped recipe of that name; the seed is nobody's change."""
+    if recipe.name not in recipe_names():
+        return {}
+    return Recipe.from_yaml(find_recipe(recipe.name)).to_mapping() | {"seed": recipe.seed}
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _num_parameters(run: ShownRun) -> int:
+    return sum(parameter.numel() for parameter in run.model.parameters())
+
+
+def _starting_point(recipe: Recipe) -> str:
+    # A path may name people; the file's name is enough.
+    return (
+        "from scratch" if recipe.init == "scratch" else f"weights of {recipe.init.replace(chr(92), '/').split('/')[-1]}"
+    )
+
+
+def _input(run: ShownRun) -> str:
+    shape = run.folder.recipe.input
+    return (
+        f"clips of {shape.num_frames} frames, every {_ordinal(shape.stride)} one, "
+        f"{shape.frame_size} × {shape.frame_size} pixels"
+    )
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"
+
+
+def _training_ef(run: ShownRun) -> str:
+    ef = [study.ef_percent for study in run.folder.studies("train") if study.ef_percent is not None]
+    return f"{min(ef):.1f} to {max(ef):.1f} %, mean {sum(ef) / len(ef):.1f} %" if ef else "none"
+
+
+def _epochs(run: ShownRun) -> str:
+    done = run.learning["stage"].value_counts(sort=False)
+    text = ", ".join(f"{count} of {str(stage).replace('stage', 'stage ')}" for stage, count in done.items())
+    minutes = run.learning["seconds"].sum() / 60
+    finished = "" if run.folder.is_finished else "; the run is not finished"
+    return f"{text}, in {minutes:.1f} minutes{finished}"
+
+
+def _best_epoch(run: ShownRun) -> str:
+    card = run.model.card
+    if card is None or card.trained_on is None:
+        return "the best so far"
+    trained_on = card.trained_on
+    return f"epoch {trained_on.epoch + 1} of its stage, validation MAE {trained_on.val_mae:.2f} EF points"
+
+
+def _hardware(run: ShownRun) -> str:
+    hardware = run.folder.info.get("hardware", {})
+    return f"{hardware.get('nodes', 1)} × {hardware.get('devices', 1)} {hardware.get('device', 'unknown')}, " + str(
+        hardware.get("precision", "unknown")
+    )
+
+
+def _versions(run: ShownRun) -> str:
+    return ", ".join(f"{name} {version}" for name, version in run.folder.info.get("versions", {}).items())

@@ -1,0 +1,189 @@
+"""The page as a whole: what it holds, what it must not hold, and that equal runs give equal bytes."""
+
+import re
+import shutil
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
+from coreecho.report.evaluation import Protocol
+from coreecho.report.html import write_report
+from coreecho.training.run_folder import RunFolder
+
+# The training split of the phantoms has most studies; few resamples, since no test reads the intervals.
+PROTOCOL = Protocol(split="train", clips=2, resamples=50)
+
+
+class Page(HTMLParser):
+    """Tags, attributes and texts of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html = html
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.captions: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "caption":
+            self.captions.append("")
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self.tags and self.tags[-1][0] == "caption":
+            self.captions[-1] += data.strip()
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.texts))
+
+
+def write(path: Path, *runs, **options) -> Page:
+    options = {"protocol": PROTOCOL, "cases": 2, "map_method": "pca"} | options
+    write_report(runs, path, **options)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="module")
+def first_run(folder, make_run):
+    return make_run(folder / "rnc")
+
+
+@pytest.fixture(scope="module")
+def one(folder, first_run):
+    return write(folder / "one.html", first_run)
+
+
+@pytest.fixture(scope="module")
+def two(folder, first_run, make_run):
+    second = make_run(folder / "plain", seed=1, objective="l1", learning_rate=0.002)
+    return write(folder / "two.html", first_run, second)
+
+
+def test_page_needs_nothing_beside_it(two):
+    tags = Counter(name for name, _ in two.tags)
+    assert tags["script"] == tags["link"] == tags["iframe"] == tags["object"] == tags["base"] == 0
+    (policy,) = [meta["content"] for meta in two.all("meta") if "http-equiv" in meta]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    for _, attributes in two.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "srcset", "href", "action", "data", "poster"):
+                assert value.startswith(("data:image/", "#"))
+    assert not re.search(r"https?://|//www|@import|url\(", two.html)
+
+
+def test_size_is_bounded(two):
+    assert len(two.html) < 1_500_000
+
+
+def test_says_what_the_figures_are_and_are_not(one):
+    assert "Phantom results." in one.text
+    assert "say nothing about patients" in one.text
+    assert "Not a medical device." in one.text
+    assert "95 % intervals in parentheses: percentile bootstrap over studies, 50 resamples, seed 0." in one.text
+    assert "TRAIN split, 2 clips a study" in one.text
+    assert "the run is not finished" in one.text
+
+
+def test_two_runs_stand_side_by_side(two):
+    assert "A · rnc" in two.text
+    assert "B · plain" in two.text
+    assert "B − A, paired" in two.text
+    (caption,) = [caption for caption in two.captions if caption.startswith("Settings in which")]
+    assert caption == "Settings in which the recipes differ"
+    table = two.html.split(f"<caption>{caption}")[1].split("</table>")[0]
+    settings = re.findall(r'<th scope="row">(\w+)', table)
+    assert settings == ["seed", "objective", "learning_rate"]
+    assert re.findall(r'data-column="[AB] · \w+">([^<]+)', table) == ["0", "1", "rnc_l1", "l1", "0.0001", "0.002"]
+    assert len([tag for tag in two.all("div") if tag.get("class") == "case"]) == 4
+
+
+def test_one_run_is_called_by_its_name(one):
+    assert "A · rnc" not in one.text
+    assert "paired" not in one.text
+    assert "<title>CoReEcho report: rnc</title>" in one.html
+
+
+def test_everything_can_be_reached_without_seeing(two):
+    images = two.all("img")
+    assert images
+    assert all(len(image["alt"]) > 20 and int(image["width"]) > 0 for image in images)
+    assert all(svg["aria-label"] for svg in two.all("svg"))
+    assert len(two.captions) == len(two.all("table"))
+    assert all(two.captions)
+    assert all("scope" in cell for cell in two.all("th"))
+    levels = [int(name[1]) for name, _ in two.tags if re.fullmatch("h[1-6]", name)]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    ids = {attributes["id"] for _, attributes in two.tags if "id" in attributes}
+    named = {link["href"].removeprefix("#") for link in two.all("a")}
+    assert named <= ids
+
+
+def test_same_runs_give_the_same_bytes(folder, first_run, one):
+    # Here predictions and embeddings are read from the run's folder ...
+    assert write(folder / "again.html", first_run).html == one.html
+    # ... and here they are made anew.
+    elsewhere = folder / "elsewhere" / first_run.path.name
+    shutil.copytree(first_run.path, elsewhere, ignore=shutil.ignore_patterns("evaluation", "explain"))
+    assert write(folder / "third.html", RunFolder.open(elsewhere)).html == one.html
+
+
+def test_holds_no_path(folder, two):
+    assert str(folder) not in two.html
+    assert str(folder.parent) not in two.html
+
+
+def test_hostile_names_are_only_text(tmp_path, make_run, hostile_root):
+    run = make_run(tmp_path / "<b onclick=alert(2)>", root=hostile_root, name="<i>recipe</i>")
+    page = write(tmp_path / "page.html", run, cases=12)
+    assert not page.all("script")
+    assert not page.all("b")
+    assert not page.all("i")
+    assert "<script>alert(1)<script>&\"'" in page.text
+    assert "<b onclick=alert(2)>" in page.text
+    assert "<i>recipe</i>" in page.text
+
+
+def test_shows_only_what_is_wanted(folder, first_run, one):
+    assert "LV focus" in one.text
+    assert "Where it errs most" in one.text
+    page = write(folder / "short.html", first_run, cases=0, lv_focus=False)
+    assert "LV focus" not in page.text
+    assert "Where it errs most" not in page.text
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_refuses_any_number_of_runs_but_one_and_two(tmp_path, make_run, count):
+    runs = [make_run(tmp_path / f"run{number}") for number in range(count)]
+    with pytest.raises(RecipeError, match=f"one run or two side by side, got {count}"):
+        write_report(runs, tmp_path / "page.html")
+
+
+def test_refuses_what_cannot_be_written_before_it_predicts(tmp_path, make_run):
+    run = make_run(tmp_path / "run")
+    with pytest.raises(CoReEchoError, match="the folder that is to hold it is missing"):
+        write_report([run], tmp_path / "nowhere" / "page.html")
+    assert not (run.path / "evaluation").exists()
+
+
+def test_run_without_an_epoch_says_so(tmp_path, make_run):
+    run = make_run(tmp_path / "run")
+    (run.path / "metrics.csv").unlink()
+    with pytest.raises(CheckpointError, match="finished no epoch yet"):
+        write_report([run], tmp_path / "page.html")
