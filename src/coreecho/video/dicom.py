@@ -46,7 +46,7 @@ def read_dicom(path: Path, source: str) -> Video:
         VideoError: damaged, not ultrasound, a still, colour Doppler, several sectors, none, or a codec is missing.
     """
     try:
-        return _read(path, source)
+        decoded, region, notes = _decode(path, source)
     except VideoError:
         raise
     # pydicom converts values when they are first looked at, and a damaged or hostile file can make that, and the
@@ -56,9 +56,13 @@ def read_dicom(path: Path, source: str) -> Video:
             f"{source}: this DICOM file is damaged or not well formed ({type(error).__name__}: {str(error)[:200]}). "
             "Export it again from the archive or the scanner."
         ) from error
+    if not is_screen(*decoded.frames.shape[1:]):
+        return Video(decoded.frames, decoded.fps, source, notes=notes)
+    return crop_to_sector(decoded, source, notes=notes, region=region)
 
 
-def _read(path: Path, source: str) -> Video:
+def _decode(path: Path, source: str) -> tuple[Decoded, Box | None, tuple[str, ...]]:
+    """Decode a file that may be read: its frames, where it says its tissue is, and what is to be said of it."""
     dataset = _open(path, source)
     _refuse_no_clip(dataset, source)
     boxes = _tissue_boxes(dataset, source)
@@ -66,10 +70,7 @@ def _read(path: Path, source: str) -> Video:
     check_size(source, num_frames, height, width)
     fps, notes = _frame_rate(dataset)
     frames, coloured = decode_video(dataset, source) if is_video(dataset) else decode_frames(dataset, source)
-    decoded = Decoded(frames, fps, coloured)
-    if not is_screen(height, width):
-        return Video(frames, fps, source, notes=notes)
-    return crop_to_sector(decoded, source, notes=notes, region=_region(boxes, height, width))
+    return Decoded(frames, fps, coloured), _region(boxes, height, width), notes
 
 
 def _open(path: Path, source: str) -> Dataset:

@@ -38,6 +38,9 @@ _MIN_SECOND_AREA = 0.5
 _MIN_INSIDE = 0.6
 # Grey levels of a background that a scanner calls black.
 _MAX_STILL_LEVEL = 24
+# Deviation of a label, as a share of its brightness; how near to the border it is, as a share of the shorter side.
+_DEVIATION_OF_LABEL = 0.03
+_BORDER = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,7 @@ def find_sector(
             f"{source}: has {len(frames)} frames; finding the moving sector takes at least {MIN_FRAMES}. "
             "Export the whole clip."
         )
-    deviation = temporal_deviation(frames)
+    mean, deviation = temporal_statistics(frames)
     noise = float(np.percentile(deviation, _PERCENT_STILL))
     is_moving = deviation > np.clip(_DEVIATION_OF_STILL * noise, _MIN_DEVIATION, _MAX_DEVIATION)
     inside = np.ones_like(is_moving)
@@ -83,9 +86,8 @@ def find_sector(
     if is_believed:
         is_moving &= inside
     part = _most_solid_part(np.asarray(ndimage.binary_fill_holes(is_moving), dtype=np.bool_), source)
-    # What shines and never changes beside the moving part is a label that the hull happens to cover.
-    is_label = ~part & (deviation < _MIN_DEVIATION) & (frames[0] > _MAX_STILL_LEVEL)
-    mask = convex_hull(part) & ~np.asarray(ndimage.binary_dilation(is_label))
+    mask = convex_hull(part)
+    mask &= ~_labels(mask, part, mean, deviation)
     if is_believed:
         mask &= inside
     if mask.mean() > _MAX_AREA:
@@ -97,8 +99,8 @@ def find_sector(
     return Sector(mask, int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1), is_believed
 
 
-def temporal_deviation(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Standard deviation of each pixel over time, (H, W), from at most 64 frames spread over the clip."""
+def temporal_statistics(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each pixel over time, (H, W), from at most 64 frames spread over the clip."""
     chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), _MAX_FRAMES)).astype(int)]
     total = np.zeros(frames.shape[1:], dtype=np.uint32)
     squares = np.zeros(frames.shape[1:], dtype=np.uint32)
@@ -108,7 +110,24 @@ def temporal_deviation(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         squares += level * level
     # Integers until here, so that a pixel that never changes has a deviation of exactly 0.
     variance = (len(chosen) * squares.astype(np.float64) - total.astype(np.float64) ** 2) / len(chosen) ** 2
-    return np.sqrt(variance).astype(np.float32)
+    return (total / len(chosen)).astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+
+def _labels(
+    mask: NDArray[np.bool_], part: NDArray[np.bool_], mean: NDArray[np.float32], deviation: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Find what shines and hardly changes by the mask's border, or beside the moving part: ticks, a marker, letters.
+
+    A codec lets a label flicker with the moving block that it lies in, so still is relative to its brightness; speckle
+    changes by a tenth of its brightness and more.
+    """
+    is_still = deviation < np.maximum(_MIN_DEVIATION, _DEVIATION_OF_LABEL * mean)
+    labels, _ = ndimage.label(mask & is_still & (mean > _MAX_STILL_LEVEL), np.ones((3, 3)))
+    depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
+    suspected = np.unique(labels[(depth <= _BORDER * min(mask.shape)) | ~part])
+    found = np.isin(labels, suspected[suspected > 0])
+    # Codecs smear the edge of a label by a pixel or two.
+    return np.asarray(ndimage.binary_dilation(found, iterations=2)) if found.any() else found
 
 
 def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_]:
@@ -166,7 +185,7 @@ def convex_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     corners = points[ConvexHull(points).vertices]
     picture = Image.new("1", (mask.shape[1], mask.shape[0]))
     ImageDraw.Draw(picture).polygon([(int(x), int(y)) for x, y in corners], fill=1, outline=1)
-    return np.asarray(picture)
+    return np.array(picture)
 
 
 def mask_outside(frames: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

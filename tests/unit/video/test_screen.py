@@ -3,8 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
+from pydicom.data import get_testdata_file
 
 from coreecho.errors import VideoError
 from coreecho.video import read_video
@@ -40,6 +42,18 @@ def test_the_sector_is_cut_out_of_a_screen(
     assert not video.frames[:, : side // 8, : side // 4].any()
     assert not video.frames[:, : side // 8, -side // 4 :].any()
     assert video.frames[:, side // 2 : 3 * side // 4, side // 3 : 2 * side // 3].mean() > 60
+
+
+def test_the_marker_beside_a_real_sector_is_masked(tmp_path: Path, write_clip: Write) -> None:
+    """A green dot that marks the probe's side stands in blocks of pixels that move with the sector's edge."""
+    screen = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm"))).pixel_array
+    assert screen[:, 17:24, 187:194, 1].min() > 60
+    path = write_clip(tmp_path / "a.avi", screen, fps=30, options={"qmin": "3", "qmax": "8"})
+    frames = read_video(path).frames
+    side = frames.shape[1]
+    apex = np.flatnonzero(frames.max(axis=(0, 2)) > 40)[0]
+    beside = frames[:, apex : apex + side // 12, side // 2 + side // 12 :]
+    assert beside.max() < 40
 
 
 def test_a_gif_of_a_screen_is_cropped(tmp_path: Path, draw_screen: Draw) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import to_grey
-from coreecho.video.sector import convex_hull, find_sector, mask_outside, temporal_deviation
+from coreecho.video.sector import convex_hull, find_sector, mask_outside, temporal_statistics
 
 Draw = Callable[..., Any]
 
@@ -105,7 +105,8 @@ def test_a_label_between_the_sector_and_its_hull_is_masked(draw_screen: Draw) ->
 def test_deviation_is_that_of_numpy_and_zero_where_still() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (40, 9, 7), dtype=np.uint8)
     frames[:, 3] = 201
-    deviation = temporal_deviation(frames)
+    mean, deviation = temporal_statistics(frames)
+    np.testing.assert_allclose(mean, frames.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(deviation, frames.std(axis=0), rtol=1e-5)
     assert not deviation[3].any()
 
