@@ -178,8 +178,8 @@ def grade_quality(view: View) -> str:
 def _badness(view: View) -> float:
     """Noise, clutter, dropout at both sides and shadow, each about in units of its own spread."""
     return (
-        (view.noise_db + 38.0) / 4.0
-        + (view.haze_db + 14.0) / 5.5
+        (view.noise_db + 44.0) / 4.7
+        + (view.haze_db + 15.0) / 5.8
         + (view.lateral_dropout_db - 8.7) / 6.0
         + (view.septal_dropout_db - 12.0) / 4.6
         + view.shadow_db / 10.0
