@@ -64,7 +64,7 @@ def survey_echonet_dynamic(root: str | Path) -> Survey:
     seen: set[str] = set()
     for line, row in rows:
         _check_row(line, row, videos, seen, survey)
-    for study_id in sorted(videos.keys() - seen):
+    for study_id in _unlisted(videos, seen):
         survey.add_flaw("files in Videos that FileList.csv does not name", videos[study_id].name)
     return survey
 
@@ -101,6 +101,11 @@ def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], se
             edv_ml=volumes["EDV"],
         )
         survey.studies.append(study)
+
+
+def _unlisted(videos: Mapping[str, Path], seen: set[str]) -> list[str]:
+    """Names of files that no row has, but not what file managers leave behind, such as .DS_Store."""
+    return sorted(name for name in videos.keys() - seen if not name.startswith("."))
 
 
 def _declared(row: Mapping[str, str]) -> Declared:

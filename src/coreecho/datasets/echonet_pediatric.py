@@ -75,7 +75,8 @@ def _survey_view(root: Path, view: View, prefix: str, survey: Survey) -> None:
             continue
         study = Study(id=f"{prefix}{stem}", path=videos[stem], ef_percent=ef_percent, fold=fold, view=view)
         survey.studies.append(study)
-    for stem in sorted(videos.keys() - seen):
+    # What file managers leave behind begins with a dot.
+    for stem in sorted(name for name in videos.keys() - seen if not name.startswith(".")):
         survey.add_flaw("files in Videos that FileList.csv does not name", f"{view}/Videos/{videos[stem].name}")
 
 

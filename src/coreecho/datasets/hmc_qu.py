@@ -200,7 +200,8 @@ def _find_columns(sheet: Path, view: View, upper: Sequence[Any], lower: Sequence
 def _clips(folder: Path, survey: Survey) -> dict[str, Path]:
     """The AVI files of a view, by their names without spaces, since the sheet and the files differ in them."""
     clips: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.[aA][vV][iI]")):
+    # What file managers leave behind begins with a dot.
+    for path in sorted(folder.glob("[!.]*.[aA][vV][iI]")):
         key = _key(path.stem)
         if key in clips:
             survey.add_fault("clips whose names differ in spaces alone", f"{path.name} and {clips[key].name}")

@@ -71,6 +71,7 @@ def test_missing_video(tree: Path, clips: list[Path]) -> None:
 def test_extra_file(tree: Path) -> None:
     frames = (np.arange(24, dtype=np.uint8)[:, None, None] * 5 + np.eye(112, dtype=np.uint8)).astype(np.uint8)
     write_mjpeg_avi(tree / "Videos" / "0XEXTRA.avi", frames, 50)
+    (tree / "Videos" / ".DS_Store").write_bytes(b"what a file manager leaves behind")
     assert faults(tree) == {"files in Videos that FileList.csv does not name": ["0XEXTRA.avi"]}
 
 
