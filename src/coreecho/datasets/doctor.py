@@ -71,10 +71,10 @@ class Examination:
         """One line: clean or not, and how much was read."""
         frames = sum(clip.num_frames for clip in self.clips.values())
         splits = [f"{name} {self.counts[name]}" for name in ("train", "val", "test") if name in self.counts]
-        verdict = "clean" if self.is_clean else f"{self.num_faults} faults of {len(self.faults)} kinds"
+        verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
         kind = " of simulated hearts" if self.is_phantom else ""
         studies = f"{len(self.studies)} studies{kind}" + (f" ({', '.join(splits)})" if splits else "")
-        return f"{self.root}: {verdict}: {studies}, {frames:,} frames."
+        return f"{self.root}: {verdict}; {studies}, {frames:,} frames."
 
     def to_text(self) -> str:
         """Everything that needs mending, for people: the summary alone when the data set is clean."""

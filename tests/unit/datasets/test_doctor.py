@@ -53,7 +53,7 @@ def test_a_clean_tree_is_one_line(phantom_root: Path) -> None:
     assert examination.is_clean
     text = examination.to_text()
     assert "\n" not in text
-    assert text == f"{phantom_root}: clean: 16 studies of simulated hearts (train 12, val 2, test 2), 384 frames."
+    assert text == f"{phantom_root}: clean; 16 studies of simulated hearts (train 12, val 2, test 2), 384 frames."
 
 
 def test_many_workers_find_what_one_finds(phantom_root: Path) -> None:
@@ -255,7 +255,7 @@ def test_all_faults_at_once_and_json_has_every_case(tree: Path, clips: list[Path
     assert content["faults"]["missing videos"]
     assert content["counts"]["all"] == 15
     assert len(content["clips"]) == 15
-    assert examination.summary().startswith(f"{tree}: 17 faults of 3 kinds: 15 studies")
+    assert examination.summary().startswith(f"{tree}: faults found: 17, kinds: 3; 15 studies")
 
 
 def test_long_lists_are_cut_in_text_alone(tree: Path, clips: list[Path]) -> None:

@@ -48,7 +48,7 @@ def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
     assert all(str(picture["src"]).startswith("data:image/png;base64,") and picture["alt"] for picture in pictures)
     assert "http" not in page.replace("http-equiv", "")
     assert "Phantom data: simulated hearts" in page
-    assert ": clean: 16 studies" in page
+    assert ": clean; 16 studies" in page
     # EF and grey levels; all phantoms have the same length, so that needs no chart.
     assert names.count("svg") >= 2
     assert "Frames of a clip: 24 in all 16 clips" in page
