@@ -48,12 +48,14 @@ def test_the_marker_beside_a_real_sector_is_masked(tmp_path: Path, write_clip: W
     """A green dot that marks the probe's side stands in blocks of pixels that move with the sector's edge."""
     screen = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm"))).pixel_array
     assert screen[:, 17:24, 187:194].max(axis=(1, 2, 3)).min() > 100
-    path = write_clip(tmp_path / "a.avi", screen, fps=30, options={"qmin": "3", "qmax": "8"})
+    # Moved by 5 pixels, the dot shares a block of the codec with the sector, and flickers with it.
+    screen = np.roll(screen, (5, 5), axis=(1, 2))
+    path = write_clip(tmp_path / "a.avi", screen, fps=30, options={"qmin": "5", "qmax": "5"})
     frames = read_video(path).frames
     side = frames.shape[1]
     apex = np.flatnonzero(frames.max(axis=(0, 2)) > 40)[0]
     beside = frames[:, apex : apex + side // 12, side // 2 + side // 12 :]
-    assert beside.max() < 40
+    assert beside.max() < 80  # the dot has 150
 
 
 def test_a_gif_of_a_screen_is_cropped(tmp_path: Path, draw_screen: Draw) -> None:
