@@ -17,6 +17,7 @@ from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.explain.grad_cam import Evidence, Stage, choose_stage
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
 from coreecho.explain.lv_focus import lv_focus_of_studies, mean_lv_focus
+from coreecho.explain.patients import patients_of
 from coreecho.explain.ventricles import (
     KnownVentricle,
     has_simulated_ventricles,
@@ -116,7 +117,7 @@ def explain_dataset(
         evidence=protocol.evidence,
         show_progress=show_progress,
     )
-    means = mean_lv_focus(table, patients=_patients(studies), resamples=protocol.resamples, seed=protocol.seed)
+    means = mean_lv_focus(table, patients=patients_of(studies), resamples=protocol.resamples, seed=protocol.seed)
     explained = DatasetExplanation(folder=out, table=table, means=means, is_phantom=is_phantom_root(root))
     document = _document(explained, protocol, stage, dataset, has_simulated_ventricles(root))
     try:
@@ -153,12 +154,6 @@ def _ventricles(
     return lambda study: traced_ventricle(
         tracings.get(study.id.removesuffix(".avi"), {}), store.num_frames(study.id), model_input, size, clips
     )
-
-
-def _patients(studies: list[Study]) -> list[str] | None:
-    if all(study.patient is None for study in studies):
-        return None
-    return [study.patient or f"study {study.id}" for study in studies]
 
 
 def _document(

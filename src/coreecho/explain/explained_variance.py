@@ -1,0 +1,154 @@
+"""What an embedding is made of: how much of its variance EF explains, and how much nuisances such as gain or depth.
+
+    share of x = 1 - (sum over studies of |e_n - f(x_n)|^2) / (sum over studies of |e_n - mean|^2)
+
+with f fitted on other studies than n (10 folds): a piecewise linear function of each factor with knots at its
+quartiles, by ridge regression whose strength is chosen within the fit. So a factor that explains nothing has a share of
+about 0, also with few studies and many columns; a little below 0 is chance. Shares of factors that go along with each
+other (a failing heart is larger, and beats faster) overlap; what EF explains beyond all nuisances together is told
+apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from coreecho.errors import DatasetError
+from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
+
+Floats = NDArray[np.float64]
+
+FOLDS = 10
+# Strengths of the ridge, for columns of unit variance, in studies.
+_STRENGTHS = np.logspace(-2, 4, 13)
+_KNOTS = (0.25, 0.5, 0.75)
+EF, ALL_NUISANCES, EF_BEYOND = "EF", "all nuisances", "EF beyond nuisances"
+
+
+def explained_shares(
+    embeddings: ArrayLike,
+    ef_percent: ArrayLike,
+    nuisances: Mapping[str, ArrayLike],
+    *,
+    patients: Sequence[str] | None = None,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Share of the embedding's variance that EF and each nuisance explain, out of fold.
+
+    Args:
+        embeddings: (N, D).
+        ef_percent: (N,), finite.
+        nuisances: by name, (N,) or (N, p) for one that takes several numbers.
+        patients: (N,), whom each study is of; studies of one patient are in one fold.
+        resamples: of the bootstrap over studies (or patients), with the fits held fixed.
+        seed: of the folds and of the bootstrap.
+
+    Returns:
+        `EF`, then each nuisance, and where there are nuisances `all nuisances` and `EF beyond nuisances`: the share of
+        EF and nuisances together less that of the nuisances. Not defined for what is the same in all studies.
+
+    Raises:
+        DatasetError: fewer studies (or patients) than folds, all embeddings alike, or a value is not finite.
+        ValueError: shapes disagree.
+    """
+    points = np.asarray(embeddings, dtype=np.float64)
+    factors = {EF: _columns(EF, ef_percent, len(points))}
+    factors |= {name: _columns(name, values, len(points)) for name, values in nuisances.items()}
+    folds = _draw_folds(len(points), patients, seed)
+    if not np.isfinite(points).all() or np.ptp(points, axis=0).max() == 0:
+        raise DatasetError("Shares of variance need finite embeddings that are not all alike.")
+    fits = dict(factors)
+    if nuisances:
+        fits[ALL_NUISANCES] = np.hstack([factors[name] for name in nuisances])
+        fits[EF_BEYOND] = np.hstack([fits[ALL_NUISANCES], factors[EF]])
+    around_mean = _squared_errors(points, np.empty((len(points), 0)), folds)
+    left = np.column_stack([_squared_errors(points, columns, folds) for columns in fits.values()])
+
+    def statistic(counts: Floats) -> Floats:
+        shares = 1 - counts @ left / (counts @ around_mean)[:, None]
+        if nuisances:
+            shares[:, -1] -= shares[:, -2]
+        return np.asarray(shares)
+
+    intervals = bootstrap_intervals(statistic, len(points), patients=patients, resamples=resamples, seed=seed)
+    return {name: _unless_constant(interval, fits[name]) for name, interval in zip(fits, intervals, strict=True)}
+
+
+def _columns(name: str, values: ArrayLike, count: int) -> Floats:
+    columns = np.asarray(values, dtype=np.float64)
+    columns = columns[:, None] if columns.ndim == 1 else columns
+    if columns.ndim != 2 or len(columns) != count:
+        raise ValueError(f"{name}: expected one value, or one row, for each of {count} studies, got {columns.shape}")
+    if not np.isfinite(columns).all():
+        raise DatasetError(f"{name}: {(~np.isfinite(columns)).any(axis=1).sum()} studies have no finite value.")
+    return columns
+
+
+def _draw_folds(count: int, patients: Sequence[str] | None, seed: int) -> NDArray[np.int64]:
+    """The fold of each study, (N,)."""
+    names = np.arange(count).astype(str) if patients is None else np.asarray(patients)
+    groups = np.unique(names, return_inverse=True)[1]
+    num_groups = int(groups.max()) + 1 if count else 0
+    if num_groups < FOLDS:
+        raise DatasetError(f"Shares of variance need at least {FOLDS} studies of different patients, got {num_groups}.")
+    return np.asarray(np.random.default_rng(seed).permutation(num_groups)[groups] % FOLDS)
+
+
+def _squared_errors(points: Floats, columns: Floats, folds: NDArray[np.int64]) -> Floats:
+    """|e_n - f(x_n)|^2 of each study, (N,), with f fitted on the other folds; without columns, f is their mean."""
+    errors = np.empty(len(points))
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        fitted, asked = _basis(columns[~held_out], columns[held_out])
+        mean = points[~held_out].mean(axis=0)
+        expected = mean + asked @ _ridge(fitted, points[~held_out] - mean)
+        errors[held_out] = ((points[held_out] - expected) ** 2).sum(axis=1)
+    return errors
+
+
+def _ridge(columns: Floats, points: Floats) -> Floats:
+    """Coefficients (p, D) of the strength that predicts best when each study is left out in turn.
+
+    Both arguments are centred. The error without study n is the error with it over 1 - h_n, its leverage (Allen 1974).
+    """
+    scales, directions = np.linalg.eigh(columns.T @ columns)
+    along = columns @ directions
+    targets = along.T @ points
+
+    def error_left_out(strength: float) -> float:
+        leverage = 1 / len(columns) + along**2 @ (1 / (scales + strength))
+        errors = points - along @ (targets / (scales + strength)[:, None])
+        return float(((errors / np.maximum(1 - leverage, 1e-9)[:, None]) ** 2).sum())
+
+    best = min(_STRENGTHS.tolist(), key=error_left_out)
+    return np.asarray(directions @ (targets / (scales + best)[:, None]))
+
+
+def _basis(fitted: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Piecewise linear functions of each column, knots at the quartiles of those to fit, scaled to unit variance."""
+    parts: list[tuple[Floats, Floats]] = []
+    for known, new in zip(fitted.T, asked.T, strict=True):
+        # A factor with few values, such as a frame rate, has fewer knots, and a switch has none.
+        knots = np.unique(np.quantile(known, _KNOTS))
+        inner = knots[(knots > known.min()) & (knots < known.max())].tolist()
+        parts.append((known, new))
+        parts += [(np.maximum(known - knot, 0), np.maximum(new - knot, 0)) for knot in inner]
+    scales = [(float(known.mean()), float(known.std())) for known, _ in parts]
+    kept = [
+        ((known - mean) / deviation, (new - mean) / deviation)
+        for (known, new), (mean, deviation) in zip(parts, scales, strict=True)
+        if deviation > 0
+    ]
+    if not kept:
+        return np.empty((len(fitted), 0)), np.empty((len(asked), 0))
+    return np.column_stack([known for known, _ in kept]), np.column_stack([new for _, new in kept])
+
+
+def _unless_constant(interval: Interval, columns: Floats) -> Interval:
+    if np.ptp(columns, axis=0).max() > 0:
+        return interval
+    reason = "it is the same in all studies"
+    return replace(interval, estimate=np.nan, low=np.nan, high=np.nan, reason=reason)

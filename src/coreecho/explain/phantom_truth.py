@@ -1,0 +1,112 @@
+"""What is known of simulated hearts beside their EF: the nuisances of a cohort, and one heart at many EFs.
+
+A cohort is made anew from its card: same settings and seed, same hearts. So nothing needs to have been written beside
+the videos.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import DatasetError
+from coreecho.phantom import PhantomSettings
+from coreecho.phantom.cohort import draw_facts, draw_splits, study_generator
+from coreecho.phantom.layouts import CARD_NAME, GENERATOR_VERSION
+from coreecho.phantom.motion import simulate_motion
+from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.truth import latents
+
+# What a picture shows that is not EF, and which latent variables of a phantom it is. Size and heart rate go along with
+# EF, as they do in patients.
+NUISANCES: Mapping[str, tuple[str, ...]] = {
+    "gain": ("mean_grey",),
+    "depth": ("depth_mm",),
+    "opening angle": ("half_angle_rad",),
+    "dynamic range": ("dynamic_range_db",),
+    "frame rate": ("fps",),
+    "heart rate": ("heart_rate_bpm",),
+    "heart size": ("edv_ml",),
+    "wall thickness": ("wall_mm",),
+    "place of the heart": ("apex_x_mm", "apex_z_mm"),
+    "tilt": ("tilt_rad",),
+    "foreshortening": ("foreshortening_rad",),
+    "drop-out": ("lateral_dropout_db", "septal_dropout_db"),
+    "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
+}
+# Beats of a path are drawn from this stream of a study's random numbers, the same at every EF.
+_PATH_STREAM = 200
+
+
+class PhantomCohort:
+    """The hearts of a folder of phantoms, by the ids of their studies.
+
+    Args:
+        root: with the cohort's card.
+
+    Raises:
+        DatasetError: there is no card, it is damaged, or another version of the generator wrote it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        path = root / CARD_NAME
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+            if card["generator_version"] != GENERATOR_VERSION:
+                raise ValueError(f"written by generator {card['generator_version']}, this is {GENERATOR_VERSION}")
+            self.settings = PhantomSettings(**card["settings"])
+            self.seed, count = int(card["seed"]), int(card["studies"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DatasetError(f"{path}: cannot make these phantoms anew ({error}). Write the cohort again.") from error
+        self._splits = draw_splits(count, self.seed)
+        self._index = {
+            draw_facts(self.settings, self.seed, index, split).stem: index for index, split in enumerate(self._splits)
+        }
+
+    def plan(self, study_id: str) -> StudyPlan:
+        """All that is true of a study.
+
+        Raises:
+            DatasetError: it is not in the cohort.
+        """
+        index = self._index.get(study_id)
+        if index is None:
+            raise DatasetError(f"{study_id} is none of the {len(self._index)} phantoms of this cohort.")
+        return plan_study(self.settings, self.seed, index, self._splits[index])
+
+    def nuisances(self, study_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """The nuisances of N studies, (N, p) each, by the names of `NUISANCES`."""
+        records = [latents(self.plan(study_id)) for study_id in study_ids]
+        return {
+            name: np.array([[float(record[key]) for key in keys] for record in records])
+            for name, keys in NUISANCES.items()
+        }
+
+    def ef_path(self, study_id: str, ef_percents: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """One heart whose EF is moved in steps: the same anatomy, view, speckle, noise and beat times throughout.
+
+        Args:
+            study_id: whose heart.
+            ef_percents: 5 to 90.
+
+        Yields:
+            The EF of the simulated volumes, and the frames (T, 112, 112).
+
+        Raises:
+            DatasetError: the study is not in the cohort, or an EF is out of range.
+        """
+        plan = self.plan(study_id)
+        for ef_percent in ef_percents:
+            if not 5 <= ef_percent <= 90:
+                raise DatasetError(f"A phantom's EF lies between 5 and 90 %, got {ef_percent:g}.")
+            facts = replace(plan.facts, ef_percent=float(ef_percent))
+            generator = study_generator(self.seed, plan.facts.index, _PATH_STREAM)
+            # Sinus rhythm: an ectopic beat would change what EF a clip shows from one beat to the next.
+            motion = simulate_motion(
+                facts, plan.anatomy, generator, pose_scale=self.settings.nuisance_scale, is_steady=True
+            )
+            moved = replace(plan, facts=facts, motion=motion)
+            yield motion.ef_percent, np.stack(list(render_study(moved)))

@@ -1,0 +1,71 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coreecho.datasets import load_echonet_dynamic
+from coreecho.errors import DatasetError
+from coreecho.explain.phantom_truth import NUISANCES, PhantomCohort
+from coreecho.video import read_video
+
+
+def test_nuisances_are_those_that_were_written(truth_root: Path) -> None:
+    studies = load_echonet_dynamic(truth_root)
+    ids = [study.id for study in studies]
+    found = PhantomCohort(truth_root).nuisances(ids)
+    assert list(found) == list(NUISANCES)
+    written = pd.read_csv(truth_root / "latents.csv").set_index("stem").loc[ids]
+    for name, keys in NUISANCES.items():
+        np.testing.assert_allclose(found[name], written[list(keys)].to_numpy(), rtol=1e-4)
+    np.testing.assert_allclose(found["heart size"][:, 0], [study.edv_ml for study in studies], rtol=0.1)
+
+
+def test_a_path_is_one_heart_at_growing_ef(truth_root: Path) -> None:
+    cohort, study = PhantomCohort(truth_root), load_echonet_dynamic(truth_root)[0]
+    path = list(cohort.ef_path(study.id, [20, 40, 60]))
+    assert [ef_percent for ef_percent, _ in path] == pytest.approx([20, 40, 60], abs=1.5)
+    frames = [frames for _, frames in path]
+    assert all(video.shape == (26, 112, 112) for video in frames)
+    # Same sector, near field and gain; what differs is the movement.
+    first, last = (video.astype(float).mean(axis=0) for video in (frames[0], frames[2]))
+    assert np.corrcoef(first.ravel(), last.ravel())[0, 1] > 0.8
+    moved = [np.abs(np.diff(video.astype(float), axis=0)).mean() for video in frames]
+    assert moved[0] < moved[1] < moved[2]
+
+
+def test_a_path_is_the_same_every_time(truth_root: Path) -> None:
+    study = load_echonet_dynamic(truth_root)[0].id
+    first, again = (next(PhantomCohort(truth_root).ef_path(study, [55])) for _ in range(2))
+    np.testing.assert_array_equal(first[1], again[1])
+
+
+def test_the_heart_of_a_path_is_the_one_in_the_video(truth_root: Path) -> None:
+    study = load_echonet_dynamic(truth_root)[0]
+    assert study.ef_percent is not None
+    _, frames = next(PhantomCohort(truth_root).ef_path(study.id, [study.ef_percent]))
+    video = read_video(study.path).frames
+    other = read_video(load_echonet_dynamic(truth_root)[1].path).frames
+    alike, different = (
+        np.corrcoef(frames.mean(axis=0).ravel(), shown.mean(axis=0).ravel())[0, 1] for shown in (video, other)
+    )
+    assert alike > 0.9
+    assert alike > different
+
+
+def test_refuses_what_it_cannot_make(truth_root: Path, tmp_path: Path) -> None:
+    cohort = PhantomCohort(truth_root)
+    with pytest.raises(DatasetError, match="absent is none of the 12 phantoms"):
+        cohort.plan("absent")
+    study = load_echonet_dynamic(truth_root)[0].id
+    with pytest.raises(DatasetError, match="between 5 and 90 %, got 95"):
+        list(cohort.ef_path(study, [95]))
+    with pytest.raises(DatasetError, match=r"phantom\.json: cannot make these phantoms anew"):
+        PhantomCohort(tmp_path)
+    shutil.copy(truth_root / "phantom.json", tmp_path)
+    card = json.loads((tmp_path / "phantom.json").read_text())
+    (tmp_path / "phantom.json").write_text(json.dumps(card | {"generator_version": 1}))
+    with pytest.raises(DatasetError, match="written by generator 1, this is"):
+        PhantomCohort(tmp_path)

@@ -1,0 +1,95 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.explain.nuisances import picture_nuisances
+from coreecho.explain.phantom_truth import NUISANCES
+from coreecho.explain.run_continuity import ContinuityProtocol, measure_continuity
+from coreecho.models.weights import load_model
+from coreecho.training.run_folder import RunFolder
+
+ORDER = ["rank_correlation", "knn_ef_error", "rnc_loss", "rnc_gain"]
+PATH = ["path_order", "path_straightness", "path_step_variation", "path_ef_slope"]
+
+
+@pytest.fixture
+def on_everything(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """The twelve phantoms as one split, since a split of them is too small to compare."""
+    monkeypatch.setattr(RunFolder, "studies", lambda self, _split: self._all_studies)
+    return run
+
+
+def test_phantoms(on_everything: RunFolder, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
+    out = tmp_path / "out"
+    protocol = ContinuityProtocol(clips=1, hearts=1)
+    measured = measure_continuity(on_everything, load_model(on_everything.path), out, protocol=protocol)
+    shares = ["EF", *NUISANCES, "all nuisances", "EF beyond nuisances"]
+    keys = [*ORDER, *(f"share_of_{name.replace(' ', '_')}" for name in shares), *PATH]
+    assert [figure.key for figure in measured.figures] == keys
+    document = json.loads((out / "continuity.json").read_text())
+    assert document["is_phantom"] is True
+    assert document["num_studies"] == 12
+    assert [figure["measure"] for figure in document["figures"]] == keys
+    assert all(figure["meaning"] for figure in document["figures"])
+    table = pd.read_csv(out / "continuity.csv")
+    assert table["measure"].tolist() == keys
+    assert -1 <= table.set_index("measure").loc["rank_correlation", "estimate"] <= 1
+    paths = pd.read_csv(out / "paths.csv")
+    assert len(paths) == 12
+    np.testing.assert_allclose(paths["ef_true"], np.arange(20, 76, 5), atol=2)
+    assert_png(out / "continuity.png")
+
+
+def test_real_data_have_no_paths_and_nuisances_of_the_picture(on_everything: RunFolder, tmp_path: Path) -> None:
+    on_everything.data = replace(on_everything.data, is_phantom=False)
+    measured = measure_continuity(
+        on_everything, load_model(on_everything.path), tmp_path / "out", protocol=ContinuityProtocol(clips=1)
+    )
+    groups = {
+        group: [figure.label for figure in measured.figures if figure.group == group] for group in ("variance", "path")
+    }
+    assert groups["path"] == []
+    assert groups["variance"] == [
+        "EF", "mean grey", "contrast", "number of frames", "frame rate", "all nuisances", "EF beyond nuisances",
+    ]  # fmt: skip
+    assert "result on real hearts" in (tmp_path / "out" / "continuity.json").read_text()
+    assert not (tmp_path / "out" / "paths.csv").exists()
+
+
+def test_phantoms_of_another_generator_are_told(on_everything: RunFolder, tmp_path: Path) -> None:
+    on_everything.data = replace(on_everything.data, root=tmp_path)
+    # The list of studies was read before the data moved away.
+    measured = measure_continuity(
+        on_everything, load_model(on_everything.path), tmp_path / "out", protocol=ContinuityProtocol(clips=1)
+    )
+    assert "nuisances are measured in the pictures, and there are no paths" in measured.notes[0]
+
+
+def test_too_few_studies(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="needs at least 3 of them, got"):
+        measure_continuity(run, load_model(run.path), tmp_path, protocol=ContinuityProtocol(clips=1))
+    with pytest.raises(RecipeError, match="at least 1 clip and 0 hearts, got 1 and -1"):
+        ContinuityProtocol(clips=1, hearts=-1)
+
+
+def test_a_folder_that_cannot_be_made(on_everything: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    protocol = ContinuityProtocol(clips=1, hearts=0)
+    with pytest.raises(CoReEchoError, match="Give another `--out`"):
+        measure_continuity(on_everything, load_model(on_everything.path), tmp_path / "taken", protocol=protocol)
+
+
+def test_nuisances_of_the_picture(run: RunFolder) -> None:
+    store, ids = run.store(), [study.id for study in run.studies("train")]
+    found = picture_nuisances(store, ids)
+    assert list(found) == ["mean grey", "contrast", "number of frames", "frame rate"]
+    assert found["number of frames"].tolist() == [26] * len(ids)
+    np.testing.assert_allclose(found["mean grey"][0], store.frames(ids[0]).mean(), rtol=0.02)
+    np.testing.assert_allclose(found["contrast"][0], store.frames(ids[0]).std(), rtol=0.02)
+    assert found["frame rate"][0] == store.fps(ids[0])
