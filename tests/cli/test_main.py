@@ -8,6 +8,8 @@ import pytest
 
 import coreecho
 
+COMMANDS = ["demo", "doctor", "evaluate", "import-weights", "phantom", "predict", "train"]
+
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "coreecho", *map(str, arguments)]
@@ -17,12 +19,12 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_help_lists_every_command_and_says_what_this_is_not() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for command in ("demo", "evaluate", "import-weights", "phantom", "predict", "train"):
+    for command in COMMANDS:
         assert f" {command} " in shown.stdout
     assert "Not a medical device" in shown.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "evaluate", "import-weights", "phantom", "predict", "train"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     shown = run(command, "--help")
     assert shown.returncode == 0, shown.stderr

@@ -1,5 +1,6 @@
 """The command line. Each command has a short file of its own: it parses, calls and prints."""
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -8,6 +9,7 @@ from rich.markup import escape
 
 import coreecho
 from coreecho.cli.demo import demo
+from coreecho.cli.doctor import doctor
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.import_weights import import_weights_command
 from coreecho.cli.predict import predict
@@ -34,6 +36,7 @@ app.command(
     "Every setting of the recipe is a flag, and may stand in a YAML file of your own. "
     "Stop with Ctrl-C; `coreecho train --resume RUN` goes on to the same weights.",
 )
+app.command(doctor)
 app.command(evaluate)
 app.command(predict)
 app.command(import_weights_command, name="import-weights")
@@ -51,4 +54,8 @@ def main() -> None:
         code = 2
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:
+        # The reader, `head` say, has seen enough. Python would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
     sys.exit(code)
