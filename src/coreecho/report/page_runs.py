@@ -131,7 +131,7 @@ def recipe_tables(runs: Sequence[ShownRun]) -> tuple[Table, Table]:
     With two runs these are the settings in which they differ; with one, those that differ from the recipe of its name
     that comes with coreecho.
     """
-    settings = [run.folder.recipe.to_mapping() for run in runs]
+    settings = [run.folder.recipe.to_mapping() | {"init": _file_name(run.folder.recipe.init)} for run in runs]
     shipped = _shipped_settings(runs[0].folder.recipe)
     different, alike = [], []
     for key in settings[0]:
@@ -176,11 +176,13 @@ def _num_parameters(run: ShownRun) -> int:
     return sum(parameter.numel() for parameter in run.model.parameters())
 
 
+def _file_name(path: str) -> str:
+    """The last part of a path of any system: the others may name people."""
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
 def _starting_point(recipe: Recipe) -> str:
-    # A path may name people; the file's name is enough.
-    return (
-        "from scratch" if recipe.init == "scratch" else f"weights of {recipe.init.replace(chr(92), '/').split('/')[-1]}"
-    )
+    return "from scratch" if recipe.init == "scratch" else f"weights of {_file_name(recipe.init)}"
 
 
 def _input(run: ShownRun) -> str:

@@ -1,0 +1,130 @@
+"""Films of the worst cases: what they show, what they must not show, and how large they are."""
+
+import base64
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from coreecho.models import build_model
+from coreecho.models.ef_model import ModelInput
+from coreecho.report import page_films
+from coreecho.report.page_films import worst_cases
+
+SIZE, FRAMES = 64, 40
+INPUT = ModelInput(num_frames=4, stride=4, frame_size=32)
+
+
+def frames_of(video: Image.Image) -> list[np.ndarray]:
+    pictures = []
+    for number in range(video.n_frames):
+        video.seek(number)
+        pictures.append(np.asarray(video.convert("RGB")).astype(int))
+    return pictures
+
+
+def opened(uri: str) -> Image.Image:
+    media_type, _, content = uri.partition(";base64,")
+    assert media_type == "data:image/webp"
+    return Image.open(io.BytesIO(base64.b64decode(content)))
+
+
+def moving_disc(size: int = 32, num_frames: int = FRAMES) -> np.ndarray:
+    """A disc of noise that changes, and beside it a bright label that does not."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:size, :size]
+    disc = (y - size / 2) ** 2 + (x - size / 2) ** 2 < (size * 0.35) ** 2
+    frames = (rng.integers(40, 200, size=(num_frames, size, size)) * disc).astype(np.uint8)
+    frames[:, : size // 8, : size // 4] = 255
+    return frames
+
+
+class Store:
+    def __init__(self, frames: np.ndarray) -> None:
+        self._frames = frames
+
+    def frames(self, study: str) -> np.ndarray:
+        return self._frames
+
+    def fps(self, study: str) -> float:
+        return 50.0
+
+
+def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
+    predictions = pd.DataFrame(
+        {
+            "study": ["near", "low", "high", "other high"],
+            "ef_true": [50.0, 50.0, 50.0, 50.0],
+            "ef_predicted": [51.0, 38.0, 60.0, 60.0],
+            "clip_sd": [1.0, 2.0, np.nan, 1.0],
+            "num_clips": [3, 3, 1, 3],
+        }
+    )
+    model_input = ModelInput(num_frames=4, stride=4, frame_size=size)
+    return SimpleNamespace(
+        title=title,
+        evaluation=SimpleNamespace(predictions=predictions),
+        folder=SimpleNamespace(store=lambda show_progress: Store(frames)),
+        model=build_model("xs", model_input, last_bias=55.0).eval(),
+    )
+
+
+def test_the_largest_errors_come_first_and_equal_ones_by_name():
+    cases = worst_cases(a_run(moving_disc()), None, count=3, show_progress=False)
+    assert [case.study for case in cases] == ["low", "high", "other high"]
+    assert cases[0].facts[:3] == ("true EF 50.0 %", "predicted 38.0 %", "error −12.0 EF points")
+    assert cases[0].facts[3] == "its 3 clips differ by 2.0 (SD)"
+    assert len(cases[1].facts) == 3
+
+
+def test_tells_what_the_other_run_says():
+    run = a_run(moving_disc())
+    (case,) = worst_cases(run, a_run(moving_disc(), title="B · other"), count=1, show_progress=False)
+    assert case.facts[-1] == "B · other predicted 38.0 %"
+
+
+def test_film_plays_and_the_still_is_one_of_its_frames():
+    (case,) = worst_cases(a_run(moving_disc()), None, count=1, show_progress=False)
+    film = opened(case.film.moving)
+    # 40 frames at 50 a second, every second one.
+    assert (film.n_frames, film.size) == (20, (64, 32))
+    assert film.info["loop"] == 0
+    film.load()
+    assert film.info["duration"] == 40
+    assert opened(case.film.still).size == film.size
+    assert getattr(opened(case.film.still), "n_frames", 1) == 1
+
+
+def test_nothing_outside_the_sector_is_shown():
+    frames = moving_disc()
+    (case,) = worst_cases(a_run(frames), None, count=1, show_progress=False)
+    label = frames[0] == 255
+    for uri in (case.film.moving, case.film.still):
+        for picture in frames_of(opened(uri)):
+            assert picture[:, :32][label].max() < 30
+            assert picture[:, 32:][label].max() < 30
+
+
+def test_no_film_where_no_sector_is_found():
+    still = np.full((FRAMES, 32, 32), 90, dtype=np.uint8)
+    (case,) = worst_cases(a_run(still), None, count=1, show_progress=False)
+    assert case.film is None
+    assert "low" in case.reason
+
+
+def test_large_films_are_made_small(monkeypatch):
+    monkeypatch.setattr(page_films, "_MAX_BYTES", 10_000)
+    (case,) = worst_cases(a_run(moving_disc(64), size=64), None, count=1, show_progress=False)
+    assert (case.film.width, case.film.height) == (64, 32)
+    assert len(case.film.moving) < 40_000
+
+
+def test_film_covers_a_short_video_and_starts_at_its_first_frame():
+    shown, fps = page_films._shown_frames(9, 30.0)
+    assert shown == list(range(9))
+    assert fps == pytest.approx(30)
+    shown, fps = page_films._shown_frames(1000, 100.0)
+    assert (shown[:3], len(shown), fps) == ([0, 4, 8], 63, pytest.approx(25))

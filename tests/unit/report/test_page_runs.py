@@ -1,0 +1,74 @@
+import pytest
+
+from coreecho.models.weights import load_model
+from coreecho.report.evaluation import Protocol, evaluate_run
+from coreecho.report.page_runs import recipe_tables, show_run, training_table
+from coreecho.training.recipe import Recipe, find_recipe
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def shown(place, make_run):
+    """One run with settings of its own, and another of the same data."""
+    runs = [make_run(place / "first"), make_run(place / "second", seed=1, init="/home/jane.doe/kinetics.safetensors")]
+    return [
+        show_run(
+            number,
+            2,
+            run,
+            model=load_model(run.path),
+            evaluation=evaluate_run(run, Protocol(split="val", clips=1, resamples=5)),
+            learning=run.metrics(),
+        )
+        for number, run in enumerate(runs)
+    ]
+
+
+def test_rows_that_differ_are_marked_and_others_are_said_once(shown):
+    rows = {row.cells[0]: row for row in training_table(shown).rows}
+    assert rows["Seed"].cells == ("Seed", "0", "1")
+    assert rows["Seed"].is_marked
+    assert rows["Data"].cells == ("Data", "echonet, folder cohort")
+    assert rows["Data"].is_shared
+    assert not rows["Data"].is_marked
+
+
+def test_facts_of_a_run(shown):
+    rows = {row.cells[0]: row.cells[1] for row in training_table(shown[:1]).rows}
+    assert rows["Hearts"] == "simulated (phantoms)"
+    assert rows["Studies (train, validation, test)"] == "12, 2, 2"
+    assert rows["Epochs done"] == "2 of stage 1, 1 of stage 2, in 0.1 minutes; the run is not finished"
+    assert rows["Input"] == "clips of 4 frames, every 4th one, 32 × 32 pixels"
+    assert rows["Model"].startswith("UniFormer xs, ")
+    assert "torch 2." in rows["Versions"]
+
+
+def test_of_a_path_only_the_last_part_is_shown(shown, place):
+    rows = {row.cells[0]: row.cells for row in training_table(shown).rows}
+    assert rows["Starting point"][1:] == ("from scratch", "weights of kinetics.safetensors")
+    changed, unchanged = recipe_tables(shown)
+    for table in (training_table(shown), changed, unchanged):
+        for row in table.rows:
+            assert "jane.doe" not in " ".join(row.cells)
+            assert str(place) not in " ".join(row.cells)
+
+
+def test_recipes_of_two_runs_are_told_apart(shown):
+    changed, unchanged = recipe_tables(shown)
+    assert [row.cells[0] for row in changed.rows] == ["seed", "init"]
+    assert ("learning_rate", "0.0001") in [row.cells for row in unchanged.rows]
+    assert len(changed.rows) + len(unchanged.rows) == len(shown[0].folder.recipe.to_mapping())
+
+
+def test_one_run_is_held_against_the_recipe_that_was_shipped(place, make_run, shown):
+    shipped = Recipe.from_yaml(find_recipe("demo"))
+    settings = {key: getattr(shipped, key) for key in vars(shipped) if key not in ("seed", "temperature")}
+    folder = make_run(place / "demo", seed=7, temperature=2.0, **settings)
+    run = show_run(0, 1, folder, model=shown[0].model, evaluation=shown[0].evaluation, learning=shown[0].learning)
+    changed, _ = recipe_tables([run])
+    assert [(row.cells, row.remark) for row in changed.rows] == [(("temperature", "2"), "as shipped: 1")]
+    assert "changed from the recipe demo" in changed.caption
