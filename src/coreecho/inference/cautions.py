@@ -1,18 +1,16 @@
 """What a person should know before looking at an EF: how far the clip is from what the model has learned."""
 
+from coreecho.inference.frame_rate import is_rate_known, is_training_rate
 from coreecho.models.card import TrainedOn
 from coreecho.video.clips import ClipSampling
 from coreecho.video.video import Video
-
-# 29.97 and 30 frames a second are the same to a heart.
-_RATE_TOLERANCE = 0.01
 
 
 def cautions_of_video(video: Video, sampling: ClipSampling, trained_on: TrainedOn | None) -> list[str]:
     """Say in what a video differs from those that the model was trained on.
 
     Args:
-        video: as read, before any resizing.
+        video: as the model sees it: at the training's frame rate where it could be brought to it.
         sampling: of the model.
         trained_on: from the model's card; None where it is not known.
 
@@ -52,11 +50,13 @@ def _domain(video: Video, trained_on: TrainedOn) -> list[str]:
 
 
 def _frame_rate(video: Video, trained_on: TrainedOn) -> list[str]:
+    if not is_rate_known(trained_on):
+        return ["the frame rates of the training are not known: an EF is only right if this video's is one of them"]
     low, high = trained_on.fps_range
     training = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     if video.fps is None:
         return [f"frame rate unknown: an EF is only right if it is that of the training, {training} frames per second"]
-    if low * (1 - _RATE_TOLERANCE) <= video.fps <= high * (1 + _RATE_TOLERANCE):
+    if is_training_rate(video.fps, trained_on):
         return []
     nearest = low if video.fps < low else high
     return [

@@ -4,7 +4,7 @@ import statistics
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
 from coreecho.inference.device import find_device
 from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.inference.frame_rate import at_training_rate
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.ef_model import EFModel
 from coreecho.models.video_prediction import predict_video
@@ -41,11 +42,12 @@ class Prediction:
         ef_percent: mean over the clips, percent. Not cut to 0 to 100: an impossible EF should look like one.
         clip_ef_percent: EF of each clip.
         clip_sd: standard deviation over the clips, EF points; None for a single clip.
-        clip_starts: first frame of each clip.
+        clip_starts: first frame of each clip, in the file's frames.
         warnings: what speaks against trusting the EF.
-        notes: what was done to the picture on reading, such as cropping it to the sector.
-        fps: frames per second; None where the file does not say.
-        num_frames: length of the video.
+        notes: what was done to the video, such as cropping it to the sector, or resampling it to the frame rate of
+            the training.
+        fps: frames per second of the file; None where it does not say.
+        num_frames: length of the file's video.
         model: what predicted it.
         notice: what this number is not.
     """
@@ -72,14 +74,18 @@ class _ReadyVideo:
     """A video at the model's size, with what was known of it before.
 
     Attributes:
-        frames: (T, S, S) uint8.
-        fps: frames per second.
+        frames: (T, S, S) uint8, at the training's frame rate where the file's could be brought to it.
+        fps: frames per second of the file.
+        num_frames: frames of the file.
+        step: frames of the file from one of `frames` to the next; 1 where nothing was resampled.
         cautions: how it differs from the training.
-        notes: of the reader.
+        notes: what was done to it.
     """
 
     frames: NDArray[np.uint8]
     fps: float | None
+    num_frames: int
+    step: float
     cautions: list[str]
     notes: tuple[str, ...]
 
@@ -197,8 +203,12 @@ class Predictor:
     def _read(self, path: str | Path) -> _ReadyVideo:
         video = read_video(path)
         model_input = self.model.model_input
-        cautions = cautions_of_video(video, model_input, self._trained_on)
-        return _ReadyVideo(resize_frames(video.frames, model_input.frame_size), video.fps, cautions, video.notes)
+        # Resized first: a whole screen has fifty times the pixels.
+        seen = replace(video, frames=resize_frames(video.frames, model_input.frame_size))
+        seen = at_training_rate(seen, self._trained_on)
+        cautions = cautions_of_video(seen, model_input, self._trained_on)
+        step = video.fps / seen.fps if video.fps is not None and seen.fps is not None else 1.0
+        return _ReadyVideo(seen.frames, video.fps, video.num_frames, step, cautions, seen.notes)
 
     def _predict(self, file: str, video: _ReadyVideo) -> Prediction:
         sampling = self.model.model_input
@@ -216,11 +226,11 @@ class Predictor:
             ef_percent=ef_percent,
             clip_ef_percent=clip_ef,
             clip_sd=statistics.stdev(clip_ef) if len(clip_ef) > 1 else None,
-            clip_starts=tuple(starts),
+            clip_starts=tuple(round(start * video.step) for start in starts),
             warnings=(*video.cautions, *cautions_of_ef(ef_percent, self._trained_on)),
             notes=video.notes,
             fps=video.fps,
-            num_frames=len(video.frames),
+            num_frames=video.num_frames,
             model=self.model_name,
         )
 

@@ -26,6 +26,7 @@ class TrainedOn:
         recipe: name of the recipe.
         epoch: epoch of the best weights, counted from 0 within its stage.
         val_mae: mean absolute error on the validation split at that epoch, EF points.
+        fps_median: of the training videos, frames a second; None where it was not written down.
     """
 
     dataset: str
@@ -36,6 +37,7 @@ class TrainedOn:
     recipe: str
     epoch: int
     val_mae: float
+    fps_median: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,7 +178,7 @@ class Recorder(pl.Callback):
         studies = self.folder.studies("train")
         rates = [rate for study in studies if (rate := store.fps(study.id)) is not None]
         labels = [study.ef_percent for study in studies if study.ef_percent is not None]
-        low_fps, high_fps = np.percentile(rates, [5, 95]) if rates else (math.nan, math.nan)
+        low_fps, median_fps, high_fps = np.percentile(rates, [5, 50, 95]) if rates else 3 * (math.nan,)
         return WeightsCard(
             kind="ef_model",
             size=recipe.size,
@@ -196,6 +196,7 @@ class Recorder(pl.Callback):
                 recipe=recipe.name,
                 epoch=row["epoch"],
                 val_mae=row["val_mae"],
+                fps_median=float(median_fps) if rates else None,
             ),
             coreecho_version=coreecho.__version__,
         )

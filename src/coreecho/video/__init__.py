@@ -6,7 +6,7 @@ from coreecho.video.reading import read_video
 from coreecho.video.resizing import resize_frames, squash_frames
 from coreecho.video.start_index import read_start_index
 from coreecho.video.store import FrameStore
-from coreecho.video.temporal import TimeMethod, resample_time, take_beat
+from coreecho.video.temporal import TimeMethod, resample_fps, resample_time, take_beat
 from coreecho.video.video import Video
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "random_start",
     "read_start_index",
     "read_video",
+    "resample_fps",
     "resample_time",
     "resize_frames",
     "squash_frames",

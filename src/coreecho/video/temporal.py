@@ -1,4 +1,10 @@
-"""One heartbeat at a fixed number of frames: the frames of the beat, then interpolation in time."""
+"""Time: one heartbeat at a fixed number of frames, and a clip at another frame rate.
+
+Who uses which. The published pre-processing of CAMUS and HMC-QU brings a beat to a number of frames (`resample_time`).
+A clip from the wild, whose scanner ran at another rate than those of the training, is brought to the training's frame
+rate (`resample_fps`), so that `stride` frames are as many milliseconds as the model has learned: by `Predictor`, and by
+`coreecho convert`. Training and evaluation on EchoNet-Dynamic take its frames as they are, as the paper does.
+"""
 
 from typing import Literal, get_args
 
@@ -11,6 +17,13 @@ from coreecho.errors import RecipeError, VideoError
 TimeMethod = Literal["spline", "trilinear"]
 
 _CUBIC = 3
+# 29.97 and 30 frames a second are the same to a heart.
+_RATE_TOLERANCE = 0.01
+# Scanners run at 15 to 150 frames a second. What is further from its target than this is a wrong rate in a header, and
+# a hostile one would have a thousand frames made of each.
+_MAX_RATE_RATIO = 8
+# Bounds the float32 copies to a few MiB.
+_FRAMES_AT_ONCE = 64
 
 
 def take_beat(frames: NDArray[np.uint8], first: int, last: int) -> NDArray[np.uint8]:
@@ -88,3 +101,52 @@ def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline"
     before = np.minimum(positions.astype(np.intp), num_source - 2)
     share = (positions - before)[:, None]
     return np.asarray((1 - share) * unit[before] + share * unit[before + 1])
+
+
+def is_same_rate(fps: float, other_fps: float) -> bool:
+    """Tell whether two frame rates differ by no more than rounding."""
+    return abs(fps - other_fps) <= _RATE_TOLERANCE * other_fps
+
+
+def can_resample(fps: float, target_fps: float) -> bool:
+    """Tell whether both rates can be those of an echocardiogram of one heart: see `resample_fps`."""
+    return 0 < fps <= _MAX_RATE_RATIO * target_fps and 0 < target_fps <= _MAX_RATE_RATIO * fps
+
+
+def resample_fps(frames: NDArray[np.uint8], fps: float, target_fps: float) -> NDArray[np.uint8]:
+    """Bring a clip to another frame rate: new frame i shows the instant i / `target_fps` seconds after the first.
+
+    Linear between the two frames around an instant, so grey levels never overshoot, and memory is bounded whatever the
+    length. An instant at which the source has a frame gets that frame unchanged; so where `fps` is a whole multiple of
+    `target_fps` frames are only left out. The first frame stays, and nothing is made up past the last.
+
+    Args:
+        frames: (T, H, W) uint8.
+        fps: frames per second of `frames`.
+        target_fps: frames per second of the result.
+
+    Returns:
+        (N, H, W) uint8 with N = floor((T - 1) target_fps / fps) + 1; `frames` itself where the rates are the same.
+
+    Raises:
+        VideoError: a rate is not positive, or one is more than eight times the other.
+    """
+    if not can_resample(fps, target_fps):
+        raise VideoError(
+            f"A clip of {fps:.3g} frames per second cannot be brought to {target_fps:.3g}: the rates are more than "
+            f"{_MAX_RATE_RATIO} times apart, and one of them is likely wrong."
+        )
+    if is_same_rate(fps, target_fps):
+        return frames
+    # A hair more than the exact quotient, so that rounding never loses the last frame.
+    num_frames = int((len(frames) - 1) * target_fps / fps + 1e-9) + 1
+    positions = np.minimum(np.arange(num_frames) * (fps / target_fps), len(frames) - 1)
+    before = np.floor(positions + 1e-9).astype(np.intp)
+    after = np.minimum(before + 1, len(frames) - 1)
+    share = np.maximum(positions - before, 0).astype(np.float32)[:, None, None]
+    resampled = np.empty((num_frames, *frames.shape[1:]), dtype=np.uint8)
+    for first in range(0, num_frames, _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        mixed = (1 - share[part]) * frames[before[part]] + share[part] * frames[after[part]]
+        resampled[part] = np.rint(mixed)
+    return resampled

@@ -14,6 +14,7 @@ from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import save_weights
 from coreecho.video import read_video
 from coreecho.video.resizing import resize_frames
+from coreecho.video.temporal import resample_fps
 
 
 def test_predicts_the_mean_of_evenly_placed_clips(model, write_clip):
@@ -66,13 +67,34 @@ def test_a_model_in_training_is_put_into_evaluation_mode(model, write_clip):
 
 def test_warnings_gather_what_speaks_against_the_ef(model, retrain, write_clip):
     retrain(model, is_phantom=True, ef_range=(0.0, 1.0))
-    prediction = Predictor(model)(write_clip("clip.avi", num_frames=5, fps=25))
+    # Five frames a second cannot be those of a heart, and are not resampled to 46.
+    prediction = Predictor(model)(write_clip("clip.avi", num_frames=5, fps=5))
     text = "\n".join(prediction.warnings)
     assert len(prediction.warnings) == 4
     assert "short clip: 5 frames, the model looks at 7" in text
     assert "simulated hearts only: this EF of a real clip has no clinical meaning" in text
-    assert "frame rate of 25 per second" in text
+    assert "frame rate of 5 per second" in text
     assert "outside the 0.0 to 1.0 % of the training" in text
+
+
+def test_a_clip_of_another_frame_rate_is_resampled_to_that_of_the_training(model, write_clip):
+    path = write_clip("clip.avi", num_frames=20, fps=25)
+    prediction = Predictor(model, clips=2)(path)
+    assert prediction.notes == ("resampled from 25 to 46 frames per second, the rate of the training",)
+    assert prediction.warnings == ()
+    # 19 steps of 1/25 s are 34.96 of 1/46 s: 35 frames seen, so starts 0 and 28, the latter in frame 28 * 25 / 46.
+    frames = resample_fps(read_video(path).frames, 25, 46)
+    assert len(frames) == 35
+    expected = predict_video(model, frames, [0, 28]).clip_ef_percent
+    np.testing.assert_allclose(prediction.clip_ef_percent, expected, rtol=1e-6)
+    assert prediction.clip_starts == (0, 15)
+    assert (prediction.fps, prediction.num_frames) == (25.0, 20)
+
+
+def test_the_median_of_the_training_is_aimed_at_where_it_is_known(model, retrain, write_clip):
+    retrain(model, fps_median=50.0)
+    prediction = Predictor(model)(write_clip("clip.avi", num_frames=20, fps=100))
+    assert prediction.notes == ("resampled from 100 to 50 frames per second, the rate of the training",)
 
 
 def test_a_phantom_is_known_by_its_file(model, retrain, write_clip):

@@ -39,3 +39,11 @@ def test_a_card_lacks_an_entry(card: WeightsCard) -> None:
 def test_not_a_card_at_all(text: str) -> None:
     with pytest.raises(CheckpointError, match="card of these weights cannot be read"):
         WeightsCard.from_json(text)
+
+
+def test_a_card_from_before_the_median_frame_rate_was_kept_is_read(card: WeightsCard) -> None:
+    entries = json.loads(card.to_json())
+    del entries["trained_on"]["fps_median"]
+    restored = WeightsCard.from_json(json.dumps(entries))
+    assert restored.trained_on is not None
+    assert restored.trained_on.fps_median is None

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from coreecho.errors import RecipeError, VideoError
-from coreecho.video.temporal import TimeMethod, resample_time, take_beat, time_weights
+from coreecho.video.temporal import TimeMethod, resample_fps, resample_time, take_beat, time_weights
 
 
 def ramp(num_frames: int) -> np.ndarray:
@@ -84,3 +84,41 @@ def test_impossible_requests_are_refused() -> None:
         time_weights(5, 0)
     with pytest.raises(RecipeError, match=r"one of spline, trilinear; got 'nearest'"):
         time_weights(5, 3, cast("TimeMethod", "nearest"))
+
+
+# --- another frame rate -----------------------------------------------------------------------------------------------
+
+
+def test_frames_show_the_instants_of_the_new_rate() -> None:
+    """From 30 to 50: instants 0, 0.6, 1.2, ... of a ramp of 10 grey levels a frame; the last beyond the end is left."""
+    assert resample_fps(ramp(5), 30, 50)[:, 0, 0].tolist() == [0, 6, 12, 18, 24, 30, 36]
+
+
+def test_a_whole_multiple_only_leaves_frames_out() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (21, 3, 4), dtype=np.uint8)
+    np.testing.assert_array_equal(resample_fps(frames, 100, 50), frames[::2])
+    np.testing.assert_array_equal(resample_fps(frames, 150, 50), frames[::3])
+    np.testing.assert_array_equal(resample_fps(frames, 25, 50)[::2], frames)
+
+
+@pytest.mark.parametrize(("fps", "target"), [(18.0, 50.0), (29.97, 50.0), (64.5, 50.0), (138.0, 50.0), (33.3, 46.0)])
+@pytest.mark.parametrize("num_frames", [2, 63, 200])
+def test_it_is_linear_interpolation_and_keeps_the_duration(fps: float, target: float, num_frames: int) -> None:
+    frames = np.random.default_rng(1).integers(0, 256, (num_frames, 2, 2), dtype=np.uint8)
+    resampled = resample_fps(frames, fps, target)
+    seconds = np.arange(len(resampled)) / target
+    oracle = np.interp(seconds, np.arange(num_frames) / fps, frames[:, 1, 0])
+    assert np.abs(resampled[:, 1, 0] - oracle).max() <= 0.51
+    left = (num_frames - 1) / fps - seconds[-1]
+    assert -1e-9 <= left < 1 / target
+
+
+def test_the_same_rate_up_to_rounding_changes_nothing() -> None:
+    frames = ramp(5)
+    assert resample_fps(frames, 29.97, 30) is frames
+
+
+@pytest.mark.parametrize(("fps", "target"), [(1, 50), (401, 50), (0, 50), (50, -1), (float("nan"), 50), (50, 0)])
+def test_rates_that_cannot_be_are_refused(fps: float, target: float) -> None:
+    with pytest.raises(VideoError, match="one of them is likely wrong"):
+        resample_fps(ramp(5), fps, target)
