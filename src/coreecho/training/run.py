@@ -212,6 +212,9 @@ def _trainer(hardware: Hardware, *callbacks: pl.Callback) -> pl.Trainer:
     To it a stage is one long epoch: `TrainingBatches` knows the epochs, `Recorder` validates and saves at their ends.
     """
     is_parallel = hardware.devices * hardware.nodes > 1
+    # Its list of the devices that it does not use, and its tips, are no news to anyone.
+    for logger in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
     try:
         return pl.Trainer(
             accelerator=hardware.device,
@@ -302,7 +305,6 @@ def _logging_to(path: Path) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     try:
         yield
     except Exception as error:
