@@ -13,10 +13,11 @@ The gradient needs no graph. With z_l = -|e_n - e_l| / temperature and log-sums 
 
     d loss / d z_l  ~  sum over m with |y_m - y_n| <= |y_l - y_n| of exp(z_l - A_m)  -  1,
 
-which is a cumulative log-sum-exp in the other direction. So loss and gradient are computed together, a block of anchors
-at a time, and memory stays at a few blocks however many clips there are.
+which is a cumulative sum in the other direction. So loss and gradient are computed together, a block of anchors at a
+time; what is kept is one weight for each pair.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -24,9 +25,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Pairs (anchor, other) of one block. 2**18 doubles are 2 MiB, which stay in the processor's cache through the dozen
-# passes over a block; an accelerator wants more work in each kernel. Both measured by benchmarks/rank_n_contrast.py.
-_PAIRS_PER_BLOCK_CPU = 2**18
+# Pairs (anchor, other) of one block. 2**20 doubles are 8 MiB, about fifteen of which are alive at a time. Smaller
+# blocks were slower on a CPU (more, smaller products, and more waiting of threads for each other); an accelerator
+# wants more work in each kernel.
+_PAIRS_PER_BLOCK_CPU = 2**20
 _PAIRS_PER_BLOCK_ACCELERATOR = 2**24
 
 # |a|^2 + |b|^2 - 2ab cancels where a and b are close. Below this fraction of |a|^2 + |b|^2, where fewer than about nine
@@ -39,9 +41,9 @@ def rank_n_contrast_loss(embeddings: Tensor, labels: Tensor, temperature: float 
     """Mean over all ordered pairs of clips of how badly the embeddings rank them by their labels.
 
     Implements L_RnC of Eq. (1) of Maani et al. 2024 (CoReEcho), after Zha et al. 2023 (Rank-N-Contrast). Differs:
-    nothing; ties included. Time O(N^2 (log N + D)); memory O(N D) and a fixed number of pairs. Exact also where
-    embeddings coincide: such a pair is at distance 0 and adds nothing to the gradient. Distances are computed in
-    double precision, whatever the input and whether or not autocast is on.
+    nothing; ties included. Time O(N^2 (log N + D)), memory O(N^2 + N D). Exact also where embeddings coincide: such
+    a pair is at distance 0 and adds nothing to the gradient. Distances are computed in double precision, whatever the
+    input and whether or not autocast is on.
 
     Args:
         embeddings: (N, D), any floating dtype; the clips of all views (and of all processes) together.
@@ -118,25 +120,26 @@ def _loss_and_gradient(
     points = points - points.mean(dim=0)
 
     total = points.new_zeros(())
-    pull = torch.zeros_like(points)
-    pairs = _PAIRS_PER_BLOCK_CPU if points.device.type == "cpu" else _PAIRS_PER_BLOCK_ACCELERATOR
+    weights = points.new_empty((num_clips, num_clips)) if needs_gradient else None
     everyone = torch.arange(num_clips, device=points.device)
+    pairs = _PAIRS_PER_BLOCK_CPU if points.device.type == "cpu" else _PAIRS_PER_BLOCK_ACCELERATOR
     for anchors in torch.split(everyone, max(1, pairs // num_clips)):
         distances = _distances(points, anchors)
         label_distances = (sorted_labels - sorted_labels[anchors, None]).abs()
         # Smaller than any distance: the anchor itself comes first in its own order, and is left out there.
-        label_distances[torch.arange(len(anchors)), anchors] = -1
+        label_distances[everyone[: len(anchors)], anchors] = -1
         block_sum, slope = _rank_block(-distances / temperature, label_distances)
         total += block_sum
-        if needs_gradient:
+        if weights is not None:
             # d|a - b| / da = (a - b) / |a - b|, and 0 where a and b coincide.
-            weights = torch.where(distances > 0, -slope / (temperature * distances), 0)
-            pull[anchors] += weights.sum(dim=1, keepdim=True) * points[anchors] - weights @ points
-            pull += weights.sum(dim=0).unsqueeze(1) * points - weights.T @ points[anchors]
+            weights[anchors] = torch.where(distances > 0, -slope / (temperature * distances), 0)
 
     num_pairs = num_clips * (num_clips - 1)
-    if not needs_gradient:
+    if weights is None:
         return total / num_pairs, None
+    # Each distance counts twice, once from either end, and pulls at both.
+    weights = weights + weights.T
+    pull = weights.sum(dim=1, keepdim=True) * points - weights @ points
     gradient = torch.empty_like(pull)
     gradient[by_label] = pull / num_pairs
     return total / num_pairs, gradient.to(embeddings.dtype)
@@ -179,7 +182,16 @@ def _rank_block(logits: Tensor, label_distances: Tensor) -> tuple[Tensor, Tensor
     ends = torch.where(torch.cat([steps, edge], dim=1), position, z.shape[1])
     last = ends.flip(1).cummin(dim=1).values.flip(1)
 
-    log_sums = z.flip(1).logcumsumexp(dim=1).flip(1).gather(1, first)
-    log_shares = (-log_sums).logcumsumexp(dim=1).gather(1, last)
-    slope = torch.zeros_like(logits).scatter_(1, order, torch.exp(z + log_shares) - 1)
-    return (log_sums - z).sum(), slope
+    nearest = z.amax(dim=1, keepdim=True)
+    # Relative to the nearest, exp of all others neither vanishes nor, inverted and summed, overflows.
+    if bool((z > nearest - 0.8 * math.log(torch.finfo(z.dtype).max)).all()):
+        similarities = torch.exp(z - nearest)
+        sums = similarities.flip(1).cumsum(dim=1).flip(1).gather(1, first)
+        pair_losses = sums.log() + nearest - z
+        slope = similarities * sums.reciprocal().cumsum(dim=1).gather(1, last) - 1
+    else:
+        # The same in logarithms, for any range, at twice the time.
+        log_sums = z.flip(1).logcumsumexp(dim=1).flip(1).gather(1, first)
+        pair_losses = log_sums - z
+        slope = torch.exp(z + (-log_sums).logcumsumexp(dim=1).gather(1, last)) - 1
+    return pair_losses.sum(), torch.zeros_like(logits).scatter_(1, order, slope)
