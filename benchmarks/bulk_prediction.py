@@ -1,13 +1,13 @@
 """Files per second: `Predictor.predict_many`, which reads ahead, against reading and predicting one file at a time.
 
-Both predict the same files with the same model, in turns, so that a busy machine slows both; the ratio is the median
-over the turns. Files are Motion-JPEG videos of 112 x 112 and 171 frames, as in EchoNet-Dynamic, and copies of the real
-DICOM clip that comes with pydicom (30 frames, 240 x 320, cropped to its sector on reading).
+Both predict the same files with the same model, in turns, and the best turn of each counts: it is the one that other
+work on the machine disturbed least. Files are Motion-JPEG videos of 112 x 112 and 171 frames, as in EchoNet-Dynamic,
+and copies of the real DICOM clip that comes with pydicom (30 frames, 240 x 320, cropped to its sector on reading).
+Without a core to spare there is nothing to gain: the network takes all of them.
 Run as `python benchmarks/bulk_prediction.py`.
 """
 
 import shutil
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -19,9 +19,9 @@ from pydicom.data import get_testdata_file
 from coreecho.inference import Prediction, Predictor
 from coreecho.models import EFModel, ModelInput, build_model
 
-FILES = 24
+FILES = 12
 FRAMES = 171  # the median of EchoNet-Dynamic
-TURNS = 3
+TURNS = 5
 
 
 def write_video(path: Path, *, seed: int) -> Path:
@@ -58,7 +58,7 @@ def compare(name: str, model: EFModel, files: list[Path], *, clips: int) -> None
     """Print both rates and their ratio."""
     predictor = Predictor(model, clips=clips)
     seconds_one_by_one(predictor, files[:2])
-    ratios, one_by_one, ahead = [], [], []
+    one_by_one, ahead = [], []
     for _ in range(TURNS):
         slow, expected = seconds_one_by_one(predictor, files)
         fast, got = seconds_reading_ahead(predictor, files)
@@ -66,10 +66,9 @@ def compare(name: str, model: EFModel, files: list[Path], *, clips: int) -> None
             raise SystemExit("the two ways disagree")
         one_by_one.append(len(files) / slow)
         ahead.append(len(files) / fast)
-        ratios.append(slow / fast)
     print(
-        f"{name:40s} one by one {statistics.median(one_by_one):6.1f} files/s, reading ahead "
-        f"{statistics.median(ahead):6.1f} files/s, ratio {statistics.median(ratios):.2f}"
+        f"{name:36s} one by one {max(one_by_one):6.1f} files/s, reading ahead {max(ahead):6.1f} files/s, "
+        f"ratio {max(ahead) / max(one_by_one):.2f}"
     )
 
 
@@ -85,7 +84,7 @@ def main() -> None:
         dicom = [Path(shutil.copy(clip, Path(folder, f"{number}.dcm"))) for number in range(FILES)]
         compare("demo's model, 3 clips, AVI", demo, videos, clips=3)
         compare("demo's model, 3 clips, DICOM", demo, dicom, clips=3)
-        compare("xs at 36 x 112 x 112, 1 clip, AVI", paper, videos[:6], clips=1)
+        compare("xs at 36 x 112 x 112, 1 clip, AVI", paper, videos[:4], clips=1)
 
 
 if __name__ == "__main__":
