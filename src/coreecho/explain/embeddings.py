@@ -4,67 +4,26 @@ A study's embedding is the mean over its clips, as its EF is.
 """
 
 import hashlib
-import importlib
-import io
-import json
-import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from coreecho.datasets import Split, Study
-from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.errors import DatasetError, RecipeError
+from coreecho.explain.embedding_files import load_embeddings, save_embeddings
+from coreecho.explain.embedding_set import EmbeddingSet
 from coreecho.explain.labels import PHANTOM_LABEL
-from coreecho.files import write_whole
 from coreecho.models.ef_model import EFModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
 from coreecho.video.store import FrameStore
 
+__all__ = ["DEFAULT_CLIPS", "EmbeddingSet", "embed_run", "embed_studies"]
+
 DEFAULT_CLIPS = 3
-_METADATA = "coreecho"
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class EmbeddingSet:
-    """Embeddings of N studies, and what is known of them.
-
-    Attributes:
-        ids: (N,) text.
-        embeddings: (N, D) float32.
-        ef_percent: (N,) float64, the label; NaN where there is none.
-        ef_predicted: (N,) float64, what the model says.
-        source: what they are: model, data, split, clips.
-        is_phantom: the hearts are simulated.
-        fingerprint: changes when the weights, the data or the clips do.
-    """
-
-    ids: tuple[str, ...]
-    embeddings: NDArray[np.float32]
-    ef_percent: NDArray[np.float64]
-    ef_predicted: NDArray[np.float64]
-    source: str
-    is_phantom: bool
-    fingerprint: str = ""
-
-    def __post_init__(self) -> None:
-        count = len(self.ids)
-        is_fitting = self.embeddings.ndim == 2 and len(self.embeddings) == count
-        if not is_fitting or self.ef_percent.shape != (count,) or self.ef_predicted.shape != (count,):
-            raise ValueError(
-                f"{count} ids, embeddings {self.embeddings.shape}, labels {self.ef_percent.shape} and predictions "
-                f"{self.ef_predicted.shape} do not fit together"
-            )
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 def embed_studies(
@@ -179,80 +138,3 @@ def _fingerprint(run: RunFolder, studies: Sequence[Study], clips: int) -> str:
     digest.update("\n".join(f"{study.id},{study.ef_percent}" for study in studies).encode())
     digest.update(f"{clips}".encode())
     return digest.hexdigest()
-
-
-def save_embeddings(path: Path, embedded: EmbeddingSet) -> None:
-    """Write embeddings as `.npz` (NumPy) or `.parquet` (a table for R, Julia, DuckDB and others), by the suffix.
-
-    An NPZ holds `ids`, `embeddings`, `ef_percent`, `ef_predicted` and `metadata` (JSON). A Parquet has the columns
-    `study`, `ef_percent`, `ef_predicted` and `embedding` (lists of D), and the metadata under the key `coreecho`.
-
-    Raises:
-        CoReEchoError: another suffix, pyarrow is not installed, or the file cannot be written.
-    """
-    if path.suffix not in (".npz", ".parquet"):
-        raise CoReEchoError(f"{path}: embeddings are written as .npz or .parquet; give one of these suffixes.")
-    content = _npz(embedded) if path.suffix == ".npz" else _parquet(embedded)
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def _metadata(embedded: EmbeddingSet) -> str:
-    return json.dumps(
-        {"source": embedded.source, "is_phantom": embedded.is_phantom, "fingerprint": embedded.fingerprint}
-    )
-
-
-def _npz(embedded: EmbeddingSet) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        ids=np.array(embedded.ids),
-        embeddings=embedded.embeddings,
-        ef_percent=embedded.ef_percent,
-        ef_predicted=embedded.ef_predicted,
-        metadata=np.array(_metadata(embedded)),
-    )
-    return buffer.getvalue()
-
-
-def _parquet(embedded: EmbeddingSet) -> bytes:
-    try:
-        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise CoReEchoError("Parquet files need pyarrow: `pip install pyarrow`; or write an .npz file.") from error
-    width = embedded.embeddings.shape[1]
-    columns = {
-        "study": arrow.array(embedded.ids),
-        "ef_percent": arrow.array(embedded.ef_percent),
-        "ef_predicted": arrow.array(embedded.ef_predicted),
-        "embedding": arrow.FixedSizeListArray.from_arrays(arrow.array(embedded.embeddings.ravel()), width),
-    }
-    table = arrow.table(columns).replace_schema_metadata({_METADATA: _metadata(embedded)})
-    buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
-    return buffer.getvalue()
-
-
-def load_embeddings(path: Path) -> EmbeddingSet:
-    """Read an `.npz` file that `save_embeddings` wrote.
-
-    Raises:
-        DatasetError: no such file, damaged, or something else.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            metadata: dict[str, Any] = json.loads(str(archive["metadata"]))
-            return EmbeddingSet(
-                ids=tuple(archive["ids"].tolist()),
-                embeddings=archive["embeddings"],
-                ef_percent=archive["ef_percent"],
-                ef_predicted=archive["ef_predicted"],
-                source=metadata["source"],
-                is_phantom=metadata["is_phantom"],
-                fingerprint=metadata["fingerprint"],
-            )
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
-        raise DatasetError(f"{path} holds no embeddings that `coreecho embed` wrote ({error}).") from error

@@ -16,16 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.explain.clip_file import ClipFile, read_clip
 from coreecho.explain.grad_cam import Evidence, Stage
 from coreecho.explain.labels import NOTICE
-from coreecho.explain.lit_sector import lit_sector
 from coreecho.explain.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.explain.video_explanation import VideoExplanation, explain_video
 from coreecho.files import write_whole
-from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
 from coreecho.models.ef_model import EFModel
-from coreecho.video import even_starts, read_video, resize_frames
-from coreecho.video.video import Video
+from coreecho.video import even_starts
 
 Film = Literal["mp4", "gif", "both"]
 
@@ -36,21 +34,20 @@ class FileExplanation:
 
     Attributes:
         folder: with the files named above.
+        clip: the file, as the model saw it.
         explanation: the maps.
-        frames: (F, S, S) uint8, as the model saw them.
-        sector: (S, S), where there is ultrasound.
         warnings: what speaks against trusting the EF.
-        notes: what was done to the picture on reading.
-        is_phantom: the heart is simulated.
     """
 
     folder: Path
+    clip: ClipFile
     explanation: VideoExplanation
-    frames: NDArray[np.uint8]
-    sector: NDArray[np.bool_]
     warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-    is_phantom: bool
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the heart is simulated."""
+        return self.clip.video.is_phantom
 
 
 def explain_file(
@@ -83,32 +80,26 @@ def explain_file(
     """
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
-    video = read_video(path)
-    frames = resize_frames(video.frames, model.model_input.frame_size)
-    sector = lit_sector(frames, str(path))
-    starts = even_starts(len(frames), model.model_input, clips)
-    explanation = explain_video(model, frames, starts, stage=stage, evidence=evidence, batch_size=batch_size)
-    trained_on = None if model.card is None else model.card.trained_on
-    warnings = (
-        *cautions_of_video(video, model.model_input, trained_on),
-        *cautions_of_ef(explanation.ef_percent, trained_on),
-    )
-    explained = FileExplanation(out, explanation, frames, sector, warnings, video.notes, video.is_phantom)
+    clip = read_clip(model, path)
+    starts = even_starts(len(clip.frames), model.model_input, clips)
+    explanation = explain_video(model, clip.frames, starts, stage=stage, evidence=evidence, batch_size=batch_size)
+    explained = FileExplanation(out, clip, explanation, clip.warnings(model, explanation.ef_percent))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write(explained, video, film)
+        _write(explained, film)
     except OSError as error:
         raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
     return explained
 
 
-def _write(explained: FileExplanation, video: Video, film: Film) -> None:
-    explanation, sector = explained.explanation, explained.sector
+def _write(explained: FileExplanation, film: Film) -> None:
+    explanation, clip = explained.explanation, explained.clip
+    sector = clip.sector
     maps = explanation.video_map()
-    pictures = colour_frames(explained.frames, maps, sector)
+    pictures = colour_frames(clip.frames, maps, sector)
     title = f"predicted EF {explanation.ef_percent:.1f} %, Grad-CAM of {explanation.stage}, {explanation.evidence}"
     lines = [title, *(f"Caution: {warning}" for warning in explained.warnings)]
-    folder, fps, is_phantom = explained.folder, video.fps, explained.is_phantom
+    folder, fps, is_phantom = explained.folder, clip.video.fps, explained.is_phantom
     if film in ("mp4", "both"):
         films = label_pictures(pictures, lines, is_phantom=is_phantom)
         write_mp4(folder / "overlay.mp4", films, fps=fps, is_phantom=is_phantom)
@@ -116,9 +107,9 @@ def _write(explained: FileExplanation, video: Video, film: Film) -> None:
         films = label_pictures(pictures, lines, is_phantom=is_phantom)
         write_gif(folder / "overlay.gif", films, fps=fps, is_phantom=is_phantom)
     sheet = folder / "contact_sheet.png"
-    contact_sheet(sheet, explained.frames, pictures, sector, title=title, fps=fps, is_phantom=is_phantom)
+    contact_sheet(sheet, clip.frames, pictures, sector, title=title, fps=fps, is_phantom=is_phantom)
     write_whole(folder / "map.npz", map_archive(explanation, maps, sector))
-    write_whole(folder / "explanation.json", json.dumps(_document(explained, video), indent=2) + "\n")
+    write_whole(folder / "explanation.json", json.dumps(_document(explained), indent=2) + "\n")
 
 
 def map_archive(explanation: VideoExplanation, maps: NDArray[np.float32], sector: NDArray[np.bool_]) -> bytes:
@@ -139,7 +130,7 @@ def map_archive(explanation: VideoExplanation, maps: NDArray[np.float32], sector
     return buffer.getvalue()
 
 
-def _document(explained: FileExplanation, video: Video) -> dict[str, object]:
+def _document(explained: FileExplanation) -> dict[str, object]:
     explanation = explained.explanation
     return {
         "notice": NOTICE,
@@ -148,12 +139,12 @@ def _document(explained: FileExplanation, video: Video) -> dict[str, object]:
         "clip_ef_percent": explanation.clip_ef_percent.tolist(),
         "clip_starts": list(explanation.starts),
         "num_frames": explanation.num_frames,
-        "fps": video.fps,
+        "fps": explained.clip.video.fps,
         "method": "Grad-CAM (Selvaraju et al. 2017), in space and time",
         "stage": explanation.stage,
         "grid_time_height_width": list(explanation.grid),
         "evidence": explanation.evidence,
         "map": "map.npz: video_map (frame, row, column), EF points per cell; NaN where no clip looks",
         "warnings": list(explained.warnings),
-        "notes": list(explained.notes),
+        "notes": list(explained.clip.video.notes),
     }

@@ -1,8 +1,7 @@
-import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,8 @@ import pytest
 
 from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
-from coreecho.explain.embeddings import EmbeddingSet, embed_run, embed_studies, load_embeddings, save_embeddings
+from coreecho.explain.embedding_files import load_embeddings, save_embeddings
+from coreecho.explain.embeddings import EmbeddingSet, embed_run, embed_studies
 from coreecho.models.ef_model import EFModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
@@ -61,14 +61,13 @@ def test_parquet_reads_back(few: EmbeddingSet, tmp_path: Path) -> None:
 def test_parquet_without_pyarrow_says_what_to_install(
     few: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent(name: str) -> Any:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(importlib, "import_module", absent)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(CoReEchoError, match="pip install pyarrow"):
         save_embeddings(tmp_path / "a.parquet", few)
     with pytest.raises(CoReEchoError, match=r"written as \.npz or \.parquet"):
         save_embeddings(tmp_path / "a.csv", few)
+    with pytest.raises(CoReEchoError, match=r"The folder of .* does not exist"):
+        save_embeddings(tmp_path / "absent" / "a.npz", few)
     assert not list(tmp_path.iterdir())
 
 

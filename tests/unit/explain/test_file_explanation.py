@@ -35,16 +35,12 @@ def test_writes_the_folder(model: EFModel, clip: Path, tmp_path: Path, assert_pn
         assert archive["clip_maps"].shape == (2, 6, 56, 56)
         assert str(archive["stage"]) == "stage2"
     document = json.loads((out / "explanation.json").read_text())
-    predicted = predict_video(model, explained.frames, explained.explanation.starts)
+    predicted = predict_video(model, explained.clip.frames, explained.explanation.starts)
     assert document["ef_percent"] == pytest.approx(predicted.ef_percent, rel=1e-5)
     assert document["is_phantom"] is True
     assert "not a medical device" in document["notice"]
     assert document["warnings"] == ["nothing is known of the data that this model was trained on"]
-
-
-def test_no_name_of_the_file_is_carried_over(model: EFModel, clip: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    explain_file(model, clip, out, film="both", clips=1)
+    # Files are often named after patients.
     assert not any(b"JANE" in path.read_bytes() for path in out.iterdir())
 
 

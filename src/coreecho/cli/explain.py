@@ -1,0 +1,85 @@
+"""`coreecho explain`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+
+def explain(
+    file: Path | None = None,
+    /,
+    *,
+    model: Path,
+    out: Path = Path("explanation"),
+    dataset: str | None = None,
+    data: Path | None = None,
+    split: Literal["train", "val", "test"] = "test",
+    clips: AtLeastOne | None = None,
+    stage: Literal["auto", "stage1", "stage2", "stage3", "stage4"] = "auto",
+    evidence: Literal["positive", "negative", "absolute"] = "positive",
+    film: Literal["mp4", "gif", "both"] = "mp4",
+    device: str = "auto",
+    seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+) -> int:
+    """See where a model looks: `coreecho explain clip.dcm --model runs/echonet --out where`.
+
+    Writes the clip with the Grad-CAM map of its EF in colour (film and contact sheet), and the map itself. Nothing
+    outside the ultrasound sector is drawn, and no name.
+
+    Or measure it over a data set: `coreecho explain --dataset echonet --data ROOT --model runs/echonet`. LV focus is
+    the share of the map that lies inside the left ventricle over the share of the sector that the ventricle takes: 1 is
+    a model that looks everywhere alike. Its mean over the studies comes with a 95 % interval.
+
+    Not a medical device: no EF shown here may guide the care of a patient.
+
+    Parameters
+    ----------
+    file:
+        An apical four-chamber clip (AVI, MP4, GIF, NPY, DICOM).
+    model:
+        Folder of a run, or a `.safetensors` file.
+    out:
+        Folder for the result.
+    dataset:
+        Layout of a data set with traced ventricles, instead of a file: `echonet`.
+    data:
+        Root of that data set.
+    split:
+        Studies of it.
+    clips:
+        Clips whose maps are averaged [default: 3 of a file, 1 of each study].
+    stage:
+        Of the encoder; `auto` is the deepest with at least 7 x 7 cells.
+    evidence:
+        What raises the EF (as in the paper), what lowers it, or both.
+    film:
+        How the film is written.
+    device:
+        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    seed:
+        Of the interval.
+    """
+    from coreecho.errors import RecipeError
+    from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
+    from coreecho.explain.file_explanation import explain_file
+    from coreecho.explain.terminal import show_file_explanation, show_lv_focus
+    from coreecho.inference import find_device
+    from coreecho.models.weights import load_model
+
+    if file is not None and dataset is None and data is None:
+        loaded = load_model(model, device=find_device(device))
+        explained = explain_file(loaded, file, out, clips=clips or 3, stage=stage, evidence=evidence, film=film)
+        show_file_explanation(explained)
+    elif file is None and dataset is not None and data is not None:
+        loaded = load_model(model, device=find_device(device))
+        protocol = FocusProtocol(split=split, clips=clips or 1, stage=stage, evidence=evidence, seed=seed)
+        show_lv_focus(explain_dataset(loaded, data, out, dataset=dataset, protocol=protocol, show_progress=True))
+    else:
+        raise RecipeError(
+            "Say what to explain: a file, `coreecho explain FILE --model RUN`, or a data set, "
+            "`coreecho explain --dataset echonet --data ROOT --model RUN`."
+        )
+    return 0

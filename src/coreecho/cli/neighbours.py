@@ -1,0 +1,66 @@
+"""`coreecho neighbours`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+
+def neighbours(
+    file: Path,
+    /,
+    *,
+    model: Path,
+    k: AtLeastOne = 5,
+    split: Literal["train", "val", "test"] = "train",
+    out: Path | None = None,
+    clips: AtLeastOne = 3,
+    data: Path | None = None,
+    batch_size: AtLeastOne = 8,
+    device: str = "auto",
+) -> int:
+    """Find the training studies most like a clip: `coreecho neighbours clip.dcm --model runs/echonet`.
+
+    A reason for the model's number: the studies that it finds most alike, with their EF, their distance, and a frame of
+    each. The first call embeds the studies, and keeps that in the run's folder.
+
+    Not a medical device: no EF shown here may guide the care of a patient.
+
+    Parameters
+    ----------
+    file:
+        An apical four-chamber clip (AVI, MP4, GIF, NPY, DICOM).
+    model:
+        Folder of a run that `coreecho train` wrote.
+    k:
+        How many studies.
+    split:
+        Studies that are searched.
+    out:
+        Folder for the table and the picture; only the terminal when not given.
+    clips:
+        Clips of the file and of each study.
+    data:
+        Root of the run's data set, where it has moved.
+    batch_size:
+        Clips at once.
+    device:
+        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    """
+    from coreecho.explain.neighbour_search import search_neighbours, write_neighbours
+    from coreecho.explain.terminal import show_neighbours
+    from coreecho.inference import find_device
+    from coreecho.models.weights import load_model
+    from coreecho.training.run_folder import RunFolder
+
+    folder = RunFolder.open(model, data=data)
+    loaded = load_model(model, device=find_device(device))
+    found = search_neighbours(
+        folder, loaded, file, k=k, split=split, clips=clips, batch_size=batch_size, show_progress=True
+    )
+    if out is not None:
+        write_neighbours(found, folder.store(), out)
+    show_neighbours(found, out)
+    return 0

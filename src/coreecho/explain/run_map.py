@@ -1,0 +1,97 @@
+"""The embedding map of a run, or of two side by side, as a folder of files.
+
+map.png    the picture
+map.html   the same, to point at; works offline
+map.csv    where each study is
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from coreecho.errors import CoReEchoError
+from coreecho.explain.clip_file import embed_file
+from coreecho.explain.embedding_map import EmbeddingMap, PlacedClip, draw_maps, place_on_map
+from coreecho.explain.map_page import map_page
+from coreecho.files import write_whole
+from coreecho.models.ef_model import EFModel
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedFile:
+    """A clip file on a map.
+
+    Attributes:
+        placed: where, under a label that carries no name.
+        warnings: what speaks against trusting its EF.
+    """
+
+    placed: PlacedClip
+    warnings: tuple[str, ...]
+
+
+def place_files(made: EmbeddingMap, model: EFModel, paths: Sequence[Path], *, clips: int) -> list[PlacedFile]:
+    """Place clip files on a map, as `new clip 1`, `new clip 2`, since files are often named after patients.
+
+    Args:
+        made: the map.
+        model: that made its embeddings.
+        paths: the files.
+        clips: evenly placed clips of each.
+
+    Raises:
+        VideoError: a file is not a readable clip, or has no sector.
+    """
+    placed = []
+    for number, path in enumerate(paths, start=1):
+        embedded = embed_file(model, path, clips=clips)
+        ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
+        label = "new clip" if len(paths) == 1 else f"new clip {number}"
+        placed.append(PlacedFile(PlacedClip(label, x, y, embedded.ef_percent), embedded.warnings))
+    return placed
+
+
+def write_maps(
+    maps: Sequence[EmbeddingMap], out: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()
+) -> tuple[Path, Path]:
+    """Write the folder.
+
+    Args:
+        maps: one or more.
+        out: made where it is missing.
+        placed: new clips of each map.
+
+    Returns:
+        The picture and the page.
+
+    Raises:
+        CoReEchoError: it cannot be written.
+    """
+    tables = [_table(made, number) for number, made in enumerate(maps)]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        draw_maps(maps, out / "map.png", placed=placed)
+        write_whole(out / "map.csv", pd.concat(tables).to_csv(index=False))
+        write_whole(out / "map.html", map_page(maps, placed=placed))
+    except OSError as error:
+        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
+    return out / "map.png", out / "map.html"
+
+
+def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:
+    x, y = made.coordinates.T
+    studies = made.studies
+    return pd.DataFrame(
+        {
+            "map": number + 1,
+            "method": made.method,
+            "study": studies.ids,
+            "x": x,
+            "y": y,
+            "ef_percent": studies.ef_percent,
+            "ef_predicted": studies.ef_predicted,
+            "is_phantom": studies.is_phantom,
+        }
+    )

@@ -1,0 +1,116 @@
+"""What the commands of this room print: for people, on a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from coreecho.explain.dataset_explanation import DatasetExplanation
+from coreecho.explain.embedding_map import EmbeddingMap
+from coreecho.explain.file_explanation import FileExplanation
+from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
+from coreecho.explain.neighbour_search import NeighbourSearch
+from coreecho.explain.run_continuity import Continuity
+from coreecho.explain.run_map import PlacedFile
+
+_PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
+_FOCUS_LABELS = {
+    "lv_focus": "LV focus",
+    "energy_in_lv": "share of the map inside the LV",
+    "lv_share_of_sector": "share of the sector that the LV takes",
+    "energy_in_sector": "share of the map inside the sector",
+}
+_GROUPS = {"order": "Does it lie in the order of EF?", "variance": "What is it made of?", "path": "One heart, EF moved"}
+
+
+def show_file_explanation(explained: FileExplanation) -> None:
+    """Print the EF that was explained, and where the files are."""
+    explanation = explained.explanation
+    lines = [f"Predicted EF {explanation.ef_percent:.1f} %. Map: Grad-CAM of {explanation.stage}, "
+             f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence."]  # fmt: skip
+    lines += [f"Caution: {warning}." for warning in explained.warnings]
+    lines += [f"Note: {note}." for note in explained.clip.video.notes]
+    lines += [_PHANTOM_RESULT] if explained.is_phantom else []
+    _print([*lines, f"Film, contact sheet and map: {explained.folder}"])
+
+
+def show_lv_focus(explained: DatasetExplanation) -> None:
+    """Print the means with their intervals, and how many studies they are of."""
+    table = _table("LV focus over a data set", is_phantom=explained.is_phantom)
+    for column in ("Mean over studies", "Value", "95 % interval"):
+        table.add_column(column, justify="left" if column.startswith("Mean") else "right")
+    for key, label in _FOCUS_LABELS.items():
+        interval = explained.means[key]
+        table.add_row(label, f"{interval.estimate:.3f}", f"{interval.low:.3f} to {interval.high:.3f}")
+    Console().print(table)
+    undefined = explained.table[explained.table["lv_focus"].isna()]
+    lines = [f"{len(explained.table) - len(undefined)} of {len(explained.table)} studies. 1 is a model that looks "
+             "everywhere in the sector alike."]  # fmt: skip
+    if len(undefined):
+        first = undefined.iloc[0]
+        lines.append(f"Not defined in {len(undefined)} studies, such as {first['study']}: {first['reason']}.")
+    _print([*lines, f"Of each study: {explained.folder / 'lv_focus.csv'}"])
+
+
+def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile]], written: tuple[Path, Path]) -> None:
+    """Print what is on the maps, and where they are."""
+    lines = []
+    for made, files in zip(maps, placed, strict=True):
+        lines.append(f"{made.method} of {len(made.studies)} studies: {made.studies.source}")
+        lines += [f"Note: {made.note}."] if made.note else []
+        for file in files:
+            lines.append(f"{file.placed.label}: predicted EF {file.placed.ef_predicted:.1f} %")
+            lines += [f"Caution: {warning}." for warning in file.warnings]
+    _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
+
+
+def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
+    """Print the clip's EF, and the studies that are most like it."""
+    is_phantom = found.is_phantom or found.clip.clip.video.is_phantom
+    table = _table(f"Most alike of the {found.source}", is_phantom=is_phantom)
+    table.add_column("Study")
+    for column in ("EF %", "Predicted %", "Distance"):
+        table.add_column(column, justify="right")
+    for near in found.neighbours:
+        cells = (f"{near.ef_percent:.1f}", f"{near.ef_predicted:.1f}", f"{near.distance:.3f}")
+        table.add_row(Text(near.study), *cells)
+    Console().print(table)
+    lines = [
+        f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these studies "
+        f"{found.ef_of_neighbours:.1f} %. Studies are usually {found.typical_distance:.3f} from their nearest."
+    ]
+    lines += [f"Caution: {warning}." for warning in found.warnings]
+    _print([*lines, *([f"Table and picture: {out}"] if out else [])])
+
+
+def show_continuity(measured: Continuity) -> None:
+    """Print all figures with their intervals and what they mean."""
+    table = _table(f"{measured.source}: {measured.num_studies} studies", is_phantom=measured.is_phantom)
+    for column in ("Measure", "Value", "95 % interval", "Unit", "Meaning"):
+        table.add_column(column, justify="right" if column in ("Value", "95 % interval") else "left")
+    group, meaning = "", ""
+    for figure in measured.figures:
+        if figure.group != group:
+            group = figure.group
+            table.add_row(Text(_GROUPS[group], style="bold"))
+        interval = figure.interval
+        ends = f"{interval.low:.3f} to {interval.high:.3f}" if interval.is_defined else ""
+        value = f"{interval.estimate:.3f}" if interval.is_defined else "n/a"
+        # The shares all mean the same: said once.
+        said = interval.reason or ("" if figure.meaning == meaning else figure.meaning)
+        meaning = figure.meaning
+        table.add_row(f"  {figure.label}", value, ends, figure.unit, said)
+    Console().print(table)
+    _print([*(f"Note: {note}." for note in measured.notes), f"JSON, CSV and picture: {measured.folder}"])
+
+
+def _table(title: str, *, is_phantom: bool) -> Table:
+    lines = [title, *([_PHANTOM_RESULT] if is_phantom and PHANTOM_LABEL not in title else [])]
+    return Table(title=Text("\n".join(lines)), box=box.SIMPLE_HEAD, title_justify="left")
+
+
+def _print(lines: Sequence[str]) -> None:
+    Console().print("\n".join([*lines, NOTICE]), markup=False, highlight=False, soft_wrap=True)

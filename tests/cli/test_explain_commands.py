@@ -1,0 +1,202 @@
+"""`coreecho explain`, `embed`, `map`, `neighbours` and `continuity`, as a user types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from cyclopts import App, CycloptsError
+
+from coreecho.cli.continuity import continuity
+from coreecho.cli.embed import embed
+from coreecho.cli.explain import explain
+from coreecho.cli.map import draw_map
+from coreecho.cli.neighbours import neighbours
+from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, RecipeError, VideoError
+from coreecho.models import TrainedOn, WeightsCard, build_model, save_weights
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import Hardware, RunFolder, find_data
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command line that must succeed; gives what it prints."""
+    monkeypatch.setenv("COLUMNS", "160")
+    app = App(name="coreecho")
+    for command in (explain, embed, neighbours, continuity):
+        app.command(command)
+    app.command(draw_map, name="map")
+
+    def type_in(*words: object) -> str:
+        assert app([*map(str, words)], result_action="return_value", exit_on_error=False, print_error=False) == 0
+        return capsys.readouterr().out
+
+    return type_in
+
+
+def make_run(path: Path, root: Path, recipe: Recipe) -> Path:
+    """The folder of a run whose weights are those that it began with."""
+    folder = RunFolder.create(path, recipe, find_data("echonet", root, recipe, None), Hardware())
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_studies=12,
+        fps_range=(50.0, 50.0),
+        ef_range=(20.0, 80.0),
+        recipe=recipe.name,
+        epoch=0,
+        val_mae=10.0,
+    )
+    card = WeightsCard(
+        kind="ef_model",
+        size="xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=recipe.input,
+        trained_on=trained_on,
+        coreecho_version="0",
+    )
+    torch.manual_seed(0)
+    save_weights(folder.best_weights, build_model("xs", recipe.input, last_bias=55.0), card)
+    return folder.path
+
+
+@pytest.fixture
+def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> Path:
+    return make_run(tmp_path / "run", phantom_root, tiny_recipe)
+
+
+@pytest.fixture
+def clip(phantom_root: Path) -> Path:
+    return sorted((phantom_root / "Videos").glob("*.avi"))[0]
+
+
+class TestExplain:
+    def test_a_file(self, coreecho: Command, run: Path, clip: Path, tmp_path: Path) -> None:
+        out = coreecho("explain", clip, "--model", run, "--out", tmp_path / "out", "--film", "gif", "--clips", 2)
+        document = json.loads((tmp_path / "out" / "explanation.json").read_text())
+        assert f"Predicted EF {document['ef_percent']:.1f} %" in out
+        assert "Grad-CAM of stage1, 8 x 8 cells, positive evidence" in out
+        assert "phantom result: simulated hearts" in out
+        assert "not a medical device" in out
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {
+            "overlay.gif", "contact_sheet.png", "map.npz", "explanation.json",
+        }  # fmt: skip
+
+    def test_a_data_set(self, coreecho: Command, run: Path, phantom_root: Path, tmp_path: Path) -> None:
+        words = ("--dataset", "echonet", "--data", phantom_root, "--model", run, "--out", tmp_path / "out")
+        out = coreecho("explain", *words, "--split", "train", "--evidence", "absolute")
+        assert "LV focus" in out
+        assert "12 of 12 studies" in out
+        assert "phantom result: simulated hearts" in out
+        document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
+        assert f"{document['lv_focus']['estimate']:.3f}" in out
+        assert f"{document['lv_focus']['low']:.3f} to {document['lv_focus']['high']:.3f}" in out
+
+    @pytest.mark.parametrize("words", [(), ("clip.avi", "--dataset", "echonet"), ("--dataset", "echonet")])
+    def test_what_to_explain_must_be_said(self, coreecho: Command, run: Path, words: tuple[str, ...]) -> None:
+        with pytest.raises(RecipeError, match="Say what to explain"):
+            coreecho("explain", *words, "--model", run)
+
+    def test_other_faults(self, coreecho: Command, run: Path, clip: Path, tmp_path: Path) -> None:
+        with pytest.raises(VideoError, match=r"absent\.avi"):
+            coreecho("explain", tmp_path / "absent.avi", "--model", run)
+        with pytest.raises(CheckpointError, match=r"there is no such file"):
+            coreecho("explain", clip, "--model", tmp_path / "absent.safetensors")
+        with pytest.raises(CycloptsError, match="stage"):
+            coreecho("explain", clip, "--model", run, "--stage", "stage5")
+        with pytest.raises(RecipeError, match="Cannot compute on the device 'abacus'"):
+            coreecho("explain", clip, "--model", run, "--device", "abacus")
+
+
+class TestEmbed:
+    def test_writes_what_was_asked_for(self, coreecho: Command, run: Path, tmp_path: Path) -> None:
+        out = coreecho("embed", run, "--split", "train", "--out", tmp_path / "train.npz", "--clips", 1)
+        assert "12 embeddings of 160 numbers" in out
+        assert "simulated hearts" in out
+        with np.load(tmp_path / "train.npz") as archive:
+            assert archive["embeddings"].shape == (12, 160)
+            assert len(set(archive["ids"].tolist())) == 12
+            assert np.isfinite(archive["ef_percent"]).all()
+
+    def test_a_wrong_name_is_refused_before_the_work(self, coreecho: Command, run: Path, tmp_path: Path) -> None:
+        with pytest.raises(CoReEchoError, match=r"written as \.npz or \.parquet"):
+            coreecho("embed", run, "--out", tmp_path / "test.csv")
+        assert not (run / "explain").exists()
+        with pytest.raises(CheckpointError, match="is not the folder of a run"):
+            coreecho("embed", tmp_path, "--out", tmp_path / "test.npz")
+
+
+class TestMap:
+    def test_two_runs_and_a_new_clip(
+        self, coreecho: Command, run: Path, clip: Path, phantom_root: Path, tiny_recipe: Recipe, tmp_path: Path
+    ) -> None:
+        other = make_run(tmp_path / "other", phantom_root, tiny_recipe)
+        words = ("--split", "train", "--method", "pca", "--clips", 1, "--clip", clip, "--out", tmp_path / "map")
+        out = coreecho("map", run, other, *words)
+        assert out.count("PCA of 12 studies: tiny (rnc_l1), TRAIN split of echonet, simulated hearts") == 2
+        assert out.count("new clip: predicted EF 5") == 2
+        table = pd.read_csv(tmp_path / "map" / "map.csv")
+        assert table["map"].value_counts().to_dict() == {1: 12, 2: 12}
+        assert table["is_phantom"].all()
+        page = (tmp_path / "map" / "map.html").read_text()
+        # The clip is one of the studies, whose id stands for it; its file's name does not.
+        assert page.count('"new clip"') == 2
+        assert str(clip.name) not in page
+        assert (tmp_path / "map" / "map.png").stat().st_size > 10_000
+
+    def test_goes_into_the_run_by_default(self, coreecho: Command, run: Path) -> None:
+        coreecho("map", run, "--split", "train", "--method", "pca", "--clips", 1)
+        assert (run / "explain" / "map-train" / "map.html").is_file()
+
+    def test_too_small_a_split(self, coreecho: Command, run: Path) -> None:
+        with pytest.raises(RecipeError, match="A map needs at least 4 studies, got 2"):
+            coreecho("map", run, "--split", "test", "--clips", 1)
+
+
+class TestNeighbours:
+    def test_a_training_clip_finds_itself(
+        self, coreecho: Command, run: Path, phantom_root: Path, tmp_path: Path
+    ) -> None:
+        study = RunFolder.open(run).studies("train")[3]
+        out = coreecho("neighbours", study.path, "--model", run, "--k", 3, "--out", tmp_path / "out", "--clips", 1)
+        assert study.id in out
+        assert "simulated hearts (phantoms)" in out
+        table = pd.read_csv(tmp_path / "out" / "neighbours.csv")
+        assert table["rank"].tolist() == [1, 2, 3]
+        assert table["study"][0] == study.id
+        assert table["distance"][0] == pytest.approx(0, abs=1e-4)
+        assert table["ef_percent"][0] == pytest.approx(study.ef_percent)
+        document = json.loads((tmp_path / "out" / "neighbours.json").read_text())
+        assert document["ef_of_neighbours"] == pytest.approx(table["ef_percent"].mean())
+        assert document["is_phantom"] is True
+        assert "not a medical device" in document["notice"]
+        assert (tmp_path / "out" / "neighbours.png").stat().st_size > 10_000
+
+    def test_without_a_folder_it_only_tells(self, coreecho: Command, run: Path, clip: Path, tmp_path: Path) -> None:
+        before = set(tmp_path.iterdir())
+        assert "mean EF of these studies" in coreecho("neighbours", clip, "--model", run, "--clips", 1)
+        assert set(tmp_path.iterdir()) == before
+
+
+class TestContinuity:
+    def test_table_and_files(self, coreecho: Command, run: Path) -> None:
+        out = coreecho("continuity", run, "--split", "train", "--hearts", 1, "--clips", 1)
+        for label in ("Rank correlation", "EF beyond nuisances", "gain", "Straightness along EF", "EF points", "nats"):
+            assert label in out
+        assert "simulated hearts" in out
+        folder = run / "explain" / "continuity-train"
+        assert {path.name for path in folder.iterdir()} == {
+            "continuity.json", "continuity.csv", "continuity.png", "paths.csv",
+        }  # fmt: skip
+
+    def test_too_small_a_split(self, coreecho: Command, run: Path) -> None:
+        with pytest.raises(DatasetError, match="needs at least 3 of them, got 2"):
+            coreecho("continuity", run, "--clips", 1)
