@@ -1,0 +1,66 @@
+"""`coreecho convert`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+
+def convert(
+    source: Path,
+    out: Path,
+    /,
+    *,
+    labels: Path | None = None,
+    mapping: Path | None = None,
+    fps: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 50.0,
+    frame_size: Annotated[int, Parameter(validator=validators.Number(gte=32, modulo=2))] = 112,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
+) -> int:
+    """Make a data set from a folder of clips: `coreecho convert export/ dataset/ --labels ef.csv`.
+
+    Takes DICOM, AVI and MP4 clips at any depth, and writes them as EchoNet-Dynamic stores its own: the sector alone,
+    grey, small, at one frame rate. No name, date, identifier or path is carried over; ids are random. The table
+    `converted.csv` says what was taken, what was refused, and why, by the running number of the file in sorted order.
+    The exit code is 1 when a file was refused.
+
+    With `--labels` the folder is ready for `coreecho train echonet` (add `--no-require-two-traced-frames`: there are no
+    tracings); without, for `coreecho predict`.
+
+    Parameters
+    ----------
+    source:
+        Folder of clips.
+    out:
+        Folder to write: new or empty.
+    labels:
+        CSV with the columns `path` (within the folder of clips), `ef_percent`, and `patient` or `split`; optional:
+        `esv_ml`, `edv_ml`. No patient is put into two splits.
+    mapping:
+        Write to this file which clip became which id. It is the only key; without it there is none.
+    fps:
+        Frames per second of what is written. EchoNet-Dynamic mostly has 50.
+    frame_size:
+        Pixels a side, even.
+    workers:
+        Threads [default: one for each core].
+    """
+    from rich.console import Console
+
+    from coreecho.datasets.convert import convert as convert_clips
+
+    clips = convert_clips(
+        source,
+        out,
+        labels=labels,
+        mapping=mapping,
+        fps=fps,
+        frame_size=frame_size,
+        workers=workers,
+        show_progress=True,
+    )
+    refused = [clip for clip in clips if clip.id is None]
+    for clip in refused:
+        Console(stderr=True).print(f"Refused source {clip.number}: {clip.note}", style="red", markup=False)
+    print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {out / 'converted.csv'}")
+    return 1 if refused else 0

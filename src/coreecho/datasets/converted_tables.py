@@ -1,0 +1,112 @@
+"""The tables of a converted data set; they name nobody."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import coreecho
+from coreecho.datasets.convert_labels import Label
+from coreecho.datasets.folds import patient_splits
+from coreecho.files import write_whole
+
+FILE_LIST, CONVERTED, PHANTOM_CARD = "FileList.csv", "converted.csv", "phantom.json"
+TABLES = (FILE_LIST, CONVERTED, PHANTOM_CARD)
+# EchoNet-Dynamic's.
+_FILE_LIST_COLUMNS = ("FileName", "EF", "ESV", "EDV", "FrameHeight", "FrameWidth", "FPS", "NumberOfFrames", "Split")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertedClip:
+    """What became of one source.
+
+    Attributes:
+        number: of the source, from 1, in the sorted order of the files.
+        note: what was done to it, or why it was refused.
+        id: random; None where it was refused.
+        num_frames: as written.
+        fps: as written.
+        frame_size: as written, pixels a side.
+        is_phantom: the source says of itself that it is simulated.
+    """
+
+    number: int
+    note: str
+    id: str | None = None
+    num_frames: int | None = None
+    fps: float | None = None
+    frame_size: int | None = None
+    is_phantom: bool = False
+
+
+def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int, Label], seed: int) -> None:
+    """Write converted.csv; FileList.csv where there are labels; phantom.json where all hearts are simulated.
+
+    Args:
+        out: the data set's folder.
+        clips: what became of each source.
+        labels: of each source, by its number; empty where none were given.
+        seed: of the splits that are drawn.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    taken = [clip for clip in clips if clip.id is not None]
+    rows = [
+        (clip.number, "no" if clip.id is None else "yes", clip.id, clip.num_frames, _number(clip.fps), clip.note)
+        for clip in clips
+    ]
+    write_whole(out / CONVERTED, _csv(("source", "taken", "id", "num_frames", "fps", "note"), rows))
+    if labels and taken:
+        # Sorted by the random id: the order of the sources may be that of the patients' names.
+        write_whole(out / FILE_LIST, _csv(_FILE_LIST_COLUMNS, sorted(_file_list(taken, labels, seed))))
+    if taken and all(clip.is_phantom for clip in taken):
+        card = {
+            "statement": "Simulated echocardiograms. They show no patient, and no result on them is a result on "
+            "patients.",
+            "coreecho_version": coreecho.__version__,
+            "layout": "EchoNet-Dynamic",
+            "written_by": "coreecho convert",
+        }
+        write_whole(out / PHANTOM_CARD, json.dumps(card, indent=2) + "\n")
+
+
+def write_mapping(path: Path, clips: Iterable[ConvertedClip], sources: Mapping[int, Path]) -> None:
+    """Write which file became which id, for the user's eyes only. Raises OSError."""
+    rows = [(clip.number, clip.id, sources.get(clip.number)) for clip in clips]
+    write_whole(path, _csv(("source", "id", "path"), rows))
+    path.chmod(0o600)
+
+
+def _file_list(taken: Sequence[ConvertedClip], labels: Mapping[int, Label], seed: int) -> list[tuple[str, ...]]:
+    of = {clip.number: labels[clip.number] for clip in taken}
+    known = {label.patient: label.split for label in of.values() if label.split is not None}
+    splits = patient_splits((label.patient for label in of.values()), seed=seed, known=known)
+    return [
+        (
+            str(clip.id),
+            str(of[clip.number].ef_percent),
+            _number(of[clip.number].esv_ml),
+            _number(of[clip.number].edv_ml),
+            str(clip.frame_size),
+            str(clip.frame_size),
+            _number(clip.fps),
+            str(clip.num_frames),
+            splits[of[clip.number].patient].upper(),
+        )
+        for clip in taken
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.10g}"
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
