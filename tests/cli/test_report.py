@@ -42,7 +42,10 @@ def type_in(*words: object) -> int:
 
 
 def test_writes_one_file_into_the_run_and_says_where(run, capsys):
-    assert type_in("report", run, "--split", "train", "--clips", 1, "--cases", 1, "--map-method", "pca") == 0
+    assert (
+        type_in("report", run, "--split", "train", "--clips", 1, "--cases", 1, "--hearts", 0, "--map-method", "pca")
+        == 0
+    )
     page = run / "report.html"
     captured = capsys.readouterr()
     assert f"Report: {page}" in captured.out
@@ -55,7 +58,7 @@ def test_two_runs_and_a_place_for_the_file(run, tmp_path):
     second = tmp_path / "second"
     shutil.copytree(run, second)
     out = tmp_path / "page.html"
-    options = ["--split", "train", "--clips", 1, "--cases", 0, "--map-method", "pca", "--no-lv-focus"]
+    options = ["--split", "train", "--clips", 1, "--cases", 0, "--hearts", 0, "--map-method", "pca", "--no-lv-focus"]
     assert type_in("report", run, second, "--out", out, *options) == 0
     assert "A · run and B · second" in out.read_text(encoding="utf-8")
     assert not (run / "report.html").exists()

@@ -18,6 +18,7 @@ def report(
     clips: AtLeastOne | Literal["all"] = 3,
     cases: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 4,
     map_method: Literal["auto", "umap", "pca"] = "auto",
+    hearts: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 8,
     lv_focus: bool = True,
     data: Path | None = None,
     batch_size: AtLeastOne = 8,
@@ -45,6 +46,8 @@ def report(
         Studies shown of each run, those with the largest errors.
     map_method:
         How embeddings are laid flat; `auto` is UMAP where umap-learn is installed.
+    hearts:
+        Simulated hearts whose EF is moved in small steps, where the data are phantoms.
     lv_focus:
         Measure how much the models look at the left ventricle, where the data say where it is.
     data:
@@ -69,6 +72,7 @@ def report(
         protocol=Protocol(split=split, clips=clips),
         cases=cases,
         map_method=map_method,
+        hearts=hearts,
         lv_focus=lv_focus,
         batch_size=batch_size,
         device=device,

@@ -36,6 +36,7 @@ def write_report(
     protocol: Protocol | None = None,
     cases: int = 4,
     map_method: Method = "auto",
+    hearts: int = 8,
     lv_focus: bool = True,
     batch_size: int = 8,
     device: str = "auto",
@@ -52,6 +53,7 @@ def write_report(
         protocol: how the runs are evaluated; the paper's three clips on the TEST split when not given.
         cases: studies shown of each run, those with the largest errors.
         map_method: of the embedding map: "umap", "pca", or "auto", which is UMAP where umap-learn is installed.
+        hearts: simulated hearts whose EF is moved in steps, where the data are phantoms; 0 for none.
         lv_focus: measure how much the models look at the left ventricle, where the data say where it is.
         batch_size: clips at once.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1".
@@ -65,8 +67,8 @@ def write_report(
     """
     if not 1 <= len(runs) <= _MAX_RUNS:
         raise RecipeError(f"A report shows one run or two side by side, got {len(runs)}.")
-    if cases < 0:
-        raise RecipeError(f"cases: expected at least 0, got {cases}")
+    if cases < 0 or hearts < 0:
+        raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
     protocol = protocol or Protocol()
     _check_writable(out)
     console = Console(stderr=True, quiet=not show_progress)
@@ -78,7 +80,12 @@ def write_report(
         model = load_model(run.path, device=find_device(device))
         shown.append(show_run(number, len(runs), run, model=model, evaluation=evaluation, learning=learning))
     options = PageOptions(
-        cases=cases, map_method=map_method, lv_focus=lv_focus, batch_size=batch_size, show_progress=show_progress
+        cases=cases,
+        map_method=map_method,
+        hearts=hearts,
+        lv_focus=lv_focus,
+        batch_size=batch_size,
+        show_progress=show_progress,
     )
     contents = gather_contents(shown, options, console)
     try:

@@ -1,68 +1,119 @@
-"""How continuous the representations of a page's runs are, as a table."""
+"""How continuous the representations of a page's runs are, as tables and pictures."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
-from coreecho.explain.continuity import NEIGHBOURS, knn_ef_error, rank_correlation, rnc_loss
-from coreecho.explain.embeddings import EmbeddingSet
-from coreecho.report.evaluation import patients_of
-from coreecho.report.page_elements import Row, Table
+from coreecho.explain.run_continuity import Continuity, ContinuityProtocol, measure_continuity
+from coreecho.report.page_elements import Picture, Row, Table, chart
 from coreecho.report.page_runs import ShownRun
 
-# As many as the measures compare.
-MIN_STUDIES = 3
-
-_MEANINGS = {
-    "Rank correlation": "of embedding distance and EF distance, mean over studies: 1 is perfectly ordered by EF, 0 is "
-    "not at all",
-    f"EF error of the {NEIGHBOURS} nearest (EF points)": "how far the EF of a study is from the mean of the studies "
-    "that lie nearest to it",
-    "Rank-N-Contrast loss (nats)": "over all studies at once; lower is better ordered",
-    "Gain over no order (nats)": "how much lower the loss is than that of embeddings that all coincide; 0 is no order",
+_CAPTIONS = {
+    "order": "Order of the embeddings",
+    "variance": "What the embeddings are made of: share of their variance that EF and nuisances explain",
+    "path": "The same simulated hearts with EF moved in small steps",
 }
 
 
-def continuity_table(runs: Sequence[ShownRun], embedded: Sequence[EmbeddingSet]) -> Table:
-    """Measure the embeddings of each run.
+@dataclass(frozen=True, kw_only=True)
+class ContinuityOnPage:
+    """What the page says of continuity.
+
+    Attributes:
+        tables: of all runs; none where it could not be measured.
+        pictures: one a run.
+        notes: what a reader should know.
+        reason: why it could not be measured; empty where it was.
+    """
+
+    tables: list[Table]
+    pictures: list[Picture]
+    notes: list[str]
+    reason: str = ""
+
+
+def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_progress: bool) -> ContinuityOnPage:
+    """Measure the embeddings of each run; leaves the details in the runs' folders.
 
     Args:
         runs: of the page.
-        embedded: the studies of each; at least `MIN_STUDIES`, all with EF.
+        hearts: simulated hearts whose EF is moved in steps, where the data are phantoms.
+        batch_size: clips at once.
+        show_progress: show bars on stderr.
     """
-    measured = [_measure(run, studies) for run, studies in zip(runs, embedded, strict=True)]
-    rows = [
-        Row(cells=(name, *(_cell(of_run[number]) for of_run in measured)), remark=meaning)
-        for number, (name, meaning) in enumerate(_MEANINGS.items())
+    try:
+        measured = [_measure(run, hearts, batch_size, show_progress=show_progress) for run in runs]
+    except DatasetError as error:
+        # Such as too few studies; the rest of the page stands without it.
+        reason = str(error)
+        for run in runs:
+            reason = run.without_path(reason)
+        return ContinuityOnPage(tables=[], pictures=[], notes=[], reason=reason)
+    tables = [_table(runs, measured, group) for group in _CAPTIONS]
+    pairs = list(zip(runs, measured, strict=True))
+    notes = [
+        run.without_path(f"{run.title}: {note.removesuffix('.')}.") for run, of_run in pairs for note in of_run.notes
     ]
-    first = measured[0][0]
-    resamples = " or ".join(dict.fromkeys(f"{interval.resamples:,}" for interval in measured[0]))
+    return ContinuityOnPage(
+        tables=[table for table in tables if table.rows],
+        pictures=[_picture(run, of_run) for run, of_run in pairs],
+        notes=notes,
+    )
+
+
+def _measure(run: ShownRun, hearts: int, batch_size: int, *, show_progress: bool) -> Continuity:
+    protocol = run.evaluation.protocol
+    return measure_continuity(
+        run.folder,
+        run.model,
+        run.folder.path / "explain" / f"continuity-{protocol.split}",
+        protocol=ContinuityProtocol(split=protocol.split, hearts=hearts, seed=protocol.seed),
+        batch_size=batch_size,
+        show_progress=show_progress,
+    )
+
+
+def _table(runs: Sequence[ShownRun], measured: Sequence[Continuity], group: str) -> Table:
+    """One group of figures; a run that lacks a figure of the other has an empty cell."""
+    of_runs = [{figure.key: figure for figure in of_run.figures if figure.group == group} for of_run in measured]
+    known = {key: figure for figures in reversed(of_runs) for key, figure in figures.items()}
+    intervals = [figure.interval for figure in known.values()]
+    rows = [
+        Row(
+            cells=(
+                figure.label + (f" ({figure.unit})" if figure.unit else ""),
+                *(_cell(figures[key].interval) if key in figures else "" for figures in of_runs),
+            ),
+            # All shares mean the same, and the caption says it.
+            remark="" if group == "variance" else figure.meaning,
+        )
+        for key, figure in known.items()
+    ]
     return Table(
-        caption=f"Continuity of the embeddings with {100 * first.level:g} % intervals: "
-        f"{runs[0].evaluation.protocol.split.upper()} split",
+        caption=_CAPTIONS[group],
         header=("Measure", *(run.title for run in runs)),
         rows=tuple(rows),
-        notes=(
-            f"Intervals in parentheses: {first.method}, {resamples} resamples, seed "
-            f"{runs[0].evaluation.protocol.seed}.",
-            "The loss depends on the number of studies and on the unit of the embedding: compare it only between runs "
-            "of the same data and temperature.",
-        ),
+        notes=tuple(_notes(intervals)) if intervals else (),
     )
 
 
-def _measure(run: ShownRun, studies: EmbeddingSet) -> tuple[Interval, ...]:
-    """In the order of the rows."""
-    protocol = run.evaluation.protocol
-    patients = patients_of(run.folder.studies(protocol.split))
-    points, labels = studies.embeddings, studies.ef_percent
-    loss, gain = rnc_loss(
-        points, labels, temperature=run.folder.recipe.temperature, patients=patients, seed=protocol.seed
+def _notes(intervals: Sequence[Interval]) -> list[str]:
+    methods = dict.fromkeys(
+        f"{interval.method}, {interval.resamples:,} resamples" for interval in intervals if interval.is_defined
     )
-    return (
-        rank_correlation(points, labels, patients=patients, seed=protocol.seed),
-        knn_ef_error(points, labels, patients=patients, resamples=protocol.resamples, seed=protocol.seed),
-        loss,
-        gain,
+    reasons = dict.fromkeys(f"n/a: {interval.reason}." for interval in intervals if interval.reason)
+    level = f"{100 * intervals[0].level:g} %"
+    quoted = [f"{level} intervals in parentheses: {'; '.join(methods)}."] if methods else []
+    return [*quoted, *reasons]
+
+
+def _picture(run: ShownRun, measured: Continuity) -> Picture:
+    return chart(
+        lambda path: path.write_bytes((measured.folder / "continuity.png").read_bytes()),
+        description=f"What the embeddings of {run.title} are made of, and how they move along the EF of one heart; the "
+        "figures stand in the tables above.",
+        caption=run.title,
     )
 
 

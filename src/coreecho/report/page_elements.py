@@ -94,7 +94,7 @@ def data_uri(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def chart(draw: Callable[[Path], None], *, description: str, caption: str = "") -> Picture:
+def chart(draw: Callable[[Path], object], *, description: str, caption: str = "") -> Picture:
     """Take a picture from a function that writes a PNG.
 
     Args:

@@ -56,10 +56,10 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
     try:
         explained = [_explain(run, show_progress=show_progress) for run in runs]
     except DatasetError as error:
-        # The rest of the page stands without it. Of a path only the last part may be shown: it can name people.
+        # The rest of the page stands without it.
         reason = str(error)
         for run in runs:
-            reason = reason.replace(str(run.folder.data.root), run.folder.data.root.resolve().name)
+            reason = run.without_path(reason)
         return Focus(table=None, reason=reason)
     difference = _difference(runs, explained)
     rows = []

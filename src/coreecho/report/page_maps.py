@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from coreecho.explain.embedding_map import COLOURS, EmbeddingMap, Method, ef_range, make_map
-from coreecho.explain.embeddings import EmbeddingSet
+from coreecho.explain.embedding_set import EmbeddingSet
 from coreecho.explain.labels import PHANTOM_LABEL
 
 # Units of the drawing; it takes the width that the page gives.

@@ -57,6 +57,13 @@ class ShownRun:
         """`A · demo-seed0`, or without the letter where there is one run."""
         return f"{self.letter} · {self.name}" if self.letter else self.name
 
+    def without_path(self, text: str) -> str:
+        """Of the path to the data leave the last part, since the others may name people."""
+        root = self.folder.data.root
+        for path in (root.resolve(), root):
+            text = text.replace(str(path), root.resolve().name)
+        return text
+
     @property
     def metrics(self) -> EFMetrics:
         """Of its evaluation."""

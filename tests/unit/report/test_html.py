@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 
 def write(path: Path, *runs, **options) -> Page:
-    options = {"protocol": PROTOCOL, "cases": 2, "map_method": "pca"} | options
+    options = {"protocol": PROTOCOL, "cases": 2, "hearts": 0, "map_method": "pca"} | options
     write_report(runs, path, **options)
     return Page(path.read_text(encoding="utf-8"))
 
@@ -158,6 +158,19 @@ def test_hostile_names_are_only_text(tmp_path, make_run, hostile_root):
     assert "<script>alert(1)<script>&\"'" in page.text
     assert "<b onclick=alert(2)>" in page.text
     assert "<i>recipe</i>" in page.text
+
+
+def test_continuity_is_shown_with_its_picture(two):
+    assert "Order of the embeddings" in two.captions
+    assert any(caption.startswith("What the embeddings are made of") for caption in two.captions)
+    assert [image["alt"] for image in two.all("img")][-1].startswith("What the embeddings of B · plain are made of")
+
+
+def test_a_split_too_small_for_some_measures_has_a_page_all_the_same(folder, first_run):
+    page = write(folder / "val.html", first_run, protocol=Protocol(split="val", clips=1, resamples=5), cases=1)
+    assert "It could not be measured: Continuity compares studies and needs at least 3 of them, got 2." in page.text
+    assert "What lies near what" not in page.text
+    assert "VAL split, 1 clip a study" in page.text
 
 
 def test_shows_only_what_is_wanted(folder, first_run, one):

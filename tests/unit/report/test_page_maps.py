@@ -1,7 +1,7 @@
 import numpy as np
 
 from coreecho.explain.embedding_map import EmbeddingMap
-from coreecho.explain.embeddings import EmbeddingSet
+from coreecho.explain.embedding_set import EmbeddingSet
 from coreecho.report.page_maps import _draw, page_maps
 
 
