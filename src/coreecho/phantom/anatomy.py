@@ -98,7 +98,7 @@ class Anatomy:
         return z_mm, self.endocardium_squared(z_mm)
 
 
-def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
+def draw_anatomy(facts: StudyFacts, generator: np.random.Generator, *, is_even: bool = False) -> Anatomy:
     """A heart whose cavity holds exactly the study's end-diastolic volume."""
     dilation = np.clip((55.0 - facts.ef_percent) / 40.0, 0.0, 1.0)
     sphericity = generator.normal(0.262 + 0.045 * dilation, 0.018)
@@ -146,5 +146,5 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator) -> Anatomy:
         right_atrium_ratio=float(generator.uniform(0.78, 1.08)),
         atrium_shape=float(generator.uniform(2.0, 2.8)),
         bend_mm=float(generator.normal(1.0, 1.5)),
-        wall_motion=draw_wall_motion(facts.ef_percent, generator),
+        wall_motion=draw_wall_motion(facts.ef_percent, generator, is_even=is_even),
     )

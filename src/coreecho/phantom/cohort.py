@@ -90,6 +90,8 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
     median_edv = 79.0 * np.exp(0.016 * max(0.0, 55.0 - ef_percent))
     edv_ml = float(np.clip(median_edv * np.exp(0.28 * generator.standard_normal()), 35.0, 320.0))
     heart_rate = float(np.clip(generator.normal(66.0 + 0.25 * max(0.0, 50.0 - ef_percent), 11.0), 45.0, 125.0))
+    if settings.is_steady:
+        heart_rate = float(np.clip(generator.normal(92.0, 5.0), 80.0, 105.0))
     rates, shares = np.array(SCANNERS[settings.scanner].fps).T
     fps = float(generator.choice(rates, p=shares / shares.sum()))
     if settings.is_steady:

@@ -123,8 +123,7 @@ class PhantomSettings:
     scanner: Literal["A", "B", "C"] = "A"
     """A resembles EchoNet-Dynamic; B (older) and C (newer) differ in texture, contrast, gain, depth and frame rate."""
     difficulty: Difficulty = "standard"
-    """`standard` resembles real echo; `easy`, for the demo, has a quarter of the nuisances' spread, sinus rhythm and
-    one frame rate, so that a small model learns in minutes."""
+    """`standard` resembles real echo; `easy`, for the demo, has steady hearts and a quarter of the nuisances."""
     min_frames: int = ECHONET_FRAME_RANGE[0]
     """Fewest frames of a video."""
     max_frames: int = ECHONET_FRAME_RANGE[1]
@@ -177,7 +176,10 @@ class PhantomSettings:
 
     @property
     def is_steady(self) -> bool:
-        """Whether all hearts beat in sinus rhythm and all videos have the scanner's commonest frame rate."""
+        """Whether all hearts beat in a brisk sinus rhythm, contract evenly, and are filmed at the commonest frame rate.
+
+        A clip of the demo, half a second long, then holds most of a beat.
+        """
         return self.difficulty == "easy"
 
     def to_json(self) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class StudyPlan:
 def plan_study(settings: PhantomSettings, seed: int, index: int, split: Split) -> StudyPlan:
     """Draw and simulate everything about a study but its pictures."""
     facts = draw_facts(settings, seed, index, split)
-    anatomy = draw_anatomy(facts, study_generator(seed, index, _ANATOMY))
+    anatomy = draw_anatomy(facts, study_generator(seed, index, _ANATOMY), is_even=settings.is_steady)
     motion = simulate_motion(
         facts,
         anatomy,

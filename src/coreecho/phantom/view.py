@@ -130,7 +130,7 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         reverberation_db=float(4.0 * np.exp(0.4 * normal["reverberation"])),
         noise_db=float(-44.0 + 4.0 * normal["noise"] + 2.5 * habitus),
         blood_db=float(-36.0 + 3.0 * normal["blood"]),
-        contrast_db=float(generator.uniform(3.5, 7.0)),
+        contrast_db=float(generator.uniform(3.5, 7.0) * (0.5 + 0.5 * scale)),
     )
 
 
