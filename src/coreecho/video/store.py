@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from coreecho.errors import DatasetError
-from coreecho.video.store_building import build_store
-from coreecho.video.store_index import StoreEntry, StoreIndex, read_index, shard_path
+from coreecho.video.store_building import build_store, clear_store
+from coreecho.video.store_index import StoreEntry, StoreIndex, is_current, read_index, shard_path
 
 
 class FrameStore:
@@ -83,6 +85,18 @@ class FrameStore:
             )
         return cls(folder, index)
 
+    @staticmethod
+    def clear(folder: str | Path) -> int:
+        """Delete a store, complete or not, and its folder unless something else lies there; wait for a build to end.
+
+        Returns:
+            The bytes that were freed.
+
+        Raises:
+            DatasetError: the folder holds no frame store, a damaged one, or cannot be written.
+        """
+        return clear_store(Path(folder))
+
     @property
     def frame_size(self) -> int:
         """S, pixels a side of every frame."""
@@ -120,11 +134,17 @@ class FrameStore:
         """Frames of a video. Raises DatasetError."""
         return self._entry(video_id).num_frames
 
-    def verify(self) -> list[str]:
+    def stale(self, sources: Mapping[str, Path]) -> list[str]:
+        """Return the ids whose source is not in the store, has changed since, or is gone."""
+        return [name for name, path in sources.items() if not is_current(self._index.entries.get(name), path)]
+
+    def verify(self, *, show_progress: bool = False) -> list[str]:
         """Read every frame, and return the ids of the videos whose checksum is not what was written."""
+        entries = self._index.entries.items()
+        console = Console(stderr=True)
         return [
             video_id
-            for video_id, entry in self._index.entries.items()
+            for video_id, entry in track(entries, "Reading frames", console=console, disable=not show_progress)
             if zlib.crc32(self.frames(video_id).data) != entry.crc32
         ]
 

@@ -11,6 +11,7 @@ neither a second to start nor a guard around the caller's script, without which 
 
 import errno
 import os
+import re
 import time
 import zlib
 from collections import deque
@@ -30,12 +31,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from coreecho.errors import DatasetError, VideoError
 from coreecho.video.reading import read_video
 from coreecho.video.resizing import resize_frames
-from coreecho.video.store_index import StoreEntry, StoreIndex, read_index, shard_path
+from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
 
 MAX_SHARD_BYTES = 1024**3
 # Work that a killed build may lose at most.
 _CHECKPOINT_BYTES = 256 * 1024**2
 _CHECKPOINT_SECONDS = 10.0
+_LOCK_NAME = "lock"
+_SHARD_NAME = re.compile(r"frames-\d{5,}\.bin")
 # Videos decoded ahead for each worker: keeps them busy, and bounds the frames waiting in memory.
 _AHEAD = 3
 
@@ -241,15 +244,45 @@ def _track(
         yield from progress.track(items, total=total)
 
 
+def clear_store(folder: Path) -> int:
+    """Delete a store and return the bytes freed. See `FrameStore.clear`."""
+    if read_index(folder) is None:
+        raise DatasetError(f"{folder}: holds no frame store ({INDEX_NAME} is missing); nothing is deleted.")
+    freed = 0
+    try:
+        with _lock(folder):
+            # The index goes last: until then a clearing that is stopped can be done again.
+            shards = sorted(path for path in folder.glob("frames-*.bin") if _SHARD_NAME.fullmatch(path.name))
+            for path in (*shards, folder / INDEX_NAME):
+                freed += path.stat().st_size
+                path.unlink()
+            (folder / _LOCK_NAME).unlink()
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise DatasetError(f"{folder}: the frame store cannot be deleted ({error.strerror}).") from error
+    return freed
+
+
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """Let one process at a time build. The lock goes with the process that holds it, however that ends."""
-    with (folder / "lock").open("a") as file:
-        if os.name == "posix":
-            import fcntl  # does not exist on Windows, where builds are not locked against each other
+    while True:
+        with (folder / _LOCK_NAME).open("a") as file:
+            if os.name == "posix":
+                import fcntl  # does not exist on Windows, where builds are not locked against each other
 
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+                fcntl.flock(file, fcntl.LOCK_EX)
+                # Whoever cleared the store meanwhile has deleted this lock, and the next builder makes another.
+                if not _is_at(file, folder / _LOCK_NAME):
+                    continue
+            yield
+            return
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Tell whether an open file is still the one that its path names."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def _remove_unused_shards(folder: Path, index: StoreIndex) -> None:

@@ -118,6 +118,14 @@ def read_index(folder: Path) -> StoreIndex | None:
         raise DatasetError(f"{path}: damaged ({error!r}). {remedy}") from error
 
 
+def is_current(entry: StoreEntry | None, source: Path) -> bool:
+    """Tell whether an entry is there and its source is still the file that was decoded."""
+    try:
+        return entry is not None and entry.is_fresh(source.stat())
+    except OSError:
+        return False
+
+
 def shard_path(folder: Path, shard: int) -> Path:
     """Where a shard lies."""
     return folder / f"frames-{shard:05d}.bin"

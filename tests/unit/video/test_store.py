@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from coreecho.errors import DatasetError
-from coreecho.video import FrameStore, read_video, resize_frames, store_building
+from coreecho.video import FrameStore, read_video, resize_frames, store_building, store_index
 from coreecho.video.video import Video
 
 
@@ -306,3 +306,31 @@ def test_interrupting_keeps_what_was_done(
     assert_holds(FrameStore.build(tmp_path / "store", sources, frame_size=16), sources)
     assert len(decoded) == 6
     assert time.monotonic() - start < 60
+
+
+def test_clearing_frees_the_disk_and_a_build_begins_anew(tmp_path: Path, sources: dict[str, Path]) -> None:
+    folder = tmp_path / "store"
+    store = FrameStore.build(folder, sources, frame_size=32)
+    num_bytes = sum(path.stat().st_size for path in folder.iterdir())
+    assert store.stale(sources) == []
+    assert FrameStore.clear(folder) == num_bytes
+    assert not folder.exists()
+    assert FrameStore.build(folder, sources, frame_size=32).verify() == []
+
+
+def test_a_half_built_store_can_be_cleared(tmp_path: Path, sources: dict[str, Path]) -> None:
+    folder = tmp_path / "store"
+    index = store_index.StoreIndex(frame_size=32)
+    folder.mkdir()
+    index.write(folder)
+    (folder / "frames-00000.bin").write_bytes(b"half a video")
+    FrameStore.clear(folder)
+    assert not folder.exists()
+
+
+def test_stale_names_what_is_missing_changed_or_gone(tmp_path: Path, sources: dict[str, Path]) -> None:
+    store = FrameStore.build(tmp_path / "store", sources, frame_size=32)
+    first, second, *_ = sources
+    os.utime(sources[first], (1, 1))
+    sources[second].unlink()
+    assert store.stale({**sources, "new": sources[first]}) == [first, second, "new"]

@@ -1,0 +1,120 @@
+"""`coreecho store`: the decoded frames of a data set."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter, validators
+
+app = App(
+    name="store",
+    help="Build, check or delete the decoded frames of a data set, from which models train and are evaluated.\n\n"
+    "Training builds them by itself; building them before saves its first minutes.",
+)
+
+FrameSize = Annotated[int, Parameter(validator=validators.Number(gte=32))]
+StoreFolder = Annotated[Path | None, Parameter(name="--store")]
+
+
+@app.command(name="build")
+def build(
+    dataset: str,
+    root: Path,
+    /,
+    *,
+    frame_size: FrameSize = 112,
+    store: StoreFolder = None,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
+) -> int:
+    """Decode what is missing or has changed: `coreecho store build echonet EchoNet-Dynamic`.
+
+    A build that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    dataset:
+        Layout of the data set, such as `echonet` or `table`.
+    root:
+        Folder of the data set.
+    frame_size:
+        Pixels a side.
+    store:
+        Folder of the store [default: where training looks for it, `.coreecho-store-SIZE` in the data set].
+    workers:
+        Threads that decode [default: one for each core].
+    """
+    from coreecho.video import FrameStore
+
+    folder, sources = _find(dataset, root, frame_size, store)
+    built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
+    num_frames = sum(built.num_frames(study) for study in sources)
+    size = num_frames * frame_size**2 / 1024**2
+    print(f"{folder}: {len(sources)} videos, {num_frames} frames of {frame_size} x {frame_size} pixels, {size:.1f} MiB")
+    return 0
+
+
+@app.command(name="verify")
+def verify(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: StoreFolder = None) -> int:
+    """Read every frame of a store against its checksum, and look whether its sources have changed.
+
+    The exit code is 1 when something is wrong; `coreecho store build` mends sources that changed.
+
+    Parameters
+    ----------
+    dataset:
+        Layout of the data set.
+    root:
+        Folder of the data set.
+    frame_size:
+        Pixels a side.
+    store:
+        Folder of the store [default: where training looks for it].
+    """
+    from coreecho.video import FrameStore
+
+    folder, sources = _find(dataset, root, frame_size, store)
+    opened = FrameStore.open(folder)
+    stale, damaged = opened.stale(sources), opened.verify(show_progress=True)
+    faults = [f"{study}: missing, or its source has changed since: build the store again" for study in stale]
+    faults += [f"{study}: damaged on disk: clear the store, and build it again" for study in damaged]
+    # Plain prints: the list must survive a pipe, and names in it are no markup.
+    print("\n".join(faults) or f"{folder}: all {len(opened)} videos are as they were written")
+    return 1 if faults else 0
+
+
+@app.command(name="clear")
+def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: StoreFolder = None) -> int:
+    """Delete a store, and nothing else. The data set itself is not touched.
+
+    Parameters
+    ----------
+    dataset:
+        Layout of the data set.
+    root:
+        Folder of the data set.
+    frame_size:
+        Pixels a side.
+    store:
+        Folder of the store [default: where training looks for it].
+    """
+    from coreecho.video import FrameStore
+
+    folder = _folder(dataset, root, frame_size, store)
+    freed = FrameStore.clear(folder)
+    print(f"{folder}: deleted, {freed / 1024**2:.1f} MiB freed")
+    return 0
+
+
+def _find(dataset: str, root: Path, frame_size: int, store: Path | None) -> tuple[Path, dict[str, Path]]:
+    from coreecho.datasets import load_studies
+
+    sources = {study.id: study.path for study in load_studies(dataset, root)}
+    return _folder(dataset, root, frame_size, store), sources
+
+
+def _folder(dataset: str, root: Path, frame_size: int, store: Path | None) -> Path:
+    """Ask training, so that both always mean the same folder."""
+    from coreecho.models import ModelInput
+    from coreecho.training.recipe import Recipe
+    from coreecho.training.run_folder import find_data
+
+    return find_data(dataset, root, Recipe(input=ModelInput(frame_size=frame_size)), store).store

@@ -1,0 +1,71 @@
+"""`coreecho convert`, as a user types it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cyclopts import App, CycloptsError
+
+from coreecho.cli.convert import convert
+from coreecho.datasets import load_studies
+from coreecho.video.writing import write_mjpeg_avi
+
+Type = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def coreecho(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Run `coreecho convert ...`; gives exit code, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "160")
+    app = App()
+    app.command(convert)
+
+    def type_in(*words: object) -> tuple[int, str, str]:
+        code = app(["convert", *map(str, words)], result_action="return_value", exit_on_error=False)
+        captured = capsys.readouterr()
+        return int(code), captured.out, captured.err
+
+    return type_in
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    speckle = np.random.default_rng(0).integers(0, 256, (12, 112, 112), dtype=np.uint8)
+    for name in ("a", "b", "c"):
+        write_mjpeg_avi(folder / f"{name}.avi", list(speckle), 50.0)
+    return folder
+
+
+def test_all_taken_ends_with_0(coreecho: Type, clips: Path, tmp_path: Path) -> None:
+    code, out, _ = coreecho(clips, tmp_path / "out", "--frame-size", 64, "--fps", 25, "--mapping", tmp_path / "key.csv")
+    assert (code, out) == (0, f"3 clips taken, 0 refused; the table is {tmp_path}/out/converted.csv\n")
+    assert len(list((tmp_path / "out" / "Videos").iterdir())) == 3
+    assert "a.avi" in (tmp_path / "key.csv").read_text()
+
+
+def test_one_refused_ends_with_1_and_is_named_by_its_number(coreecho: Type, clips: Path, tmp_path: Path) -> None:
+    (clips / "bad.avi").write_bytes(b"RIFF no clip")
+    code, out, err = coreecho(clips, tmp_path / "out")
+    assert code == 1
+    assert out.startswith("3 clips taken, 1 refused")
+    assert "Refused source 3: not a video" in err
+    assert "bad" not in out + err
+
+
+def test_with_labels_it_is_ready_for_training(coreecho: Type, clips: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "ef.csv"
+    labels.write_text("path,ef_percent,patient\na.avi,60,1\nb.avi,50,2\nc.avi,40,3\n")
+    assert coreecho(clips, tmp_path / "out", "--labels", labels)[0] == 0
+    studies = load_studies("echonet", tmp_path / "out")
+    assert sorted(study.ef_percent or 0 for study in studies) == [40, 50, 60]
+    assert {study.split for study in studies} == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("flags", [["--frame-size", "113"], ["--fps", "0"], ["--workers", "0"]])
+def test_flags_that_make_no_sense_are_refused(coreecho: Type, clips: Path, tmp_path: Path, flags: list[str]) -> None:
+    with pytest.raises(CycloptsError):
+        coreecho(clips, tmp_path / "out", *flags)
+    assert not (tmp_path / "out").exists()
