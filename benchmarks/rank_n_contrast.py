@@ -4,8 +4,8 @@
 
 Both run forward and backward on the same embeddings in one run, in turn, and of each the least disturbed pass counts;
 their losses and gradients are compared as well. Memory is that of a fresh process for each row. The loop needs about
-14 GB at 1,024 clips and is not asked for more. On a CPU both use one thread, unless told otherwise: threads that wait
-for each other on a busy machine would say more about the machine than about the loss.
+14 GB at 1,024 clips and is not asked for more; fetching that memory is most of its time. On a CPU both use one thread,
+since threads that wait for each other on a busy machine would say more about the machine than about the loss.
 """
 
 import argparse
@@ -109,19 +109,17 @@ def main() -> None:
     """Print the table; the exit code is 1 if the ratio at 1,024 clips falls short."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=int, help="measure this number of clips, and print JSON")
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch on the CPU")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    if arguments.only:
-        sys.stdout.write(json.dumps(measure(arguments.only)))
+    only = parser.parse_args().only
+    torch.set_num_threads(1)
+    if only:
+        sys.stdout.write(json.dumps(measure(only)))
         return
-    threads = f"{arguments.threads} thread(s)"
-    table = Table(title=f"Rank-N-Contrast, forward and backward, D = {EMBEDDING_DIM}, {DEVICE}, {threads}")
+    table = Table(title=f"Rank-N-Contrast, forward and backward, D = {EMBEDDING_DIM}, {DEVICE}")
     for column in ("clips", "loop, s", "ours, s", "ratio", "loop, GB", "ours, GB"):
         table.add_column(column, justify="right")
     rows = []
     for num_clips in track((64, 128, 256, 512, 1024, 8192), "measuring", console=Console(stderr=True), transient=True):
-        command = [sys.executable, __file__, "--only", str(num_clips), "--threads", str(arguments.threads)]
+        command = [sys.executable, __file__, "--only", str(num_clips)]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         rows.append(row)
         loop = [

@@ -28,7 +28,7 @@ from torch.autograd.function import once_differentiable
 # Pairs (anchor, other) of one block. 2**20 doubles are 8 MiB, about fifteen of which are alive at a time. Smaller
 # blocks were slower on a CPU (more, smaller products, and more waiting of threads for each other); an accelerator
 # wants more work in each kernel.
-_PAIRS_PER_BLOCK_CPU = 2**20
+_PAIRS_PER_BLOCK_CPU = 2**18
 _PAIRS_PER_BLOCK_ACCELERATOR = 2**24
 
 # |a|^2 + |b|^2 - 2ab cancels where a and b are close. Below this fraction of |a|^2 + |b|^2, where fewer than about nine
@@ -119,45 +119,58 @@ def _loss_and_gradient(
     points = embeddings.detach().to(exact)[by_label]
     points = points - points.mean(dim=0)
 
+    # For embeddings in single precision or below it is enough from here on; sums over clips run in double all the same.
+    logits = _distances(points).to(exact if embeddings.dtype == torch.float64 else torch.float32).div_(-temperature)
+
     total = points.new_zeros(())
-    weights = points.new_empty((num_clips, num_clips)) if needs_gradient else None
-    everyone = torch.arange(num_clips, device=points.device)
-    pairs = _PAIRS_PER_BLOCK_CPU if points.device.type == "cpu" else _PAIRS_PER_BLOCK_ACCELERATOR
-    for anchors in torch.split(everyone, max(1, pairs // num_clips)):
-        distances = _distances(points, anchors)
+    for anchors in _blocks(points):
         label_distances = (sorted_labels - sorted_labels[anchors, None]).abs()
         # Smaller than any distance: the anchor itself comes first in its own order, and is left out there.
-        label_distances[everyone[: len(anchors)], anchors] = -1
-        block_sum, slope = _rank_block(-distances / temperature, label_distances)
+        label_distances[:, anchors].fill_diagonal_(-1)
+        block_sum, slope = _rank_block(logits[anchors], label_distances)
         total += block_sum
-        if weights is not None:
-            # d|a - b| / da = (a - b) / |a - b|, and 0 where a and b coincide.
-            weights[anchors] = torch.where(distances > 0, -slope / (temperature * distances), 0)
+        if needs_gradient:
+            # d|a - b| / da = (a - b) / |a - b|, and 0 where a and b coincide. The logits of these anchors are not
+            # needed any more, and give their place to the weights of the pairs.
+            logits[anchors] = torch.where(logits[anchors] < 0, slope / logits[anchors], 0)
 
     num_pairs = num_clips * (num_clips - 1)
-    if weights is None:
+    if not needs_gradient:
         return total / num_pairs, None
     # Each distance counts twice, once from either end, and pulls at both.
-    weights = weights + weights.T
+    weights = (logits + logits.T).to(exact)
     pull = weights.sum(dim=1, keepdim=True) * points - weights @ points
     gradient = torch.empty_like(pull)
-    gradient[by_label] = pull / num_pairs
+    gradient[by_label] = pull / (temperature**2 * num_pairs)
     return total / num_pairs, gradient.to(embeddings.dtype)
 
 
-def _distances(points: Tensor, anchors: Tensor) -> Tensor:
-    """Euclidean distances of the anchors to all points, (A, N), exact to rounding also for points that nearly coincide.
+def _blocks(points: Tensor) -> list[slice]:
+    """The anchors that are worked on at a time."""
+    pairs = _PAIRS_PER_BLOCK_CPU if points.device.type == "cpu" else _PAIRS_PER_BLOCK_ACCELERATOR
+    size = max(1, pairs // len(points))
+    return [slice(start, min(start + size, len(points))) for start in range(0, len(points), size)]
+
+
+def _distances(points: Tensor) -> Tensor:
+    """Euclidean distances of all points, (N, N), exact to rounding also for points that nearly coincide.
 
     A matrix product is ten times faster than taking all differences, which is done only for the pairs that need it.
+    Of two mirrored blocks one is computed.
     """
     norms = points.square().sum(dim=1)
-    scale = norms[anchors, None] + norms
-    squares = scale - 2 * (points[anchors] @ points.T)
-    rows, columns = (squares < _CANCELLATION * scale).nonzero(as_tuple=True)
-    blocks = zip(torch.split(rows, _CLOSE_PAIRS_AT_ONCE), torch.split(columns, _CLOSE_PAIRS_AT_ONCE), strict=True)
-    for row, column in blocks:
-        squares[row, column] = (points[anchors[row]] - points[column]).square().sum(dim=1)
-    return squares.clamp_(min=0).sqrt_()
+    distances = points.new_empty((len(points), len(points)))
+    for anchors in _blocks(points):
+        mine, others = points[anchors], points[anchors.start :]
+        scale = norms[anchors, None] + norms[anchors.start :]
+        squares = torch.addmm(scale, mine, others.T, alpha=-2)
+        rows, columns = (squares < _CANCELLATION * scale).nonzero(as_tuple=True)
+        close = zip(torch.split(rows, _CLOSE_PAIRS_AT_ONCE), torch.split(columns, _CLOSE_PAIRS_AT_ONCE), strict=True)
+        for row, column in close:
+            squares[row, column] = (mine[row] - others[column]).square().sum(dim=1)
+        distances[anchors, anchors.start :] = squares.clamp_(min=0).sqrt_()
+        distances[anchors.stop :, anchors] = distances[anchors, anchors.stop :].T
+    return distances
 
 
 def _rank_block(logits: Tensor, label_distances: Tensor) -> tuple[Tensor, Tensor]:
