@@ -4,6 +4,7 @@ What scanners write is not always true; the comments say which claims are believ
 pixels. Nothing of the patient's data is read, and no message or note carries any.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from coreecho.errors import VideoError
@@ -31,6 +33,12 @@ _MIN_SAME = 0.8
 _MAX_FRAME_TIME_SPREAD = 0.1
 # The group of a DICOM file that names its coding comes first and is far smaller.
 _HEAD_BYTES = 4096
+# The head of an element or of a sequence's item: tag, representation, length.
+_MAX_HEAD_BYTES = 12
+# Clips have some hundred elements, with a scanner's private ones some thousand; this many are read in seconds.
+_MAX_HEADS = 100_000
+# A region takes about 500 bytes.
+_MAX_REGION_BYTES = 64 * 1024
 
 Box = tuple[slice, slice]
 
@@ -80,7 +88,32 @@ def _open(path: Path, source: str) -> Dataset:
     if is_deflated:
         raise VideoError(f"{source}: deflated DICOM is not read. Convert it first: dcmconv +te IN OUT (DCMTK).")
     # force: some archives leave out the 128 bytes before "DICM"; that it is DICOM was found by its first elements.
-    return pydicom.dcmread(path, force=True)
+    with _CountedFile(io.FileIO(path), source) as file:
+        dataset = pydicom.dcmread(file, force=True)
+    # Read when it is looked at, and so not counted.
+    regions = dataset.get_item("SequenceOfUltrasoundRegions")
+    if isinstance(regions, RawDataElement) and len(regions.value or b"") > _MAX_REGION_BYTES:
+        raise VideoError(f"{source}: declares more ultrasound regions than a screen can have. The file is damaged.")
+    return dataset
+
+
+class _CountedFile(io.BufferedReader):
+    """A file that counts the heads of elements read from it: a million empty ones fit into 8 MB and take a minute."""
+
+    def __init__(self, file: io.FileIO, source: str) -> None:
+        super().__init__(file)
+        self._source = source
+        self._num_heads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and 0 <= size <= _MAX_HEAD_BYTES:
+            self._num_heads += 1
+            if self._num_heads > _MAX_HEADS:
+                raise VideoError(
+                    f"{self._source}: has more elements than any ultrasound clip. The file is damaged, or made to "
+                    "keep its reader busy."
+                )
+        return super().read(size)
 
 
 def _refuse_no_clip(dataset: Dataset, source: str) -> None:

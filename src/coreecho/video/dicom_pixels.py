@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, uid
+from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import iter_pixels
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import ColourTally, to_grey
+from coreecho.video.jpeg_sizes import declared_size
 
 # Per transfer syntax, by preference; all but Pillow's and pydicom's own come with `pip install "coreecho[dicom]"`.
 _DECODERS: dict[str, tuple[str, ...]] = {
@@ -53,6 +55,8 @@ def decode_frames(dataset: Dataset, source: str) -> tuple[NDArray[np.uint8], NDA
         Exception: any that pydicom and its decoders raise on damaged pixels.
     """
     plugin = _decoder(dataset, source)
+    if plugin and dataset.file_meta.TransferSyntaxUID != uid.RLELossless:
+        _check_pictures(dataset, source)
     convert = _converter(dataset, source)
     num_frames, height, width = int(dataset.NumberOfFrames), int(dataset.Rows), int(dataset.Columns)
     frames = np.empty((num_frames, height, width), dtype=np.uint8)
@@ -89,6 +93,25 @@ def _decoder(dataset: Dataset, source: str) -> str:
         if plugin in available:
             return plugin
     raise VideoError(f'{source}: reading {syntax.name} takes a codec: pip install "coreecho[dicom]".')
+
+
+def _check_pictures(dataset: Dataset, source: str) -> None:
+    """Refuse pictures of another size than the file declares: a few bytes may ask a decoder for gigabytes."""
+    expected = (int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel))
+    tables = [dataset.get(keyword) for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+    pictures = generate_frames(
+        dataset.PixelData,
+        number_of_frames=int(dataset.NumberOfFrames),
+        extended_offsets=(tables[0], tables[1]) if all(tables) else None,
+    )
+    for number, picture in enumerate(pictures):
+        found = declared_size(picture)
+        if found != expected:
+            size = "of no known size" if found is None else "{} x {} pixels in {} channels".format(*found)
+            raise VideoError(
+                f"{source}: frame {number} is {size}, where {expected[0]} x {expected[1]} in {expected[2]} were "
+                "declared: it is damaged. Export it again from the archive or the scanner."
+            )
 
 
 def _converter(dataset: Dataset, source: str) -> ToGrey:
