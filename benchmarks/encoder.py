@@ -138,8 +138,8 @@ def main() -> None:
     """Print one table for each size and use."""
     console = Console()
     one_clip, demo_batch = (1, 3, 36, 112, 112), (32, 3, 8, 56, 56)
-    console.print(compare("small, one clip 36 x 112 x 112, inference", "small", one_clip, infer, INFERENCE, rounds=9))
-    console.print(compare("small, one clip 36 x 112 x 112, training", "small", one_clip, train, TRAINING, rounds=5))
+    console.print(compare("small, one clip 36 x 112 x 112, inference", "small", one_clip, infer, INFERENCE, rounds=7))
+    console.print(compare("small, one clip 36 x 112 x 112, training", "small", one_clip, train, TRAINING, rounds=3))
     console.print(compare("xs, 32 clips 8 x 56 x 56, inference", "xs", demo_batch, infer, INFERENCE, rounds=25))
     console.print(compare("xs, 32 clips 8 x 56 x 56, training", "xs", demo_batch, train, TRAINING, rounds=25))
 

@@ -119,7 +119,7 @@ def _loss_and_gradient(
     points = embeddings.detach().to(exact)[by_label]
     points = points - points.mean(dim=0)
 
-    # For embeddings in single precision or below it is enough from here on; sums over clips run in double all the same.
+    # Cancellation is behind us: for embeddings in single precision, that is enough from here on.
     logits = _distances(points).to(exact if embeddings.dtype == torch.float64 else torch.float32).div_(-temperature)
 
     total = points.new_zeros(())
