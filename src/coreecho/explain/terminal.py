@@ -44,7 +44,7 @@ def show_lv_focus(explained: DatasetExplanation) -> None:
         table.add_column(column, justify="left" if column.startswith("Mean") else "right")
     for key, label in _FOCUS_LABELS.items():
         interval = explained.means[key]
-        table.add_row(label, f"{interval.estimate:.3f}", f"{interval.low:.3f} to {interval.high:.3f}")
+        table.add_row(label, f"{interval.estimate:z.3f}", f"{interval.low:z.3f} to {interval.high:z.3f}")
     Console().print(table)
     undefined = explained.table[explained.table["lv_focus"].isna()]
     lines = [f"{len(explained.table) - len(undefined)} of {len(explained.table)} studies. 1 is a model that looks "
@@ -97,8 +97,8 @@ def show_continuity(measured: Continuity) -> None:
             group = figure.group
             table.add_row(Text(_GROUPS[group], style="bold"))
         interval = figure.interval
-        ends = f"{interval.low:.3f} to {interval.high:.3f}" if interval.is_defined else ""
-        value = f"{interval.estimate:.3f}" if interval.is_defined else "n/a"
+        ends = f"{interval.low:z.3f} to {interval.high:z.3f}" if interval.is_defined else ""
+        value = f"{interval.estimate:z.3f}" if interval.is_defined else "n/a"
         # The shares all mean the same: said once.
         said = interval.reason or ("" if figure.meaning == meaning else figure.meaning)
         meaning = figure.meaning

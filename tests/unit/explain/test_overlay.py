@@ -37,13 +37,6 @@ def test_nothing_outside_the_sector(sector_frames: Frames) -> None:
     assert pictures[:, sector].any(axis=-1).all()
 
 
-def test_lit_sector_is_the_triangle(sector_frames: Frames) -> None:
-    frames = sector_frames(20)
-    lit = frames.max(axis=0) > 0
-    sector = lit_sector(frames)
-    assert (sector & lit).sum() / (sector | lit).sum() > 0.97
-
-
 def test_scale_is_the_largest_value_inside_the_sector(sector_frames: Frames) -> None:
     frames, sector = sector_frames(2), np.zeros((56, 56), dtype=bool)
     sector[20:40, 20:40] = True
