@@ -22,6 +22,7 @@ def anonymous(message: str, path: Path) -> str:
         message: as an error of `read_video` says it.
         path: the file's path, as it was given to `read_video`.
     """
+    message = message.replace(f" although it is named {path.suffix}", "")
     text = _IDENTIFIER.sub("...", _QUOTED.sub("", message.removeprefix(f"{path}: ")))
     names = {str(path), *path.parts, path.stem, path.suffix, *path.suffixes}
     # Longest first: a name may hold a shorter one.

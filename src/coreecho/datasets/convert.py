@@ -30,6 +30,7 @@ from coreecho.errors import DatasetError, VideoError
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
 from coreecho.video.finding import clips_in
+from coreecho.video.mhd import is_mhd
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.sector import MIN_FRAMES
 from coreecho.video.writing import write_mjpeg_avi
@@ -207,7 +208,7 @@ def _convert_one(job: _Job, *, out: Path, fps: float, frame_size: int, has_label
     if has_labels and job.label is None:
         return ConvertedClip(number=job.number, note="the labels have no EF for it")
     try:
-        video = _prepare(read_video(job.path), fps, frame_size)
+        video = _prepare(_read(job.path), fps, frame_size)
     except VideoError as error:
         return ConvertedClip(number=job.number, note=anonymous(str(error), job.path))
     # What nobody foresaw may quote the file; its kind alone is said.
@@ -224,6 +225,13 @@ def _convert_one(job: _Job, *, out: Path, fps: float, frame_size: int, has_label
         is_phantom=video.is_phantom,
         note="; ".join(video.notes),
     )
+
+
+def _read(path: Path) -> Video:
+    # Made by research software, of whole pictures, and its other file may have any name.
+    if is_mhd(path):
+        raise VideoError("a MetaImage file; DICOM, AVI, MP4 and other clips are converted")
+    return read_video(path)
 
 
 def _prepare(video: Video, fps: float, frame_size: int) -> Video:

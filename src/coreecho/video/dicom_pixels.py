@@ -85,8 +85,10 @@ def _decoder(dataset: Dataset, source: str) -> str:
     if syntax is None or syntax in _UNCOMPRESSED:
         return ""
     if syntax not in _DECODERS:
+        # Of an unknown coding, pydicom gives as its name whatever stands in the file.
+        name = "unknown" if syntax.name == str(syntax) else syntax.name
         raise VideoError(
-            f"{source}: its coding, {syntax.name}, is not read. Export it as JPEG or uncompressed DICOM, or as MP4."
+            f"{source}: its coding, {name}, is not read. Export it as JPEG or uncompressed DICOM, or as MP4."
         )
     available = get_decoder(syntax).available_plugins
     for plugin in _DECODERS[syntax]:

@@ -304,6 +304,9 @@ def test_unknown_codings_are_refused(tmp_path: Path, smooth_frames: Any, write_d
     dataset.save_as(path)
     with pytest.raises(VideoError, match=r"its coding, JPIP Referenced, is not read"):
         read_video(path)
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.4.94", b"Doe^Jane.1.2.3.4.5.6.7"))
+    with pytest.raises(VideoError, match=r"its coding, unknown, is not read"):
+        read_video(path)
 
 
 # --- video within DICOM -----------------------------------------------------------------------------------------------
