@@ -8,7 +8,10 @@ import pytest
 
 import coreecho
 
-COMMANDS = ["demo", "doctor", "evaluate", "import-weights", "phantom", "predict", "train"]
+COMMANDS = [
+    *("continuity", "convert", "demo", "doctor", "embed", "evaluate", "explain", "import-weights"),
+    *("map", "neighbours", "phantom", "predict", "report", "store", "train"),
+]
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -8,11 +8,19 @@ from rich.console import Console
 from rich.markup import escape
 
 import coreecho
+from coreecho.cli.continuity import continuity
+from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
 from coreecho.cli.doctor import doctor
+from coreecho.cli.embed import embed
 from coreecho.cli.evaluate import evaluate
+from coreecho.cli.explain import explain
 from coreecho.cli.import_weights import import_weights_command
+from coreecho.cli.map import draw_map
+from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
+from coreecho.cli.report import report
+from coreecho.cli.store import app as store_app
 from coreecho.errors import CoReEchoError
 
 app = App(
@@ -36,9 +44,17 @@ app.command(
     "Every setting of the recipe is a flag, and may stand in a YAML file of your own. "
     "Stop with Ctrl-C; `coreecho train --resume RUN` goes on to the same weights.",
 )
-app.command(doctor)
 app.command(evaluate)
 app.command(predict)
+app.command(report)
+app.command(explain)
+app.command(embed)
+app.command(draw_map, name="map")
+app.command(neighbours)
+app.command(continuity)
+app.command(doctor)
+app.command(convert)
+app.command(store_app, name="store")
 app.command(import_weights_command, name="import-weights")
 
 
