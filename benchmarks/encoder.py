@@ -4,9 +4,11 @@
 
 Every row is a ratio to the plain form of the same network in the same run: attention written out, channels outermost
 (as the published code has it), fp32, and PyTorch's own backward pass of depthwise convolutions. Rounds go over all
-variants in turn, so that a busy machine slows all of them alike; of each the least disturbed round counts.
+variants in turn, so that a busy machine slows all of them alike; of each the least disturbed round counts. One thread,
+unless told otherwise: threads that wait for each other would say more about the machine than about the network.
 """
 
+import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -125,7 +127,7 @@ def compare(
             with as_variant(encoder, variant):
                 times[variant.name].append(seconds(work, encoder, clips))
     plain = min(times[PLAIN.name])
-    table = Table(title=f"{title}, {DEVICE}, {torch.get_num_threads()} threads")
+    table = Table(title=f"{title}, {DEVICE}, {torch.get_num_threads()} thread(s)")
     for column in ("form", "ms", "times faster", "output moves by"):
         table.add_column(column, justify="left" if column == "form" else "right")
     for variant in variants:
@@ -136,6 +138,9 @@ def compare(
 
 def main() -> None:
     """Print one table for each size and use."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch on the CPU")
+    torch.set_num_threads(parser.parse_args().threads)
     console = Console()
     one_clip, demo_batch = (1, 3, 36, 112, 112), (32, 3, 8, 56, 56)
     console.print(compare("small, one clip 36 x 112 x 112, inference", "small", one_clip, infer, INFERENCE, rounds=7))
