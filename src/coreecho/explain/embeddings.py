@@ -134,7 +134,8 @@ def embed_run(
 
 
 def _fingerprint(run: RunFolder, studies: Sequence[Study], clips: int) -> str:
+    """Changes when the weights, a label, a video's size or the number of clips does; not when the data are copied."""
     digest = hashlib.sha256(run.best_weights.read_bytes())
-    digest.update("\n".join(f"{study.id},{study.ef_percent}" for study in studies).encode())
-    digest.update(f"{clips}".encode())
+    lines = [f"{study.id},{study.ef_percent},{study.path.stat().st_size}" for study in studies]
+    digest.update("\n".join([f"{clips} clips", *lines]).encode())
     return digest.hexdigest()

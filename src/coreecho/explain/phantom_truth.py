@@ -37,6 +37,7 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
     "drop-out": ("lateral_dropout_db", "septal_dropout_db"),
     "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
 }
+_LAYOUT = "EchoNet-Dynamic"
 # Beats of a path are drawn from this stream of a study's random numbers, the same at every EF.
 _PATH_STREAM = 200
 
@@ -48,7 +49,7 @@ class PhantomCohort:
         root: with the cohort's card.
 
     Raises:
-        DatasetError: there is no card, it is damaged, or another version of the generator wrote it.
+        DatasetError: there is no card, it is damaged, of another layout, or another version of the generator wrote it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -57,6 +58,8 @@ class PhantomCohort:
             card = json.loads(path.read_text(encoding="utf-8"))
             if card["generator_version"] != GENERATOR_VERSION:
                 raise ValueError(f"written by generator {card['generator_version']}, this is {GENERATOR_VERSION}")
+            if card["layout"] != _LAYOUT:
+                raise ValueError(f"its layout is {card['layout']}, and this knows {_LAYOUT}")
             self.settings = PhantomSettings(**card["settings"])
             self.seed, count = int(card["seed"]), int(card["studies"])
         except (OSError, ValueError, KeyError, TypeError) as error:

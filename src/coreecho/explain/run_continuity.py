@@ -7,7 +7,7 @@ paths.csv         where simulated hearts can be had: each point of the paths
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,25 +114,21 @@ def measure_continuity(
         run, model, protocol.split, clips=protocol.clips, batch_size=batch_size, show_progress=show_progress
     )
     known = np.flatnonzero(np.isfinite(embedded.ef_percent))
-    all_studies = run.studies(protocol.split)
-    studies = [all_studies[index] for index in known]
+    studies = [run.studies(protocol.split)[index] for index in known]
     points, labels = embedded.embeddings[known], embedded.ef_percent[known]
-    patients, seed = patients_of(studies), protocol.seed
+    ids, patients, seed = [study.id for study in studies], patients_of(studies), protocol.seed
     cohort, notes = _cohort(run)
     if len(known) < len(embedded):
         notes.append(f"{len(embedded) - len(known)} studies have no EF and are left out")
-
     figures = order_figures(points, labels, temperature=run.recipe.temperature, patients=patients, seed=seed)
-    ids = [study.id for study in studies]
-    if len(known) < FOLDS:
-        notes.append(f"shares of variance need at least {FOLDS} studies")
+    if len(set(patients or ids)) < FOLDS:
+        notes.append(f"shares of variance need at least {FOLDS} studies of different patients")
     else:
         nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(run.store(), ids)
         figures += variance_figures(points, labels, nuisances, patients=patients, seed=seed)
-    paths = []
+    paths: list[EFPath] = []
     if cohort and protocol.hearts:
-        hearts = _tracked(ids[: protocol.hearts], show_progress)
-        paths = [embed_path(model, cohort, heart, clips=protocol.clips, batch_size=batch_size) for heart in hearts]
+        paths = _embed_paths(model, cohort, ids[: protocol.hearts], protocol.clips, batch_size, show_progress)
         figures += path_figures(paths, seed=seed)
     measured = Continuity(
         folder=out,
@@ -146,9 +142,12 @@ def measure_continuity(
     return measured
 
 
-def _tracked(hearts: Sequence[str], show_progress: bool) -> Iterable[str]:
+def _embed_paths(
+    model: EFModel, cohort: PhantomCohort, hearts: Sequence[str], clips: int, batch_size: int, show_progress: bool
+) -> list[EFPath]:
     console = Console(stderr=True)
-    return track(hearts, "Moving EF", console=console, disable=not show_progress, transient=True)
+    bar = track(hearts, "Moving EF", console=console, disable=not show_progress, transient=True)
+    return [embed_path(model, cohort, heart, clips=clips, batch_size=batch_size) for heart in bar]
 
 
 def _cohort(run: RunFolder) -> tuple[PhantomCohort | None, list[str]]:

@@ -1,4 +1,5 @@
 import importlib.util
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -125,3 +126,15 @@ def test_other_weights_or_a_damaged_copy_are_embedded_anew(
     second = embed_run(run, load_model(run.path), "test", clips=1)
     assert second.fingerprint != first.fingerprint
     assert not np.array_equal(second.embeddings, first.embeddings)
+
+
+def test_other_videos_are_embedded_anew(run: RunFolder, tmp_path: Path, truth_root: Path) -> None:
+    """Phantoms made anew by another version have the same names and labels."""
+    first = embed_run(run, load_model(run.path), "test", clips=1)
+    root = shutil.copytree(truth_root, tmp_path / "copy")
+    moved = RunFolder.open(run.path, data=root)
+    assert embed_run(moved, load_model(run.path), "test", clips=1).fingerprint == first.fingerprint
+    study = moved.studies("test")[0]
+    shutil.copy(moved.studies("train")[0].path, study.path)
+    second = embed_run(moved, load_model(run.path), "test", clips=1)
+    assert not np.array_equal(second.embeddings[0], first.embeddings[0])

@@ -69,3 +69,6 @@ def test_refuses_what_it_cannot_make(truth_root: Path, tmp_path: Path) -> None:
     (tmp_path / "phantom.json").write_text(json.dumps(card | {"generator_version": 1}))
     with pytest.raises(DatasetError, match="written by generator 1, this is"):
         PhantomCohort(tmp_path)
+    (tmp_path / "phantom.json").write_text(json.dumps(card | {"layout": "CAMUS"}))
+    with pytest.raises(DatasetError, match="its layout is CAMUS, and this knows EchoNet-Dynamic"):
+        PhantomCohort(tmp_path)
