@@ -13,7 +13,7 @@ def draw_map(
     other: Path | None = None,
     /,
     *,
-    clip: list[Path] | None = None,
+    clip: Annotated[list[Path] | None, Parameter(negative="")] = None,
     out: Path | None = None,
     split: Literal["train", "val", "test"] = "test",
     method: Literal["auto", "umap", "pca"] = "auto",

@@ -43,7 +43,7 @@ def check_embeddings_path(path: Path) -> None:
     if path.suffix not in (".npz", ".parquet"):
         raise CoReEchoError(f"{path}: embeddings are written as .npz or .parquet; give one of these suffixes.")
     if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise CoReEchoError("Parquet files need pyarrow: `pip install pyarrow`; or write an .npz file.")
+        raise CoReEchoError("Parquet files need pyarrow: `pip install coreecho[parquet]`; or write an .npz file.")
     if not path.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {path} does not exist: make it first, or give another file.")
 

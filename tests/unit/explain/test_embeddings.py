@@ -63,7 +63,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
     few: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(CoReEchoError, match="pip install pyarrow"):
+    with pytest.raises(CoReEchoError, match=r"pip install coreecho\[parquet\]"):
         save_embeddings(tmp_path / "a.parquet", few)
     with pytest.raises(CoReEchoError, match=r"written as \.npz or \.parquet"):
         save_embeddings(tmp_path / "a.csv", few)
