@@ -37,9 +37,12 @@ def real_clip() -> tuple[Frames, float]:
     """The A4C clip of pydicom (MIT licence), the square around its sector at the size of the phantoms, and its rate."""
     file = get_testdata_file("examples_ybr_color.dcm", download=False)
     video = read_video(str(file))
-    height, width = video.frames.shape[1:]
-    side = max((width - height) // 2, 0)
-    return resize_frames(video.frames[:, :, side : side + min(height, width)], SIZE), float(video.fps or 30.0)
+    # The reader pads the sector to a square; as in EchoNet-Dynamic, the sector's depth fills the picture here.
+    rows = np.flatnonzero(video.frames.max(axis=(0, 2)) > 3)
+    top, depth = int(rows[0]), len(rows)
+    left = (video.frames.shape[2] - depth) // 2
+    square = video.frames[:, top : top + depth, left : left + depth]
+    return resize_frames(square, SIZE), float(video.fps or 30.0)
 
 
 def render(settings: PhantomSettings, index: int) -> tuple[StudyPlan, Frames]:

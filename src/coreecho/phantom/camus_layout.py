@@ -33,7 +33,7 @@ _SPACING_MM = 0.616
 _SECOND_VIEW = 101
 _SECOND_INDEX = 1 << 40
 # Upper limits of `_badness` for Good and Medium, so that of scanner C's views 35 % are Good and 19 % Poor, as in CAMUS.
-_GOOD_BELOW, _MEDIUM_BELOW = -0.02, 2.89
+_GOOD_BELOW, _MEDIUM_BELOW = -0.61, 2.25
 # In about 2 % of CAMUS's sequences ES comes first: here in every 50th patient, from the 8th on.
 _BACKWARD_PERIOD, _BACKWARD_PLACE = 50, 7
 _NOTES = (
@@ -178,9 +178,9 @@ def grade_quality(view: View) -> str:
 def _badness(view: View) -> float:
     """Noise, clutter, dropout at both sides and shadow, each about in units of its own spread."""
     return (
-        (view.noise_db + 44.0) / 4.7
-        + (view.haze_db + 15.0) / 5.8
-        + (view.lateral_dropout_db - 8.7) / 6.0
-        + (view.septal_dropout_db - 12.0) / 4.6
+        (view.noise_db + 44.0) / 3.1
+        + (view.haze_db + 15.0) / 3.7
+        + (view.lateral_dropout_db - 5.7) / 3.9
+        + (view.septal_dropout_db - 10.8) / 3.4
         + view.shadow_db / 10.0
     )

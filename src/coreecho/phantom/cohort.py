@@ -89,7 +89,7 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
     # Failing hearts dilate: the median EDV is 82 mL over the cohort, and about twice that at an EF of 20 %.
     median_edv = 79.0 * np.exp(0.016 * max(0.0, 55.0 - ef_percent))
     edv_ml = float(np.clip(median_edv * np.exp(0.28 * generator.standard_normal()), 35.0, 320.0))
-    heart_rate = float(np.clip(generator.normal(66.0 + 0.25 * max(0.0, 50.0 - ef_percent), 11.0), 45.0, 125.0))
+    heart_rate = float(np.clip(generator.normal(75.0 + 0.2 * max(0.0, 50.0 - ef_percent), 11.0), 48.0, 125.0))
     if settings.is_steady:
         heart_rate = float(np.clip(generator.normal(92.0, 5.0), 80.0, 105.0))
     rates, shares = np.array(SCANNERS[settings.scanner].fps).T

@@ -63,7 +63,7 @@ class WallMotion:
 
 
 def draw_wall_motion(ef_percent: float, generator: np.random.Generator, *, is_even: bool = False) -> WallMotion:
-    """Wall motion of a study: half of the hearts with an EF below 50 % have a regional fault, few of the others.
+    """Wall motion of a study: four in ten hearts with an EF below 50 % have a regional fault, few others do.
 
     Args:
         ef_percent: of the heart.
@@ -73,7 +73,7 @@ def draw_wall_motion(ef_percent: float, generator: np.random.Generator, *, is_ev
     slope = generator.uniform(-0.05, 0.3)
     chance, kind_draw, spread = generator.random(3)
     territory = str(generator.choice(list(TERRITORIES)))
-    if is_even or chance > (0.5 if ef_percent < 50.0 else 0.04):
+    if is_even or chance > (0.4 if ef_percent < 50.0 else 0.04):
         return WallMotion(apex_to_base=slope)
     # The rest of the wall must make up for the infarct, so a heart that ejects much can only be hypokinetic.
     kind = (
