@@ -23,7 +23,7 @@ from coreecho.phantom.simulation import Scene, plan_study, render_study
 from coreecho.phantom.view import FRAME_SIZE
 
 NUM_FRAMES = 128
-VIDEOS = 30
+VIDEOS = 60
 TURNS = 15
 SETTINGS = PhantomSettings(min_frames=NUM_FRAMES, max_frames=NUM_FRAMES)
 

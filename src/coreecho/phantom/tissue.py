@@ -126,6 +126,8 @@ def _movement(anatomy: Anatomy, at: Places, kept: NDArray[np.intp]) -> Tissue:
     fade_mm = np.where(at.is_septal, np.maximum(at.rv_cavity, 4.0), _LATERAL_REACH_MM)
     near = np.clip(1.0 - np.maximum(at.outside, 0.0) / fade_mm, 0.0, 1.0)
     follow = np.where(at.is_wall, 1.0, near) * np.exp(-at.below / _ATRIAL_REACH_MM)
+    # Where the image plane passes the heart by, above the visible apex, there is no surface to follow.
+    follow = np.where(at.epicardium > 0.0, follow, 0.0)
     across_rv = np.clip(at.outside / np.maximum(at.rv_cavity, 1.0), 0.0, 1.0)
     beyond_rv = np.exp(-np.maximum(at.past_rv - anatomy.rv_wall_mm, 0.0) / _RV_REACH_MM)
     rv = across_rv * beyond_rv * at.rv_cavity / anatomy.rv_width_mm * np.exp(-at.below / _ATRIAL_REACH_MM)

@@ -81,3 +81,11 @@ def test_density_does_not_change_the_echo_s_power(plans) -> None:
         )
     ]
     assert power[0] == pytest.approx(power[1], rel=0.35)
+
+
+def test_above_the_visible_apex_of_a_foreshortened_heart_nothing_is_torn(plans) -> None:
+    plan = max(plans, key=lambda candidate: candidate.view.foreshortening_rad)
+    assert plan.view.foreshortening_rad > np.deg2rad(4)
+    x_mm, z_mm = np.array([-0.5, 0.5, -3.0, 3.0]), np.full(4, -3.0)
+    across, _ = trace_tissue(plan.anatomy, plan.view, x_mm, z_mm).place(plan.motion, plan.motion.es_frame)
+    np.testing.assert_allclose(across, x_mm, atol=0.1)
