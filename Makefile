@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml
 	    && "$$python" -m venv $(VENV) && break; \
 	done; test -x $(BIN)/pip || { echo "CoReEcho needs Python 3.11 or 3.12 with venv (on Debian: apt-get install python3-venv), or say PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,dicom,map,parquet]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,dicom,map,parquet,tensorboard]"
 	@touch $@
 
 env: $(VENV)/.installed  ## make the environment in .venv

@@ -59,6 +59,13 @@ def test_an_error_is_one_paragraph_and_not_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in shown.stderr
 
 
+def test_a_place_that_cannot_be_written_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    shown = run("import-weights", tmp_path / "file" / "in.pth", tmp_path / "file" / "out.safetensors")
+    assert shown.returncode == 2
+    assert "Traceback" not in shown.stderr
+
+
 def test_a_mistyped_flag_names_the_likely_right_one() -> None:
     shown = run("predict", "clip.avi", "--modle", "run")
     assert shown.returncode == 2

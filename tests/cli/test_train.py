@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from coreecho.cli import train as train_command
 from coreecho.cli.main import app
 from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.training import RunFolder
+from coreecho.training import Hardware, RunFolder
 
 
 def coreecho(*arguments: object) -> int:
@@ -36,6 +37,18 @@ def test_a_shipped_recipe_with_flags_trains_and_draws(
     assert coreecho("train", "--resume", out) == 0
 
 
+def test_resume_keeps_the_hardware_that_no_flag_changes(
+    phantom_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    assert coreecho("train", "demo", "--data", phantom_root, "--out", out, *TINY.split(), "--precision", "bf16") == 0
+    used = []
+    resume = train_command.resume_run
+    monkeypatch.setattr(train_command, "resume_run", lambda run, **given: used.append(given["hardware"]) or resume(run))
+    assert coreecho("train", "--resume", out, "--workers", "1") == 0
+    assert used == [Hardware(device="cpu", precision="bf16", workers=1)]
+
+
 def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
     switches = ["--objective", "l1", "--views", "same_clip", "--no-augmentation", "--no-stage2", "--temperature", "2"]
     assert coreecho("train", "demo", "--data", phantom_root, "--out", tmp_path / "run", *TINY.split(), *switches) == 0
@@ -50,7 +63,7 @@ def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["demo"], r"Say what to train"),
-        (["--resume", "run", "demo"], r"give no recipe"),
+        (["--resume", "run"], r"is not the folder of a run"),
         (["demon", "--data", "x"], r"no recipe 'demon'"),
         (["demo", "--data", "missing", "--out", "out"], r"missing"),
     ],
@@ -61,6 +74,14 @@ def test_mistakes_are_explained(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CoReEchoError, match=message):
         coreecho("train", *arguments)
+
+
+def test_resume_takes_no_other_recipe_or_data_set(phantom_root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert coreecho("train", "demo", "--data", phantom_root, "--out", out, *TINY.split()) == 0
+    for extra in (["demo"], ["--dataset", "table"], ["--learning-rate", "1"], ["--out", "other"]):
+        with pytest.raises(RecipeError, match="goes on with the recipe of that run"):
+            coreecho("train", "--resume", out, *extra)
 
 
 def test_a_wrong_value_names_flag_and_range(phantom_root: Path, tmp_path: Path) -> None:

@@ -78,6 +78,14 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     assert "stage2 epoch 0" in (finished.path / "train.log").read_text()
 
 
+def test_tensorboard_gets_every_epoch_where_it_is_installed(finished: RunFolder) -> None:
+    loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = loading.EventAccumulator(str(finished.path / "tensorboard"))
+    events.Reload()
+    curve = [event.value for stage in ("stage1", "stage2") for event in events.Scalars(f"{stage}/val_mae")]
+    np.testing.assert_allclose(curve, finished.metrics().val_mae, rtol=1e-5)
+
+
 def test_validation_of_the_best_epoch_is_kept(finished: RunFolder) -> None:
     with (finished.path / "validation.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -171,7 +179,7 @@ def wait_until(condition: Any, *, seconds: float = 120) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_train_to_the_weights_of_one(phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe) -> None:
+def test_two_processes_train_as_one_does(phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe) -> None:
     recipe = replace(tiny_recipe, dropout=0.0, head_dropout=0.0, stage1_epochs=1, stage2_epochs=1)
     one = train(recipe, data=phantom_root, out=tmp_path / "one", hardware=CPU)
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
@@ -228,6 +236,23 @@ def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
             train(finished.recipe, data=finished.data.root, out=out, hardware=CPU, checkpoint_minutes=0)
     assert load_state(out / "last.ckpt").step == 3
     assert_same_weights(resume(out), finished)
+
+
+def test_a_store_that_cannot_be_built_leaves_no_run_behind(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file, where a folder is needed")
+    with pytest.raises(DatasetError, match="--store"):
+        train(tiny_recipe, data=phantom_root, out=tmp_path / "run", store=blocked / "store", hardware=CPU)
+    assert not (tmp_path / "run").exists()
+
+
+def test_moved_data_take_their_store_along(finished: RunFolder, tmp_path: Path) -> None:
+    moved = RunFolder.open(finished.path, data=tmp_path / "moved")
+    assert moved.data.store == tmp_path / "moved" / finished.data.store.name
+    elsewhere = RunFolder.open(finished.path, data=tmp_path / "moved", store=tmp_path / "store")
+    assert elsewhere.data.store == tmp_path / "store"
 
 
 def test_a_second_process_does_not_train_in_the_same_folder(finished: RunFolder, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def evaluate(
     step: AtLeastOne | None = None,
     start_index: Path | None = None,
     data: Path | None = None,
+    store: Path | None = None,
     out: Path | None = None,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
@@ -44,6 +45,8 @@ def evaluate(
         File that says where each study's clips start: the authors' pickle, or JSON of `{"<name>.avi": [3, 10, 25]}`.
     data:
         Root of another data set to evaluate on, or of the run's own where it has moved.
+    store:
+        With `--data`: folder for the decoded frames [default: beside the data].
     out:
         Folder for the result [default: RUN/evaluation/SPLIT-CLIPS].
     batch_size:
@@ -66,6 +69,7 @@ def evaluate(
         RunFolder.open(run),
         protocol,
         data=data,
+        store=store,
         out=out,
         batch_size=batch_size,
         device=device,

@@ -68,10 +68,16 @@ def main() -> None:
     except CoReEchoError as error:
         Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
         code = 2
-    except KeyboardInterrupt:
-        code = 130
     except BrokenPipeError:
         # The reader, `head` say, has seen enough. Python would complain again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        Console(stderr=True).print(
+            f"Cannot read or write{where}: {error.strerror or error}.", style="red", markup=False
+        )
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
     sys.exit(code)

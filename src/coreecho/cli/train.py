@@ -1,11 +1,12 @@
 """`coreecho train`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 from cyclopts import App, Parameter
-from cyclopts.config import Yaml
+from cyclopts.config import Dict, Yaml
 from rich.console import Console
 
 from coreecho.errors import RecipeError
@@ -16,15 +17,18 @@ from coreecho.training.run import train as train_run
 from coreecho.training.run_folder import Hardware, RunFolder
 
 
-def _recipe_file_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
-    """Let the named recipe's YAML give every setting that no flag gives."""
-    for argument in arguments:
-        if argument.field_info.name == "recipe_name" and argument.tokens:
-            path = find_recipe(argument.tokens[0].value)
-            Yaml(str(path), use_commands_as_keys=False)(app, commands, arguments)
+def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """Let the recipe's YAML, or the hardware of the run to go on with, give every setting that no flag gives."""
+    given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
+    if "recipe_name" in given:
+        Yaml(str(find_recipe(given["recipe_name"])), use_commands_as_keys=False)(app, commands, arguments)
+    elif "resume" in given:
+        saved = asdict(RunFolder.open(given["resume"]).hardware)
+        known = {name: value for name, value in saved.items() if value is not None}
+        Dict(known, source=given["resume"], use_commands_as_keys=False)(app, commands, arguments)
 
 
-app = App(name="train", config=_recipe_file_as_defaults)
+app = App(name="train", config=_files_as_defaults)
 
 
 @app.default
@@ -35,7 +39,7 @@ def train(
     data: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    dataset: str = "echonet",
+    dataset: str | None = None,
     store: Path | None = None,
     checkpoint_minutes: float = 5.0,
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
@@ -54,7 +58,7 @@ def train(
     resume:
         Folder of a run to go on with, instead of a recipe.
     dataset:
-        Layout of the data set.
+        Layout of the data set: `echonet`, `echonet-pediatric`, `camus` or `table` [default: echonet].
     store:
         Folder for the decoded frames [default: beside the data].
     checkpoint_minutes:
@@ -66,11 +70,12 @@ def train(
     """
     settings: dict[str, Any] = {"checkpoint_minutes": checkpoint_minutes, "show_progress": True}
     if resume is not None:
-        if recipe_name is not None or recipe is not None or out is not None:
+        if any(given is not None for given in (recipe_name, recipe, out, dataset)):
             raise RecipeError(
-                "`--resume RUN` goes on with the recipe of that run: give no recipe, setting or `--out` with it."
+                "`--resume RUN` goes on with the recipe of that run: "
+                "give no recipe, setting, `--dataset` or `--out` with it."
             )
-        run = resume_run(resume, data=data, hardware=hardware, **settings)
+        run = resume_run(resume, data=data, store=store, hardware=hardware, **settings)
     else:
         if recipe_name is None or data is None:
             raise RecipeError(
@@ -78,7 +83,9 @@ def train(
             )
         recipe = recipe or Recipe()
         out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-        run = train_run(recipe, data=data, out=out, dataset=dataset, store=store, hardware=hardware, **settings)
+        run = train_run(
+            recipe, data=data, out=out, dataset=dataset or "echonet", store=store, hardware=hardware, **settings
+        )
     return show_run(run)
 
 

@@ -121,6 +121,7 @@ def evaluate_run(
     protocol: Protocol | None = None,
     *,
     data: Path | None = None,
+    store: Path | None = None,
     out: Path | None = None,
     batch_size: int = 8,
     device: str = "auto",
@@ -132,6 +133,7 @@ def evaluate_run(
         run: the run.
         protocol: how; the paper's three clips on the TEST split when not given.
         data: root of another data set of the run's layout; the run's own when not given.
+        store: folder for the decoded frames; beside the data when not given.
         out: folder for the result; RUN/evaluation/<protocol> when not given.
         batch_size: clips at once.
         device: where to compute: "cpu", "gpu", "auto" (a GPU if there is one), "cuda:1".
@@ -145,11 +147,11 @@ def evaluate_run(
     protocol = protocol or Protocol()
     source = run
     if data is not None and data.resolve() != run.data.root.resolve():
-        source = RunFolder(run.path, run.recipe, find_data(run.data.dataset, data, run.recipe, None), run.info)
+        source = RunFolder(run.path, run.recipe, find_data(run.data.dataset, data, run.recipe, store), run.info)
     studies = source.studies(protocol.split)
     if not studies:
         raise DatasetError(f"{source.data.root} has no study in its {protocol.split.upper()} split.")
-    name = protocol.name if source is run else f"{protocol.name}-on-{source.data.root.resolve().name}"
+    name = protocol.name if source is run else f"{protocol.name}-on-{_folder_name(source.data.root)}"
     folder = out or run.path / "evaluation" / name
     # A folder that cannot be written to should be known before the hours of prediction.
     _make_folder(folder)
@@ -183,6 +185,12 @@ def evaluate_run(
     )
     write_evaluation(evaluation, _provenance(run, source, protocol, model))
     return evaluation
+
+
+def _folder_name(root: Path) -> str:
+    """Tell data sets apart whose folders have the same name."""
+    root = root.resolve()
+    return f"{root.name}-{hashlib.sha256(str(root.parent).encode()).hexdigest()[:6]}"
 
 
 def write_evaluation(evaluation: Evaluation, provenance: dict[str, Any]) -> None:

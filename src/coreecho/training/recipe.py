@@ -84,6 +84,8 @@ class Recipe:
             for name, low in at_least.items()
             if getattr(self, name) < low
         ]
+        if self.seed >= 2**63:
+            faults.append(f"seed is {self.seed}, expected less than 2^63")
         positive = ("temperature", "learning_rate", "decay_factor")
         faults += [
             f"{name} is {getattr(self, name)}, expected more than 0" for name in positive if not getattr(self, name) > 0

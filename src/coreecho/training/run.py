@@ -25,7 +25,7 @@ from coreecho.training.data import TrainingBatches, training_loader, validation_
 from coreecho.training.distributed import share_batch_statistics
 from coreecho.training.recipe import Recipe
 from coreecho.training.recorder import Recorder, StopSignal
-from coreecho.training.run_folder import Hardware, RunFolder, find_data
+from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
 from coreecho.training.stages import STAGES, StageName
 from coreecho.video.store import FrameStore
 
@@ -70,6 +70,10 @@ def train(
     _trainer(hardware)  # Refuses what this machine does not have, before a folder is made.
     model = _new_model(folder)
     state = _beginning(model, recipe)
+    # Before the run's folder is made: whatever is wrong with the clips or the disk then leaves nothing behind.
+    if _is_first_process():
+        check_is_free(out)
+    folder.store(show_progress=show_progress)
     if _is_first_process():
         folder = RunFolder.create(out, recipe, folder.data, hardware)
     return _Run(folder, model, state, hardware, checkpoint_minutes, show_progress).go()
@@ -79,6 +83,7 @@ def resume(
     run: Path,
     *,
     data: Path | None = None,
+    store: Path | None = None,
     hardware: Hardware | None = None,
     checkpoint_minutes: float = 5.0,
     show_progress: bool = False,
@@ -88,6 +93,7 @@ def resume(
     Args:
         run: its folder.
         data: root of the data set where it has moved since.
+        store: folder for the decoded frames where it has moved since.
         hardware: what to compute on; as before when not given.
         checkpoint_minutes: the longest time between two saved states.
         show_progress: show bars with the time left.
@@ -96,7 +102,7 @@ def resume(
         CheckpointError: not the folder of a run, or no state was saved.
         RecipeError: the data set is no longer the one that the run began with.
     """
-    folder = RunFolder.open(run, data=data)
+    folder = RunFolder.open(run, data=data, store=store)
     if folder.is_finished:
         return folder
     if folder.data_fingerprint() != folder.info["data_fingerprint"]:
@@ -111,7 +117,7 @@ def resume(
     else:
         # Killed before the first state was saved: the beginning is a function of the recipe.
         state = _beginning(model, folder.recipe)
-    hardware = hardware or Hardware(**folder.info["hardware"])
+    hardware = hardware or folder.hardware
     return _Run(folder, model, state, hardware, checkpoint_minutes, show_progress).go()
 
 
@@ -254,7 +260,7 @@ def _beginning(model: EFModel, recipe: Recipe) -> RunState:
     """Put the recipe's initial weights into a new model; the state before the first step."""
     if recipe.init != "scratch":
         weights = Path(recipe.init)
-        if not weights.is_file():
+        if not weights.exists():
             raise CheckpointError(
                 f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "

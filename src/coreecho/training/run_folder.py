@@ -86,10 +86,7 @@ class RunFolder:
         Raises:
             RecipeError: a run is there already.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RecipeError(
-                f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
-            )
+        check_is_free(path)
         info = {
             "recipe": recipe.name,
             "seed": recipe.seed,
@@ -113,12 +110,13 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: str | Path, *, data: Path | None = None) -> "RunFolder":
+    def open(cls, path: str | Path, *, data: Path | None = None, store: Path | None = None) -> "RunFolder":
         """Open the folder of a run.
 
         Args:
             path: the folder.
-            data: root of the data set where it has moved since.
+            data: root of the data set where it has moved since; decoded frames that lay below it have moved along.
+            store: folder of the decoded frames where it has moved since.
 
         Raises:
             CheckpointError: not the folder of a run.
@@ -127,18 +125,27 @@ class RunFolder:
         path = Path(path)
         try:
             info = json.loads((path / "run.json").read_text())
+            root, stored = Path(info["data"]["root"]), Path(info["data"]["store"])
+            if data is not None and stored.is_relative_to(root):
+                stored = data / stored.relative_to(root)
             source = DataSource(
                 dataset=info["data"]["dataset"],
-                root=data or Path(info["data"]["root"]),
-                store=Path(info["data"]["store"]),
+                root=data or root,
+                store=store or stored,
                 is_phantom=info["is_phantom"],
             )
+            Hardware(**info["hardware"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{path} is not the folder of a run: its run.json cannot be read ({error}). "
                 "Give the folder that `coreecho train --out` wrote."
             ) from error
         return cls(path, Recipe.from_yaml(path / "recipe.yaml"), source, info)
+
+    @property
+    def hardware(self) -> Hardware:
+        """What the run was started on."""
+        return Hardware(**self.info["hardware"])
 
     @property
     def best_weights(self) -> Path:
@@ -197,6 +204,18 @@ class RunFolder:
     def write_info(self) -> None:
         """Write run.json."""
         write_whole(self.path / "run.json", json.dumps(self.info, indent=2) + "\n")
+
+
+def check_is_free(path: Path) -> None:
+    """See that a new run may be made in `path`.
+
+    Raises:
+        RecipeError: something is there already.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RecipeError(
+            f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
+        )
 
 
 def find_data(dataset: str, root: Path, recipe: Recipe, store: Path | None) -> DataSource:

@@ -299,4 +299,6 @@ def _disk_error(folder: Path, error: OSError) -> DatasetError:
             f"{folder}: the disk is full. What was stored is safe; free some space and start the build again, "
             "it goes on where it stopped."
         )
-    return DatasetError(f"{folder}: the frame store cannot be written ({error}).")
+    return DatasetError(
+        f"{folder}: the frame store cannot be written ({error}). Give another folder for the decoded frames, `--store`."
+    )
