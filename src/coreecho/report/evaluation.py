@@ -79,9 +79,9 @@ class Protocol:
 
     @property
     def name(self) -> str:
-        """Short name for a folder: `test-3`, `test-all`, `test-all-step1`, `test-starts`."""
+        """Short name for a folder: `test-3`, `test-all`, `test-all-step1`, `test-starts-NAME`."""
         if self.start_index is not None:
-            return f"{self.split}-starts"
+            return f"{self.split}-starts-{self.start_index.stem}"
         return f"{self.split}-{self.clips}" + ("" if self.step is None else f"-step{self.step}")
 
     @property

@@ -84,7 +84,7 @@ def test_the_whole_video_and_given_starts_have_folders_of_their_own(run, tmp_pat
     starts = {f"{study.id}.avi": [0, 3] for study in run.studies("test")}
     (tmp_path / "starts.json").write_text(json.dumps(starts))
     given = evaluate_run(run, Protocol(start_index=tmp_path / "starts.json", resamples=10))
-    assert given.folder.name == "test-starts"
+    assert given.folder.name == "test-starts-starts"
     assert given.predictions["num_clips"].tolist() == [2, 2]
     document = json.loads((given.folder / "metrics.json").read_text())
     assert document["protocol"]["start_index"]["file"] == "starts.json"
