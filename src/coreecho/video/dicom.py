@@ -5,6 +5,7 @@ pixels. Nothing of the patient's data is read, and no message or note carries an
 """
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from coreecho.video.dicom_video import decode_video, is_video
 from coreecho.video.limits import check_size
 from coreecho.video.screen import crop_to_sector
 from coreecho.video.video import Video
+
+# pydicom's warnings quote the values that they complain about, which may name a patient.
+warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 # DICOM PS3.3 C.8.5.5.1.1 and C.8.5.5.1.2: a picture in two dimensions of space; tissue in it, as opposed to flow.
 _SPATIAL_FORMAT_2D = 1
@@ -58,10 +62,10 @@ def read_dicom(path: Path, source: str) -> Video:
     except VideoError:
         raise
     # pydicom converts values when they are first looked at, and a damaged or hostile file can make that, and the
-    # codecs, end in nearly any exception.
+    # codecs, end in nearly any exception. Only its kind is told: its text may quote a value, such as a patient's name.
     except Exception as error:
         raise VideoError(
-            f"{source}: this DICOM file is damaged or not well formed ({type(error).__name__}: {str(error)[:200]}). "
+            f"{source}: this DICOM file is damaged or not well formed ({type(error).__name__}). "
             "Export it again from the archive or the scanner."
         ) from error
     if not is_screen(*decoded.frames.shape[1:]):

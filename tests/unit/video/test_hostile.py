@@ -192,3 +192,17 @@ def test_a_picture_cut_anywhere_never_fails(length: int) -> None:
     picture = next(generate_frames(dataset.PixelData, number_of_frames=30))
     assert declared_size(picture[:length]) is None
     assert declared_size(picture) == (240, 320, 3)
+
+
+def test_a_value_that_pydicom_complains_about_is_told_nowhere(tmp_path: Path) -> None:
+    sound = Path(str(get_testdata_file("examples_ybr_color.dcm", download=False))).read_bytes()
+    number_of_frames = b"\x28\x00\x08\x00IS\x02\x00"
+    spoiled = sound.replace(number_of_frames + b"30", number_of_frames + b"Jo")
+    assert spoiled != sound
+    path = tmp_path / "clip.dcm"
+    path.write_bytes(spoiled)
+    code = "import sys; from coreecho.video import read_video; read_video(sys.argv[1])"
+    shown = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    last = shown.stderr.strip().splitlines()[-1]
+    assert "VideoError" in last
+    assert "Jo" not in last
