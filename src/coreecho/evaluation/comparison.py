@@ -5,12 +5,15 @@ difference is narrower than the intervals of the two metrics suggest: these may 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from coreecho.evaluation.classification import DECISION_THRESHOLD, ClassificationFamily
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, bootstrap_intervals
-from coreecho.evaluation.metrics import METRIC_DEFINITIONS, MetricsOfCounts, checked_pair
+from coreecho.evaluation.metric_family import MetricFamily
+from coreecho.evaluation.metrics import EF_METRICS
 
 
 def compare_metrics(
@@ -35,31 +38,76 @@ def compare_metrics(
         seed: of the resamples.
 
     Returns:
-        By the keys of `METRIC_DEFINITIONS`: second minus first, NaN where either is not defined.
+        By the keys of `METRIC_DEFINITIONS`: second minus first, NaN with the reason where either is not defined.
 
     Raises:
         ValueError: as in `compute_metrics`.
     """
-    true, first = checked_pair(ef_true, ef_predicted_first)
-    true, second = checked_pair(true, ef_predicted_second)
-    sides = [_InOwnOrder(true, predicted) for predicted in (first, second)]
-    intervals = bootstrap_intervals(
-        lambda counts: sides[1](counts) - sides[0](counts),
-        len(true),
+    return _differences(
+        EF_METRICS,
+        ef_true,
+        ef_predicted_first,
+        ef_predicted_second,
         patients=patients,
         resamples=resamples,
         level=level,
         seed=seed,
     )
-    return {definition.key: interval for definition, interval in zip(METRIC_DEFINITIONS, intervals, strict=True)}
 
 
-class _InOwnOrder:
-    """Metrics of one model; `MetricsOfCounts` wants the studies by falling prediction, which differs by model."""
+def compare_classification_metrics(
+    has_mi: ArrayLike,
+    probability_first: ArrayLike,
+    probability_second: ArrayLike,
+    *,
+    patients: Sequence[str] | None = None,
+    resamples: int = DEFAULT_RESAMPLES,
+    level: float = DEFAULT_LEVEL,
+    seed: int = 0,
+    threshold: float = DECISION_THRESHOLD,
+    is_logit: bool = False,
+) -> Mapping[str, Interval]:
+    """Subtract the metrics of a first classifier from those of a second one on the same studies.
 
-    def __init__(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
-        self._order = np.lexsort((true, -predicted))
-        self._metrics = MetricsOfCounts(true[self._order], predicted[self._order])
+    Args:
+        has_mi: (N,) of False and True, or 0 and 1.
+        probability_first: (N,), 0 to 1; or logits.
+        probability_second: (N,), 0 to 1; or logits.
+        patients: (N,) names where a patient may have several studies; these are resampled together.
+        resamples: how many bootstrap resamples.
+        level: confidence level of the intervals.
+        seed: of the resamples.
+        threshold: a probability of at least this is called positive, by both. The protocol is 0.5.
+        is_logit: whether both give logits.
 
-    def __call__(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._metrics(counts[:, self._order])
+    Returns:
+        By the keys of `CLASSIFICATION_DEFINITIONS`: second minus first, NaN with the reason where either is not
+        defined.
+
+    Raises:
+        ValueError: as in `compute_classification_metrics`.
+    """
+    return _differences(
+        ClassificationFamily(threshold=threshold, is_logit=is_logit),
+        has_mi,
+        probability_first,
+        probability_second,
+        patients=patients,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+    )
+
+
+def _differences(
+    family: MetricFamily[Any], true: ArrayLike, first: ArrayLike, second: ArrayLike, **bootstrap: Any
+) -> Mapping[str, Interval]:
+    labels, of_first = family.checked(true, first)
+    labels, of_second = family.checked(labels, second)
+    before, after = family.statistics(labels, of_first), family.statistics(labels, of_second)
+    intervals = bootstrap_intervals(lambda counts: after(counts) - before(counts), len(labels), **bootstrap)
+    models = {"first model": of_first, "second model": of_second}
+    return {
+        key: interval if interval.is_defined else replace(interval, reason=family.reason_of_any(key, labels, models))
+        for key, interval in family.by_key(intervals).items()
+    }

@@ -130,7 +130,7 @@ def bootstrap_intervals(
     Raises:
         ValueError: no studies, a level outside (0, 1), no resamples, or not one patient a study.
     """
-    _check(num_studies, patients, resamples, level)
+    check_bootstrap(num_studies, patients, resamples, level)
     patient_of_study = np.arange(num_studies)
     if patients is not None:
         patient_of_study = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
@@ -139,12 +139,17 @@ def bootstrap_intervals(
     values = np.concatenate([statistics(counts) for counts in chunks])
     method = f"{METHOD} over {'studies' if patients is None else 'patients'}"
     return [
-        _percentile_interval(float(estimate), of_resamples, level, method)
+        percentile_interval(float(estimate), of_resamples, level, method)
         for estimate, of_resamples in zip(estimates, values.T, strict=True)
     ]
 
 
-def _check(num_studies: int, patients: Sequence[str] | None, resamples: int, level: float) -> None:
+def check_bootstrap(num_studies: int, patients: Sequence[str] | None, resamples: int, level: float) -> None:
+    """Check what a bootstrap is asked for.
+
+    Raises:
+        ValueError: no studies, a level outside (0, 1), no resamples, or not one patient a study.
+    """
     if num_studies < 1:
         raise ValueError("a bootstrap needs at least one study, got none")
     if patients is not None and len(patients) != num_studies:
@@ -155,7 +160,8 @@ def _check(num_studies: int, patients: Sequence[str] | None, resamples: int, lev
         raise ValueError(f"level: expected a share between 0 and 1 such as 0.95, got {level}")
 
 
-def _percentile_interval(estimate: float, of_resamples: NDArray[np.float64], level: float, method: str) -> Interval:
+def percentile_interval(estimate: float, of_resamples: NDArray[np.float64], level: float, method: str) -> Interval:
+    """Put the quantiles of (R,) resampled values around an estimate; NaN values are excluded, and counted."""
     defined = of_resamples[~np.isnan(of_resamples)]
     low = high = math.nan
     if not math.isnan(estimate) and len(defined) > 0:

@@ -1,19 +1,13 @@
-"""How good predicted ejection fractions are: errors, correlation, agreement, and who lies below a clinical threshold.
+"""How good predicted ejection fractions are: errors, correlation, agreement, and who is below a clinical threshold."""
 
-Every metric is written as a function of how often each study counts. With counts of one it is the metric itself; with
-the counts of a bootstrap resample it is the metric of that resample. Ten thousand resamples are then a few matrix
-products.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, bootstrap_intervals
+from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, WeightedStatistics
+from coreecho.evaluation.metric_family import InOrder, MetricDefinition, MetricFamily, Metrics
+from coreecho.evaluation.ranking import RankingOfCounts
 
 # Reduced EF is below 40 % and mildly reduced below 50 % in the ESC guidelines on heart failure (McDonagh et al. 2021);
 # below 35 % a defibrillator is considered. Ouyang et al. 2020 (EchoNet-Dynamic) report the same three.
@@ -22,24 +16,6 @@ EF_THRESHOLDS_PERCENT = (35, 40, 50)
 AGREEMENT_DEVIATIONS = 1.96
 # A resample of one study repeated has a variance of rounding errors, not of exactly zero.
 _RELATIVE_ZERO = 1e-12
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricDefinition:
-    """What a metric is called, in files and for people.
-
-    Attributes:
-        key: name in files.
-        label: name in tables.
-        unit: "EF points", or empty for a pure number.
-        meaning: one line for those who meet it for the first time.
-    """
-
-    key: str
-    label: str
-    unit: str
-    meaning: str
-
 
 METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
     MetricDefinition(key="mae", label="MAE", unit="EF points", meaning="mean absolute error"),
@@ -71,53 +47,10 @@ METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class EFMetrics:
-    """The metrics of one set of predictions, each with its interval, all from the same resamples.
+class EFMetrics(Metrics):
+    """The metrics of predicted EF; `intervals` has the keys of `METRIC_DEFINITIONS`, in that order."""
 
-    Attributes:
-        num_studies: N.
-        num_patients: how many patients they come from; what is resampled.
-        seed: of the resamples.
-        level: of every interval.
-        resamples: how many were drawn.
-        intervals: by the keys of `METRIC_DEFINITIONS`, in that order.
-    """
-
-    num_studies: int
-    num_patients: int
-    seed: int
-    level: float
-    resamples: int
-    intervals: Mapping[str, Interval]
-
-    def __getitem__(self, key: str) -> Interval:
-        return self.intervals[key]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Give one row a metric, with everything needed to quote it."""
-        rows = [
-            {
-                "metric": definition.key,
-                "label": definition.label,
-                "unit": definition.unit,
-                **self.intervals[definition.key].to_dict(),
-                "num_studies": self.num_studies,
-                "num_patients": self.num_patients,
-                "seed": self.seed,
-            }
-            for definition in METRIC_DEFINITIONS
-        ]
-        return pd.DataFrame(rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give a JSON-able dictionary."""
-        return {
-            "num_studies": self.num_studies,
-            "num_patients": self.num_patients,
-            "bootstrap": {"seed": self.seed, "level": self.level, "resamples": self.resamples},
-            "metrics": {key: interval.to_dict() for key, interval in self.intervals.items()},
-        }
+    definitions = METRIC_DEFINITIONS
 
 
 def compute_metrics(
@@ -148,32 +81,7 @@ def compute_metrics(
     Raises:
         ValueError: shapes disagree, no studies, a value is not finite, or as in `bootstrap_intervals`.
     """
-    true, predicted = checked_pair(ef_true, ef_predicted)
-    if patients is not None and len(patients) != len(true):
-        raise ValueError(f"patients: expected one name for each of {len(true)} studies, got {len(patients)}")
-    names = np.zeros(len(true), dtype=np.int64) if patients is None else np.asarray(patients, dtype=str)
-    order = np.lexsort((names, true, -predicted))
-    true, predicted = true[order], predicted[order]
-    patients_in_order = None if patients is None else [patients[study] for study in order]
-    intervals = bootstrap_intervals(
-        MetricsOfCounts(true, predicted),
-        len(true),
-        patients=patients_in_order,
-        resamples=resamples,
-        level=level,
-        seed=seed,
-    )
-    return EFMetrics(
-        num_studies=len(true),
-        num_patients=len(true) if patients is None else len(set(patients)),
-        seed=seed,
-        level=level,
-        resamples=resamples,
-        intervals={
-            definition.key: _with_reason(interval, definition.key, true, predicted)
-            for definition, interval in zip(METRIC_DEFINITIONS, intervals, strict=True)
-        },
-    )
+    return EF_METRICS.measure(ef_true, ef_predicted, patients=patients, resamples=resamples, level=level, seed=seed)
 
 
 class MetricsOfCounts:
@@ -191,13 +99,12 @@ class MetricsOfCounts:
         y, p, d = true - true.mean(), predicted - predicted.mean(), difference - difference.mean()
         self._moments = np.stack([np.abs(difference), difference**2, d, d**2, y, y**2, p, p**2, y * p], axis=1)
         self._zero_y, self._zero_p = _RELATIVE_ZERO * np.max(y**2), _RELATIVE_ZERO * np.max(p**2)
-        self._is_below = np.stack([true < threshold for threshold in EF_THRESHOLDS_PERCENT], axis=1).astype(np.float64)
-        self._tie_starts = np.flatnonzero(np.r_[True, np.diff(predicted) != 0])
-        self._tie_sizes = np.diff(np.r_[self._tie_starts, len(predicted)])
+        is_below = np.stack([true < threshold for threshold in EF_THRESHOLDS_PERCENT], axis=1).astype(np.float64)
+        self._ranking = RankingOfCounts(-predicted, is_below)
 
     def __call__(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """(R, N) counts to (R, K) metrics."""
-        return np.column_stack([self._errors(counts), self._aurocs(counts)])
+        return np.column_stack([self._errors(counts), self._ranking.auroc(counts)])
 
     def _errors(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         n = counts.sum(axis=1)
@@ -212,20 +119,6 @@ class MetricsOfCounts:
         deviation = np.sqrt(np.maximum(d2 - d**2, 0) * n / degrees_of_freedom)
         reach = AGREEMENT_DEVIATIONS * deviation
         return np.column_stack([mae, np.sqrt(mse), r2, pearson, bias, bias - reach, bias + reach])
-
-    def _aurocs(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mann-Whitney's U from ranks, equal scores sharing their mean rank, over the number of pairs.
-
-        U = sum of the ranks of the positives - P^2/2, where a study's rank is the count of all studies with a lower
-        score plus half of those with its own: the second term removes the positives' pairs among themselves.
-        """
-        of_ties = np.add.reduceat(counts, self._tie_starts, axis=1)
-        rank_of_ties = np.cumsum(of_ties, axis=1) - of_ties / 2
-        ranks = np.repeat(rank_of_ties, self._tie_sizes, axis=1)
-        positives = counts @ self._is_below
-        pairs = positives * (counts.sum(axis=1, keepdims=True) - positives)
-        u = (counts * ranks) @ self._is_below - positives**2 / 2
-        return u / np.where(pairs > 0, pairs, np.nan)
 
 
 def checked_pair(ef_true: ArrayLike, ef_predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -242,14 +135,45 @@ def checked_pair(ef_true: ArrayLike, ef_predicted: ArrayLike) -> tuple[NDArray[n
     return true, predicted
 
 
-def _with_reason(interval: Interval, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> Interval:
-    if interval.is_defined:
-        return interval
-    if key.startswith("auroc_below_"):
-        threshold = float(key.removeprefix("auroc_below_"))
-        share = "every" if np.all(true < threshold) else "no"
-        return replace(interval, reason=f"{share} study has a true EF below {threshold:g} %: both classes are needed")
-    if len(true) < 2:
-        return replace(interval, reason="one study only: at least two are needed")
-    constant = "true" if np.ptp(true) == 0 else "predicted"
-    return replace(interval, reason=f"the {constant} EF is the same in every study")
+class EFMetricFamily(MetricFamily[EFMetrics]):
+    """The metrics of predicted EF; both columns are in percent."""
+
+    definitions = METRIC_DEFINITIONS
+    true_column = "ef_true"
+    predicted_column = "ef_predicted"
+
+    def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """As `checked_pair`."""
+        return checked_pair(true, predicted)
+
+    def statistics(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> WeightedStatistics:
+        """Give `MetricsOfCounts` for studies in any order."""
+        order = np.lexsort((true, -predicted))
+        return InOrder(order, MetricsOfCounts(true[order], predicted[order]))
+
+    def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
+        """Say why these studies do not define a metric: one class, one study, or constants."""
+        if key.startswith("auroc_below_"):
+            threshold = float(key.removeprefix("auroc_below_"))
+            share = "every" if np.all(true < threshold) else "no"
+            return f"{share} study has a true EF below {threshold:g} %: both classes are needed"
+        if len(true) < 2:
+            return "one study only: at least two are needed"
+        constant = "true" if np.ptp(true) == 0 else "predicted"
+        return f"the {constant} EF is the same in every study"
+
+    def collected(
+        self, *, num_studies: int, num_patients: int, seed: int, level: float, resamples: int, intervals: list[Interval]
+    ) -> EFMetrics:
+        """Put the intervals of all metrics, in order, into one object."""
+        return EFMetrics(
+            num_studies=num_studies,
+            num_patients=num_patients,
+            seed=seed,
+            level=level,
+            resamples=resamples,
+            intervals=self.by_key(intervals),
+        )
+
+
+EF_METRICS = EFMetricFamily()
