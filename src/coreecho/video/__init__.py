@@ -1,5 +1,6 @@
 """What a moving picture is. NumPy in, NumPy out; knows no data set and no network."""
 
+from coreecho.video.affine import random_affine
 from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts, random_start, take_clip
 from coreecho.video.reading import read_video
@@ -18,6 +19,7 @@ __all__ = [
     "even_starts",
     "num_starts",
     "pad_and_crop",
+    "random_affine",
     "random_start",
     "read_start_index",
     "read_video",
