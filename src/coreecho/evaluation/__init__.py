@@ -1,22 +1,56 @@
 """Held against the truth: metrics, their intervals, and the protocols by which a model is tested."""
 
-from coreecho.evaluation.comparison import compare_metrics
+from coreecho.evaluation.classification import (
+    CLASSIFICATION_DEFINITIONS,
+    DECISION_THRESHOLD,
+    MI_METRICS,
+    ClassificationFamily,
+    ClassificationMetrics,
+    compute_classification_metrics,
+)
+from coreecho.evaluation.comparison import compare_classification_metrics, compare_metrics
 from coreecho.evaluation.ef_ranges import EF_RANGE_EDGES_PERCENT, EFRange, by_ef_range
+from coreecho.evaluation.groups import CAMUS_QUALITY_GROUPS, metrics_by_group
 from coreecho.evaluation.intervals import Interval, bootstrap_intervals
-from coreecho.evaluation.metrics import EF_THRESHOLDS_PERCENT, METRIC_DEFINITIONS, EFMetrics, compute_metrics
+from coreecho.evaluation.metric_family import MetricDefinition, MetricFamily, Metrics
+from coreecho.evaluation.metrics import (
+    EF_METRICS,
+    EF_THRESHOLDS_PERCENT,
+    METRIC_DEFINITIONS,
+    EFMetrics,
+    compute_metrics,
+)
 from coreecho.evaluation.protocols import Clips, evaluate_studies
+from coreecho.evaluation.seeds import OverSeeds, SeedMetrics, compare_over_seeds, metrics_over_seeds
 
 __all__ = [
+    "CAMUS_QUALITY_GROUPS",
+    "CLASSIFICATION_DEFINITIONS",
+    "DECISION_THRESHOLD",
+    "EF_METRICS",
     "EF_RANGE_EDGES_PERCENT",
     "EF_THRESHOLDS_PERCENT",
     "METRIC_DEFINITIONS",
+    "MI_METRICS",
+    "ClassificationFamily",
+    "ClassificationMetrics",
     "Clips",
     "EFMetrics",
     "EFRange",
     "Interval",
+    "MetricDefinition",
+    "MetricFamily",
+    "Metrics",
+    "OverSeeds",
+    "SeedMetrics",
     "bootstrap_intervals",
     "by_ef_range",
+    "compare_classification_metrics",
     "compare_metrics",
+    "compare_over_seeds",
+    "compute_classification_metrics",
     "compute_metrics",
     "evaluate_studies",
+    "metrics_by_group",
+    "metrics_over_seeds",
 ]
