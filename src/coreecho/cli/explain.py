@@ -16,6 +16,7 @@ def explain(
     out: Path = Path("explanation"),
     dataset: str | None = None,
     data: Path | None = None,
+    store: Path | None = None,
     split: Literal["train", "val", "test"] = "test",
     clips: AtLeastOne | None = None,
     stage: Literal["auto", "stage1", "stage2", "stage3", "stage4"] = "auto",
@@ -26,14 +27,15 @@ def explain(
 ) -> int:
     """See where a model looks: `coreecho explain clip.dcm --model runs/echonet --out where`.
 
-    Writes the clip with the Grad-CAM map of its EF in colour (film and contact sheet), and the map itself. Nothing
-    outside the ultrasound sector is drawn, and no name.
+    Writes the clip with the Grad-CAM map of the model's output in colour (film and contact sheet), and the map itself:
+    of the EF, or of a model for it, of the logit of a myocardial infarction. Nothing outside the ultrasound sector is
+    drawn, and no name. The clip is brought to the training's frame rate first, as by `coreecho predict`.
 
     Or measure it over a data set: `coreecho explain --dataset echonet --data ROOT --model runs/echonet`. LV focus is
     the share of the map that lies inside the left ventricle over the share of the sector that the ventricle takes: 1 is
     a model that looks everywhere alike. Its mean over the studies comes with a 95 % interval.
 
-    Not a medical device: no EF shown here may guide the care of a patient.
+    Not a medical device: nothing shown here may guide the care of a patient.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def explain(
         Layout of a data set with traced ventricles, instead of a file: `echonet`.
     data:
         Root of that data set.
+    store:
+        Folder of its decoded frames [default: the run's own where it is the run's data set, else beside the data].
     split:
         Studies of it.
     clips:
@@ -54,7 +58,7 @@ def explain(
     stage:
         Of the encoder; `auto` is the deepest with at least 7 x 7 cells.
     evidence:
-        What raises the EF (as in the paper), what lowers it, or both.
+        What raises the output (as in the paper), what lowers it, or both.
     film:
         How the film is written.
     device:
@@ -63,7 +67,7 @@ def explain(
         Of the interval.
     """
     from coreecho.errors import RecipeError
-    from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
+    from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset, store_of_run
     from coreecho.explain.file_explanation import explain_file
     from coreecho.explain.terminal import show_file_explanation, show_lv_focus
     from coreecho.inference import find_device
@@ -76,7 +80,16 @@ def explain(
     elif file is None and dataset is not None and data is not None:
         loaded = load_model(model, device=find_device(device))
         protocol = FocusProtocol(split=split, clips=clips or 1, stage=stage, evidence=evidence, seed=seed)
-        show_lv_focus(explain_dataset(loaded, data, out, dataset=dataset, protocol=protocol, show_progress=True))
+        explained_data = explain_dataset(
+            loaded,
+            data,
+            out,
+            dataset=dataset,
+            store=store or store_of_run(model, data),
+            protocol=protocol,
+            show_progress=True,
+        )
+        show_lv_focus(explained_data)
     else:
         raise RecipeError(
             "Say what to explain: a file, `coreecho explain FILE --model RUN`, or a data set, "

@@ -1,6 +1,6 @@
 """A clip file as a model sees it, ready to be explained or compared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from coreecho.errors import RecipeError
 from coreecho.explain.embeddings import DEFAULT_CLIPS
 from coreecho.explain.lit_sector import lit_sector
 from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
-from coreecho.models.ef_model import EFModel
+from coreecho.inference.frame_rate import at_training_rate
+from coreecho.models.card import TrainedOn
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.video import Video, even_starts, read_video, resize_frames
 
@@ -20,19 +22,31 @@ class ClipFile:
     """A clip at a model's size.
 
     Attributes:
-        video: as read.
-        frames: (F, S, S) uint8, of the model's frame size.
+        file: as read.
+        video: as the model sees it: of its frame size, and at the training's frame rate where it could be brought
+            to it; its notes say what was done.
         sector: (S, S), where there is ultrasound; nothing else may be shown.
     """
 
+    file: Video
     video: Video
-    frames: NDArray[np.uint8]
     sector: NDArray[np.bool_]
 
-    def warnings(self, model: EFModel, ef_percent: float) -> tuple[str, ...]:
-        """What speaks against trusting an EF that the model predicts for it."""
-        trained_on = None if model.card is None else model.card.trained_on
-        return (*cautions_of_video(self.video, model.model_input, trained_on), *cautions_of_ef(ef_percent, trained_on))
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """(F, S, S) uint8, as the model sees them."""
+        return self.video.frames
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the heart is simulated."""
+        return self.file.is_phantom
+
+    def warnings(self, model: EchoModel, prediction: float) -> tuple[str, ...]:
+        """What speaks against trusting what the model says of it."""
+        trained_on = _trained_on(model)
+        cautions = cautions_of_video(self.video, model.model_input, trained_on)
+        return (*cautions, *(cautions_of_ef(prediction, trained_on) if model.target == "ef" else []))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +66,24 @@ class EmbeddedClip:
     warnings: tuple[str, ...]
 
 
-def read_clip(model: EFModel, path: Path) -> ClipFile:
-    """Read a file for a model.
+def read_clip(model: EchoModel, path: Path) -> ClipFile:
+    """Read a file for a model, as `Predictor` does.
 
     Raises:
         VideoError: not a readable clip, or it has no sector.
     """
-    video = read_video(path)
-    frames = resize_frames(video.frames, model.model_input.frame_size)
-    return ClipFile(video, frames, lit_sector(frames, str(path)))
+    file = read_video(path)
+    # As `Predictor` does: resized first, since a whole screen has fifty times the pixels.
+    resized = replace(file, frames=resize_frames(file.frames, model.model_input.frame_size))
+    seen = at_training_rate(resized, _trained_on(model))
+    return ClipFile(file, seen, lit_sector(seen.frames, str(path)))
 
 
-def embed_file(model: EFModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8) -> EmbeddedClip:
+def _trained_on(model: EchoModel) -> TrainedOn | None:
+    return None if model.card is None else model.card.trained_on
+
+
+def embed_file(model: EchoModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8) -> EmbeddedClip:
     """Embed a file as `embed_studies` embeds a study.
 
     Args:
@@ -82,4 +102,4 @@ def embed_file(model: EFModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_
     starts = even_starts(len(clip.frames), model.model_input, clips)
     prediction = predict_video(model, clip.frames, starts, batch_size=batch_size)
     embedding = prediction.embeddings.mean(axis=0).astype(np.float32)
-    return EmbeddedClip(clip, embedding, prediction.ef_percent, clip.warnings(model, prediction.ef_percent))
+    return EmbeddedClip(clip, embedding, prediction.value, clip.warnings(model, prediction.value))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from coreecho.datasets import Split, Study, is_phantom_root, load_studies, read_tracings
-from coreecho.errors import CoReEchoError, DatasetError
+from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.explain.grad_cam import Evidence, Stage, choose_stage
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
@@ -25,9 +25,9 @@ from coreecho.explain.ventricles import (
     traced_ventricle,
 )
 from coreecho.files import write_whole
-from coreecho.models.ef_model import EFModel, ModelInput
+from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import find_data
+from coreecho.training.run_folder import RunFolder, find_data
 from coreecho.video.store import FrameStore
 
 # Data sets whose readers traced the left ventricle in a layout that `read_tracings` knows.
@@ -73,11 +73,12 @@ class DatasetExplanation:
 
 
 def explain_dataset(
-    model: EFModel,
+    model: EchoModel,
     root: Path,
     out: Path,
     *,
     dataset: str = "echonet",
+    store: Path | None = None,
     protocol: FocusProtocol | None = None,
     show_progress: bool = False,
 ) -> DatasetExplanation:
@@ -88,6 +89,7 @@ def explain_dataset(
         root: of the data set.
         out: the folder, made where it is missing.
         dataset: its layout.
+        store: folder of its decoded frames; beside the data when not given.
         protocol: how; the middle clip over the traced frames of the TEST split when not given.
         show_progress: show bars on stderr.
 
@@ -107,12 +109,12 @@ def explain_dataset(
     if not studies:
         raise DatasetError(f"{root} has no study in its {protocol.split.upper()} split.")
     _make_folder(out)
-    store = _store_of(dataset, root, model, show_progress)
+    frames = _open_store(dataset, root, store, model, show_progress)
     table = lv_focus_of_studies(
         model,
-        store,
+        frames,
         studies,
-        _ventricles(root, store, model.model_input, protocol.clips),
+        _ventricles(root, frames, model.model_input, protocol.clips),
         stage=stage,
         evidence=protocol.evidence,
         show_progress=show_progress,
@@ -136,9 +138,26 @@ def _make_folder(out: Path) -> None:
         raise CoReEchoError(f"{out} cannot be made: {error.strerror or error}. Give another `--out`.") from error
 
 
-def _store_of(dataset: str, root: Path, model: EFModel, show_progress: bool) -> FrameStore:
+def store_of_run(model: Path, root: Path) -> Path | None:
+    """Where a run keeps the decoded frames of its data set; None for weights that are no run, and for other data.
+
+    Args:
+        model: folder of a run, or a file of weights.
+        root: of a data set.
+
+    Raises:
+        RecipeError: the run's recipe is damaged.
+    """
+    try:
+        data = RunFolder.open(model).data
+    except CheckpointError:
+        return None
+    return data.store if data.root.resolve() == root.resolve() else None
+
+
+def _open_store(dataset: str, root: Path, folder: Path | None, model: EchoModel, show_progress: bool) -> FrameStore:
     """Decoded frames of all studies of the data set, in the store that training uses."""
-    source = find_data(dataset, root, Recipe(input=model.model_input), None)
+    source = find_data(dataset, root, Recipe(input=model.model_input), folder)
     sources = {study.id: study.path for study in load_studies(dataset, root)}
     return FrameStore.build(source.store, sources, frame_size=model.model_input.frame_size, show_progress=show_progress)
 

@@ -5,7 +5,7 @@ import numpy as np
 from coreecho.explain.embeddings import DEFAULT_CLIPS
 from coreecho.explain.phantom_truth import PhantomCohort
 from coreecho.explain.smoothness import EFPath
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.video import even_starts, resize_frames
 
@@ -14,7 +14,7 @@ PATH_EF_PERCENT = tuple(range(20, 76, 5))
 
 
 def embed_path(
-    model: EFModel, cohort: PhantomCohort, study_id: str, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8
+    model: EchoModel, cohort: PhantomCohort, study_id: str, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8
 ) -> EFPath:
     """Move the EF of a phantom in steps of 5 points from 20 to 75 %, and embed each.
 
@@ -32,5 +32,5 @@ def embed_path(
         prediction = predict_video(model, resized, starts, batch_size=batch_size)
         points.append(prediction.embeddings.mean(axis=0))
         labels.append(ef_percent)
-        predicted.append(prediction.ef_percent)
+        predicted.append(prediction.value)
     return EFPath(study_id, np.stack(points), np.array(labels), np.array(predicted))

@@ -15,7 +15,7 @@ from coreecho.errors import DatasetError, RecipeError
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
 from coreecho.explain.embedding_set import EmbeddingSet
 from coreecho.explain.labels import PHANTOM_LABEL
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
@@ -27,7 +27,7 @@ DEFAULT_CLIPS = 3
 
 
 def embed_studies(
-    model: EFModel,
+    model: EchoModel,
     store: FrameStore,
     studies: Sequence[Study],
     *,
@@ -64,7 +64,7 @@ def embed_studies(
         starts = even_starts(store.num_frames(study.id), model.model_input, clips)
         prediction = predict_video(model, store.frames(study.id), starts, batch_size=batch_size)
         embeddings.append(prediction.embeddings.mean(axis=0))
-        predicted.append(prediction.ef_percent)
+        predicted.append(prediction.value)
     labels = [np.nan if study.ef_percent is None else study.ef_percent for study in studies]
     return EmbeddingSet(
         ids=tuple(study.id for study in studies),
@@ -83,7 +83,7 @@ def _tracked(studies: Sequence[Study], show_progress: bool) -> Iterable[Study]:
 
 def embed_run(
     run: RunFolder,
-    model: EFModel,
+    model: EchoModel,
     split: Split,
     *,
     clips: int = DEFAULT_CLIPS,

@@ -3,7 +3,9 @@
 overlay.mp4        the clip with the map in colour (or overlay.gif)
 contact_sheet.png  frames of it, without and with the map
 map.npz            the map itself
-explanation.json   the predicted EF, how the map was made, and what speaks against trusting either
+explanation.json   the prediction, how the map was made, and what speaks against trusting either
+
+What is explained is the model's own output: the predicted EF, or the probability of a myocardial infarction.
 """
 
 import io
@@ -17,13 +19,14 @@ from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.explain.clip_file import ClipFile, read_clip
+from coreecho.explain.explained_output import OUTPUTS, as_figures, evidence_in_words, in_words
 from coreecho.explain.grad_cam import Evidence, Stage
 from coreecho.explain.labels import NOTICE
 from coreecho.explain.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.explain.video_explanation import VideoExplanation, explain_video
 from coreecho.files import write_whole
-from coreecho.models.ef_model import EFModel
-from coreecho.video import even_starts
+from coreecho.models.echo_model import EchoModel
+from coreecho.video import even_starts, take_clip
 
 Film = Literal["mp4", "gif", "both"]
 
@@ -36,7 +39,7 @@ class FileExplanation:
         folder: with the files named above.
         clip: the file, as the model saw it.
         explanation: the maps.
-        warnings: what speaks against trusting the EF.
+        warnings: what speaks against trusting the prediction.
     """
 
     folder: Path
@@ -47,11 +50,19 @@ class FileExplanation:
     @property
     def is_phantom(self) -> bool:
         """Whether the heart is simulated."""
-        return self.clip.video.is_phantom
+        return self.clip.is_phantom
+
+    def shown_frames(self) -> tuple[NDArray[np.uint8], float | None]:
+        """The frames that the maps lie on, (F, S, S), and how many pass in a second; None where that is not known."""
+        video, sampling = self.clip.video, self.explanation.sampling
+        if not sampling.is_whole_beat:
+            return video.frames, video.fps
+        beat, _ = take_clip(video.frames, 0, sampling)
+        return beat, None if video.fps is None else video.fps * len(beat) / video.num_frames
 
 
 def explain_file(
-    model: EFModel,
+    model: EchoModel,
     path: Path,
     out: Path,
     *,
@@ -61,7 +72,10 @@ def explain_file(
     film: Film = "mp4",
     batch_size: int = 4,
 ) -> FileExplanation:
-    """Explain the EF of a clip file, and write the folder.
+    """Explain what a model predicts for a clip file, and write the folder.
+
+    The file is brought to the training's frame rate as `Predictor` does, and all frames here are those that the model
+    then sees. A model that looks at one whole beat sees the frames that the beat is resampled to.
 
     Args:
         model: on the device that shall compute.
@@ -83,7 +97,7 @@ def explain_file(
     clip = read_clip(model, path)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     explanation = explain_video(model, clip.frames, starts, stage=stage, evidence=evidence, batch_size=batch_size)
-    explained = FileExplanation(out, clip, explanation, clip.warnings(model, explanation.ef_percent))
+    explained = FileExplanation(out, clip, explanation, clip.warnings(model, explanation.prediction))
     try:
         out.mkdir(parents=True, exist_ok=True)
         _write(explained, film)
@@ -93,13 +107,15 @@ def explain_file(
 
 
 def _write(explained: FileExplanation, film: Film) -> None:
-    explanation, clip = explained.explanation, explained.clip
-    sector = clip.sector
-    maps = explanation.video_map()
-    pictures = colour_frames(clip.frames, maps, sector)
-    title = f"predicted EF {explanation.ef_percent:.1f} %, Grad-CAM of {explanation.stage}, {explanation.evidence}"
-    lines = [title, *(f"Caution: {warning}" for warning in explained.warnings)]
-    folder, fps, is_phantom = explained.folder, clip.video.fps, explained.is_phantom
+    explanation, sector = explained.explanation, explained.clip.sector
+    frames, fps = explained.shown_frames()
+    maps = explanation.clip_maps[0] if explanation.sampling.is_whole_beat else explanation.video_map()
+    pictures = colour_frames(frames, maps, sector)
+    predicted = in_words(explanation.target, explanation.prediction)
+    title = f"{predicted}, Grad-CAM of {explanation.stage}, {explanation.evidence}"
+    meaning = f"bright: {evidence_in_words(explanation.target, explanation.evidence)}"
+    lines = [title, meaning, *(f"Caution: {warning}" for warning in explained.warnings)]
+    folder, is_phantom = explained.folder, explained.is_phantom
     if film in ("mp4", "both"):
         films = label_pictures(pictures, lines, is_phantom=is_phantom)
         write_mp4(folder / "overlay.mp4", films, fps=fps, is_phantom=is_phantom)
@@ -107,7 +123,7 @@ def _write(explained: FileExplanation, film: Film) -> None:
         films = label_pictures(pictures, lines, is_phantom=is_phantom)
         write_gif(folder / "overlay.gif", films, fps=fps, is_phantom=is_phantom)
     sheet = folder / "contact_sheet.png"
-    contact_sheet(sheet, clip.frames, pictures, sector, title=title, fps=fps, is_phantom=is_phantom)
+    contact_sheet(sheet, frames, pictures, sector, title=f"{title}; {meaning}", fps=fps, is_phantom=is_phantom)
     write_whole(folder / "map.npz", map_archive(explanation, maps, sector))
     write_whole(folder / "explanation.json", json.dumps(_document(explained), indent=2) + "\n")
 
@@ -122,8 +138,11 @@ def map_archive(explanation: VideoExplanation, maps: NDArray[np.float32], sector
         mean_clip_map=explanation.mean_clip_map(),
         clip_starts=np.array(explanation.starts),
         num_valid_frames=np.array(explanation.num_valid_frames),
-        clip_ef_percent=explanation.clip_ef_percent,
         sector=sector,
+        target=np.array(explanation.target),
+        output=np.array(OUTPUTS[explanation.target].name),
+        # EF in percent, or logits of an infarction.
+        clip_predictions=explanation.clip_predictions,
         stage=np.array(explanation.stage),
         evidence=np.array(explanation.evidence),
     )
@@ -132,19 +151,26 @@ def map_archive(explanation: VideoExplanation, maps: NDArray[np.float32], sector
 
 def _document(explained: FileExplanation) -> dict[str, object]:
     explanation = explained.explanation
+    output = OUTPUTS[explanation.target]
+    frames, fps = explained.shown_frames()
     return {
         "notice": NOTICE,
         "is_phantom": explained.is_phantom,
-        "ef_percent": explanation.ef_percent,
-        "clip_ef_percent": explanation.clip_ef_percent.tolist(),
+        "target": explanation.target,
+        "output": output.name,
+        **as_figures(explanation.target, explanation.clip_predictions),
         "clip_starts": list(explanation.starts),
-        "num_frames": explanation.num_frames,
-        "fps": explained.clip.video.fps,
+        "num_frames": len(frames),
+        "fps": fps,
+        "file_num_frames": explained.clip.file.num_frames,
+        "file_fps": explained.clip.file.fps,
         "method": "Grad-CAM (Selvaraju et al. 2017), in space and time",
         "stage": explanation.stage,
         "grid_time_height_width": list(explanation.grid),
         "evidence": explanation.evidence,
-        "map": "map.npz: video_map (frame, row, column), EF points per cell; NaN where no clip looks",
+        "explained": output.explained,
+        "meaning": f"bright: {evidence_in_words(explanation.target, explanation.evidence)}",
+        "map": f"map.npz: video_map (frame, row, column), {output.unit}; NaN where no clip looks",
         "warnings": list(explained.warnings),
         "notes": list(explained.clip.video.notes),
     }

@@ -1,15 +1,17 @@
-"""Where a model looks: Grad-CAM in space and time for a predicted ejection fraction.
+"""Where a model looks: Grad-CAM in space and time for a predicted ejection fraction, or infarction.
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017, here
-for one number y (EF) in place of the score of a class, and with time as a third axis. With A_c the activation of
-channel c at a stage of the encoder, and the mean over all cells (t, h, w) of its grid,
+for one number y in place of the score of a class, and with time as a third axis. y is what the model's head gives: the
+EF in percent, or the logit of a myocardial infarction. With A_c the activation of channel c at a stage of the encoder,
+and the mean over all cells (t, h, w) of its grid,
 
     weight_c = mean of dy / dA_c(t, h, w)          map(t, h, w) = relu( sum over c of weight_c * A_c(t, h, w) ).
 
 What the sign means. A class is there or not, but an EF is high or low, and both are findings. The sum is positive where
 the picture raises the EF and negative where it lowers it. The relu, as published and as in the paper's figures, keeps
 what raises it; `negative` keeps what lowers it (the paper's "counterfactual explanations"); `absolute` keeps both, and
-shows all that matters whichever way. All maps are at least 0, in EF points per cell.
+shows all that matters whichever way. For an infarction, which is there or not, positive is what speaks for it. All maps
+are at least 0, in EF points (or logits) per cell.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 
 Stage = Literal["auto", "stage1", "stage2", "stage3", "stage4"]
 Evidence = Literal["positive", "negative", "absolute"]
@@ -40,14 +42,14 @@ class GradCam:
 
     Attributes:
         maps: (B, T, H, W) float32, at least 0, one value for each pixel of the clips.
-        ef_percent: (B,) float64, the explained predictions.
+        prediction: (B,) float64, the explained predictions: EF in percent, or logits of an infarction.
         stage: where the activations were taken, such as `stage3`.
         grid: cells of that stage in time, height and width.
         evidence: which sign was kept.
     """
 
     maps: NDArray[np.float32]
-    ef_percent: NDArray[np.float64]
+    prediction: NDArray[np.float64]
     stage: str
     grid: tuple[int, int, int]
     evidence: Evidence
@@ -62,14 +64,14 @@ class CellAxis:
 
 
 def grad_cam(
-    model: EFModel,
+    model: EchoModel,
     clips: Tensor,
     num_valid_frames: Tensor | None = None,
     *,
     stage: Stage = "auto",
     evidence: Evidence = "positive",
 ) -> GradCam:
-    """Map which places and times of each clip raise (or lower) its predicted EF.
+    """Map which places and times of each clip raise (or lower) what the model predicts.
 
     The default stage is the deepest one with at least 7 x 7 cells. Deeper stages know more of what they see, and less
     of where: of a frame of 112 x 112 pixels stage 3 has 7 x 7 cells, and stage 4 has 3 x 3, too coarse for a left
@@ -99,7 +101,7 @@ def grad_cam(
         # normalisation silently wrong on the CPU; finite differences show it. For two it is right.
         clips, valid = clips.expand(2, -1, -1, -1), valid.expand(2)
     output, activations, gradients = activations_and_gradients(
-        model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).ef_percent
+        model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).prediction
     )
     cells = _keep(class_activation(activations, gradients), evidence)[:num_clips].cpu().numpy()
     maps = enlarge(cells, tuple(clips.shape[1:]), cell_axes(model.encoder, stage))

@@ -25,7 +25,7 @@ from coreecho.explain.grad_cam import Evidence, Stage
 from coreecho.explain.lit_sector import lit_sector
 from coreecho.explain.ventricles import KnownVentricle
 from coreecho.explain.video_explanation import explain_video
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.video.store import FrameStore
 
 
@@ -88,7 +88,7 @@ def focus_of_maps(
 
 
 def lv_focus_of_study(
-    model: EFModel,
+    model: EchoModel,
     frames: NDArray[np.uint8],
     ventricle: KnownVentricle,
     study: str,
@@ -115,7 +115,7 @@ def lv_focus_of_study(
 
 
 def lv_focus_of_studies(
-    model: EFModel,
+    model: EchoModel,
     store: FrameStore,
     studies: Sequence[Study],
     ventricle_of: Callable[[Study], KnownVentricle],

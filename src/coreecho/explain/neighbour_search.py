@@ -27,7 +27,7 @@ from coreecho.explain.lit_sector import lit_sector
 from coreecho.explain.neighbours import Neighbour, NeighbourIndex, most_alike
 from coreecho.explain.overlay import save_figure
 from coreecho.files import write_whole
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.store import FrameStore
 
@@ -82,7 +82,7 @@ class NeighbourSearch:
 
 def search_neighbours(
     run: RunFolder,
-    model: EFModel,
+    model: EchoModel,
     path: Path,
     *,
     k: int = 5,
@@ -140,7 +140,7 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
     """
     document = {
         "notice": NOTICE,
-        "is_phantom": found.is_phantom or found.clip.clip.video.is_phantom,
+        "is_phantom": found.is_phantom or found.clip.clip.is_phantom,
         "ef_percent": found.clip.ef_percent,
         "ef_of_neighbours": None if math.isnan(found.ef_of_neighbours) else found.ef_of_neighbours,
         "warnings": list(found.warnings),
@@ -185,7 +185,7 @@ def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDA
     figure = Figure(
         figsize=(max(6.0, 1.9 * count), 3.5), dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, 0.07, 1, 0.93))
     )
-    is_phantom = found.is_phantom or found.clip.clip.video.is_phantom
+    is_phantom = found.is_phantom or found.clip.clip.is_phantom
     lines = ["The studies that the model finds most like this clip", *([PHANTOM_LABEL] if is_phantom else [])]
     figure.suptitle("\n".join(lines), fontsize=12)
     figure.text(0.995, 0.01, NOTICE, fontsize=9, color="#6E6E6E", ha="right", va="bottom")

@@ -29,7 +29,7 @@ from coreecho.explain.patients import patients_of
 from coreecho.explain.phantom_truth import PhantomCohort
 from coreecho.explain.smoothness import EFPath
 from coreecho.files import write_whole
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.training.run_folder import RunFolder
 
 
@@ -88,7 +88,7 @@ class Continuity:
 
 def measure_continuity(
     run: RunFolder,
-    model: EFModel,
+    model: EchoModel,
     out: Path,
     *,
     protocol: ContinuityProtocol | None = None,
@@ -143,7 +143,7 @@ def measure_continuity(
 
 
 def _embed_paths(
-    model: EFModel, cohort: PhantomCohort, hearts: Sequence[str], clips: int, batch_size: int, show_progress: bool
+    model: EchoModel, cohort: PhantomCohort, hearts: Sequence[str], clips: int, batch_size: int, show_progress: bool
 ) -> list[EFPath]:
     console = Console(stderr=True)
     bar = track(hearts, "Moving EF", console=console, disable=not show_progress, transient=True)

@@ -16,7 +16,7 @@ from coreecho.explain.clip_file import embed_file
 from coreecho.explain.embedding_map import EmbeddingMap, PlacedClip, draw_maps, place_on_map
 from coreecho.explain.map_page import map_page
 from coreecho.files import write_whole
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class PlacedFile:
     warnings: tuple[str, ...]
 
 
-def place_files(made: EmbeddingMap, model: EFModel, paths: Sequence[Path], *, clips: int) -> list[PlacedFile]:
+def place_files(made: EmbeddingMap, model: EchoModel, paths: Sequence[Path], *, clips: int) -> list[PlacedFile]:
     """Place clip files on a map, as `new clip 1`, `new clip 2`, since files are often named after patients.
 
     Args:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from coreecho.explain.dataset_explanation import DatasetExplanation
 from coreecho.explain.embedding_map import EmbeddingMap
+from coreecho.explain.explained_output import evidence_in_words, in_words
 from coreecho.explain.file_explanation import FileExplanation
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
 from coreecho.explain.neighbour_search import NeighbourSearch
@@ -27,10 +28,12 @@ _GROUPS = {"order": "Does it lie in the order of EF?", "variance": "What is it m
 
 
 def show_file_explanation(explained: FileExplanation) -> None:
-    """Print the EF that was explained, and where the files are."""
+    """Print the prediction that was explained, and where the files are."""
     explanation = explained.explanation
-    lines = [f"Predicted EF {explanation.ef_percent:.1f} %. Map: Grad-CAM of {explanation.stage}, "
-             f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence."]  # fmt: skip
+    predicted = in_words(explanation.target, explanation.prediction)
+    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.stage}, "
+             f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence: "
+             f"{evidence_in_words(explanation.target, explanation.evidence)}."]  # fmt: skip
     lines += [f"Caution: {warning}." for warning in explained.warnings]
     lines += [f"Note: {note}." for note in explained.clip.video.notes]
     lines += [_PHANTOM_RESULT] if explained.is_phantom else []
@@ -69,7 +72,7 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile
 
 def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
     """Print the clip's EF, and the studies that are most like it."""
-    is_phantom = found.is_phantom or found.clip.clip.video.is_phantom
+    is_phantom = found.is_phantom or found.clip.clip.is_phantom
     table = _table(f"Most alike of the {found.source}", is_phantom=is_phantom)
     table.add_column("Study")
     for column in ("EF %", "Predicted %", "Distance"):

@@ -82,11 +82,18 @@ def simulated_ventricle(
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{path} is not the truth of a phantom ({error}). Write the phantoms anew.") from error
     starts = even_starts(num_source_frames, sampling, clips)
-    sampled = {frame for start in starts for frame in range(start, start + sampling.span, sampling.stride)}
-    frames = sorted(frame for frame in sampled if frame < num_source_frames)
+    frames = _sampled_frames(starts, num_source_frames, sampling)
     # A pixel of a smaller picture is the ventricle's where half of it is.
     shares = resize_frames((labels[frames] == LV_LABEL).astype(np.uint8) * 255, size)
     return KnownVentricle(frames, shares >= 128, sorted(set(starts)))
+
+
+def _sampled_frames(starts: Sequence[int], num_source_frames: int, sampling: ClipSampling) -> list[int]:
+    """Source frames that clips show, or where a beat is resampled, all that have a part in it."""
+    if sampling.is_whole_beat:
+        return list(range(num_source_frames))
+    sampled = {frame for start in starts for frame in range(start, start + sampling.span, sampling.stride)}
+    return sorted(frame for frame in sampled if frame < num_source_frames)
 
 
 def has_simulated_ventricles(root: Path) -> bool:
@@ -128,6 +135,8 @@ def covering_starts(frames: Sequence[int], num_source_frames: int, sampling: Cli
     outside = [frame for frame in frames if not 0 <= frame < num_source_frames]
     if outside:
         raise VideoError(f"its traced frame {outside[0]} is not among the {num_source_frames} frames of the video")
+    if sampling.is_whole_beat:
+        return [0]
     reach = sampling.num_frames * sampling.stride - 1
     first = max(0, max(frames) - reach)
     last = min(min(frames), num_starts(num_source_frames, sampling) - 1)

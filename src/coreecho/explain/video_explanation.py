@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from coreecho.explain.grad_cam import Evidence, GradCam, Stage, grad_cam
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
+from coreecho.target import Target
 from coreecho.video.clips import ClipSampling, take_clip
 
 
@@ -18,7 +19,8 @@ class VideoExplanation:
 
     Attributes:
         clip_maps: (k, T, H, W) float32, of each clip; at least 0.
-        clip_ef_percent: (k,) float64.
+        clip_predictions: (k,) float64, EF in percent, or logits of an infarction.
+        target: which of the two.
         starts: source frame at which each clip starts.
         num_valid_frames: frames of each clip that lie inside the video; maps of the others mean nothing.
         sampling: how the clips were cut.
@@ -29,7 +31,8 @@ class VideoExplanation:
     """
 
     clip_maps: NDArray[np.float32]
-    clip_ef_percent: NDArray[np.float64]
+    clip_predictions: NDArray[np.float64]
+    target: Target
     starts: tuple[int, ...]
     num_valid_frames: tuple[int, ...]
     sampling: ClipSampling
@@ -39,9 +42,9 @@ class VideoExplanation:
     evidence: Evidence
 
     @property
-    def ef_percent(self) -> float:
-        """EF of the video: the mean over its clips."""
-        return float(self.clip_ef_percent.mean())
+    def prediction(self) -> float:
+        """The video's EF, or the logit of an infarction: the mean over its clips."""
+        return float(self.clip_predictions.mean())
 
     def mean_clip_map(self) -> NDArray[np.float32]:
         """Mean over the clips, (T, H, W): frame i of all clips together. 0 where all are past the video's end."""
@@ -61,11 +64,9 @@ class VideoExplanation:
         total = np.zeros((len(frames), *self.clip_maps.shape[2:]), dtype=np.float32)
         seen_by = np.zeros(len(frames), dtype=np.int64)
         wanted = np.asarray(frames)
-        stride = self.sampling.stride
         for clip_map, start, valid in zip(self.clip_maps, self.starts, self.num_valid_frames, strict=True):
-            # A sampled frame stands also for the unsampled ones after it, up to where the next would be.
-            is_seen = (wanted >= start) & (wanted < start + valid * stride)
-            position = np.minimum((wanted[is_seen] - start) / stride, valid - 1)
+            is_seen, places = self._places_in_clip(wanted, start, valid)
+            position = np.clip(places[is_seen], 0, valid - 1)
             before = position.astype(np.int64)
             share = (position - before).astype(np.float32)[:, None, None]
             after = np.minimum(before + 1, valid - 1)
@@ -74,13 +75,30 @@ class VideoExplanation:
         total[seen_by == 0] = np.nan
         return np.asarray(total / np.maximum(seen_by, 1)[:, None, None], dtype=np.float32)
 
+    def _places_in_clip(
+        self, frames: NDArray[np.int64], start: int, num_valid_frames: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Whether a clip sees each source frame, and which of the clip's frames it is; a whole number where sampled."""
+        sampling = self.sampling
+        if sampling.is_whole_beat:
+            # The inverse of the positions of `time_weights`.
+            is_inside = (frames >= 0) & (frames < self.num_frames)
+            if sampling.time == "spline":
+                places = frames * ((sampling.num_frames - 1) / max(self.num_frames - 1, 1))
+            else:
+                places = (frames + 0.5) * (sampling.num_frames / self.num_frames) - 0.5
+            return is_inside, places.astype(np.float64)
+        # A sampled frame stands also for the unsampled ones after it, up to where the next would be.
+        end = start + num_valid_frames * sampling.stride
+        return (frames >= start) & (frames < end), (frames - start) / sampling.stride
+
     def video_map(self) -> NDArray[np.float32]:
         """All frames of the video, (F, H, W); NaN where no clip looks."""
         return self.at_frames(range(self.num_frames))
 
 
 def explain_video(
-    model: EFModel,
+    model: EchoModel,
     frames: NDArray[np.uint8],
     starts: Sequence[int],
     *,
@@ -88,7 +106,7 @@ def explain_video(
     evidence: Evidence = "positive",
     batch_size: int = 4,
 ) -> VideoExplanation:
-    """Explain the EF of a video, clip by clip.
+    """Explain what a model says of a video, clip by clip.
 
     Args:
         model: on the device that shall compute.
@@ -115,7 +133,8 @@ def explain_video(
         batches.append(grad_cam(model, clip_tensor, torch.tensor(valid), stage=stage, evidence=evidence))
     return VideoExplanation(
         clip_maps=np.concatenate([batch.maps for batch in batches]),
-        clip_ef_percent=np.concatenate([batch.ef_percent for batch in batches]),
+        clip_predictions=np.concatenate([batch.prediction for batch in batches]),
+        target=model.target,
         starts=tuple(starts),
         num_valid_frames=tuple(valid for _, valid in taken),
         sampling=model.model_input,

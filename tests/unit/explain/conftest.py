@@ -7,20 +7,19 @@ import torch
 from numpy.typing import NDArray
 
 from coreecho.explain.embeddings import EmbeddingSet
+from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
-from coreecho.models.ef_model import EFModel, ModelInput
-from coreecho.models.registry import build_model
+from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.weights import save_weights
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.target import Target
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
 
-@pytest.fixture
-def model() -> EFModel:
-    """An untrained model, clips of 6 frames, every 2nd, of 56 pixels; batch statistics are not those of a new model."""
+def _build(model_input: ModelInput, *, last_bias: float, target: Target = "ef") -> EchoModel:
     torch.manual_seed(0)
-    model = build_model("xs", ModelInput(num_frames=6, stride=2, frame_size=56), last_bias=50.0)
+    model = build_model("uniformer_xs", model_input, last_bias=last_bias, target=target)
     generator = torch.Generator().manual_seed(1)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm3d):
@@ -29,6 +28,24 @@ def model() -> EFModel:
             module.running_mean.normal_(std=0.1, generator=generator)
             module.running_var.uniform_(0.5, 2.0, generator=generator)
     return model.eval()
+
+
+@pytest.fixture
+def model() -> EchoModel:
+    """An untrained model, clips of 6 frames, every 2nd, of 56 pixels; batch statistics are not those of a new model."""
+    return _build(ModelInput(num_frames=6, stride=2, frame_size=56), last_bias=50.0)
+
+
+@pytest.fixture
+def mi_model() -> EchoModel:
+    """The same for the logit of an infarction."""
+    return _build(ModelInput(num_frames=6, stride=2, frame_size=56), last_bias=0.5, target="mi")
+
+
+@pytest.fixture
+def beat_model() -> EchoModel:
+    """A model for the logit of an infarction that sees one whole beat, resampled to 6 frames."""
+    return _build(ModelInput(num_frames=6, time="spline", frame_size=56), last_bias=0.5, target="mi")
 
 
 @pytest.fixture
@@ -64,7 +81,7 @@ def truth_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _write_weights(folder: RunFolder, seed: int) -> None:
     torch.manual_seed(seed)
     model_input = folder.recipe.input
-    model = build_model("xs", model_input, last_bias=50.0)
+    model = build_model("uniformer_xs", model_input, last_bias=50.0)
     trained_on = TrainedOn(
         dataset="echonet",
         is_phantom=True,
@@ -77,7 +94,7 @@ def _write_weights(folder: RunFolder, seed: int) -> None:
     )
     card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
         num_parameters=1,
@@ -92,7 +109,7 @@ def _write_weights(folder: RunFolder, seed: int) -> None:
 @pytest.fixture
 def run(truth_root: Path, tmp_path: Path) -> RunFolder:
     """A run on the phantoms whose weights are untrained, as good as any for the paths around them."""
-    recipe = Recipe(name="tiny", size="xs", input=ModelInput(num_frames=6, stride=2, frame_size=56))
+    recipe = Recipe(name="tiny", encoder="uniformer_xs", input=ModelInput(num_frames=6, stride=2, frame_size=56))
     data = find_data("echonet", truth_root, recipe, None)
     folder = RunFolder.create(tmp_path / "run", recipe, data, Hardware())
     _write_weights(folder, seed=0)

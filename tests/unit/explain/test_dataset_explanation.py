@@ -8,12 +8,12 @@ import pytest
 
 from coreecho.errors import DatasetError
 from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 
 FAST = FocusProtocol(split="train", evidence="absolute", resamples=500)
 
 
-def test_phantoms_with_truth(model: EFModel, truth_root: Path, tmp_path: Path) -> None:
+def test_phantoms_with_truth(model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
     explained = explain_dataset(model, truth_root, tmp_path / "out", protocol=FAST)
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
     assert document["is_phantom"] is True
@@ -39,7 +39,7 @@ def traced_root(truth_root: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_traced_ventricles(model: EFModel, truth_root: Path, traced_root: Path, tmp_path: Path) -> None:
+def test_traced_ventricles(model: EchoModel, truth_root: Path, traced_root: Path, tmp_path: Path) -> None:
     explained = explain_dataset(model, traced_root, tmp_path / "out", protocol=FAST)
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
     assert document["result"] == "result on real hearts"
@@ -51,7 +51,7 @@ def test_traced_ventricles(model: EFModel, truth_root: Path, traced_root: Path, 
     )
 
 
-def test_studies_without_tracings_are_named(model: EFModel, traced_root: Path, tmp_path: Path) -> None:
+def test_studies_without_tracings_are_named(model: EchoModel, traced_root: Path, tmp_path: Path) -> None:
     tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
     names = pd.read_csv(traced_root / "FileList.csv").query("Split == 'TRAIN'")["FileName"]
     lost = names.iloc[0]
@@ -62,6 +62,6 @@ def test_studies_without_tracings_are_named(model: EFModel, traced_root: Path, t
     assert document["num_defined"] == document["num_studies"] - 1
 
 
-def test_a_data_set_without_tracings_is_refused(model: EFModel, tmp_path: Path) -> None:
+def test_a_data_set_without_tracings_is_refused(model: EchoModel, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="LV focus needs traced ventricles, and 'camus' has none"):
         explain_dataset(model, tmp_path, tmp_path / "out", dataset="camus")

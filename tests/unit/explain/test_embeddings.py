@@ -12,7 +12,7 @@ from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
 from coreecho.explain.embeddings import EmbeddingSet, embed_run, embed_studies
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
 from coreecho.training.run_folder import RunFolder
@@ -86,14 +86,14 @@ def test_parts_must_fit(few: EmbeddingSet) -> None:
         replace(few, ids=("a",))
 
 
-def test_a_study_is_the_mean_of_its_clips(model: EFModel, truth_root: Path, tmp_path: Path) -> None:
+def test_a_study_is_the_mean_of_its_clips(model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
     studies = load_echonet_dynamic(truth_root)[:3]
     store = FrameStore.build(tmp_path, {study.id: study.path for study in studies}, frame_size=56, workers=1)
     embedded = embed_studies(model, store, studies, source="three", is_phantom=True, clips=2)
     frames = store.frames(studies[1].id)
     expected = predict_video(model, frames, even_starts(len(frames), model.model_input, 2))
     np.testing.assert_allclose(embedded.embeddings[1], expected.embeddings.mean(axis=0), rtol=1e-6)
-    assert embedded.ef_predicted[1] == expected.ef_percent
+    assert embedded.ef_predicted[1] == expected.value
     assert embedded.ef_percent.tolist() == [study.ef_percent for study in studies]
     with pytest.raises(DatasetError, match="There is no study to embed: none is empty"):
         embed_studies(model, store, [], source="none", is_phantom=True)

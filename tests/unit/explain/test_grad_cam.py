@@ -17,8 +17,9 @@ from coreecho.explain.grad_cam import (
     grad_cam,
     stage_output,
 )
-from coreecho.models.ef_model import EFModel, ModelInput
+from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.registry import build_encoder
+from coreecho.target import Target
 
 STAGES: tuple[Stage, ...] = ("stage1", "stage2", "stage3", "stage4")
 
@@ -42,12 +43,12 @@ class BrightnessEncoder(nn.Module):
         return cells.mean(dim=(2, 3, 4))
 
 
-def brightness_model(weights: list[float]) -> EFModel:
-    """A model whose EF is a weighted sum of the mean brightness and its negative: its Grad-CAM is known."""
+def brightness_model(weights: list[float], target: Target = "ef") -> EchoModel:
+    """A model whose output is a weighted sum of the mean brightness and its negative: its Grad-CAM is known."""
     model_input = ModelInput(num_frames=5, stride=1, frame_size=40, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     head = nn.Linear(2, 1, bias=False)
     head.weight.data = torch.tensor([weights])
-    return EFModel(BrightnessEncoder(), head, model_input)
+    return EchoModel(BrightnessEncoder(), head, model_input, target=target)
 
 
 def clips_with_a_spot() -> Tensor:
@@ -62,7 +63,7 @@ def test_known_answer() -> None:
     explained = grad_cam(brightness_model([7.0, 0.0]), clips_with_a_spot(), stage="stage1")
     num_cells = 5 * 10 * 10
     assert explained.grid == (5, 10, 10)
-    assert explained.ef_percent == pytest.approx([7 / num_cells])
+    assert explained.prediction == pytest.approx([7 / num_cells])
     # Four pixels share the centre of a cell equally: 3/8 and 5/8 of the way to it from the neighbours, on both axes.
     assert explained.maps.max() == pytest.approx(7 / num_cells * (1 - 0.5 / 4) ** 2)
     frame, row, column = np.unravel_index(int(explained.maps[0].argmax()), explained.maps[0].shape)
@@ -82,13 +83,25 @@ def test_evidence_keeps_its_sign() -> None:
     np.testing.assert_array_equal(maps["absolute"], maps["negative"])
 
 
-def test_axes_are_time_height_width(model: EFModel) -> None:
+def test_of_an_infarction_the_logit_is_explained() -> None:
+    """The logit is 40 times the mean brightness less 2: its probability is far from linear, and its map is not."""
+    model = brightness_model([40.0, 0.0], target="mi")
+    model.head.bias = nn.Parameter(torch.tensor([-2.0]))
+    explained, num_cells = grad_cam(model, clips_with_a_spot(), stage="stage1"), 5 * 10 * 10
+    assert explained.prediction == pytest.approx([40 / num_cells - 2])
+    assert explained.maps.max() == pytest.approx(40 / num_cells * (1 - 0.5 / 4) ** 2)
+    against = brightness_model([0.0, 40.0], target="mi")
+    assert not grad_cam(against, clips_with_a_spot(), stage="stage1").maps.any()
+    assert grad_cam(against, clips_with_a_spot(), stage="stage1", evidence="negative").maps.any()
+
+
+def test_axes_are_time_height_width(model: EchoModel) -> None:
     """A model's own axes: a change of one corner of the clip in time and space moves the map there the most."""
     clips = torch.randint(0, 255, (1, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     changed = clips.clone()
     changed[0, :2, 40:, :16] = 255 - changed[0, :2, 40:, :16]
     before, after = (
-        activations_and_gradients(model, stage_output(model.encoder, "stage1"), lambda c=c: model(c).ef_percent)[1]
+        activations_and_gradients(model, stage_output(model.encoder, "stage1"), lambda c=c: model(c).prediction)[1]
         for c in (clips, changed)
     )
     difference = enlarge((after - before).abs().sum(dim=1).numpy(), (6, 56, 56), cell_axes(model.encoder, "stage1"))[0]
@@ -99,30 +112,30 @@ def test_axes_are_time_height_width(model: EFModel) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_equals_captum(model: EFModel, stage: Stage) -> None:
+def test_equals_captum(model: EchoModel, stage: Stage) -> None:
     captum_attr = pytest.importorskip("captum.attr")
     clips = torch.randint(0, 255, (2, 6, 56, 56), generator=torch.Generator().manual_seed(3)).float()
     layer = stage_output(model.encoder, stage)
-    oracle = captum_attr.LayerGradCam(lambda c: model(c).ef_percent, layer)
+    oracle = captum_attr.LayerGradCam(lambda c: model(c).prediction, layer)
     expected = oracle.attribute(clips, relu_attributions=False).squeeze(1).detach()
-    _, activations, gradients = activations_and_gradients(model, layer, lambda: model(clips).ef_percent)
+    _, activations, gradients = activations_and_gradients(model, layer, lambda: model(clips).prediction)
     torch.testing.assert_close(class_activation(activations, gradients), expected, rtol=1e-4, atol=1e-8)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_gradients_equal_finite_differences(model: EFModel, stage: Stage) -> None:
+def test_gradients_equal_finite_differences(model: EchoModel, stage: Stage) -> None:
     """Re-derived without autograd: raise one channel of a stage everywhere by a little, and see what the EF does."""
     clips = torch.randint(0, 255, (2, 6, 56, 56), generator=torch.Generator().manual_seed(3)).double()
     channels = [0, 5, 11, 23]
     _, _, gradients = activations_and_gradients(
-        model, stage_output(model.encoder, stage), lambda: model(clips).ef_percent
+        model, stage_output(model.encoder, stage), lambda: model(clips).prediction
     )
     exact = copy.deepcopy(model).double()
     slopes = torch.stack([slope_of_channel(exact, stage, clips, channel) for channel in channels], dim=1)
     torch.testing.assert_close(gradients[:, channels].sum(dim=(2, 3, 4)).double(), slopes, rtol=1e-3, atol=1e-6)
 
 
-def test_one_clip_alone_is_explained_as_in_a_batch(model: EFModel) -> None:
+def test_one_clip_alone_is_explained_as_in_a_batch(model: EchoModel) -> None:
     """PyTorch's own gradient of one clip alone is wrong, see `grad_cam`."""
     clips = torch.randint(0, 255, (3, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
     for stage in STAGES:
@@ -130,16 +143,16 @@ def test_one_clip_alone_is_explained_as_in_a_batch(model: EFModel) -> None:
         alone = [grad_cam(model, clips[index : index + 1], stage=stage) for index in range(3)]
         maps = np.concatenate([cam.maps for cam in alone])
         np.testing.assert_allclose(together.maps, maps, rtol=1e-3, atol=1e-5 * maps.max())
-        np.testing.assert_allclose(together.ef_percent, [cam.ef_percent[0] for cam in alone], rtol=1e-5)
-        np.testing.assert_allclose(together.ef_percent, model(clips).ef_percent.detach(), rtol=1e-5)
+        np.testing.assert_allclose(together.prediction, [cam.prediction[0] for cam in alone], rtol=1e-5)
+        np.testing.assert_allclose(together.prediction, model(clips).prediction.detach(), rtol=1e-5)
 
 
-def run_in_double(model: EFModel, clips: Tensor) -> Tensor:
-    ef_percent: Tensor = model.head(model.encoder(model.normalise(clips).double()))
-    return ef_percent[:, 0]
+def run_in_double(model: EchoModel, clips: Tensor) -> Tensor:
+    prediction: Tensor = model.head(model.encoder(model.normalise(clips).double()))
+    return prediction[:, 0]
 
 
-def slope_of_channel(model: EFModel, stage: Stage, clips: Tensor, channel: int, step: float = 1e-3) -> Tensor:
+def slope_of_channel(model: EchoModel, stage: Stage, clips: Tensor, channel: int, step: float = 1e-3) -> Tensor:
     """How the EF of each clip (B,) changes with one channel of a layer, raised in all its cells."""
     moved = []
     for change in (step, -step):
@@ -157,7 +170,7 @@ def slope_of_channel(model: EFModel, stage: Stage, clips: Tensor, channel: int, 
 
 
 @pytest.mark.parametrize("is_frozen", [False, True])
-def test_leaves_the_model_as_it_was(model: EFModel, is_frozen: bool) -> None:
+def test_leaves_the_model_as_it_was(model: EchoModel, is_frozen: bool) -> None:
     clips = torch.randint(0, 255, (2, 6, 56, 56), dtype=torch.uint8)
     expected = grad_cam(model, clips).maps
     model.requires_grad_(not is_frozen)
@@ -173,7 +186,7 @@ def test_leaves_the_model_as_it_was(model: EFModel, is_frozen: bool) -> None:
     assert torch.is_grad_enabled()
 
 
-def test_works_inside_no_grad_and_inference_mode(model: EFModel) -> None:
+def test_works_inside_no_grad_and_inference_mode(model: EchoModel) -> None:
     clips = torch.randint(0, 255, (1, 6, 56, 56), dtype=torch.uint8)
     expected = grad_cam(model, clips).maps
     with torch.no_grad():
@@ -186,7 +199,7 @@ def test_works_inside_no_grad_and_inference_mode(model: EFModel) -> None:
 
 def test_default_stage() -> None:
     """Grids of a side of 112 pixels: 28, 14, 7, 3; of 56: 14, 7, 3, 1."""
-    encoder = build_encoder("xs")
+    encoder = build_encoder("uniformer_xs")
     chosen = {size: choose_stage(encoder, "auto", size) for size in (32, 56, 112, 224)}
     assert chosen == {32: "stage1", 56: "stage2", 112: "stage3", 224: "stage4"}
     assert choose_stage(encoder, "stage4", 56) == "stage4"
@@ -194,10 +207,10 @@ def test_default_stage() -> None:
 
 def test_cells_lie_where_they_look() -> None:
     """A cell's centre is where a change of the clip moves its patch embedding: kernels 4, 2 and a time kernel of 3."""
-    time, height, width = cell_axes(build_encoder("xs"), "stage1")
+    time, height, width = cell_axes(build_encoder("uniformer_xs"), "stage1")
     assert time == CellAxis(0, 2)
     assert height == width == CellAxis(1.5, 4)
-    time, height, width = cell_axes(build_encoder("xs"), "stage4")
+    time, height, width = cell_axes(build_encoder("uniformer_xs"), "stage4")
     assert time == CellAxis(0, 2)
     assert height == width == CellAxis(15.5, 32)
 
@@ -212,7 +225,7 @@ def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
     assert maps[0, 1, 0, 0] == (cells[0, 0, 0, 0] + cells[0, 1, 0, 0]) / 2
 
 
-def test_refuses_unknown_names(model: EFModel) -> None:
+def test_refuses_unknown_names(model: EchoModel) -> None:
     clips = torch.zeros(1, 6, 56, 56, dtype=torch.uint8)
     with pytest.raises(RecipeError, match="stage: expected one of auto, stage1"):
         grad_cam(model, clips, stage="blocks3")
@@ -220,7 +233,7 @@ def test_refuses_unknown_names(model: EFModel) -> None:
         grad_cam(model, clips, evidence="both")
 
 
-def test_a_layer_that_does_not_run_is_refused(model: EFModel) -> None:
+def test_a_layer_that_does_not_run_is_refused(model: EchoModel) -> None:
     with pytest.raises(ValueError, match="it ran 0 times"):
-        activations_and_gradients(model, nn.Identity(), lambda: model(torch.zeros(1, 6, 56, 56)).ef_percent)
+        activations_and_gradients(model, nn.Identity(), lambda: model(torch.zeros(1, 6, 56, 56)).prediction)
     assert torch.is_grad_enabled()

@@ -21,7 +21,7 @@ PATH = ["path_order", "path_straightness", "path_step_variation", "path_ef_slope
 @pytest.fixture
 def on_everything(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """The twelve phantoms as one split, since a split of them is too small to compare."""
-    monkeypatch.setattr(RunFolder, "studies", lambda self, _split: self._all_studies)
+    monkeypatch.setattr(RunFolder, "studies", lambda self, _split: self.all_studies)
     return run
 
 

@@ -6,9 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from coreecho.explain.video_explanation import VideoExplanation, explain_video
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
-from coreecho.video.clips import ClipSampling
+from coreecho.video.clips import ClipSampling, ClipTime, take_clip
 
 
 def explanation(values: list[list[float]], starts: list[int], valid: list[int], num_frames: int) -> VideoExplanation:
@@ -16,7 +16,8 @@ def explanation(values: list[list[float]], starts: list[int], valid: list[int], 
     maps = np.array(values, dtype=np.float32)[:, :, None, None]
     return VideoExplanation(
         clip_maps=maps,
-        clip_ef_percent=np.full(len(values), 50.0),
+        clip_predictions=np.full(len(values), 50.0),
+        target="ef",
         starts=tuple(starts),
         num_valid_frames=tuple(valid),
         sampling=ClipSampling(num_frames=maps.shape[1], stride=2),
@@ -46,12 +47,27 @@ def test_maps_of_padding_are_left_out() -> None:
     np.testing.assert_array_equal(short.video_map()[:, 0, 0], [2, 2.5, 5, 5])
 
 
-def test_explains_the_prediction_that_is_made(model: EFModel, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:
+@pytest.mark.parametrize("time", ["spline", "trilinear"])
+def test_a_whole_beat_is_mapped_back_to_its_video(beat_model: EchoModel, time: ClipTime) -> None:
+    """A map that is as bright as its frame: each source frame gets back what it was before the resampling."""
+    beat_model.model_input = replace(beat_model.model_input, time=time)
+    source = np.full((11, 56, 56), 1, dtype=np.uint8) * (20 * np.arange(11, dtype=np.uint8))[:, None, None]
+    resampled, _ = take_clip(source, 0, beat_model.model_input)
+    explained = replace(explain_video(beat_model, source, [0]), clip_maps=resampled[None].astype(np.float32))
+    inside = range(2, 9)
+    np.testing.assert_allclose(explained.at_frames(inside)[:, 5, 5], source[2:9, 5, 5], atol=1)
+    assert not np.isnan(explained.video_map()).any()
+    assert explained.video_map().shape == (11, 56, 56)
+
+
+def test_explains_the_prediction_that_is_made(
+    model: EchoModel, sector_frames: Callable[..., NDArray[np.uint8]]
+) -> None:
     frames = sector_frames(20)
     explained = explain_video(model, frames, [0, 4, 9], batch_size=2)
     predicted = predict_video(model, frames, [0, 4, 9])
-    np.testing.assert_allclose(explained.clip_ef_percent, predicted.clip_ef_percent, rtol=1e-5)
-    assert explained.ef_percent == pytest.approx(predicted.ef_percent, rel=1e-5)
+    np.testing.assert_allclose(explained.clip_predictions, predicted.clip_values, rtol=1e-5)
+    assert explained.prediction == pytest.approx(predicted.value, rel=1e-5)
     assert explained.clip_maps.shape == (3, 6, 56, 56)
     assert explained.stage == "stage2"
     assert explained.grid == (3, 7, 7)
@@ -59,19 +75,21 @@ def test_explains_the_prediction_that_is_made(model: EFModel, sector_frames: Cal
     np.testing.assert_allclose(alone.clip_maps[0], explained.clip_maps[1], rtol=1e-3, atol=1e-7)
 
 
-def test_frames_past_the_end_are_not_explained(model: EFModel, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:
+def test_frames_past_the_end_are_not_explained(
+    model: EchoModel, sector_frames: Callable[..., NDArray[np.uint8]]
+) -> None:
     explained = explain_video(model, sector_frames(7), [0])
     assert explained.num_valid_frames == (4,)
     assert not np.isnan(explained.video_map()).any()
     assert not explained.mean_clip_map()[4:].any()
 
 
-def test_needs_a_start(model: EFModel, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:
+def test_needs_a_start(model: EchoModel, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:
     with pytest.raises(ValueError, match="at least one start"):
         explain_video(model, sector_frames(20), [])
 
 
-def test_mean_map_is_a_mean(model: EFModel, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:
+def test_mean_map_is_a_mean(model: EchoModel, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:
     explained = explain_video(model, sector_frames(20), [0, 9])
     np.testing.assert_allclose(explained.mean_clip_map(), explained.clip_maps.mean(axis=0), rtol=1e-5)
     assert replace(explained, num_frames=3).video_map().shape == (3, 56, 56)
