@@ -19,10 +19,26 @@ from coreecho.errors import CheckpointError
 from coreecho.models.fitting import Shapes, check_finite, misfits, shapes_of
 from coreecho.models.video_resnet import RESNETS, VideoResNet
 
-_NUM_KINETICS_CLASSES = 400
 _COUNTER = ".num_batches_tracked"
 # The two entries that every video ResNet has and no other known network does.
 _MARKS = ("stem.0.weight", "layer4.0.downsample.0.weight")
+
+
+@dataclass(frozen=True)
+class _Publication:
+    """Who published a checkpoint, and under which licence."""
+
+    source: str
+    licence: str
+
+
+_ECHONET = _Publication("EchoNet-Dynamic (Ouyang et al. 2020)", "all rights reserved (of the authors' repository)")
+_TORCHVISION = _Publication(
+    "torchvision, Kinetics-400 (Tran et al. 2018)", "BSD-3-Clause (of the repository of torchvision)"
+)
+_UNKNOWN = _Publication("a video ResNet of unknown origin", "unknown")
+# By whether the state dict lies in a training state, and the outputs of `fc`.
+_PUBLICATIONS = {(True, 1): _ECHONET, (False, 400): _TORCHVISION}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +51,7 @@ class ResNetWeights:
         fc: the last layer, `weight` (O, D) and `bias` (O,); empty where the file has none.
         loaded: names in the file that became the encoder, in the file's order and without the prefix.
         skipped: names in the file that the encoder has no counterpart of: those of `fc`.
+        reads_ef: `fc` gives EF in percent, since the file is EchoNet-Dynamic's.
         source: the publication.
         licence: of the publication's repository.
     """
@@ -42,15 +59,11 @@ class ResNetWeights:
     name: str
     encoder: dict[str, Tensor]
     fc: dict[str, Tensor]
+    reads_ef: bool
     loaded: tuple[str, ...]
     skipped: tuple[str, ...]
     source: str
     licence: str
-
-    @property
-    def reads_ef(self) -> bool:
-        """Whether `fc` gives EF in percent, as EchoNet-Dynamic's does."""
-        return bool(self.fc) and len(self.fc["bias"]) == 1
 
 
 def recognise_resnet(content: Any, source: str) -> ResNetWeights | None:
@@ -82,15 +95,17 @@ def recognise_resnet(content: Any, source: str) -> ResNetWeights | None:
     encoder = {name: value for name, value in state.items() if not name.startswith("fc.")}
     name, complete = _fitted(encoder, source)
     _check_fc(fc, encoder, source)
-    publication, licence = _publication(fc, is_training_state=is_training_state)
+    outputs = len(fc["bias"]) if fc else 0
+    publication = _PUBLICATIONS.get((is_training_state, outputs), _UNKNOWN)
     return ResNetWeights(
         name=name,
         encoder=complete,
         fc=fc,
         loaded=tuple(state_at + entry for entry in encoder),
         skipped=tuple(f"{state_at}fc.{entry}" for entry in fc),
-        source=publication,
-        licence=licence,
+        reads_ef=publication is _ECHONET,
+        source=publication.source,
+        licence=publication.licence,
     )
 
 
@@ -125,13 +140,3 @@ def _check_fc(fc: Mapping[str, Tensor], encoder: Mapping[str, Tensor], source: s
     if faults:
         raise CheckpointError(f"{source}: its last layer `fc` does not fit the network: " + "; ".join(faults) + ".")
     check_finite({f"fc.{name}": value for name, value in fc.items()}, source)
-
-
-def _publication(fc: Mapping[str, Tensor], *, is_training_state: bool) -> tuple[str, str]:
-    """Tell who published it, and under which licence."""
-    outputs = len(fc["bias"]) if fc else 0
-    if is_training_state and outputs == 1:
-        return "EchoNet-Dynamic (Ouyang et al. 2020)", "all rights reserved (of the authors' repository)"
-    if not is_training_state and outputs == _NUM_KINETICS_CLASSES:
-        return "torchvision, Kinetics-400 (Tran et al. 2018)", "BSD-3-Clause (of the repository of torchvision)"
-    return "a video ResNet of unknown origin", "unknown"

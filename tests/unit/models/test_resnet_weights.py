@@ -110,6 +110,13 @@ def test_an_encoder_alone_and_half_precision(read: Read, published: dict[str, St
     assert found.encoder["stem.1.num_batches_tracked"].dtype == torch.int64
 
 
+def test_one_output_of_unknown_origin_is_not_taken_for_ef(published: dict[str, State]) -> None:
+    found = recognise_resnet(with_fc(published["mc3_18"], 1), "other.pt")
+    assert found is not None
+    assert (found.reads_ef, found.source) == (False, "a video ResNet of unknown origin")
+    assert found.fc["weight"].shape == (1, 512)
+
+
 @pytest.mark.parametrize(
     "content",
     [
