@@ -1,6 +1,7 @@
 """`coreecho explain`, `embed`, `map`, `neighbours` and `continuity`, as a user types them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, Recipe
 from coreecho.models import TrainedOn, WeightsCard, build_model, save_weights
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
+from coreecho.video.store import FrameStore
 
 Command = Callable[..., str]
 
@@ -39,14 +41,14 @@ def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return type_in
 
 
-def make_run(path: Path, root: Path, recipe: Recipe) -> Path:
+def make_run(path: Path, root: Path, recipe: Recipe, *, store: Path | None = None) -> Path:
     """The folder of a run whose weights are those that it began with."""
-    folder = RunFolder.create(path, recipe, find_data("echonet", root, recipe, None), Hardware())
+    folder = RunFolder.create(path, recipe, find_data("echonet", root, recipe, store), Hardware())
     trained_on = TrainedOn(
         dataset="echonet",
         is_phantom=True,
         num_studies=12,
-        fps_range=(50.0, 50.0),
+        fps_range=(18.0, 150.0),
         ef_range=(20.0, 80.0),
         recipe=recipe.name,
         epoch=0,
@@ -54,7 +56,7 @@ def make_run(path: Path, root: Path, recipe: Recipe) -> Path:
     )
     card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
         num_parameters=1,
@@ -64,7 +66,7 @@ def make_run(path: Path, root: Path, recipe: Recipe) -> Path:
         coreecho_version="0",
     )
     torch.manual_seed(0)
-    save_weights(folder.best_weights, build_model("xs", recipe.input, last_bias=55.0), card)
+    save_weights(folder.best_weights, build_model("uniformer_xs", recipe.input, last_bias=55.0), card)
     return folder.path
 
 
@@ -99,6 +101,21 @@ class TestExplain:
         document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
         assert f"{document['lv_focus']['estimate']:.3f}" in out
         assert f"{document['lv_focus']['low']:.3f} to {document['lv_focus']['high']:.3f}" in out
+
+    def test_a_data_set_is_read_from_the_store_of_the_run(
+        self, coreecho: Command, phantom_root: Path, tiny_recipe: Recipe, tmp_path: Path
+    ) -> None:
+        """The data set's folder may be one that nobody can write to: nothing is decoded into it."""
+        root = tmp_path / "data"
+        shutil.copytree(phantom_root, root, ignore=shutil.ignore_patterns(".coreecho-store*"))
+        run = make_run(tmp_path / "run", root, tiny_recipe, store=tmp_path / "store")
+        before = set(root.iterdir())
+        words = ("--dataset", "echonet", "--data", root, "--model", run, "--out", tmp_path / "out", "--split", "val")
+        coreecho("explain", *words, "--evidence", "absolute")
+        assert len(FrameStore.open(tmp_path / "store")) == 16
+        coreecho("explain", *words, "--evidence", "absolute", "--store", tmp_path / "other")
+        assert len(FrameStore.open(tmp_path / "other")) == 16
+        assert set(root.iterdir()) == before
 
     @pytest.mark.parametrize("words", [(), ("clip.avi", "--dataset", "echonet"), ("--dataset", "echonet")])
     def test_what_to_explain_must_be_said(self, coreecho: Command, run: Path, words: tuple[str, ...]) -> None:

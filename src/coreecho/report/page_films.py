@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.errors import VideoError
+from coreecho.explain.explained_output import evidence_in_words
 from coreecho.explain.lit_sector import lit_sector
 from coreecho.explain.overlay import colour_frames
-from coreecho.explain.video_explanation import explain_video
+from coreecho.explain.video_explanation import VideoExplanation, explain_video
 from coreecho.report.page_elements import Film, data_uri
 from coreecho.report.page_runs import ShownRun
 from coreecho.video import even_starts
@@ -43,12 +44,14 @@ class Case:
         facts: true and predicted EF and more, in words.
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
+        remark: why the film's map shows no colour; empty where it does.
     """
 
     study: str
     facts: tuple[str, ...]
     film: Film | None
     reason: str = ""
+    remark: str = ""
 
 
 def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progress: bool) -> list[Case]:
@@ -97,11 +100,40 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     pictures = np.concatenate([np.repeat(grey[..., None], 3, axis=-1), coloured], axis=2)
     description = (
         f"Study {study}: the clip, and beside it the same clip with its Grad-CAM of {explanation.stage} in colour, "
-        "brightest where the picture raises the predicted EF most"
+        f"brightest on {evidence_in_words(explanation.target, explanation.evidence)} most"
     )
     # Paper shows one frame: that in which the map is strongest says most.
     strength = np.nansum(maps * sector, axis=(1, 2))
-    return Case(study=study, facts=facts, film=_film(pictures, fps, int(strength.argmax()), description))
+    return Case(
+        study=study,
+        facts=facts,
+        film=_film(pictures, fps, int(strength.argmax()), description),
+        remark=why_colourless(explanation, shown, sector),
+    )
+
+
+def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: NDArray[np.bool_]) -> str:
+    """Say why a film has no colour: a map that is zero wherever the film looks may be mistaken for a fault.
+
+    Args:
+        explanation: of the video.
+        shown: its frames in the film.
+        sector: (S, S), outside of which nothing is shown.
+
+    Returns:
+        Empty where some frame has colour.
+    """
+    if np.nansum(explanation.at_frames(shown) * sector) > 0:
+        return ""
+    maps = explanation.video_map()
+    evidence = evidence_in_words(explanation.target, explanation.evidence).removeprefix("what ")
+    if np.nansum(maps) == 0:
+        return f"no evidence that {evidence}: the map is zero in all {len(explanation.starts)} clips"
+    if np.nansum(maps * sector) == 0:
+        return f"all evidence that {evidence} lies outside the ultrasound sector, which is not shown"
+    if np.isnan(explanation.at_frames(shown)).all():
+        return f"the clips that the model saw lie in other frames than these, and so does what {evidence}"
+    return f"the evidence that {evidence} lies in frames of the video that are not in this film"
 
 
 def _facts(row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:

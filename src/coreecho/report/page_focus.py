@@ -89,6 +89,7 @@ def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
         run.folder.data.root,
         run.folder.path / "explain" / f"lv-focus-{protocol.split}",
         dataset=run.folder.data.dataset,
+        store=run.folder.data.store,
         protocol=FocusProtocol(split=protocol.split, resamples=protocol.resamples, seed=protocol.seed),
         show_progress=show_progress,
     )

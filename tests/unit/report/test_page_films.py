@@ -7,12 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from jinja2 import Environment, PackageLoader
 from PIL import Image
 
+from coreecho.explain.video_explanation import VideoExplanation
 from coreecho.models import build_model
-from coreecho.models.ef_model import ModelInput
+from coreecho.models.echo_model import ModelInput
 from coreecho.report import page_films
-from coreecho.report.page_films import worst_cases
+from coreecho.report.page_films import why_colourless, worst_cases
 
 SIZE, FRAMES = 64, 40
 INPUT = ModelInput(num_frames=4, stride=4, frame_size=32)
@@ -68,7 +71,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
         title=title,
         evaluation=SimpleNamespace(predictions=predictions),
         folder=SimpleNamespace(store=lambda show_progress: Store(frames)),
-        model=build_model("xs", model_input, last_bias=55.0).eval(),
+        model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
     )
 
 
@@ -113,6 +116,69 @@ def test_no_film_where_no_sector_is_found():
     (case,) = worst_cases(a_run(still), None, count=1, show_progress=False)
     assert case.film is None
     assert "low" in case.reason
+
+
+def explained(maps: np.ndarray, starts: list[int], target: str = "ef") -> VideoExplanation:
+    """Of a video of 40 frames, every 4th sampled; maps (k, 4, 32, 32)."""
+    return VideoExplanation(
+        clip_maps=maps.astype(np.float32),
+        clip_predictions=np.zeros(len(maps)),
+        target=target,
+        starts=tuple(starts),
+        num_valid_frames=(4,) * len(maps),
+        sampling=INPUT,
+        num_frames=FRAMES,
+        stage="stage1",
+        grid=(2, 8, 8),
+        evidence="positive",
+    )
+
+
+SECTOR = np.pad(np.ones((16, 16), dtype=bool), 8)
+INSIDE, OUTSIDE = (slice(12, 20),) * 2, (slice(0, 4),) * 2
+
+
+def test_colour_needs_no_reason():
+    maps = np.zeros((1, 4, 32, 32))
+    maps[0, 1][INSIDE] = 1
+    assert why_colourless(explained(maps, [0]), range(16), SECTOR) == ""
+
+
+def test_no_evidence_at_all_is_said():
+    maps = np.zeros((2, 4, 32, 32))
+    assert why_colourless(explained(maps, [0, 20]), range(16), SECTOR) == (
+        "no evidence that raises the EF: the map is zero in all 2 clips"
+    )
+    assert "no evidence that raises the probability of an infarction" in why_colourless(
+        explained(maps, [0, 20], target="mi"), range(16), SECTOR
+    )
+
+
+def test_evidence_outside_the_sector_is_said():
+    maps = np.zeros((1, 4, 32, 32))
+    maps[0, 1][OUTSIDE] = 1
+    reason = why_colourless(explained(maps, [0]), range(16), SECTOR)
+    assert reason == "all evidence that raises the EF lies outside the ultrasound sector, which is not shown"
+
+
+def test_evidence_in_frames_that_are_not_shown_is_said():
+    maps = np.zeros((2, 4, 32, 32))
+    maps[1, 1][INSIDE] = 1
+    reason = why_colourless(explained(maps, [0, 20]), range(16), SECTOR)
+    assert reason == "the evidence that raises the EF lies in frames of the video that are not in this film"
+    reason = why_colourless(explained(maps[1:], [20]), range(16), SECTOR)
+    assert reason == "the clips that the model saw lie in other frames than these, and so does what raises the EF"
+
+
+def test_the_reason_stands_with_the_case():
+    """A head that gives the same EF for every picture finds evidence in none."""
+    run = a_run(moving_disc())
+    torch.nn.init.zeros_(run.model.head[-1].weight)
+    (case,) = worst_cases(run, None, count=1, show_progress=False)
+    assert case.remark == "no evidence that raises the EF: the map is zero in all 3 clips"
+    page = Environment(loader=PackageLoader("coreecho.report", "template"), autoescape=True)
+    shown = page.get_template("parts.html").module.show_case(case)
+    assert "No colour: no evidence that raises the EF" in shown
 
 
 def test_large_films_are_made_small(monkeypatch):
