@@ -5,6 +5,7 @@ the counts of a bootstrap resample it is the metric of that resample. Ten thousa
 products.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,12 +33,16 @@ class MetricDefinition:
         label: name in tables.
         unit: "EF points", or empty for a pure number.
         meaning: one line for those who meet it for the first time.
+        least: no value is below.
+        largest: no value is above.
     """
 
     key: str
     label: str
     unit: str
     meaning: str
+    least: float = -math.inf
+    largest: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,17 @@ AGREEMENT_DEVIATIONS = 1.96
 _RELATIVE_ZERO = 1e-12
 
 METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
-    MetricDefinition(key="mae", label="MAE", unit="EF points", meaning="mean absolute error"),
-    MetricDefinition(key="rmse", label="RMSE", unit="EF points", meaning="root of the mean squared error"),
-    MetricDefinition(key="r2", label="R²", unit="", meaning="share of the variance of EF that is explained"),
-    MetricDefinition(key="pearson", label="Pearson r", unit="", meaning="linear correlation of predicted and true EF"),
+    MetricDefinition(key="mae", label="MAE", unit="EF points", meaning="mean absolute error", least=0),
+    MetricDefinition(key="rmse", label="RMSE", unit="EF points", meaning="root of the mean squared error", least=0),
+    MetricDefinition(key="r2", label="R²", unit="", meaning="share of the variance of EF that is explained", largest=1),
+    MetricDefinition(
+        key="pearson",
+        label="Pearson r",
+        unit="",
+        meaning="linear correlation of predicted and true EF",
+        least=-1,
+        largest=1,
+    ),
     MetricDefinition(key="bias", label="Bias", unit="EF points", meaning="mean of predicted minus true"),
     MetricDefinition(
         key="agreement_low",
@@ -41,6 +48,8 @@ METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
             label=f"AUROC, EF < {threshold} %",
             unit="",
             meaning=f"how often a study with EF < {threshold} % is predicted lower than one without",
+            least=0,
+            largest=1,
         )
         for threshold in EF_THRESHOLDS_PERCENT
     ),

