@@ -4,9 +4,10 @@
 fixed before any result was seen. A threshold that is chosen on the tested studies flatters every metric but the two
 areas under curves, which need none.
 
-All metrics are shares from 0 to 1; the paper's Table 5 prints them in percent. What it prints are no shares of the 72
-studies with MI and 37 without that it names (no k of 37 are 86.07 %), so they are probably means over the five folds. A
-metric of the pooled predictions of all folds differs from these for that reason alone.
+All metrics are shares from 0 to 1; the paper's Table 5 prints them in percent. Its figures are not those of pooled
+predictions: of 37 studies without MI no number is 86.07 %. All six specificities of its own rows are means over five
+folds, three with 7 such studies and two with 8. The metrics of the pooled predictions of all folds, which are
+computed here, differ from such means for that reason alone.
 """
 
 import math

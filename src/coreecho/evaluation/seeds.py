@@ -5,11 +5,11 @@ deviation over seeds, which the paper prints, tells of the first alone. The inte
 
 **How.** Patients and seeds are crossed: every seed is tested on the same patients. Each resample draws patients, as
 everywhere else, and, independently, k - 1 of the k seeds, both with replacement. Its value is the mean over all seeds
-on the drawn patients, plus what the drawn seeds lie above all seeds on the patients as they are. (Were k seeds drawn, the
-variance due to them would be (k - 1)/k of what it should be, two thirds for three; with k - 1 it is right: Rao and Wu
-1988.) What belongs to one seed in one patient is in both terms and counts twice, so that an interval is rather too wide
-than too narrow. No bootstrap of crossed factors is exact (McCullagh 2000); the one that evaluates the drawn seeds on
-the drawn patients, Owen's pigeonhole bootstrap (2007), counts that part three times.
+on the drawn patients, plus what the drawn seeds lie above all seeds on the patients as they are. (Were k seeds drawn,
+the variance due to them would be (k - 1)/k of what it should be, two thirds for three; with k - 1 it is right: Rao
+and Wu 1988.) What belongs to one seed in one patient is in both terms and counts twice, so that an interval is rather
+too wide than too narrow. No bootstrap of crossed factors is exact (McCullagh 2000); the one that evaluates the drawn
+seeds on the drawn patients, Owen's pigeonhole bootstrap (2007), counts that part three times.
 
 **What an interval covers.** The metric that training would reach on average, over seeds like these, in patients like
 these. It does not cover what one single run reaches, nor what another recipe, data set or machine would change. With
