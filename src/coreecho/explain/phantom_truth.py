@@ -19,6 +19,7 @@ from coreecho.phantom.layouts import CARD_NAME, GENERATOR_VERSION
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
 from coreecho.phantom.truth import latents
+from coreecho.phantom.wall_motion import WallMotion
 
 # What a picture shows that is not EF, and which latent variables of a phantom it is. Size and heart rate go along with
 # EF, as they do in patients.
@@ -91,6 +92,9 @@ class PhantomCohort:
     def ef_path(self, study_id: str, ef_percents: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """One heart whose EF is moved in steps: the same anatomy, view, speckle, noise and beat times throughout.
 
+        Its wall moves evenly at every EF, also where the study's own has an infarct: a ventricle of which a part stands
+        still cannot eject 75 %, and how an infarct looks is not what is moved here.
+
         Args:
             study_id: whose heart.
             ef_percents: 5 to 90.
@@ -102,6 +106,8 @@ class PhantomCohort:
             DatasetError: the study is not in the cohort, or an EF is out of range.
         """
         plan = self.plan(study_id)
+        even = WallMotion(apex_to_base=plan.anatomy.wall_motion.apex_to_base)
+        anatomy = replace(plan.anatomy, wall_motion=even)
         for ef_percent in ef_percents:
             if not 5 <= ef_percent <= 90:
                 raise DatasetError(f"A phantom's EF lies between 5 and 90 %, got {ef_percent:g}.")
@@ -109,7 +115,7 @@ class PhantomCohort:
             generator = study_generator(self.seed, plan.facts.index, _PATH_STREAM)
             # Sinus rhythm: an ectopic beat would change what EF a clip shows from one beat to the next.
             motion = simulate_motion(
-                facts, plan.anatomy, generator, pose_scale=self.settings.nuisance_scale, is_steady=True
+                facts, anatomy, generator, pose_scale=self.settings.nuisance_scale, is_steady=True
             )
-            moved = replace(plan, facts=facts, motion=motion)
+            moved = replace(plan, facts=facts, anatomy=anatomy, motion=motion)
             yield motion.ef_percent, np.stack(list(render_study(moved)))

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 
 from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import DatasetError
+from coreecho.explain.ef_paths import PATH_EF_PERCENT
 from coreecho.explain.phantom_truth import NUISANCES, PhantomCohort
+from coreecho.phantom.cohort import draw_facts, draw_splits, study_generator
+from coreecho.phantom.motion import simulate_motion
 from coreecho.video import read_video
 
 
@@ -34,6 +38,25 @@ def test_a_path_is_one_heart_at_growing_ef(truth_root: Path) -> None:
     assert np.corrcoef(first.ravel(), last.ravel())[0, 1] > 0.8
     moved = [np.abs(np.diff(video.astype(float), axis=0)).mean() for video in frames]
     assert moved[0] < moved[1] < moved[2]
+
+
+def test_an_infarcted_heart_covers_the_whole_range(truth_root: Path, tmp_path: Path) -> None:
+    """Part of its wall stands still in its own video, and 75 % is then out of reach; on the path all of it moves."""
+    card = json.loads((truth_root / "phantom.json").read_text())
+    (tmp_path / "phantom.json").write_text(json.dumps(card | {"studies": 400}))
+    cohort = PhantomCohort(tmp_path)
+    ids = [
+        draw_facts(cohort.settings, cohort.seed, index, split).stem for index, split in enumerate(draw_splits(400, 5))
+    ]
+    infarcted = next(
+        study for study in ids if cohort.plan(study).anatomy.wall_motion.kind in ("akinetic", "dyskinetic")
+    )
+    plan = cohort.plan(infarcted)
+    facts = replace(plan.facts, ef_percent=75.0)
+    unmoved = simulate_motion(facts, plan.anatomy, study_generator(5, facts.index, 200), is_steady=True)
+    assert unmoved.ef_percent < 70
+    path = list(cohort.ef_path(infarcted, PATH_EF_PERCENT))
+    np.testing.assert_allclose([ef_percent for ef_percent, _ in path], PATH_EF_PERCENT, atol=1)
 
 
 def test_a_path_is_the_same_every_time(truth_root: Path) -> None:
