@@ -1,13 +1,13 @@
 """How well a binary diagnosis is made, such as that of myocardial infarction (MI): at a threshold, and at all of them.
 
-**The threshold is part of the protocol.** A study is called positive where its probability is at least 0.5, which was
-fixed before any result was seen. A threshold that is chosen on the tested studies flatters every metric but the two
+**The threshold is part of the protocol.** A study is called positive where its probability is at least 0.5, whatever
+the results; the paper names no threshold. One that is chosen on the tested studies flatters every metric but the two
 areas under curves, which need none.
 
 All metrics are shares from 0 to 1; the paper's Table 5 prints them in percent. Its figures are not those of pooled
-predictions: of 37 studies without MI no number is 86.07 %. All six specificities of its own rows are means over five
+predictions: of 37 studies without MI no number is 86.07 %. All six specificities of its own rows fit means over five
 folds, three with 7 such studies and two with 8. The metrics of the pooled predictions of all folds, which are
-computed here, differ from such means for that reason alone.
+computed here, differ from such means even where every prediction is the same.
 """
 
 import math
