@@ -14,7 +14,8 @@ import pandas as pd
 from coreecho.datasets import Split, Study, is_phantom_root, load_studies, read_tracings
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
-from coreecho.explain.grad_cam import Evidence, Stage, choose_stage
+from coreecho.explain.encoder_stages import Stage, choose_stage
+from coreecho.explain.grad_cam import Evidence
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
 from coreecho.explain.lv_focus import lv_focus_of_studies, mean_lv_focus
 from coreecho.explain.patients import patients_of

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.explain.clip_file import ClipFile, read_clip
+from coreecho.explain.encoder_stages import Stage
 from coreecho.explain.explained_output import OUTPUTS, as_figures, evidence_in_words, in_words
-from coreecho.explain.grad_cam import Evidence, Stage
+from coreecho.explain.grad_cam import Evidence
 from coreecho.explain.labels import NOTICE
 from coreecho.explain.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.explain.video_explanation import VideoExplanation, explain_video

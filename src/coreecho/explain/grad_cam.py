@@ -14,7 +14,7 @@ shows all that matters whichever way. For an infarction, which is there or not, 
 are at least 0, in EF points (or logits) per cell.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -25,15 +25,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
+from coreecho.explain.encoder_stages import Stage, cell_axes, choose_stage, enlarge, stage_output
 from coreecho.models.echo_model import EchoModel
 
-Stage = Literal["auto", "stage1", "stage2", "stage3", "stage4"]
 Evidence = Literal["positive", "negative", "absolute"]
-
-_NUM_STAGES = 4
-# Cells a side that a useful map has. The left ventricle takes about a third of the width of an apical view: on 7 cells
-# it spans two or three, and on fewer it cannot be told from its neighbours.
-_USEFUL_CELLS = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +48,6 @@ class GradCam:
     stage: str
     grid: tuple[int, int, int]
     evidence: Evidence
-
-
-@dataclass(frozen=True)
-class CellAxis:
-    """Where the cells of a stage lie along one axis of the clip: `first + index * step`, in frames or pixels."""
-
-    first: float
-    step: float
 
 
 def grad_cam(
@@ -100,10 +87,12 @@ def grad_cam(
         # For one clip whose channels are innermost in memory, PyTorch 2.13 gets the gradient through batch
         # normalisation silently wrong on the CPU; finite differences show it. For two it is right.
         clips, valid = clips.expand(2, -1, -1, -1), valid.expand(2)
-    output, activations, gradients = activations_and_gradients(
-        model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).prediction
-    )
-    cells = _keep(class_activation(activations, gradients), evidence)[:num_clips].cpu().numpy()
+    # Around the whole: inside a caller's autocast the sum over channels would be rounded, too.
+    with torch.autocast(device.type, enabled=False):
+        output, activations, gradients = activations_and_gradients(
+            model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).prediction
+        )
+        cells = _keep(class_activation(activations, gradients), evidence)[:num_clips].cpu().numpy()
     maps = enlarge(cells, tuple(clips.shape[1:]), cell_axes(model.encoder, stage))
     time, height, width = cells.shape[1:]
     return GradCam(maps, output[:num_clips].double().cpu().numpy(), stage, (time, height, width), evidence)
@@ -161,93 +150,6 @@ def _keep(maps: Tensor, evidence: Evidence) -> Tensor:
     if evidence == "absolute":
         return maps.abs()
     return (maps if evidence == "positive" else -maps).clamp(min=0)
-
-
-def choose_stage(encoder: nn.Module, stage: Stage, frame_size: int) -> Stage:
-    """Resolve `auto` to the deepest stage with at least 7 x 7 cells, or to the first where none has.
-
-    Raises:
-        RecipeError: no such stage.
-    """
-    if stage not in get_args(Stage):
-        raise RecipeError(f"stage: expected one of {', '.join(get_args(Stage))}; got {stage!r}.")
-    if stage != "auto":
-        return stage
-    chosen: Stage = "stage1"
-    cells = frame_size
-    for candidate, convolution in zip(get_args(Stage)[1:], _patch_convolutions(encoder, _NUM_STAGES), strict=True):
-        kernel, step, padding = (int(value[1]) for value in _shape_of(convolution))
-        cells = (cells + 2 * padding - kernel) // step + 1
-        if cells >= _USEFUL_CELLS:
-            chosen = candidate
-    return chosen
-
-
-def stage_output(encoder: nn.Module, stage: Stage) -> nn.Module:
-    """The module whose output is a stage's: its last block."""
-    blocks = encoder.get_submodule(f"blocks{_number(stage)}")
-    return list(blocks.children())[-1]
-
-
-def cell_axes(encoder: nn.Module, stage: Stage) -> tuple[CellAxis, CellAxis, CellAxis]:
-    """Where the centres of a stage's cells lie in the clip, in time, height and width.
-
-    A convolution of kernel k, stride s and padding p over cells that start at `first`, `step` apart, has its own cells
-    at first + ((k - 1) / 2 - p) * step, s * step apart. Convolutions within a stage keep the grid.
-    """
-    first, step = np.zeros(3), np.ones(3)
-    for convolution in _patch_convolutions(encoder, _number(stage)):
-        kernel, stride, padding = (np.array(value, dtype=np.float64) for value in _shape_of(convolution))
-        first += ((kernel - 1) / 2 - padding) * step
-        step *= stride
-    time, height, width = (CellAxis(float(a), float(b)) for a, b in zip(first, step, strict=True))
-    return time, height, width
-
-
-def enlarge(
-    cells: NDArray[np.float32], size: tuple[int, ...], axes: tuple[CellAxis, CellAxis, CellAxis]
-) -> NDArray[np.float32]:
-    """Interpolate maps on a grid of cells to every pixel and frame, linearly in time, height and width.
-
-    Each cell's value stands at the cell's centre, and beyond the outermost centres the outermost values hold. A plain
-    resize would misplace them: the strides leave the last pixels of a frame to no cell at all (16 of 112 at stage 4),
-    and the cells of time are centred on every second frame, from the first.
-
-    Args:
-        cells: (B, T', H', W').
-        size: T, H, W.
-        axes: where the cells lie.
-
-    Returns:
-        (B, T, H, W).
-    """
-    time, height, width = (
-        _linear_weights(length, count, axis) for length, count, axis in zip(size, cells.shape[1:], axes, strict=True)
-    )
-    maps = np.einsum("Tt,Hh,Ww,bthw->bTHW", time, height, width, cells, optimize=True)
-    return np.asarray(maps, dtype=np.float32)
-
-
-def _linear_weights(length: int, num_cells: int, axis: CellAxis) -> NDArray[np.float64]:
-    """Share of each cell in each pixel, (length, num_cells); rows sum to 1."""
-    position = np.clip((np.arange(length) - axis.first) / axis.step, 0, num_cells - 1)
-    return np.asarray(np.clip(1 - np.abs(position[:, None] - np.arange(num_cells)), 0, None))
-
-
-def _number(stage: Stage) -> int:
-    return int(stage.removeprefix("stage"))
-
-
-def _patch_convolutions(encoder: nn.Module, count: int) -> list[nn.Conv3d]:
-    """The convolutions that shrink the grid, from the clip down to a stage."""
-    found = [encoder.get_submodule(f"patch_embed{number}.proj") for number in range(1, count + 1)]
-    return [convolution for convolution in found if isinstance(convolution, nn.Conv3d)]
-
-
-def _shape_of(convolution: nn.Conv3d) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
-    if isinstance(convolution.padding, str):
-        raise TypeError(f"Grad-CAM needs a convolution with its padding in numbers, got {convolution.padding!r}")
-    return convolution.kernel_size, convolution.stride, convolution.padding
 
 
 @contextmanager

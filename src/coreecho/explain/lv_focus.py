@@ -21,7 +21,8 @@ from rich.progress import track
 from coreecho.datasets import Study
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
-from coreecho.explain.grad_cam import Evidence, Stage
+from coreecho.explain.encoder_stages import Stage
+from coreecho.explain.grad_cam import Evidence
 from coreecho.explain.lit_sector import lit_sector
 from coreecho.explain.ventricles import KnownVentricle
 from coreecho.explain.video_explanation import explain_video

@@ -114,8 +114,6 @@ class PhantomCohort:
             facts = replace(plan.facts, ef_percent=float(ef_percent))
             generator = study_generator(self.seed, plan.facts.index, _PATH_STREAM)
             # Sinus rhythm: an ectopic beat would change what EF a clip shows from one beat to the next.
-            motion = simulate_motion(
-                facts, anatomy, generator, pose_scale=self.settings.nuisance_scale, is_steady=True
-            )
+            motion = simulate_motion(facts, anatomy, generator, pose_scale=self.settings.nuisance_scale, is_steady=True)
             moved = replace(plan, facts=facts, anatomy=anatomy, motion=motion)
             yield motion.ef_percent, np.stack(list(render_study(moved)))

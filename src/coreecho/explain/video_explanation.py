@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from coreecho.explain.grad_cam import Evidence, GradCam, Stage, grad_cam
+from coreecho.explain.encoder_stages import Stage
+from coreecho.explain.grad_cam import Evidence, GradCam, grad_cam
 from coreecho.models.echo_model import EchoModel
 from coreecho.target import Target
 from coreecho.video.clips import ClipSampling, take_clip

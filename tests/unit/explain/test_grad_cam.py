@@ -6,19 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
-from coreecho.explain.grad_cam import (
-    CellAxis,
-    Stage,
-    activations_and_gradients,
-    cell_axes,
-    choose_stage,
-    class_activation,
-    enlarge,
-    grad_cam,
-    stage_output,
-)
+from coreecho.explain.encoder_stages import Stage, stage_output
+from coreecho.explain.grad_cam import activations_and_gradients, class_activation, grad_cam
+from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput
-from coreecho.models.registry import build_encoder
+from coreecho.models.head import build_head
+from coreecho.models.uniformer import SIZES
+from coreecho.models.video_resnet import RESNETS, VideoResNet
 from coreecho.target import Target
 
 STAGES: tuple[Stage, ...] = ("stage1", "stage2", "stage3", "stage4")
@@ -95,19 +89,53 @@ def test_of_an_infarction_the_logit_is_explained() -> None:
     assert grad_cam(against, clips_with_a_spot(), stage="stage1", evidence="negative").maps.any()
 
 
-def test_axes_are_time_height_width(model: EchoModel) -> None:
-    """A model's own axes: a change of one corner of the clip in time and space moves the map there the most."""
-    clips = torch.randint(0, 255, (1, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+@pytest.fixture(scope="module", params=list(SIZES))
+def sized(request: pytest.FixtureRequest) -> EchoModel:
+    """A UniFormer of each size with a linear head, clips of 6 frames of 64 pixels: 3 x 2 x 2 cells at the end."""
+    torch.manual_seed(0)
+    model_input = ModelInput(num_frames=6, stride=1, frame_size=64)
+    model = build_model(f"uniformer_{request.param}", model_input, last_bias=50.0, head="linear").eval()
+    norm, generator = model.encoder.norm, torch.Generator().manual_seed(1)
+    norm.running_mean.normal_(std=0.1, generator=generator)
+    norm.running_var.uniform_(0.5, 2.0, generator=generator)
+    torch.nn.init.uniform_(norm.weight, 0.5, 2.0, generator=generator)
+    torch.nn.init.normal_(model.head[-1].weight, generator=generator)
+    return model
+
+
+def test_known_answer_of_each_size(sized: EchoModel) -> None:
+    """After stage 4 come a fixed scale of each channel, a mean over the cells and a weighted sum: all is known.
+
+    So weight_c = head_c * scale_c / cells; and since a cell's value holds beyond the outermost centres, the corners of
+    the map are the corner cells, in the order time, height, width.
+    """
+    clips = torch.randint(0, 255, (2, 6, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    seen: list[Tensor] = []
+    handle = sized.encoder.blocks4[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    with torch.no_grad():
+        sized(clips)
+    handle.remove()
+    norm = sized.encoder.norm
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    weights = (sized.head[-1].weight[0] * scale).detach() / (3 * 2 * 2)
+    cells = torch.einsum("c,bcthw->bthw", weights, seen[0]).abs().numpy()
+    explained = grad_cam(sized, clips, stage="stage4", evidence="absolute")
+    assert explained.grid == (3, 2, 2)
+    corners = explained.maps[np.ix_([0, 1], [0, 2, 4], [0, 63], [0, 63])]
+    np.testing.assert_allclose(corners, cells, rtol=1e-3, atol=1e-4 * cells.max())
+    # The cells differ enough that no other order of the axes would do.
+    assert np.abs(cells - cells.transpose(0, 1, 3, 2)).max() > 0.01 * cells.max()
+
+
+def test_axes_are_time_height_width(sized: EchoModel) -> None:
+    """A change of one corner of the clip in time and space moves the map there the most."""
+    clips = torch.randint(0, 255, (1, 6, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     changed = clips.clone()
-    changed[0, :2, 40:, :16] = 255 - changed[0, :2, 40:, :16]
-    before, after = (
-        activations_and_gradients(model, stage_output(model.encoder, "stage1"), lambda c=c: model(c).prediction)[1]
-        for c in (clips, changed)
-    )
-    difference = enlarge((after - before).abs().sum(dim=1).numpy(), (6, 56, 56), cell_axes(model.encoder, "stage1"))[0]
-    frame, row, column = np.unravel_index(int(difference.argmax()), difference.shape)
+    changed[0, :2, 48:, :16] = 255 - changed[0, :2, 48:, :16]
+    before, after = (grad_cam(sized, c, stage="stage1", evidence="absolute").maps[0] for c in (clips, changed))
+    frame, row, column = np.unravel_index(int(np.abs(after - before).argmax()), before.shape)
     assert frame <= 2
-    assert row >= 38
+    assert row >= 46
     assert column <= 18
 
 
@@ -197,32 +225,45 @@ def test_works_inside_no_grad_and_inference_mode(model: EchoModel) -> None:
         assert torch.is_inference_mode_enabled()
 
 
-def test_default_stage() -> None:
-    """Grids of a side of 112 pixels: 28, 14, 7, 3; of 56: 14, 7, 3, 1."""
-    encoder = build_encoder("uniformer_xs")
-    chosen = {size: choose_stage(encoder, "auto", size) for size in (32, 56, 112, 224)}
-    assert chosen == {32: "stage1", 56: "stage2", 112: "stage3", 224: "stage4"}
-    assert choose_stage(encoder, "stage4", 56) == "stage4"
+def test_autocast_around_it_changes_nothing(model: EchoModel) -> None:
+    """In bfloat16, with three digits, maps would differ by percents."""
+    clips = torch.randint(0, 255, (2, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
+    for stage in STAGES:
+        expected = grad_cam(model, clips, stage=stage)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            explained = grad_cam(model, clips, stage=stage)
+            assert torch.is_autocast_enabled("cpu")
+        np.testing.assert_array_equal(explained.maps, expected.maps)
+        np.testing.assert_array_equal(explained.prediction, expected.prediction)
 
 
-def test_cells_lie_where_they_look() -> None:
-    """A cell's centre is where a change of the clip moves its patch embedding: kernels 4, 2 and a time kernel of 3."""
-    time, height, width = cell_axes(build_encoder("uniformer_xs"), "stage1")
-    assert time == CellAxis(0, 2)
-    assert height == width == CellAxis(1.5, 4)
-    time, height, width = cell_axes(build_encoder("uniformer_xs"), "stage4")
-    assert time == CellAxis(0, 2)
-    assert height == width == CellAxis(15.5, 32)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
+@pytest.mark.parametrize("num_clips", [1, 3])
+def test_a_gpu_gives_the_same_maps(model: EchoModel, num_clips: int) -> None:
+    clips = torch.randint(0, 255, (num_clips, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(6))
+    on_gpu = copy.deepcopy(model).to("cuda")
+    for stage in STAGES:
+        expected = grad_cam(model, clips, stage=stage)
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            explained = grad_cam(on_gpu, clips, stage=stage)
+        # Convolutions there may round their inputs to TF32, which has ten bits.
+        np.testing.assert_allclose(explained.maps, expected.maps, atol=2e-2 * expected.maps.max())
+        np.testing.assert_allclose(explained.prediction, expected.prediction, rtol=1e-3)
 
 
-def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
-    cells = np.arange(2 * 3 * 2, dtype=np.float32).reshape(1, 2, 3, 2)
-    maps = enlarge(cells, (4, 14, 10), (CellAxis(0, 2), CellAxis(1.5, 4), CellAxis(1, 4)))
-    assert maps.shape == (1, 4, 14, 10)
-    np.testing.assert_allclose(maps[0, 2, :, 5], np.interp(np.arange(14), [1.5, 5.5, 9.5], cells[0, 1, :, 1]))
-    assert maps[0, 3, 13, 9] == cells[0, 1, 2, 1]
-    assert maps[0, 0, 0, 0] == cells[0, 0, 0, 0]
-    assert maps[0, 1, 0, 0] == (cells[0, 0, 0, 0] + cells[0, 1, 0, 0]) / 2
+def test_residual_networks_are_explained() -> None:
+    """Prediction is a weighted mean over the last stage's cells: weight_c = head_c / cells, of which there are 8."""
+    torch.manual_seed(0)
+    encoder = VideoResNet(RESNETS["r2plus1d_18"])
+    model_input = ModelInput(num_frames=9, stride=1, frame_size=32)
+    model = EchoModel(encoder, build_head("linear", 512, dropout=0.0, last_bias=50.0), model_input).eval()
+    clips = torch.randint(0, 255, (2, 9, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        cells = torch.einsum("c,bcthw->bthw", model.head[0].weight[0] / 8, encoder.features(model.normalise(clips)))
+    explained = grad_cam(model, clips, stage="stage4", evidence="absolute")
+    assert explained.grid == (2, 2, 2)
+    corners = explained.maps[np.ix_([0, 1], [0, 8], [0, 31], [0, 31])]
+    np.testing.assert_allclose(corners, cells.abs().numpy(), rtol=1e-3, atol=1e-4 * float(cells.abs().max()))
 
 
 def test_refuses_unknown_names(model: EchoModel) -> None:
