@@ -17,7 +17,7 @@ import numpy as np
 from pydicom.data import get_testdata_file
 
 from coreecho.inference import Prediction, Predictor
-from coreecho.models import EFModel, ModelInput, build_model
+from coreecho.models import EchoModel, ModelInput, build_model
 
 FILES = 12
 FRAMES = 171  # the median of EchoNet-Dynamic
@@ -54,7 +54,7 @@ def seconds_reading_ahead(predictor: Predictor, files: list[Path]) -> tuple[floa
     return seconds, [result.ef_percent for result in results if isinstance(result, Prediction)]
 
 
-def compare(name: str, model: EFModel, files: list[Path], *, clips: int) -> None:
+def compare(name: str, model: EchoModel, files: list[Path], *, clips: int) -> None:
     """Print both rates and their ratio."""
     predictor = Predictor(model, clips=clips)
     seconds_one_by_one(predictor, files[:2])
@@ -74,8 +74,8 @@ def compare(name: str, model: EFModel, files: list[Path], *, clips: int) -> None
 
 def main() -> None:
     """Compare where the network dominates and where reading does."""
-    demo = build_model("xs", ModelInput(num_frames=8, stride=4, frame_size=56), last_bias=55.6)
-    paper = build_model("xs", ModelInput(), last_bias=55.6)
+    demo = build_model("uniformer_xs", ModelInput(num_frames=8, stride=4, frame_size=56), last_bias=55.6)
+    paper = build_model("uniformer_xs", ModelInput(), last_bias=55.6)
     clip = get_testdata_file("examples_ybr_color.dcm", download=False)
     if clip is None:
         raise SystemExit("pydicom lacks its test file examples_ybr_color.dcm")

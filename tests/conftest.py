@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from coreecho.models.ef_model import ModelInput
+from coreecho.models.echo_model import ModelInput
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
 from coreecho.training.recipe import Recipe
 
@@ -32,7 +32,7 @@ def tiny_recipe() -> Recipe:
     """Both stages in a few seconds: two epochs of two steps, then one epoch."""
     return Recipe(
         name="tiny",
-        size="xs",
+        encoder="uniformer_xs",
         input=ModelInput(num_frames=4, stride=4, frame_size=32),
         crop_pad=2,
         batch_size=4,

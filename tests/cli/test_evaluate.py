@@ -22,7 +22,7 @@ def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> Path:
     )
     card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
         num_parameters=1,
@@ -31,7 +31,7 @@ def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> Path:
         trained_on=None,
         coreecho_version="0",
     )
-    save_weights(folder.best_weights, build_model("xs", tiny_recipe.input, last_bias=55.0), card)
+    save_weights(folder.best_weights, build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0), card)
     return folder.path
 
 

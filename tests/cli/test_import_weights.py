@@ -18,7 +18,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def published(folder: Path) -> tuple[Path, Path]:
     """A Kinetics checkpoint and one of CoReEcho, in their published layouts."""
     torch.manual_seed(0)
-    model = build_model("xs", ModelInput(), last_bias=55.6)
+    model = build_model("uniformer_xs", ModelInput(), last_bias=55.6)
     encoder = model.encoder.state_dict()
     width = model.encoder.embedding_dim
     torch.save({**encoder, "head.weight": torch.randn(400, width), "head.bias": torch.randn(400)}, folder / "k400.pth")
@@ -39,13 +39,15 @@ def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "│" in line]
     rows = {cells[0].strip(): (int(cells[1]), cells[2].split(":")[0].strip()) for cells in lines}
-    encoder = build_model("xs", ModelInput(), last_bias=0.0).encoder
+    encoder = build_model("uniformer_xs", ModelInput(), last_bias=0.0).encoder
     assert sum(count for count, outcome in rows.values() if outcome == "loaded") == len(encoder.state_dict())
     assert "skipped: a classifier" in done.stdout
     assert "missing: the regression head" in done.stdout
     assert "source   the hub" in done.stdout
     assert "licence  MIT" in done.stdout
-    report = initialise_encoder(build_model("xs", ModelInput(), last_bias=0.0), tmp_path / "encoder.safetensors")
+    report = initialise_encoder(
+        build_model("uniformer_xs", ModelInput(), last_bias=0.0), tmp_path / "encoder.safetensors"
+    )
     assert "the hub" in report
 
     done = run(coreecho, tmp_path / "model.safetensors")

@@ -31,7 +31,7 @@ def weights(tmp_path: Path) -> Path:
     )
     card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
         num_parameters=1,
@@ -42,7 +42,7 @@ def weights(tmp_path: Path) -> Path:
     )
     folder = tmp_path / "run"
     folder.mkdir()
-    save_weights(folder / "best.safetensors", build_model("xs", model_input, last_bias=55.0), card)
+    save_weights(folder / "best.safetensors", build_model("uniformer_xs", model_input, last_bias=55.0), card)
     return folder
 
 

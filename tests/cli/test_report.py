@@ -21,7 +21,7 @@ def run(tmp_path, phantom_root, tiny_recipe):
     (folder.path / "metrics.csv").write_text(f"{columns}\nstage1,0,12.5,2.75,10.5,11.5,-0.5,0.001,1.5\n")
     card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
         num_parameters=1,
@@ -31,7 +31,7 @@ def run(tmp_path, phantom_root, tiny_recipe):
         coreecho_version="0",
     )
     torch.manual_seed(0)
-    save_weights(folder.best_weights, build_model("xs", tiny_recipe.input, last_bias=55.0), card)
+    save_weights(folder.best_weights, build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0), card)
     return folder.path
 
 

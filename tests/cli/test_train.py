@@ -15,7 +15,8 @@ def coreecho(*arguments: object) -> int:
     return int(code or 0)
 
 
-TINY = "--size xs --init scratch --num-frames 4 --frame-size 32 --crop-pad 2 --batch-size 4 --learning-rate 1e-3"
+TINY = "--encoder uniformer_xs --init scratch --num-frames 4 --frame-size 32 --crop-pad 2"
+TINY += " --batch-size 4 --learning-rate 1e-3"
 TINY += " --stage1-epochs 1 --stage2-epochs 1 --validation-clips 1 --device cpu"
 
 
@@ -26,8 +27,8 @@ def test_a_shipped_recipe_with_flags_trains_and_draws(
     assert coreecho("train", "echonet", "--data", phantom_root, "--out", out, *TINY.split()) == 0
     run = RunFolder.open(out)
     # From the recipe's file where no flag says otherwise.
-    assert (run.recipe.name, run.recipe.head_bias, run.recipe.decay_epoch) == ("echonet", 55.6, 15)
-    assert (run.recipe.size, run.recipe.input.num_frames, run.recipe.input.stride) == ("xs", 4, 4)
+    assert (run.recipe.name, run.recipe.head_bias, run.recipe.decay_every) == ("echonet", 55.6, 15)
+    assert (run.recipe.encoder, run.recipe.input.num_frames, run.recipe.input.stride) == ("uniformer_xs", 4, 4)
     pictures = {path.name for path in (out / "plots").iterdir()}
     assert pictures == {"learning_curves.png", "validation_scatter.png", "validation_bland_altman.png"}
     told = capsys.readouterr().err
@@ -50,11 +51,21 @@ def test_resume_keeps_the_hardware_that_no_flag_changes(
 
 
 def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
-    switches = ["--objective", "l1", "--views", "same_clip", "--no-augmentation", "--no-stage2", "--temperature", "2"]
+    switches = [
+        "--objective",
+        "l1",
+        "--views",
+        "same_clip",
+        "--augmentation",
+        "none",
+        "--no-stage2",
+        "--temperature",
+        "2",
+    ]
     assert coreecho("train", "demo", "--data", phantom_root, "--out", tmp_path / "run", *TINY.split(), *switches) == 0
     run = RunFolder.open(tmp_path / "run")
     recipe = run.recipe
-    assert (recipe.objective, recipe.views, recipe.augmentation, recipe.stage2) == ("l1", "same_clip", False, False)
+    assert (recipe.objective, recipe.views, recipe.augmentation, recipe.stage2) == ("l1", "same_clip", "none", False)
     assert set(run.metrics().stage) == {"stage1"}
     assert "train_rnc" not in run.metrics()
 

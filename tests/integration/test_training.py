@@ -38,7 +38,7 @@ def finished(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
 def tiny_settings() -> dict[str, Any]:
     sizes = {"num_frames": 4, "stride": 4, "frame_size": 32, "crop_pad": 2, "batch_size": 4}
     lengths = {"stage1_epochs": 2, "stage2_epochs": 1, "validation_clips": 2}
-    return {"name": "tiny", "size": "xs", "learning_rate": 1e-3} | sizes | lengths
+    return {"name": "tiny", "encoder": "uniformer_xs", "learning_rate": 1e-3} | sizes | lengths
 
 
 def final_weights(run: RunFolder) -> dict[str, torch.Tensor]:

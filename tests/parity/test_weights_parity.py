@@ -59,7 +59,7 @@ def test_coreecho_checkpoint_end_to_end(tmp_path: Path, clips: torch.Tensor) -> 
         found = model(clips)
         embeddings = network.encode((clips.unsqueeze(1).expand(1, 3, -1, -1, -1) - mean) / std)
         torch.testing.assert_close(found.embeddings, embeddings, rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(found.ef_percent, regressor(embeddings).squeeze(1), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(found.prediction, regressor(embeddings).squeeze(1), rtol=1e-5, atol=1e-5)
 
 
 def test_kinetics_checkpoint_gives_its_embeddings(tmp_path: Path, clips: torch.Tensor) -> None:
@@ -67,7 +67,7 @@ def test_kinetics_checkpoint_gives_its_embeddings(tmp_path: Path, clips: torch.T
     network = PublishedNetwork(classes=400).eval()
     torch.save(network.state_dict(), tmp_path / "uniformer_small_k400_16x8.pth")
     imported = import_weights(tmp_path / "uniformer_small_k400_16x8.pth")
-    model = build_model("small", ModelInput(), last_bias=55.6).eval()
+    model = build_model("uniformer_small", ModelInput(), last_bias=55.6).eval()
     # Strictly: every entry of the encoder is there, and none besides.
     model.encoder.load_state_dict(imported.state, strict=True)
     with torch.inference_mode():

@@ -31,7 +31,7 @@ def import_weights_command(file: Path, out: Path, /, *, licence: str | None = No
     imported = import_weights(file, source=source, licence=licence)
     save_state(out, imported.state, imported.card)
 
-    table = Table(title=f"{file.name}: UniFormer {imported.card.size}, {imported.card.num_parameters:,} parameters")
+    table = Table(title=f"{file.name}: {imported.card.encoder}, {imported.card.num_parameters:,} parameters")
     table.add_column("part")
     table.add_column("entries", justify="right")
     table.add_column("")

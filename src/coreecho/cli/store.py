@@ -1,9 +1,12 @@
 """`coreecho store`: the decoded frames of a data set."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter, validators
+
+if TYPE_CHECKING:
+    from coreecho.video.frame_source import FrameSource
 
 app = App(
     name="store",
@@ -104,10 +107,10 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
     return 0
 
 
-def _find(dataset: str, root: Path, frame_size: int, store: Path | None) -> tuple[Path, dict[str, Path]]:
-    from coreecho.datasets import load_studies
+def _find(dataset: str, root: Path, frame_size: int, store: Path | None) -> "tuple[Path, dict[str, FrameSource]]":
+    from coreecho.datasets import frame_sources, load_studies
 
-    sources = {study.id: study.path for study in load_studies(dataset, root)}
+    sources = frame_sources(dataset, load_studies(dataset, root))
     return _folder(dataset, root, frame_size, store), sources
 
 

@@ -40,6 +40,8 @@ def train(
     out: Path | None = None,
     resume: Path | None = None,
     dataset: str | None = None,
+    fold: int | None = None,
+    view: str | None = None,
     store: Path | None = None,
     checkpoint_minutes: float = 5.0,
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
@@ -58,7 +60,11 @@ def train(
     resume:
         Folder of a run to go on with, instead of a recipe.
     dataset:
-        Layout of the data set: `echonet`, `echonet-pediatric`, `camus` or `table` [default: echonet].
+        Layout of the data set: `echonet`, `echonet-pediatric`, `camus`, `hmc-qu` or `table` [default: echonet].
+    fold:
+        Of a data set with folds: the one that is tested; the next one validates [default: its loader's].
+    view:
+        Of a data set with several views: which, such as `A2C` [default: its loader's].
     store:
         Folder for the decoded frames [default: beside the data].
     checkpoint_minutes:
@@ -70,7 +76,7 @@ def train(
     """
     settings: dict[str, Any] = {"checkpoint_minutes": checkpoint_minutes, "show_progress": True}
     if resume is not None:
-        if any(given is not None for given in (recipe_name, recipe, out, dataset)):
+        if any(given is not None for given in (recipe_name, recipe, out, dataset, fold, view)):
             raise RecipeError(
                 "`--resume RUN` goes on with the recipe of that run: "
                 "give no recipe, setting, `--dataset` or `--out` with it."
@@ -82,9 +88,17 @@ def train(
                 "Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`."
             )
         recipe = recipe or Recipe()
+        options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
         out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
         run = train_run(
-            recipe, data=data, out=out, dataset=dataset or "echonet", store=store, hardware=hardware, **settings
+            recipe,
+            data=data,
+            out=out,
+            dataset=dataset or "echonet",
+            options=options,
+            store=store,
+            hardware=hardware,
+            **settings,
         )
     return show_run(run)
 
@@ -98,9 +112,12 @@ def show_run(run: RunFolder) -> int:
         console.print(f"Stopped. Go on with: coreecho train --resume {run.path}")
         return 130
     metrics = run.metrics()
-    best = metrics.val_mae[metrics.stage == metrics.stage.iloc[-1]].min()
+    of_last_stage = metrics[metrics.stage == metrics.stage.iloc[-1]]
     kind = " (simulated hearts)" if run.data.is_phantom else ""
-    console.print(f"Finished: {run.path}, best validation MAE {best:.2f} EF points{kind}.")
+    if run.recipe.target == "mi":
+        console.print(f"Finished: {run.path}, best validation cross-entropy {of_last_stage.val_bce.min():.3f}{kind}.")
+        return 0
+    console.print(f"Finished: {run.path}, best validation MAE {of_last_stage.val_mae.min():.2f} EF points{kind}.")
     console.print(f"Next: coreecho evaluate {run.path}")
     return 0
 
@@ -109,7 +126,9 @@ def draw_run(run: RunFolder) -> None:
     """Draw learning curves, and scatter and Bland-Altman of the validation split."""
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
-    validation = pd.read_csv(run.path / "validation.csv")
     learning_curves(run.metrics(), plots / "learning_curves.png", is_phantom=run.data.is_phantom)
+    if run.recipe.target == "mi":
+        return
+    validation = pd.read_csv(run.path / "validation.csv")
     scatter(validation, plots / "validation_scatter.png", is_phantom=run.data.is_phantom)
     bland_altman(validation, plots / "validation_bland_altman.png", is_phantom=run.data.is_phantom)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from coreecho.datasets.beats import SINGLE_BEAT_DATASETS, frame_sources
 from coreecho.datasets.camus import camus_clip, load_camus
 from coreecho.datasets.echonet_dynamic import ed_es, load_echonet_dynamic, polygon_area, read_tracings
 from coreecho.datasets.echonet_pediatric import load_echonet_pediatric
@@ -17,12 +18,14 @@ from coreecho.datasets.table import load_table
 from coreecho.errors import DatasetError
 
 __all__ = [
+    "SINGLE_BEAT_DATASETS",
     "FaultyDatasetError",
     "Split",
     "Study",
     "View",
     "camus_clip",
     "ed_es",
+    "frame_sources",
     "hmc_qu_clip",
     "is_phantom_root",
     "load_camus",

@@ -87,8 +87,22 @@ def camus_clip(
 ) -> NDArray[np.uint8]:
     """Pre-process a study as the paper does: ED to ES, 112 x 112 whatever the aspect, 16 frames by spline in time.
 
+    Training reads the same through `camus_beat`, a frame store and a `ClipSampling` whose `time` is `method`.
+
     Returns:
         (num_frames, frame_size, frame_size) uint8; the first frame is ED and the last ES.
+
+    Raises:
+        VideoError: the file is damaged, or shorter than the study's beat.
+    """
+    return resample_time(camus_beat(study, frame_size), num_frames, method)
+
+
+def camus_beat(study: Study, frame_size: int) -> NDArray[np.uint8]:
+    """Read a study from ED to ES, squashed to squares whatever its aspect.
+
+    Returns:
+        (T, frame_size, frame_size) uint8, in the file's own frames; the first is ED and the last ES.
 
     Raises:
         VideoError: the file is damaged, or shorter than the study's beat.
@@ -96,7 +110,7 @@ def camus_clip(
     reader = read_mhd if study.path.suffix == ".mhd" else read_nifti
     frames = reader(study.path).frames
     first, last = study.beat or (0, len(frames) - 1)
-    return resample_time(squash_frames(take_beat(frames, first, last), frame_size), num_frames, method)
+    return squash_frames(take_beat(frames, first, last), frame_size)
 
 
 def survey_camus(root: str | Path, *, view: View | Literal["all"] = "all", folds: FoldScheme = "official") -> Survey:

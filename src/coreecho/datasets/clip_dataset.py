@@ -1,41 +1,43 @@
 """Study + store + clip sampling + augmentation -> tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.datasets.study import Study
 from coreecho.errors import DatasetError
-from coreecho.video.augmentation import pad_and_crop
+from coreecho.target import Target
 from coreecho.video.clips import ClipSampling, even_starts, random_start, take_clip
 from coreecho.video.store import FrameStore
+
+# Called with a clip (T, H, W) and `rng=`, a generator; gives another clip of that shape.
+Augmentation = Callable[..., NDArray[np.uint8]]
+_LABEL_NAMES: dict[Target, str] = {"ef": "EF", "mi": "finding of infarction"}
 
 
 class ClipBatch(NamedTuple):
     """Clips with their labels. As one item there is no B; as a batch B comes first.
 
     clips: (B, V, T, H, W) uint8 grey. num_valid_frames: (B, V), frames of each clip that are not padding.
-    ef_percent: (B,) float32. study: (B,) position of the study in the data set.
+    label: (B,) float32, EF in percent, or 1 with an infarction and 0 without.
+    study: (B,) position of the study in the data set.
     """
 
     clips: Tensor
     num_valid_frames: Tensor
-    ef_percent: Tensor
+    label: Tensor
     study: Tensor
 
 
 class _StudyClips(Dataset[ClipBatch]):
-    def __init__(self, studies: Sequence[Study], store: FrameStore, sampling: ClipSampling) -> None:
-        unlabelled = [study.id for study in studies if study.ef_percent is None]
-        if unlabelled:
-            raise DatasetError(
-                f"{len(unlabelled)} studies have no EF, e.g. {unlabelled[:5]}; training needs one for each."
-            )
+    def __init__(self, studies: Sequence[Study], store: FrameStore, sampling: ClipSampling, target: Target) -> None:
+        self.labels = _labels(studies, target)
         self.studies = list(studies)
         self.store = store
         self.sampling = sampling
@@ -47,7 +49,7 @@ class _StudyClips(Dataset[ClipBatch]):
         return ClipBatch(
             clips=torch.from_numpy(np.stack(clips)),
             num_valid_frames=torch.tensor(num_valid_frames),
-            ef_percent=torch.tensor(self.studies[study].ef_percent, dtype=torch.float32),
+            label=torch.tensor(self.labels[study], dtype=torch.float32),
             study=torch.tensor(study),
         )
 
@@ -56,16 +58,17 @@ class TrainingClips(_StudyClips):
     """Random views of each study, one draw per (seed, epoch, study, view).
 
     Args:
-        studies: with EF.
+        studies: each with its label.
         store: decoded frames of all of them.
         sampling: frames of a clip and their stride.
         views: clips taken of each study (2 in stage 1 of CoReEcho, 1 in stage 2).
         is_same_clip: all views share one start and differ by augmentation only (the ablation of Table 3).
-        crop_pad: zero padding on each side before the random crop, in pixels; 0 turns augmentation off.
+        augment: changes a clip (T, H, W) at random; None leaves clips as they are.
         seed: of the run.
+        target: which label.
 
     Raises:
-        DatasetError: a study has no EF.
+        DatasetError: a study has no label.
     """
 
     def __init__(
@@ -76,13 +79,14 @@ class TrainingClips(_StudyClips):
         *,
         views: int,
         is_same_clip: bool,
-        crop_pad: int,
+        augment: Augmentation | None,
         seed: int,
+        target: Target = "ef",
     ) -> None:
-        super().__init__(studies, store, sampling)
+        super().__init__(studies, store, sampling, target)
         self.views = views
         self.is_same_clip = is_same_clip
-        self.crop_pad = crop_pad
+        self.augment = augment
         self.seed = seed
 
     def __getitem__(self, epoch_and_study: tuple[int, int]) -> ClipBatch:
@@ -94,18 +98,27 @@ class TrainingClips(_StudyClips):
             drawn = {"epoch": epoch, "study": study}
             starts = generator_for(self.seed, Purpose.START, view=0 if self.is_same_clip else view, **drawn)
             clip, valid = take_clip(frames, random_start(len(frames), self.sampling, starts), self.sampling)
-            if self.crop_pad:
-                clip = pad_and_crop(clip, self.crop_pad, generator_for(self.seed, Purpose.CROP, view=view, **drawn))
+            if self.augment is not None:
+                draws = generator_for(self.seed, Purpose.AUGMENTATION, view=view, **drawn)
+                clip = self.augment(clip, rng=draws)
             clips.append(clip)
             num_valid_frames.append(valid)
         return self._item(study, clips, num_valid_frames)
 
 
 class ValidationClips(_StudyClips):
-    """The same evenly placed clips of each study, every time: clips (V, T, H, W) with V = `num_clips`."""
+    """The same evenly placed clips of each study, every time: clips (V, T, H, W); V = `num_clips`, 1 of whole beats."""
 
-    def __init__(self, studies: Sequence[Study], store: FrameStore, sampling: ClipSampling, *, num_clips: int) -> None:
-        super().__init__(studies, store, sampling)
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        store: FrameStore,
+        sampling: ClipSampling,
+        *,
+        num_clips: int,
+        target: Target = "ef",
+    ) -> None:
+        super().__init__(studies, store, sampling, target)
         self.num_clips = num_clips
 
     def __getitem__(self, study: int) -> ClipBatch:
@@ -114,3 +127,13 @@ class ValidationClips(_StudyClips):
         starts = even_starts(len(frames), self.sampling, self.num_clips)
         taken = [take_clip(frames, start, self.sampling) for start in starts]
         return self._item(study, [clip for clip, _ in taken], [valid for _, valid in taken])
+
+
+def _labels(studies: Sequence[Study], target: Target) -> list[float]:
+    unlabelled = [study.id for study in studies if study.label(target) is None]
+    if unlabelled:
+        raise DatasetError(
+            f"{len(unlabelled)} studies have no {_LABEL_NAMES[target]}, e.g. {unlabelled[:5]}; training needs one for "
+            "each."
+        )
+    return [label for study in studies if (label := study.label(target)) is not None]

@@ -61,7 +61,7 @@ def hmc_qu_clip(
 ) -> NDArray[np.uint8]:
     """Pre-process a study as published: its cycle, squashed to 224 x 224, cropped, resized, interpolated in time.
 
-    The centre crop (170 pixels for A4C, 185 for A2C) leaves out the burned-in texts and the ECG.
+    Training reads the same through `hmc_qu_beat`, a frame store and a `ClipSampling` whose `time` is `method`.
 
     Args:
         study: of this data set.
@@ -75,6 +75,20 @@ def hmc_qu_clip(
     Raises:
         VideoError: the file is damaged, or shorter than the study's cycle.
     """
+    return resample_time(hmc_qu_beat(study, frame_size), num_frames, method)
+
+
+def hmc_qu_beat(study: Study, frame_size: int) -> NDArray[np.uint8]:
+    """Read the cycle of a study: squashed to 224 x 224, its centre cut out, and that resized.
+
+    The centre crop (170 pixels for A4C, 185 for A2C) leaves out the burned-in texts and the ECG.
+
+    Returns:
+        (T, frame_size, frame_size) uint8, in the file's own frames.
+
+    Raises:
+        VideoError: the file is damaged, or shorter than the study's cycle.
+    """
     # The file as it is: `read_video` would look for the sector of a whole screen, and so change the published geometry.
     frames = read_container(study.path, "avi", str(study.path)).frames
     first, last = study.beat or (0, len(frames) - 1)
@@ -82,7 +96,7 @@ def hmc_qu_clip(
     crop = CENTRE_CROP[study.view or "A4C"]
     corner = (CLIP_SIZE - crop) // 2
     centre = squashed[:, corner : corner + crop, corner : corner + crop]
-    return resample_time(squash_frames(centre, frame_size), num_frames, method)
+    return squash_frames(centre, frame_size)
 
 
 def survey_hmc_qu(root: str | Path, *, view: View | Literal["all"] = "A4C", only_with_masks: bool = False) -> Survey:

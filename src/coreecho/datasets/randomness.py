@@ -14,7 +14,7 @@ class Purpose(IntEnum):
 
     ORDER = 0
     START = 1
-    CROP = 2
+    AUGMENTATION = 2
     DROPOUT = 3
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from coreecho.target import Target
+
 Split = Literal["train", "val", "test"]
 # Apical four- and two-chamber, and parasternal short-axis.
 View = Literal["A4C", "A2C", "PSAX"]
@@ -45,3 +47,9 @@ class Study:
     beat: tuple[int, int] | None = None
     fps: float | None = None
     ef_source: str | None = None
+
+    def label(self, target: Target) -> float | None:
+        """What a model of that target learns: EF in percent; 1 with an infarction and 0 without. None if unknown."""
+        if target == "ef":
+            return self.ef_percent
+        return None if self.has_mi is None else float(self.has_mi)

@@ -16,7 +16,7 @@ from rich.progress import track
 
 from coreecho.datasets import Study
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts
 from coreecho.video.store import FrameStore
@@ -51,7 +51,7 @@ def choose_starts(
 
 
 def evaluate_studies(
-    model: EFModel,
+    model: EchoModel,
     store: FrameStore,
     studies: Sequence[Study],
     *,
@@ -91,9 +91,9 @@ def evaluate_studies(
     rows = []
     for study, ef_true, of_study in _tracked(list(zip(studies, labels, starts, strict=True)), show_progress):
         predicted = predict_video(model, store.frames(study.id), of_study, batch_size=batch_size)
-        clip_ef = np.asarray(predicted.clip_ef_percent, dtype=np.float64)
+        clip_ef = np.asarray(predicted.clip_values, dtype=np.float64)
         clip_sd = float(clip_ef.std(ddof=1)) if len(clip_ef) > 1 else math.nan
-        rows.append((study.id, ef_true, float(predicted.ef_percent), clip_sd, len(clip_ef)))
+        rows.append((study.id, ef_true, predicted.value, clip_sd, len(clip_ef)))
     table = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
     lost = table.loc[~np.isfinite(table["ef_predicted"]), "study"].tolist()
     if lost:

@@ -35,8 +35,8 @@ def cautions_of_ef(ef_percent: float, trained_on: TrainedOn | None) -> list[str]
     """Say whether a predicted EF is impossible, or beyond all that the model was trained on."""
     if not 0 <= ef_percent <= 100:
         return [f"an EF of {ef_percent:.1f} % is impossible"]
-    if trained_on is not None and not trained_on.ef_range[0] <= ef_percent <= trained_on.ef_range[1]:
-        low, high = trained_on.ef_range
+    low, high = (0.0, 100.0) if trained_on is None or trained_on.ef_range is None else trained_on.ef_range
+    if not low <= ef_percent <= high:
         return [f"an EF of {ef_percent:.1f} % lies outside the {low:.1f} to {high:.1f} % of the training"]
     return []
 

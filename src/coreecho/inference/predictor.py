@@ -20,7 +20,7 @@ from coreecho.inference.device import find_device
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.frame_rate import at_training_rate
 from coreecho.models.card import TrainedOn, WeightsCard
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
 from coreecho.video import read_video
@@ -106,7 +106,7 @@ class Predictor:
         batch_size: clips at once.
 
     Attributes:
-        model: the EFModel, in evaluation mode.
+        model: the EchoModel, in evaluation mode.
         card: where its weights come from; None for a model that was built by hand.
         model_name: in one line.
 
@@ -117,7 +117,7 @@ class Predictor:
 
     def __init__(
         self,
-        model_or_path: EFModel | str | Path,
+        model_or_path: EchoModel | str | Path,
         *,
         clips: int | Literal["all"] = 3,
         device: str | None = None,
@@ -127,7 +127,7 @@ class Predictor:
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
         if batch_size < 1:
             raise RecipeError(f"batch_size: expected at least 1, got {batch_size}")
-        if isinstance(model_or_path, EFModel):
+        if isinstance(model_or_path, EchoModel):
             self.model = model_or_path if device is None else model_or_path.to(find_device(device))
             # Batch normalisation and dropout of a model in training would make an EF depend on its neighbours.
             self.model.eval()
@@ -217,10 +217,10 @@ class Predictor:
         else:
             starts = even_starts(len(video.frames), sampling, self.clips)
         predicted = predict_video(self.model, video.frames, starts, batch_size=self.batch_size)
-        ef_percent = float(predicted.ef_percent)
+        ef_percent = predicted.value
         if not np.isfinite(ef_percent):
             raise CheckpointError(f"{file}: the model's EF is {ef_percent}, not a number; its weights may be damaged.")
-        clip_ef = tuple(float(ef) for ef in predicted.clip_ef_percent)
+        clip_ef = tuple(float(ef) for ef in predicted.clip_values)
         return Prediction(
             file=file,
             ef_percent=ef_percent,
@@ -243,10 +243,10 @@ def _describe(card: WeightsCard | None) -> str:
     if card is None:
         return "a model without a card"
     if card.trained_on is None:
-        return f"UniFormer {card.size}, {card.source}"
+        return f"{card.encoder}, {card.source}"
     trained_on = card.trained_on
     hearts = "simulated" if trained_on.is_phantom else "real"
     return (
-        f"UniFormer {card.size}, recipe {trained_on.recipe}, epoch {trained_on.epoch}, "
+        f"{card.encoder}, recipe {trained_on.recipe}, epoch {trained_on.epoch}, "
         f"trained on {trained_on.num_studies} studies of {trained_on.dataset} ({hearts} hearts)"
     )

@@ -1,10 +1,11 @@
 """Networks, and their weights on disk."""
 
+from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
-from coreecho.models.ef_model import EFModel, EFOutput
-from coreecho.models.head import RegressionHead
+from coreecho.models.echo_model import EchoModel, EchoOutput
+from coreecho.models.head import LinearHead, MLPHead
 from coreecho.models.model_input import ModelInput
-from coreecho.models.registry import build_model
+from coreecho.models.registry import ENCODERS
 from coreecho.models.uniformer import SIZES, UniFormer, UniFormerSettings
 from coreecho.models.video_prediction import VideoPrediction, predict_video
 from coreecho.models.weights import (
@@ -17,12 +18,14 @@ from coreecho.models.weights import (
 )
 
 __all__ = [
+    "ENCODERS",
     "SIZES",
-    "EFModel",
-    "EFOutput",
+    "EchoModel",
+    "EchoOutput",
     "ImportedWeights",
+    "LinearHead",
+    "MLPHead",
     "ModelInput",
-    "RegressionHead",
     "TrainedOn",
     "UniFormer",
     "UniFormerSettings",

@@ -8,9 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from coreecho.errors import CheckpointError, RecipeError
+from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
+from coreecho.target import Target
 
-Kind = Literal["encoder", "ef_model"]
+# An encoder alone, or with a head that reads the ejection fraction or the logit of an infarction.
+Kind = Literal["encoder", "ef_model", "mi_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +25,10 @@ class TrainedOn:
         is_phantom: the hearts were simulated.
         num_studies: studies of the training split.
         fps_range: 5th and 95th percentile of the training videos' frame rates, frames a second.
-        ef_range: smallest and largest EF of the training split, percent.
+        ef_range: smallest and largest EF of the training split, percent; None where no EF was learned.
         recipe: name of the recipe.
         epoch: epoch of the best weights, counted from 0 within its stage.
-        val_mae: mean absolute error on the validation split at that epoch, EF points.
+        val_mae: mean absolute error on the validation split at that epoch, EF points; None where no EF was learned.
         fps_median: of the training videos, frames a second; None where it was not written down.
     """
 
@@ -33,10 +36,10 @@ class TrainedOn:
     is_phantom: bool
     num_studies: int
     fps_range: tuple[float, float]
-    ef_range: tuple[float, float]
+    ef_range: tuple[float, float] | None
     recipe: str
     epoch: int
-    val_mae: float
+    val_mae: float | None
     fps_median: float | None = None
 
 
@@ -45,8 +48,9 @@ class WeightsCard:
     """What a file of weights says about itself.
 
     Attributes:
-        kind: `encoder` alone, or `ef_model` with its regression head.
-        size: a key of `coreecho.models.SIZES`.
+        kind: `encoder` alone, or with its head `ef_model` or `mi_model`, by what that reads.
+        encoder: a key of `coreecho.models.ENCODERS`.
+        head: name of the head; None for an encoder alone.
         source: where the weights come from: a run, or the publication and file that they were imported from.
         licence: under which they may be used.
         num_parameters: trainable numbers in the file.
@@ -57,7 +61,7 @@ class WeightsCard:
     """
 
     kind: Kind
-    size: str
+    encoder: str
     source: str
     licence: str
     num_parameters: int
@@ -65,6 +69,13 @@ class WeightsCard:
     model_input: ModelInput | None
     trained_on: TrainedOn | None
     coreecho_version: str
+    head: HeadName | None = "mlp"
+
+    @property
+    def target(self) -> Target | None:
+        """What the head reads; None for an encoder alone."""
+        targets: dict[Kind, Target] = {"ef_model": "ef", "mi_model": "mi"}
+        return targets.get(self.kind)
 
     def to_json(self) -> str:
         """Write the card as a JSON object."""

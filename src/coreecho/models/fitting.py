@@ -6,18 +6,17 @@ import torch
 from torch import Tensor
 
 from coreecho.errors import CheckpointError
-from coreecho.models.registry import build_encoder
-from coreecho.models.uniformer import SIZES
+from coreecho.models.registry import UNIFORMERS, build_encoder
 
 _NAMED_AT_MOST = 6
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def encoder_shapes(size: str) -> Shapes:
+def encoder_shapes(name: str) -> Shapes:
     """Name and shape of every entry of an encoder's state dict."""
     with torch.device("meta"):
-        return shapes_of(build_encoder(size).state_dict())
+        return shapes_of(build_encoder(name).state_dict())
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
@@ -41,15 +40,15 @@ def misfits(state: Mapping[str, Tensor], expected: Shapes) -> list[str]:
     return [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds.items() if names]
 
 
-def closest_size(state: Mapping[str, Tensor]) -> str:
-    """Name the encoder size with which a state dict has most entries in common."""
+def closest_uniformer(state: Mapping[str, Tensor]) -> str:
+    """Name the UniFormer with which a state dict has most entries in common."""
     found = set(shapes_of(state).items())
 
-    def agreement(size: str) -> int:
-        expected = set(encoder_shapes(size).items())
+    def agreement(name: str) -> int:
+        expected = set(encoder_shapes(name).items())
         return len(found & expected) - len(expected - found)
 
-    return max(SIZES, key=agreement)
+    return max(UNIFORMERS, key=agreement)
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:

@@ -1,9 +1,15 @@
-"""The regression head: from an embedding to an ejection fraction."""
+"""The heads: from an embedding to an ejection fraction, or to the logit of a myocardial infarction."""
+
+from typing import Literal
 
 from torch import nn
 
+from coreecho.errors import RecipeError
 
-class RegressionHead(nn.Sequential):
+HeadName = Literal["mlp", "linear"]
+
+
+class MLPHead(nn.Sequential):
     """The shallow MLP F_R of Maani et al. 2024, section 2.1: W2 [gelu(BN2(W1 BN1(E)))], dropout before each W.
 
     Maps (B, D) to (B, 1). The layers that hold weights sit at indices 0, 2, 3 and 6, as in the authors' checkpoints.
@@ -15,8 +21,6 @@ class RegressionHead(nn.Sequential):
     """
 
     def __init__(self, embedding_dim: int, *, dropout: float = 0.4, last_bias: float = 0.0) -> None:
-        last = nn.Linear(embedding_dim, 1)
-        nn.init.constant_(last.bias, last_bias)
         super().__init__(
             nn.BatchNorm1d(embedding_dim),
             nn.Dropout(dropout),
@@ -24,5 +28,43 @@ class RegressionHead(nn.Sequential):
             nn.BatchNorm1d(embedding_dim),
             nn.GELU(),
             nn.Dropout(dropout),
-            last,
+            last_linear(embedding_dim, last_bias),
         )
+
+
+class LinearHead(nn.Sequential):
+    """One linear output: EchoCoTr's head, and EchoNet-Dynamic's. Maps (B, D) to (B, 1).
+
+    Args:
+        embedding_dim: D.
+        last_bias: where predictions start, in percent (55.6 in both publications' codes).
+    """
+
+    def __init__(self, embedding_dim: int, *, last_bias: float = 0.0) -> None:
+        super().__init__(last_linear(embedding_dim, last_bias))
+
+
+def last_linear(embedding_dim: int, bias: float) -> nn.Linear:
+    """A linear layer (B, D) to (B, 1) that starts at `bias`."""
+    last = nn.Linear(embedding_dim, 1)
+    nn.init.constant_(last.bias, bias)
+    return last
+
+
+def build_head(name: str, embedding_dim: int, *, dropout: float, last_bias: float) -> nn.Sequential:
+    """Make an untrained head.
+
+    Args:
+        name: `mlp` (CoReEcho) or `linear` (EchoCoTr, EchoNet-Dynamic).
+        embedding_dim: D.
+        dropout: inside the MLP; a linear head has none.
+        last_bias: where predictions start.
+
+    Raises:
+        RecipeError: the name is unknown.
+    """
+    if name == "mlp":
+        return MLPHead(embedding_dim, dropout=dropout, last_bias=last_bias)
+    if name == "linear":
+        return LinearHead(embedding_dim, last_bias=last_bias)
+    raise RecipeError(f"There is no head {name!r}; the heads are mlp, linear.")

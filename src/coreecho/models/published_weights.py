@@ -24,9 +24,10 @@ from torch import Tensor
 import coreecho
 from coreecho.errors import CheckpointError
 from coreecho.models.card import WeightsCard
-from coreecho.models.fitting import check_finite, closest_size, encoder_shapes, misfits, shapes_of
-from coreecho.models.head import RegressionHead
+from coreecho.models.fitting import check_finite, closest_uniformer, encoder_shapes, misfits, shapes_of
+from coreecho.models.head import MLPHead
 from coreecho.models.model_input import ModelInput
+from coreecho.models.resnet_weights import ResNetWeights, recognise_resnet
 
 # `best_error` and the like may be NumPy scalars. These make one out of its bytes, and nothing else.
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
@@ -45,12 +46,12 @@ class ImportedWeights:
     """What was read from a published checkpoint.
 
     Attributes:
-        state: entries under the names of this project's model; of an `EFModel` if the card's kind is `ef_model`, of a
+        state: entries under the names of this project's model; of an `EchoModel` if the card's kind is `ef_model`, of a
             `UniFormer` if it is `encoder`.
-        card: size, source, licence.
+        card: encoder, source, licence.
         loaded: names in the file that were taken, in the file's order.
         skipped: names in the file that have no counterpart here: the classifier `head`.
-        missing: entries of an `EFModel` that the file does not hold; they start untrained.
+        missing: entries of an `EchoModel` that the file does not hold; they start untrained.
     """
 
     state: dict[str, Tensor]
@@ -73,7 +74,7 @@ class _Layout:
 
 
 def import_weights(file: Path | str, *, source: str | None = None, licence: str | None = None) -> ImportedWeights:
-    """Read a published UniFormer, EchoCoTr or CoReEcho checkpoint.
+    """Read a published UniFormer, EchoCoTr, CoReEcho, torchvision or EchoNet-Dynamic checkpoint.
 
     Args:
         file: as published (`.pth`, `.pt`).
@@ -85,13 +86,16 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
             is in the message.
     """
     file = Path(file)
-    layout = _recognise(_read_pickle(file), file)
+    content = _read_pickle(file)
+    if (resnet := recognise_resnet(content, str(file))) is not None:
+        return _import_resnet(resnet, file, source, licence)
+    layout = _recognise(content, file)
     encoder, skipped = _split_classifier(_tensors(layout.encoder, file))
-    size = closest_size(encoder)
-    expected = encoder_shapes(size)
+    name = closest_uniformer(encoder)
+    expected = encoder_shapes(name)
     if not encoder.keys() & expected.keys():
         raise CheckpointError(f"{file}: no UniFormer; its first entries are {', '.join(list(encoder)[:4])}.")
-    _check_fit(encoder, expected, f"{file}: it does not fit UniFormer {size}, the closest size")
+    _check_fit(encoder, expected, f"{file}: it does not fit {name}, the closest encoder")
     head = None if layout.head is None else _tensors(layout.head, file)
     head_shapes = _head_shapes(encoder["norm.weight"].shape[0])
     if head is not None:
@@ -100,7 +104,8 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
     check_finite(state, str(file))
     card = WeightsCard(
         kind="encoder" if head is None else "ef_model",
-        size=size,
+        encoder=name,
+        head=None if head is None else "mlp",
         source=source or f"{layout.source}; imported from {file.name}",
         licence=licence or layout.licence,
         num_parameters=count_parameters(state),
@@ -116,6 +121,32 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
         loaded=tuple(_prefixed(encoder, layout.encoder_at)) + tuple(_prefixed(head or {}, layout.head_at)),
         skipped=tuple(layout.encoder_at + name for name in skipped),
         missing=() if head is not None else tuple(f"head.{name}" for name in head_shapes),
+    )
+
+
+def _import_resnet(found: ResNetWeights, file: Path, source: str | None, licence: str | None) -> ImportedWeights:
+    """A video ResNet; with its linear head where that reads an EF, as EchoNet-Dynamic's does."""
+    head = {f"head.0.{name}": value for name, value in found.fc.items()} if found.reads_ef else {}
+    state = _prefixed(found.encoder, "encoder.") | head if head else found.encoder
+    card = WeightsCard(
+        kind="ef_model" if head else "encoder",
+        encoder=found.name,
+        head="linear" if head else None,
+        source=source or f"{found.source}; imported from {file.name}",
+        licence=licence or found.licence,
+        num_parameters=count_parameters(state),
+        source_sha256=_sha256(file),
+        # Ouyang et al. 2020: 32 frames at stride 2.
+        model_input=ModelInput(num_frames=32, stride=2, padding="mean") if head else None,
+        trained_on=None,
+        coreecho_version=coreecho.__version__,
+    )
+    return ImportedWeights(
+        state=state,
+        card=card,
+        loaded=found.loaded + (found.skipped if head else ()),
+        skipped=() if head else found.skipped,
+        missing=() if head else ("head.0.weight", "head.0.bias"),
     )
 
 
@@ -214,7 +245,7 @@ def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ..
 
 def _head_shapes(embedding_dim: int) -> Mapping[str, tuple[int, ...]]:
     with torch.device("meta"):
-        return shapes_of(RegressionHead(embedding_dim).state_dict())
+        return shapes_of(MLPHead(embedding_dim).state_dict())
 
 
 def _prefixed(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

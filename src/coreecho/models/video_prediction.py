@@ -1,4 +1,4 @@
-"""From the frames of a video to its EF: the mean over clips."""
+"""From the frames of a video to what a model reads from it: the mean over clips."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from coreecho.models.ef_model import EFModel, EFOutput
+from coreecho.models.echo_model import EchoModel, EchoOutput
 from coreecho.video import take_clip
 
 
@@ -17,28 +17,28 @@ class VideoPrediction:
     """What a model says of a video.
 
     Attributes:
-        ef_percent: mean over the clips.
-        clip_ef_percent: (k,), of each clip.
+        value: mean over the clips: EF in percent, or the logit of an infarction, by the model's target.
+        clip_values: (k,), of each clip.
         embeddings: (k, D), of each clip.
         starts: k source frames at which the clips start.
     """
 
-    ef_percent: float
-    clip_ef_percent: NDArray[np.float32]
+    value: float
+    clip_values: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     starts: tuple[int, ...]
 
 
 def predict_video(
-    model: EFModel, frames: NDArray[np.uint8], starts: Sequence[int], *, batch_size: int = 8
+    model: EchoModel, frames: NDArray[np.uint8], starts: Sequence[int], *, batch_size: int = 8
 ) -> VideoPrediction:
-    """Predict the EF of a video from one or more of its clips.
+    """Predict from one or more clips of a video.
 
     Clips are cut and predicted `batch_size` at a time, so memory does not grow with the length of the video. The model
     runs in evaluation mode on its own device, and is left in the mode in which it came.
 
     Args:
-        model: an EF model.
+        model: of any target.
         frames: (T, S, S), grey, of the model's frame size; may be memory-mapped.
         starts: source frames at which clips start; `coreecho.video.even_starts` and `all_starts` choose them.
         batch_size: clips at a time.
@@ -56,26 +56,26 @@ def predict_video(
             _predict_clips(model, frames, starts[first : first + batch_size])
             for first in range(0, len(starts), batch_size)
         ]
-    clip_ef_percent = torch.cat([output.ef_percent for output in outputs]).numpy()
+    clip_values = torch.cat([output.prediction for output in outputs]).numpy()
     return VideoPrediction(
-        ef_percent=float(clip_ef_percent.mean(dtype=np.float64)),
-        clip_ef_percent=clip_ef_percent,
+        value=float(clip_values.mean(dtype=np.float64)),
+        clip_values=clip_values,
         embeddings=torch.cat([output.embeddings for output in outputs]).numpy(),
         starts=tuple(starts),
     )
 
 
-def _predict_clips(model: EFModel, frames: NDArray[np.uint8], starts: Sequence[int]) -> EFOutput:
+def _predict_clips(model: EchoModel, frames: NDArray[np.uint8], starts: Sequence[int]) -> EchoOutput:
     device = model.scale.device
     clips, num_valid_frames = zip(*(take_clip(frames, start, model.model_input) for start in starts), strict=True)
-    output: EFOutput = model(
+    output: EchoOutput = model(
         torch.from_numpy(np.stack(clips)).to(device), torch.tensor(num_valid_frames, device=device)
     )
-    return EFOutput(output.embeddings.cpu(), output.ef_percent.cpu())
+    return EchoOutput(output.embeddings.cpu(), output.prediction.cpu())
 
 
 @contextmanager
-def _evaluation_mode(model: EFModel) -> Iterator[None]:
+def _evaluation_mode(model: EchoModel) -> Iterator[None]:
     """Module by module: in stage 2 the encoder evaluates while the head trains."""
     was_training = [(module, module.training) for module in model.modules()]
     model.eval()

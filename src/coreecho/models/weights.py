@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from coreecho.errors import CheckpointError
 from coreecho.files import write_whole
+from coreecho.models.building import build_model
 from coreecho.models.card import WeightsCard
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.published_weights import ImportedWeights, import_weights, is_safetensors
-from coreecho.models.registry import build_model, size_of
-from coreecho.models.uniformer import SIZES
+from coreecho.models.registry import ENCODERS, name_of
 
 __all__ = [
     "ImportedWeights",
@@ -41,7 +41,7 @@ def save_weights(path: Path | str, module: nn.Module, card: WeightsCard) -> None
 
     Args:
         path: a `.safetensors` file in an existing folder.
-        module: an `EFModel` for a card of kind `ef_model`, a `UniFormer` for one of kind `encoder`.
+        module: an `EchoModel` for a card with a head, an encoder for one of kind `encoder`.
         card: what the weights are.
 
     Raises:
@@ -91,7 +91,7 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def load_model(path: Path | str, device: str | torch.device = "cpu") -> EFModel:
+def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoModel:
     """Load a trained model, ready to predict.
 
     Args:
@@ -109,23 +109,25 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EFModel:
     """
     path = _weights_file(Path(path))
     state, card = read_weights(path)
-    if card.kind != "ef_model" or card.model_input is None:
+    if card.target is None or card.head is None or card.model_input is None:
         raise CheckpointError(
-            f"{path}: holds an encoder without a regression head ({card.source}), which cannot predict. "
+            f"{path}: holds an encoder without a head ({card.source}), which cannot predict. "
             f"Train one from it by `coreecho train ... --init {path}`."
         )
-    _check_size(card, path)
-    model = build_model(card.size, card.model_input, last_bias=0.0)
+    _check_encoder(card, path)
+    model = build_model(card.encoder, card.model_input, last_bias=0.0, head=card.head, target=card.target)
     faults = misfits(state, shapes_of(model.state_dict()))
     if faults:
-        raise CheckpointError(f"{path}: it does not fit {card.size}, the size on its card: " + "; ".join(faults) + ".")
+        raise CheckpointError(
+            f"{path}: it does not fit {card.encoder}, the encoder on its card: " + "; ".join(faults) + "."
+        )
     check_finite(state, str(path))
     model.load_state_dict(state)
     model.card = card
     return model.eval().to(device)
 
 
-def initialise_encoder(model: EFModel, path: Path | str) -> str:
+def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     """Start a model's encoder from given weights; its head is left as it is.
 
     Args:
@@ -144,14 +146,14 @@ def initialise_encoder(model: EFModel, path: Path | str) -> str:
         state, card, skipped = imported.state, imported.card, len(imported.skipped)
     else:
         (state, card), skipped = read_weights(path), 0
-    if card.kind == "ef_model":
+    if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
         skipped += len(state) - len(encoder)
         state = encoder
     faults = misfits(state, shapes_of(model.encoder.state_dict()))
     if faults:
         raise CheckpointError(
-            f"{path}: an encoder of size {card.size} was found and one of size {size_of(model.encoder)} asked for. "
+            f"{path}: the encoder {card.encoder} was found and {name_of(model.encoder)} asked for. "
             + "; ".join(faults)
             + "."
         )
@@ -159,7 +161,7 @@ def initialise_encoder(model: EFModel, path: Path | str) -> str:
     model.encoder.load_state_dict(state)
     return (
         f"Encoder initialised from {path} ({card.source}): {len(state)} entries loaded, {skipped} skipped "
-        f"(heads that the encoder does not have), none missing. The regression head is untrained."
+        f"(heads that the encoder does not have), none missing. The head is untrained."
     )
 
 
@@ -174,6 +176,8 @@ def _weights_file(path: Path) -> Path:
     return path
 
 
-def _check_size(card: WeightsCard, path: Path) -> None:
-    if card.size not in SIZES:
-        raise CheckpointError(f"{path}: its card says size {card.size!r}; the sizes here are {', '.join(SIZES)}.")
+def _check_encoder(card: WeightsCard, path: Path) -> None:
+    if card.encoder not in ENCODERS:
+        raise CheckpointError(
+            f"{path}: its card says encoder {card.encoder!r}; the encoders here are {', '.join(ENCODERS)}."
+        )

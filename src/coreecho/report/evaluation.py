@@ -28,7 +28,7 @@ from coreecho.evaluation import Clips, EFMetrics, compute_metrics, evaluate_stud
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES
 from coreecho.files import write_whole
 from coreecho.inference import find_device
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import load_model
 from coreecho.report.figures import NOTICE, bland_altman, scatter
 from coreecho.training.run_folder import RunFolder, find_data
@@ -264,13 +264,13 @@ def notes_of(run: RunFolder, source: RunFolder) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EFModel) -> dict[str, Any]:
+def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EchoModel) -> dict[str, Any]:
     """All that the metrics depend on, without dates."""
     start_index = protocol.start_index
     return {
         "recipe": run.recipe.name,
         "model": {
-            "size": run.recipe.size,
+            "encoder": run.recipe.encoder,
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
             "weights_sha256": sha256_of(run.best_weights),
             "training_seed": run.recipe.seed,

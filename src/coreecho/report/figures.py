@@ -27,14 +27,20 @@ NOTICE = "CoReEcho · research software, not a medical device"
 _BLUE, _VERMILION, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 _FONT_SIZE, _SMALL, _TITLE = 11, 9, 13
 _DPI = 150
+# Error and score of the validation by what is learned: column and label.
+_VALIDATION = {
+    "ef": (("val_mae", "Validation MAE (EF points)"), ("val_r2", "Validation R²")),
+    "mi": (("val_bce", "Validation cross-entropy"), ("val_accuracy", "Validation accuracy")),
+}
 
 
 def learning_curves(metrics: pd.DataFrame, path: Path, *, is_phantom: bool = False) -> None:
     """Draw losses, validation error, validation R2 and learning rate over the epochs of all stages.
 
     Args:
-        metrics: one row an epoch, with the columns stage, epoch, train_loss, train_rnc, train_l1, val_mae, val_r2
-            and learning_rate; a loss that a stage does not have is NaN, one that no stage has may be missing.
+        metrics: one row an epoch, with the columns stage, epoch, learning_rate, losses such as train_loss, train_rnc
+            and train_l1, and val_mae and val_r2, or val_bce and val_accuracy; a loss that a stage does not have is NaN,
+            one that no stage has may be missing.
         path: PNG to write.
         is_phantom: the run learned from simulated hearts.
 
@@ -47,11 +53,12 @@ def learning_curves(metrics: pd.DataFrame, path: Path, *, is_phantom: bool = Fal
     epochs = np.arange(1, len(metrics) + 1)
     stage_starts = np.flatnonzero(metrics["stage"].ne(metrics["stage"].shift()).to_numpy())
     _draw_losses(axes[0], epochs, metrics)
-    # Weights kept are those of the lowest MAE of the last stage.
-    last_stage = metrics["val_mae"].iloc[stage_starts[-1] :]
+    # Weights kept are those of the lowest error of the last stage.
+    (error, error_label), (score, score_label) = _VALIDATION["mi" if "val_bce" in metrics else "ef"]
+    last_stage = metrics[error].iloc[stage_starts[-1] :]
     best = None if last_stage.isna().all() else int(stage_starts[-1]) + int(np.nanargmin(last_stage))
-    _draw_curve(axes[1], epochs, metrics["val_mae"], "Validation MAE (EF points)", best)
-    _draw_curve(axes[2], epochs, metrics["val_r2"], "Validation R²", best)
+    _draw_curve(axes[1], epochs, metrics[error], error_label, best)
+    _draw_curve(axes[2], epochs, metrics[score], score_label, best)
     _draw_curve(axes[3], epochs, metrics["learning_rate"], "Learning rate", None)
     if len(metrics) > 1 and (metrics["learning_rate"] > 0).all():
         axes[3].set_yscale("log")

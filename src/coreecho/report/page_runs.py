@@ -8,7 +8,7 @@ import pandas as pd
 
 from coreecho.datasets import Split
 from coreecho.evaluation import EFMetrics
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.report.evaluation import Evaluation, sha256_of
 from coreecho.report.page_elements import Row, Table
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
@@ -40,7 +40,7 @@ class ShownRun:
 
     letter: str
     folder: RunFolder
-    model: EFModel
+    model: EchoModel
     evaluation: Evaluation
     learning: pd.DataFrame
     colour: str
@@ -76,7 +76,7 @@ class ShownRun:
 
 
 def show_run(
-    number: int, of: int, folder: RunFolder, *, model: EFModel, evaluation: Evaluation, learning: pd.DataFrame
+    number: int, of: int, folder: RunFolder, *, model: EchoModel, evaluation: Evaluation, learning: pd.DataFrame
 ) -> ShownRun:
     """Give a run its place on the page.
 
@@ -106,7 +106,7 @@ def training_table(runs: Sequence[ShownRun]) -> Table:
     facts: dict[str, Callable[[ShownRun], str]] = {
         "Recipe": lambda run: run.folder.recipe.name,
         "Objective of stage 1": lambda run: _OBJECTIVES[run.folder.recipe.objective],
-        "Model": lambda run: f"UniFormer {run.folder.recipe.size}, {_num_parameters(run):,} parameters",
+        "Model": lambda run: f"{run.folder.recipe.encoder}, {_num_parameters(run):,} parameters",
         "Starting point": lambda run: _starting_point(run.folder.recipe),
         "Input": _input,
         "Data": lambda run: f"{run.folder.data.dataset}, folder {run.folder.data.root.resolve().name}",

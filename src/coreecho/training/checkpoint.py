@@ -22,7 +22,7 @@ from coreecho.training.stages import StageName
 class RunState:
     """Where a run stands.
 
-    model: state dict of the EFModel. optimizer: state dict of AdamW, None before a stage's first step.
+    model: state dict of the EchoModel. optimizer: state dict of AdamW, None before a stage's first step.
     step: optimiser steps of `stage` that are done. history: one row for each finished epoch.
     sums: sums of the loss terms over the steps of the unfinished epoch.
     """

@@ -11,7 +11,13 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from coreecho.errors import RecipeError
-from coreecho.models.ef_model import ModelInput
+from coreecho.models.head import HeadName
+from coreecho.models.model_input import ModelInput
+from coreecho.target import Target
+
+EncoderName = Literal["uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18"]
+Objective = Literal["rnc_l1", "rnc", "l1", "mse", "bce"]
+OptimizerName = Literal["adamw", "sgd", "madgrad"]
 
 
 @Parameter(name="*")
@@ -28,30 +34,41 @@ class Recipe:
     seed: int = 0
     """Seed of everything random: weights, order, clips, crops, dropout."""
 
-    size: Literal["xs", "small", "base"] = "small"
-    """Size of the UniFormer encoder; the paper's is `small`."""
+    encoder: EncoderName = "uniformer_small"
+    """Encoder; the paper's is UniFormer-S, `uniformer_small`."""
+    head: HeadName = "mlp"
+    """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
     init: str = "scratch"
-    """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint)."""
+    """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint) or a run."""
+    trained: Literal["all", "head"] = "all"
+    """What stage 1 trains: `all`, or the `head` on the frozen encoder (MLP probing)."""
     dropout: float = 0.1
-    """Dropout inside the encoder."""
+    """Dropout inside a UniFormer."""
     head_dropout: float = 0.4
-    """Dropout before each linear layer of the head."""
+    """Dropout before each linear layer of the MLP head."""
     head_bias: float | None = None
-    """EF that the untrained head predicts, in percent; the training labels' mean when not given."""
+    """What the untrained head predicts: an EF in percent, the training labels' mean when not given; 0 of a logit."""
     input: Annotated[ModelInput, Parameter(name="*")] = field(default_factory=ModelInput)
 
-    objective: Literal["l1", "rnc_l1"] = "rnc_l1"
-    """Stage 1: Rank-N-Contrast for the encoder and L1 behind a stop-gradient for the head, or L1 end to end."""
+    objective: Objective = "rnc_l1"
+    """Stage 1: Rank-N-Contrast for the encoder and L1 behind a stop-gradient for the head (`rnc_l1`, CoReEcho),
+    Rank-N-Contrast alone (`rnc`), or end to end `l1`, `mse`, or for myocardial infarction `bce`."""
     temperature: float = 1.0
     """Temperature of Rank-N-Contrast, the tau of Eq. (1)."""
-    views: Literal["two_clips", "same_clip"] = "two_clips"
-    """Two clips of each video, or one clip augmented twice (Table 3)."""
-    augmentation: bool = True
-    """Zero-pad and crop at random, one draw per clip."""
+    views: Literal["two_clips", "same_clip", "one_clip"] = "two_clips"
+    """Two clips of each video, one clip augmented twice (Table 3), or one."""
+    augmentation: Literal["crop", "affine", "none"] = "crop"
+    """Zero-pad and crop at random, or turn, scale and move at random; one draw per clip."""
     crop_pad: int = 6
-    """Zero padding on each side before the crop, in pixels; 6 makes 112 x 112 into 124 x 124."""
+    """Crop: zero padding on each side before it, in pixels; 6 makes 112 x 112 into 124 x 124."""
+    rotation_degrees: float = 20.0
+    """Affine: the largest angle, either way."""
+    scale_range: tuple[float, float] = (0.8, 1.1)
+    """Affine: the smallest and the largest scale."""
+    translation: float = 0.1
+    """Affine: the largest shift along each axis, as a fraction of the frame."""
     stage2: bool = True
-    """Refine the head on the frozen encoder (Table 2, LP)."""
+    """Refine the head by L1 on the frozen encoder (Table 2, LP)."""
 
     stage1_epochs: int = 25
     """Epochs of stage 1."""
@@ -59,14 +76,18 @@ class Recipe:
     """Epochs of stage 2."""
     batch_size: int = 16
     """Videos in a step, over all processes together; stage 1 sees two clips of each."""
+    optimizer: OptimizerName = "adamw"
+    """Optimiser of both stages."""
     learning_rate: float = 1e-4
-    """Of AdamW, in both stages."""
+    """In both stages."""
+    momentum: float = 0.9
+    """Of SGD and MADGRAD."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
-    schedule: Literal["step", "cosine"] = "step"
-    """Stage 1: x `decay_factor` at `decay_epoch`, or a cosine down to zero. Stage 2 keeps its rate."""
-    decay_epoch: int = 15
-    """Epoch, counted from 0, at which the step schedule lowers the rate."""
+    """Of the optimiser."""
+    schedule: Literal["step", "cosine", "constant"] = "step"
+    """Stage 1: x `decay_factor` after each `decay_every` epochs, or a cosine down to zero. Stage 2 keeps its rate."""
+    decay_every: int = 15
+    """Epochs after which the step schedule lowers the rate, each time."""
     decay_factor: float = 0.1
     """What the step schedule multiplies the rate with."""
     warmup_steps: int = 0
@@ -74,11 +95,16 @@ class Recipe:
     require_two_traced_frames: bool = False
     """EchoNet-Dynamic: leave out the videos with fewer than two traced frames, as the published codes do."""
     validation_clips: int = 3
-    """Evenly placed clips of each video whose mean EF is validated."""
+    """Evenly placed clips of each video whose mean prediction is validated."""
+
+    @property
+    def target(self) -> Target:
+        """What the model learns to read."""
+        return "mi" if self.objective == "bce" else "ef"
 
     def __post_init__(self) -> None:
         at_least = {"seed": 0, "crop_pad": 0, "stage1_epochs": 1, "stage2_epochs": 1, "batch_size": 2}
-        at_least |= {"warmup_steps": 0, "decay_epoch": 1, "validation_clips": 1}
+        at_least |= {"warmup_steps": 0, "decay_every": 1, "validation_clips": 1}
         faults = [
             f"{name} is {getattr(self, name)}, expected at least {low}"
             for name, low in at_least.items()
@@ -96,12 +122,36 @@ class Recipe:
             for name in shares
             if not 0 <= getattr(self, name) < 1
         ]
+        if not 0 <= self.momentum < 1:
+            faults.append(f"momentum is {self.momentum}, expected 0 <= momentum < 1")
         if not self.weight_decay >= 0:
             faults.append(f"weight_decay is {self.weight_decay}, expected at least 0")
-        if self.head_bias is not None and not 0 <= self.head_bias <= 100:
+        faults += self._misfits()
+        if self.target == "ef" and self.head_bias is not None and not 0 <= self.head_bias <= 100:
             faults.append(f"head_bias is {self.head_bias}, expected an EF in percent, 0 to 100")
         if faults:
             raise RecipeError(f"The recipe {self.name!r} does not hold together: " + "; ".join(faults) + ".")
+
+    def _misfits(self) -> list[str]:
+        """Settings that are fine alone and not together."""
+        faults = []
+        if self.trained == "head" and self.objective in ("rnc", "rnc_l1"):
+            faults.append(
+                f"trained is head and objective is {self.objective}, expected l1, mse or bce: Rank-N-Contrast trains "
+                "the encoder"
+            )
+        if self.objective == "rnc" and not self.stage2:
+            faults.append("objective is rnc and stage2 is false, expected true: nothing else trains the head")
+        if self.objective == "bce" and self.stage2:
+            faults.append("objective is bce and stage2 is true, expected false: stage 2 refines an EF by L1")
+        low, high = self.scale_range
+        if not 0 <= self.rotation_degrees <= 180:
+            faults.append(f"rotation_degrees is {self.rotation_degrees}, expected 0 to 180")
+        if not 0 < low <= high:
+            faults.append(f"scale_range is {self.scale_range}, expected 0 < smallest <= largest")
+        if not 0 <= self.translation < 1:
+            faults.append(f"translation is {self.translation}, expected 0 <= translation < 1")
+        return faults
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Recipe":
@@ -138,10 +188,10 @@ class Recipe:
     def to_mapping(self) -> dict[str, Any]:
         """Flat keys and plain values, as they stand in a YAML file."""
         settings = dataclasses.asdict(self)
-        model_input = {
-            key: list(value) if isinstance(value, tuple) else value for key, value in settings.pop("input").items()
+        model_input = settings.pop("input")
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in (settings | model_input).items()
         }
-        return settings | model_input
 
     def to_yaml(self) -> str:
         """The recipe as a YAML file's text; `from_yaml` reads it back to an equal recipe."""

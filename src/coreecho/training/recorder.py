@@ -25,12 +25,12 @@ from coreecho.datasets.clip_dataset import ClipBatch
 from coreecho.errors import CheckpointError, TrainingError
 from coreecho.files import write_whole
 from coreecho.models.card import TrainedOn, WeightsCard
-from coreecho.models.ef_model import EFModel
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import save_weights
 from coreecho.training.checkpoint import RunState, save_state
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
-from coreecho.training.stages import Stage
+from coreecho.training.stages import SELECTION, Stage
 from coreecho.training.validation import validate, validation_metrics
 
 log = logging.getLogger("coreecho")
@@ -147,15 +147,22 @@ class Recorder(pl.Callback):
         row |= validation_metrics(predictions)
         now = time.monotonic()
         row |= {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"], "seconds": now - self.epoch_start}
-        earlier = [past["val_mae"] for past in self.state.history if past["stage"] == stage.name]
+        selection = stage.selection
+        earlier = [past[selection] for past in self.state.history if selection and past["stage"] == stage.name]
         self.state.history.append(row)
         self.state.sums.clear()
         self.epoch_start = now
-        if not math.isfinite(row["val_mae"]):
-            raise TrainingError(f"The validation MAE became {row['val_mae']} in {stage.name}, epoch {row['epoch']}.")
+        metric = SELECTION[stage.recipe.target]
+        if not math.isfinite(row[metric]):
+            raise TrainingError(f"{metric} became {row[metric]} in {stage.name}, epoch {row['epoch']}.")
         if trainer.is_global_zero:
             with self._explaining_full_disk():
-                self._write_epoch(stage, row, predictions, is_best=row["val_mae"] < min(earlier, default=math.inf))
+                self._write_epoch(
+                    stage,
+                    row,
+                    predictions,
+                    is_best=selection is None or row[selection] < min(earlier, default=math.inf),
+                )
         # The next stage begins from files that the first process writes.
         trainer.strategy.barrier()
 
@@ -172,16 +179,18 @@ class Recorder(pl.Callback):
         log.info("%s epoch %d: %s%s", stage.name, row["epoch"], _terms(row), " (best so far)" if is_best else "")
         _write_tensorboard(self.folder, row, step=len(self.state.history))
 
-    def _card(self, model: EFModel, row: dict[str, Any]) -> WeightsCard:
+    def _card(self, model: EchoModel, row: dict[str, Any]) -> WeightsCard:
         """What the best weights are, and what they were trained on."""
         recipe, source, store = self.folder.recipe, self.folder.data, self.folder.store()
         studies = self.folder.studies("train")
         rates = [rate for study in studies if (rate := store.fps(study.id)) is not None]
         labels = [study.ef_percent for study in studies if study.ef_percent is not None]
+        is_ef = recipe.target == "ef"
         low_fps, median_fps, high_fps = np.percentile(rates, [5, 50, 95]) if rates else 3 * (math.nan,)
         return WeightsCard(
-            kind="ef_model",
-            size=recipe.size,
+            kind="ef_model" if is_ef else "mi_model",
+            encoder=recipe.encoder,
+            head=recipe.head,
             source=f"trained by coreecho with the recipe {recipe.name}, seed {recipe.seed}",
             licence="that of the data and of the initial weights that they were trained from",
             num_parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -192,10 +201,10 @@ class Recorder(pl.Callback):
                 is_phantom=source.is_phantom,
                 num_studies=len(studies),
                 fps_range=(float(low_fps), float(high_fps)),
-                ef_range=(min(labels), max(labels)),
+                ef_range=(min(labels), max(labels)) if is_ef else None,
                 recipe=recipe.name,
                 epoch=row["epoch"],
-                val_mae=row["val_mae"],
+                val_mae=row.get("val_mae"),
                 fps_median=float(median_fps) if rates else None,
             ),
             coreecho_version=coreecho.__version__,
@@ -231,7 +240,8 @@ class Recorder(pl.Callback):
         epoch = min(stage.step // stage.steps_per_epoch + 1, stage.epochs)
         text = f"{stage.name.replace('stage', 'stage ')}, epoch {epoch}/{stage.epochs}"
         if self.state.history:
-            text += f", validation MAE {self.state.history[-1]['val_mae']:.2f}"
+            row, metric = self.state.history[-1], SELECTION[stage.recipe.target]
+            text += f", validation {metric.removeprefix('val_').upper()} {row[metric]:.2f}"
         return text
 
 

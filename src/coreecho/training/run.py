@@ -3,10 +3,12 @@
 import fcntl
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -15,10 +17,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities import rank_zero_only
 
 import coreecho
-from coreecho.datasets.clip_dataset import TrainingClips, ValidationClips
+from coreecho.datasets import SINGLE_BEAT_DATASETS
+from coreecho.datasets.clip_dataset import Augmentation, TrainingClips, ValidationClips
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
-from coreecho.models.ef_model import EFModel
-from coreecho.models.registry import build_model
+from coreecho.models.building import build_model
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import initialise_encoder, read_weights
 from coreecho.training.checkpoint import RunState, load_state
 from coreecho.training.data import TrainingBatches, training_loader, validation_loader
@@ -27,6 +30,8 @@ from coreecho.training.recipe import Recipe
 from coreecho.training.recorder import Recorder, StopSignal
 from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
 from coreecho.training.stages import STAGES, StageName
+from coreecho.video.affine import random_affine
+from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.store import FrameStore
 
 log = logging.getLogger("coreecho")
@@ -38,6 +43,7 @@ def train(
     data: Path,
     out: Path,
     dataset: str = "echonet",
+    options: Mapping[str, Any] | None = None,
     store: Path | None = None,
     hardware: Hardware | None = None,
     checkpoint_minutes: float = 5.0,
@@ -50,6 +56,7 @@ def train(
         data: root of the data set.
         out: folder of the run; it must not hold a run yet.
         dataset: layout of the data set.
+        options: of its loader, such as the `fold` and `view` of `load_camus`.
         store: folder for the decoded frames; beside the data when not given.
         hardware: what to compute on.
         checkpoint_minutes: the longest time between two saved states.
@@ -65,7 +72,8 @@ def train(
         TrainingError: the loss is not finite, or the disk is full.
     """
     hardware = hardware or Hardware()
-    folder = RunFolder(out, recipe, find_data(dataset, data, recipe, store), info={})
+    folder = RunFolder(out, recipe, find_data(dataset, data, recipe, store, options), info={})
+    _check_clips(folder)
     _check_splits(folder)
     _trainer(hardware)  # Refuses what this machine does not have, before a folder is made.
     model = _new_model(folder)
@@ -126,7 +134,7 @@ class _Run:
     """A run that is going on."""
 
     folder: RunFolder
-    model: EFModel
+    model: EchoModel
     state: RunState
     hardware: Hardware
     checkpoint_minutes: float
@@ -185,12 +193,19 @@ class _Run:
             studies,
             store,
             recipe.input,
-            views=stage_class.num_views,
+            views=stage_class.num_views_of(recipe),
             is_same_clip=recipe.views == "same_clip",
-            crop_pad=recipe.crop_pad if recipe.augmentation else 0,
+            augment=_augmentation(recipe),
             seed=recipe.seed,
+            target=recipe.target,
         )
-        validation = ValidationClips(self.folder.studies("val"), store, recipe.input, num_clips=recipe.validation_clips)
+        validation = ValidationClips(
+            self.folder.studies("val"),
+            store,
+            recipe.input,
+            num_clips=recipe.validation_clips,
+            target=recipe.target,
+        )
         recorder.validation = validation_loader(
             validation, batch_size=recipe.batch_size, rank=rank, world_size=world_size
         )
@@ -241,22 +256,41 @@ def _trainer(hardware: Hardware, *callbacks: pl.Callback) -> pl.Trainer:
         raise RecipeError(f"Cannot train on {hardware.devices} x {hardware.device}: {error}") from error
 
 
-def _new_model(folder: RunFolder) -> EFModel:
+def _augmentation(recipe: Recipe) -> Augmentation | None:
+    """What the recipe does to each clip at random."""
+    if recipe.augmentation == "crop":
+        return partial(pad_and_crop, pad=recipe.crop_pad) if recipe.crop_pad else None
+    if recipe.augmentation == "affine":
+        return partial(
+            random_affine,
+            rotation_degrees=recipe.rotation_degrees,
+            scale_range=recipe.scale_range,
+            translation=recipe.translation,
+        )
+    return None
+
+
+def _new_model(folder: RunFolder) -> EchoModel:
     """The model at its random weights: a function of the recipe and the training labels."""
     recipe = folder.recipe
-    labels = [study.ef_percent for study in folder.studies("train") if study.ef_percent is not None]
+    bias = recipe.head_bias
+    if bias is None:
+        labels = [study.ef_percent for study in folder.studies("train") if study.ef_percent is not None]
+        bias = float(np.mean(labels)) if recipe.target == "ef" else 0.0
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return build_model(
-            recipe.size,
+            recipe.encoder,
             recipe.input,
-            last_bias=recipe.head_bias if recipe.head_bias is not None else float(np.mean(labels)),
+            last_bias=bias,
             dropout=recipe.dropout,
+            head=recipe.head,
             head_dropout=recipe.head_dropout,
+            target=recipe.target,
         )
 
 
-def _beginning(model: EFModel, recipe: Recipe) -> RunState:
+def _beginning(model: EchoModel, recipe: Recipe) -> RunState:
     """Put the recipe's initial weights into a new model; the state before the first step."""
     if recipe.init != "scratch":
         weights = Path(recipe.init)
@@ -268,6 +302,26 @@ def _beginning(model: EFModel, recipe: Recipe) -> RunState:
             )
         log.info(initialise_encoder(model, weights))
     return RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
+
+
+def _check_clips(folder: RunFolder) -> None:
+    """A whole video of EchoNet-Dynamic holds several beats, and not the same part of them."""
+    dataset, sampling = folder.data.dataset, folder.recipe.input
+    if sampling.is_whole_beat and dataset not in (*SINGLE_BEAT_DATASETS, "table"):
+        raise RecipeError(
+            f"The recipe {folder.recipe.name!r} has time: {sampling.time}, which takes a whole video as one beat, and "
+            f"the videos of {dataset!r} hold several. Use `time: stride`, or one of {', '.join(SINGLE_BEAT_DATASETS)}."
+        )
+    if folder.recipe.target == "mi" and not any(study.has_mi is not None for study in folder.all_studies):
+        raise RecipeError(
+            f"The recipe {folder.recipe.name!r} learns to find infarctions (objective: bce), and no study of "
+            f"{dataset!r} says whether it has one; HMC-QU's do."
+        )
+    if folder.recipe.target == "ef" and not any(study.ef_percent is not None for study in folder.all_studies):
+        raise RecipeError(
+            f"The recipe {folder.recipe.name!r} learns EF, and no study of {dataset!r} has one. HMC-QU is for "
+            "infarctions: `--objective bce`, as the recipe `hmc-qu` has it."
+        )
 
 
 def _check_splits(folder: RunFolder) -> None:

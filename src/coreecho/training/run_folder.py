@@ -13,7 +13,8 @@ train.log          what happened
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ import pandas as pd
 import torch
 
 import coreecho
-from coreecho.datasets import Split, Study, is_phantom_root, load_studies
+from coreecho.datasets import Split, Study, frame_sources, is_phantom_root, load_studies
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.training.recipe import Recipe
@@ -39,6 +40,8 @@ class DataSource:
     root: Path
     store: Path
     is_phantom: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the data set's loader, such as `fold` and `view`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,8 @@ class RunFolder:
         info = {
             "recipe": recipe.name,
             "seed": recipe.seed,
-            "data": {"dataset": data.dataset, "root": str(data.root.resolve()), "store": str(data.store.resolve())},
+            "data": {"dataset": data.dataset, "root": str(data.root.resolve()), "store": str(data.store.resolve())}
+            | {"options": dict(data.options)},
             "is_phantom": data.is_phantom,
             "hardware": asdict(hardware),
             "versions": {
@@ -133,6 +137,7 @@ class RunFolder:
                 root=data or root,
                 store=store or stored,
                 is_phantom=info["is_phantom"],
+                options=info["data"]["options"],
             )
             Hardware(**info["hardware"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -167,20 +172,21 @@ class RunFolder:
         return bool(self.info["is_finished"])
 
     @cached_property
-    def _all_studies(self) -> list[Study]:
-        options: dict[str, Any] = {}
+    def all_studies(self) -> list[Study]:
+        """Studies of every split, and of none."""
+        options = dict(self.data.options)
         if self.data.dataset == "echonet":
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
         return load_studies(self.data.dataset, self.data.root, **options)
 
     def studies(self, split: Split) -> list[Study]:
         """Studies of a split, in the order that `TrainingClips` counts them."""
-        return [study for study in self._all_studies if study.split == split]
+        return [study for study in self.all_studies if study.split == split]
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all studies; what is missing or stale is decoded first."""
         if self._store is None:
-            sources = {study.id: study.path for study in self._all_studies}
+            sources = frame_sources(self.data.dataset, self.all_studies)
             frame_size = self.recipe.input.frame_size
             self._store = FrameStore.build(self.data.store, sources, frame_size=frame_size, show_progress=show_progress)
         return self._store
@@ -198,7 +204,7 @@ class RunFolder:
 
     def data_fingerprint(self) -> str:
         """Changes when a study, label or split does."""
-        lines = [f"{study.id},{study.ef_percent},{study.split}" for study in self._all_studies]
+        lines = [f"{study.id},{study.label(self.recipe.target)},{study.split}" for study in self.all_studies]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def write_info(self) -> None:
@@ -218,7 +224,11 @@ def check_is_free(path: Path) -> None:
         )
 
 
-def find_data(dataset: str, root: Path, recipe: Recipe, store: Path | None) -> DataSource:
+def find_data(
+    dataset: str, root: Path, recipe: Recipe, store: Path | None, options: Mapping[str, Any] | None = None
+) -> DataSource:
     """Say where the data of a run and their decoded frames lie."""
     folder = store or root / f".coreecho-store-{recipe.input.frame_size}"
-    return DataSource(dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root))
+    return DataSource(
+        dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root), options=dict(options or {})
+    )

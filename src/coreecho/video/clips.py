@@ -5,11 +5,17 @@ end to 144, and the starts are then all positions from which the last sampled fr
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import RecipeError, VideoError
+from coreecho.video.temporal import resample_time
+
+# `stride`: every stride-th frame, from some start. The others: the whole video, which is one beat, interpolated in time
+# to the number of frames (see `time_weights`); the stride then means nothing.
+ClipTime = Literal["stride", "spline", "trilinear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,19 +25,31 @@ class ClipSampling:
     Attributes:
         num_frames: frames in a clip (36 in Maani et al. 2024).
         stride: source frames from one sampled frame to the next (4 in Maani et al. 2024).
+        time: `stride`, or how the whole of a video that is one beat is interpolated to `num_frames`, as the paper does
+            for CAMUS and HMC-QU: `spline` or `trilinear`.
     """
 
     num_frames: int = 36
     stride: int = 4
+    time: ClipTime = "stride"
 
     def __post_init__(self) -> None:
         for name, value in (("num_frames", self.num_frames), ("stride", self.stride)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise RecipeError(f"{name} must be a whole number of at least 1; got {value!r}.")
+        if self.time not in get_args(ClipTime):
+            raise RecipeError(f"time must be one of {', '.join(get_args(ClipTime))}; got {self.time!r}.")
+
+    @property
+    def is_whole_beat(self) -> bool:
+        """Whether a clip is its whole video, interpolated in time, so that a video has one clip."""
+        return self.time != "stride"
 
     @property
     def span(self) -> int:
-        """Source frames from the first sampled frame to the last, both counted."""
+        """Source frames from the first sampled frame to the last, both counted; 1 of a whole beat of any length."""
+        if self.is_whole_beat:
+            return 1
         return (self.num_frames - 1) * self.stride + 1
 
     @property
@@ -54,6 +72,8 @@ def num_starts(num_source_frames: int, sampling: ClipSampling) -> int:
     """
     if num_source_frames < 1:
         raise VideoError(f"A clip needs a video of at least 1 frame; got {num_source_frames}.")
+    if sampling.is_whole_beat:
+        return 1
     padded = max(num_source_frames, sampling.padded_length)
     return min(padded - (sampling.num_frames - 1) * sampling.stride, num_source_frames)
 
@@ -66,7 +86,8 @@ def random_start(num_source_frames: int, sampling: ClipSampling, rng: np.random.
 def even_starts(num_source_frames: int, sampling: ClipSampling, count: int) -> list[int]:
     """Place `count` starts evenly over the valid ones, the first and the last included; a single one in the middle.
 
-    Starts repeat where the video has fewer valid starts than `count`, so that the length is always `count`.
+    Starts repeat where the video has fewer valid starts than `count`, so that the length is always `count`; but a whole
+    beat has one clip, and one start.
 
     Raises:
         RecipeError: `count` is below 1.
@@ -75,6 +96,8 @@ def even_starts(num_source_frames: int, sampling: ClipSampling, count: int) -> l
     if count < 1:
         raise RecipeError(f"The number of clips must be at least 1; got {count}.")
     last = num_starts(num_source_frames, sampling) - 1
+    if sampling.is_whole_beat:
+        return [0]
     if count == 1:
         return [last // 2]
     # Whole-number rounding (half up), so that no platform's floating point decides a start.
@@ -116,6 +139,8 @@ def take_clip(frames: NDArray[np.uint8], start: int, sampling: ClipSampling) -> 
             f"A clip of {sampling.num_frames} frames at stride {sampling.stride} out of a video of {len(frames)} "
             f"frames must start at 0 to {count - 1}; got {start}."
         )
+    if sampling.time != "stride":
+        return resample_time(np.asarray(frames), sampling.num_frames, sampling.time), sampling.num_frames
     taken = frames[start : start + sampling.span : sampling.stride]
     clip = np.zeros((sampling.num_frames, *frames.shape[1:]), dtype=np.uint8)
     clip[: len(taken)] = taken

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.errors import DatasetError
+from coreecho.video.frame_source import FrameSource, as_sources
 from coreecho.video.store_building import build_store, clear_store
 from coreecho.video.store_index import StoreEntry, StoreIndex, is_current, read_index, shard_path
 
@@ -36,7 +37,7 @@ class FrameStore:
     def build(
         cls,
         folder: str | Path,
-        sources: Mapping[str, Path],
+        sources: Mapping[str, Path | FrameSource],
         *,
         frame_size: int,
         workers: int | None = None,
@@ -49,7 +50,7 @@ class FrameStore:
 
         Args:
             folder: where the store lies or is to lie.
-            sources: a video file for each id.
+            sources: a video file for each id, or a file with its own way to be decoded.
             frame_size: S; frames of other sizes are resized.
             workers: threads that decode; None takes one for each core.
             show_progress: draw a progress bar on stderr.
@@ -59,7 +60,9 @@ class FrameStore:
                 disk is full; or the folder holds a store of another frame size.
         """
         folder = Path(folder)
-        index = build_store(folder, sources, frame_size=frame_size, workers=workers, show_progress=show_progress)
+        index = build_store(
+            folder, as_sources(sources), frame_size=frame_size, workers=workers, show_progress=show_progress
+        )
         return cls(folder, index)
 
     @classmethod
@@ -134,9 +137,10 @@ class FrameStore:
         """Frames of a video. Raises DatasetError."""
         return self._entry(video_id).num_frames
 
-    def stale(self, sources: Mapping[str, Path]) -> list[str]:
+    def stale(self, sources: Mapping[str, Path | FrameSource]) -> list[str]:
         """Return the ids whose source is not in the store, has changed since, or is gone."""
-        return [name for name, path in sources.items() if not is_current(self._index.entries.get(name), path)]
+        wanted = as_sources(sources).items()
+        return [name for name, source in wanted if not is_current(self._index.entries.get(name), source)]
 
     def verify(self, *, show_progress: bool = False) -> list[str]:
         """Read every frame, and return the ids of the videos whose checksum is not what was written."""

@@ -24,13 +24,11 @@ from types import TracebackType
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coreecho.errors import DatasetError, VideoError
-from coreecho.video.reading import read_video
-from coreecho.video.resizing import resize_frames
+from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
 
 MAX_SHARD_BYTES = 1024**3
@@ -46,19 +44,13 @@ _AHEAD = 3
 @dataclass(frozen=True)
 class _Job:
     video_id: str
-    path: Path
+    source: FrameSource
     source_bytes: int
     source_mtime_ns: int
 
 
-@dataclass(frozen=True)
-class _Frames:
-    frames: NDArray[np.uint8]
-    fps: float | None
-
-
 def build_store(
-    folder: Path, sources: Mapping[str, Path], *, frame_size: int, workers: int | None, show_progress: bool
+    folder: Path, sources: Mapping[str, FrameSource], *, frame_size: int, workers: int | None, show_progress: bool
 ) -> StoreIndex:
     """Bring the store up to date with its sources. See `FrameStore.build`."""
     index = _matching_index(folder, frame_size)
@@ -93,21 +85,21 @@ def _matching_index(folder: Path, frame_size: int) -> StoreIndex | None:
     return index
 
 
-def _pending(index: StoreIndex, sources: Mapping[str, Path]) -> Iterator[_Job | str]:
+def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[_Job | str]:
     """Yield what has to be decoded, or why it cannot be."""
-    for video_id, path in sources.items():
+    for video_id, source in sources.items():
         try:
-            stat = path.stat()
+            stat = source.path.stat()
         except OSError as error:
-            yield f"{path}: {error.strerror}"
+            yield f"{source.path}: {error.strerror}"
             continue
         entry = index.entries.get(video_id)
-        if entry is None or not entry.is_fresh(stat):
-            yield _Job(video_id, path, stat.st_size, stat.st_mtime_ns)
+        if entry is None or not entry.is_fresh(stat, source.preparation):
+            yield _Job(video_id, source, stat.st_size, stat.st_mtime_ns)
 
 
 def _build_locked(
-    folder: Path, index: StoreIndex, sources: Mapping[str, Path], workers: int | None, show_progress: bool
+    folder: Path, index: StoreIndex, sources: Mapping[str, FrameSource], workers: int | None, show_progress: bool
 ) -> list[str]:
     """Decode and write all that is pending; return what could not be read."""
     pending = list(_pending(index, sources))
@@ -148,7 +140,7 @@ class _Writer:
         self._index.write(self._folder)
         return self
 
-    def append(self, job: _Job, decoded: _Frames) -> None:
+    def append(self, job: _Job, decoded: PreparedFrames) -> None:
         """Write one video's frames."""
         frames = np.ascontiguousarray(decoded.frames)
         if self._end and self._end + frames.nbytes > MAX_SHARD_BYTES:
@@ -162,9 +154,10 @@ class _Writer:
             num_frames=len(frames),
             fps=decoded.fps,
             crc32=zlib.crc32(frames.data),
-            source=str(job.path.absolute()),
+            source=str(job.source.path.absolute()),
             source_bytes=job.source_bytes,
             source_mtime_ns=job.source_mtime_ns,
+            preparation=job.source.preparation,
         )
         self._end += frames.nbytes
         self._unsaved_bytes += frames.nbytes
@@ -206,23 +199,22 @@ class _Writer:
             self._close()
 
 
-def _decode(path: Path, frame_size: int) -> _Frames | str:
+def _decode(source: FrameSource, frame_size: int) -> PreparedFrames | str:
     """Read one source, in a thread; a text says why it cannot be read."""
     try:
-        video = read_video(path)
+        return source.prepare(source.path, frame_size)
     except VideoError as error:
         return str(error)
-    return _Frames(resize_frames(video.frames, frame_size), video.fps)
 
 
-def _decode_all(jobs: list[_Job], frame_size: int, workers: int | None) -> Iterator[tuple[_Job, _Frames | str]]:
+def _decode_all(jobs: list[_Job], frame_size: int, workers: int | None) -> Iterator[tuple[_Job, PreparedFrames | str]]:
     """Decode in order, some videos ahead of the one that is written."""
     num_workers = max(1, min(workers or _num_cores(), len(jobs)))
     pool = ThreadPoolExecutor(num_workers, thread_name_prefix="decode")
     try:
-        waiting: deque[tuple[_Job, Future[_Frames | str]]] = deque()
+        waiting: deque[tuple[_Job, Future[PreparedFrames | str]]] = deque()
         for job in jobs:
-            waiting.append((job, pool.submit(_decode, job.path, frame_size)))
+            waiting.append((job, pool.submit(_decode, job.source, frame_size)))
             if len(waiting) > _AHEAD * num_workers:
                 done, future = waiting.popleft()
                 yield done, future.result()
@@ -237,8 +229,8 @@ def _num_cores() -> int:
 
 
 def _track(
-    items: Iterable[tuple[_Job, _Frames | str]], total: int, show_progress: bool
-) -> Iterator[tuple[_Job, _Frames | str]]:
+    items: Iterable[tuple[_Job, PreparedFrames | str]], total: int, show_progress: bool
+) -> Iterator[tuple[_Job, PreparedFrames | str]]:
     columns = (TextColumn("decoding videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress or total == 0) as progress:
         yield from progress.track(items, total=total)

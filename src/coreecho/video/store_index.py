@@ -9,6 +9,7 @@ from typing import Any
 
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
+from coreecho.video.frame_source import WHOLE_VIDEO, FrameSource
 
 INDEX_NAME = "index.json"
 _FORMAT = "coreecho frame store"
@@ -28,6 +29,7 @@ class StoreEntry:
         source: the path it was decoded from, absolute.
         source_bytes: size of the source when it was decoded.
         source_mtime_ns: time of the source's last change when it was decoded.
+        preparation: what was done to the source's frames, in words; see `FrameSource`.
     """
 
     shard: int
@@ -38,10 +40,12 @@ class StoreEntry:
     source: str
     source_bytes: int
     source_mtime_ns: int
+    preparation: str = WHOLE_VIDEO
 
-    def is_fresh(self, source: os.stat_result) -> bool:
-        """Tell whether the source is still the file that was decoded, by its size and time."""
-        return (self.source_bytes, self.source_mtime_ns) == (source.st_size, source.st_mtime_ns)
+    def is_fresh(self, source: os.stat_result, preparation: str) -> bool:
+        """Tell whether the source is still the file that was decoded, by its size and time, and prepared so."""
+        stored = (self.source_bytes, self.source_mtime_ns, self.preparation)
+        return stored == (source.st_size, source.st_mtime_ns, preparation)
 
 
 @dataclass(kw_only=True)
@@ -118,10 +122,10 @@ def read_index(folder: Path) -> StoreIndex | None:
         raise DatasetError(f"{path}: damaged ({error!r}). {remedy}") from error
 
 
-def is_current(entry: StoreEntry | None, source: Path) -> bool:
-    """Tell whether an entry is there and its source is still the file that was decoded."""
+def is_current(entry: StoreEntry | None, source: FrameSource) -> bool:
+    """Tell whether an entry is there and its source is still the file that was decoded, and prepared as is asked."""
     try:
-        return entry is not None and entry.is_fresh(source.stat())
+        return entry is not None and entry.is_fresh(source.path.stat(), source.preparation)
     except OSError:
         return False
 

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from coreecho.datasets.clip_dataset import TrainingClips, ValidationClips
 from coreecho.datasets.study import Study
 from coreecho.errors import DatasetError
+from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.clips import ClipSampling
 from coreecho.video.store import FrameStore
 
@@ -33,13 +35,21 @@ def store(studies: list[Study], tmp_path_factory: pytest.TempPathFactory) -> Fra
 def training(
     studies: list[Study], store: FrameStore, *, same: bool = False, pad: int = 0, seed: int = 0
 ) -> TrainingClips:
-    return TrainingClips(studies, store, SAMPLING, views=2, is_same_clip=same, crop_pad=pad, seed=seed)
+    return TrainingClips(
+        studies,
+        store,
+        SAMPLING,
+        views=2,
+        is_same_clip=same,
+        augment=partial(pad_and_crop, pad=pad) if pad else None,
+        seed=seed,
+    )
 
 
 def test_views_are_clips_of_the_video_at_the_stride(studies: list[Study], store: FrameStore) -> None:
     item = training(studies, store)[(0, 0)]
     assert item.clips.shape == (2, 4, 16, 16)
-    assert item.ef_percent == 74
+    assert item.label == 74
     assert item.num_valid_frames.tolist() == [4, 4]
     steps = item.clips[:, :, 8, 8].int().diff(dim=1)
     assert (steps == 20).all()

@@ -8,8 +8,8 @@ import torch
 from coreecho.datasets import Study
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.evaluation.protocols import choose_starts, evaluate_studies
-from coreecho.models.ef_model import EFModel, ModelInput
-from coreecho.models.registry import build_model
+from coreecho.models.building import build_model
+from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.video_prediction import predict_video
 from coreecho.video.clips import ClipSampling
 
@@ -31,9 +31,9 @@ class StoreInMemory:
 
 
 @pytest.fixture(scope="module")
-def model() -> EFModel:
+def model() -> EchoModel:
     torch.manual_seed(0)
-    return build_model("xs", ModelInput(num_frames=4, stride=2, frame_size=32), last_bias=55.0).eval()
+    return build_model("uniformer_xs", ModelInput(num_frames=4, stride=2, frame_size=32), last_bias=55.0).eval()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_one_row_a_study_in_order_with_the_mean_over_its_clips(model, store, stu
     assert table["study"].tolist() == ["c", "a", "b"]
     assert table["ef_true"].tolist() == [30.0, 60.0, 45.5]
     assert table["num_clips"].tolist() == [3, 3, 3]
-    of_a = predict_video(model, store.frames("a"), [0, 7, 13]).clip_ef_percent.astype(float)
+    of_a = predict_video(model, store.frames("a"), [0, 7, 13]).clip_values.astype(float)
     assert table.loc[1, "ef_predicted"] == pytest.approx(of_a.mean())
     assert table.loc[1, "clip_sd"] == pytest.approx(of_a.std(ddof=1))
 
@@ -71,14 +71,14 @@ def test_the_whole_video_in_steps_of_the_stride_or_as_asked(model, store, studie
 
 def test_batches_are_bounded_and_change_nothing(model, store, studies, monkeypatch):
     sizes = []
-    forward = EFModel.forward
+    forward = EchoModel.forward
 
     def note(self, clips, num_valid_frames=None):
         sizes.append(len(clips))
         return forward(self, clips, num_valid_frames)
 
     whole = evaluate_studies(model, store, studies, clips="all", batch_size=100)
-    monkeypatch.setattr(EFModel, "forward", note)
+    monkeypatch.setattr(EchoModel, "forward", note)
     cut = evaluate_studies(model, store, studies, clips="all", batch_size=3)
     assert max(sizes) == 3
     np.testing.assert_allclose(cut["ef_predicted"], whole["ef_predicted"], rtol=1e-5)
@@ -88,7 +88,7 @@ def test_given_starts_by_name_with_or_without_suffix(model, store, studies):
     start_index = {"a.avi": np.array([2, 5]), "b": np.array([0]), "c.avi": np.array([4]), "other.avi": np.array([9])}
     table = evaluate_studies(model, store, studies, start_index=start_index)
     assert table["num_clips"].tolist() == [1, 2, 1]
-    of_a = predict_video(model, store.frames("a"), [2, 5]).ef_percent
+    of_a = predict_video(model, store.frames("a"), [2, 5]).value
     assert table.loc[1, "ef_predicted"] == pytest.approx(of_a)
 
 
@@ -117,7 +117,7 @@ def test_an_empty_split_is_refused(model, store):
 
 
 def test_an_ef_that_is_no_number_is_refused_with_its_studies(model, store, studies):
-    broken = build_model("xs", model.model_input, last_bias=math.nan).eval()
+    broken = build_model("uniformer_xs", model.model_input, last_bias=math.nan).eval()
     with pytest.raises(CheckpointError, match="not a finite number for 3 studies: c, a, b"):
         evaluate_studies(broken, store, studies)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
-from coreecho.models.ef_model import EFModel, ModelInput
-from coreecho.models.registry import build_model
+from coreecho.models.echo_model import EchoModel, ModelInput
 
 TRAINED_ON = TrainedOn(
     dataset="echonet",
@@ -24,14 +24,14 @@ TRAINED_ON = TrainedOn(
 
 
 @pytest.fixture
-def model() -> EFModel:
+def model() -> EchoModel:
     """An untrained model whose clips are 4 frames, every 2nd, of 32 pixels; its card says that it was trained."""
     torch.manual_seed(0)
     model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
-    model = build_model("xs", model_input, last_bias=55.0)
+    model = build_model("uniformer_xs", model_input, last_bias=55.0)
     model.card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a run",
         licence="Apache-2.0",
         num_parameters=1,
@@ -44,10 +44,10 @@ def model() -> EFModel:
 
 
 @pytest.fixture
-def retrain() -> Callable[..., EFModel]:
+def retrain() -> Callable[..., EchoModel]:
     """Change what the card says of the training."""
 
-    def change(model: EFModel, **changes: object) -> EFModel:
+    def change(model: EchoModel, **changes: object) -> EchoModel:
         assert model.card is not None
         assert model.card.trained_on is not None
         model.card = replace(model.card, trained_on=replace(model.card.trained_on, **changes))

@@ -23,7 +23,7 @@ def test_predicts_the_mean_of_evenly_placed_clips(model, write_clip):
     # Twenty frames and clips that span seven: starts 0 to 13, so the first, the middle and the last.
     assert prediction.clip_starts == (0, 7, 13)
     frames = read_video(path).frames
-    expected = predict_video(model, frames, [0, 7, 13]).clip_ef_percent
+    expected = predict_video(model, frames, [0, 7, 13]).clip_values
     np.testing.assert_allclose(prediction.clip_ef_percent, expected, rtol=1e-6)
     assert prediction.ef_percent == pytest.approx(float(np.mean(expected)))
     assert prediction.clip_sd == pytest.approx(statistics.stdev(map(float, expected)))
@@ -47,7 +47,7 @@ def test_frames_are_brought_to_the_models_size(model, write_clip):
     path = write_clip("large.avi", size=64)
     prediction = Predictor(model, clips=1)(path)
     frames = resize_frames(read_video(path).frames, 32)
-    assert prediction.ef_percent == pytest.approx(predict_video(model, frames, [6]).ef_percent)
+    assert prediction.ef_percent == pytest.approx(predict_video(model, frames, [6]).value)
 
 
 def test_a_saved_model_predicts_the_same(model, write_clip, tmp_path):
@@ -85,7 +85,7 @@ def test_a_clip_of_another_frame_rate_is_resampled_to_that_of_the_training(model
     # 19 steps of 1/25 s are 34.96 of 1/46 s: 35 frames seen, so starts 0 and 28, the latter in frame 28 * 25 / 46.
     frames = resample_fps(read_video(path).frames, 25, 46)
     assert len(frames) == 35
-    expected = predict_video(model, frames, [0, 28]).clip_ef_percent
+    expected = predict_video(model, frames, [0, 28]).clip_values
     np.testing.assert_allclose(prediction.clip_ef_percent, expected, rtol=1e-6)
     assert prediction.clip_starts == (0, 15)
     assert (prediction.fps, prediction.num_frames) == (25.0, 20)
@@ -111,7 +111,7 @@ def test_a_model_without_a_card_still_predicts(model, write_clip):
 
 def test_the_models_name_says_what_it_learned_from(model, retrain):
     assert Predictor(model).model_name == (
-        "UniFormer xs, recipe tiny, epoch 3, trained on 100 studies of echonet (real hearts)"
+        "uniformer_xs, recipe tiny, epoch 3, trained on 100 studies of echonet (real hearts)"
     )
     assert Predictor(retrain(model, is_phantom=True)).model_name.endswith("(simulated hearts)")
 

@@ -33,7 +33,7 @@ def filled() -> Callable[[nn.Module], nn.Module]:
 def card() -> WeightsCard:
     return WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a run",
         licence="Apache-2.0",
         num_parameters=584_769,

@@ -1,11 +1,11 @@
 import torch
 from torch import nn
 
-from coreecho.models.head import RegressionHead
+from coreecho.models.head import MLPHead
 
 
 def test_layers_lie_where_the_published_checkpoints_have_them() -> None:
-    head = RegressionHead(512, dropout=0.4, last_bias=55.6)
+    head = MLPHead(512, dropout=0.4, last_bias=55.6)
     assert [type(layer) for layer in head] == [
         nn.BatchNorm1d,
         nn.Dropout,
@@ -23,7 +23,7 @@ def test_layers_lie_where_the_published_checkpoints_have_them() -> None:
 
 def test_predictions_start_at_the_last_bias() -> None:
     torch.manual_seed(0)
-    head = RegressionHead(64, last_bias=55.6).eval()
+    head = MLPHead(64, last_bias=55.6).eval()
     with torch.no_grad():
         ef_percent = head(torch.zeros(3, 64))
     assert ef_percent.shape == (3, 1)
@@ -33,7 +33,7 @@ def test_predictions_start_at_the_last_bias() -> None:
 
 def test_it_is_the_formula_of_the_paper() -> None:
     torch.manual_seed(0)
-    head = RegressionHead(16, last_bias=50.0).eval()
+    head = MLPHead(16, last_bias=50.0).eval()
     embeddings = torch.randn(5, 16)
     state = head.state_dict()
     with torch.no_grad():

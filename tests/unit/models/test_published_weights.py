@@ -25,10 +25,10 @@ def write(tmp_path: Path) -> Write:
     return save
 
 
-def parts(size: str = "xs", classes: int = 1) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def parts(name: str = "uniformer_xs", classes: int = 1) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The two state dicts of a published model: an encoder with a classifier, and a regression head."""
     torch.manual_seed(0)
-    model = build_model(size, ModelInput(), last_bias=55.6)
+    model = build_model(name, ModelInput(), last_bias=55.6)
     width = model.encoder.embedding_dim
     classifier = {"head.weight": torch.randn(classes, width), "head.bias": torch.randn(classes)}
     return {**model.encoder.state_dict(), **classifier}, dict(model.head.state_dict())
@@ -38,12 +38,12 @@ def prefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"module.{name}": value for name, value in state.items()}
 
 
-@pytest.mark.parametrize("size", ["xs", "small", "base"])
-def test_bare_uniformer(write: Write, size: str) -> None:
-    published, _ = parts(size, classes=400)
+@pytest.mark.parametrize("name", ["uniformer_xs", "uniformer_small", "uniformer_base"])
+def test_bare_uniformer(write: Write, name: str) -> None:
+    published, _ = parts(name, classes=400)
     imported = import_weights(write(published))
     assert imported.card.kind == "encoder"
-    assert imported.card.size == size
+    assert imported.card.encoder == name
     assert imported.card.source == "UniFormer (Li et al. 2022); imported from published.pth"
     assert imported.skipped == ("head.weight", "head.bias")
     assert set(imported.loaded) == set(published) - set(imported.skipped)
@@ -64,7 +64,7 @@ def test_coreecho(write: Write, prefix: bool) -> None:
     assert imported.card.source_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert imported.skipped == ("model.head.weight", "model.head.bias")
     assert imported.missing == ()
-    model = build_model("xs", ModelInput(), last_bias=0.0)
+    model = build_model("uniformer_xs", ModelInput(), last_bias=0.0)
     model.load_state_dict(imported.state)
     assert torch.equal(model.head.state_dict()["6.bias"], head["6.bias"])
     assert torch.equal(model.encoder.state_dict()["norm.running_var"], encoder["norm.running_var"])
@@ -95,12 +95,12 @@ def test_half_precision_becomes_single(write: Write) -> None:
 
 def test_legacy_files_without_zip(tmp_path: Path) -> None:
     torch.save(parts()[0], tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    assert import_weights(tmp_path / "old.pth").card.size == "xs"
+    assert import_weights(tmp_path / "old.pth").card.encoder == "uniformer_xs"
 
 
 def test_a_training_starts_from_a_published_file(write: Write) -> None:
     encoder, _ = parts(classes=400)
-    model = build_model("xs", ModelInput(), last_bias=50.0)
+    model = build_model("uniformer_xs", ModelInput(), last_bias=50.0)
     report = initialise_encoder(model, write(encoder))
     assert torch.equal(model.encoder.state_dict()["blocks4.0.attn.qkv.weight"], encoder["blocks4.0.attn.qkv.weight"])
     assert "93 entries loaded, 2 skipped" in report
@@ -145,7 +145,7 @@ def test_a_misfit_says_what_is_missing_unexpected_and_misshapen(write: Write) ->
     published, _ = parts()
     missing_and_misshapen(published)
     expected = (
-        r"does not fit UniFormer xs, the closest size: 1 missing: blocks3\.0\.attn\.qkv\.bias; "
+        r"does not fit uniformer_xs, the closest encoder: 1 missing: blocks3\.0\.attn\.qkv\.bias; "
         r"1 unexpected: blocks1\.0\.extra; "
         r"1 of another shape: blocks1\.0\.attn\.weight \(24, 1, 3, 5, 5\) instead of \(24, 1, 5, 5, 5\)"
     )

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from coreecho.errors import CheckpointError
 from coreecho.models import (
-    EFModel,
+    EchoModel,
     ModelInput,
     WeightsCard,
     build_model,
@@ -20,14 +20,14 @@ from coreecho.models import (
 
 
 @pytest.fixture
-def model(card: WeightsCard) -> EFModel:
+def model(card: WeightsCard) -> EchoModel:
     torch.manual_seed(0)
     assert card.model_input is not None
-    return build_model("xs", card.model_input, last_bias=55.6).eval()
+    return build_model("uniformer_xs", card.model_input, last_bias=55.6).eval()
 
 
 @pytest.fixture
-def file(tmp_path: Path, model: EFModel, card: WeightsCard) -> Path:
+def file(tmp_path: Path, model: EchoModel, card: WeightsCard) -> Path:
     save_weights(tmp_path / "best.safetensors", model, card)
     return tmp_path / "best.safetensors"
 
@@ -36,7 +36,7 @@ def clips() -> torch.Tensor:
     return (torch.arange(2 * 8 * 32 * 32) % 251).to(torch.uint8).view(2, 8, 32, 32)
 
 
-def test_what_is_saved_is_read_back(file: Path, model: EFModel, card: WeightsCard) -> None:
+def test_what_is_saved_is_read_back(file: Path, model: EchoModel, card: WeightsCard) -> None:
     state, found = read_weights(file)
     assert found == card
     assert state.keys() == model.state_dict().keys()
@@ -44,17 +44,17 @@ def test_what_is_saved_is_read_back(file: Path, model: EFModel, card: WeightsCar
 
 
 @pytest.mark.parametrize("where", ["file", "run folder"])
-def test_loaded_model_predicts_the_same(file: Path, model: EFModel, card: WeightsCard, where: str) -> None:
+def test_loaded_model_predicts_the_same(file: Path, model: EchoModel, card: WeightsCard, where: str) -> None:
     loaded = load_model(file if where == "file" else file.parent)
     assert loaded.card == card
     assert loaded.model_input == card.model_input
     assert not any(module.training for module in loaded.modules())
     with torch.inference_mode():
-        assert torch.equal(loaded(clips()).ef_percent, model(clips()).ef_percent)
+        assert torch.equal(loaded(clips()).prediction, model(clips()).prediction)
 
 
 def test_weights_in_another_memory_layout_are_saved_all_the_same(
-    tmp_path: Path, model: EFModel, card: WeightsCard
+    tmp_path: Path, model: EchoModel, card: WeightsCard
 ) -> None:
     save_weights(tmp_path / "w.safetensors", model.to(memory_format=torch.channels_last_3d), card)
     state, _ = read_weights(tmp_path / "w.safetensors")
@@ -62,7 +62,7 @@ def test_weights_in_another_memory_layout_are_saved_all_the_same(
 
 
 def test_a_full_disk_leaves_the_older_file(
-    file: Path, model: EFModel, card: WeightsCard, monkeypatch: pytest.MonkeyPatch
+    file: Path, model: EchoModel, card: WeightsCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = file.read_bytes()
 
@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_older_file(
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path, model: EFModel, card: WeightsCard) -> None:
+def test_a_folder_that_is_not_there(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
     with pytest.raises(CheckpointError, match="could not be written: No such file or directory"):
         save_weights(tmp_path / "nowhere" / "w.safetensors", model, card)
 
@@ -115,28 +115,28 @@ def test_safetensors_of_others(tmp_path: Path) -> None:
         load_model(tmp_path / "w.safetensors")
 
 
-def test_an_encoder_alone_does_not_predict(tmp_path: Path, model: EFModel, card: WeightsCard) -> None:
+def test_an_encoder_alone_does_not_predict(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
     path = tmp_path / "encoder.safetensors"
     save_weights(path, model.encoder, replace(card, kind="encoder", model_input=None, trained_on=None))
-    with pytest.raises(CheckpointError, match=r"encoder without a regression head.*--init"):
+    with pytest.raises(CheckpointError, match=r"encoder without a head.*--init"):
         load_model(path)
 
 
-def test_weights_that_do_not_fit_their_card(tmp_path: Path, model: EFModel, card: WeightsCard) -> None:
+def test_weights_that_do_not_fit_their_card(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
     path = tmp_path / "w.safetensors"
-    save_weights(path, model, replace(card, size="small"))
-    with pytest.raises(CheckpointError, match=r"does not fit small.* missing: .*of another shape: "):
+    save_weights(path, model, replace(card, encoder="uniformer_small"))
+    with pytest.raises(CheckpointError, match=r"does not fit uniformer_small.* missing: .*of another shape: "):
         load_model(path)
 
 
-def test_a_size_of_the_future(tmp_path: Path, model: EFModel, card: WeightsCard) -> None:
+def test_an_encoder_of_the_future(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
     path = tmp_path / "w.safetensors"
-    save_weights(path, model, replace(card, size="huge"))
-    with pytest.raises(CheckpointError, match="says size 'huge'; the sizes here are xs, small, base"):
+    save_weights(path, model, replace(card, encoder="huge"))
+    with pytest.raises(CheckpointError, match="says encoder 'huge'; the encoders here are uniformer_xs"):
         load_model(path)
 
 
-def test_weights_that_are_not_numbers(tmp_path: Path, model: EFModel, card: WeightsCard) -> None:
+def test_weights_that_are_not_numbers(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
     with torch.no_grad():
         model.encoder.patch_embed1.proj.weight[0, 0] = torch.nan
     save_weights(tmp_path / "w.safetensors", model, card)
@@ -146,9 +146,9 @@ def test_weights_that_are_not_numbers(tmp_path: Path, model: EFModel, card: Weig
         load_model(tmp_path / "w.safetensors")
 
 
-def test_a_new_model_starts_from_a_trained_encoder(file: Path, model: EFModel) -> None:
+def test_a_new_model_starts_from_a_trained_encoder(file: Path, model: EchoModel) -> None:
     torch.manual_seed(1)
-    fresh = build_model("xs", ModelInput(num_frames=8, frame_size=32), last_bias=40.0)
+    fresh = build_model("uniformer_xs", ModelInput(num_frames=8, frame_size=32), last_bias=40.0)
     head = {name: value.clone() for name, value in fresh.head.state_dict().items()}
     report = initialise_encoder(fresh, file)
     assert all(
@@ -160,13 +160,15 @@ def test_a_new_model_starts_from_a_trained_encoder(file: Path, model: EFModel) -
 
 
 def test_an_encoder_of_another_size_is_refused_and_nothing_changes(file: Path) -> None:
-    small = build_model("small", ModelInput(), last_bias=50.0)
+    small = build_model("uniformer_small", ModelInput(), last_bias=50.0)
     before = {name: value.clone() for name, value in small.state_dict().items()}
-    with pytest.raises(CheckpointError, match=r"size xs was found and one of size small asked for.* missing"):
+    with pytest.raises(
+        CheckpointError, match=r"uniformer_xs was found and uniformer_small asked for.* missing"
+    ):
         initialise_encoder(small, file)
     assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
 
 
-def test_initial_weights_that_are_not_there(tmp_path: Path, model: EFModel) -> None:
+def test_initial_weights_that_are_not_there(tmp_path: Path, model: EchoModel) -> None:
     with pytest.raises(CheckpointError, match=r"missing\.pth: there is no such file"):
         initialise_encoder(model, tmp_path / "missing.pth")

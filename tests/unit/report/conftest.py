@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from coreecho.models import WeightsCard, build_model, save_weights
-from coreecho.models.ef_model import ModelInput
+from coreecho.models.echo_model import ModelInput
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
 TINY = Recipe(
-    name="tiny", size="xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), stage1_epochs=2, stage2_epochs=1
+    name="tiny",
+    encoder="uniformer_xs",
+    input=ModelInput(num_frames=4, stride=4, frame_size=32),
+    stage1_epochs=2,
+    stage2_epochs=1,
 )
 MakeRun = Callable[..., RunFolder]
 
@@ -37,7 +41,7 @@ def make_run(phantom_root: Path) -> MakeRun:
         torch.manual_seed(seed)
         card = WeightsCard(
             kind="ef_model",
-            size=recipe.size,
+            encoder=recipe.encoder,
             source="a test",
             licence="Apache-2.0",
             num_parameters=1,
@@ -46,7 +50,7 @@ def make_run(phantom_root: Path) -> MakeRun:
             trained_on=None,
             coreecho_version="0",
         )
-        save_weights(folder.best_weights, build_model(recipe.size, recipe.input, last_bias=55.0), card)
+        save_weights(folder.best_weights, build_model(recipe.encoder, recipe.input, last_bias=55.0), card)
         return folder
 
     return make

@@ -7,7 +7,7 @@ import pytest
 
 from coreecho.datasets import Study
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, RecipeError
-from coreecho.models.registry import build_model
+from coreecho.models.building import build_model
 from coreecho.models.weights import WeightsCard, save_weights
 from coreecho.report import evaluation as evaluation_module
 from coreecho.report.evaluation import Protocol, evaluate_run
@@ -25,7 +25,7 @@ def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> RunFolder:
     run = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
     card = WeightsCard(
         kind="ef_model",
-        size="xs",
+        encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
         num_parameters=1,
@@ -34,7 +34,7 @@ def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> RunFolder:
         trained_on=None,
         coreecho_version="0",
     )
-    save_weights(run.best_weights, build_model("xs", tiny_recipe.input, last_bias=55.0), card)
+    save_weights(run.best_weights, build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0), card)
     return run
 
 

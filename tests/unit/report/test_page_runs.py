@@ -43,7 +43,7 @@ def test_facts_of_a_run(shown):
     assert rows["Studies (train, validation, test)"] == "12, 2, 2"
     assert rows["Epochs done"] == "2 of stage 1, 1 of stage 2, in 0.1 minutes; the run is not finished"
     assert rows["Input"] == "clips of 4 frames, every 4th one, 32 × 32 pixels"
-    assert rows["Model"].startswith("UniFormer xs, ")
+    assert rows["Model"].startswith("uniformer_xs, ")
     assert "torch 2." in rows["Versions"]
 
 

@@ -12,8 +12,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from coreecho.models.ef_model import EFModel, ModelInput
-from coreecho.models.registry import build_model
+from coreecho.models.building import build_model
+from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.training.distributed import GlobalBatchNorm, gather_rows, share_batch_statistics
 from coreecho.training.recipe import Recipe
 from coreecho.training.stages import Stage1
@@ -23,15 +23,15 @@ WORLD_SIZE = 2
 
 
 def recipe(objective: str) -> Recipe:
-    settings = {"size": "xs", "objective": objective, "dropout": 0.0, "head_dropout": 0.0}
+    settings = {"encoder": "uniformer_xs", "objective": objective, "dropout": 0.0, "head_dropout": 0.0}
     model_input = ModelInput(num_frames=4, stride=1, frame_size=32)
     return Recipe(input=model_input, **settings)  # type: ignore[arg-type]
 
 
-def model_and_batch(objective: str) -> tuple[EFModel, tuple[Tensor, Tensor, Tensor]]:
+def model_and_batch(objective: str) -> tuple[EchoModel, tuple[Tensor, Tensor, Tensor]]:
     settings = recipe(objective)
     torch.manual_seed(0)
-    model = build_model("xs", settings.input, last_bias=50.0, dropout=0.0, head_dropout=0.0)
+    model = build_model("uniformer_xs", settings.input, last_bias=50.0, dropout=0.0, head_dropout=0.0)
     clips = torch.randint(0, 256, (NUM_CLIPS, 4, 32, 32), dtype=torch.uint8)
     return model, (clips, torch.full((NUM_CLIPS,), 4), torch.rand(NUM_CLIPS) * 60 + 20)
 
@@ -47,7 +47,7 @@ class Step(nn.Module):
         return torch.stack(list(self.stage.losses(clips, num_valid_frames, ef_percent).values())).sum()
 
 
-def gradients(model: EFModel) -> dict[str, Tensor]:
+def gradients(model: EchoModel) -> dict[str, Tensor]:
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 

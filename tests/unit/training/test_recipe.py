@@ -3,15 +3,15 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import RecipeError
-from coreecho.models.ef_model import ModelInput
+from coreecho.models.echo_model import ModelInput
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
 
 
 def test_echonet_recipe_holds_the_numbers_of_the_paper() -> None:
     recipe = Recipe.from_yaml(find_recipe("echonet"))
-    assert (recipe.size, recipe.objective, recipe.temperature) == ("small", "rnc_l1", 1.0)
+    assert (recipe.encoder, recipe.objective, recipe.temperature) == ("uniformer_small", "rnc_l1", 1.0)
     assert (recipe.stage1_epochs, recipe.stage2_epochs, recipe.batch_size) == (25, 5, 16)
-    assert (recipe.learning_rate, recipe.weight_decay, recipe.decay_epoch, recipe.decay_factor) == (1e-4, 1e-4, 15, 0.1)
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.decay_every, recipe.decay_factor) == (1e-4, 1e-4, 15, 0.1)
     assert (recipe.input.num_frames, recipe.input.stride, recipe.input.frame_size) == (36, 4, 112)
     assert (recipe.head_dropout, recipe.head_bias, recipe.crop_pad) == (0.4, 55.6, 6)
 

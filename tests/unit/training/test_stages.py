@@ -6,17 +6,17 @@ from torch import Tensor
 
 from coreecho.datasets.clip_dataset import ClipBatch
 from coreecho.losses import rank_n_contrast_loss
-from coreecho.models.ef_model import EFModel, ModelInput
-from coreecho.models.registry import build_model
+from coreecho.models.building import build_model
+from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.training.recipe import Recipe
 from coreecho.training.stages import Stage, Stage1, Stage2
 
 INPUT = ModelInput(num_frames=4, stride=1, frame_size=32)
 
 
-def model() -> EFModel:
+def model() -> EchoModel:
     torch.manual_seed(0)
-    return build_model("xs", INPUT, last_bias=50.0, dropout=0.0, head_dropout=0.0)
+    return build_model("uniformer_xs", INPUT, last_bias=50.0, dropout=0.0, head_dropout=0.0)
 
 
 def batch(views: int = 2) -> ClipBatch:
@@ -24,7 +24,7 @@ def batch(views: int = 2) -> ClipBatch:
     return ClipBatch(
         clips=torch.randint(0, 256, (4, views, 4, 32, 32), dtype=torch.uint8),
         num_valid_frames=torch.full((4, views), 4),
-        ef_percent=torch.tensor([20.0, 35.0, 55.0, 70.0]),
+        label=torch.tensor([20.0, 35.0, 55.0, 70.0]),
         study=torch.arange(4),
     )
 
@@ -51,7 +51,7 @@ def test_the_stop_gradient_parts_encoder_and_head() -> None:
     whole = Stage1(model(), Recipe(input=INPUT), steps_per_epoch=1)
     from_both = gradients(whole, whole.training_step(batch(), 0)["loss"])
     alone = Stage1(model(), Recipe(input=INPUT), steps_per_epoch=1)
-    terms = alone.losses(batch().clips.flatten(0, 1), torch.full((8,), 4), batch().ef_percent.repeat_interleave(2))
+    terms = alone.losses(batch().clips.flatten(0, 1), torch.full((8,), 4), batch().label.repeat_interleave(2))
     from_l1 = gradients(alone, terms["l1"])
     assert all(name.startswith("head") for name in from_l1)
     assert {name for name in from_both if name.startswith("head")} == from_l1.keys()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from coreecho.errors import DatasetError
-from coreecho.video import FrameStore, read_video, resize_frames, store_building, store_index
+from coreecho.video import FrameStore, frame_source, read_video, resize_frames, store_building, store_index
 from coreecho.video.video import Video
 
 
@@ -41,7 +41,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(Path(path).name)
         return read_video(path)
 
-    monkeypatch.setattr(store_building, "read_video", record)
+    monkeypatch.setattr(frame_source, "read_video", record)
     return names
 
 
@@ -241,11 +241,11 @@ store_building._CHECKPOINT_SECONDS = 0.0
 folder = pathlib.Path(sys.argv[1])
 sources = {path.stem: path for path in sorted(folder.glob("videos/*.npy"))}
 decode = store_building._decode
-def slow(path, frame_size):
+def slow(source, frame_size):
     import time
     time.sleep(0.05)
-    print(path.stem, flush=True)
-    return decode(path, frame_size)
+    print(source.path.stem, flush=True)
+    return decode(source, frame_size)
 store_building._decode = slow
 FrameStore.build(folder / "store", sources, frame_size=16)
 """
@@ -296,7 +296,7 @@ def test_interrupting_keeps_what_was_done(
         return read_video(path)
 
     with monkeypatch.context() as context:
-        context.setattr(store_building, "read_video", interrupt)
+        context.setattr(frame_source, "read_video", interrupt)
         with pytest.raises(KeyboardInterrupt):
             FrameStore.build(tmp_path / "store", sources, frame_size=16)
     index = json.loads((tmp_path / "store" / "index.json").read_text())

@@ -1,4 +1,4 @@
-"""Encoder and head together: grey clips in, embeddings and ejection fractions out."""
+"""Encoder and head together: grey clips in, embeddings and predictions out."""
 
 from typing import NamedTuple
 
@@ -6,42 +6,47 @@ import torch
 from torch import Tensor, nn
 
 from coreecho.models.card import WeightsCard
-from coreecho.models.head import RegressionHead
 from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD, ModelInput
-from coreecho.models.uniformer import UniFormer
+from coreecho.models.registry import Encoder
+from coreecho.target import Target
 
-__all__ = ["ECHONET_MEAN", "ECHONET_STD", "EFModel", "EFOutput", "ModelInput"]
+__all__ = ["ECHONET_MEAN", "ECHONET_STD", "EchoModel", "EchoOutput", "ModelInput"]
 
 
-class EFOutput(NamedTuple):
+class EchoOutput(NamedTuple):
     """What a model says of B clips.
 
     Attributes:
         embeddings: (B, D), float32.
-        ef_percent: (B,), float32, 0 to 100 for sensible clips; not clamped.
+        prediction: (B,), float32. For the target `ef` percent, 0 to 100 for sensible clips, not clamped; for `mi` the
+            logit of an infarction.
     """
 
     embeddings: Tensor
-    ef_percent: Tensor
+    prediction: Tensor
 
 
-class EFModel(nn.Module):
-    """An encoder F_E and a regression head F_R, with the input that they expect.
+class EchoModel(nn.Module):
+    """An encoder F_E and a head F_R, with the input that they expect and what they read from it.
 
     Clips come as they lie on disk, one grey channel of 0 to 255, and are normalised on the model's device: a third of
     the transfer, and a quarter of that again for uint8.
 
     Args:
-        encoder: clips (B, 3, T, H, W) to embeddings (B, D).
+        encoder: clips (B, 3, T, H, W) to embeddings (B, D); D is its `embedding_dim`.
         head: embeddings (B, D) to (B, 1).
         model_input: how clips are cut and normalised for this encoder.
+        target: what the head reads.
     """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, encoder: UniFormer, head: RegressionHead, model_input: ModelInput) -> None:
+    def __init__(
+        self, encoder: Encoder, head: nn.Sequential, model_input: ModelInput, *, target: Target = "ef"
+    ) -> None:
         super().__init__()
+        self.target = target
         self.encoder = encoder
         self.head = head
         self.model_input = model_input
@@ -51,10 +56,10 @@ class EFModel(nn.Module):
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -torch.tensor(model_input.mean) / std, persistent=False)
 
-    def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EFOutput:
-        """Embed the clips and predict their EF; arguments as for `embed`."""
+    def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EchoOutput:
+        """Embed the clips and predict; arguments as for `embed`."""
         embeddings = self.embed(clips, num_valid_frames)
-        return EFOutput(embeddings, self.predict_ef(embeddings))
+        return EchoOutput(embeddings, self.predict(embeddings))
 
     def embed(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> Tensor:
         """Normalise and embed clips.
@@ -72,14 +77,14 @@ class EFModel(nn.Module):
         embeddings: Tensor = self.encoder(self.normalise(clips, num_valid_frames))
         return embeddings.float()
 
-    def predict_ef(self, embeddings: Tensor) -> Tensor:
-        """Predict EF in percent, (B,), from embeddings (B, D).
+    def predict(self, embeddings: Tensor) -> Tensor:
+        """Predict EF in percent, or the logit of an infarction, (B,), from embeddings (B, D).
 
         Always in single precision: bfloat16 goes in steps of 0.25 points at an EF of 50.
         """
         with torch.autocast(embeddings.device.type, enabled=False):
-            ef_percent: Tensor = self.head(embeddings.float())
-        return ef_percent.squeeze(1)
+            prediction: Tensor = self.head(embeddings.float())
+        return prediction.squeeze(1)
 
     def normalise(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> Tensor:
         """Turn grey clips (B, T, H, W) of 0 to 255 into the encoder's (B, 3, T, H, W); arguments as for `embed`."""

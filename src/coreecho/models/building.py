@@ -1,0 +1,40 @@
+"""Untrained models: an encoder and a head, put together."""
+
+from coreecho.models.echo_model import EchoModel
+from coreecho.models.head import build_head
+from coreecho.models.model_input import ModelInput
+from coreecho.models.registry import build_encoder
+from coreecho.target import Target
+
+
+def build_model(
+    encoder: str,
+    model_input: ModelInput,
+    *,
+    last_bias: float,
+    dropout: float | None = None,
+    head: str = "mlp",
+    head_dropout: float = 0.4,
+    target: Target = "ef",
+) -> EchoModel:
+    """Make an untrained encoder with its head.
+
+    Args:
+        encoder: one of `ENCODERS`.
+        model_input: how clips are cut and normalised.
+        last_bias: where predictions start: of EF in percent, the training set's mean (55.6 for EchoNet-Dynamic).
+        dropout: inside the encoder; None takes the encoder's own.
+        head: `mlp` (CoReEcho) or `linear` (EchoCoTr, EchoNet-Dynamic).
+        head_dropout: inside the MLP head; 0.4 in the authors' code.
+        target: what the head reads.
+
+    Raises:
+        RecipeError: the encoder or the head is unknown.
+    """
+    built = build_encoder(encoder, dropout=dropout)
+    return EchoModel(
+        built,
+        build_head(head, built.embedding_dim, dropout=head_dropout, last_bias=last_bias),
+        model_input,
+        target=target,
+    )

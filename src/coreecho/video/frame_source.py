@@ -1,0 +1,48 @@
+"""What a frame store decodes: a file, and how it becomes square frames."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.video.reading import read_video
+from coreecho.video.resizing import resize_frames
+
+WHOLE_VIDEO = "whole video"
+
+
+class PreparedFrames(NamedTuple):
+    """Frames of a store's size, (T, S, S) uint8, and their rate in frames per second, or None where it is not known."""
+
+    frames: NDArray[np.uint8]
+    fps: float | None
+
+
+def prepare_video(path: Path, frame_size: int) -> PreparedFrames:
+    """Read a video as `read_video` does, and resize it to `frame_size` pixels a side. Raises VideoError."""
+    video = read_video(path)
+    return PreparedFrames(resize_frames(video.frames, frame_size), video.fps)
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """A file, and how it is decoded.
+
+    Attributes:
+        path: the file.
+        preparation: what `prepare` does, in words, with all that it depends on besides the file. Frames that were
+            stored under other words are stale.
+        prepare: reads the file and gives its frames at a size in pixels. Raises VideoError.
+    """
+
+    path: Path
+    preparation: str = WHOLE_VIDEO
+    prepare: Callable[[Path, int], PreparedFrames] = prepare_video
+
+
+def as_sources(files: Mapping[str, Path | FrameSource]) -> dict[str, FrameSource]:
+    """Let plain paths stand for whole videos."""
+    return {name: FrameSource(file) if isinstance(file, Path) else file for name, file in files.items()}
