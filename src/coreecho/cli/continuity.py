@@ -49,7 +49,8 @@ def continuity(
     seed:
         Of folds and resamples.
     """
-    from coreecho.explain.run_continuity import ContinuityProtocol, measure_continuity
+    from coreecho.explain.continuity_studies import ContinuityProtocol
+    from coreecho.explain.run_continuity import measure_continuity
     from coreecho.explain.terminal import show_continuity
     from coreecho.inference import find_device
     from coreecho.models.weights import load_model

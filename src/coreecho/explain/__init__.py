@@ -1,6 +1,7 @@
 """What a model learned: where it looks, what lies near what, and how continuous that is."""
 
 from coreecho.explain.continuity import knn_ef_error, rank_correlation, rnc_loss
+from coreecho.explain.continuity_studies import ContinuityProtocol
 from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
 from coreecho.explain.embedding_map import EmbeddingMap, PlacedClip, draw_maps, make_map, place_on_map
@@ -13,7 +14,7 @@ from coreecho.explain.lv_focus import LVFocus, lv_focus_of_studies, mean_lv_focu
 from coreecho.explain.map_page import map_fragment, map_page
 from coreecho.explain.neighbour_search import search_neighbours, write_neighbours
 from coreecho.explain.neighbours import Neighbour, NeighbourIndex, most_alike
-from coreecho.explain.run_continuity import ContinuityProtocol, measure_continuity
+from coreecho.explain.run_continuity import measure_continuity
 from coreecho.explain.smoothness import EFPath, Smoothness, mean_smoothness, smoothness
 from coreecho.explain.video_explanation import VideoExplanation, explain_video
 

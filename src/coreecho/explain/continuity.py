@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from coreecho.errors import DatasetError
-from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
+from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistics, bootstrap_intervals
 from coreecho.explain.neighbours import NeighbourIndex
 from coreecho.losses import rank_n_contrast_loss
 
@@ -57,7 +57,16 @@ def rank_correlation(
     Raises:
         DatasetError: fewer than 3 studies, or a value is not finite.
     """
-    points, labels = _checked(embeddings, ef_percent)
+    points, labels = checked_embeddings(embeddings, ef_percent)
+    statistic = rank_correlation_of_counts(points, labels)
+    (interval,) = bootstrap_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
+    if interval.is_defined:
+        return interval
+    return replace(interval, reason="all studies have the same EF, or all embeddings the same place")
+
+
+def rank_correlation_of_counts(points: Floats, labels: Floats) -> WeightedStatistics:
+    """`rank_correlation` of (R, N) counts, (R, 1); embeddings (N, D) and EF (N,)."""
     near, alike = _other_ranks(cdist(points, points)), _other_ranks(np.abs(labels[:, None] - labels))
     products = [near, alike, near**2, alike**2, near * alike]
 
@@ -75,10 +84,7 @@ def rank_correlation(
             mean = np.where(is_defined, weights * correlations, 0).sum(axis=1) / weights.sum(axis=1)
         return np.asarray(mean[:, None])
 
-    (interval,) = bootstrap_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
-    if interval.is_defined:
-        return interval
-    return replace(interval, reason="all studies have the same EF, or all embeddings the same place")
+    return statistic
 
 
 def _other_ranks(distances: Floats) -> Floats:
@@ -120,21 +126,31 @@ def knn_ef_error(
         DatasetError: fewer than 3 studies, a value is not finite, or all studies are of one patient.
         ValueError: k is below 1.
     """
-    points, labels = _checked(embeddings, ef_percent)
+    points, labels = checked_embeddings(embeddings, ef_percent)
     if k < 1:
         raise ValueError(f"k: expected at least 1 neighbour, got {k}")
     if reference is None:
-        expected = _mean_of_others(points, labels, k, patients)
+        errors = neighbour_errors(points, labels, k=k, patients=patients)
     else:
         searched, known = (np.asarray(values, dtype=np.float64) for values in reference)
-        expected = known[NeighbourIndex(searched).query(points, k)[1]].mean(axis=1)
-    errors = np.abs(labels - expected)
-
-    def statistic(counts: Floats) -> Floats:
-        return np.asarray(counts @ errors / counts.sum(axis=1))[:, None]
-
+        errors = np.abs(labels - known[NeighbourIndex(searched).query(points, k)[1]].mean(axis=1))
+    statistic = mean_of_counts(errors)
     (interval,) = bootstrap_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
     return interval
+
+
+def neighbour_errors(points: Floats, labels: Floats, *, k: int, patients: Sequence[str] | None) -> Floats:
+    """|y_n - mean EF of the k nearest studies of other patients|, (N,); see `knn_ef_error`."""
+    return np.abs(labels - _mean_of_others(points, labels, k, patients))
+
+
+def mean_of_counts(values: Floats) -> WeightedStatistics:
+    """The mean of (N,) values, of (R, N) counts, (R, 1)."""
+
+    def statistic(counts: Floats) -> Floats:
+        return np.asarray(counts @ values / counts.sum(axis=1))[:, None]
+
+    return statistic
 
 
 def _mean_of_others(points: Floats, labels: Floats, k: int, patients: Sequence[str] | None) -> Floats:
@@ -183,32 +199,51 @@ def rnc_loss(
         DatasetError: fewer than 3 studies, or a value is not finite.
         ValueError: the temperature is not a positive number.
     """
-    points, labels = _checked(embeddings, ef_percent)
+    points, labels = checked_embeddings(embeddings, ef_percent)
     tensors = torch.from_numpy(points), torch.from_numpy(labels)
     loss = float(rank_n_contrast_loss(*tensors, temperature))
     collapsed = float(rank_n_contrast_loss(torch.zeros_like(tensors[0]), tensors[1], temperature))
+    statistic = rnc_of_counts(points, labels, temperature=temperature)
+    intervals = unbiased_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
+    of_loss, of_gain = (
+        replace(interval, estimate=estimate)
+        for interval, estimate in zip(intervals, (loss, collapsed - loss), strict=True)
+    )
+    return of_loss, of_gain
 
-    values: list[Floats] = []
+
+def rnc_of_counts(points: Floats, labels: Floats, *, temperature: float) -> WeightedStatistics:
+    """The loss and the gain of `rnc_loss` of (R, N) counts, (R, 2)."""
 
     def statistic(counts: Floats) -> Floats:
         of_order, of_collapse = weighted_rnc_loss(points, labels, counts, temperature=temperature).T
-        values.append(np.stack([of_order, of_collapse - of_order], axis=1))
+        return np.stack([of_order, of_collapse - of_order], axis=1)
+
+    return statistic
+
+
+def unbiased_intervals(
+    statistics: WeightedStatistics, num_studies: int, *, patients: Sequence[str] | None, resamples: int, seed: int
+) -> list[Interval]:
+    """Bootstrap intervals of statistics that resampling shifts, moved back by the mean shift; see `rnc_loss`."""
+    values: list[Floats] = []
+
+    def noted(counts: Floats) -> Floats:
+        values.append(statistics(counts))
         return values[-1]
 
-    intervals = bootstrap_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
+    intervals = bootstrap_intervals(noted, num_studies, patients=patients, resamples=resamples, seed=seed)
     # The first call is the estimate, of counts of one.
     shifts = np.nanmean(np.concatenate(values[1:]), axis=0) - values[0][0]
-    of_loss, of_gain = (
+    return [
         replace(
             interval,
-            estimate=estimate,
             low=interval.low - shift,
             high=interval.high - shift,
             method=f"{interval.method}, moved back by its bias",
         )
-        for interval, estimate, shift in zip(intervals, (loss, collapsed - loss), shifts.tolist(), strict=True)
-    )
-    return of_loss, of_gain
+        for interval, shift in zip(intervals, shifts.tolist(), strict=True)
+    ]
 
 
 def weighted_rnc_loss(points: Floats, labels: Floats, counts: Floats, *, temperature: float) -> Floats:
@@ -251,7 +286,13 @@ def _ranked_others(labels: Tensor, anchor: int) -> tuple[Tensor, Tensor]:
     return order[1:], first
 
 
-def _checked(embeddings: ArrayLike, ef_percent: ArrayLike) -> tuple[Floats, Floats]:
+def checked_embeddings(embeddings: ArrayLike, ef_percent: ArrayLike) -> tuple[Floats, Floats]:
+    """Turn embeddings (N, D) and EF (N,) into arrays of double precision.
+
+    Raises:
+        DatasetError: fewer than 3 studies, or a value is not finite.
+        ValueError: shapes disagree.
+    """
     points, labels = np.asarray(embeddings, dtype=np.float64), np.asarray(ef_percent, dtype=np.float64)
     if points.ndim != 2 or labels.shape != (len(points),):
         raise ValueError(f"expected embeddings (N, D) and EF (N,), got {points.shape} and {labels.shape}")

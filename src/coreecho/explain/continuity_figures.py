@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from coreecho.evaluation.intervals import Interval
 from coreecho.explain.continuity import NEIGHBOURS, knn_ef_error, rank_correlation, rnc_loss
 from coreecho.explain.explained_variance import explained_shares
+from coreecho.explain.kept_results import interval_from
 from coreecho.explain.smoothness import EFPath, mean_smoothness
 
 _MEANINGS = {
@@ -52,6 +54,23 @@ class ContinuityFigure:
     unit: str
     meaning: str
     interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON-able dictionary."""
+        names = {"group": self.group, "measure": self.key, "label": self.label, "unit": self.unit}
+        return {**names, "meaning": self.meaning, **self.interval.to_dict()}
+
+
+def figure_from(entries: dict[str, Any]) -> ContinuityFigure:
+    """Read a figure from what `ContinuityFigure.to_dict` gave."""
+    return ContinuityFigure(
+        group=entries["group"],
+        key=entries["measure"],
+        label=entries["label"],
+        unit=entries["unit"],
+        meaning=entries["meaning"],
+        interval=interval_from(entries),
+    )
 
 
 def order_figures(

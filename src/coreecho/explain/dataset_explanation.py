@@ -4,9 +4,8 @@ lv_focus.csv    one row a study
 lv_focus.json   the means with their intervals, and everything that they depend on
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +15,16 @@ from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.explain.encoder_stages import Stage, choose_stage
 from coreecho.explain.grad_cam import Evidence
+from coreecho.explain.kept_results import (
+    data_fingerprint,
+    file_fingerprint,
+    find_kept,
+    fingerprint_of,
+    interval_from,
+    write_kept,
+)
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
-from coreecho.explain.lv_focus import lv_focus_of_studies, mean_lv_focus
+from coreecho.explain.lv_focus import MEANS, lv_focus_of_studies, mean_lv_focus
 from coreecho.explain.patients import patients_of
 from coreecho.explain.ventricles import (
     KnownVentricle,
@@ -33,6 +40,7 @@ from coreecho.video.store import FrameStore
 
 # Data sets whose readers traced the left ventricle in a layout that `read_tracings` knows.
 TRACED_DATASETS = ("echonet",)
+_DOCUMENT = "lv_focus.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +89,13 @@ def explain_dataset(
     dataset: str = "echonet",
     store: Path | None = None,
     protocol: FocusProtocol | None = None,
+    weights: Path | None = None,
     show_progress: bool = False,
 ) -> DatasetExplanation:
     """Measure LV focus over a split of a data set, and write the folder.
+
+    Where the model's file of weights is given, a result that lies in the folder is used while it holds: the same
+    weights, data, settings and version of coreecho.
 
     Args:
         model: on the device that shall compute.
@@ -92,6 +104,7 @@ def explain_dataset(
         dataset: its layout.
         store: folder of its decoded frames; beside the data when not given.
         protocol: how; the middle clip over the traced frames of the TEST split when not given.
+        weights: the file that the model was read from; its result is kept, and used again.
         show_progress: show bars on stderr.
 
     Raises:
@@ -110,6 +123,9 @@ def explain_dataset(
     if not studies:
         raise DatasetError(f"{root} has no study in its {protocol.split.upper()} split.")
     _make_folder(out)
+    fingerprint = "" if weights is None else _fingerprint(weights, root, studies, dataset, stage, protocol)
+    if weights is not None and (kept := _kept_explanation(out, fingerprint)) is not None:
+        return kept
     frames = _open_store(dataset, root, store, model, show_progress)
     table = lv_focus_of_studies(
         model,
@@ -125,10 +141,39 @@ def explain_dataset(
     document = _document(explained, protocol, stage, dataset, has_simulated_ventricles(root))
     try:
         write_whole(out / "lv_focus.csv", table.to_csv(index=False))
-        write_whole(out / "lv_focus.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
+        write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=["lv_focus.csv"])
     except OSError as error:
         raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
     return explained
+
+
+def _fingerprint(
+    weights: Path, root: Path, studies: Sequence[Study], dataset: str, stage: Stage, protocol: FocusProtocol
+) -> str:
+    return fingerprint_of(
+        weights=file_fingerprint(weights),
+        data=data_fingerprint(root, studies),
+        has_truth=has_simulated_ventricles(root),
+        dataset=dataset,
+        protocol={**asdict(protocol), "stage": stage},
+    )
+
+
+def _kept_explanation(folder: Path, fingerprint: str) -> DatasetExplanation | None:
+    """What lies in the folder, to the last bit; None where it does not hold."""
+    document = find_kept(folder / _DOCUMENT, fingerprint=fingerprint)
+    if document is None:
+        return None
+    # An id may look like a number, or like nothing.
+    texts = pd.read_csv(folder / "lv_focus.csv", dtype=str, keep_default_na=False)
+    numbers = texts.columns.difference(["study", "reason", "num_frames"])
+    table = texts.replace({name: {"": "nan"} for name in numbers}).astype(dict.fromkeys(numbers, float))
+    return DatasetExplanation(
+        folder=folder,
+        table=table.astype({"num_frames": int}),
+        means={name: interval_from(document[name]) for name in MEANS},
+        is_phantom=document["is_phantom"],
+    )
 
 
 def _make_folder(out: Path) -> None:

@@ -10,13 +10,13 @@ apart.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coreecho.errors import DatasetError
-from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
+from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistics, bootstrap_intervals
 
 Floats = NDArray[np.float64]
 
@@ -54,6 +54,45 @@ def explained_shares(
         DatasetError: fewer studies (or patients) than folds, all embeddings alike, or a value is not finite.
         ValueError: shapes disagree.
     """
+    shares = shares_of_counts(embeddings, ef_percent, nuisances, patients=patients, seed=seed)
+    intervals = bootstrap_intervals(
+        shares.statistic, shares.num_studies, patients=patients, resamples=resamples, seed=seed
+    )
+    return shares.by_name(intervals)
+
+
+@dataclass(frozen=True, eq=False)
+class SharesOfCounts:
+    """Shares of variance as a function of how often each study counts.
+
+    Attributes:
+        columns: what is fitted, by name, (N, p) each; in the order of the statistics.
+        statistic: (R, N) counts to (R, K) shares.
+    """
+
+    columns: Mapping[str, Floats]
+    statistic: WeightedStatistics
+
+    @property
+    def num_studies(self) -> int:
+        """N."""
+        return len(next(iter(self.columns.values())))
+
+    def by_name(self, intervals: Sequence[Interval]) -> dict[str, Interval]:
+        """Name the intervals of the K shares; what is the same in all studies has none."""
+        pairs = zip(self.columns.items(), intervals, strict=True)
+        return {name: _unless_constant(interval, columns) for (name, columns), interval in pairs}
+
+
+def shares_of_counts(
+    embeddings: ArrayLike,
+    ef_percent: ArrayLike,
+    nuisances: Mapping[str, ArrayLike],
+    *,
+    patients: Sequence[str] | None,
+    seed: int,
+) -> SharesOfCounts:
+    """Fit all that `explained_shares` needs, which see for arguments and errors."""
     points = np.asarray(embeddings, dtype=np.float64)
     factors = {EF: _columns(EF, ef_percent, len(points))}
     factors |= {name: _columns(name, values, len(points)) for name, values in nuisances.items()}
@@ -73,8 +112,7 @@ def explained_shares(
             shares[:, -1] -= shares[:, -2]
         return np.asarray(shares)
 
-    intervals = bootstrap_intervals(statistic, len(points), patients=patients, resamples=resamples, seed=seed)
-    return {name: _unless_constant(interval, fits[name]) for name, interval in zip(fits, intervals, strict=True)}
+    return SharesOfCounts(fits, statistic)
 
 
 def _columns(name: str, values: ArrayLike, count: int) -> Floats:

@@ -29,6 +29,9 @@ from coreecho.explain.video_explanation import explain_video
 from coreecho.models.echo_model import EchoModel
 from coreecho.video.store import FrameStore
 
+# The columns whose means are reported.
+MEANS = ("lv_focus", "energy_in_lv", "lv_share_of_sector", "energy_in_sector")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LVFocus:
@@ -174,18 +177,17 @@ def mean_lv_focus(
     Raises:
         DatasetError: it is not defined in any study; says why, for the first.
     """
-    names = ["lv_focus", "energy_in_lv", "lv_share_of_sector", "energy_in_sector"]
     is_defined = table["lv_focus"].notna().to_numpy()
     if not is_defined.any():
         first = table.iloc[0]
         raise DatasetError(
             f"LV focus is not defined in any of {len(table)} studies; the first, {first['study']}: {first['reason']}."
         )
-    values = table.loc[is_defined, names].to_numpy(dtype=np.float64)
+    values = table.loc[is_defined, list(MEANS)].to_numpy(dtype=np.float64)
     of_studies = None if patients is None else [name for name, kept in zip(patients, is_defined, strict=True) if kept]
 
     def means(counts: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(counts @ values / counts.sum(axis=1, keepdims=True))
 
     intervals = bootstrap_intervals(means, len(values), patients=of_studies, resamples=resamples, seed=seed)
-    return dict(zip(names, intervals, strict=True))
+    return dict(zip(MEANS, intervals, strict=True))

@@ -1,57 +1,41 @@
 """How continuous the representation of a run is, as a folder of files.
 
-continuity.json   every figure with its interval and its definition
+continuity.json   every figure with its interval and its definition, and what it was made from
 continuity.csv    the same as a table
 continuity.png    what the embedding is made of, and how it moves along the EF of one heart
 paths.csv         where simulated hearts can be had: each point of the paths
+
+What lies in the folder is used while it holds: the same weights, data, settings and version of coreecho.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.datasets import Split
-from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.errors import CoReEchoError
 from coreecho.explain.continuity_drawing import draw_continuity
-from coreecho.explain.continuity_figures import ContinuityFigure, order_figures, path_figures, variance_figures
+from coreecho.explain.continuity_figures import (
+    ContinuityFigure,
+    figure_from,
+    order_figures,
+    path_figures,
+    variance_figures,
+)
+from coreecho.explain.continuity_studies import ContinuityProtocol, read_studies
 from coreecho.explain.ef_paths import PATH_EF_PERCENT, embed_path
-from coreecho.explain.embeddings import DEFAULT_CLIPS, embed_run
-from coreecho.explain.explained_variance import FOLDS
+from coreecho.explain.kept_results import data_fingerprint, file_fingerprint, find_kept, fingerprint_of, write_kept
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
-from coreecho.explain.nuisances import picture_nuisances
-from coreecho.explain.patients import patients_of
 from coreecho.explain.phantom_truth import PhantomCohort
 from coreecho.explain.smoothness import EFPath
 from coreecho.files import write_whole
 from coreecho.models.echo_model import EchoModel
 from coreecho.training.run_folder import RunFolder
 
-
-@dataclass(frozen=True, kw_only=True)
-class ContinuityProtocol:
-    """What is measured.
-
-    Attributes:
-        split: of the data set.
-        clips: evenly placed clips of each study.
-        hearts: simulated hearts whose EF is moved in steps; 0 for none. Only where the data are phantoms.
-        seed: of folds and bootstrap.
-    """
-
-    split: Split = "test"
-    clips: int = DEFAULT_CLIPS
-    hearts: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.clips < 1 or self.hearts < 0:
-            raise RecipeError(f"expected at least 1 clip and 0 hearts, got {self.clips} and {self.hearts}")
+_DOCUMENT = "continuity.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,36 +94,60 @@ def measure_continuity(
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
-    embedded = embed_run(
-        run, model, protocol.split, clips=protocol.clips, batch_size=batch_size, show_progress=show_progress
+    fingerprint = continuity_fingerprint(run, protocol)
+    if (kept := _kept_continuity(out, fingerprint)) is not None:
+        return kept
+    studies = read_studies(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
+    patients, seed, temperature = studies.patients, protocol.seed, run.recipe.temperature
+    figures = order_figures(
+        studies.embeddings, studies.ef_percent, temperature=temperature, patients=patients, seed=seed
     )
-    known = np.flatnonzero(np.isfinite(embedded.ef_percent))
-    studies = [run.studies(protocol.split)[index] for index in known]
-    points, labels = embedded.embeddings[known], embedded.ef_percent[known]
-    ids, patients, seed = [study.id for study in studies], patients_of(studies), protocol.seed
-    cohort, notes = _cohort(run)
-    if len(known) < len(embedded):
-        notes.append(f"{len(embedded) - len(known)} studies have no EF and are left out")
-    figures = order_figures(points, labels, temperature=run.recipe.temperature, patients=patients, seed=seed)
-    if len(set(patients or ids)) < FOLDS:
-        notes.append(f"shares of variance need at least {FOLDS} studies of different patients")
-    else:
-        nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(run.store(), ids)
-        figures += variance_figures(points, labels, nuisances, patients=patients, seed=seed)
+    if studies.nuisances is not None:
+        figures += variance_figures(
+            studies.embeddings, studies.ef_percent, studies.nuisances, patients=patients, seed=seed
+        )
     paths: list[EFPath] = []
-    if cohort and protocol.hearts:
-        paths = _embed_paths(model, cohort, ids[: protocol.hearts], protocol.clips, batch_size, show_progress)
+    if studies.cohort and protocol.hearts:
+        hearts = studies.ids[: protocol.hearts]
+        paths = _embed_paths(model, studies.cohort, hearts, protocol.clips, batch_size, show_progress)
         figures += path_figures(paths, seed=seed)
     measured = Continuity(
         folder=out,
         figures=tuple(figures),
-        num_studies=len(known),
-        source=embedded.source,
-        is_phantom=embedded.is_phantom,
-        notes=tuple(notes),
+        num_studies=len(studies.ids),
+        source=studies.source,
+        is_phantom=studies.is_phantom,
+        notes=tuple(studies.notes),
     )
-    _write(measured, protocol, paths, run.recipe.temperature)
+    _write(measured, protocol, paths, temperature, fingerprint)
     return measured
+
+
+def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:
+    """Changes when anything does that the figures of a run depend on."""
+    return fingerprint_of(
+        weights=file_fingerprint(run.best_weights),
+        data=data_fingerprint(run.data.root, run.studies(protocol.split)),
+        dataset=run.data.dataset,
+        is_phantom=run.data.is_phantom,
+        temperature=run.recipe.temperature,
+        path_ef_percent=PATH_EF_PERCENT,
+        protocol=asdict(protocol),
+    )
+
+
+def _kept_continuity(folder: Path, fingerprint: str) -> Continuity | None:
+    document = find_kept(folder / _DOCUMENT, fingerprint=fingerprint)
+    if document is None:
+        return None
+    return Continuity(
+        folder=folder,
+        figures=tuple(figure_from(entries) for entries in document["figures"]),
+        num_studies=document["num_studies"],
+        source=document["source"],
+        is_phantom=document["is_phantom"],
+        notes=tuple(document["notes"]),
+    )
 
 
 def _embed_paths(
@@ -150,17 +158,9 @@ def _embed_paths(
     return [embed_path(model, cohort, heart, clips=clips, batch_size=batch_size) for heart in bar]
 
 
-def _cohort(run: RunFolder) -> tuple[PhantomCohort | None, list[str]]:
-    """The phantoms of a run's data with all that is true of them, or a note why that cannot be had."""
-    if not run.data.is_phantom:
-        return None, []
-    try:
-        return PhantomCohort(run.data.root), []
-    except DatasetError as error:
-        return None, [f"nuisances are measured in the pictures, and there are no paths: {error}"]
-
-
-def _write(measured: Continuity, protocol: ContinuityProtocol, paths: Sequence[EFPath], temperature: float) -> None:
+def _write(
+    measured: Continuity, protocol: ContinuityProtocol, paths: Sequence[EFPath], temperature: float, fingerprint: str
+) -> None:
     document = {
         "result": f"phantom result: {PHANTOM_LABEL}" if measured.is_phantom else "result on real hearts",
         "is_phantom": measured.is_phantom,
@@ -176,12 +176,9 @@ def _write(measured: Continuity, protocol: ContinuityProtocol, paths: Sequence[E
             "temperature": temperature,
             "seed": protocol.seed,
         },
-        "figures": [
-            {"group": figure.group, "measure": figure.key, "label": figure.label, "unit": figure.unit,
-             "meaning": figure.meaning, **figure.interval.to_dict()}
-            for figure in measured.figures
-        ],
-    }  # fmt: skip
+        "figures": [figure.to_dict() for figure in measured.figures],
+    }
+    files = ["continuity.csv", "continuity.png", *(["paths.csv"] if paths else [])]
     out = measured.folder
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -190,6 +187,6 @@ def _write(measured: Continuity, protocol: ContinuityProtocol, paths: Sequence[E
         write_whole(out / "continuity.csv", measured.to_frame().to_csv(index=False))
         shares = {figure.label: figure.interval for figure in measured.figures if figure.group == "variance"}
         draw_continuity(out / "continuity.png", shares, paths, source=measured.source, is_phantom=measured.is_phantom)
-        write_whole(out / "continuity.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
+        write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=files)
     except OSError as error:
         raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error

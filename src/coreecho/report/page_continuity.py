@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
-from coreecho.explain.run_continuity import Continuity, ContinuityProtocol, measure_continuity
+from coreecho.explain.continuity_studies import ContinuityProtocol
+from coreecho.explain.run_continuity import Continuity, measure_continuity
 from coreecho.report.page_elements import Picture, Row, Table, chart
 from coreecho.report.page_runs import ShownRun
 

@@ -91,6 +91,7 @@ def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
         dataset=run.folder.data.dataset,
         store=run.folder.data.store,
         protocol=FocusProtocol(split=protocol.split, resamples=protocol.resamples, seed=protocol.seed),
+        weights=run.folder.best_weights,
         show_progress=show_progress,
     )
 

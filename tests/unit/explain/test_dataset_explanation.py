@@ -1,5 +1,7 @@
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,11 @@ import pandas as pd
 import pytest
 
 from coreecho.errors import DatasetError
-from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
+from coreecho.explain import dataset_explanation
+from coreecho.explain.dataset_explanation import DatasetExplanation, FocusProtocol, explain_dataset
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.weights import load_model
+from coreecho.training.run_folder import RunFolder
 
 FAST = FocusProtocol(split="train", evidence="absolute", resamples=500)
 
@@ -60,6 +65,55 @@ def test_studies_without_tracings_are_named(model: EchoModel, traced_root: Path,
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
     assert document["not_defined"] == [{"study": lost, "reason": "it has no traced frame"}]
     assert document["num_defined"] == document["num_studies"] - 1
+
+
+@pytest.fixture
+def count_work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows by one each time that maps are really computed."""
+    work: list[int] = []
+    original = dataset_explanation.lv_focus_of_studies
+
+    def noted(*arguments: object, **options: object) -> pd.DataFrame:
+        work.append(1)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(dataset_explanation, "lv_focus_of_studies", noted)
+    return work
+
+
+def test_a_second_call_reads_what_the_first_left(
+    run: RunFolder, traced_root: Path, tmp_path: Path, count_work: list[int], retrained: Callable[[RunFolder], None]
+) -> None:
+    def explain(protocol: FocusProtocol = FAST) -> DatasetExplanation:
+        loaded = load_model(run.path)
+        return explain_dataset(loaded, traced_root, tmp_path / "out", protocol=protocol, weights=run.best_weights)
+
+    # A study in which it is not defined has texts and empty cells.
+    tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
+    lost = pd.read_csv(traced_root / "FileList.csv").query("Split == 'TRAIN'")["FileName"].iloc[0]
+    tracings[tracings["FileName"] != f"{lost}.avi"].to_csv(traced_root / "VolumeTracings.csv", index=False)
+    first, again = explain(), explain()
+    assert len(count_work) == 1
+    pd.testing.assert_frame_equal(again.table, first.table, check_exact=True)
+    assert (again.means, again.is_phantom) == (first.means, first.is_phantom)
+    explain(replace(FAST, clips=2))
+    assert len(count_work) == 2
+    explain()
+    assert len(count_work) == 3
+    retrained(run)
+    assert explain().means["lv_focus"] != first.means["lv_focus"]
+    assert len(count_work) == 4
+    tracings.to_csv(traced_root / "VolumeTracings.csv", index=False)
+    assert explain().table["lv_focus"].notna().all()
+    assert len(count_work) == 5
+
+
+def test_without_its_weights_nothing_tells_whether_a_result_holds(
+    model: EchoModel, truth_root: Path, tmp_path: Path, count_work: list[int]
+) -> None:
+    for _ in range(2):
+        explain_dataset(model, truth_root, tmp_path / "out", protocol=FAST)
+    assert len(count_work) == 2
 
 
 def test_a_data_set_without_tracings_is_refused(model: EchoModel, tmp_path: Path) -> None:

@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import coreecho
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.explain import run_continuity
+from coreecho.explain.continuity_figures import ContinuityFigure
+from coreecho.explain.continuity_studies import ContinuityProtocol
 from coreecho.explain.nuisances import picture_nuisances
 from coreecho.explain.phantom_truth import NUISANCES
-from coreecho.explain.run_continuity import ContinuityProtocol, measure_continuity
+from coreecho.explain.run_continuity import Continuity, measure_continuity
 from coreecho.models.weights import load_model
 from coreecho.training.run_folder import RunFolder
 
@@ -44,6 +48,57 @@ def test_phantoms(on_everything: RunFolder, tmp_path: Path, assert_png: Callable
     assert len(paths) == 12
     np.testing.assert_allclose(paths["ef_true"], np.arange(20, 76, 5), atol=2)
     assert_png(out / "continuity.png")
+
+
+@pytest.fixture
+def count_work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that grows by one each time that the figures are really computed."""
+    work: list[str] = []
+    original = run_continuity.order_figures
+
+    def noted(*arguments: object, **options: object) -> list[ContinuityFigure]:
+        work.append("order")
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(run_continuity, "order_figures", noted)
+    return work
+
+
+def test_a_second_call_reads_what_the_first_left(
+    on_everything: RunFolder, tmp_path: Path, count_work: list[str], retrained: Callable[[RunFolder], None]
+) -> None:
+    out, protocol = tmp_path / "out", ContinuityProtocol(clips=1, hearts=0)
+
+    def measure(protocol: ContinuityProtocol = protocol) -> Continuity:
+        return measure_continuity(on_everything, load_model(on_everything.path), out, protocol=protocol)
+
+    first, again = measure(), measure()
+    assert len(count_work) == 1
+    assert again.to_frame().equals(first.to_frame())
+    assert [str(figure) for figure in again.figures] == [str(figure) for figure in first.figures]
+    assert (again.notes, again.source, again.num_studies) == (first.notes, first.source, first.num_studies)
+    retrained(on_everything)
+    other = measure()
+    assert len(count_work) == 2
+    assert other.figures[0].interval.estimate != first.figures[0].interval.estimate
+    measure(replace(protocol, seed=1))
+    assert len(count_work) == 3
+
+
+@pytest.mark.parametrize("damaged", ["continuity.png", "continuity.json"])
+def test_what_is_damaged_or_of_another_version_is_made_anew(
+    on_everything: RunFolder, tmp_path: Path, count_work: list[str], monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    model, protocol = load_model(on_everything.path), ContinuityProtocol(clips=1, hearts=0)
+    measure_continuity(on_everything, model, tmp_path, protocol=protocol)
+    whole = (tmp_path / damaged).read_bytes()
+    (tmp_path / damaged).write_bytes(whole[: len(whole) // 2])
+    measure_continuity(on_everything, model, tmp_path, protocol=protocol)
+    assert len(count_work) == 2
+    assert (tmp_path / damaged).read_bytes() == whole
+    monkeypatch.setattr(coreecho, "__version__", "another")
+    measure_continuity(on_everything, model, tmp_path, protocol=protocol)
+    assert len(count_work) == 3
 
 
 def test_real_data_have_no_paths_and_nuisances_of_the_picture(on_everything: RunFolder, tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""Results that take minutes, kept in a folder and used again while they hold.
+
+A result is a JSON document, and files beside it. The document says what it was made from, as a fingerprint, and what
+the files were. A damaged file, another version of coreecho, other weights, data or settings: the result is as good as
+missing, and is made anew.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import coreecho
+from coreecho.datasets import Study
+from coreecho.evaluation.intervals import Interval
+from coreecho.files import write_whole
+
+_KEY = "kept"
+
+
+def fingerprint_of(**parts: object) -> str:
+    """Changes when a part or the version of coreecho does.
+
+    Args:
+        **parts: JSON-able; all that a result depends on.
+    """
+    text = json.dumps({"coreecho": coreecho.__version__, **parts}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file, such as of weights."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def data_fingerprint(root: Path, studies: Sequence[Study]) -> str:
+    """Changes when a study's label, patient or video does, or a table of the data set; not when the data are copied.
+
+    Args:
+        root: of the data set; what lies directly in it are its tables and cards.
+        studies: of it.
+    """
+    digest = hashlib.sha256()
+    for study in studies:
+        parts = (study.id, study.ef_percent, study.has_mi, study.patient, study.path.stat().st_size)
+        digest.update(repr(parts).encode())
+    for table in sorted(root.iterdir() if root.is_dir() else [], key=lambda path: path.name):
+        if table.is_file() and table.suffix in (".csv", ".json"):
+            digest.update(f"{table.name} {file_fingerprint(table)}".encode())
+    return digest.hexdigest()
+
+
+def write_kept(path: Path, document: dict[str, Any], *, fingerprint: str, files: Sequence[str]) -> None:
+    """Write the document of a result whose files are written already, in one step.
+
+    Args:
+        path: the JSON file.
+        document: JSON-able, without NaN.
+        fingerprint: of what it was made from.
+        files: beside it, that belong to it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    kept = {"fingerprint": fingerprint, "files": {name: file_fingerprint(path.parent / name) for name in files}}
+    write_whole(path, json.dumps({**document, _KEY: kept}, indent=2, allow_nan=False) + "\n")
+
+
+def find_kept(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
+    """Read the document of a result; None where there is none, or it no longer holds.
+
+    Args:
+        path: the JSON file.
+        fingerprint: of what it would be made from now.
+    """
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        kept = document[_KEY]
+        if kept["fingerprint"] != fingerprint:
+            return None
+        is_whole = all(file_fingerprint(path.parent / name) == sha256 for name, sha256 in kept["files"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # Damaged or of another version: it can be made again.
+        return None
+    return document if is_whole else None
+
+
+def interval_from(entries: dict[str, Any]) -> Interval:
+    """Read an interval from what `Interval.to_dict` gave.
+
+    Raises:
+        KeyError: an entry is missing.
+    """
+    known: dict[str, Any] = {field.name: entries[field.name] for field in fields(Interval)}
+    for name, value in known.items():
+        known[name] = math.nan if value is None else value
+    return Interval(**known)
