@@ -44,6 +44,12 @@ app.command(
     "Every setting of the recipe is a flag, and may stand in a YAML file of your own. "
     "Stop with Ctrl-C; `coreecho train --resume RUN` goes on to the same weights.",
 )
+app.command(
+    "coreecho.cli.transfer:app",
+    name="transfer",
+    help="Use what an encoder learned on another data set: `coreecho transfer camus --data CAMUS --from RUN "
+    "--method probe`.",
+)
 app.command(evaluate)
 app.command(predict)
 app.command(report)

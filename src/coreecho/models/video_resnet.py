@@ -29,7 +29,7 @@ class VideoResNetSettings:
     """What distinguishes one video ResNet from another.
 
     Attributes:
-        name: under which torchvision publishes it.
+        name: under which torchvision publishes it, where it does.
         convolutions: of the four stages. The stem is split in two where the first stage is.
         depths: residual blocks of the four stages, two convolutions each.
         widths: channels of the four stages; the last is the embedding's dimension D.
@@ -47,6 +47,13 @@ RESNETS: dict[str, VideoResNetSettings] = {
         VideoResNetSettings(name="r2plus1d_18", convolutions=("2+1d", "2+1d", "2+1d", "2+1d")),
         VideoResNetSettings(name="mc3_18", convolutions=("3d", "2d", "2d", "2d")),
         VideoResNetSettings(name="r3d_18", convolutions=("3d", "3d", "3d", "3d")),
+        # Not published: as small as phantoms on a few cores want it.
+        VideoResNetSettings(
+            name="r2plus1d_10",
+            convolutions=("2+1d", "2+1d", "2+1d", "2+1d"),
+            depths=(1, 1, 1, 1),
+            widths=(16, 32, 64, 128),
+        ),
     )
 }
 

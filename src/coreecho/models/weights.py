@@ -23,6 +23,7 @@ from coreecho.models.registry import ENCODERS, name_of
 
 __all__ = [
     "ImportedWeights",
+    "describe_weights",
     "import_weights",
     "initialise_encoder",
     "load_model",
@@ -127,6 +128,18 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     return model.eval().to(device)
 
 
+def describe_weights(path: Path | str) -> WeightsCard:
+    """Say what a file of weights holds, without building a model.
+
+    Args:
+        path: a run folder, a safetensors file of this project, or a published checkpoint.
+
+    Raises:
+        CheckpointError: nothing there, or it cannot be read.
+    """
+    return _read_any(_weights_file(Path(path)))[1]
+
+
 def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     """Start a model's encoder from given weights; its head is left as it is.
 
@@ -141,11 +154,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
     path = _weights_file(Path(path))
-    if path.is_file() and not is_safetensors(path):
-        imported = import_weights(path)
-        state, card, skipped = imported.state, imported.card, len(imported.skipped)
-    else:
-        (state, card), skipped = read_weights(path), 0
+    state, card, skipped = _read_any(path)
     if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
         skipped += len(state) - len(encoder)
@@ -163,6 +172,14 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
         f"Encoder initialised from {path} ({card.source}): {len(state)} entries loaded, {skipped} skipped "
         f"(heads that the encoder does not have), none missing. The head is untrained."
     )
+
+
+def _read_any(path: Path) -> tuple[dict[str, Tensor], WeightsCard, int]:
+    """Entries, card, and how many entries were left out: of our own file or a published one. Raises CheckpointError."""
+    if path.is_file() and not is_safetensors(path):
+        imported = import_weights(path)
+        return dict(imported.state), imported.card, len(imported.skipped)
+    return *read_weights(path), 0
 
 
 def _weights_file(path: Path) -> Path:

@@ -1,16 +1,17 @@
 """Tables for people, on a terminal."""
 
 import math
+from collections.abc import Mapping
 
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from coreecho.evaluation import METRIC_DEFINITIONS, EFMetrics
+from coreecho.evaluation import Interval, Metrics
 
 
-def metrics_table(metrics: EFMetrics, *, title: str, is_phantom: bool) -> Group:
+def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
     """Lay out metrics with their intervals; all that is needed to quote them stands below.
 
     Args:
@@ -24,7 +25,7 @@ def metrics_table(metrics: EFMetrics, *, title: str, is_phantom: bool) -> Group:
     table.add_column("Value", justify="right")
     table.add_column(f"{100 * metrics.level:g} % interval", justify="right")
     table.add_column("Unit")
-    for definition in METRIC_DEFINITIONS:
+    for definition in metrics.definitions:
         interval = metrics[definition.key]
         if interval.is_defined:
             ends = "none" if math.isnan(interval.low) else f"{interval.low:z.2f} to {interval.high:z.2f}"
@@ -35,13 +36,13 @@ def metrics_table(metrics: EFMetrics, *, title: str, is_phantom: bool) -> Group:
     return Group(Text(label, style="bold"), table, Text(_caption(metrics)))
 
 
-def _caption(metrics: EFMetrics) -> str:
+def _caption(metrics: Metrics) -> str:
     of_patients = "" if metrics.num_patients == metrics.num_studies else f" of {metrics.num_patients} patients"
     lines = [
-        f"{metrics.num_studies} studies{of_patients}. Intervals: {metrics['mae'].method}, "
+        f"{metrics.num_studies} studies{of_patients}. Intervals: {_method(metrics)}, "
         f"{metrics.resamples:,} resamples, seed {metrics.seed}."
     ]
-    for definition in METRIC_DEFINITIONS:
+    for definition in metrics.definitions:
         interval = metrics[definition.key]
         if interval.is_defined and interval.excluded_resamples > 0:
             lines.append(
@@ -50,3 +51,30 @@ def _caption(metrics: EFMetrics) -> str:
             )
     lines.append("Research software, not a medical device.")
     return "\n".join(lines)
+
+
+def differences_table(differences: Mapping[str, Interval], metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
+    """Lay out paired differences of metrics between two methods.
+
+    Args:
+        differences: by the keys of the metrics.
+        metrics: of one of the two, for the names of the metrics.
+        title: which method minus which.
+        is_phantom: the hearts are simulated; the title then says so.
+    """
+    label = f"{title}\nphantom result: simulated hearts" if is_phantom else title
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("Difference in", "Value", f"{100 * metrics.level:g} % interval", "Unit"):
+        table.add_column(column, justify="left" if column in ("Difference in", "Unit") else "right")
+    for definition in metrics.definitions:
+        interval = differences[definition.key]
+        if interval.is_defined:
+            ends = f"{interval.low:z.2f} to {interval.high:z.2f}"
+            table.add_row(definition.label, f"{interval.estimate:z.2f}", ends, definition.unit)
+        else:
+            table.add_row(definition.label, "n/a", "", interval.reason)
+    return Group(Text(label, style="bold"), table)
+
+
+def _method(metrics: Metrics) -> str:
+    return metrics[metrics.definitions[0].key].method

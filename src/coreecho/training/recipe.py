@@ -15,7 +15,7 @@ from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
 from coreecho.target import Target
 
-EncoderName = Literal["uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18"]
+EncoderName = Literal["uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10"]
 Objective = Literal["rnc_l1", "rnc", "l1", "mse", "bce"]
 OptimizerName = Literal["adamw", "sgd", "madgrad"]
 

@@ -1,0 +1,124 @@
+"""`coreecho transfer`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from cyclopts.config import Dict
+
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import Hardware
+
+if TYPE_CHECKING:
+    from coreecho.experiments.transfer import TransferResult
+
+
+def _settings_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """Let the transfer's recipe and the pretrained weights give every setting that no flag gives."""
+    from coreecho.experiments.transfer import transfer_settings
+
+    given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
+    if {"dataset", "weights", "method"} <= given.keys():
+        settings = transfer_settings(given["dataset"], given["method"], given["weights"])
+        Dict(settings, source="the recipe of the transfer", use_commands_as_keys=False)(app, commands, arguments)
+
+
+app = App(name="transfer", config=_settings_as_defaults)
+
+
+@app.default
+def transfer(
+    dataset: Literal["camus", "hmc-qu", "table"],
+    /,
+    *,
+    data: Path,
+    weights: Annotated[str, Parameter(name="--from")],
+    method: Literal["probe", "fine-tune"],
+    out: Path | None = None,
+    against: Path | None = None,
+    view: str | None = None,
+    folds: Literal["official", "blocks"] | None = None,
+    all_clips: bool = False,
+    store: Path | None = None,
+    batch_size_test: int = 8,
+    hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
+    recipe: Recipe | None = None,
+) -> int:
+    """Use what an encoder learned on another data set, by cross-validation over that data set's folds.
+
+    `coreecho transfer camus --data CAMUS --from runs/echonet --method probe` trains a new head on the frozen encoder
+    for each of CAMUS's ten folds, and measures the pooled predictions of the ten test folds.
+
+    Each fold is a run folder. Stopped, the same command goes on; folds that are done are not done again.
+
+    Parameters
+    ----------
+    dataset:
+        CAMUS (EF), HMC-QU (myocardial infarction), or a table of your own with the column `fold`.
+    data:
+        Root of the data set.
+    weights:
+        The pretrained encoder: a run, a file of weights, or `scratch` for one that has learned nothing.
+    method:
+        `probe` trains a new MLP head on the frozen encoder, `fine-tune` all weights.
+    out:
+        Folder of the result [default: runs/DATASET-METHOD-seedSEED].
+    against:
+        Folder of another transfer on the same studies: differences of every metric, paired, are shown as well.
+    view:
+        A2C instead of A4C.
+    folds:
+        CAMUS: its official folds, or consecutive blocks of patients as in the authors' code [default: official].
+    all_clips:
+        HMC-QU: all clips, not only those that come with masks (the paper's 109 of A4C).
+    store:
+        Folder for the decoded frames [default: beside the data].
+    batch_size_test:
+        Clips at once when a fold is tested.
+    hardware:
+        What to compute on.
+    recipe:
+        The settings of the recipe; each flag overrules the recipe's file.
+    """
+    from coreecho.experiments.data import Data
+    from coreecho.experiments.runs import Execution
+    from coreecho.experiments.transfer import transfer as run_transfer
+
+    recipe = recipe or Recipe()
+    options: dict[str, Any] = {} if view is None else {"view": view}
+    if folds is not None:
+        options["folds"] = folds
+    if all_clips:
+        options["only_with_masks"] = False
+    out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
+    result = run_transfer(
+        recipe,
+        Data(dataset=dataset, root=data, options=options, store=store),
+        out,
+        Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True),
+    )
+    show(result, against)
+    return 0
+
+
+def show(result: "TransferResult", against: Path | None) -> None:
+    """Print the metrics, and the differences where another transfer is given."""
+    from rich.console import Console
+
+    from coreecho.experiments.transfer import ALL, compare
+    from coreecho.report.tables import differences_table, metrics_table
+
+    console = Console()
+    for group, metrics in result.metrics.items():
+        title = f"{result.out}: pooled test folds" + ("" if group == ALL else f", image quality {group}")
+        console.print(metrics_table(metrics, title=title, is_phantom=result.is_phantom))
+    if against is not None:
+        differences = compare(result, against)
+        title = f"{result.out} minus {against}, paired over the same studies"
+        console.print(differences_table(differences, result.metrics[ALL], title=title, is_phantom=result.is_phantom))
+        entries = {key: interval.to_dict() for key, interval in differences.items()}
+        (result.out / "differences.json").write_text(
+            json.dumps({"against": against.name, "metrics": entries}, indent=2)
+        )
+    console.print(f"Predictions and metrics: {result.out}", markup=False, soft_wrap=True)

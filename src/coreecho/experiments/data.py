@@ -1,0 +1,27 @@
+"""Which data an experiment is done on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """A data set as it lies on disk.
+
+    Attributes:
+        dataset: its layout, a name that `load_studies` knows.
+        root: its folder.
+        options: of its loader, such as `view`.
+        store: folder for the decoded frames; beside the data when not given.
+    """
+
+    dataset: str
+    root: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    store: Path | None = None
+
+    def with_fold(self, fold: int) -> "Data":
+        """The same data with one fold to be tested."""
+        return replace(self, options={**self.options, "fold": fold})

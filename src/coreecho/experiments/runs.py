@@ -1,0 +1,145 @@
+"""Trainings that are begun, gone on with, or found done, and what they predict."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from coreecho.datasets import Split, Study
+from coreecho.errors import RecipeError
+from coreecho.evaluation import Clips, evaluate_studies
+from coreecho.experiments.data import Data
+from coreecho.files import write_whole
+from coreecho.inference import find_device
+from coreecho.models.weights import load_model
+from coreecho.training.recipe import Recipe
+from coreecho.training.run import resume, train
+from coreecho.training.run_folder import Hardware, RunFolder
+
+Weights = Literal["best", "stage1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How experiments are carried out; none of it changes what they find, but for rounding.
+
+    Attributes:
+        hardware: what trainings compute on.
+        batch_size: clips at once when a trained model is tested.
+        show_progress: show bars with the time left.
+    """
+
+    hardware: Hardware | None = None
+    batch_size: int = 8
+    show_progress: bool = False
+
+    @property
+    def device(self) -> str:
+        """Where trained models are tested."""
+        return "auto" if self.hardware is None else self.hardware.device
+
+
+def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> RunFolder:
+    """Train a model, or go on with its training, or find it done.
+
+    Args:
+        recipe: the settings.
+        data: to learn from.
+        path: folder of the run.
+        execution: on what.
+
+    Raises:
+        RecipeError: the folder holds a run of another recipe or of other data.
+        KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM. Its state is saved; the same call goes on.
+    """
+    if (path / "run.json").exists():
+        _check_same(RunFolder.open(path), recipe, data)
+        run = resume(
+            path, data=data.root, store=data.store, hardware=execution.hardware, show_progress=execution.show_progress
+        )
+    else:
+        run = train(
+            recipe,
+            data=data.root,
+            out=path,
+            dataset=data.dataset,
+            options=data.options,
+            store=data.store,
+            hardware=execution.hardware,
+            show_progress=execution.show_progress,
+        )
+    if not run.is_finished:
+        raise KeyboardInterrupt
+    return run
+
+
+def predictions_of(
+    run: RunFolder,
+    execution: Execution,
+    *,
+    split: Split = "test",
+    clips: Clips = 3,
+    weights: Weights = "best",
+) -> pd.DataFrame:
+    """Predict a split by a finished run; once, since the result stays in the run's folder.
+
+    Args:
+        run: finished.
+        execution: on what.
+        split: which studies.
+        clips: of each study, as in `evaluate_studies`.
+        weights: the `best` of the run, or those with which its `stage1` ended.
+
+    Returns:
+        The table of `evaluate_studies`, with the columns patient, quality and ef_source of the studies.
+    """
+    file = run.best_weights if weights == "best" else run.stage_weights(weights)
+    studies = run.studies(split)
+    # The name holds all that the table depends on, so that one that is there is the right one.
+    content = "\n".join([hashlib.sha256(file.read_bytes()).hexdigest(), run.data_fingerprint()])
+    key = hashlib.sha256(content.encode()).hexdigest()[:12]
+    path = run.path / "predictions" / f"{split}-{clips}-{weights}-{key}.csv"
+    if not path.is_file():
+        table = evaluate_studies(
+            load_model(file, device=find_device(execution.device)),
+            run.store(),
+            studies,
+            clips=clips,
+            batch_size=execution.batch_size,
+            show_progress=execution.show_progress,
+        )
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, _with_facts(table, studies).to_csv(index=False))
+    return read_predictions(path)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read a table of predictions; names that look like numbers stay names, and numbers keep every digit."""
+    names = {"study": str, "patient": str, "quality": str, "ef_source": str}
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], float_precision="round_trip")
+
+
+def patients_of(table: pd.DataFrame) -> list[str]:
+    """The patient of each row; a study without one is its own."""
+    return table["patient"].fillna(table["study"]).tolist()
+
+
+def _with_facts(table: pd.DataFrame, studies: Sequence[Study]) -> pd.DataFrame:
+    """Add what is known of the studies besides their label."""
+    facts = {name: [getattr(study, name) for study in studies] for name in ("patient", "quality", "ef_source")}
+    return table.assign(**facts)
+
+
+def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
+    """Raises RecipeError: what is in the folder is not what is asked for."""
+    stored, asked = run.recipe.to_mapping(), recipe.to_mapping()
+    faults = [f"{name} is {stored[name]} there and {asked[name]} here" for name in asked if stored[name] != asked[name]]
+    if run.data.dataset != data.dataset:
+        faults.append(f"the data set is {run.data.dataset} there and {data.dataset} here")
+    if dict(run.data.options) != dict(data.options):
+        faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
+    if faults:
+        raise RecipeError(f"{run.path} holds another training: {'; '.join(faults)}. Give another `--out`.")

@@ -1,0 +1,163 @@
+"""Transfer learning: what an encoder learned from one data set, used on another (Maani et al. 2024, section 3).
+
+MLP probing trains a new head on the frozen encoder; fine-tuning trains all weights.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+import coreecho
+from coreecho.datasets import is_phantom_root
+from coreecho.errors import RecipeError
+from coreecho.evaluation import (
+    CAMUS_QUALITY_GROUPS,
+    EF_METRICS,
+    MI_METRICS,
+    ClassificationMetrics,
+    EFMetrics,
+    Interval,
+    compare_classification_metrics,
+    compare_metrics,
+    metrics_by_group,
+)
+from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
+from coreecho.experiments.data import Data
+from coreecho.experiments.runs import Execution, patients_of, read_predictions
+from coreecho.files import write_whole
+from coreecho.models.weights import describe_weights
+from coreecho.target import Target
+from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+
+Method = Literal["probe", "fine-tune"]
+TransferMetrics = Mapping[str, EFMetrics] | Mapping[str, ClassificationMetrics]
+SCRATCH = "scratch"
+ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferResult:
+    """What a transfer found.
+
+    Attributes:
+        out: its folder.
+        predictions: pooled over the folds, one row a study.
+        target: what was predicted.
+        metrics: of `all` studies, and of the groups of image quality where these are known.
+        is_phantom: the hearts are simulated.
+    """
+
+    out: Path
+    predictions: pd.DataFrame
+    target: Target
+    metrics: TransferMetrics
+    is_phantom: bool
+
+
+def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, Any]:
+    """The settings of a transfer that its recipe and the pretrained weights give; flags may change them.
+
+    Args:
+        dataset: "camus", "hmc-qu" or "table".
+        method: "probe" or "fine-tune".
+        weights: a run, a file of weights, or "scratch" for an encoder that has learned nothing.
+
+    Raises:
+        RecipeError: a frozen encoder that has learned nothing, or a data set without a recipe.
+        CheckpointError: the weights cannot be read.
+    """
+    if dataset not in ("camus", "hmc-qu", "table"):
+        raise RecipeError(f"There is no transfer to {dataset!r}; the data sets are camus, hmc-qu, table.")
+    if weights == SCRATCH and method == "probe":
+        raise RecipeError(
+            "`--from scratch` with `--method probe` would freeze an encoder that has learned nothing. "
+            "Use `--method fine-tune`, or give the weights of a pretrained encoder."
+        )
+    recipe = "camus" if dataset == "table" else dataset
+    settings = read_recipe_file(find_recipe(f"{recipe}-{method}"))
+    settings["name"] = f"{dataset}-{method}"
+    if weights == SCRATCH:
+        return settings | {"init": SCRATCH}
+    pretrained = describe_weights(weights)
+    settings |= {"init": weights, "encoder": pretrained.encoder}
+    if dataset == "table" and pretrained.model_input is not None:
+        # Its clips are of any length: cut as the encoder learned to see them.
+        settings |= vars(pretrained.model_input)
+    return settings
+
+
+def transfer(recipe: Recipe, data: Data, out: Path, execution: Execution) -> TransferResult:
+    """Cross-validate a transfer recipe, and measure the pooled predictions.
+
+    Args:
+        recipe: from `transfer_settings`, with its `init`.
+        data: with folds.
+        out: folder; an earlier, unfinished transfer in it goes on.
+        execution: on what.
+
+    Raises:
+        As `cross_validate`.
+    """
+    predictions = cross_validate(recipe, data, out, execution)
+    result = TransferResult(
+        out=out,
+        predictions=predictions,
+        target=recipe.target,
+        metrics=measure(predictions, recipe.target),
+        is_phantom=is_phantom_root(data.root),
+    )
+    write_whole(out / "metrics.json", json.dumps(_document(result, recipe, data), indent=2) + "\n")
+    return result
+
+
+def measure(predictions: pd.DataFrame, target: Target) -> TransferMetrics:
+    """Metrics of pooled predictions: of all studies and, of EF where it is graded, by image quality (Table 4)."""
+    patients = patients_of(predictions)
+    if target == "mi":
+        found = MI_METRICS.measure(predictions["has_mi"], predictions["probability"], patients=patients)
+        return {ALL: found}
+    metrics = {ALL: EF_METRICS.measure(predictions["ef_true"], predictions["ef_predicted"], patients=patients)}
+    if predictions["quality"].isin(list(CAMUS_QUALITY_GROUPS)).all():
+        metrics |= metrics_by_group(
+            predictions, "quality", family=EF_METRICS, groups=CAMUS_QUALITY_GROUPS, patients=patients
+        )
+    return metrics
+
+
+def compare(result: TransferResult, other: Path) -> Mapping[str, Interval]:
+    """Paired differences of every metric, this transfer minus the one in another folder, on the same studies.
+
+    Raises:
+        RecipeError: the folder holds no finished transfer, or one of other studies or labels.
+    """
+    path = other / PREDICTIONS
+    if not path.is_file():
+        raise RecipeError(f"{path}: there is no such file; {other} holds no finished transfer to compare with.")
+    first, second = read_predictions(path), result.predictions
+    label, predicted = ("has_mi", "probability") if result.target == "mi" else ("ef_true", "ef_predicted")
+    if first["study"].tolist() != second["study"].tolist() or label not in first or any(first[label] != second[label]):
+        raise RecipeError(f"{path} holds other studies or labels than {result.out}; only equal ones can be paired.")
+    pairs = (second[label], first[predicted], second[predicted])
+    if result.target == "mi":
+        return compare_classification_metrics(*pairs, patients=patients_of(second))
+    return compare_metrics(*pairs, patients=patients_of(second))
+
+
+def _document(result: TransferResult, recipe: Recipe, data: Data) -> dict[str, Any]:
+    """All that one needs to quote the figures."""
+    sources = sorted(result.predictions["ef_source"].dropna().unique())
+    return {
+        "coreecho_version": coreecho.__version__,
+        "is_phantom": result.is_phantom,
+        "dataset": data.dataset,
+        "options": dict(data.options),
+        "ef_source": sources,
+        "folds": sorted(int(fold) for fold in result.predictions["fold"].unique()),
+        "protocol": "pooled predictions of all test folds; intervals: bootstrap over patients",
+        "recipe": recipe.to_mapping(),
+        "metrics": {group: metrics.to_dict() for group, metrics in result.metrics.items()},
+    }
