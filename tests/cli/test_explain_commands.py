@@ -214,6 +214,24 @@ class TestContinuity:
             "continuity.json", "continuity.csv", "continuity.png", "paths.csv",
         }  # fmt: skip
 
+    def test_two_runs(
+        self, coreecho: Command, run: Path, phantom_root: Path, tiny_recipe: Recipe, tmp_path: Path
+    ) -> None:
+        other = make_run(tmp_path / "other", phantom_root, tiny_recipe)
+        words = ("--split", "train", "--hearts", 0, "--clips", 1)
+        out = coreecho("continuity", run, other, *words)
+        assert "Second run minus first, paired: 12 studies" in out
+        assert "An interval that holds 0 does not tell the runs apart." in out
+        # The weights are the same, so no figure differs.
+        assert out.count("+0.000 to +0.000") > 4
+        assert (other / "explain" / "continuity-train" / "continuity.json").is_file()
+        written = run / "explain" / "continuity-train-against-other" / "continuity_difference.json"
+        assert json.loads(written.read_text())["differences"]["rank_correlation"]["estimate"] == 0
+        coreecho("continuity", run, other, *words, "--out", tmp_path / "out")
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {
+            "first", "second", "continuity_difference.json",
+        }  # fmt: skip
+
     def test_too_small_a_split(self, coreecho: Command, run: Path) -> None:
         with pytest.raises(DatasetError, match="needs at least 3 of them, got 2"):
             coreecho("continuity", run, "--clips", 1)

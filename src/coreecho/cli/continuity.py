@@ -11,6 +11,7 @@ NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
 
 def continuity(
     run: Path,
+    run2: Path | None = None,
     /,
     *,
     split: Literal["train", "val", "test"] = "test",
@@ -26,12 +27,18 @@ def continuity(
 
     Whether studies lie in the order of their EF, what the embedding is made of (EF, or gain, depth, heart rate), and,
     on simulated hearts, how steadily it moves while the EF of one heart is moved; each with a 95 % interval. A table
-    goes to the terminal; the same as JSON and CSV, and a picture, go into a folder.
+    goes to the terminal; the same as JSON and CSV, and a picture, go into a folder. What lies in that folder is used
+    while it holds.
+
+    Of two runs, `coreecho continuity runs/l1 runs/rnc`, the second's figures minus the first's come too, with paired
+    intervals over the studies that both were measured on.
 
     Parameters
     ----------
     run:
         Folder of a run that `coreecho train` wrote.
+    run2:
+        Another run, to compare it with.
     split:
         Studies to measure on.
     clips:
@@ -39,7 +46,7 @@ def continuity(
     hearts:
         Simulated hearts whose EF is moved in steps; 0 for none.
     out:
-        Folder for the result [default: RUN/explain/continuity-SPLIT].
+        Folder for the result, of two runs with a folder for each [default: RUN/explain/continuity-SPLIT of each run].
     data:
         Root of the run's data set, where it has moved.
     batch_size:
@@ -49,22 +56,30 @@ def continuity(
     seed:
         Of folds and resamples.
     """
+    from coreecho.explain.continuity_comparison import compare_continuity
     from coreecho.explain.continuity_studies import ContinuityProtocol
-    from coreecho.explain.run_continuity import measure_continuity
-    from coreecho.explain.terminal import show_continuity
+    from coreecho.explain.run_continuity import continuity_folder, difference_folder, measure_continuity
+    from coreecho.explain.terminal import show_continuity, show_continuity_difference
     from coreecho.inference import find_device
     from coreecho.models.weights import load_model
     from coreecho.training.run_folder import RunFolder
 
-    folder = RunFolder.open(run, data=data)
-    model = load_model(run, device=find_device(device))
-    measured = measure_continuity(
-        folder,
-        model,
-        out or run / "explain" / f"continuity-{split}",
-        protocol=ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed),
-        batch_size=batch_size,
-        show_progress=True,
-    )
-    show_continuity(measured)
+    protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
+    paths = [run] if run2 is None else [run, run2]
+    runs = [RunFolder.open(path, data=data) for path in paths]
+    models = [load_model(path, device=find_device(device)) for path in paths]
+    measured = []
+    for name, folder, model in zip(("first", "second"), runs, models, strict=False):
+        of_two = None if out is None or run2 is None else out / name
+        place = of_two or out or continuity_folder(folder, split)
+        measured.append(
+            measure_continuity(folder, model, place, protocol=protocol, batch_size=batch_size, show_progress=True)
+        )
+        show_continuity(measured[-1])
+    if len(runs) > 1:
+        place = out or difference_folder(runs[0], runs[1], split)
+        difference = compare_continuity(
+            (runs[0], runs[1]), (models[0], models[1]), place, protocol=protocol, batch_size=batch_size
+        )
+        show_continuity_difference(difference, measured[0])
     return 0

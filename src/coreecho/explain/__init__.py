@@ -1,6 +1,7 @@
 """What a model learned: where it looks, what lies near what, and how continuous that is."""
 
 from coreecho.explain.continuity import knn_ef_error, rank_correlation, rnc_loss
+from coreecho.explain.continuity_comparison import ContinuityDifference, compare_continuity
 from coreecho.explain.continuity_studies import ContinuityProtocol
 from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
@@ -19,6 +20,7 @@ from coreecho.explain.smoothness import EFPath, Smoothness, mean_smoothness, smo
 from coreecho.explain.video_explanation import VideoExplanation, explain_video
 
 __all__ = [
+    "ContinuityDifference",
     "ContinuityProtocol",
     "EFPath",
     "EmbeddingMap",
@@ -31,6 +33,7 @@ __all__ = [
     "PlacedClip",
     "Smoothness",
     "VideoExplanation",
+    "compare_continuity",
     "draw_maps",
     "embed_run",
     "embed_studies",

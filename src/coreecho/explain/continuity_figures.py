@@ -107,11 +107,16 @@ def variance_figures(
     shares = explained_shares(embeddings, ef_percent, nuisances, patients=patients, seed=seed)
     return [
         ContinuityFigure(
-            group="variance", key=f"share_of_{name.replace(' ', '_')}", label=name, unit="", meaning=_SHARE_MEANING,
+            group="variance", key=share_key(name), label=name, unit="", meaning=_SHARE_MEANING,
             interval=interval,
         )
         for name, interval in shares.items()
     ]  # fmt: skip
+
+
+def share_key(name: str) -> str:
+    """Name in files of the share of variance that something explains."""
+    return f"share_of_{name.replace(' ', '_')}"
 
 
 def path_figures(paths: Sequence[EFPath], *, seed: int = 0) -> list[ContinuityFigure]:

@@ -46,7 +46,7 @@ def data_fingerprint(root: Path, studies: Sequence[Study]) -> str:
     """
     digest = hashlib.sha256()
     for study in studies:
-        parts = (study.id, study.ef_percent, study.has_mi, study.patient, study.path.stat().st_size)
+        parts = (study.id, study.ef_percent, study.has_mi, study.patient, study.beat, study.path.stat().st_size)
         digest.update(repr(parts).encode())
     for table in sorted(root.iterdir() if root.is_dir() else [], key=lambda path: path.name):
         if table.is_file() and table.suffix in (".csv", ".json"):

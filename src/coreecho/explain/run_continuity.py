@@ -16,6 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from coreecho.datasets import Split
 from coreecho.errors import CoReEchoError
 from coreecho.explain.continuity_drawing import draw_continuity
 from coreecho.explain.continuity_figures import (
@@ -121,6 +122,16 @@ def measure_continuity(
     )
     _write(measured, protocol, paths, temperature, fingerprint)
     return measured
+
+
+def continuity_folder(run: RunFolder, split: Split) -> Path:
+    """Where a run keeps the figures of a split."""
+    return run.path / "explain" / f"continuity-{split}"
+
+
+def difference_folder(first: RunFolder, second: RunFolder, split: Split) -> Path:
+    """Where a run keeps how it differs from a second one."""
+    return first.path / "explain" / f"continuity-{split}-against-{second.path.resolve().name}"
 
 
 def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:

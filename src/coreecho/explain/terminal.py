@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from coreecho.explain.continuity_comparison import ContinuityDifference
 from coreecho.explain.dataset_explanation import DatasetExplanation
 from coreecho.explain.embedding_map import EmbeddingMap
 from coreecho.explain.explained_output import evidence_in_words, in_words
@@ -108,6 +109,28 @@ def show_continuity(measured: Continuity) -> None:
         table.add_row(f"  {figure.label}", value, ends, figure.unit, said)
     Console().print(table)
     _print([*(f"Note: {note}." for note in measured.notes), f"JSON, CSV and picture: {measured.folder}"])
+
+
+def show_continuity_difference(difference: ContinuityDifference, first: Continuity) -> None:
+    """Print the second run's figures minus the first's, which are labelled as the first's are."""
+    title = f"Second run minus first, paired: {difference.num_studies} studies"
+    table = _table(title, is_phantom=first.is_phantom)
+    for column in ("Measure", "Difference", "95 % interval", "Unit"):
+        table.add_column(column, justify="right" if column in ("Difference", "95 % interval") else "left")
+    group = ""
+    for figure in first.figures:
+        interval = difference.intervals.get(figure.key)
+        if interval is None:
+            continue
+        if figure.group != group:
+            group = figure.group
+            table.add_row(Text(_GROUPS[group], style="bold"))
+        ends = f"{interval.low:+z.3f} to {interval.high:+z.3f}" if interval.is_defined else ""
+        value = f"{interval.estimate:+z.3f}" if interval.is_defined else "n/a"
+        table.add_row(f"  {figure.label}", value, ends, figure.unit)
+    Console().print(table)
+    lines = ["An interval that holds 0 does not tell the runs apart."]
+    _print([*lines, *(f"Note: {note}." for note in difference.notes), f"JSON: {difference.folder}"])
 
 
 def _table(title: str, *, is_phantom: bool) -> Table:

@@ -1,12 +1,13 @@
 """How continuous the representations of a page's runs are, as tables and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
+from coreecho.explain.continuity_comparison import compare_continuity
 from coreecho.explain.continuity_studies import ContinuityProtocol
-from coreecho.explain.run_continuity import Continuity, measure_continuity
+from coreecho.explain.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
 from coreecho.report.page_elements import Picture, Row, Table, chart
 from coreecho.report.page_runs import ShownRun
 
@@ -51,7 +52,8 @@ def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_p
         for run in runs:
             reason = run.without_path(reason)
         return ContinuityOnPage(tables=[], pictures=[], notes=[], reason=reason)
-    tables = [_table(runs, measured, group) for group in _CAPTIONS]
+    difference, not_compared = _compare(runs, hearts, batch_size)
+    tables = [_table(runs, measured, group, difference) for group in _CAPTIONS]
     pairs = list(zip(runs, measured, strict=True))
     notes = [
         run.without_path(f"{run.title}: {note.removesuffix('.')}.") for run, of_run in pairs for note in of_run.notes
@@ -59,32 +61,63 @@ def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_p
     return ContinuityOnPage(
         tables=[table for table in tables if table.rows],
         pictures=[_picture(run, of_run) for run, of_run in pairs],
-        notes=notes,
+        notes=[*notes, *not_compared],
     )
 
 
-def _measure(run: ShownRun, hearts: int, batch_size: int, *, show_progress: bool) -> Continuity:
+def _compare(runs: Sequence[ShownRun], hearts: int, batch_size: int) -> tuple[Mapping[str, Interval], list[str]]:
+    """The second run's figures minus the first's, with notes; none of one run, nor where they share no studies."""
+    if len(runs) < 2:
+        return {}, []
+    first, second = runs
+    try:
+        difference = compare_continuity(
+            (first.folder, second.folder),
+            (first.model, second.model),
+            difference_folder(first.folder, second.folder, first.evaluation.protocol.split),
+            protocol=_protocol(first, hearts),
+            batch_size=batch_size,
+        )
+    except DatasetError:
+        return {}, ["The runs were not measured on the same studies, so their difference is not shown."]
+    notes = [
+        "The difference resamples the same studies for both runs; an interval that holds 0 does not tell them apart. "
+        "Paths have none: it is hearts that they resample.",
+        *(f"{note[0].upper()}{note[1:]}." for note in difference.notes),
+    ]
+    return difference.intervals, notes
+
+
+def _protocol(run: ShownRun, hearts: int) -> ContinuityProtocol:
     protocol = run.evaluation.protocol
+    return ContinuityProtocol(split=protocol.split, hearts=hearts, seed=protocol.seed)
+
+
+def _measure(run: ShownRun, hearts: int, batch_size: int, *, show_progress: bool) -> Continuity:
     return measure_continuity(
         run.folder,
         run.model,
-        run.folder.path / "explain" / f"continuity-{protocol.split}",
-        protocol=ContinuityProtocol(split=protocol.split, hearts=hearts, seed=protocol.seed),
+        continuity_folder(run.folder, run.evaluation.protocol.split),
+        protocol=_protocol(run, hearts),
         batch_size=batch_size,
         show_progress=show_progress,
     )
 
 
-def _table(runs: Sequence[ShownRun], measured: Sequence[Continuity], group: str) -> Table:
+def _table(
+    runs: Sequence[ShownRun], measured: Sequence[Continuity], group: str, difference: Mapping[str, Interval]
+) -> Table:
     """One group of figures; a run that lacks a figure of the other has an empty cell."""
     of_runs = [{figure.key: figure for figure in of_run.figures if figure.group == group} for of_run in measured]
     known = {key: figure for figures in reversed(of_runs) for key, figure in figures.items()}
     intervals = [figure.interval for figure in known.values()]
+    has_difference = any(key in difference for key in known)
     rows = [
         Row(
             cells=(
                 figure.label + (f" ({figure.unit})" if figure.unit else ""),
                 *(_cell(figures[key].interval) if key in figures else "" for figures in of_runs),
+                *([_cell(difference[key]) if key in difference else ""] if has_difference else []),
             ),
             # All shares mean the same, and the caption says it.
             remark="" if group == "variance" else figure.meaning,
@@ -93,7 +126,7 @@ def _table(runs: Sequence[ShownRun], measured: Sequence[Continuity], group: str)
     ]
     return Table(
         caption=_CAPTIONS[group],
-        header=("Measure", *(run.title for run in runs)),
+        header=("Measure", *(run.title for run in runs), *(["B − A, paired"] if has_difference else [])),
         rows=tuple(rows),
         notes=tuple(_notes(intervals)) if intervals else (),
     )

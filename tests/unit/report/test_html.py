@@ -166,6 +166,17 @@ def test_continuity_is_shown_with_its_picture(two):
     assert [image["alt"] for image in two.all("img")][-1].startswith("What the embeddings of B · plain are made of")
 
 
+def test_continuity_of_two_runs_has_its_paired_difference(one, two):
+    for caption in ("Order of the embeddings", "What the embeddings are made of"):
+        table = two.html.split(f"<caption>{caption}")[1].split("</table>")[0]
+        assert '<th scope="col">B − A, paired</th>' in table
+        cells = re.findall(r'data-column="B − A, paired">(.*?)</td>', table)
+        assert len(cells) == len(re.findall('<th scope="row">', table))
+        assert all(re.match(r"−?\d+\.\d\d|n/a", cell) for cell in cells)
+    assert "The difference resamples the same studies for both runs" in two.text
+    assert "B − A" not in one.text
+
+
 def test_a_split_too_small_for_some_measures_has_a_page_all_the_same(folder, first_run):
     page = write(folder / "val.html", first_run, protocol=Protocol(split="val", clips=1, resamples=5), cases=1)
     assert "It could not be measured: Continuity compares studies and needs at least 3 of them, got 2." in page.text
