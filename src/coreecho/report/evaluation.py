@@ -30,6 +30,7 @@ from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import load_model
+from coreecho.report.evaluation_notes import ef_sources, frame_rate_note, notes_of
 from coreecho.report.figures import NOTICE, bland_altman, scatter
 from coreecho.training.run_folder import RunFolder, find_data
 from coreecho.video.start_index import read_start_index
@@ -157,9 +158,13 @@ def evaluate_run(
     _make_folder(folder)
     starts = None if protocol.start_index is None else read_start_index(protocol.start_index)
     model = load_model(run.path, device=find_device(device))
+    frames = source.store(show_progress=show_progress)
+    notes = notes_of(run, source, studies)
+    if source is not run and not model.model_input.is_whole_beat:
+        notes += frame_rate_note(frames, studies, model.card.trained_on if model.card else None)
     predictions = evaluate_studies(
         model,
-        source.store(show_progress=show_progress),
+        frames,
         studies,
         clips=protocol.clips,
         step=protocol.step,
@@ -181,9 +186,9 @@ def evaluate_run(
         metrics=metrics,
         protocol=protocol,
         is_phantom=source.data.is_phantom,
-        notes=notes_of(run, source),
+        notes=notes,
     )
-    write_evaluation(evaluation, _provenance(run, source, protocol, model))
+    write_evaluation(evaluation, _provenance(run, source, protocol, model, studies))
     return evaluation
 
 
@@ -254,17 +259,9 @@ def patients_of(studies: list[Study]) -> list[str] | None:
     return [study.patient or f"study {study.id}" for study in studies]
 
 
-def notes_of(run: RunFolder, source: RunFolder) -> tuple[str, ...]:
-    """What a reader of the metrics should know of a run that is evaluated on the data of another, or of its own."""
-    notes = []
-    if not run.is_finished:
-        notes.append("the run is not finished: these are the best weights so far")
-    if run.data.is_phantom and not source.data.is_phantom:
-        notes.append("the model was trained on simulated hearts only")
-    return tuple(notes)
-
-
-def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: EchoModel) -> dict[str, Any]:
+def _provenance(
+    run: RunFolder, source: RunFolder, protocol: Protocol, model: EchoModel, studies: list[Study]
+) -> dict[str, Any]:
     """All that the metrics depend on, without dates."""
     start_index = protocol.start_index
     return {
@@ -275,7 +272,11 @@ def _provenance(run: RunFolder, source: RunFolder, protocol: Protocol, model: Ec
             "weights_sha256": sha256_of(run.best_weights),
             "training_seed": run.recipe.seed,
         },
-        "data": {"dataset": source.data.dataset, "root": str(source.data.root)},
+        "data": {
+            "dataset": source.data.dataset,
+            "root": str(source.data.root),
+            "ef_source": ef_sources(studies),
+        },
         "protocol": {
             "split": protocol.split,
             "clips": None if start_index else protocol.clips,

@@ -9,7 +9,8 @@ import pandas as pd
 from coreecho.datasets import Study
 from coreecho.evaluation import compute_metrics
 from coreecho.evaluation.protocols import PREDICTION_COLUMNS
-from coreecho.report.evaluation import Evaluation, Protocol, evaluate_run, notes_of, patients_of, sha256_of
+from coreecho.report.evaluation import Evaluation, Protocol, evaluate_run, patients_of, sha256_of
+from coreecho.report.evaluation_notes import notes_of
 from coreecho.training.run_folder import RunFolder
 
 
@@ -66,7 +67,7 @@ def stored_evaluation(run: RunFolder, protocol: Protocol) -> Evaluation | None:
         metrics=metrics,
         protocol=protocol,
         is_phantom=run.data.is_phantom,
-        notes=notes_of(run, run),
+        notes=notes_of(run, run, studies),
     )
 
 

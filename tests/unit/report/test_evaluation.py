@@ -48,7 +48,11 @@ def test_leaves_a_folder_that_says_everything(run, phantom_root):
     assert document["num_studies"] == len(run.studies("train")) == 12
     assert document["bootstrap"] == {"seed": 5, "level": 0.95, "resamples": 200}
     assert document["protocol"]["clips"] == 2
-    assert document["data"] == {"dataset": "echonet", "root": str(phantom_root.resolve())}
+    assert document["data"] == {
+        "dataset": "echonet",
+        "root": str(phantom_root.resolve()),
+        "ef_source": [],
+    }
     assert set(document["versions"]) == {"coreecho", "python", "numpy", "torch", "matplotlib"}
     assert document["metrics"]["mae"]["method"] == "percentile bootstrap over studies"
     assert "not a medical device" in document["notice"]

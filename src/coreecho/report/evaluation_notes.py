@@ -1,0 +1,69 @@
+"""What a reader of an evaluation should know: how finished the model is, whose EF it was compared with, how it was fed.
+
+A table travels without the folder that it came from; what would change how it is read is said beside it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from coreecho.datasets import Study
+from coreecho.inference.frame_rate import is_rate_known, is_training_rate
+from coreecho.models.card import TrainedOn
+from coreecho.training.run_folder import RunFolder
+from coreecho.video.store import FrameStore
+
+# As the card's own range: the ends are not those of one odd file.
+_PERCENTILES = (5, 95)
+
+
+def notes_of(run: RunFolder, source: RunFolder, studies: Sequence[Study]) -> tuple[str, ...]:
+    """What a reader of the metrics should know of a run that is evaluated on the data of another, or of its own.
+
+    Args:
+        run: the run.
+        source: whose data it is evaluated on.
+        studies: of these data.
+    """
+    notes = []
+    if not run.is_finished:
+        notes.append("the run is not finished: these are the best weights so far")
+    if run.data.is_phantom and not source.data.is_phantom:
+        notes.append("the model was trained on simulated hearts only")
+    notes += [f"EF of the {name}" for name in ef_sources(studies)]
+    return tuple(notes)
+
+
+def ef_sources(studies: Sequence[Study]) -> list[str]:
+    """Which releases of a data set the EFs are from, where its releases differ; in alphabetical order."""
+    return sorted({study.ef_source for study in studies if study.ef_source is not None})
+
+
+def frame_rate_note(store: FrameStore, studies: Sequence[Study], trained_on: TrainedOn | None) -> tuple[str, ...]:
+    """Warn of data whose frame rates are not those of the training: to the model its hearts beat at another speed.
+
+    An evaluation takes frames as they are, as the paper does; `coreecho predict` resamples a file.
+
+    Args:
+        store: decoded frames of the studies.
+        studies: that were evaluated.
+        trained_on: from the model's card; None where it is not known.
+    """
+    if trained_on is None or not is_rate_known(trained_on):
+        return ()
+    rates = [fps for study in studies if (fps := store.fps(study.id)) is not None]
+    if not rates:
+        return ()
+    low, high = (float(end) for end in np.percentile(rates, _PERCENTILES))
+    if is_training_rate(low, trained_on) and is_training_rate(high, trained_on):
+        return ()
+    outside = sum(not is_training_rate(fps, trained_on) for fps in rates)
+    return (
+        f"the frame rates of these data, {_range(low, high)} per second, lie outside of the training's, "
+        f"{_range(*trained_on.fps_range)}, in {outside} of {len(rates)} studies: to the model their hearts beat at "
+        "another speed",
+    )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"

@@ -1,0 +1,108 @@
+"""Notes beside an evaluation: whose EF, and at which frame rates."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coreecho.datasets import Study
+from coreecho.models.card import TrainedOn
+from coreecho.models.weights import load_model, save_weights
+from coreecho.report.evaluation import Protocol, evaluate_run
+from coreecho.report.evaluation_notes import ef_sources, frame_rate_note
+from coreecho.report.stored_evaluation import stored_evaluation
+from coreecho.training.run_folder import RunFolder
+
+MakeRun = Callable[..., RunFolder]
+PROTOCOL = Protocol(split="train", clips=1, resamples=10)
+
+
+def trained_at(low: float, high: float) -> TrainedOn:
+    return TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_studies=10,
+        fps_range=(low, high),
+        ef_range=(5.0, 90.0),
+        recipe="tiny",
+        epoch=0,
+        val_mae=10.0,
+    )
+
+
+class Store:
+    def __init__(self, *rates: float | None) -> None:
+        self.rates = dict(enumerate(rates))
+
+    def fps(self, study: str) -> float | None:
+        return self.rates[int(study)]
+
+
+def note(rates: list[float | None], trained_on: TrainedOn | None) -> tuple[str, ...]:
+    studies = [Study(id=str(number), path=Path("a.avi")) for number in range(len(rates))]
+    return frame_rate_note(Store(*rates), studies, trained_on)
+
+
+def test_frame_rates_outside_the_training_s_are_named_with_both():
+    assert note([25.0, 30.0, 30.0, 52.0], trained_at(47.0, 66.0)) == (
+        "the frame rates of these data, 25.8 to 48.7 per second, lie outside of the training's, 47 to 66, in 3 of 4 "
+        "studies: to the model their hearts beat at another speed",
+    )
+    assert note([30.0] * 3, trained_at(50.0, 50.0))[0].startswith(
+        "the frame rates of these data, 30 per second, lie outside of the training's, 50, in 3 of 3 studies"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rates", "trained_on"),
+    [
+        ([50.0, 51.0, None], trained_at(47.0, 66.0)),
+        ([29.97], trained_at(30.0, 30.0)),
+        # One odd file of many is no other data set.
+        ([50.0] * 99 + [200.0], trained_at(47.0, 66.0)),
+        ([None, None], trained_at(47.0, 66.0)),
+        ([30.0], None),
+        ([30.0], trained_at(float("nan"), float("nan"))),
+    ],
+)
+def test_what_is_no_difference_or_not_known_is_not_warned_of(rates, trained_on):
+    assert note(rates, trained_on) == ()
+
+
+def test_other_data_at_another_rate_are_warned_of(tmp_path, make_run: MakeRun, phantom_root):
+    run = make_run(tmp_path / "run")
+    model = load_model(run.path)
+    save_weights(run.best_weights, model, replace(model.card, trained_on=trained_at(200.0, 220.0)))
+    assert not any("frame rates" in text for text in evaluate_run(run, PROTOCOL).notes)
+    other = tmp_path / "hospital"
+    other.mkdir()
+    for name in ("Videos", "FileList.csv", "VolumeTracings.csv"):
+        (other / name).symlink_to(phantom_root / name)
+    result = evaluate_run(run, PROTOCOL, data=other)
+    (warning,) = [text for text in result.notes if text.startswith("the frame rates of these data")]
+    assert "lie outside of the training's, 200 to 220, in 12 of 12 studies" in warning
+    assert warning in json.loads((result.folder / "metrics.json").read_text())["notes"]
+
+
+def test_says_which_release_the_ef_is_from(tmp_path, make_run: MakeRun, monkeypatch):
+    run = make_run(tmp_path / "run")
+    original = RunFolder.studies
+    monkeypatch.setattr(
+        RunFolder,
+        "studies",
+        lambda self, split: [replace(study, ef_source="CAMUS NIfTI release") for study in original(self, split)],
+    )
+    result = evaluate_run(run, PROTOCOL)
+    assert "EF of the CAMUS NIfTI release" in result.notes
+    document = json.loads((result.folder / "metrics.json").read_text())
+    assert document["data"]["ef_source"] == ["CAMUS NIfTI release"]
+    assert "EF of the CAMUS NIfTI release" in document["notes"]
+    assert stored_evaluation(run, PROTOCOL).notes == result.notes
+
+
+def test_sources_are_named_once():
+    studies = [Study(id=name, path=Path("a"), ef_source=source) for name, source in zip("abcd", "BAB", strict=False)]
+    assert ef_sources(studies) == ["A", "B"]
+    assert ef_sources([Study(id="a", path=Path("a"))]) == []
