@@ -1,5 +1,6 @@
 """`coreecho evaluate`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,7 +29,8 @@ def evaluate(
 
     Predicts every study of a split and compares with its true EF: MAE, RMSE, R², correlation, bias, limits of
     agreement, and how well an EF below 35, 40 and 50 % is found (AUROC), each with a 95 % interval. The table goes
-    to the terminal; predictions, metrics and pictures go into a folder.
+    to the terminal; predictions, metrics and pictures go into a folder. Of a run that finds infarctions: sensitivity,
+    specificity, precision, F1, accuracy, AUROC and AUPRC instead.
 
     Parameters
     ----------
@@ -60,13 +62,17 @@ def evaluate(
     """
     from rich.console import Console
 
-    from coreecho.report.evaluation import Protocol, evaluate_run
+    from coreecho.report.evaluation import Evaluation, Protocol, evaluate_run
+    from coreecho.report.mi_evaluation import MIEvaluation, evaluate_mi_run
     from coreecho.report.tables import metrics_table
     from coreecho.training.run_folder import RunFolder
 
     protocol = Protocol(split=split, clips=clips, step=step, start_index=start_index, resamples=resamples, seed=seed)
-    evaluation = evaluate_run(
-        RunFolder.open(run),
+    folder = RunFolder.open(run)
+    measure: Callable[..., Evaluation | MIEvaluation]
+    measure = evaluate_mi_run if folder.recipe.target == "mi" else evaluate_run
+    evaluation = measure(
+        folder,
         protocol,
         data=data,
         store=store,
@@ -80,5 +86,6 @@ def evaluate(
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
     for note in evaluation.notes:
         console.print(f"Note: {note}.", markup=False)
-    console.print(f"Predictions, metrics and pictures: {evaluation.folder}", markup=False, soft_wrap=True)
+    pictures = ", with pictures" if folder.recipe.target == "ef" else ""
+    console.print(f"Predictions and metrics{pictures}: {evaluation.folder}", markup=False, soft_wrap=True)
     return 0

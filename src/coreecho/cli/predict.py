@@ -16,21 +16,23 @@ def predict(
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
     clips: AtLeastOne | Literal["all"] = 3,
+    beat: str | None = None,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
 ) -> int:
     """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
 
-    Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number.
-    A file that cannot be read is reported and does not stop the others; the exit code is then 1.
+    Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number. A
+    model that was trained to find infarctions gives their probability instead. A file that cannot be read is reported
+    and does not stop the others; the exit code is then 1.
 
-    Not a medical device: no EF shown here may guide the care of a patient.
+    Not a medical device: no EF and no probability shown here may guide the care of a patient.
 
     Parameters
     ----------
     files:
-        Apical four-chamber clips (AVI, MP4, GIF, NPY, DICOM), and folders of them, searched at any depth. Hidden
-        files and tables, texts and archives in folders are passed over.
+        Apical four-chamber clips (AVI, MP4, GIF, NPY, DICOM, NIfTI, MHD), and folders of them, searched at any depth.
+        Hidden files and tables, texts and archives in folders are passed over.
     model:
         Folder of a run, or a `.safetensors` file.
     as_json:
@@ -39,6 +41,10 @@ def predict(
         Write a table to this file, too.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
+    beat:
+        For models that look at one beat, as those trained on CAMUS (from ED to ES) and HMC-QU (one cycle): its first
+        and last frame in each file, counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before
+        FIRST runs backwards.
     batch_size:
         Clips at once.
     device:
@@ -47,20 +53,24 @@ def predict(
     from rich.console import Console
 
     from coreecho.errors import CoReEchoError
-    from coreecho.inference import Prediction, PredictionFailure, Predictor
+    from coreecho.inference import Prediction, PredictionFailure, Predictor, parse_beat
     from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
-    predictor = Predictor(model, clips=clips, device=device, batch_size=batch_size)
+    frames = None if beat is None else parse_beat(beat)
+    predictor = Predictor(model, clips=clips, device=device, batch_size=batch_size, beat=frames)
+    name, target = predictor.model_name, predictor.model.target
     results = list(predictor.predict_many(files, show_progress=True))
     if as_json:
-        print(predictions_json(results, model_name=predictor.model_name))
+        print(predictions_json(results, model_name=name, target=target))
     elif any(isinstance(result, Prediction) for result in results):
-        Console().print(predictions_table(results, model_name=predictor.model_name))
+        Console().print(predictions_table(results, model_name=name, target=target))
     if csv is not None:
-        write_predictions_csv(results, csv)
+        write_predictions_csv(results, csv, target=target)
     failures = [result for result in results if isinstance(result, PredictionFailure)]
     for failure in failures:
-        Console(stderr=True).print(f"No EF for {failure.file}: {failure.error}", style="red", markup=False)
+        Console(stderr=True).print(
+            f"No {'EF' if target == 'ef' else 'finding'} for {failure.file}: {failure.error}", style="red", markup=False
+        )
     return 1 if failures else 0

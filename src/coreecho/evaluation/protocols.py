@@ -1,7 +1,8 @@
 """How a model is tested: which clips of each study it sees, and the table of what it says.
 
-The paper averages the EF of three clips of each video. Here a study's clips are placed evenly, one or more; or they
-start where a file says, such as the authors' published starts; or they cover the whole video.
+The paper averages the EF of three clips of each video; a video that is one beat is seen whole, once. Here a study's
+clips are placed evenly, one or more; or they start where a file says, such as the authors' published starts; or they
+cover the whole video.
 """
 
 import math
@@ -13,16 +14,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
+from scipy.special import expit
 
 from coreecho.datasets import Study
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
+from coreecho.target import Target
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts
 from coreecho.video.store import FrameStore
 
 Clips = int | Literal["all"]
 PREDICTION_COLUMNS = ("study", "ef_true", "ef_predicted", "clip_sd", "num_clips")
+MI_PREDICTION_COLUMNS = ("study", "has_mi", "mi_logit", "probability", "num_clips")
+# Only where a data set's releases differ in it.
+EF_SOURCE_COLUMN = "ef_source"
+_LABELS: dict[Target, str] = {"ef": "EF", "mi": "finding of infarction"}
 _NAMED_AT_MOST = 10
 
 
@@ -61,14 +68,14 @@ def evaluate_studies(
     batch_size: int = 8,
     show_progress: bool = False,
 ) -> pd.DataFrame:
-    """Predict the EF of studies whose EF is known; a study's EF is the mean over its clips.
+    """Predict studies whose label is known; a study's EF, or logit of an infarction, is the mean over its clips.
 
     Memory holds one batch of clips at a time, however long the video.
 
     Args:
         model: in evaluation mode, on the device that shall compute.
         store: decoded frames of all the studies.
-        studies: each with EF.
+        studies: each with what the model reads: EF, or whether it has an infarction.
         clips: how many evenly placed clips of each study, or "all" for the whole video.
         step: source frames between the clips of "all"; the model's stride when not given.
         start_index: the starts of each study, by its id with or without `.avi`; goes before `clips`.
@@ -76,41 +83,51 @@ def evaluate_studies(
         show_progress: show a bar with the time left, on stderr.
 
     Returns:
-        One row a study, in order: study, ef_true and ef_predicted (percent), clip_sd (standard deviation over the
-        clips, NaN for one clip), num_clips.
+        One row a study, in order. Of EF: study, ef_true and ef_predicted (percent), clip_sd (standard deviation over
+        the clips, NaN for one clip), num_clips; and ef_source, which release of the data set says ef_true, where any
+        study knows. Of infarctions: study, has_mi, mi_logit, probability (the logistic function of it), num_clips.
 
     Raises:
-        DatasetError: no study, studies without EF, or `start_index` lacks studies or has starts outside the video.
+        DatasetError: no study, studies without a label, or `start_index` lacks studies or has starts outside the video.
         RecipeError: `clips`, `step` or `batch_size` make no sense.
         CheckpointError: the model gives something that is not a number.
     """
     if batch_size < 1:
         raise RecipeError(f"batch_size: expected at least 1, got {batch_size}")
-    labels = _known_labels(studies)
+    labels = _known_labels(studies, model.target)
     starts = _starts_of_studies(store, studies, model.model_input, clips, step, start_index)
-    rows = []
-    for study, ef_true, of_study in _tracked(list(zip(studies, labels, starts, strict=True)), show_progress):
+    rows: list[tuple[object, ...]] = []
+    for study, label, of_study in _tracked(list(zip(studies, labels, starts, strict=True)), show_progress):
         predicted = predict_video(model, store.frames(study.id), of_study, batch_size=batch_size)
-        clip_ef = np.asarray(predicted.clip_values, dtype=np.float64)
-        clip_sd = float(clip_ef.std(ddof=1)) if len(clip_ef) > 1 else math.nan
-        rows.append((study.id, ef_true, predicted.value, clip_sd, len(clip_ef)))
-    table = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
-    lost = table.loc[~np.isfinite(table["ef_predicted"]), "study"].tolist()
+        values = np.asarray(predicted.clip_values, dtype=np.float64)
+        if model.target == "mi":
+            rows.append((study.id, bool(label), predicted.value, float(expit(predicted.value)), len(values)))
+        else:
+            clip_sd = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+            rows.append((study.id, label, predicted.value, clip_sd, len(values)))
+    columns, value = {"ef": (PREDICTION_COLUMNS, "ef_predicted"), "mi": (MI_PREDICTION_COLUMNS, "mi_logit")}[
+        model.target
+    ]
+    table = pd.DataFrame(rows, columns=list(columns))
+    lost = table.loc[~np.isfinite(table[value]), "study"].tolist()
     if lost:
-        raise CheckpointError(f"The model's EF is not a finite number for {len(lost)} studies: {_named(lost)}.")
+        read = "EF" if model.target == "ef" else "logit"
+        raise CheckpointError(f"The model's {read} is not a finite number for {len(lost)} studies: {_named(lost)}.")
+    if model.target == "ef" and any(study.ef_source is not None for study in studies):
+        table[EF_SOURCE_COLUMN] = [study.ef_source for study in studies]
     return table
 
 
-def _known_labels(studies: Sequence[Study]) -> list[float]:
+def _known_labels(studies: Sequence[Study], target: Target) -> list[float]:
     if len(studies) == 0:
         raise DatasetError("There is no study to evaluate: the split is empty.")
-    unlabelled = [study.id for study in studies if study.ef_percent is None]
+    unlabelled = [study.id for study in studies if study.label(target) is None]
     if unlabelled:
         raise DatasetError(
-            f"{len(unlabelled)} of {len(studies)} studies have no EF to compare with: {_named(unlabelled)}. "
-            "Use `coreecho predict` for videos without a label."
+            f"{len(unlabelled)} of {len(studies)} studies have no {_LABELS[target]} to compare with: "
+            f"{_named(unlabelled)}. Use `coreecho predict` for videos without a label."
         )
-    return [study.ef_percent for study in studies if study.ef_percent is not None]
+    return [label for study in studies if (label := study.label(target)) is not None]
 
 
 def _starts_of_studies(

@@ -1,18 +1,25 @@
-"""What a person should know before looking at an EF: how far the clip is from what the model has learned."""
+"""What a person should know before looking at a prediction: how far the clip is from what the model has learned."""
 
 from coreecho.inference.frame_rate import is_rate_known, is_training_rate
 from coreecho.models.card import TrainedOn
+from coreecho.target import Target
 from coreecho.video.clips import ClipSampling
 from coreecho.video.video import Video
 
+# What is read, in the sentences below.
+_READ: dict[Target, str] = {"ef": "EF", "mi": "finding"}
 
-def cautions_of_video(video: Video, sampling: ClipSampling, trained_on: TrainedOn | None) -> list[str]:
+
+def cautions_of_video(
+    video: Video, sampling: ClipSampling, trained_on: TrainedOn | None, target: Target = "ef"
+) -> list[str]:
     """Say in what a video differs from those that the model was trained on.
 
     Args:
         video: as the model sees it: at the training's frame rate where it could be brought to it.
         sampling: of the model.
         trained_on: from the model's card; None where it is not known.
+        target: of the model.
 
     Returns:
         One sentence for each difference; empty when there is none.
@@ -27,7 +34,9 @@ def cautions_of_video(video: Video, sampling: ClipSampling, trained_on: TrainedO
     if trained_on is None:
         cautions.append("nothing is known of the data that this model was trained on")
     else:
-        cautions += _domain(video, trained_on) + _frame_rate(video, trained_on)
+        cautions += _domain(video, trained_on, _READ[target])
+        # A whole beat is interpolated to the model's frames, however fast they were taken.
+        cautions += [] if sampling.is_whole_beat else _frame_rate(video, trained_on, _READ[target])
     return cautions
 
 
@@ -41,21 +50,27 @@ def cautions_of_ef(ef_percent: float, trained_on: TrainedOn | None) -> list[str]
     return []
 
 
-def _domain(video: Video, trained_on: TrainedOn) -> list[str]:
+def _domain(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
     if trained_on.is_phantom and not video.is_phantom:
-        return ["the model was trained on simulated hearts only: this EF of a real clip has no clinical meaning"]
+        return [f"the model was trained on simulated hearts only: this {read} of a real clip has no clinical meaning"]
     if video.is_phantom and not trained_on.is_phantom:
-        return ["this heart is simulated and the model was trained on real ones: its EF says nothing about the model"]
+        return [
+            f"this heart is simulated and the model was trained on real ones: its {read} says nothing about the model"
+        ]
     return []
 
 
-def _frame_rate(video: Video, trained_on: TrainedOn) -> list[str]:
+def _frame_rate(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
     if not is_rate_known(trained_on):
-        return ["the frame rates of the training are not known: an EF is only right if this video's is one of them"]
+        return [
+            f"the frame rates of the training are not known: {_a(read)} is only right if this video's is one of them"
+        ]
     low, high = trained_on.fps_range
     training = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     if video.fps is None:
-        return [f"frame rate unknown: an EF is only right if it is that of the training, {training} frames per second"]
+        return [
+            f"frame rate unknown: {_a(read)} is only right if it is that of the training, {training} frames per second"
+        ]
     if is_training_rate(video.fps, trained_on):
         return []
     nearest = low if video.fps < low else high
@@ -63,3 +78,7 @@ def _frame_rate(video: Video, trained_on: TrainedOn) -> list[str]:
         f"frame rate of {video.fps:.3g} per second outside the {training} of the training: "
         f"to the model the heart beats at {nearest / video.fps:.2g} times its speed"
     ]
+
+
+def _a(read: str) -> str:
+    return f"an {read}" if read == "EF" else f"a {read}"

@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import torch
 import coreecho
 from coreecho.datasets import Split, Study
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
-from coreecho.evaluation import Clips, EFMetrics, compute_metrics, evaluate_studies
+from coreecho.evaluation import Clips, EFMetrics, Metrics, compute_metrics, evaluate_studies
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES
 from coreecho.files import write_whole
 from coreecho.inference import find_device
@@ -143,12 +143,78 @@ def evaluate_run(
     Raises:
         DatasetError: the split is empty, has studies without EF, or the data set or start index is not as expected.
         CheckpointError: the run has no readable weights.
-        RecipeError: a setting makes no sense, or there is no such device.
+        RecipeError: a setting makes no sense, there is no such device, or the run reads no EF.
     """
+    if run.recipe.target != "ef":
+        raise RecipeError(f"{run.path} reads infarctions and no EF: `coreecho evaluate {run.path}` knows its metrics.")
     protocol = protocol or Protocol()
+    split = predict_split(
+        run,
+        protocol,
+        data=data,
+        store=store,
+        out=out,
+        batch_size=batch_size,
+        device=device,
+        show_progress=show_progress,
+    )
+    metrics = compute_metrics(
+        split.predictions["ef_true"],
+        split.predictions["ef_predicted"],
+        patients=split.patients,
+        resamples=protocol.resamples,
+        level=protocol.level,
+        seed=protocol.seed,
+    )
+    evaluation = Evaluation(
+        folder=split.folder,
+        predictions=split.predictions,
+        metrics=metrics,
+        protocol=protocol,
+        is_phantom=split.source.data.is_phantom,
+        notes=split.notes,
+    )
+    write_evaluation(evaluation, split.provenance)
+    return evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitPredictions:
+    """What a run says of a split, before it is measured.
+
+    Attributes:
+        folder: for the result; made.
+        source: the run, on the data that it is evaluated on.
+        predictions: as `evaluate_studies` gives them.
+        patients: of each row, as in `patients_of`.
+        provenance: what the result depends on, JSON-able.
+        notes: what a reader of the metrics should know.
+    """
+
+    folder: Path
+    source: RunFolder
+    predictions: pd.DataFrame
+    patients: list[str] | None
+    provenance: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def predict_split(
+    run: RunFolder,
+    protocol: Protocol,
+    *,
+    data: Path | None,
+    store: Path | None,
+    out: Path | None,
+    batch_size: int,
+    device: str,
+    show_progress: bool,
+) -> SplitPredictions:
+    """Predict the studies of a split by the best weights of a run; arguments and errors as of `evaluate_run`."""
     source = run
     if data is not None and data.resolve() != run.data.root.resolve():
-        source = RunFolder(run.path, run.recipe, find_data(run.data.dataset, data, run.recipe, store), run.info)
+        found = find_data(run.data.dataset, data, run.recipe, store, run.data.options)
+        source = RunFolder(run.path, run.recipe, found, run.info)
     studies = source.studies(protocol.split)
     if not studies:
         raise DatasetError(f"{source.data.root} has no study in its {protocol.split.upper()} split.")
@@ -172,24 +238,14 @@ def evaluate_run(
         batch_size=batch_size,
         show_progress=show_progress,
     )
-    metrics = compute_metrics(
-        predictions["ef_true"],
-        predictions["ef_predicted"],
-        patients=patients_of(studies),
-        resamples=protocol.resamples,
-        level=protocol.level,
-        seed=protocol.seed,
-    )
-    evaluation = Evaluation(
+    return SplitPredictions(
         folder=folder,
+        source=source,
         predictions=predictions,
-        metrics=metrics,
-        protocol=protocol,
-        is_phantom=source.data.is_phantom,
+        patients=patients_of(studies),
+        provenance=_provenance(run, source, protocol, model, studies),
         notes=notes,
     )
-    write_evaluation(evaluation, _provenance(run, source, protocol, model, studies))
-    return evaluation
 
 
 def _folder_name(root: Path) -> str:
@@ -208,36 +264,64 @@ def write_evaluation(evaluation: Evaluation, provenance: dict[str, Any]) -> None
     Raises:
         CoReEchoError: the disk is full, or the folder cannot be written to.
     """
-    predictions, metrics = evaluation.predictions, evaluation.metrics
-    document = {
-        "result": "phantom result: simulated hearts" if evaluation.is_phantom else "result on real hearts",
-        "is_phantom": evaluation.is_phantom,
-        "notice": NOTICE,
-        "notes": list(evaluation.notes),
-        **provenance,
-        **metrics.to_dict(),
+    predictions, metrics, is_phantom = evaluation.predictions, evaluation.metrics, evaluation.is_phantom
+    pictures: dict[str, Callable[[Path], None]] = {
+        "scatter.png": lambda path: scatter(predictions, path, metrics=metrics, is_phantom=is_phantom),
+        "bland_altman.png": lambda path: bland_altman(predictions, path, metrics=metrics, is_phantom=is_phantom),
     }
-    is_phantom = evaluation.is_phantom
+    head = head_of_document(evaluation.notes, is_phantom=is_phantom) | provenance
+    write_result(evaluation.folder, predictions, metrics, head, pictures)
+
+
+def head_of_document(notes: Sequence[str], *, is_phantom: bool) -> dict[str, Any]:
+    """What every metrics.json begins with."""
+    return {
+        "result": "phantom result: simulated hearts" if is_phantom else "result on real hearts",
+        "is_phantom": is_phantom,
+        "notice": NOTICE,
+        "notes": list(notes),
+    }
+
+
+def write_result(
+    folder: Path,
+    predictions: pd.DataFrame,
+    metrics: Metrics,
+    head: Mapping[str, Any],
+    pictures: Mapping[str, Callable[[Path], None]],
+) -> None:
+    """Write predictions.csv, metrics.csv, pictures and metrics.json, whole; an older result is replaced.
+
+    Args:
+        folder: made where it is missing.
+        predictions: one row a study.
+        metrics: of them.
+        head: what stands in metrics.json before the metrics.
+        pictures: what draws each, by its name.
+
+    Raises:
+        CoReEchoError: the disk is full, or the folder cannot be written to.
+    """
+    document = {**head, **metrics.to_dict()}
     writers: dict[str, Callable[[Path], None]] = {
         "predictions.csv": lambda path: write_whole(path, predictions.to_csv(index=False)),
         "metrics.csv": lambda path: write_whole(path, metrics.to_frame().to_csv(index=False)),
-        "scatter.png": lambda path: scatter(predictions, path, metrics=metrics, is_phantom=is_phantom),
-        "bland_altman.png": lambda path: bland_altman(predictions, path, metrics=metrics, is_phantom=is_phantom),
+        **pictures,
         "metrics.json": lambda path: write_whole(
             path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         ),
     }
-    _make_folder(evaluation.folder)
+    _make_folder(folder)
     try:
         # All is written in a hidden folder first: a full disk leaves the older result whole, not half of each.
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=evaluation.folder) as staging:
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as staging:
             for name, write in writers.items():
                 write(Path(staging, name))
             for name in writers:
-                Path(staging, name).replace(evaluation.folder / name)
+                Path(staging, name).replace(folder / name)
     except OSError as error:
         raise CoReEchoError(
-            f"The evaluation cannot be written to {evaluation.folder}: {error.strerror or error}. "
+            f"The evaluation cannot be written to {folder}: {error.strerror or error}. "
             "Make room there, or give another folder with `--out`."
         ) from error
 
@@ -284,6 +368,7 @@ def _provenance(
             "start_index": start_index and {"file": start_index.name, "sha256": sha256_of(start_index)},
             "num_frames": model.model_input.num_frames,
             "stride": model.model_input.stride,
+            "time": model.model_input.time,
             "padding": model.model_input.padding,
             "frame_size": model.model_input.frame_size,
         },

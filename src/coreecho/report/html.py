@@ -22,6 +22,7 @@ from coreecho.inference import find_device
 from coreecho.models.weights import load_model
 from coreecho.report.evaluation import Protocol
 from coreecho.report.page import PageOptions, gather_contents
+from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run
 from coreecho.report.stored_evaluation import find_or_evaluate
 from coreecho.training.run_folder import RunFolder
@@ -67,6 +68,12 @@ def write_report(
     """
     if not 1 <= len(runs) <= _MAX_RUNS:
         raise RecipeError(f"A report shows one run or two side by side, got {len(runs)}.")
+    others = [run.path for run in runs if run.recipe.target != "ef"]
+    if others:
+        raise RecipeError(
+            f"{others[0]} finds infarctions, and a report shows models that read EF. `coreecho evaluate {others[0]}` "
+            "prints and writes its metrics."
+        )
     if cases < 0 or hearts < 0:
         raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
     protocol = protocol or Protocol()
@@ -96,16 +103,30 @@ def write_report(
 
 def render(contents: dict[str, Any]) -> str:
     """Lay out the contents of a page; every text among them is escaped."""
-    environment = Environment(
+    environment, style = _template_environment(), _style()
+    return environment.get_template("report.html").render(contents, style=style, version=coreecho.__version__)
+
+
+def render_tables(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
+    """A page of tables alone, in the style of the report: one file that loads nothing and runs no script."""
+    template = _template_environment().get_template("tables.html")
+    return template.render(title=title, tables=tables, notes=notes, style=_style(), version=coreecho.__version__)
+
+
+def _template_environment() -> Environment:
+    return Environment(
         loader=PackageLoader("coreecho.report", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _style() -> Markup:
     style = (resources.files("coreecho.report") / "template" / "report.css").read_text(encoding="utf-8")
     # The style sheet is ours, and would not survive being escaped.
-    return environment.get_template("report.html").render(contents, style=Markup(style), version=coreecho.__version__)
+    return Markup(style)
 
 
 def _check_writable(out: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 # Found beside clips, and never clips. In a folder they are passed over; named by itself, any file is read.
 _BESIDE_CLIPS = frozenset(
-    {".csv", ".tsv", ".json", ".yaml", ".yml", ".xml", ".html", ".txt", ".md", ".log", ".pdf", ".doc", ".docx"}
-    | {".xls", ".xlsx", ".zip", ".gz", ".safetensors"}
+    {".csv", ".tsv", ".json", ".yaml", ".yml", ".xml", ".html", ".txt", ".md", ".log", ".cfg", ".pdf", ".doc", ".docx"}
+    | {".xls", ".xlsx", ".zip", ".gz", ".mat", ".safetensors"}
 )
 # The table of contents of a DICOM medium, and what Windows leaves in folders of pictures.
 _NAMES_BESIDE_CLIPS = frozenset({"DICOMDIR", "THUMBS.DB"})
@@ -32,6 +32,9 @@ def clips_in(folder: Path, note_closed_folder: Callable[[OSError], None]) -> lis
 
 
 def _lies_beside_clips(path: Path) -> bool:
+    if path.suffix.lower() in (".raw", ".zraw") and path.with_suffix(".mhd").is_file():
+        # The pixels of a MetaImage, which is read by its header.
+        return True
     # NIfTI volumes are named .nii.gz.
     is_nifti = path.name.lower().endswith(".nii.gz")
     return path.name.upper() in _NAMES_BESIDE_CLIPS or (path.suffix.lower() in _BESIDE_CLIPS and not is_nifti)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,10 +106,10 @@ def test_every_start_outside_its_video_is_named(model, store, studies):
         evaluate_studies(model, store, studies, start_index=start_index)
 
 
-def test_long_lists_of_faults_are_cut():
+def test_long_lists_of_faults_are_cut(model):
     studies = [Study(id=f"s{number:02d}", path=Path("x")) for number in range(13)]
     with pytest.raises(DatasetError, match=r"13 of 13 studies have no EF .*s00, .*s09 and 3 more\."):
-        evaluate_studies(None, None, studies)
+        evaluate_studies(model, None, studies)
 
 
 def test_an_empty_split_is_refused(model, store):
@@ -140,3 +141,40 @@ def test_refuses_clips_that_make_no_sense(clips, step, message):
 def test_refuses_an_empty_batch(model, store, studies):
     with pytest.raises(RecipeError, match="batch_size: expected at least 1, got 0"):
         evaluate_studies(model, store, studies, batch_size=0)
+
+
+@pytest.fixture(scope="module")
+def mi_model() -> EchoModel:
+    torch.manual_seed(0)
+    model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
+    return build_model("uniformer_xs", model_input, last_bias=0.5, target="mi").eval()
+
+
+def test_infarctions_are_a_mean_logit_and_its_probability(mi_model, store):
+    studies = [Study(id="c", path=Path("c"), has_mi=True), Study(id="a", path=Path("a"), has_mi=False, ef_percent=60)]
+    table = evaluate_studies(mi_model, store, studies, clips=3)
+    assert list(table.columns) == ["study", "has_mi", "mi_logit", "probability", "num_clips"]
+    assert table["has_mi"].tolist() == [True, False]
+    assert table["num_clips"].tolist() == [3, 3]
+    logits = predict_video(mi_model, store.frames("a"), [0, 7, 13]).clip_values.astype(float)
+    assert table.loc[1, "mi_logit"] == pytest.approx(logits.mean())
+    # The probability is that of the mean logit, which is not the mean of the probabilities.
+    assert table.loc[1, "probability"] == pytest.approx(1 / (1 + math.exp(-logits.mean())), abs=1e-12)
+
+
+def test_studies_without_the_models_label_are_named(mi_model, store, studies):
+    with pytest.raises(DatasetError, match="3 of 3 studies have no finding of infarction to compare with: c, a, b"):
+        evaluate_studies(mi_model, store, studies)
+
+
+def test_a_logit_that_is_no_number_is_refused(mi_model, store):
+    broken = build_model("uniformer_xs", mi_model.model_input, last_bias=math.nan, target="mi").eval()
+    with pytest.raises(CheckpointError, match="logit is not a finite number for 1 studies: a"):
+        evaluate_studies(broken, store, [Study(id="a", path=Path("a"), has_mi=True)])
+
+
+def test_the_release_of_an_ef_is_kept_where_it_is_known(model, store, studies):
+    known = [replace(study, ef_source="CAMUS NIfTI release") for study in studies[:2]]
+    table = evaluate_studies(model, store, [*known, studies[2]], clips=1)
+    assert table["ef_source"].fillna("").tolist() == ["CAMUS NIfTI release", "CAMUS NIfTI release", ""]
+    assert "ef_source" not in evaluate_studies(model, store, studies, clips=1)
