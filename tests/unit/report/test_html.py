@@ -160,6 +160,49 @@ def test_hostile_names_are_only_text(tmp_path, make_run, hostile_root):
     assert "<i>recipe</i>" in page.text
 
 
+def rules_of(style: str, media: str) -> str:
+    """The rules of a style sheet for one medium."""
+    start = style.index(f"@media {media} {{")
+    depth, end = 0, start
+    for end in range(style.index("{", start), len(style)):
+        depth += {"{": 1, "}": -1}.get(style[end], 0)
+        if depth == 0:
+            break
+    return style[start:end]
+
+
+def test_a_phone_is_told_its_own_width(one):
+    (viewport,) = [meta["content"] for meta in one.all("meta") if meta.get("name") == "viewport"]
+    assert viewport == "width=device-width, initial-scale=1"
+
+
+def test_nothing_is_wider_than_a_phone(two):
+    """Columns shrink to the screen, pictures to their column, and wide tables to one block a row."""
+    style = two.html.split("<style>")[1].split("</style>")[0]
+    assert not re.search(r"(?<!max-)(?<!min-)\bwidth: *\d+(rem|px)", style.replace("width: 1px", ""))
+    for columns in re.findall(r"grid-template-columns: ([^;]+);", style.split("@media print")[0]):
+        assert "minmax(min(100%," in columns
+    narrow = rules_of(style, "(max-width: 40rem)")
+    assert "table.stack td" in narrow
+    assert 'content: attr(data-column) ": "' in narrow
+    # Every cell below a header says which run it is of, once the header is gone.
+    tables = re.findall(r'<table class="stack[^"]*">(.*?)</table>', two.html, flags=re.DOTALL)
+    assert tables
+    assert all("data-column=" in cell for table in tables for cell in re.findall(r"<td[^>]*>", table))
+
+
+def test_paper_gets_all_that_a_screen_shows_and_nothing_that_plays(two):
+    style = two.html.split("<style>")[1].split("</style>")[0]
+    printed = rules_of(style, "print")
+    assert re.search(r"@page \{ size: A4;", printed)
+    assert re.search(r"\.film \.moving \{ display: none; \}", printed)
+    assert re.search(r"\.film \.still \{ display: block; \}", printed)
+    assert re.search(r"nav, \.hold, #hold \{ display: none; \}", printed)
+    assert "details::details-content { content-visibility: visible;" in printed
+    assert re.search(r"tr, figure, [^{]*\{ break-inside: avoid; \}", printed)
+    assert len(re.findall('class="still"', two.html)) == len(re.findall('class="moving"', two.html)) > 0
+
+
 def test_continuity_is_shown_with_its_picture(two):
     assert "Order of the embeddings" in two.captions
     assert any(caption.startswith("What the embeddings are made of") for caption in two.captions)
