@@ -20,6 +20,7 @@ from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
 from coreecho.cli.report import report
+from coreecho.cli.reproduce import reproduce
 from coreecho.cli.store import app as store_app
 from coreecho.errors import CoReEchoError
 
@@ -53,6 +54,7 @@ app.command(
 app.command(evaluate)
 app.command(predict)
 app.command(report)
+app.command(reproduce)
 app.command(explain)
 app.command(embed)
 app.command(draw_map, name="map")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
+from coreecho.files import write_whole
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware
 
@@ -118,7 +119,6 @@ def show(result: "TransferResult", against: Path | None) -> None:
         title = f"{result.out} minus {against}, paired over the same studies"
         console.print(differences_table(differences, result.metrics[ALL], title=title, is_phantom=result.is_phantom))
         entries = {key: interval.to_dict() for key, interval in differences.items()}
-        (result.out / "differences.json").write_text(
-            json.dumps({"against": against.name, "metrics": entries}, indent=2)
-        )
+        document = json.dumps({"against": against.name, "metrics": entries}, indent=2)
+        write_whole(result.out / "differences.json", document + "\n")
     console.print(f"Predictions and metrics: {result.out}", markup=False, soft_wrap=True)

@@ -77,9 +77,7 @@ def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, A
             "`--from scratch` with `--method probe` would freeze an encoder that has learned nothing. "
             "Use `--method fine-tune`, or give the weights of a pretrained encoder."
         )
-    recipe = "camus" if dataset == "table" else dataset
-    settings = read_recipe_file(find_recipe(f"{recipe}-{method}"))
-    settings["name"] = f"{dataset}-{method}"
+    settings = published_settings(dataset, method)
     if weights == SCRATCH:
         return settings | {"init": SCRATCH}
     pretrained = describe_weights(weights)
@@ -88,6 +86,12 @@ def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, A
         # Its clips are of any length: cut as the encoder learned to see them.
         settings |= vars(pretrained.model_input)
     return settings
+
+
+def published_settings(dataset: str, method: Method) -> dict[str, Any]:
+    """The settings of the shipped recipe of a transfer; a table's are those of CAMUS."""
+    recipe = "camus" if dataset == "table" else dataset
+    return read_recipe_file(find_recipe(f"{recipe}-{method}")) | {"name": f"{dataset}-{method}"}
 
 
 def transfer(recipe: Recipe, data: Data, out: Path, execution: Execution) -> TransferResult:

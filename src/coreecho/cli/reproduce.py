@@ -1,0 +1,91 @@
+"""`coreecho reproduce`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from coreecho.training.run_folder import Hardware
+
+
+def reproduce(
+    table: Literal["table1", "table2", "table3", "table4", "table5", "cue"],
+    /,
+    *,
+    data: Path | None = None,
+    phantom: bool = False,
+    quick: bool = False,
+    out: Path | None = None,
+    plan: bool = False,
+    k400: str | None = None,
+    r2plus1d: str | None = None,
+    coreecho: str | None = None,
+    echocotr: str | None = None,
+    batch_size_test: int = 8,
+    hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
+) -> int:
+    """Make a table of the paper: `coreecho reproduce table2 --data EchoNet-Dynamic --k400 uniformer_small_k400.pth`.
+
+    Prints what it will train and about how long that takes, trains it, and writes the paper's figures beside the
+    measured ones. Stopped, the same command goes on; tables in the same `--out` share their trainings.
+
+    `--phantom` does a table with a small model on simulated hearts, which takes hours on two cores, and `--quick` in
+    minutes, in which nothing is learned. `coreecho reproduce cue --phantom` plants a shortcut that the paper warns of.
+
+    Parameters
+    ----------
+    table:
+        1: comparison on EchoNet-Dynamic, 2: components, 3: augmentation and clips, 4: CAMUS, 5: HMC-QU.
+    data:
+        Root of the table's data set.
+    phantom:
+        Simulated hearts instead.
+    quick:
+        Simulated hearts, few and for one epoch: shows that everything runs.
+    out:
+        Folder for trainings and results [default: reproduction, reproduction-phantom or reproduction-quick].
+    plan:
+        Show the plan and its cost, and stop.
+    k400:
+        UniFormer-S of Kinetics-400, from which the paper starts; or `scratch`.
+    r2plus1d:
+        R(2+1)D-18 of Kinetics-400, for table1; or `scratch`.
+    coreecho:
+        For table4 and table5: the CoReEcho model to transfer, a run or a file.
+    echocotr:
+        For table4 and table5: the EchoCoTr model to transfer, a run or a file.
+    batch_size_test:
+        Clips at once when a model is tested.
+    hardware:
+        What to compute on.
+    """
+    from rich.console import Console
+
+    from coreecho.experiments.reproduction import carry_out, make_plan, show_plan
+    from coreecho.experiments.result_files import show_results, write_results
+    from coreecho.experiments.runs import Execution
+    from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
+    from coreecho.experiments.sources import Sources
+
+    scale = QUICK if quick else PHANTOM if phantom else PAPER
+    default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
+    sources = Sources(
+        out=out or Path(default),
+        scale=scale,
+        data=data,
+        k400=k400,
+        r2plus1d=r2plus1d,
+        coreecho=coreecho,
+        echocotr=echocotr,
+        show_progress=True,
+    )
+    execution, console = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True), Console()
+    made = make_plan(table, sources, execution)
+    console.print(show_plan(made))
+    if plan:
+        return 0
+    measured = carry_out(made, execution)
+    console.print(show_results(measured))
+    for path in write_results(measured, sources.out, scale):
+        console.print(f"written  {path}", markup=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,62 @@
+"""What a plan costs: measured on this machine with a few clips of each model, not guessed from its size."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from coreecho.experiments.jobs import Job
+from coreecho.experiments.runs import Execution
+from coreecho.inference import find_device
+from coreecho.models import build_model
+from coreecho.models.echo_model import EchoModel
+from coreecho.training.recipe import Recipe
+
+_WARM_UP, _MEASURED = 1, 2
+# Enough to keep a small model busy; a large one takes its time with any number.
+_CLIPS = {"uniformer_xs": 16, "r2plus1d_10": 16}
+
+
+def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> dict[str, float]:
+    """Estimate how long each job takes from its beginning, by its name. Loading of clips is not counted."""
+    speeds: dict[tuple[object, ...], tuple[float, float]] = {}
+    seconds = {}
+    for job in jobs:
+        recipe = job.recipe(runs)
+        key = (recipe.encoder, recipe.input)
+        if key not in speeds:
+            speeds[key] = _seconds_per_clip(recipe, execution)
+        training, seeing = speeds[key]
+        work = job.work(runs)
+        seconds[job.name] = work.trained_clips * training + work.seen_clips * seeing
+    return seconds
+
+
+def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, float]:
+    """Seconds for one clip forward and backward, and forward alone."""
+    device = find_device(execution.device)
+    model = build_model(recipe.encoder, recipe.input, last_bias=0.0).to(device)
+    shape = (_CLIPS.get(recipe.encoder, 2), recipe.input.num_frames, recipe.input.frame_size, recipe.input.frame_size)
+    clips = torch.zeros(shape, dtype=torch.uint8, device=device)
+    return _time(model, clips, is_training=True), _time(model, clips, is_training=False)
+
+
+def _time(model: EchoModel, clips: torch.Tensor, *, is_training: bool) -> float:
+    model.train(is_training)
+    start = 0.0
+    for repetition in range(_WARM_UP + _MEASURED):
+        if repetition == _WARM_UP:
+            _wait(clips.device)
+            start = time.perf_counter()
+        with torch.set_grad_enabled(is_training):
+            output = model(clips).prediction.sum()
+            if is_training:
+                output.backward()
+    _wait(clips.device)
+    return (time.perf_counter() - start) / _MEASURED / len(clips)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

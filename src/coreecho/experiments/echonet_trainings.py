@@ -1,0 +1,62 @@
+"""The trainings on EchoNet-Dynamic, or on its phantoms, that tables share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from coreecho.errors import RecipeError
+from coreecho.experiments.jobs import Training
+from coreecho.experiments.sources import Sources
+from coreecho.experiments.transfer import SCRATCH
+
+
+class EchoNetTrainings:
+    """Trainings by their kind: what distinguishes them from the recipes that are shipped.
+
+    Args:
+        sources: data and weights.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._kinds: dict[str, tuple[str, dict[str, Any]]] = {
+            "r2plus1d": ("r2plus1d", self._r2plus1d()),
+            "echocotr": ("echocotr", {}),
+            "coreecho": ("echonet", {}),
+            "coreecho-scratch": ("echonet", {}),
+            "rnc-scratch": ("rnc", {}),
+            "l1-scratch": ("echonet", {"objective": "l1", "stage2": False}),
+            "same-clip-scratch": ("echonet", {"views": "same_clip", "stage2": False}),
+            "no-augmentation-scratch": ("echonet", {"augmentation": "none", "stage2": False}),
+        }
+
+    def all(self, kind: str, seeds: Sequence[int], *, cue: bool = False) -> tuple[Training, ...]:
+        """One training a seed."""
+        data, scale = self._sources.echonet(cue=cue), self._sources.scale
+        # On phantoms everything starts from scratch, and the same training need not be done under two names.
+        name = "coreecho-scratch" if scale.is_phantom and kind == "coreecho" else kind
+        shipped, settings = self._kinds[kind]
+        if not scale.is_phantom:
+            settings = settings | {"init": self._init(kind)}
+        name = f"{name}-cue" if cue else name
+        return tuple(
+            Training(
+                name=f"{name}-seed{seed}", data=data, settings=scale.recipe(shipped, name=name, seed=seed, **settings)
+            )
+            for seed in seeds
+        )
+
+    def _r2plus1d(self) -> dict[str, Any]:
+        return {"encoder": "r2plus1d_10"} if self._sources.scale.is_phantom else {}
+
+    def _init(self, kind: str) -> str:
+        """Where the encoder of a real training starts. Raises RecipeError: its weights are not given."""
+        if kind.endswith("scratch"):
+            return SCRATCH
+        flag = "r2plus1d" if kind == "r2plus1d" else "k400"
+        weights = self._sources.r2plus1d if kind == "r2plus1d" else self._sources.k400
+        if weights is None:
+            raise RecipeError(
+                f"This table trains {kind} from weights of Kinetics-400: give them by `--{flag} FILE` (a published "
+                "checkpoint, or what `coreecho import-weights` made of it), or `scratch` to do without."
+            )
+        return weights

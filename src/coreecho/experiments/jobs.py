@@ -1,0 +1,155 @@
+"""What a table needs trained: a training, or a transfer from one; and what is read off it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from coreecho.datasets import Split, load_studies
+from coreecho.evaluation import Clips
+from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds
+from coreecho.experiments.data import Data
+from coreecho.experiments.runs import Execution, Weights, finish_run, predictions_of
+from coreecho.experiments.transfer import Method, published_settings, transfer_settings
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import RunFolder
+from coreecho.training.stages import Stage1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How much a job is: clips through forward and backward, and clips through forward alone."""
+
+    trained_clips: int
+    seen_clips: int
+
+
+class Job(ABC):
+    """Something that is trained once, below a folder, and found done when it is asked for again.
+
+    Attributes:
+        name: of its folder; equal names are equal jobs.
+        data: to learn from.
+    """
+
+    name: str
+    data: Data
+
+    @property
+    def sources(self) -> "tuple[Job, ...]":
+        """Jobs whose weights it starts from."""
+        return ()
+
+    @abstractmethod
+    def recipe(self, runs: Path) -> Recipe:
+        """Its settings, where the jobs of the same plan lie below `runs`."""
+
+    @abstractmethod
+    def finish(self, runs: Path, execution: Execution) -> None:
+        """Train what is missing. Raises KeyboardInterrupt when it was stopped."""
+
+    @abstractmethod
+    def is_done(self, runs: Path) -> bool:
+        """Whether nothing is left to train."""
+
+    @abstractmethod
+    def work(self, runs: Path) -> Work:
+        """What there is to do from its beginning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Job):
+    """One run."""
+
+    name: str
+    data: Data
+    settings: Recipe
+
+    def recipe(self, runs: Path) -> Recipe:
+        """The recipe of the run."""
+        return self.settings
+
+    def finish(self, runs: Path, execution: Execution) -> None:
+        """Train the run to its end."""
+        finish_run(self.settings, self.data, runs / self.name, execution)
+
+    def is_done(self, runs: Path) -> bool:
+        """Whether its run is finished."""
+        folder = runs / self.name
+        return (folder / "run.json").is_file() and RunFolder.open(folder).is_finished
+
+    def work(self, runs: Path) -> Work:
+        """Clips of both stages."""
+        splits = [study.split for study in load_studies(self.data.dataset, self.data.root, **self.data.options)]
+        return work_of(self.settings, num_train=splits.count("train"), num_val=splits.count("val"))
+
+    def read(
+        self, runs: Path, execution: Execution, *, split: Split = "test", clips: Clips = 3, weights: Weights = "best"
+    ) -> pd.DataFrame:
+        """What the finished run predicts."""
+        return predictions_of(RunFolder.open(runs / self.name), execution, split=split, clips=clips, weights=weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer(Job):
+    """A cross-validation on another data set, from the encoder of a training, of a file, or from scratch."""
+
+    name: str
+    data: Data
+    method: Method
+    source: Training | str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def sources(self) -> tuple[Job, ...]:
+        """The training, where its encoder is that of one."""
+        return (self.source,) if isinstance(self.source, Training) else ()
+
+    def recipe(self, runs: Path) -> Recipe:
+        """The recipe of every fold."""
+        if isinstance(self.source, Training):
+            # The weights need not be there yet, so that a plan can be shown.
+            settings = published_settings(self.data.dataset, self.method)
+            settings |= {"init": str(runs / self.source.name), "encoder": self.source.settings.encoder}
+        else:
+            settings = transfer_settings(self.data.dataset, self.method, self.source)
+        settings |= {**self.overrides, "seed": self.seed}
+        return Recipe.from_mapping(settings, source=f"the transfer {self.name}")
+
+    def finish(self, runs: Path, execution: Execution) -> None:
+        """Train every fold to its end."""
+        if isinstance(self.source, Training):
+            self.source.finish(runs, execution)
+        cross_validate(self.recipe(runs), self.data, runs / self.name, execution)
+
+    def is_done(self, runs: Path) -> bool:
+        """Whether the pooled predictions are there."""
+        return (runs / self.name / PREDICTIONS).is_file()
+
+    def work(self, runs: Path) -> Work:
+        """Clips of all folds."""
+        studies = load_studies(self.data.dataset, self.data.root, **self.data.options)
+        num_folds, num_studies = len(find_folds(studies, self.data)), len(studies)
+        fold = num_studies // num_folds
+        work = work_of(self.recipe(runs), num_train=num_studies - 2 * fold, num_val=fold)
+        return Work(trained_clips=num_folds * work.trained_clips, seen_clips=num_folds * work.seen_clips)
+
+    def read(self, runs: Path, execution: Execution) -> pd.DataFrame:
+        """The pooled predictions of all folds; those that are missing are trained first."""
+        return cross_validate(self.recipe(runs), self.data, runs / self.name, execution)
+
+
+def work_of(recipe: Recipe, *, num_train: int, num_val: int) -> Work:
+    """Count the clips of a run."""
+    per_epoch = num_train // recipe.batch_size * recipe.batch_size
+    stage1 = recipe.stage1_epochs * per_epoch * Stage1.num_views_of(recipe)
+    stage2 = recipe.stage2_epochs * per_epoch if recipe.stage2 else 0
+    epochs = recipe.stage1_epochs + (recipe.stage2_epochs if recipe.stage2 else 0)
+    validated = epochs * num_val * recipe.validation_clips
+    if recipe.trained == "head":
+        return Work(trained_clips=0, seen_clips=stage1 + stage2 + validated)
+    return Work(trained_clips=stage1, seen_clips=stage2 + validated)

@@ -1,0 +1,146 @@
+"""From the predictions of a table's rows to its figures: means over seeds, intervals, differences."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from coreecho.evaluation import CAMUS_QUALITY_GROUPS, Interval, compare_over_seeds, metrics_over_seeds
+from coreecho.evaluation.metric_family import MetricFamily
+from coreecho.experiments.runs import Execution, patients_of
+from coreecho.experiments.tables import FAMILIES, Column, PaperTable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A measured figure, in the metric's own unit times the column's scale.
+
+    Attributes:
+        interval: of the mean over seeds.
+        sd: over the seeds; NaN for one.
+        of_seeds: of each seed.
+        num_studies: that it is of.
+    """
+
+    interval: Interval
+    sd: float
+    of_seeds: tuple[float, ...]
+    num_studies: int
+    scale: float
+
+    @property
+    def value(self) -> float:
+        """Mean over the seeds."""
+        return self.interval.estimate * self.scale
+
+    def __str__(self) -> str:
+        if not self.interval.is_defined:
+            return "n/a"
+        digits = 2 if self.scale == 100 or abs(self.value) >= 1 else 3
+        deviation = "" if math.isnan(self.sd) else f"±{self.sd * self.scale:.{digits}f}"
+        return f"{self.value:.{digits}f}{deviation}"
+
+    @property
+    def ends(self) -> str:
+        """Its interval in words: `78.10 to 83.40`."""
+        if not self.interval.is_defined or math.isnan(self.interval.low):
+            return "n/a"
+        digits = 2 if self.scale == 100 or abs(self.value) >= 1 else 3
+        return f"{self.interval.low * self.scale:.{digits}f} to {self.interval.high * self.scale:.{digits}f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A table with its figures.
+
+    Attributes:
+        table: of which.
+        figures: by row and column, their labels.
+        differences: by question and column.
+    """
+
+    table: PaperTable
+    figures: dict[tuple[str, str], Figure]
+    differences: dict[tuple[str, str], Figure]
+
+
+def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measured:
+    """Read every row's predictions and measure them.
+
+    Args:
+        table: whose jobs are done.
+        runs: the folder that they lie in.
+        execution: on what predictions that are missing are made.
+    """
+    tables = {
+        (row.label, name): [read(runs, execution) for read in readings]
+        for row in table.rows
+        for name, readings in row.readings.items()
+    }
+    figures, differences = {}, {}
+    for column in table.columns:
+        for row in table.rows:
+            found = tables.get((row.label, column.reading))
+            if found:
+                figures[row.label, column.label] = _figure(found, column, table)
+        for comparison in table.comparisons:
+            first = tables.get((comparison.first, column.reading))
+            second = tables.get((comparison.second, column.reading))
+            if first and second:
+                differences[comparison.question, column.label] = _difference(first, second, column, table)
+    return Measured(table=table, figures=figures, differences=differences)
+
+
+def _figure(tables: Sequence[pd.DataFrame], column: Column, table: PaperTable) -> Figure:
+    chosen, family = [_of_group(each, column) for each in tables], FAMILIES[table.target]
+    patients = _patients(chosen[0])
+    if len(chosen) == 1:
+        interval = _single(chosen[0], family, column)
+        return Figure(
+            interval=interval,
+            sd=math.nan,
+            of_seeds=(interval.estimate,),
+            num_studies=len(chosen[0]),
+            scale=column.scale,
+        )
+    over = metrics_over_seeds(chosen, family=family, patients=patients)[column.metric]
+    return Figure(
+        interval=over.mean, sd=over.sd, of_seeds=over.of_seeds, num_studies=len(chosen[0]), scale=column.scale
+    )
+
+
+def _single(table: pd.DataFrame, family: MetricFamily[Any], column: Column) -> Interval:
+    found = family.measure(table[family.true_column], table[family.predicted_column], patients=patients_of(table))
+    interval: Interval = found[column.metric]
+    return interval
+
+
+def _difference(
+    first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame], column: Column, table: PaperTable
+) -> Figure:
+    pairs = [_of_group(each, column) for each in first], [_of_group(each, column) for each in second]
+    family, patients = FAMILIES[table.target], _patients(pairs[0][0])
+    if len(first) == 1:
+        # One seed: the same call with the tables twice has no spread of seeds, and intervals over patients alone.
+        pairs = pairs[0] * 2, pairs[1] * 2
+    over = compare_over_seeds(*pairs, family=family, patients=patients)[column.metric]
+    return Figure(
+        interval=over.mean,
+        sd=over.sd if len(first) > 1 else math.nan,
+        of_seeds=over.of_seeds[: len(first)],
+        num_studies=len(pairs[0][0]),
+        scale=column.scale,
+    )
+
+
+def _of_group(table: pd.DataFrame, column: Column) -> pd.DataFrame:
+    if column.group is None:
+        return table
+    return table[table["quality"].map(CAMUS_QUALITY_GROUPS) == column.group].reset_index(drop=True)
+
+
+def _patients(table: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(table["study"], patients_of(table), strict=True))

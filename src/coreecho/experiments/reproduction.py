@@ -1,0 +1,121 @@
+"""`coreecho reproduce`: plan a table, train what it needs, measure it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from coreecho.experiments.cost import estimate_seconds
+from coreecho.experiments.jobs import Job
+from coreecho.experiments.measuring import Measured, measure_table
+from coreecho.experiments.paper_tables import build_table
+from coreecho.experiments.runs import Execution
+from coreecho.experiments.sources import Sources
+from coreecho.experiments.tables import PaperTable
+
+RUNS = "runs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJob:
+    """A job of a plan.
+
+    Attributes:
+        job: it.
+        seconds: about how long it takes from its beginning; 0 where it is done.
+        is_done: nothing is left to train.
+    """
+
+    job: Job
+    seconds: float
+    is_done: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a table needs.
+
+    Attributes:
+        table: it.
+        runs: folder of all trainings; tables in the same `out` share them.
+        jobs: in order.
+    """
+
+    table: PaperTable
+    runs: Path
+    jobs: tuple[PlannedJob, ...]
+
+    @property
+    def seconds(self) -> float:
+        """About how long all that is left takes."""
+        return sum(planned.seconds for planned in self.jobs)
+
+
+def make_plan(name: str, sources: Sources, execution: Execution) -> Plan:
+    """Plan a table, and estimate its cost from a few clips through each model.
+
+    Args:
+        name: of the table.
+        sources: data and weights.
+        execution: on what.
+
+    Raises:
+        RecipeError: as in `build_table`.
+        DatasetError: the data set is not as its layout says.
+    """
+    table, runs = build_table(name, sources), sources.out / RUNS
+    jobs = _with_sources(table.jobs)
+    left = [job for job in jobs if not job.is_done(runs)]
+    seconds = estimate_seconds(left, runs, execution)
+    planned = [PlannedJob(job=job, seconds=seconds.get(job.name, 0.0), is_done=job not in left) for job in jobs]
+    return Plan(table=table, runs=runs, jobs=tuple(planned))
+
+
+def carry_out(plan: Plan, execution: Execution) -> Measured:
+    """Train what is left of a plan, and measure its table.
+
+    Raises:
+        KeyboardInterrupt: it was stopped; the same call goes on where it was.
+    """
+    for number, planned in enumerate(plan.jobs, start=1):
+        if execution.show_progress and not planned.is_done:
+            text = f"{number} of {len(plan.jobs)}: {planned.job.name}, about {in_words(planned.seconds)}"
+            Console(stderr=True).rule(text)
+        planned.job.finish(plan.runs, execution)
+    return measure_table(plan.table, plan.runs, execution)
+
+
+def show_plan(plan: Plan) -> Table:
+    """The plan for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, title=f"{plan.table.name}: {plan.table.title}", title_justify="left")
+    table.add_column("Training")
+    table.add_column("Encoder")
+    table.add_column("Objective")
+    table.add_column("Epochs", justify="right")
+    table.add_column("About", justify="right")
+    for planned in plan.jobs:
+        recipe = planned.job.recipe(plan.runs)
+        epochs = f"{recipe.stage1_epochs}" + (f" + {recipe.stage2_epochs}" if recipe.stage2 else "")
+        left = "done" if planned.is_done else in_words(planned.seconds)
+        table.add_row(planned.job.name, recipe.encoder, recipe.objective, epochs, left)
+    table.add_section()
+    table.add_row("together", "", "", "", in_words(plan.seconds))
+    return table
+
+
+def in_words(seconds: float) -> str:
+    """A time as a person says it: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _with_sources(jobs: list[Job]) -> list[Job]:
+    """Put the trainings that transfers start from before them, each once."""
+    ordered: dict[str, Job] = {}
+    for job in jobs:
+        for needed in job.sources:
+            ordered[needed.name] = needed
+    return list((ordered | {job.name: job for job in jobs}).values())

@@ -1,0 +1,170 @@
+"""A measured table for people and machines: terminal, CSV, HTML and JSON."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Group
+from rich.table import Table as TerminalTable
+from rich.text import Text
+
+import coreecho
+from coreecho.experiments.measuring import Figure, Measured
+from coreecho.experiments.scales import Scale
+from coreecho.experiments.tables import Column, TableRow
+from coreecho.files import write_whole
+from coreecho.report.html import render_tables
+from coreecho.report.page_elements import Row, Table
+
+_PHANTOM = "Phantom result: simulated hearts. The paper's figures are of patients; the two are not to be compared."
+_NOTICE = "Research software, not a medical device."
+
+
+def write_results(measured: Measured, out: Path, scale: Scale) -> list[Path]:
+    """Write NAME.csv, NAME.json and NAME.html into a folder; return their paths."""
+    name = measured.table.name
+    paths = [out / f"{name}.csv", out / f"{name}.json", out / f"{name}.html"]
+    write_whole(paths[0], to_frame(measured).to_csv(index=False))
+    write_whole(paths[1], json.dumps(_document(measured, scale), indent=2) + "\n")
+    title = f"CoReEcho, {name}: {measured.table.title}"
+    write_whole(paths[2], render_tables(title, _pages(measured), _notes(measured)))
+    return paths
+
+
+def to_frame(measured: Measured) -> pd.DataFrame:
+    """One line for each row and column: what the paper has, what was measured, its interval, and the difference.
+
+    On phantoms there is no difference to the paper, since the two are not of the same thing.
+    """
+    lines = []
+    for row in measured.table.rows:
+        for column in measured.table.columns:
+            figure, published = measured.figures.get((row.label, column.label)), row.published.get(column.label)
+            if figure is None and published is None:
+                continue
+            line: dict[str, Any] = {"row": row.label, "column": column.label}
+            line |= {"paper": published.value if published else None, "paper_sd": published.sd if published else None}
+            line |= _numbers(figure)
+            has_both = figure is not None and published is not None and not measured.table.is_phantom
+            line["difference"] = figure.value - published.value if has_both and figure and published else None
+            line["note"] = row.note
+            lines.append(line)
+    for (question, label), difference in measured.differences.items():
+        lines.append({"row": question, "column": label, "note": "difference of two rows"} | _numbers(difference))
+    return pd.DataFrame(lines)
+
+
+def show_results(measured: Measured) -> Group:
+    """The table for a terminal."""
+    parts: list[Any] = [Text(measured.table.title, style="bold")]
+    if measured.table.is_phantom:
+        parts.append(Text("phantom result: simulated hearts", style="bold"))
+    for page in _pages(measured):
+        table = TerminalTable(box=box.SIMPLE_HEAD, title=None)
+        for place, header in enumerate(page.header):
+            table.add_column(header, justify="right" if place > 1 else "left")
+        for row in page.rows:
+            table.add_row(*row.cells)
+        parts += [Text(page.caption), table]
+    parts += [Text(f"- {note}") for note in _notes(measured)]
+    return Group(*parts)
+
+
+def _pages(measured: Measured) -> list[Table]:
+    """The rows of the table, and the differences between them."""
+    is_phantom = measured.table.is_phantom
+    paper = "Paper (patients)" if is_phantom else "Paper"
+    header: tuple[str, ...] = ("Method", "Figure", paper, "Measured", "95 % interval")
+    if not is_phantom:
+        header = (*header, "Difference")
+    rows = [
+        Row(cells=cells)
+        for row in measured.table.rows
+        for column in measured.table.columns
+        if (cells := _cells(measured, row, column)) is not None
+    ]
+    unmeasured = tuple(f"{row.label}: {row.note}." for row in measured.table.rows if row.note)
+    pages = [Table(caption=measured.table.title, header=header, rows=tuple(rows), notes=unmeasured)]
+    if measured.differences:
+        differences = tuple(
+            Row(cells=(question, column, str(figure), figure.ends))
+            for (question, column), figure in measured.differences.items()
+        )
+        header = ("Question", "Figure", "Difference", "95 % interval")
+        caption = "Differences between rows, paired over the same studies and seeds"
+        pages.append(Table(caption=caption, header=header, rows=differences))
+    return pages
+
+
+def _cells(measured: Measured, row: TableRow, column: Column) -> tuple[str, ...] | None:
+    figure, published = measured.figures.get((row.label, column.label)), row.published.get(column.label)
+    if figure is None and published is None:
+        return None
+    measured_cells = ("-", "-") if figure is None else (str(figure), figure.ends)
+    cells = (row.label, column.label, str(published) if published else "-", *measured_cells)
+    if measured.table.is_phantom:
+        return cells
+    has_both = figure is not None and published is not None and not math.isnan(figure.value)
+    return (*cells, f"{figure.value - published.value:+.2f}" if has_both and figure and published else "-")
+
+
+def _notes(measured: Measured) -> list[str]:
+    notes = [_PHANTOM] if measured.table.is_phantom else []
+    notes += list(measured.table.notes)
+    figures = list(measured.figures.values())
+    if figures:
+        seeds = max(len(figure.of_seeds) for figure in figures)
+        over = "patients and seeds" if seeds > 1 else "patients"
+        notes.append(
+            f"{'Mean ± standard deviation over ' + str(seeds) + ' seeds. ' if seeds > 1 else 'One seed. '}"
+            f"Intervals: bootstrap over {over}, {figures[0].interval.resamples:,} resamples."
+        )
+    return [*notes, _NOTICE]
+
+
+def _numbers(figure: Figure | None) -> dict[str, Any]:
+    if figure is None:
+        return {}
+    scale = figure.scale
+    return {
+        "measured": figure.value,
+        "sd": figure.sd * scale,
+        "low": figure.interval.low * scale,
+        "high": figure.interval.high * scale,
+        "level": figure.interval.level,
+        "num_seeds": len(figure.of_seeds),
+        "num_studies": figure.num_studies,
+    }
+
+
+def _document(measured: Measured, scale: Scale) -> dict[str, Any]:
+    """Everything that one needs to quote the figures, and to make them again."""
+    table = measured.table
+    return {
+        "coreecho_version": coreecho.__version__,
+        "table": table.name,
+        "title": table.title,
+        "is_phantom": table.is_phantom,
+        "scale": dataclasses.asdict(scale),
+        "notes": _notes(measured),
+        "rows": [
+            {
+                "row": row.label,
+                "jobs": [job.name for job in row.jobs],
+                "figures": {
+                    column.label: _numbers(figure) | {"of_seeds": [value * column.scale for value in figure.of_seeds]}
+                    for column in table.columns
+                    if (figure := measured.figures.get((row.label, column.label))) is not None
+                },
+            }
+            for row in table.rows
+        ],
+        "differences": [
+            {"question": question, "column": column} | _numbers(figure)
+            for (question, column), figure in measured.differences.items()
+        ],
+    }

@@ -1,0 +1,138 @@
+"""How large a reproduction is: the paper's, or one that phantoms and two cores allow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from coreecho.experiments.data import Data
+from coreecho.phantom import (
+    PhantomSettings,
+    write_camus_phantoms,
+    write_echonet_phantoms,
+    write_hmc_qu_phantoms,
+)
+from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+
+# What the small models on phantoms see, as in the recipe `demo`; frames of a transfer are those of a whole beat.
+_PHANTOM_INPUT: dict[str, Any] = {"num_frames": 8, "stride": 5, "frame_size": 56}
+_PHANTOM_TRAINING: dict[str, Any] = {
+    "encoder": "uniformer_xs",
+    "init": "scratch",
+    "head_bias": None,
+    "dropout": 0.0,
+    "head_dropout": 0.1,
+    "crop_pad": 3,
+    "batch_size": 16,
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "schedule": "cosine",
+    "warmup_steps": 30,
+    "require_two_traced_frames": False,
+    **_PHANTOM_INPUT,
+}
+_PHANTOM_TRANSFER: dict[str, Any] = {
+    "head_dropout": 0.1,
+    "dropout": 0.0,
+    "batch_size": 16,
+    "optimizer": "adamw",
+    "schedule": "cosine",
+    "num_frames": _PHANTOM_INPUT["num_frames"],
+    "frame_size": _PHANTOM_INPUT["frame_size"],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Sizes of cohorts, lengths of trainings, seeds.
+
+    Attributes:
+        name: for people and files.
+        seeds: of the tables of which the paper gives means over runs; the first of the others.
+        settings: replace those of the shipped recipes of EchoNet-Dynamic.
+        probe: replace those of the shipped recipes of MLP probing.
+        fine_tune: replace those of fine-tuning.
+        studies: phantoms of EchoNet-Dynamic, of all splits; None where the data are real.
+        camus: phantoms of CAMUS.
+        hmc_qu: phantoms of HMC-QU.
+        cue_strength: of the planted cue; see `PhantomSettings`.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    probe: Mapping[str, Any] = field(default_factory=dict)
+    fine_tune: Mapping[str, Any] = field(default_factory=dict)
+    studies: int | None = None
+    camus: int = 0
+    hmc_qu: int = 0
+    cue_strength: float = 0.9
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the hearts are simulated."""
+        return self.studies is not None
+
+    def recipe(self, shipped: str, *, name: str, seed: int, **settings: Any) -> Recipe:
+        """A shipped recipe at this scale.
+
+        Args:
+            shipped: its name.
+            name: of the result.
+            seed: of the training.
+            **settings: what distinguishes it; they win over the scale's.
+        """
+        given = read_recipe_file(find_recipe(shipped)) | dict(self.settings) | settings
+        known = {key: value for key, value in given.items() if value is not None}
+        return Recipe.from_mapping(known | {"name": name, "seed": seed}, source=f"the recipe {name}")
+
+
+PAPER = Scale(name="paper", seeds=(0, 1, 2))
+# Hours on two cores.
+PHANTOM = Scale(
+    name="phantom",
+    seeds=(0, 1, 2),
+    settings={**_PHANTOM_TRAINING, "stage1_epochs": 24, "stage2_epochs": 4},
+    probe={**_PHANTOM_TRANSFER, "stage1_epochs": 40, "learning_rate": 1e-3},
+    fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 24, "learning_rate": 5e-4},
+    studies=1340,
+    camus=200,
+    hmc_qu=109,
+)
+# Minutes: shows that everything runs. Nothing is learned in it.
+QUICK = Scale(
+    name="quick",
+    seeds=(0, 1),
+    settings={**_PHANTOM_TRAINING, "stage1_epochs": 1, "stage2_epochs": 1, "num_frames": 4, "frame_size": 32},
+    probe={**_PHANTOM_TRANSFER, "stage1_epochs": 1, "learning_rate": 1e-3, "num_frames": 4, "frame_size": 32},
+    fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 1, "learning_rate": 5e-4, "num_frames": 4, "frame_size": 32},
+    studies=64,
+    camus=60,
+    hmc_qu=40,
+)
+
+
+def echonet_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
+    """Write the phantoms of EchoNet-Dynamic below `out`, unless they are there; with a cue planted in TRAIN and VAL."""
+    settings = PhantomSettings(min_frames=64, max_frames=64)
+    if cue:
+        settings = replace(settings, cue="gain", cue_strength=scale.cue_strength)
+    root = out / "phantoms" / ("echonet-cue" if cue else "echonet")
+    assert scale.studies is not None
+    write_echonet_phantoms(root, studies=scale.studies, seed=0, settings=settings, show_progress=show_progress)
+    return Data(dataset="echonet", root=root)
+
+
+def camus_phantoms(out: Path, scale: Scale, *, show_progress: bool = False) -> Data:
+    """Write the phantoms of CAMUS, seen by another scanner, below `out`, unless they are there."""
+    root = out / "phantoms" / "camus"
+    # Another seed than EchoNet's: other hearts.
+    write_camus_phantoms(root, studies=scale.camus, seed=1, show_progress=show_progress)
+    return Data(dataset="camus", root=root)
+
+
+def hmc_qu_phantoms(out: Path, scale: Scale, *, show_progress: bool = False) -> Data:
+    """Write the phantoms of HMC-QU, seen by another scanner, below `out`, unless they are there."""
+    root = out / "phantoms" / "hmc-qu"
+    write_hmc_qu_phantoms(root, studies=scale.hmc_qu, seed=2, show_progress=show_progress)
+    return Data(dataset="hmc-qu", root=root)
