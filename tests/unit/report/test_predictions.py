@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from coreecho.errors import CoReEchoError
-from coreecho.inference import Prediction, PredictionFailure
+from coreecho.inference import NOTICES, Prediction, PredictionFailure
 from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
 
 
@@ -74,3 +74,28 @@ def test_csv_of_nothing_still_has_its_header(tmp_path):
 def test_a_table_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(CoReEchoError, match=r"ef\.csv cannot be written: No such file or directory"):
         write_predictions_csv([prediction()], tmp_path / "gone" / "ef.csv")
+
+
+def infarction(**changes):
+    fields = {"ef_percent": None, "clip_ef_percent": (), "clip_sd": None, "clip_starts": (4,), "mi_probability": 0.4375}
+    return prediction(**(fields | {"beat": (4, 20), "notice": NOTICES["mi"]} | changes))
+
+
+def test_infarctions_are_probabilities_in_every_format(tmp_path):
+    console = Console(file=io.StringIO(), width=100)
+    console.print(predictions_table([infarction()], model_name="a model", target="mi"))
+    text = console.file.getvalue()
+    assert "Probability of a myocardial infarction by a model" in text
+    row = next(line for line in text.splitlines() if "a.avi" in line)
+    assert row.split()[:2] == ["a.avi", "43.8"]
+    assert "this probability must not guide" in text
+    document = json.loads(predictions_json([infarction(), FAILURE], model_name="a model", target="mi"))
+    assert document["predictions"][0]["mi_probability"] == 0.4375
+    assert document["predictions"][0]["ef_percent"] is None
+    assert "probability" in document["notice"]
+    write_predictions_csv([infarction(), FAILURE], tmp_path / "mi.csv", target="mi")
+    table = pd.read_csv(tmp_path / "mi.csv")
+    assert table.loc[0, "mi_probability"] == 0.4375
+    assert table.loc[0, "beat"] == "4:20"
+    assert table["ef_percent"].isna().all()
+    assert set(table["notice"]) == {NOTICES["mi"]}
