@@ -99,13 +99,20 @@ PHANTOM = Scale(
     camus=200,
     hmc_qu=109,
 )
+_QUICK_TRANSFER: dict[str, Any] = {
+    "stage1_epochs": 1,
+    "learning_rate": 1e-3,
+    "batch_size": 8,
+    "num_frames": 4,
+    "frame_size": 32,
+}
 # Minutes: shows that everything runs. Nothing is learned in it.
 QUICK = Scale(
     name="quick",
     seeds=(0, 1),
     settings={**_PHANTOM_TRAINING, "stage1_epochs": 1, "stage2_epochs": 1, "num_frames": 4, "frame_size": 32},
-    probe={**_PHANTOM_TRANSFER, "stage1_epochs": 1, "learning_rate": 1e-3, "num_frames": 4, "frame_size": 32},
-    fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 1, "learning_rate": 5e-4, "num_frames": 4, "frame_size": 32},
+    probe={**_PHANTOM_TRANSFER, **_QUICK_TRANSFER},
+    fine_tune={**_PHANTOM_TRANSFER, **_QUICK_TRANSFER},
     studies=64,
     camus=60,
     hmc_qu=40,

@@ -30,11 +30,7 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     def __init__(
         self, num_studies: int, *, batch_size: int, seed: int, epochs: int, first_step: int, rank: int, world_size: int
     ) -> None:
-        if num_studies < batch_size:
-            raise RecipeError(
-                f"The training split has {num_studies} studies, fewer than one batch of {batch_size}: "
-                "set a smaller `batch_size`."
-            )
+        check_batch(num_studies, batch_size)
         if batch_size % world_size:
             raise RecipeError(
                 f"`batch_size` {batch_size} counts the videos of all processes and does not split over {world_size}."
@@ -61,6 +57,15 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
             for start in range(batch * self.batch_size, self.steps_per_epoch * self.batch_size, self.batch_size):
                 yield [(epoch, study) for study in order[start : start + self.batch_size][self.share]]
             batch = 0
+
+
+def check_batch(num_studies: int, batch_size: int) -> None:
+    """See that an epoch has a batch. Raises RecipeError."""
+    if num_studies < batch_size:
+        raise RecipeError(
+            f"The training split has {num_studies} studies, fewer than one batch of {batch_size}: "
+            "set a smaller `batch_size`."
+        )
 
 
 def training_loader(

@@ -24,7 +24,7 @@ from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import initialise_encoder, read_weights
 from coreecho.training.checkpoint import RunState, load_state
-from coreecho.training.data import TrainingBatches, training_loader, validation_loader
+from coreecho.training.data import TrainingBatches, check_batch, training_loader, validation_loader
 from coreecho.training.distributed import share_batch_statistics
 from coreecho.training.recipe import Recipe
 from coreecho.training.recorder import Recorder, StopSignal
@@ -330,6 +330,8 @@ def _check_splits(folder: RunFolder) -> None:
             raise DatasetError(
                 f"{folder.data.root} has no study in its {split.upper()} split; training needs TRAIN and VAL."
             )
+    # Asked before anything is written: the batches of the first process would refuse the same.
+    check_batch(len(folder.studies("train")), folder.recipe.batch_size)
 
 
 def _is_first_process() -> bool:
