@@ -19,6 +19,7 @@ from coreecho.datasets.doctor_checks import (
 )
 from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, examine_companion, run_all
 from coreecho.datasets.doctor_surveys import SURVEYS
+from coreecho.datasets.echonet_dynamic import is_converted_root
 from coreecho.datasets.study import Study
 from coreecho.datasets.survey import Survey
 from coreecho.errors import DatasetError
@@ -116,7 +117,8 @@ def examine(
     Args:
         dataset: name of the layout, as for `load_studies`.
         root: its folder, or of "table" the table.
-        is_own_data: the folder holds other data in that layout: counts are not compared with the published ones.
+        is_own_data: the folder holds other data in that layout: counts are not compared with the published ones. What
+            `coreecho convert` wrote is known by itself.
         has_thumbnails: keep a small picture of each clip, for the page.
         workers: threads that read; by default one for each core.
         show_progress: draw progress bars on stderr.
@@ -142,7 +144,7 @@ def examine(
         facts={clip.study_id: clip for clip in clips if clip.error is None},
         unreadable=[clip for clip in clips if clip.error is not None],
         is_phantom=(survey.root / "phantom.json").is_file(),
-        is_own_data=is_own_data,
+        is_own_data=is_own_data or is_converted_root(survey.root),
     )
     return _conclude(subject, clips)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coreecho.datasets.camus import survey_camus
-from coreecho.datasets.echonet_dynamic import read_tracings, survey_echonet_dynamic
+from coreecho.datasets.echonet_dynamic import is_converted_root, read_tracings, survey_echonet_dynamic
 from coreecho.datasets.echonet_pediatric import VIEWS, survey_echonet_pediatric
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.hmc_qu import survey_hmc_qu
@@ -20,6 +20,11 @@ TRACINGS_BEYOND = "tracings on frames that their videos do not have"
 
 def _survey_echonet(root: Path) -> Survey:
     survey = survey_echonet_dynamic(root)
+    if is_converted_root(root) and not (root / "VolumeTracings.csv").exists():
+        survey.remarks.append(
+            "`coreecho convert` made this data set, which has no tracings: train with `--no-require-two-traced-frames`."
+        )
+        return survey
     listed = {study.id for study in survey.studies}
     try:
         tracings = read_tracings(root)

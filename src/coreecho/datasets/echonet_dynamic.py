@@ -41,14 +41,28 @@ def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = 
 
     Raises:
         FaultyDatasetError: videos are missing, or rows are wrong; lists them all.
-        DatasetError: a file of the layout is missing or unreadable.
+        DatasetError: a file of the layout is missing or unreadable; also where tracings are asked for and there are
+            none, as in what `coreecho convert` writes.
     """
     root = Path(root)
     studies = survey_echonet_dynamic(root).checked()
     if not require_two_traced_frames:
         return studies
-    num_traced = _num_traced_frames(_read_tracing_table(root / "VolumeTracings.csv"))
+    path = root / "VolumeTracings.csv"
+    if not path.is_file():
+        origin = " (`coreecho convert` writes none)" if is_converted_root(root) else ""
+        raise DatasetError(
+            f"{path}: not found{origin}, and the recipe leaves out videos with fewer than two traced frames "
+            "(require_two_traced_frames), as the published codes do with EchoNet-Dynamic. Without tracings, take all "
+            "videos: `--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe."
+        )
+    num_traced = _num_traced_frames(_read_tracing_table(path))
     return [study for study in studies if num_traced.get(study.id, 0) >= 2]
+
+
+def is_converted_root(root: Path) -> bool:
+    """Tell whether `coreecho convert` made a data set: its table of what it took lies there."""
+    return (root / "converted.csv").is_file()
 
 
 def survey_echonet_dynamic(root: str | Path) -> Survey:
@@ -58,6 +72,11 @@ def survey_echonet_dynamic(root: str | Path) -> Survey:
         DatasetError: a file of the layout is missing or unreadable.
     """
     root = Path(root)
+    if is_converted_root(root) and not (root / "FileList.csv").exists():
+        raise DatasetError(
+            f"{root}: `coreecho convert` made this without labels, so it has no FileList.csv: no EF to learn or to "
+            "compare with. `coreecho predict` reads its Videos; or convert the clips again with `--labels`."
+        )
     rows = _read_file_list(root / "FileList.csv")
     videos = _find_videos(root / "Videos")
     survey = Survey(root=root, published=PUBLISHED_COUNTS)

@@ -22,6 +22,7 @@ from coreecho.datasets import is_phantom_root, load_studies
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert import UNFINISHED, convert
 from coreecho.datasets.converted_tables import ConvertedClip
+from coreecho.datasets.doctor import examine
 from coreecho.errors import DatasetError
 from coreecho.video import read_video
 from coreecho.video.resizing import resize_frames
@@ -379,3 +380,36 @@ def test_a_killed_conversion_is_noticed_and_begun_anew(clips: Path, tmp_path: Pa
 def test_the_order_of_threads_changes_nothing(clips: Path, tmp_path: Path) -> None:
     one, many = (convert(clips, tmp_path / str(workers), workers=workers) for workers in (1, 4))
     assert [(clip.num_frames, clip.note) for clip in one] == [(clip.num_frames, clip.note) for clip in many]
+
+
+@pytest.fixture
+def converted(clips: Path, tmp_path: Path) -> Path:
+    """The four clips with their labels, converted."""
+    labels = tmp_path / "ef.csv"
+    labels.write_text("path,ef_percent,patient\na/1.avi,60,a\na/2.avi,61,a\nb/1.avi,50,b\nc/1.avi,40,c\n")
+    out = tmp_path / "converted"
+    convert(clips, out, labels=labels, workers=1)
+    return out
+
+
+def test_the_doctor_finds_a_converted_set_clean(converted: Path) -> None:
+    found = examine("echonet", converted, workers=1)
+    assert found.faults == {}
+    assert found.published == {}
+    assert any("no tracings: train with `--no-require-two-traced-frames`" in remark for remark in found.remarks)
+    # Tracings that are there are looked at, as in any data set.
+    (converted / "VolumeTracings.csv").write_text("FileName,X1\n")
+    assert not examine("echonet", converted, workers=1).is_clean
+
+
+def test_tracings_that_a_converted_set_has_not_can_be_done_without(converted: Path) -> None:
+    assert len(load_studies("echonet", converted)) == 4
+    with pytest.raises(DatasetError, match="`coreecho convert` writes none") as raised:
+        load_studies("echonet", converted, require_two_traced_frames=True)
+    assert "`--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe" in str(raised.value)
+
+
+def test_a_set_converted_without_labels_says_what_it_is_for(clips: Path, tmp_path: Path) -> None:
+    convert(clips, tmp_path / "out", workers=1)
+    with pytest.raises(DatasetError, match=r"made this without labels.*`coreecho predict` reads its Videos"):
+        load_studies("echonet", tmp_path / "out")
