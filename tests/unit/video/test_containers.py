@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -63,6 +64,29 @@ def test_b_frames_and_a_fractional_rate(tmp_path: Path, smooth_frames: Any, writ
     assert video.fps == pytest.approx(37, rel=1e-3)
     # In the order shown, not in the order stored.
     assert mean_error(video.frames[-1], smooth_frames[-1]) < 3
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "options"),
+    [
+        ("libx265", "yuv420p", {"x265-params": "crf=10:log-level=none:pools=1"}),
+        ("libx265", "yuv420p10le", {"x265-params": "crf=10:log-level=none:pools=1"}),
+        ("mpeg4", "yuv420p", {"b": "8000000"}),
+    ],
+)
+def test_hevc_of_8_and_10_bits_and_mpeg4(
+    tmp_path: Path, smooth_frames: Any, write_clip: Write, codec: str, pixel_format: str, options: dict[str, str]
+) -> None:
+    try:
+        av.codec.Codec(codec, "w")
+    except av.codec.codec.UnknownCodecError:
+        pytest.skip(f"this FFmpeg has no encoder {codec}")
+    path = tmp_path / "a.mp4"
+    write_clip(path, smooth_frames, fps=30, container="mp4", codec=codec, pixel_format=pixel_format, options=options)
+    video = read_video(path)
+    assert video.frames.shape == smooth_frames.shape
+    assert video.fps == 30
+    assert mean_error(video.frames, smooth_frames) < 3
 
 
 @pytest.mark.parametrize("container", ["avi", "mp4", "mov"])

@@ -2,13 +2,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import MPEG4HP41, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    HEVCMP51,
+    MPEG2MPHL,
+    MPEG2MPML,
+    MPEG4HP41,
+    MPEG4HP42STEREO,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from coreecho.errors import VideoError
 from coreecho.video import dicom_pixels, read_video
@@ -197,6 +207,25 @@ def test_colour_doppler_is_found_in_the_pixels_and_not_in_the_flag(
     assert read_video(grey).notes == (CROPPED_NOTE,)
 
 
+@pytest.mark.parametrize("name", ["color-px.dcm", "examples_rgb_color.dcm"])
+def test_real_colour_doppler_is_refused(tmp_path: Path, write_dicom: Write, name: str) -> None:
+    """A heart's colour flow and a lymph node's power Doppler, stills both, whose tissue is made to move here."""
+    path = get_testdata_file(name, download=False)
+    if path is None:
+        pytest.skip(f"{name} is in the package pydicom-data")
+    still = pydicom.dcmread(str(path)).pixel_array
+    height, width = still.shape[:2]
+    # Half a screen of still background around what moves, as scanners have it; their texts would move here as well.
+    tissue = np.zeros((2 * height, 2 * width, 3), dtype=np.uint8)
+    tissue[height // 2 : height // 2 + height, width // 2 : width // 2 + width] = still
+    speckle = np.random.default_rng(0).uniform(0.6, 1.0, (12, *tissue.shape[:2], 1))
+    with pytest.raises(VideoError, match=r"% of the sector is coloured, as in colour Doppler"):
+        read_video(write_dicom(tmp_path / "a.dcm", (tissue * speckle).astype(np.uint8)))
+    # The same pictures without their colours are read.
+    grey = np.repeat(to_grey(tissue)[..., None], 3, axis=-1)
+    assert CROPPED_NOTE in read_video(write_dicom(tmp_path / "grey.dcm", (grey * speckle).astype(np.uint8))).notes
+
+
 def test_a_prepared_clip_passes_unchanged(tmp_path: Path, smooth_frames: Any, write_dicom: Write) -> None:
     video = read_video(write_dicom(tmp_path / "a.dcm", smooth_frames))
     np.testing.assert_array_equal(video.frames, smooth_frames)
@@ -312,17 +341,41 @@ def test_unknown_codings_are_refused(tmp_path: Path, smooth_frames: Any, write_d
 # --- video within DICOM -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("container", "codec"), [("mp4", "libx264"), ("mpegts", "libx264"), ("h264", "libx264")])
+def has_encoder(name: str) -> bool:
+    try:
+        av.codec.Codec(name, "w")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "syntax"),
+    [
+        ("mp4", "libx264", MPEG4HP41),
+        ("mpegts", "libx264", MPEG4HP41),
+        ("h264", "libx264", MPEG4HP42STEREO),
+        ("mp4", "libx265", HEVCMP51),
+        ("mpegts", "libx265", HEVCMP51),
+        ("hevc", "libx265", HEVCMP51),
+        ("mpegts", "mpeg2video", MPEG2MPHL),
+        ("mpeg2video", "mpeg2video", MPEG2MPML),
+    ],
+)
 def test_encapsulated_video_is_read(
-    tmp_path: Path, smooth_frames: Any, write_clip: Write, write_dicom: Write, container: str, codec: str
+    tmp_path: Path, smooth_frames: Any, write_clip: Write, write_dicom: Write, container: str, codec: str, syntax: str
 ) -> None:
+    if not has_encoder(codec):
+        pytest.skip(f"this FFmpeg has no encoder {codec}")
+    options = {"libx264": {"crf": "10"}, "mpeg2video": {"b": "8000000"}}.get(codec, {"preset": "ultrafast"})
+    if codec == "libx265":
+        options["x265-params"] = "crf=10:log-level=none:pools=1"
     video = write_clip(
-        tmp_path / "a.bin", smooth_frames, container=container, codec=codec, pixel_format="yuv420p",
-        options={"crf": "10"},
+        tmp_path / "a.bin", smooth_frames, container=container, codec=codec, pixel_format="yuv420p", options=options,
     )  # fmt: skip
     path = write_dicom(tmp_path / "a.dcm", smooth_frames)
     dataset = pydicom.dcmread(path)
-    dataset.file_meta.TransferSyntaxUID = MPEG4HP41
+    dataset.file_meta.TransferSyntaxUID = syntax
     dataset.PixelData = encapsulate([video.read_bytes()], has_bot=False)
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
