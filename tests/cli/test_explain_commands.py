@@ -131,6 +131,9 @@ class TestExplain:
             coreecho("explain", clip, "--model", run, "--stage", "stage5")
         with pytest.raises(RecipeError, match="Cannot compute on the device 'abacus'"):
             coreecho("explain", clip, "--model", run, "--device", "abacus")
+        for command in ("explain", "neighbours"):
+            with pytest.raises(RecipeError, match="takes its clips from the whole video"):
+                coreecho(command, clip, "--model", run, "--beat", "3:9")
 
 
 class TestEmbed:

@@ -19,6 +19,7 @@ def explain(
     store: Path | None = None,
     split: Literal["train", "val", "test"] = "test",
     clips: AtLeastOne | None = None,
+    beat: str | None = None,
     stage: Literal["auto", "stage1", "stage2", "stage3", "stage4"] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
@@ -55,6 +56,9 @@ def explain(
         Studies of it.
     clips:
         Clips whose maps are averaged [default: 3 of a file, 1 of each study].
+    beat:
+        For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
+        counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
     stage:
         Of the encoder; `auto` is the deepest with at least 7 x 7 cells.
     evidence:
@@ -70,12 +74,15 @@ def explain(
     from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset, store_of_run
     from coreecho.explain.file_explanation import explain_file
     from coreecho.explain.terminal import show_file_explanation, show_lv_focus
-    from coreecho.inference import find_device
+    from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
 
     if file is not None and dataset is None and data is None:
         loaded = load_model(model, device=find_device(device))
-        explained = explain_file(loaded, file, out, clips=clips or 3, stage=stage, evidence=evidence, film=film)
+        frames = None if beat is None else parse_beat(beat)
+        explained = explain_file(
+            loaded, file, out, clips=clips or 3, stage=stage, evidence=evidence, film=film, beat=frames
+        )
         show_file_explanation(explained)
     elif file is None and dataset is not None and data is not None:
         loaded = load_model(model, device=find_device(device))

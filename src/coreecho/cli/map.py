@@ -14,6 +14,7 @@ def draw_map(
     /,
     *,
     clip: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    beat: str | None = None,
     out: Path | None = None,
     split: Literal["train", "val", "test"] = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
@@ -37,6 +38,9 @@ def draw_map(
         Folder of a second run, to compare.
     clip:
         New clip to place on the map; may be given several times.
+    beat:
+        For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in each clip,
+        counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
     out:
         Folder for the result [default: RUN/explain/map-SPLIT].
     split:
@@ -58,16 +62,17 @@ def draw_map(
     from coreecho.explain.embeddings import embed_run
     from coreecho.explain.run_map import place_files, write_maps
     from coreecho.explain.terminal import show_maps
-    from coreecho.inference import find_device
+    from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
     from coreecho.training.run_folder import RunFolder
 
+    frames = None if beat is None else parse_beat(beat)
     maps, placed = [], []
     for path in [run] if other is None else [run, other]:
         folder, model = RunFolder.open(path, data=data), load_model(path, device=find_device(device))
         embedded = embed_run(folder, model, split, clips=clips, batch_size=batch_size, show_progress=True)
         maps.append(make_map(embedded, method=method, seed=seed))
-        placed.append(place_files(maps[-1], model, clip or [], clips=clips))
+        placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
     out = out or run / "explain" / f"map-{split}"
     written = write_maps(maps, out, placed=[[file.placed for file in files] for files in placed])
     show_maps(maps, placed, written)

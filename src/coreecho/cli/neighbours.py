@@ -17,6 +17,7 @@ def neighbours(
     split: Literal["train", "val", "test"] = "train",
     out: Path | None = None,
     clips: AtLeastOne = 3,
+    beat: str | None = None,
     data: Path | None = None,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
@@ -42,6 +43,9 @@ def neighbours(
         Folder for the table and the picture; only the terminal when not given.
     clips:
         Clips of the file and of each study.
+    beat:
+        For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
+        counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
     data:
         Root of the run's data set, where it has moved.
     batch_size:
@@ -51,14 +55,22 @@ def neighbours(
     """
     from coreecho.explain.neighbour_search import search_neighbours, write_neighbours
     from coreecho.explain.terminal import show_neighbours
-    from coreecho.inference import find_device
+    from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
     from coreecho.training.run_folder import RunFolder
 
     folder = RunFolder.open(model, data=data)
     loaded = load_model(model, device=find_device(device))
     found = search_neighbours(
-        folder, loaded, file, k=k, split=split, clips=clips, batch_size=batch_size, show_progress=True
+        folder,
+        loaded,
+        file,
+        k=k,
+        split=split,
+        clips=clips,
+        batch_size=batch_size,
+        beat=None if beat is None else parse_beat(beat),
+        show_progress=True,
     )
     if out is not None:
         write_neighbours(found, folder.store(), out)

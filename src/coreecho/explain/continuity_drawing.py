@@ -1,5 +1,6 @@
 """Two pictures of continuity: what an embedding is made of, and how it moves along the EF of one heart."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from coreecho.explain.smoothness import EFPath
 # Okabe and Ito (2008): told apart with every common form of colour blindness, and in grey by their lightness.
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#6E6E6E"
 _DPI = 150
+_TITLE_LETTERS = 72
 
 
 def draw_continuity(
@@ -34,13 +36,18 @@ def draw_continuity(
     Raises:
         CoReEchoError: the file cannot be written.
     """
-    columns = 2 if paths else 1
-    size = (5.6 * columns, max(3.6, 0.32 * len(shares) + 1.6))
-    figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, 0.05, 1, 0.95)))
-    lines = [source, *([PHANTOM_LABEL] if is_phantom and PHANTOM_LABEL not in source else [])]
-    figure.suptitle("\n".join(lines), fontsize=12)
-    figure.text(0.995, 0.01, NOTICE, fontsize=9, color=_GREY, ha="right", va="bottom")
-    axes: list[Axes] = list(figure.subplots(1, columns, squeeze=False).ravel())
+    # One below the other: side by side, a phone would show neither.
+    heights = [max(2.6, 0.32 * len(shares) + 0.6), *([3.6] if paths else [])]
+    height = sum(heights) + 1
+    foot = 0.3 / height
+    figure = Figure(figsize=(6.4, height), dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
+    lines = [
+        *textwrap.wrap(source, _TITLE_LETTERS),
+        *([PHANTOM_LABEL] if is_phantom and PHANTOM_LABEL not in source else []),
+    ]
+    figure.suptitle("\n".join(lines), fontsize=11)
+    figure.text(0.995, 0.1 / height, NOTICE, fontsize=9, color=_GREY, ha="right", va="bottom")
+    axes: list[Axes] = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights).ravel())
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     _draw_shares(axes[0], shares)

@@ -14,7 +14,7 @@ class EmbeddingSet:
         ids: (N,) text.
         embeddings: (N, D) float32.
         ef_percent: (N,) float64, the label; NaN where there is none.
-        ef_predicted: (N,) float64, what the model says.
+        ef_predicted: (N,) float64, what the model says; NaN of one that finds infarctions.
         source: what they are: model, data, split, clips.
         is_phantom: the hearts are simulated.
         fingerprint: changes when the weights, the data or the clips do.

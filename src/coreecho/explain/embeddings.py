@@ -64,7 +64,7 @@ def embed_studies(
         starts = even_starts(store.num_frames(study.id), model.model_input, clips)
         prediction = predict_video(model, store.frames(study.id), starts, batch_size=batch_size)
         embeddings.append(prediction.embeddings.mean(axis=0))
-        predicted.append(prediction.value)
+        predicted.append(prediction.value if model.target == "ef" else np.nan)
     labels = [np.nan if study.ef_percent is None else study.ef_percent for study in studies]
     return EmbeddingSet(
         ids=tuple(study.id for study in studies),

@@ -26,6 +26,7 @@ from coreecho.explain.labels import NOTICE
 from coreecho.explain.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.explain.video_explanation import VideoExplanation, explain_video
 from coreecho.files import write_whole
+from coreecho.inference.beat import Beat
 from coreecho.models.echo_model import EchoModel
 from coreecho.video import even_starts, take_clip
 
@@ -72,6 +73,7 @@ def explain_file(
     evidence: Evidence = "positive",
     film: Film = "mp4",
     batch_size: int = 4,
+    beat: Beat | None = None,
 ) -> FileExplanation:
     """Explain what a model predicts for a clip file, and write the folder.
 
@@ -87,15 +89,16 @@ def explain_file(
         evidence: see `grad_cam`.
         film: which films are written.
         batch_size: clips at once.
+        beat: see `read_clip`.
 
     Raises:
-        VideoError: the file is not a readable clip, or has no sector.
+        VideoError: the file is not a readable clip, or shorter than the beat, or has no sector.
         RecipeError: a setting makes no sense.
         CoReEchoError: the folder cannot be written.
     """
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
-    clip = read_clip(model, path)
+    clip = read_clip(model, path, beat=beat)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     explanation = explain_video(model, clip.frames, starts, stage=stage, evidence=evidence, batch_size=batch_size)
     explained = FileExplanation(out, clip, explanation, clip.warnings(model, explanation.prediction))
@@ -163,8 +166,9 @@ def _document(explained: FileExplanation) -> dict[str, object]:
         "clip_starts": list(explanation.starts),
         "num_frames": len(frames),
         "fps": fps,
-        "file_num_frames": explained.clip.file.num_frames,
-        "file_fps": explained.clip.file.fps,
+        "file_num_frames": explained.clip.file_num_frames,
+        "file_fps": explained.clip.file_fps,
+        "beat": explained.clip.beat,
         "method": "Grad-CAM (Selvaraju et al. 2017), in space and time",
         "stage": explanation.stage,
         "grid_time_height_width": list(explanation.grid),

@@ -27,6 +27,7 @@ from coreecho.explain.lit_sector import lit_sector
 from coreecho.explain.neighbours import Neighbour, NeighbourIndex, most_alike
 from coreecho.explain.overlay import save_figure
 from coreecho.files import write_whole
+from coreecho.inference.beat import Beat
 from coreecho.models.echo_model import EchoModel
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.store import FrameStore
@@ -89,6 +90,7 @@ def search_neighbours(
     split: Split = "train",
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
+    beat: Beat | None = None,
     show_progress: bool = False,
 ) -> NeighbourSearch:
     """Find the studies of a run's data that its model finds most like a clip.
@@ -103,16 +105,19 @@ def search_neighbours(
         split: that is searched.
         clips: evenly placed clips of the file and of each study.
         batch_size: clips at once.
+        beat: see `read_clip`.
         show_progress: show bars on stderr.
 
     Raises:
         VideoError: not a readable clip, or it has no sector.
-        RecipeError: fewer than one neighbour or clip.
+        RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model finds infarctions.
         DatasetError: the split is empty.
     """
     if k < 1:
         raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
-    clip = embed_file(model, path, clips=clips, batch_size=batch_size)
+    if model.target != "ef":
+        raise RecipeError("Neighbours are studies with their EF, and this model finds infarctions: explain it instead.")
+    clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat)
     searched = embed_run(run, model, split, clips=clips, batch_size=batch_size, show_progress=show_progress)
     index = NeighbourIndex(searched.embeddings)
     some = np.linspace(0, len(index) - 1, min(len(index), _SAMPLE)).astype(int)

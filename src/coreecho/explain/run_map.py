@@ -16,6 +16,7 @@ from coreecho.explain.clip_file import embed_file
 from coreecho.explain.embedding_map import EmbeddingMap, PlacedClip, draw_maps, place_on_map
 from coreecho.explain.map_page import map_page
 from coreecho.files import write_whole
+from coreecho.inference.beat import Beat
 from coreecho.models.echo_model import EchoModel
 
 
@@ -32,7 +33,9 @@ class PlacedFile:
     warnings: tuple[str, ...]
 
 
-def place_files(made: EmbeddingMap, model: EchoModel, paths: Sequence[Path], *, clips: int) -> list[PlacedFile]:
+def place_files(
+    made: EmbeddingMap, model: EchoModel, paths: Sequence[Path], *, clips: int, beat: Beat | None = None
+) -> list[PlacedFile]:
     """Place clip files on a map, as `new clip 1`, `new clip 2`, since files are often named after patients.
 
     Args:
@@ -40,13 +43,14 @@ def place_files(made: EmbeddingMap, model: EchoModel, paths: Sequence[Path], *, 
         model: that made its embeddings.
         paths: the files.
         clips: evenly placed clips of each.
+        beat: of each; see `read_clip`.
 
     Raises:
         VideoError: a file is not a readable clip, or has no sector.
     """
     placed = []
     for number, path in enumerate(paths, start=1):
-        embedded = embed_file(model, path, clips=clips)
+        embedded = embed_file(model, path, clips=clips, beat=beat)
         ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
         label = "new clip" if len(paths) == 1 else f"new clip {number}"
         placed.append(PlacedFile(PlacedClip(label, x, y, embedded.ef_percent), embedded.warnings))

@@ -101,6 +101,14 @@ def test_a_study_is_the_mean_of_its_clips(model: EchoModel, truth_root: Path, tm
         embed_studies(model, store, studies, source="three", is_phantom=True, clips=0)
 
 
+def test_a_logit_is_no_ef(mi_model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
+    study = load_echonet_dynamic(truth_root)[0]
+    store = FrameStore.build(tmp_path, {study.id: study.path}, frame_size=56, workers=1)
+    embedded = embed_studies(mi_model, store, [study], source="one", is_phantom=True, clips=1)
+    assert np.isnan(embedded.ef_predicted).all()
+    assert np.isfinite(embedded.embeddings).all()
+
+
 def test_a_run_is_embedded_once(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model(run.path)
     first = embed_run(run, model, "train", clips=1)

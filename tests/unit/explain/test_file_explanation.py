@@ -14,7 +14,7 @@ from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.video import resize_frames
+from coreecho.video import read_video, resize_frames
 from coreecho.video.temporal import resample_time
 
 Frames = Callable[..., NDArray[np.uint8]]
@@ -94,17 +94,36 @@ def test_of_an_infarction_the_logit_is_explained(
 
 
 def test_a_whole_beat_is_shown_as_it_was_resampled(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:
-    explained = explain_file(beat_model, clip, tmp_path, film="gif")
+    explained = explain_file(beat_model, clip, tmp_path, film="gif", beat="all")
     document = json.loads((tmp_path / "explanation.json").read_text())
     assert document["clip_starts"] == [0]
     assert (document["num_frames"], document["file_num_frames"]) == (6, 24)
     # 24 frames at 50 a second last as long as 6 at 12.5.
     assert (document["fps"], document["file_fps"]) == (12.5, 50)
+    assert document["beat"] == [0, 23]
     frames, _ = explained.shown_frames()
     np.testing.assert_array_equal(frames, resample_time(explained.clip.frames, 6, "spline"))
     with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
         assert archive["video_map"].shape == (6, 56, 56)
         np.testing.assert_array_equal(archive["video_map"], archive["clip_maps"][0])
+
+
+def test_the_beat_is_the_one_that_is_said(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:
+    explained = explain_file(beat_model, clip, tmp_path, film="gif", beat=(15, 4))
+    document = json.loads((tmp_path / "explanation.json").read_text())
+    assert document["beat"] == [15, 4]
+    predicted = Predictor(beat_model)(clip, beat=(15, 4))
+    assert document["mi_probability"] == pytest.approx(predicted.mi_probability, rel=1e-4)
+    assert document["warnings"] == list(predicted.warnings)
+    whole = explain_file(beat_model, clip, tmp_path, film="gif", beat="all")
+    np.testing.assert_array_equal(explained.clip.frames, whole.clip.frames[4:16][::-1])
+    with pytest.raises(RecipeError, match="This model looks at one beat"):
+        explain_file(beat_model, clip, tmp_path)
+
+
+def test_other_models_take_no_beat(model: EchoModel, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="leave the beat out"):
+        explain_file(model, clip, tmp_path, beat=(4, 15))
 
 
 def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
@@ -145,7 +164,7 @@ def test_a_file_is_explained_at_the_training_s_frame_rate(model: EchoModel, clip
     assert note in predicted.notes
     assert document["ef_percent"] == pytest.approx(predicted.ef_percent, rel=1e-5)
     assert document["warnings"] == list(predicted.warnings) == []
-    np.testing.assert_array_equal(explained.clip.frames, resize_frames(explained.clip.file.frames, 56)[::2])
+    np.testing.assert_array_equal(explained.clip.frames, resize_frames(read_video(clip).frames, 56)[::2])
     with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
         assert archive["video_map"].shape == (12, 56, 56)
 

@@ -11,6 +11,7 @@ from coreecho.errors import CoReEchoError, RecipeError, VideoError
 from coreecho.explain.clip_file import embed_file, read_clip
 from coreecho.explain.embeddings import embed_run
 from coreecho.explain.neighbour_search import search_neighbours, study_thumbnail, write_neighbours
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import load_model
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.training.run_folder import RunFolder
@@ -26,6 +27,11 @@ def test_a_file_is_embedded_as_the_study_it_is(run: RunFolder) -> None:
     assert embedded.ef_percent == pytest.approx(kept.ef_predicted[2], rel=1e-5)
     with pytest.raises(RecipeError, match="clips: expected at least 1, got 0"):
         embed_file(model, study.path, clips=0)
+
+
+def test_a_model_that_finds_infarctions_has_no_neighbours_of_an_ef(run: RunFolder, mi_model: EchoModel) -> None:
+    with pytest.raises(RecipeError, match="this model finds infarctions"):
+        search_neighbours(run, mi_model, run.studies("train")[0].path)
 
 
 def test_finds_the_study_and_its_likes(run: RunFolder, tmp_path: Path) -> None:
