@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
-from coreecho.explain.encoder_stages import CellAxis, cell_axes, choose_stage, enlarge, stage_output
-from coreecho.models.registry import build_encoder
+from coreecho.explain.encoder_stages import CellAxis, Stage, cell_axes, choose_stage, enlarge, stage_output
+from coreecho.models.registry import ENCODERS, build_encoder
 from coreecho.models.video_resnet import RESNETS, VideoResNet
 
 
@@ -32,6 +33,27 @@ def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
     assert maps[0, 3, 13, 9] == cells[0, 1, 2, 1]
     assert maps[0, 0, 0, 0] == cells[0, 0, 0, 0]
     assert maps[0, 1, 0, 0] == (cells[0, 0, 0, 0] + cells[0, 1, 0, 0]) / 2
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_of_the_registry_has_the_grid_that_is_said(name: str) -> None:
+    """The axes tell how many cells fit a clip of 8 frames of 64 pixels; the stage gives as many."""
+    encoder = build_encoder(name).eval()
+    assert choose_stage(encoder, "auto", 112) in ("stage3", "stage4")
+    shapes: list[torch.Size] = []
+    stages: tuple[Stage, ...] = ("stage1", "stage2", "stage3", "stage4")
+    handles = [
+        stage_output(encoder, stage).register_forward_hook(lambda _m, _i, output: shapes.append(output.shape[2:]))
+        for stage in stages
+    ]
+    with torch.no_grad():
+        encoder(torch.zeros(1, 3, 8, 64, 64))
+    for handle in handles:
+        handle.remove()
+    for stage, shape in zip(stages, shapes, strict=True):
+        for axis, length, cells in zip(cell_axes(encoder, stage), (8, 64, 64), shape, strict=True):
+            assert 0 <= axis.first < axis.step
+            assert cells == length // axis.step
 
 
 def test_residual_networks_have_four_stages_too() -> None:
