@@ -11,10 +11,10 @@ from rich.table import Table
 def import_weights_command(file: Path, out: Path, /, *, licence: str | None = None, source: str | None = None) -> None:
     """Turn a published checkpoint into a safetensors file that training and prediction can use.
 
-    Three kinds are understood: UniFormer's Kinetics checkpoints (such as `uniformer_small_k400_16x8.pth` from the
-    Hugging Face repository Sense-X/uniformer_video), EchoCoTr's, and CoReEcho's own. The first two hold an encoder:
-    start a training from OUT by `coreecho train ... --init OUT`. CoReEcho's holds a regression head too: predict with
-    it by `coreecho predict CLIP --model OUT`.
+    Understood are UniFormer's Kinetics checkpoints (such as `uniformer_small_k400_16x8.pth` from the Hugging Face
+    repository Sense-X/uniformer_video), torchvision's video ResNets, and the EF models of EchoNet-Dynamic, EchoCoTr and
+    CoReEcho. The first two hold an encoder: start a training from OUT by `coreecho train ... --init OUT`. The others
+    hold a head too: predict with them by `coreecho predict CLIP --model OUT`.
 
     The file is read without running any code that it may contain. It is refused if it does not fit: nothing is ever
     left at random values in silence. What was loaded, skipped and missing is printed.

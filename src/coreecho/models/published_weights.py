@@ -2,7 +2,7 @@
 
     publication                            layout of the file                                 gives
     UniFormer, Kinetics (Li et al. 2022)   a bare state dict, with a `head` of 400 classes    encoder
-    EchoCoTr (Muhtaseb & Yaqub 2022)       {"state_dict": encoder + `head` 512 -> 1, ...}     encoder
+    EchoCoTr (Muhtaseb & Yaqub 2022)       {"state_dict": encoder + `head` 512 -> 1, ...}     encoder, linear head
     CoReEcho (Maani et al. 2024)           {"model": as EchoCoTr, "regressor": head, ...}     encoder, regression head
 
 Keys may carry the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: they are read
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 import coreecho
-from coreecho.errors import CheckpointError
+from coreecho.errors import CheckpointError, RecipeError
 from coreecho.models.card import WeightsCard
 from coreecho.models.fitting import check_finite, closest_uniformer, encoder_shapes, misfits, shapes_of
-from coreecho.models.head import MLPHead
+from coreecho.models.head import HeadName, MLPHead
 from coreecho.models.model_input import ModelInput
 from coreecho.models.resnet_weights import ResNetWeights, recognise_resnet
 
@@ -50,7 +50,7 @@ class ImportedWeights:
             `UniFormer` if it is `encoder`.
         card: encoder, source, licence.
         loaded: names in the file that were taken, in the file's order.
-        skipped: names in the file that have no counterpart here: the classifier `head`.
+        skipped: names in the file that have no counterpart here: a classifier `head`.
         missing: entries of an `EchoModel` that the file does not hold; they start untrained.
     """
 
@@ -71,6 +71,8 @@ class _Layout:
     encoder_at: str
     head: Mapping[str, Any] | None = None
     head_at: str = ""
+    # What it sees, where one output of the classifier is an EF.
+    clips: ModelInput | None = None
 
 
 def import_weights(file: Path | str, *, source: str | None = None, licence: str | None = None) -> ImportedWeights:
@@ -90,37 +92,64 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
     if (resnet := recognise_resnet(content, str(file))) is not None:
         return _import_resnet(resnet, file, source, licence)
     layout = _recognise(content, file)
-    encoder, skipped = _split_classifier(_tensors(layout.encoder, file))
+    encoder, classifier = _split_classifier(_tensors(layout.encoder, file))
     name = closest_uniformer(encoder)
     expected = encoder_shapes(name)
     if not encoder.keys() & expected.keys():
         raise CheckpointError(f"{file}: no UniFormer; its first entries are {', '.join(list(encoder)[:4])}.")
     _check_fit(encoder, expected, f"{file}: it does not fit {name}, the closest encoder")
-    head = None if layout.head is None else _tensors(layout.head, file)
-    head_shapes = _head_shapes(encoder["norm.weight"].shape[0])
-    if head is not None:
-        _check_fit(head, head_shapes, f"{file}: its `regressor` is not the head of CoReEcho")
-    state = encoder if head is None else _prefixed(encoder, "encoder.") | _prefixed(head, "head.")
+    head = _find_head(layout, classifier, encoder["norm.weight"].shape[0], file)
+    state = _prefixed(encoder, "encoder.") | _prefixed(head.state, "head.") if head else encoder
     check_finite(state, str(file))
     card = WeightsCard(
-        kind="encoder" if head is None else "ef_model",
+        kind="ef_model" if head else "encoder",
         encoder=name,
-        head=None if head is None else "mlp",
+        head=head.name if head else None,
         source=source or f"{layout.source}; imported from {file.name}",
         licence=licence or layout.licence,
         num_parameters=count_parameters(state),
         source_sha256=_sha256(file),
-        # CoReEcho's clips are this project's defaults. The other files are encoders, which a recipe gives their input.
-        model_input=None if head is None else ModelInput(),
+        # An encoder is given its input by a recipe.
+        model_input=head.model_input if head else None,
         trained_on=None,
         coreecho_version=coreecho.__version__,
     )
+    at_classifier = tuple(_prefixed(classifier, layout.encoder_at))
     return ImportedWeights(
         state=state,
         card=card,
-        loaded=tuple(_prefixed(encoder, layout.encoder_at)) + tuple(_prefixed(head or {}, layout.head_at)),
-        skipped=tuple(layout.encoder_at + name for name in skipped),
-        missing=() if head is not None else tuple(f"head.{name}" for name in head_shapes),
+        loaded=tuple(_prefixed(encoder, layout.encoder_at)) + (head.loaded if head else ()),
+        skipped=tuple(entry for entry in at_classifier if head is None or entry not in head.loaded),
+        missing=() if head else tuple(f"head.{entry}" for entry in _mlp_shapes(encoder["norm.weight"].shape[0])),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """A head that reads EF: its entries by the names of this project's, and what they were called in the file."""
+
+    name: HeadName
+    state: dict[str, Tensor]
+    model_input: ModelInput
+    loaded: tuple[str, ...]
+
+
+def _find_head(layout: _Layout, classifier: Mapping[str, Tensor], embedding_dim: int, file: Path) -> _Head | None:
+    """CoReEcho's regressor, or EchoCoTr's one output; a classifier of Kinetics is none."""
+    if layout.head is not None:
+        regressor = _tensors(layout.head, file)
+        _check_fit(regressor, _mlp_shapes(embedding_dim), f"{file}: its `regressor` is not the head of CoReEcho")
+        # CoReEcho's clips are this project's defaults.
+        loaded = tuple(_prefixed(regressor, layout.head_at))
+        return _Head(name="mlp", state=regressor, model_input=ModelInput(), loaded=loaded)
+    shapes = {name: tuple(value.shape) for name, value in classifier.items()}
+    if layout.clips is None or shapes != {"head.weight": (1, embedding_dim), "head.bias": (1,)}:
+        return None
+    return _Head(
+        name="linear",
+        state={name.replace("head.", "0."): value for name, value in classifier.items()},
+        model_input=layout.clips,
+        loaded=tuple(_prefixed(classifier, layout.encoder_at)),
     )
 
 
@@ -206,6 +235,7 @@ def _recognise(content: Any, file: Path) -> _Layout:
             licence="MIT (of the authors' repository)",
             encoder=content["state_dict"],
             encoder_at="state_dict.",
+            clips=_echocotr_input(content, file),
         )
     if all(isinstance(value, Tensor) for value in content.values()):
         return _Layout(
@@ -231,9 +261,22 @@ def _tensors(part: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
     }
 
 
-def _split_classifier(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """Take out the classifier, the one part of a UniFormer that this project's encoder does not have."""
-    classifier = [name for name in state if name.startswith("head.")]
+def _echocotr_input(content: Mapping[str, Any], file: Path) -> ModelInput:
+    """EchoCoTr's clips: as its file says, or 36 frames of every 4th; short videos are padded with the mean grey.
+
+    Its grey levels were normalised by the mean and spread of 128 random training videos, which the file does not keep;
+    those of EchoNet-Dynamic's whole training split stand for them.
+    """
+    frames, period = content.get("frames", 36), content.get("period", 4)
+    try:
+        return ModelInput(num_frames=frames, stride=period, padding="mean")
+    except RecipeError as error:
+        raise CheckpointError(f"{file}: its `frames` and `period` are no clip. {error}") from error
+
+
+def _split_classifier(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Part the encoder from `head`, which this project keeps apart."""
+    classifier = {name: value for name, value in state.items() if name.startswith("head.")}
     return {name: value for name, value in state.items() if name not in classifier}, classifier
 
 
@@ -243,7 +286,7 @@ def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ..
         raise CheckpointError(f"{what}: " + "; ".join(faults) + ".")
 
 
-def _head_shapes(embedding_dim: int) -> Mapping[str, tuple[int, ...]]:
+def _mlp_shapes(embedding_dim: int) -> Mapping[str, tuple[int, ...]]:
     with torch.device("meta"):
         return shapes_of(MLPHead(embedding_dim).state_dict())
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from coreecho.errors import CheckpointError
-from coreecho.models import ModelInput, build_model, import_weights, initialise_encoder
+from coreecho.models import ModelInput, build_model, import_weights, initialise_encoder, load_model
+from coreecho.models.weights import save_state
 
 Write = Callable[[Any], Path]
 
@@ -71,14 +72,45 @@ def test_coreecho(write: Write, prefix: bool) -> None:
     assert imported.card.num_parameters == sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_echocotr(write: Write) -> None:
+def test_echocotr_is_a_whole_model_with_a_linear_head(write: Write, tmp_path: Path) -> None:
     encoder, _ = parts()
     content = {"epoch": 44, "state_dict": prefixed(encoder), "period": 4, "frames": 36, "best_loss": np.float32(29.5)}
     imported = import_weights(write(content | {"r2": np.float64(0.8), "opt_dict": {"state": {}, "param_groups": []}}))
-    assert imported.card.kind == "encoder"
-    assert imported.card.source.startswith("EchoCoTr")
-    assert imported.skipped == ("state_dict.head.weight", "state_dict.head.bias")
-    assert len(imported.missing) == 14
+    card = imported.card
+    assert (card.kind, card.head, card.target) == ("ef_model", "linear", "ef")
+    assert card.source.startswith("EchoCoTr")
+    assert card.model_input == ModelInput(num_frames=36, stride=4, padding="mean")
+    assert imported.skipped == imported.missing == ()
+    assert imported.loaded[-2:] == ("state_dict.head.weight", "state_dict.head.bias")
+    save_state(tmp_path / "echocotr.safetensors", imported.state, card)
+    model = load_model(tmp_path / "echocotr.safetensors")
+    embeddings = torch.randn(3, model.encoder.embedding_dim)
+    expected = embeddings @ encoder["head.weight"].T + encoder["head.bias"]
+    torch.testing.assert_close(model.predict(embeddings), expected[:, 0])
+
+
+def test_echocotr_of_other_clips_says_so_itself(write: Write) -> None:
+    encoder, _ = parts()
+    imported = import_weights(write({"state_dict": encoder, "frames": 40, "period": 2}))
+    assert imported.card.model_input == ModelInput(num_frames=40, stride=2, padding="mean")
+    with pytest.raises(CheckpointError, match=r"its `frames` and `period` are no clip\. num_frames must be a whole"):
+        import_weights(write({"state_dict": encoder, "frames": "many"}))
+
+
+def test_a_classifier_is_no_ef_head(write: Write) -> None:
+    for content in ({"state_dict": parts(classes=3)[0]}, parts(classes=1)[0]):
+        imported = import_weights(write(content))
+        assert (imported.card.kind, imported.card.head, imported.card.model_input) == ("encoder", None, None)
+        assert [name.rpartition("head.")[2] for name in imported.skipped] == ["weight", "bias"]
+        assert len(imported.missing) == 14
+
+
+def test_a_training_starts_from_the_encoder_of_echocotr(write: Write) -> None:
+    encoder, _ = parts()
+    model = build_model("uniformer_xs", ModelInput(), last_bias=50.0)
+    report = initialise_encoder(model, write({"state_dict": encoder}))
+    assert "93 entries loaded, 2 skipped" in report
+    assert torch.equal(model.encoder.state_dict()["norm.weight"], encoder["norm.weight"])
 
 
 def test_source_and_licence_can_be_stated(write: Write) -> None:
