@@ -83,7 +83,7 @@ def grad_cam(
     stage = choose_stage(model.encoder, stage, model.model_input.frame_size)
     device, num_clips = model.scale.device, len(clips)
     valid = torch.full((num_clips,), clips.shape[1]) if num_valid_frames is None else num_valid_frames
-    if num_clips == 1:
+    if num_clips == 1 and device.type == "cpu":
         # For one clip whose channels are innermost in memory, PyTorch 2.13 gets the gradient through batch
         # normalisation silently wrong on the CPU; finite differences show it. For two it is right.
         clips, valid = clips.expand(2, -1, -1, -1), valid.expand(2)
