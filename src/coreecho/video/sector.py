@@ -41,6 +41,13 @@ _MAX_STILL_LEVEL = 24
 # Deviation of a label, as a share of its brightness; how near to the border it is, as a share of the shorter side.
 _DEVIATION_OF_LABEL = 0.03
 _BORDER = 0.03
+# Tissue that hardly changes, such as a pericardium at full white, is told from a label: it is thicker than a letter's
+# stroke (half of its width, as a share of the shorter side), it is even (letters on a bright box are not), and much of
+# its edge meets what moves.
+_MIN_THICKNESS, _MIN_THICK_PIXELS = 0.015, 3.0
+_MAX_UNEVEN = 0.02
+_UNEVEN_LEVEL = 0.6
+_MIN_MEETING = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +93,10 @@ def find_sector(
     if is_believed:
         is_moving &= inside
     part = _most_solid_part(np.asarray(ndimage.binary_fill_holes(is_moving), dtype=np.bool_), source)
-    mask = convex_hull(part)
-    mask &= ~_labels(mask, part, mean, deviation)
+    is_still = (deviation < np.maximum(_MIN_DEVIATION, _DEVIATION_OF_LABEL * mean)) & (mean > _MAX_STILL_LEVEL)
+    tissue = _still_tissue(is_still, part & ~is_still, mean)
+    mask = convex_hull(part | tissue)
+    mask &= ~_labels(mask, part, is_still & ~tissue)
     if is_believed:
         mask &= inside
     if mask.mean() > _MAX_AREA:
@@ -113,21 +122,40 @@ def temporal_statistics(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32],
     return (total / len(chosen)).astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
-def _labels(
-    mask: NDArray[np.bool_], part: NDArray[np.bool_], mean: NDArray[np.float32], deviation: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def _labels(mask: NDArray[np.bool_], part: NDArray[np.bool_], is_still: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Find what shines and hardly changes by the mask's border, or beside the moving part: ticks, a marker, letters.
 
     A codec lets a label flicker with the moving block that it lies in, so still is relative to its brightness; speckle
     changes by a tenth of its brightness and more.
     """
-    is_still = deviation < np.maximum(_MIN_DEVIATION, _DEVIATION_OF_LABEL * mean)
-    labels, _ = ndimage.label(mask & is_still & (mean > _MAX_STILL_LEVEL), np.ones((3, 3)))
+    labels, _ = ndimage.label(mask & is_still, np.ones((3, 3)))
     depth = np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
     suspected = np.unique(labels[(depth <= _BORDER * min(mask.shape)) | ~part])
     found = np.isin(labels, suspected[suspected > 0])
     # Codecs smear the edge of a label by a pixel or two.
     return np.asarray(ndimage.binary_dilation(found, iterations=2)) if found.any() else found
+
+
+def _still_tissue(
+    is_still: NDArray[np.bool_], moving: NDArray[np.bool_], mean: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Find what shines and hardly changes, and is tissue all the same: thick, even, with much of its edge in motion."""
+    found = np.zeros_like(is_still)
+    min_thickness = max(_MIN_THICK_PIXELS, _MIN_THICKNESS * min(is_still.shape))
+    labels, count = ndimage.label(is_still)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    for number, place in enumerate(ndimage.find_objects(labels), start=1):
+        if areas[number] < np.pi * min_thickness**2:
+            continue
+        box = tuple(slice(max(side.start - 3, 0), side.stop + 3) for side in place)
+        patch = labels[box] == number
+        inner = np.asarray(ndimage.distance_transform_edt(np.pad(patch, 1)))[1:-1, 1:-1]
+        edge = ndimage.binary_dilation(patch, iterations=2) & ~patch
+        filled = np.asarray(ndimage.binary_fill_holes(patch))
+        is_dark = mean[box][filled] < _UNEVEN_LEVEL * np.median(mean[box][patch])
+        if inner.max() >= min_thickness and moving[box][edge].mean() >= _MIN_MEETING and is_dark.mean() <= _MAX_UNEVEN:
+            found[box] |= patch
+    return found
 
 
 def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_]:

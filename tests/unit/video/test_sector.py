@@ -3,9 +3,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from coreecho.errors import VideoError
+from coreecho.phantom import write_hmc_qu_phantoms
 from coreecho.video.colour import to_grey
+from coreecho.video.containers import read_container
 from coreecho.video.sector import convex_hull, find_sector, mask_outside, temporal_statistics
 
 Draw = Callable[..., Any]
@@ -117,3 +120,77 @@ def test_the_hull_of_a_disc_is_the_disc() -> None:
     ring = disc & ((y - 25) ** 2 + (x - 30) ** 2 >= 12**2)
     assert overlap(convex_hull(ring), disc) > 0.97
     assert (convex_hull(ring) | ~disc)[disc].all()
+
+
+# --- tissue that hardly changes ---------------------------------------------------------------------------------------
+
+
+def white_patches(sector: Any) -> dict[str, Any]:
+    """Parts of the drawn sector, (H, W): where a pericardium or a diaphragm may shine at full white."""
+    y, x = np.mgrid[:240, :320]
+    depth = np.hypot(x - 160, y - 20)
+    return {
+        "inside": sector & (((x - 160) / 30) ** 2 + ((y - 160) / 10) ** 2 < 1),
+        "at the far border": sector & (((x - 160) / 40) ** 2 + ((y - 192) / 10) ** 2 < 1),
+        "along a part of the far border": sector & (depth > 165) & (abs(x - 160) < 50),
+        "along all of the far border": sector & (depth > 165),
+        "at the side": sector & (x < 105) & (y > 110) & (y < 150),
+    }
+
+
+@pytest.mark.parametrize("flicker", [0.0, 2.0, 6.0])
+@pytest.mark.parametrize("place", white_patches(np.ones((240, 320), dtype=bool)))
+def test_bright_still_tissue_belongs_to_the_sector(
+    draw_screen: Draw, sector_mask: Any, place: str, flicker: float
+) -> None:
+    patch = white_patches(sector_mask)[place]
+    frames = to_grey(draw_screen(num_frames=16))
+    noise = np.random.default_rng(0).normal(0, flicker, (16, int(patch.sum())))
+    frames[:, patch] = np.clip(235 + noise, 0, 255).astype(np.uint8)
+    mask = find_sector(frames)[0].mask
+    assert (mask & patch).sum() > 0.97 * patch.sum()
+    assert overlap(mask, sector_mask) > 0.98
+
+
+def test_a_bright_posterior_wall_of_a_phantom_is_kept(tmp_path: Any) -> None:
+    """A scanner's screen of a simulated heart, with everything beyond nine tenths of its depth at full white."""
+    write_hmc_qu_phantoms(tmp_path / "phantoms", studies=1, seed=3, workers=1)
+    path = next((tmp_path / "phantoms" / "A4C").glob("*.avi"))
+    frames = read_container(path, "avi", str(path)).frames.copy()
+    before = find_sector(frames)[0].mask
+    rows = np.flatnonzero(before.any(axis=1))
+    wall = before & (np.arange(len(before))[:, None] > rows[0] + 0.9 * (rows[-1] - rows[0]))
+    frames[:, wall] = 250
+    after = find_sector(frames)[0].mask
+    assert (after & wall).sum() > 0.97 * wall.sum()
+    assert overlap(after, before) > 0.97
+
+
+def text_box(*, is_dark_on_bright: bool) -> Any:
+    """(20, 110): a name in a box, as large as scanners write it."""
+    picture = Image.new("L", (110, 20), 220 if is_dark_on_bright else 0)
+    ImageDraw.Draw(picture).text((3, 4), "DOE JANE 01/02/1960", fill=20 if is_dark_on_bright else 240)
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("is_dark_on_bright", [False, True])
+@pytest.mark.parametrize(("top", "left"), [(186, 105), (195, 60), (10, 165), (20, 100)])
+def test_a_name_in_a_box_is_no_tissue_wherever_it_touches_the_sector(
+    draw_screen: Draw, is_dark_on_bright: bool, top: int, left: int
+) -> None:
+    frames = to_grey(draw_screen(num_frames=16))
+    box = (slice(top, top + 20), slice(left, left + 110))
+    frames[:, *box] = text_box(is_dark_on_bright=is_dark_on_bright)
+    masked = mask_outside(frames, find_sector(frames)[0].mask)[0][box]
+    # Of the letters hardly anything is left: nobody can read them.
+    letters = text_box(is_dark_on_bright=False) > 100
+    assert (masked[letters] > 0).mean() < 0.25
+
+
+@pytest.mark.parametrize("top", [186, 200, 215])
+def test_a_bright_bar_of_buttons_is_no_tissue(draw_screen: Draw, sector_mask: Any, top: int) -> None:
+    frames = to_grey(draw_screen(num_frames=16))
+    frames[:, top : top + 20, :] = 200
+    mask = find_sector(frames)[0].mask
+    assert not mask[top + 3 : top + 20, :60].any()
+    assert not mask[top + 3 : top + 20, 260:].any()
