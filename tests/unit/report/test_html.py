@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
+from coreecho.explain import continuity_comparison, dataset_explanation, run_continuity
 from coreecho.report.evaluation import Protocol
 from coreecho.report.html import write_report
 from coreecho.training.run_folder import RunFolder
@@ -142,6 +143,24 @@ def test_same_runs_give_the_same_bytes(folder, first_run, one):
     elsewhere = folder / "elsewhere" / first_run.path.name
     shutil.copytree(first_run.path, elsewhere, ignore=shutil.ignore_patterns("evaluation", "explain"))
     assert write(folder / "third.html", RunFolder.open(elsewhere)).html == one.html
+
+
+def test_what_takes_minutes_is_not_measured_twice(folder, first_run, make_run, two, monkeypatch):
+    """Of the runs of `two`; once the weights are others, it is measured anew."""
+
+    def refuse(*_, **__):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(dataset_explanation, "lv_focus_of_studies", refuse)
+    monkeypatch.setattr(run_continuity, "order_figures", refuse)
+    monkeypatch.setattr(continuity_comparison, "paired_differences", refuse)
+    second = RunFolder.open(folder / "plain")
+    assert write(folder / "two-again.html", first_run, second).html == two.html
+    other = folder / "other-weights" / first_run.path.name
+    shutil.copytree(first_run.path, other)
+    shutil.copy(second.best_weights, other / "best.safetensors")
+    with pytest.raises(AssertionError, match="measured again"):
+        write(folder / "other.html", RunFolder.open(other))
 
 
 def test_holds_no_path(folder, two):
