@@ -34,6 +34,7 @@ from coreecho.explain.phantom_truth import PhantomCohort
 from coreecho.explain.smoothness import EFPath
 from coreecho.files import write_whole
 from coreecho.models.echo_model import EchoModel
+from coreecho.phantom.layouts import GENERATOR_VERSION
 from coreecho.training.run_folder import RunFolder
 
 _DOCUMENT = "continuity.json"
@@ -143,6 +144,8 @@ def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:
         is_phantom=run.data.is_phantom,
         temperature=run.recipe.temperature,
         path_ef_percent=PATH_EF_PERCENT,
+        # Decides whether phantoms can be made anew: without, nuisances are others and there are no paths.
+        generator_version=GENERATOR_VERSION,
         protocol=asdict(protocol),
     )
 
