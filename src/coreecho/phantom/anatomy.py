@@ -51,6 +51,25 @@ class Anatomy:
     """Power of the atria's superellipse: 2 is round, larger is squarer."""
     bend_mm: float
     """How far the middle of the long axis bows towards the lateral wall."""
+    apical_thinning: float
+    """Share of its thickness that the wall loses towards the apex."""
+    wall_wave: float
+    """How far the wall's thickness swells and thins along its length, as a share of it."""
+    wall_phase: float
+    """Where it does, in turns."""
+    papillary_along: float
+    """Middle of the papillary muscle's foot on the lateral wall, as a fraction of the length from the apex."""
+    papillary_reach: float
+    """Half of the foot's length, as a fraction of the ventricle's."""
+    papillary_mm: float
+    """How far the muscle stands out into the cavity; 0 is out of the image plane."""
+    moderator_mm: float
+    """Thickness of the moderator band across the right ventricle; 0 is out of the image plane."""
+    moderator_along: float
+    """Where it leaves the septum, as a fraction of the length from the apex."""
+    aorta_mm: float
+    """Radius of the descending aorta behind the left atrium; 0 is out of the image plane."""
+    aorta_x_mm: float
     wall_motion: WallMotion
 
     def cavity_fraction(self, z_mm: Floats) -> Floats:
@@ -66,12 +85,14 @@ class Anatomy:
         return self.radius_mm**2 * self.cavity_fraction(z_mm)
 
     def epicardium(self, z_mm: Floats) -> Floats:
-        """Radius of the epicardium in mm; zero at the epicardial apex, thinning slightly to the base."""
+        """Radius of the epicardium in mm; zero at the epicardial apex, thinning to both ends."""
         z_mm = np.asarray(z_mm)
         endocardium = np.sqrt(self.endocardium_squared(z_mm))
         near_apex = np.clip(z_mm / (2.2 * self.apex_mm), 0.0, 1.0)
         cap = self.wall_mm * np.sqrt(1.0 - (1.0 - near_apex) ** 2)
-        return endocardium + cap * (1.0 - 0.15 * np.clip(z_mm / self.length_mm, 0.0, 1.0) ** 4)
+        along = np.clip(z_mm / self.length_mm, 0.0, 1.0)
+        share = 1.0 - 0.15 * along**4 - self.apical_thinning * (1.0 - along) ** 2
+        return endocardium + cap * (share + self.wall_wave * np.sin(2.0 * np.pi * (1.3 * along + self.wall_phase)))
 
     def rv_cavity(self, z_mm: Floats) -> Floats:
         """Width of the right ventricle's cavity in mm, measured outward from the septum's right side."""
@@ -122,6 +143,16 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator, *, is_even: 
         right_atrium_ratio=1.0,
         atrium_shape=2.0,
         bend_mm=0.0,
+        apical_thinning=0.0,
+        wall_wave=0.0,
+        wall_phase=0.0,
+        papillary_along=0.0,
+        papillary_reach=0.1,
+        papillary_mm=0.0,
+        moderator_mm=0.0,
+        moderator_along=0.5,
+        aorta_mm=0.0,
+        aorta_x_mm=0.0,
         wall_motion=WallMotion(),
     )
     depths, squared = unit.profile()
@@ -146,5 +177,15 @@ def draw_anatomy(facts: StudyFacts, generator: np.random.Generator, *, is_even: 
         right_atrium_ratio=float(generator.uniform(0.78, 1.08)),
         atrium_shape=float(generator.uniform(2.0, 2.8)),
         bend_mm=float(generator.normal(1.0, 1.5)),
+        apical_thinning=float(generator.uniform(0.0, 0.4)),
+        wall_wave=float(generator.uniform(0.0, 0.16)),
+        wall_phase=float(generator.random()),
+        papillary_along=float(generator.uniform(0.42, 0.55)),
+        papillary_reach=float(generator.uniform(0.1, 0.15)),
+        papillary_mm=float(generator.uniform(4.0, 7.0) * (generator.random() < 0.6)),
+        moderator_mm=float(generator.uniform(2.0, 4.0) * (generator.random() < 0.5)),
+        moderator_along=float(generator.uniform(0.4, 0.6)),
+        aorta_mm=float(generator.uniform(8.0, 12.0) * (generator.random() < 0.4)),
+        aorta_x_mm=float(generator.uniform(0.0, 25.0)),
         wall_motion=draw_wall_motion(facts.ef_percent, generator, is_even=is_even),
     )

@@ -40,7 +40,7 @@ def near_field(grid: BeamGrid, generator: np.random.Generator) -> Singles:
     """Static echo (samples, 2, beams) of the chest wall, and of reverberations between it and the probe."""
     view = grid.view
     depths = grid.depths_mm[:, None]
-    level = view.haze_db + 5.0 - 0.26 * np.maximum(depths - 8.0, 0.0)
+    level = view.haze_db + 5.0 - 0.36 * np.maximum(depths - 8.0, 0.0)
     level = level - 9.0 * np.square(grid.sines[None, :] / grid.sine_limit)
     spacing = generator.uniform(6.0, 10.0)
     phase = 2.0 * np.pi * (depths / spacing + 0.3 * _smooth(generator, (1, grid.num_beams), (0.0, 12.0)))

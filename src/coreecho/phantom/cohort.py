@@ -17,9 +17,9 @@ from coreecho.phantom.settings import SCANNERS, PhantomSettings
 Split = Literal["TRAIN", "VAL", "TEST"]
 
 # Quantiles of EF in percent. Through the published points (below 35: 9.5 %, 40: 12.6 %, 50: 22.4 %; 6.9 to 97.0), the
-# rest set so that mean and sd are 55.75 and 12.37.
+# rest set so that mean and sd are 55.75 and 12.37; the lowest is 5, below EchoNet-Dynamic's.
 _EF_PROBABILITY = np.array([0.0, 0.01, 0.04, 0.095, 0.126, 0.224, 0.45, 0.70, 0.90, 0.98, 1.0])
-_EF_PERCENT = np.array([6.9, 21.0, 29.0, 35.0, 40.0, 50.0, 57.8, 62.6, 67.4, 73.0, 90.0])
+_EF_PERCENT = np.array([5.0, 22.0, 29.0, 35.0, 40.0, 50.0, 57.8, 62.6, 67.4, 73.0, 90.0])
 
 # Shares of EchoNet-Dynamic's 10,030 studies.
 _SPLIT_SHARES: dict[Split, float] = {"VAL": 1288 / 10030, "TEST": 1277 / 10030}

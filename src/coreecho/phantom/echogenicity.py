@@ -3,7 +3,7 @@
 Levels are in dB relative to the myocardium of the septum, before anything that lies between probe and tissue.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +16,27 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 BLOOD_DB = -99.0
-_SEPTUM_DB = 1.0
+_SEPTUM_DB = -1.0
 _LATERAL_WALL_DB = -1.0
-_ENDOCARDIUM_DB = 2.5
+# The specular echo of the endocardium: along the beam, and what it gains across it.
+_ENDOCARDIUM_DB = 2.0
+_SPECULAR_DB = 7.0
+# The lateral wall fades towards the epicardium.
+_EPICARDIAL_FADE_DB = 8.0
 _RV_WALL_DB = -8.0
 _PERICARDIUM_DB = 9.0
 _LUNG_DB = -25.0
 _NEAR_FIELD_DB = -7.0
-_ATRIAL_WALL_DB = -6.0
-_POSTERIOR_DB = 8.0
+_ATRIAL_WALL_DB = -5.0
+_POSTERIOR_DB = -2.0
 _ANNULUS_DB = 8.0
 _SCAR_DB = 3.0
-_PAPILLARY_DB = -1.0
-# Myocardium seen along its fibres is weaker than seen across them, by about this much.
-_FIBRE_DB = 9.0
-# Thickness of the septum between the atria.
+_PAPILLARY_DB = -3.0
+# Thickness of the septum between the atria, and of the atria's other walls.
 _SEPTUM_MM = 3.0
+_ATRIAL_WALL_MM = 2.0
 # Smooth variation of the level: lengths in mm over which it changes.
+_REGION_MM = 12.0
 _COARSE_MM = 7.0
 _FINE_MM = 2.2
 
@@ -135,44 +139,87 @@ def draw_levels(
     view: View,
     grid_shape: tuple[int, int],
     step_mm: float,
+    seen: NDArray[np.intp],
     at: Places,
     generator: np.random.Generator,
 ) -> Floats:
-    """Echo level in dB of places (N,) that fill a grid of the given shape in rows; `BLOOD_DB` in the cavities."""
-    coarse = smooth_noise(grid_shape, _COARSE_MM / step_mm, generator).ravel()
-    fine = smooth_noise(grid_shape, _FINE_MM / step_mm, generator).ravel()
+    """Echo level in dB of places (N,), `BLOOD_DB` in the cavities.
+
+    Args:
+        anatomy: the heart at end-diastole.
+        view: how it is seen.
+        grid_shape: rows and columns of a grid over the heart.
+        step_mm: its spacing.
+        seen: (N,) the places' numbers in it, row by row.
+        at: the places.
+        generator: of this study.
+    """
+    coarse, fine, region = (
+        smooth_noise(grid_shape, length_mm / step_mm, generator).ravel()[seen]
+        for length_mm in (_COARSE_MM, _FINE_MM, _REGION_MM)
+    )
+    # No atrium is a smooth oval.
+    at = replace(at, behind=at.behind + 1.3 * coarse)
     patchy = view.contrast_db * coarse + 0.5 * view.contrast_db * fine
-    across = _across_fibres(anatomy, view, at)
-    level = _surroundings(anatomy, at) + 1.3 * patchy
-    level = np.where(at.is_wall, _wall(anatomy, at) + _FIBRE_DB * (across - 0.45) + patchy, level)
+    level = _surroundings(anatomy, view, at) + 1.3 * patchy + view.unevenness_db * region
+    level = np.where(at.is_wall, _wall(anatomy, view, at) + 1.2 * patchy + view.unevenness_db * region, level)
     level = np.where(_is_blood(anatomy, at, roughness_mm=0.8 * fine), BLOOD_DB, level)
-    if generator.random() < 0.6:
-        level = np.where(_papillary_muscle(anatomy, at, generator), _PAPILLARY_DB + patchy, level)
+    is_muscle = _papillary_muscle(anatomy, at) | _moderator_band(anatomy, at)
+    level = np.where(is_muscle, _PAPILLARY_DB + 1.3 * patchy, level)
     return _annuli(anatomy, at, level)
 
 
-def _across_fibres(anatomy: Anatomy, view: View, at: Places) -> Floats:
-    """Cosine between beam and normal of the ventricle's wall: 1 where the beam meets the wall squarely, else less."""
-    step = 1.0
-    slope = (anatomy.epicardium(at.level + step) - anatomy.epicardium(np.maximum(at.level - step, 0.0))) / (2.0 * step)
-    side = np.where(at.is_septal, -1.0, 1.0)
+def _facing(view: View, at: Places, normal_x: Floats, normal_z: Floats) -> Floats:
+    """Cosine (N,) between beam and normal of a surface: 1 where the beam meets the surface squarely, else less."""
     cosine, sine = np.cos(view.tilt_rad), np.sin(view.tilt_rad)
     beam_x = view.apex_x_mm + cosine * at.x_mm + sine * at.z_mm
     beam_z = view.apex_z_mm - sine * at.x_mm + cosine * at.z_mm
-    normal_x, normal_z = side * cosine - slope * sine, -side * sine - slope * cosine
-    projection = np.abs(beam_x * normal_x + beam_z * normal_z)
-    return np.asarray(projection / np.maximum(np.hypot(beam_x, beam_z) * np.hypot(normal_x, normal_z), 1e-6))
+    turned_x, turned_z = cosine * normal_x + sine * normal_z, cosine * normal_z - sine * normal_x
+    projection = np.abs(beam_x * turned_x + beam_z * turned_z)
+    return np.asarray(projection / np.maximum(np.hypot(beam_x, beam_z) * np.hypot(turned_x, turned_z), 1e-6))
 
 
-def _wall(anatomy: Anatomy, at: Places) -> Floats:
-    """The wall of the left ventricle: brighter at the endocardium and in scars."""
-    level = np.where(at.is_septal, _SEPTUM_DB, _LATERAL_WALL_DB)
-    level = level + _ENDOCARDIUM_DB * np.exp(-np.square((at.distance - at.endocardium) / 1.5))
-    scar = 1.0 - np.clip(anatomy.wall_motion.contractility(at.level / anatomy.length_mm, at.is_septal), 0.0, 1.0)
+def _facing_ventricle(anatomy: Anatomy, view: View, at: Places, *, right: bool = False) -> Floats:
+    """How squarely the beam meets the epicardium of the left ventricle, or else the free wall of the right one."""
+
+    def surface(z_mm: Floats) -> Floats:
+        return anatomy.epicardium(z_mm) + (anatomy.rv_cavity(z_mm) if right else 0.0)
+
+    step = 1.0
+    slope = (surface(at.level + step) - surface(np.maximum(at.level - step, 0.0))) / (2.0 * step)
+    return _facing(view, at, np.where(at.is_septal, -1.0, 1.0), -slope)
+
+
+def _facing_atria(anatomy: Anatomy, view: View, at: Places) -> Floats:
+    """How squarely the beam meets the wall of the nearer atrium."""
+    half = 0.5 * anatomy.atrium_width_mm
+    centre = half - anatomy.annulus_mm
+    ratio = anatomy.right_atrium_ratio
+    is_right = at.right_dome < at.left_dome
+    sideways = at.x_mm - np.where(is_right, centre - half - _SEPTUM_MM - ratio * half, centre)
+    size = np.where(is_right, ratio, 1.0)
+    power = anatomy.atrium_shape - 1.0
+    across = np.sign(sideways) * np.abs(sideways / (size * half)) ** power / half
+    return _facing(view, at, across, (at.below / (size * anatomy.atrium_mm)) ** power / anatomy.atrium_mm)
+
+
+def _wall(anatomy: Anatomy, view: View, at: Places) -> Floats:
+    """The wall of the left ventricle: by its angle to the beam, its layers, scars, and the stretch that drops out."""
+    facing = _facing_ventricle(anatomy, view, at)
+    share = np.clip((at.distance - at.endocardium) / np.maximum(at.epicardium - at.endocardium, 1.0), 0.0, 1.0)
+    # The fibres of the septum's middle layer lie across the beam.
+    middle = view.midwall_db * np.exp(-np.square((share - 0.55) / 0.22))
+    level = np.where(at.is_septal, _SEPTUM_DB + middle, _LATERAL_WALL_DB - _EPICARDIAL_FADE_DB * share)
+    border = np.exp(-np.square((at.distance - at.endocardium) / 1.3))
+    level = level + view.fibre_db * (facing - 0.45) + (_ENDOCARDIUM_DB + _SPECULAR_DB * facing) * border
+    along = at.level / anatomy.length_mm
+    lost = view.apical_dropout_db * np.exp(-np.square((along - view.apical_dropout_along) / 0.16))
+    level = level - np.where(at.is_septal, lost * np.exp(-at.distance / 6.0), lost)
+    scar = 1.0 - np.clip(anatomy.wall_motion.contractility(along, at.is_septal), 0.0, 1.0)
     return level + _SCAR_DB * scar
 
 
-def _surroundings(anatomy: Anatomy, at: Places) -> Floats:
+def _surroundings(anatomy: Anatomy, view: View, at: Places) -> Floats:
     """Everything but the left ventricle: lung, right heart's walls, pericardium, atria, what lies behind them."""
     beyond = np.where(at.is_septal, at.past_rv - anatomy.rv_wall_mm, at.outside)
     level = _LUNG_DB - 0.25 * np.clip(beyond, 0.0, 60.0)
@@ -181,20 +228,31 @@ def _surroundings(anatomy: Anatomy, at: Places) -> Floats:
         np.maximum(level, _NEAR_FIELD_DB - 0.12 * np.abs(at.x_mm) + 0.5 * np.minimum(at.z_mm, 0.0)),
         level,
     )
+    facing = np.where(
+        at.is_septal, _facing_ventricle(anatomy, view, at, right=True), _facing_ventricle(anatomy, view, at)
+    )
+    angle_db = view.fibre_db * (facing - 0.45)
     line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
-    level = np.maximum(level, _PERICARDIUM_DB - 7.0 + 20.0 * np.log10(np.maximum(line, 1e-3)))
+    level = np.maximum(level, _PERICARDIUM_DB - 7.0 + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))
     is_rv_wall = at.is_septal & (at.past_rv > 0.0) & (at.past_rv < anatomy.rv_wall_mm) & (at.rv_cavity > 0.0)
-    level = np.where(is_rv_wall & at.is_ventricular, _RV_WALL_DB, level)
-    # Behind the atria: a bright pericardium, and tissue that fades with distance and towards the sides.
+    level = np.where(is_rv_wall & at.is_ventricular, _RV_WALL_DB + angle_db, level)
+    return np.where(at.below > 0.0, np.maximum(_atria(anatomy, view, at), _LUNG_DB - 6.0), level)
+
+
+def _atria(anatomy: Anatomy, view: View, at: Places) -> Floats:
+    """The atria's thin walls, bright only across the beam, and behind them pericardium and fading tissue."""
     reach = np.clip(at.below / (0.9 * anatomy.atrium_mm), 0.0, 1.0) ** 3
-    posterior = _POSTERIOR_DB - 0.5 * at.behind - 26.0 * (1.0 - reach) - np.square(at.x_mm + 14.0) / 260.0
-    bright = np.exp(-np.square((at.behind - 4.0) / 2.0)) * reach
-    posterior = np.maximum(posterior, _PERICARDIUM_DB + 3.0 + 20.0 * np.log10(np.maximum(bright, 1e-3)))
-    atrial = np.where(at.behind < 3.0, np.maximum(posterior, _ATRIAL_WALL_DB), posterior)
-    # The fossa ovalis, half-way down the septum between the atria, is thin and drops out.
-    fossa = (np.abs(at.x_mm + anatomy.annulus_mm + 1.5) < 3.0) & (np.abs(at.below / anatomy.atrium_mm - 0.5) < 0.3)
-    atrial = np.where(fossa, _ATRIAL_WALL_DB - 8.0, atrial)
-    return np.where(at.below > 0.0, np.maximum(atrial, _LUNG_DB - 6.0), level)
+    posterior = _POSTERIOR_DB - 0.8 * at.behind - 26.0 * (1.0 - reach) - np.square(at.x_mm + 14.0) / 260.0
+    facing = _facing_atria(anatomy, view, at)
+    bright = np.exp(-np.square((at.behind - 3.5) / 1.6)) * reach * facing
+    posterior = np.maximum(posterior, _PERICARDIUM_DB - 3.0 + 20.0 * np.log10(np.maximum(bright, 1e-3)))
+    wall = _ATRIAL_WALL_DB + view.fibre_db * (facing - 0.6)
+    # The septum between the atria lies along the beam; the fossa ovalis, half-way down, is thin besides.
+    near_septum = np.abs(at.x_mm + anatomy.annulus_mm + 1.5) < 3.0
+    fossa = near_septum & (np.abs(at.below / anatomy.atrium_mm - 0.5) < 0.3)
+    wall = wall - view.atrial_dropout_db * fossa
+    walled = np.where(at.behind < _ATRIAL_WALL_MM, np.maximum(wall, posterior), posterior)
+    return np.where(fossa, wall, walled)
 
 
 def _is_blood(anatomy: Anatomy, at: Places, roughness_mm: Floats) -> Flags:
@@ -202,15 +260,25 @@ def _is_blood(anatomy: Anatomy, at: Places, roughness_mm: Floats) -> Flags:
     left = (at.distance < at.endocardium + roughness_mm) & (at.endocardium > 0.0) & (at.z_mm > anatomy.apex_mm)
     inside_rv = (at.outside > 0.0) & (at.past_rv < 1.5 * roughness_mm) & (at.rv_cavity > 0.0)
     ventricles = at.is_ventricular & (left | (at.is_septal & inside_rv))
-    return np.asarray(ventricles | ((at.below > 0.0) & (at.behind < 0.0)))
+    aorta_z_mm = anatomy.length_mm + anatomy.atrium_mm + 4.0 + anatomy.aorta_mm
+    aorta = np.hypot(at.x_mm - anatomy.aorta_x_mm, at.z_mm - aorta_z_mm) < anatomy.aorta_mm
+    return np.asarray(ventricles | ((at.below > 0.0) & (at.behind < 0.0)) | aorta)
 
 
-def _papillary_muscle(anatomy: Anatomy, at: Places, generator: np.random.Generator) -> Flags:
+def _papillary_muscle(anatomy: Anatomy, at: Places) -> Flags:
     """The anterolateral papillary muscle, a spindle that stands on the lateral wall."""
-    along = (at.z_mm / anatomy.length_mm - generator.uniform(0.42, 0.55)) / generator.uniform(0.1, 0.15)
+    along = (at.z_mm / anatomy.length_mm - anatomy.papillary_along) / anatomy.papillary_reach
     depth = at.endocardium - at.distance
-    height = generator.uniform(4.0, 7.0) * np.sqrt(np.maximum(1.0 - along**2, 0.0))
+    height = anatomy.papillary_mm * np.sqrt(np.maximum(1.0 - along**2, 0.0))
     return np.asarray(~at.is_septal & (depth > -0.5) & (depth < height) & (np.abs(along) < 1.0))
+
+
+def _moderator_band(anatomy: Anatomy, at: Places) -> Flags:
+    """A band of muscle from the septum obliquely down to the free wall of the right ventricle."""
+    across = np.clip(at.outside / np.maximum(at.rv_cavity, 1.0), 0.0, 1.0)
+    middle = anatomy.length_mm * (anatomy.moderator_along + 0.14 * across)
+    in_cavity = at.is_septal & at.is_ventricular & (at.outside > 0.0) & (at.past_rv < 0.0)
+    return np.asarray(in_cavity & (np.abs(at.z_mm - middle) < 0.5 * anatomy.moderator_mm))
 
 
 def _annuli(anatomy: Anatomy, at: Places, level: Floats) -> Floats:

@@ -38,7 +38,7 @@ LATENTS = "latents.csv"
 # A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
 UNFINISHED_NAME = "phantom-unfinished.json"
 # Raised whenever the same settings and seed give other files than before.
-GENERATOR_VERSION = 9
+GENERATOR_VERSION = 10
 
 _FILE_LIST_HEADER = "FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"
 # What two cards may differ in and still mean the same files.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.motion import Motion, cavity_squared
@@ -13,10 +14,11 @@ Singles = NDArray[np.float32]
 
 _POINTS = 40
 # Angle of a leaflet to the plane of its annulus: closed, it tents slightly into the ventricle; open, it hangs into it.
-_CLOSED_RAD = np.deg2rad(14.0)
-_OPEN_RAD = np.deg2rad(72.0)
-# The leaflet bows towards the atrium while closed and towards the wall while open.
-_BOW = 0.10
+# At its hinge and at its free edge.
+_CLOSED_RAD = np.deg2rad([21.0, 3.0])
+_OPEN_RAD = np.deg2rad([48.0, 104.0])
+# Amplitude of a leaflet along the beam, of that across it.
+_ALONG_BEAM = 0.35
 _TRICUSPID_OFFSET_MM = 5.0
 
 
@@ -31,6 +33,8 @@ class Leaflets:
     real: Singles
     """(N,), and likewise `imaginary`: the complex scattering amplitudes."""
     imaginary: Singles
+    strength: Singles
+    """(T, N): what of the amplitude comes back, by the angle to the beam."""
 
 
 def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generator) -> Leaflets:
@@ -48,7 +52,7 @@ def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generat
     right_inner = septal + (anatomy.epicardium(base) - anatomy.annulus_mm)
     right_width = np.maximum(anatomy.rv_width_mm - motion.rv_inward_mm, 10.0)
     right_plane = plane - _TRICUSPID_OFFSET_MM
-    levels = generator.normal([5.0, -1.0, -7.0, -8.0], 3.0)
+    levels = generator.normal([3.0, -2.0, -7.0, -8.0], 3.0)
     width = septal + lateral
     # Hinge, direction inwards, length: anterior and posterior mitral, septal and anterior tricuspid leaflet.
     hung = [
@@ -61,8 +65,9 @@ def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generat
     places = [_hang(hinge, inward, hinge_z, length, opening, generator) for hinge, inward, hinge_z, length in hung]
     amplitude = np.repeat(10.0 ** (levels / 20.0), _POINTS)
     return Leaflets(
-        x_mm=np.concatenate([x for x, _ in places], axis=1).astype(np.float32),
-        z_mm=np.concatenate([z for _, z in places], axis=1).astype(np.float32),
+        x_mm=np.concatenate([x for x, _, _ in places], axis=1).astype(np.float32),
+        z_mm=np.concatenate([z for _, z, _ in places], axis=1).astype(np.float32),
+        strength=np.concatenate([strength for _, _, strength in places], axis=1).astype(np.float32),
         real=(amplitude * generator.standard_normal(len(amplitude))).astype(np.float32),
         imaginary=(amplitude * generator.standard_normal(len(amplitude))).astype(np.float32),
     )
@@ -76,13 +81,22 @@ def _with_lag(opening: Floats) -> Floats:
 
 def _hang(
     hinge_x: Floats, inward: float, hinge_z: Floats, length_mm: float, opening: Floats, generator: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """X and Z (T, points) of a leaflet with its hinge at (hinge_x, hinge_z), each (T,)."""
+) -> tuple[Floats, Floats, Floats]:
+    """X, Z and strength (T, points) of a leaflet with its hinge at (hinge_x, hinge_z), each (T,).
+
+    A leaflet is a membrane: its angle to the annulus changes along it, and its free edge follows the hinge. Its echo is
+    strongest where the beam, which runs down the long axis, meets it squarely.
+    """
     along = np.linspace(0.03, 1.0, _POINTS)
-    thickness = 0.5 * generator.standard_normal(_POINTS)
-    angle = (_CLOSED_RAD + opening * (_OPEN_RAD - _CLOSED_RAD))[:, None]
-    bow = (_BOW * length_mm * np.sin(np.pi * along))[None, :] * (2.0 * opening[:, None] - 1.0) + thickness
-    forward = length_mm * along[None, :]
-    # Inward along the annulus and up towards the apex (smaller Z); the bow is at right angles to the leaflet.
-    x_mm = hinge_x[:, None] + inward * (forward * np.cos(angle) - bow * np.sin(angle))
-    return x_mm, hinge_z[:, None] - forward * np.sin(angle) - bow * np.cos(angle)
+    # The free edge is where the hinge was two thirds of a frame ago.
+    before = np.concatenate([opening[:1], opening[:-1]])
+    opened = opening[:, None] + 0.65 * along * (before - opening)[:, None]
+    closed_rad = _CLOSED_RAD[0] + (_CLOSED_RAD[1] - _CLOSED_RAD[0]) * along
+    open_rad = (_OPEN_RAD[0] + (_OPEN_RAD[1] - _OPEN_RAD[0]) * along) * generator.uniform(0.9, 1.1)
+    angle = closed_rad + opened * (open_rad - closed_rad)
+    # Inward along the annulus and up towards the apex (smaller Z).
+    step = length_mm / _POINTS
+    rough = gaussian_filter1d(generator.standard_normal(_POINTS), 4.0) + 0.2 * generator.standard_normal(_POINTS)
+    x_mm = hinge_x[:, None] + inward * (step * np.cumsum(np.cos(angle), axis=1) - rough * np.sin(angle))
+    z_mm = hinge_z[:, None] - step * np.cumsum(np.sin(angle), axis=1) - rough * np.cos(angle)
+    return x_mm, z_mm, _ALONG_BEAM + (1.0 - _ALONG_BEAM) * np.abs(np.cos(angle))

@@ -72,13 +72,17 @@ def draw_rhythm(facts: StudyFacts, generator: np.random.Generator, *, is_steady:
     if kind == "ectopic":
         _insert_ectopic_beats(intervals, edv, ef, labelled, generator)
     edv[labelled], ef[labelled] = facts.edv_ml, facts.ef_percent
+    # A ventricle that hardly ejects is fuller than a short next interval would have it: it never empties in diastole.
+    edv[labelled + 1] = max(edv[labelled + 1], 1.03 * edv[labelled] * (1.0 - ef[labelled] / 100.0))
+    esv = edv * (1.0 - ef / 100.0)
+    esv[:-1] = np.minimum(esv[:-1], 0.98 * edv[1:])
     starts = np.concatenate([[0.0], np.cumsum(intervals)[:-1]])
     atrial_share = 0.0 if kind == "atrial fibrillation" else generator.uniform(0.15, 0.42)
     return Rhythm(
         kind=kind,
         starts_s=starts + first - starts[labelled],
         edv_ml=edv,
-        esv_ml=edv * (1.0 - ef / 100.0),
+        esv_ml=esv,
         labelled=labelled,
         isovolumic_contraction_s=float(isovolumic_contraction),
         ejection_s=float(ejection),

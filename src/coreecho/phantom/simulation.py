@@ -31,6 +31,8 @@ Singles = NDArray[np.float32]
 _ANATOMY, _MOTION, _VIEW, _TISSUE, _NOISE, _LEAFLETS = 1, 2, 3, 4, 5, 6
 _SCATTERERS_PER_MM2 = 1.3
 _GAIN_FRAMES = 4
+# Rows of the noise tape between frames: too far for a tracker to find the noise of one frame in the next.
+_TAPE_STEP = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,7 @@ class Scene:
         self._tape = noise_tape(self.grid, generator)
         self._noise_amplitude = noise_amplitude(self.grid)
         self._grey_map = GreyMap(plan.view.dynamic_range_db, plan.view.grey_power)
-        self._starts = generator.integers(0, self.grid.num_samples, size=plan.motion.num_frames)
+        self.tape_rows = _draw_tape_rows(plan.motion.num_frames, self.grid.num_samples + 1, generator)
 
     def tissue_echo(self, frame: int) -> Singles:
         """Complex echo (samples, 2, beams) of heart and surroundings alone, at a frame."""
@@ -145,11 +147,14 @@ class Scene:
         across = np.concatenate([across, self.leaflets.x_mm[frame]])
         along = np.concatenate([along, self.leaflets.z_mm[frame]])
         x_mm, z_mm = self.plan.to_scan(across, along, frame)
+        strength = self.leaflets.strength[frame]
+        self._real[len(self.points.real) :] = strength * self.leaflets.real
+        self._imaginary[len(self.points.real) :] = strength * self.leaflets.imaginary
         return self.grid.insonify(x_mm, z_mm, self._real, self._imaginary)
 
     def noise(self, frame: int) -> Singles:
         """Complex echo (samples, 2, beams) of blood, which has changed by the next frame, and electronic noise."""
-        start = int(self._starts[frame])
+        start = int(self.tape_rows[frame])
         return self._noise_amplitude * self._tape[start : start + self.grid.num_samples]
 
     def level_db(self, frame: int) -> Singles:
@@ -158,7 +163,9 @@ class Scene:
         echo *= self.transmission
         echo += self.clutter
         echo += self.noise(frame)
-        return envelope_db(echo)
+        level = envelope_db(echo)
+        level += self.grid.edge_db
+        return level
 
     def grey(self, level_db: Singles, gain_db: float) -> Singles:
         """Grey levels 0 to 1 of the pixels in the sector."""
@@ -176,3 +183,9 @@ class Scene:
             mean = float(np.mean(self._grey_map(levels, middle) @ shares))
             low, high = (middle, high) if mean < self.plan.view.mean_grey else (low, middle)
         return 0.5 * (low + high)
+
+
+def _draw_tape_rows(frames: int, rows: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """First row of the noise tape for each frame, (T,) below `rows`; neighbours lie `_TAPE_STEP` rows apart or more."""
+    steps = generator.integers(_TAPE_STEP, rows - _TAPE_STEP, size=frames, endpoint=True)
+    return np.asarray(np.cumsum(steps) % rows)

@@ -88,9 +88,10 @@ def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator
     shape = (x_mm.shape[0], x_mm.shape[1])
     x_mm = (x_mm + step * generator.random(shape)).ravel()
     z_mm = (z_mm + step * generator.random(shape)).ravel()
-    places = locate(anatomy, x_mm, z_mm, view.foreshortening_rad)
-    level = draw_levels(anatomy, view, shape, step, places, generator)
-    kept = np.flatnonzero((level > _WEAKEST_DB) & (level > BLOOD_DB) & _in_sight(view, x_mm, z_mm))
+    seen = np.flatnonzero(_in_sight(view, x_mm, z_mm))
+    places = locate(anatomy, x_mm[seen], z_mm[seen], view.foreshortening_rad)
+    level = draw_levels(anatomy, view, shape, step, seen, places, generator)
+    kept = np.flatnonzero((level > _WEAKEST_DB) & (level > BLOOD_DB))
     amplitude = 10.0 ** (level[kept] / 20.0) * np.sqrt(0.5 / per_mm2)
     return Scatterers(
         tissue=_movement(anatomy, places, kept),

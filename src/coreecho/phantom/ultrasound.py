@@ -19,11 +19,15 @@ Singles = NDArray[np.float32]
 
 _SAMPLE_MM = 0.75
 _BEAMS = 96
-_FIRST_SAMPLE_MM = 3.0
+# The beams start on the transducer's footprint, a short arc.
+_FIRST_SAMPLE_MM = 6.0
 _ZONES = 8
 # Side lobes: amplitude beside the beam, and the sine of the angle over which they die away.
-_SIDE_LOBE = 0.008
+_SIDE_LOBE = 0.004
 _SIDE_LOBE_REACH = 0.12
+# Share of the sector's half-width over which a machine fades the outermost beams, and by how much.
+_EDGE_SHARE = 0.16
+_EDGE_DB = 22.0
 # Width in pixels over which the scan converter averages: a real picture was smoothed before it was made so small.
 _PIXEL_REACH = 1.5
 # Points each way at which a pixel looks at the beams.
@@ -56,6 +60,7 @@ class BeamGrid:
         self.lateral_blur = self._lateral_blur()
         self.scan_converter, self.sector = self._scan_converter()
         self.compensation = self._compensation()
+        self.edge_db = self._edge()
 
     def lateral_sigma(self, depth_mm: Floats) -> Floats:
         """Standard deviation of the two-way beam, in units of the sine of the angle, at depths (any shape).
@@ -75,6 +80,11 @@ class BeamGrid:
         """
         width = self.depths_mm[:, None] * (self.sines[1] - self.sines[0]) / np.sqrt(1.0 - self.sines[None, :] ** 2)
         return np.asarray((_SAMPLE_MM * width) ** -0.5, dtype=np.float32)[:, None, :]
+
+    def _edge(self) -> Singles:
+        """Gain (1, beams) in dB of the beams in the picture: 0, less for the outermost, signal and noise alike."""
+        outside = np.clip((np.abs(self.sines) / self.sine_limit - 1.0 + _EDGE_SHARE) / _EDGE_SHARE, 0.0, 1.0)
+        return np.asarray(-_EDGE_DB * outside**2, dtype=np.float32)[None, :]
 
     def _axial_taps(self) -> Singles:
         sigma = self.scanner.pulse_mm / _FWHM / _SAMPLE_MM * np.sqrt(2.0)

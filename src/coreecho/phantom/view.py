@@ -33,9 +33,14 @@ _SCORES = (
     "reverberation",
     "noise",
     "blood",
+    "fibre",
+    "unevenness",
+    "midwall",
+    "apical",
+    "atrial",
 )
-# The tip of the sector lies this far below the top of the picture.
-_TOP_PIXELS = 1.0
+# The point where the beams would meet lies this far below the top of the picture: above it, and the footprint in it.
+_TOP_PIXELS = -1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +82,23 @@ class View:
     """Level of the echo of blood, relative to myocardium."""
     contrast_db: float
     """Spread of the tissue's own echo level over places."""
+    fibre_db: float
+    """What a wall along the beam loses against one across it."""
+    unevenness_db: float
+    """Spread of the echo level from region to region of the walls."""
+    midwall_db: float
+    """How far the middle layer of the septum stands out."""
+    apical_dropout_db: float
+    """Loss in the middle of the stretch of the lateral wall that drops out."""
+    apical_dropout_along: float
+    """Where that is, as a fraction of the ventricle's length from the apex."""
+    atrial_dropout_db: float
+    """Loss of the septum between the atria at the fossa ovalis."""
 
     @property
     def mm_per_pixel(self) -> float:
         """Width of a pixel."""
-        return self.depth_mm / (FRAME_SIZE - 2.0)
+        return self.depth_mm / (FRAME_SIZE - 1.0 - _TOP_PIXELS)
 
     def to_pixels(self, x_mm: Floats, z_mm: Floats) -> tuple[Floats, Floats]:
         """Pixel coordinates (column, row) of places under the probe; whole numbers are the middles of pixels."""
@@ -129,8 +146,14 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         haze_db=float(-15.0 + 5.0 * normal["haze"] + 3.0 * habitus),
         reverberation_db=float(4.0 * np.exp(0.4 * normal["reverberation"])),
         noise_db=float(-44.0 + 4.0 * normal["noise"] + 2.5 * habitus),
-        blood_db=float(-36.0 + 3.0 * normal["blood"]),
+        blood_db=float(-35.0 + 3.0 * normal["blood"]),
         contrast_db=float(generator.uniform(3.5, 7.0) * (0.5 + 0.5 * scale)),
+        fibre_db=float(12.0 + 2.5 * normal["fibre"]),
+        unevenness_db=float(5.0 * np.exp(0.5 * normal["unevenness"])),
+        midwall_db=float(8.0 + 4.0 * normal["midwall"]),
+        apical_dropout_db=float(scale * 26.0 * place["apical"] ** 1.5),
+        apical_dropout_along=float(generator.uniform(0.08, 0.7)),
+        atrial_dropout_db=float(8.0 + 6.0 * normal["atrial"]),
     )
 
 

@@ -32,6 +32,8 @@ TERRITORIES = {
     "LCx": ("apical lateral", "mid anterolateral", "basal anterolateral"),
     "RCA": ("mid inferoseptal", "basal inferoseptal"),
 }
+# Above this EF in percent the rest of the wall could not make up for an infarct.
+_FULLEST_WITH_INFARCT = 68.0
 _KINDS = {"hypokinetic": 0.45, "akinetic": 0.05, "dyskinetic": -0.2}
 
 
@@ -73,7 +75,8 @@ def draw_wall_motion(ef_percent: float, generator: np.random.Generator, *, is_ev
     slope = generator.uniform(-0.05, 0.3)
     chance, kind_draw, spread = generator.random(3)
     territory = str(generator.choice(list(TERRITORIES)))
-    if is_even or chance > (0.4 if ef_percent < 50.0 else 0.04):
+    share = 0.4 if ef_percent < 50.0 else 0.04 if ef_percent < _FULLEST_WITH_INFARCT else 0.0
+    if is_even or chance >= share:
         return WallMotion(apex_to_base=slope)
     # The rest of the wall must make up for the infarct, so a heart that ejects much can only be hypokinetic.
     kind = (
