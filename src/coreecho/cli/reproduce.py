@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from coreecho.errors import RecipeError
 from coreecho.training.run_folder import Hardware
 
 
@@ -27,10 +28,13 @@ def reproduce(
     """Make a table of the paper: `coreecho reproduce table2 --data EchoNet-Dynamic --k400 uniformer_small_k400.pth`.
 
     Prints what it will train and about how long that takes, trains it, and writes the paper's figures beside the
-    measured ones. Stopped, the same command goes on; tables in the same `--out` share their trainings.
+    measured ones as NAME.csv, NAME.json and NAME.html. Stopped, the same command goes on; tables in the same `--out`
+    share their trainings.
 
     `--phantom` does a table with a small model on simulated hearts, which takes hours on two cores, and `--quick` in
-    minutes, in which nothing is learned. `coreecho reproduce cue --phantom` plants a shortcut that the paper warns of.
+    minutes, in which nothing is learned. The hearts are written first, before the plan is shown.
+
+    `coreecho reproduce cue --phantom` plants a shortcut that the paper warns of.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def reproduce(
     phantom:
         Simulated hearts instead.
     quick:
-        Simulated hearts, few and for one epoch: shows that everything runs.
+        Simulated hearts, few and for one epoch: shows that everything runs. Goes before `--phantom`.
     out:
         Folder for trainings and results [default: reproduction, reproduction-phantom or reproduction-quick].
     plan:
@@ -68,6 +72,13 @@ def reproduce(
     from coreecho.experiments.sources import Sources
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
+    real = {"--data": data, "--k400": k400, "--r2plus1d": r2plus1d, "--coreecho": coreecho, "--echocotr": echocotr}
+    given = [flag for flag, value in real.items() if value is not None]
+    if scale.is_phantom and given:
+        raise RecipeError(
+            f"{', '.join(given)} cannot go with simulated hearts, which are written and learned from scratch: "
+            "leave out either that, or `--phantom` and `--quick`."
+        )
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
     sources = Sources(
         out=out or Path(default),

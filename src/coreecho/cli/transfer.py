@@ -60,7 +60,7 @@ def transfer(
     data:
         Root of the data set.
     weights:
-        The pretrained encoder: a run, a file of weights, or `scratch` for one that has learned nothing.
+        The pretrained encoder: a finished run, a file of weights, or `scratch` for one that has learned nothing.
     method:
         `probe` trains a new MLP head on the frozen encoder, `fine-tune` all weights.
     out:
@@ -84,8 +84,11 @@ def transfer(
     """
     from coreecho.experiments.data import Data
     from coreecho.experiments.runs import Execution
+    from coreecho.experiments.transfer import check_comparable
     from coreecho.experiments.transfer import transfer as run_transfer
 
+    if against is not None:
+        check_comparable(against)
     recipe = recipe or Recipe()
     options: dict[str, Any] = {} if view is None else {"view": view}
     if folds is not None:
@@ -93,12 +96,8 @@ def transfer(
     if all_clips:
         options["only_with_masks"] = False
     out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-    result = run_transfer(
-        recipe,
-        Data(dataset=dataset, root=data, options=options, store=store),
-        out,
-        Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True),
-    )
+    execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True)
+    result = run_transfer(recipe, Data(dataset=dataset, root=data, options=options, store=store), out, execution)
     show(result, against)
     return 0
 
@@ -107,18 +106,28 @@ def show(result: "TransferResult", against: Path | None) -> None:
     """Print the metrics, and the differences where another transfer is given."""
     from rich.console import Console
 
-    from coreecho.experiments.transfer import ALL, compare
+    from coreecho.experiments.transfer import compare
     from coreecho.report.tables import differences_table, metrics_table
 
     console = Console()
     for group, metrics in result.metrics.items():
-        title = f"{result.out}: pooled test folds" + ("" if group == ALL else f", image quality {group}")
+        title = f"{result.out}: pooled test folds{_of(group)}"
         console.print(metrics_table(metrics, title=title, is_phantom=result.is_phantom))
     if against is not None:
         differences = compare(result, against)
-        title = f"{result.out} minus {against}, paired over the same studies"
-        console.print(differences_table(differences, result.metrics[ALL], title=title, is_phantom=result.is_phantom))
-        entries = {key: interval.to_dict() for key, interval in differences.items()}
+        for group, of_group in differences.items():
+            title = f"{result.out} minus {against}, paired over the same studies{_of(group)}"
+            console.print(differences_table(of_group, result.metrics[group], title=title, is_phantom=result.is_phantom))
+        entries = {
+            group: {key: interval.to_dict() for key, interval in of_group.items()}
+            for group, of_group in differences.items()
+        }
         document = json.dumps({"against": against.name, "metrics": entries}, indent=2)
         write_whole(result.out / "differences.json", document + "\n")
     console.print(f"Predictions and metrics: {result.out}", markup=False, soft_wrap=True)
+
+
+def _of(group: str) -> str:
+    from coreecho.experiments.transfer import ALL
+
+    return "" if group == ALL else f", image quality {group}"

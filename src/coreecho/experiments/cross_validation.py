@@ -10,9 +10,12 @@ from coreecho.errors import DatasetError
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run, predictions_of
 from coreecho.files import write_whole
+from coreecho.target import Target
 from coreecho.training.recipe import Recipe
 
 PREDICTIONS = "predictions.csv"
+# A data set that lacks a fold is not whole on disk.
+_PUBLISHED_FOLDS = {"camus": 10, "hmc-qu": 5}
 
 
 def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) -> pd.DataFrame:
@@ -31,32 +34,52 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
         One row a study, in the order of the data set: the columns of `predictions_of`, and fold.
 
     Raises:
-        DatasetError: the data have no folds, or fewer than three.
+        DatasetError: the data have fewer than three folds or than were published, or a study to be tested has no label.
         RecipeError: `out` holds another cross-validation.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
     studies = load_studies(data.dataset, data.root, **data.options)
     folds = find_folds(studies, data)
+    _check_labels(studies, recipe.target, data)
     tables = []
     for position, fold in enumerate(folds, start=1):
         if execution.show_progress:
             Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
         run = finish_run(recipe, data.with_fold(fold), out / f"fold-{fold:02d}", execution)
         tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
+        # Half of the fold on disk, and of use to an unfinished one alone.
+        run.state.unlink(missing_ok=True)
     pooled = _pool(tables, studies)
     write_whole(out / PREDICTIONS, pooled.to_csv(index=False))
     return pooled
 
 
 def find_folds(studies: list[Study], data: Data) -> list[int]:
-    """The folds of the studies, in order. Raises DatasetError: there are fewer than three."""
+    """The folds of the studies, in order. Raises DatasetError: there are fewer than three, or than were published."""
     folds = sorted({study.fold for study in studies if study.fold is not None})
     if len(folds) < 3:
         raise DatasetError(
             f"{data.root}: cross-validation needs at least three folds to train, validate and test; the data set has "
             f"{len(folds)}. Of a table, the column `fold` says in which fold a study is tested."
         )
+    published = _PUBLISHED_FOLDS.get(data.dataset, 0)
+    if len(folds) < published:
+        raise DatasetError(
+            f"{data.root}: its {len(studies)} studies are in folds {', '.join(map(str, folds))}, and {data.dataset} "
+            f"has {published} folds. A result on fewer would not be the published protocol's: complete the data set."
+        )
     return folds
+
+
+def _check_labels(studies: list[Study], target: Target, data: Data) -> None:
+    """Raises DatasetError: a study could not be tested, which would show after its fold was trained."""
+    unlabelled = [study.id for study in studies if study.fold is not None and study.label(target) is None]
+    if unlabelled:
+        name = "EF" if target == "ef" else "finding of infarction"
+        raise DatasetError(
+            f"{data.root}: {len(unlabelled)} of {len(studies)} studies in folds have no {name}: {unlabelled[:5]}. "
+            "Give them one, or take them out of the data set."
+        )
 
 
 def _pool(tables: list[pd.DataFrame], studies: list[Study]) -> pd.DataFrame:

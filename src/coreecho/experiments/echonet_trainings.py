@@ -6,7 +6,8 @@ from typing import Any
 from coreecho.errors import RecipeError
 from coreecho.experiments.jobs import Training
 from coreecho.experiments.sources import Sources
-from coreecho.experiments.transfer import SCRATCH
+from coreecho.models.weights import describe_weights
+from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
 
 
 class EchoNetTrainings:
@@ -23,7 +24,8 @@ class EchoNetTrainings:
             "echocotr": ("echocotr", {}),
             "coreecho": ("echonet", {}),
             "coreecho-scratch": ("echonet", {}),
-            "rnc-scratch": ("rnc", {}),
+            # As long as stage 1, whatever the scale says of CoReEcho's stage 2.
+            "rnc-scratch": ("rnc", {"stage2_epochs": sources.scale.settings.get("stage1_epochs", 25)}),
             "l1-scratch": ("echonet", {"objective": "l1", "stage2": False}),
             "same-clip-scratch": ("echonet", {"views": "same_clip", "stage2": False}),
             "no-augmentation-scratch": ("echonet", {"augmentation": "none", "stage2": False}),
@@ -49,7 +51,12 @@ class EchoNetTrainings:
         return {"encoder": "r2plus1d_10"} if self._sources.scale.is_phantom else {}
 
     def _init(self, kind: str) -> str:
-        """Where the encoder of a real training starts. Raises RecipeError: its weights are not given."""
+        """Where the encoder of a real training starts.
+
+        Raises:
+            RecipeError: its weights are not given, or of another encoder.
+            CheckpointError: they cannot be read.
+        """
         if kind.endswith("scratch"):
             return SCRATCH
         flag = "r2plus1d" if kind == "r2plus1d" else "k400"
@@ -59,4 +66,8 @@ class EchoNetTrainings:
                 f"This table trains {kind} from weights of Kinetics-400: give them by `--{flag} FILE` (a published "
                 "checkpoint, or what `coreecho import-weights` made of it), or `scratch` to do without."
             )
+        wanted = Recipe.from_yaml(find_recipe(self._kinds[kind][0])).encoder
+        if weights != SCRATCH and (found := describe_weights(weights).encoder) != wanted:
+            # Else it would show after the trainings that come before.
+            raise RecipeError(f"`--{flag} {weights}` holds the encoder {found}; {kind} needs {wanted}.")
         return weights

@@ -90,7 +90,8 @@ class Training(Job):
         self, runs: Path, execution: Execution, *, split: Split = "test", clips: Clips = 3, weights: Weights = "best"
     ) -> pd.DataFrame:
         """What the finished run predicts."""
-        return predictions_of(RunFolder.open(runs / self.name), execution, split=split, clips=clips, weights=weights)
+        run = RunFolder.open(runs / self.name, data=self.data.root, store=self.data.store)
+        return predictions_of(run, execution, split=split, clips=clips, weights=weights)
 
 
 @dataclass(frozen=True, kw_only=True)

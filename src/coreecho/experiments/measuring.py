@@ -1,7 +1,7 @@
 """From the predictions of a table's rows to its figures: means over seeds, intervals, differences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from coreecho.evaluation import CAMUS_QUALITY_GROUPS, Interval, compare_over_seeds, metrics_over_seeds
+from coreecho.evaluation.groups import MIN_PATIENTS_OF_GROUP
 from coreecho.evaluation.metric_family import MetricFamily
 from coreecho.experiments.runs import Execution, patients_of
 from coreecho.experiments.tables import FAMILIES, Column, PaperTable
@@ -60,11 +61,13 @@ class Measured:
         table: of which.
         figures: by row and column, their labels.
         differences: by question and column.
+        notes: what only the predictions tell: the release of the EF, and groups too small to be measured.
     """
 
     table: PaperTable
     figures: dict[tuple[str, str], Figure]
     differences: dict[tuple[str, str], Figure]
+    notes: tuple[str, ...] = ()
 
 
 def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measured:
@@ -75,28 +78,46 @@ def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measur
         runs: the folder that they lie in.
         execution: on what predictions that are missing are made.
     """
+    # What no column shows is not predicted: of a validation split or a whole video that takes long.
+    needed = {column.reading for column in table.columns}
     tables = {
         (row.label, name): [read(runs, execution) for read in readings]
         for row in table.rows
         for name, readings in row.readings.items()
+        if name in needed
     }
-    figures, differences = {}, {}
+    figures, differences, notes = {}, {}, _releases(tables)
     for column in table.columns:
-        for row in table.rows:
-            found = tables.get((row.label, column.reading))
-            if found:
-                figures[row.label, column.label] = _figure(found, column, table)
+        chosen = {
+            label: [_of_group(each, column) for each in found]
+            for (label, reading), found in tables.items()
+            if reading == column.reading and found
+        }
+        small = [label for label, found in chosen.items() if _num_patients(found[0]) < MIN_PATIENTS_OF_GROUP]
+        if small:
+            notes.append(f"{column.label}: fewer than {MIN_PATIENTS_OF_GROUP} patients, not measured.")
+        chosen = {label: found for label, found in chosen.items() if label not in small}
+        for label, found in chosen.items():
+            figures[label, column.label] = _figure(found, column, table)
         for comparison in table.comparisons:
-            first = tables.get((comparison.first, column.reading))
-            second = tables.get((comparison.second, column.reading))
-            if first and second:
-                differences[comparison.question, column.label] = _difference(first, second, column, table)
-    return Measured(table=table, figures=figures, differences=differences)
+            if comparison.first in chosen and comparison.second in chosen:
+                pair = chosen[comparison.first], chosen[comparison.second]
+                differences[comparison.question, column.label] = _difference(*pair, column, table)
+    return Measured(table=table, figures=figures, differences=differences, notes=tuple(notes))
 
 
-def _figure(tables: Sequence[pd.DataFrame], column: Column, table: PaperTable) -> Figure:
-    chosen, family = [_of_group(each, column) for each in tables], FAMILIES[table.target]
-    patients = _patients(chosen[0])
+def _releases(tables: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> list[str]:
+    """Which release of its data set says the EF, where there are several."""
+    found = {source for group in tables.values() for each in group for source in each["ef_source"].dropna()}
+    return [f"EF of the release: {', '.join(sorted(found))}."] if found else []
+
+
+def _num_patients(table: pd.DataFrame) -> int:
+    return len(set(patients_of(table)))
+
+
+def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -> Figure:
+    family, patients = FAMILIES[table.target], _patients(chosen[0])
     if len(chosen) == 1:
         interval = _single(chosen[0], family, column)
         return Figure(
@@ -121,17 +142,16 @@ def _single(table: pd.DataFrame, family: MetricFamily[Any], column: Column) -> I
 def _difference(
     first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame], column: Column, table: PaperTable
 ) -> Figure:
-    pairs = [_of_group(each, column) for each in first], [_of_group(each, column) for each in second]
-    family, patients = FAMILIES[table.target], _patients(pairs[0][0])
-    if len(first) == 1:
-        # One seed: the same call with the tables twice has no spread of seeds, and intervals over patients alone.
-        pairs = pairs[0] * 2, pairs[1] * 2
+    family, patients = FAMILIES[table.target], _patients(first[0])
+    # One seed: the same call with the tables twice has no spread of seeds, and intervals over patients alone.
+    times = 2 if len(first) == 1 else 1
+    pairs = list(first) * times, list(second) * times
     over = compare_over_seeds(*pairs, family=family, patients=patients)[column.metric]
     return Figure(
         interval=over.mean,
         sd=over.sd if len(first) > 1 else math.nan,
         of_seeds=over.of_seeds[: len(first)],
-        num_studies=len(pairs[0][0]),
+        num_studies=len(first[0]),
         scale=column.scale,
     )
 

@@ -29,7 +29,7 @@ def write_results(measured: Measured, out: Path, scale: Scale) -> list[Path]:
     name = measured.table.name
     paths = [out / f"{name}.csv", out / f"{name}.json", out / f"{name}.html"]
     write_whole(paths[0], to_frame(measured).to_csv(index=False))
-    write_whole(paths[1], json.dumps(_document(measured, scale), indent=2) + "\n")
+    write_whole(paths[1], json.dumps(_without_nan(_document(measured, scale)), indent=2, allow_nan=False) + "\n")
     title = f"CoReEcho, {name}: {measured.table.title}"
     write_whole(paths[2], render_tables(title, _pages(measured), _notes(measured)))
     return paths
@@ -114,7 +114,7 @@ def _cells(measured: Measured, row: TableRow, column: Column) -> tuple[str, ...]
 
 def _notes(measured: Measured) -> list[str]:
     notes = [_PHANTOM] if measured.table.is_phantom else []
-    notes += list(measured.table.notes)
+    notes += [*measured.table.notes, *measured.notes]
     figures = list(measured.figures.values())
     if figures:
         seeds = max(len(figure.of_seeds) for figure in figures)
@@ -155,6 +155,7 @@ def _document(measured: Measured, scale: Scale) -> dict[str, Any]:
             {
                 "row": row.label,
                 "jobs": [job.name for job in row.jobs],
+                "paper": {label: dataclasses.asdict(published) for label, published in row.published.items()},
                 "figures": {
                     column.label: _numbers(figure) | {"of_seeds": [value * column.scale for value in figure.of_seeds]}
                     for column in table.columns
@@ -168,3 +169,12 @@ def _document(measured: Measured, scale: Scale) -> dict[str, Any]:
             for (question, column), figure in measured.differences.items()
         ],
     }
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with null for NaN, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

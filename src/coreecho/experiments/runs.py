@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
+from rich.console import Console
 
 from coreecho.datasets import Split, Study
 from coreecho.errors import RecipeError
@@ -14,8 +15,8 @@ from coreecho.evaluation import Clips, evaluate_studies
 from coreecho.experiments.data import Data
 from coreecho.files import write_whole
 from coreecho.inference import find_device
-from coreecho.models.weights import load_model
-from coreecho.training.recipe import Recipe
+from coreecho.models.weights import hash_weights, load_model
+from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
 from coreecho.training.run_folder import Hardware, RunFolder
 
@@ -27,14 +28,27 @@ class Execution:
     """How experiments are carried out; none of it changes what they find, but for rounding.
 
     Attributes:
-        hardware: what trainings compute on.
+        hardware: what trainings compute on; one device.
         batch_size: clips at once when a trained model is tested.
         show_progress: show bars with the time left.
+
+    Raises:
+        RecipeError: no clip at once, or several devices.
     """
 
     hardware: Hardware | None = None
     batch_size: int = 8
     show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise RecipeError(f"`batch_size_test` is {self.batch_size}, expected at least 1.")
+        if self.hardware is not None and self.hardware.devices * self.hardware.nodes > 1:
+            # Between its trainings an experiment tests and pools, which every process would do, and write, again.
+            raise RecipeError(
+                f"`devices` x `nodes` is {self.hardware.devices} x {self.hardware.nodes}, expected 1: an experiment is "
+                "many short trainings, each on one device. `coreecho train` takes several."
+            )
 
     @property
     def device(self) -> str:
@@ -52,11 +66,11 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
         execution: on what.
 
     Raises:
-        RecipeError: the folder holds a run of another recipe or of other data.
+        RecipeError: the folder holds a run of another recipe, from other weights or of other data.
         KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM. Its state is saved; the same call goes on.
     """
     if (path / "run.json").exists():
-        _check_same(RunFolder.open(path), recipe, data)
+        _check_same(RunFolder.open(path, data=data.root, store=data.store), recipe, data)
         run = resume(
             path, data=data.root, store=data.store, hardware=execution.hardware, show_progress=execution.show_progress
         )
@@ -72,6 +86,8 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
             show_progress=execution.show_progress,
         )
     if not run.is_finished:
+        if execution.show_progress:
+            Console(stderr=True).print("Stopped. The same command goes on from here.")
         raise KeyboardInterrupt
     return run
 
@@ -136,10 +152,26 @@ def _with_facts(table: pd.DataFrame, studies: Sequence[Study]) -> pd.DataFrame:
 def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
     """Raises RecipeError: what is in the folder is not what is asked for."""
     stored, asked = run.recipe.to_mapping(), recipe.to_mapping()
-    faults = [f"{name} is {stored[name]} there and {asked[name]} here" for name in asked if stored[name] != asked[name]]
+    faults = [
+        f"{name} is {stored[name]} there and {asked[name]} here"
+        for name in asked
+        if name != "init" and stored[name] != asked[name]
+    ]
+    if not _starts_alike(run, recipe):
+        faults.append(f"it starts from other weights: init is {stored['init']} there and {asked['init']} here")
     if run.data.dataset != data.dataset:
         faults.append(f"the data set is {run.data.dataset} there and {data.dataset} here")
-    if dict(run.data.options) != dict(data.options):
+    elif dict(run.data.options) != dict(data.options):
         faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
+    elif run.data_fingerprint() != run.info["data_fingerprint"]:
+        faults.append(f"the studies, labels or splits under {data.root} have changed since")
     if faults:
         raise RecipeError(f"{run.path} holds another training: {'; '.join(faults)}. Give another `--out`.")
+
+
+def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:
+    """Whether a run began with the recipe's initial weights, wherever they lay then."""
+    began_with = run.info.get("init_sha256")
+    if began_with is None or recipe.init == SCRATCH:
+        return run.recipe.init == recipe.init
+    return bool(began_with == hash_weights(recipe.init))

@@ -73,6 +73,19 @@ class Scale:
         """Whether the hearts are simulated."""
         return self.studies is not None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands below a table of phantoms: how it differs from the paper's in size."""
+        if not self.is_phantom:
+            return ()
+        clips = "{num_frames} frames at stride {stride}, {frame_size} x {frame_size} pixels".format(**self.settings)
+        epochs = "{stage1_epochs} + {stage2_epochs} epochs".format(**self.settings)
+        return (
+            f"Small models ({self.settings['encoder']}; r2plus1d_10 for R(2+1)D-18), clips of {clips}, all from "
+            f"scratch. EchoNet-Dynamic's phantoms: {self.studies}, {epochs} (stages 1 and 2). Transfer: "
+            f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning.",
+        )
+
     def recipe(self, shipped: str, *, name: str, seed: int, **settings: Any) -> Recipe:
         """A shipped recipe at this scale.
 

@@ -1,13 +1,16 @@
 """Transfer learning: what an encoder learned from one data set, used on another (Maani et al. 2024, section 3).
 
 MLP probing trains a new head on the frozen encoder; fine-tuning trains all weights.
+
+Probing computes the embeddings of every clip anew in each epoch, and does not keep them: each epoch turns, scales and
+moves the clips otherwise, so that kept embeddings would train another head than the paper's.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -25,18 +28,22 @@ from coreecho.evaluation import (
     compare_metrics,
     metrics_by_group,
 )
+from coreecho.evaluation.groups import MIN_PATIENTS_OF_GROUP
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, patients_of, read_predictions
 from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
 from coreecho.target import Target
-from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
+from coreecho.training.run_folder import RunFolder
 
 Method = Literal["probe", "fine-tune"]
 TransferMetrics = Mapping[str, EFMetrics] | Mapping[str, ClassificationMetrics]
-SCRATCH = "scratch"
 ALL = "all"
+DATASETS = ("camus", "hmc-qu", "table")
+# A video of several beats is tested as the paper tests EchoNet-Dynamic's; one beat is seen whole.
+_CLIPS_OF_A_LONG_VIDEO = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +74,14 @@ def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, A
         weights: a run, a file of weights, or "scratch" for an encoder that has learned nothing.
 
     Raises:
-        RecipeError: a frozen encoder that has learned nothing, or a data set without a recipe.
+        RecipeError: a frozen encoder that has learned nothing, a run that is not finished, or a data set or method
+            without a recipe.
         CheckpointError: the weights cannot be read.
     """
-    if dataset not in ("camus", "hmc-qu", "table"):
-        raise RecipeError(f"There is no transfer to {dataset!r}; the data sets are camus, hmc-qu, table.")
+    if dataset not in DATASETS:
+        raise RecipeError(f"There is no transfer to {dataset!r}; the data sets are {', '.join(DATASETS)}.")
+    if method not in get_args(Method):
+        raise RecipeError(f"There is no method {method!r}; the methods are {', '.join(get_args(Method))}.")
     if weights == SCRATCH and method == "probe":
         raise RecipeError(
             "`--from scratch` with `--method probe` would freeze an encoder that has learned nothing. "
@@ -80,12 +90,25 @@ def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, A
     settings = published_settings(dataset, method)
     if weights == SCRATCH:
         return settings | {"init": SCRATCH}
+    _check_finished(Path(weights))
     pretrained = describe_weights(weights)
-    settings |= {"init": weights, "encoder": pretrained.encoder}
+    # Resolved, so that a stopped fold goes on from any folder.
+    settings |= {"init": str(Path(weights).resolve()), "encoder": pretrained.encoder}
     if dataset == "table" and pretrained.model_input is not None:
         # Its clips are of any length: cut as the encoder learned to see them.
         settings |= vars(pretrained.model_input)
+        if not pretrained.model_input.is_whole_beat:
+            settings["validation_clips"] = _CLIPS_OF_A_LONG_VIDEO
     return settings
+
+
+def _check_finished(weights: Path) -> None:
+    """Raises RecipeError: a run whose best weights may still change, so that folds would begin differently."""
+    if (weights / "run.json").is_file() and not RunFolder.open(weights).is_finished:
+        raise RecipeError(
+            f"{weights} is a run that is not finished. Finish it by `coreecho train --resume {weights}`, or copy its "
+            "best.safetensors and give the copy."
+        )
 
 
 def published_settings(dataset: str, method: Method) -> dict[str, Any]:
@@ -132,23 +155,50 @@ def measure(predictions: pd.DataFrame, target: Target) -> TransferMetrics:
     return metrics
 
 
-def compare(result: TransferResult, other: Path) -> Mapping[str, Interval]:
+def compare(result: TransferResult, other: Path) -> dict[str, Mapping[str, Interval]]:
     """Paired differences of every metric, this transfer minus the one in another folder, on the same studies.
+
+    Returns:
+        By the groups of `result.metrics`; without those that have too few patients for metrics.
 
     Raises:
         RecipeError: the folder holds no finished transfer, or one of other studies or labels.
     """
+    check_comparable(other)
     path = other / PREDICTIONS
-    if not path.is_file():
-        raise RecipeError(f"{path}: there is no such file; {other} holds no finished transfer to compare with.")
     first, second = read_predictions(path), result.predictions
-    label, predicted = ("has_mi", "probability") if result.target == "mi" else ("ef_true", "ef_predicted")
-    if first["study"].tolist() != second["study"].tolist() or label not in first or any(first[label] != second[label]):
+    label, _ = _columns(result.target)
+    if label not in first or first["study"].tolist() != second["study"].tolist() or any(first[label] != second[label]):
         raise RecipeError(f"{path} holds other studies or labels than {result.out}; only equal ones can be paired.")
-    pairs = (second[label], first[predicted], second[predicted])
-    if result.target == "mi":
-        return compare_classification_metrics(*pairs, patients=patients_of(second))
-    return compare_metrics(*pairs, patients=patients_of(second))
+    differences: dict[str, Mapping[str, Interval]] = {}
+    for group in result.metrics:
+        chosen = [True] * len(second) if group == ALL else (second["quality"].map(CAMUS_QUALITY_GROUPS) == group)
+        if len(set(patients_of(second[chosen]))) >= MIN_PATIENTS_OF_GROUP:
+            differences[group] = _differences(first[chosen], second[chosen], result.target)
+    return differences
+
+
+def check_comparable(other: Path) -> None:
+    """See that a folder holds a finished transfer, before anything is trained to be compared with it.
+
+    Raises:
+        RecipeError: it does not.
+    """
+    if not (other / PREDICTIONS).is_file():
+        raise RecipeError(
+            f"{other / PREDICTIONS}: there is no such file; {other} holds no finished transfer to compare with."
+        )
+
+
+def _differences(first: pd.DataFrame, second: pd.DataFrame, target: Target) -> Mapping[str, Interval]:
+    label, predicted = _columns(target)
+    compared = compare_classification_metrics if target == "mi" else compare_metrics
+    return compared(second[label], first[predicted], second[predicted], patients=patients_of(second))
+
+
+def _columns(target: Target) -> tuple[str, str]:
+    """Label and prediction."""
+    return ("has_mi", "probability") if target == "mi" else ("ef_true", "ef_predicted")
 
 
 def _document(result: TransferResult, recipe: Recipe, data: Data) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from coreecho.experiments.tables import (
     figures_in_order,
     published_under,
 )
-from coreecho.experiments.transfer import SCRATCH, Method
+from coreecho.experiments.transfer import Method
+from coreecho.training.recipe import SCRATCH
 
 
 def table4(sources: Sources) -> PaperTable:
@@ -110,14 +111,13 @@ class _Transfers:
     def __init__(self, sources: Sources, data: Data) -> None:
         self._sources, self._data = sources, data
         self.baseline = "L1" if sources.scale.is_phantom else "EchoCoTr"
-        self.notes = (
-            (
+        self.notes = sources.scale.notes
+        if sources.scale.is_phantom:
+            self.notes = (
                 "In place of EchoCoTr, pretraining end to end by L1 with everything else as CoReEcho's; the paper's "
                 "figures in those rows are EchoCoTr's.",
+                *self.notes,
             )
-            if sources.scale.is_phantom
-            else ()
-        )
 
     def row(self, label: str, method: Method, source: str | None, paper: tuple[float, ...]) -> TableRow:
         """A row of one transfer a seed."""

@@ -4,6 +4,7 @@ Safetensors hold numbers and text and cannot run code. Published checkpoints, wh
 `import_weights` and are kept as safetensors from then on.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from coreecho.models.registry import ENCODERS, name_of
 __all__ = [
     "ImportedWeights",
     "describe_weights",
+    "hash_weights",
     "import_weights",
     "initialise_encoder",
     "load_model",
@@ -138,6 +140,23 @@ def describe_weights(path: Path | str) -> WeightsCard:
         CheckpointError: nothing there, or it cannot be read.
     """
     return _read_any(_weights_file(Path(path)))[1]
+
+
+def hash_weights(path: Path | str) -> str:
+    """SHA-256 of the file that is meant by a path, which tells whether two runs start from the same weights.
+
+    Args:
+        path: a run folder, a safetensors file of this project, or a published checkpoint.
+
+    Raises:
+        CheckpointError: nothing there, or it cannot be read.
+    """
+    file = _weights_file(Path(path))
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{file}: the weights cannot be read: {error.strerror or error}.") from error
 
 
 def initialise_encoder(model: EchoModel, path: Path | str) -> str:

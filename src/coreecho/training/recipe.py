@@ -15,9 +15,13 @@ from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
 from coreecho.target import Target
 
-EncoderName = Literal["uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10"]
+EncoderName = Literal[
+    "uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10"
+]
 Objective = Literal["rnc_l1", "rnc", "l1", "mse", "bce"]
 OptimizerName = Literal["adamw", "sgd", "madgrad"]
+# The `init` of an encoder that has learned nothing.
+SCRATCH = "scratch"
 
 
 @Parameter(name="*")
@@ -38,7 +42,7 @@ class Recipe:
     """Encoder; the paper's is UniFormer-S, `uniformer_small`."""
     head: HeadName = "mlp"
     """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
-    init: str = "scratch"
+    init: str = SCRATCH
     """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint) or a run."""
     trained: Literal["all", "head"] = "all"
     """What stage 1 trains: `all`, or the `head` on the frozen encoder (MLP probing)."""

@@ -26,7 +26,7 @@ from coreecho.models.weights import initialise_encoder, read_weights
 from coreecho.training.checkpoint import RunState, load_state
 from coreecho.training.data import TrainingBatches, check_batch, training_loader, validation_loader
 from coreecho.training.distributed import share_batch_statistics
-from coreecho.training.recipe import Recipe
+from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.recorder import Recorder, StopSignal
 from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
 from coreecho.training.stages import STAGES, StageName
@@ -292,7 +292,7 @@ def _new_model(folder: RunFolder) -> EchoModel:
 
 def _beginning(model: EchoModel, recipe: Recipe) -> RunState:
     """Put the recipe's initial weights into a new model; the state before the first step."""
-    if recipe.init != "scratch":
+    if recipe.init != SCRATCH:
         weights = Path(recipe.init)
         if not weights.exists():
             raise CheckpointError(

@@ -28,7 +28,8 @@ import coreecho
 from coreecho.datasets import Split, Study, frame_sources, is_phantom_root, load_studies
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
-from coreecho.training.recipe import Recipe
+from coreecho.models.weights import hash_weights
+from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.video.store import FrameStore
 
 
@@ -88,6 +89,7 @@ class RunFolder:
 
         Raises:
             RecipeError: a run is there already.
+            CheckpointError: there are no weights at the recipe's `init`.
         """
         check_is_free(path)
         info = {
@@ -104,6 +106,8 @@ class RunFolder:
                 "pytorch_lightning": version("pytorch-lightning"),
                 "numpy": np.__version__,
             },
+            # The path of the weights that a run starts from says little once files have moved or changed.
+            "init_sha256": None if recipe.init == SCRATCH else hash_weights(recipe.init),
             "is_finished": False,
         }
         folder = cls(path, recipe, data, info)

@@ -1,0 +1,70 @@
+"""A data set with three folds, whose trainings take a second each."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coreecho.datasets import load_studies
+from coreecho.experiments import runs
+from coreecho.experiments.data import Data
+from coreecho.experiments.runs import Execution
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import Hardware
+
+_SETTINGS: dict[str, Any] = {
+    "encoder": "uniformer_xs",
+    "objective": "mse",
+    "views": "one_clip",
+    "augmentation": "affine",
+    "stage2": False,
+    "stage1_epochs": 2,
+    "batch_size": 2,
+    "learning_rate": 1e-3,
+    "validation_clips": 1,
+    "num_frames": 4,
+    "time": "spline",
+    "frame_size": 32,
+}
+
+
+@pytest.fixture(scope="session")
+def execution() -> Execution:
+    return Execution(hardware=Hardware(device="cpu"))
+
+
+@pytest.fixture
+def make_recipe() -> Callable[..., Recipe]:
+    """Two epochs of a small model that sees a whole beat; keywords change it."""
+    return lambda **settings: Recipe.from_mapping(_SETTINGS | settings, source="test")
+
+
+@pytest.fixture(scope="session")
+def table_of_folds(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], Data]:
+    """Writes the sixteen phantoms as a table, dealt into folds, with EF or infarctions (EF below 50)."""
+
+    def write(num_folds: int = 3, label: str = "ef_percent") -> Data:
+        root = tmp_path_factory.mktemp("table")
+        lines = [f"path,id,patient,fold,{label}"]
+        for place, study in enumerate(load_studies("echonet", phantom_root)):
+            value = study.ef_percent if label == "ef_percent" else int((study.ef_percent or 0) < 57)
+            lines.append(f"{study.path},{place:03d},p{place},{place % num_folds + 1},{value}")
+        (root / "studies.csv").write_text("\n".join(lines) + "\n")
+        return Data(dataset="table", root=root)
+
+    return write
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Folders in which a training was begun, in order."""
+    begun: list[Path] = []
+    train = runs.train
+
+    def counting(recipe: Recipe, *, out: Path, **given: Any) -> Any:
+        begun.append(out)
+        return train(recipe, out=out, **given)
+
+    monkeypatch.setattr(runs, "train", counting)
+    return begun

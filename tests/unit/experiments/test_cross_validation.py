@@ -1,0 +1,176 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from coreecho.datasets import load_studies
+from coreecho.errors import DatasetError, RecipeError
+from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
+from coreecho.experiments.data import Data
+from coreecho.experiments.runs import Execution, read_predictions
+from coreecho.training import run as run_module
+from coreecho.training.recipe import Recipe
+from coreecho.training.recorder import StopSignal
+from coreecho.training.run_folder import RunFolder
+
+MakeRecipe = Callable[..., Recipe]
+TableOfFolds = Callable[..., Data]
+
+
+class StopInSecondRun(StopSignal):
+    """A Ctrl-C in the first step of the second training that asks."""
+
+    runs = 0
+
+    def __init__(self) -> None:
+        type(self).runs += 1
+        self.is_second = type(self).runs == 2
+
+    @property
+    def is_set(self) -> bool:  # type: ignore[override]
+        return self.is_second
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cross-validation") / "out"
+
+
+def test_every_study_is_tested_once_by_a_model_that_did_not_see_it(
+    finished: Path,
+    table_of_folds: TableOfFolds,
+    make_recipe: MakeRecipe,
+    execution: Execution,
+    trained: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, recipe = table_of_folds(), make_recipe()
+    pooled = cross_validate(recipe, data, finished, execution)
+    studies = load_studies("table", data.root)
+    assert pooled["study"].tolist() == [study.id for study in studies]
+    assert pooled["fold"].tolist() == [study.fold for study in studies]
+    assert pooled["ef_true"].tolist() == [study.ef_percent for study in studies]
+    assert pooled["patient"].tolist() == [study.patient for study in studies]
+    for fold in (1, 2, 3):
+        run = RunFolder.open(finished / f"fold-{fold:02d}")
+        assert {study.fold for study in run.studies("test")} == {fold}
+        assert {study.fold for study in run.studies("val")} == {fold % 3 + 1}
+        assert {study.fold for study in run.studies("train")} == {1, 2, 3} - {fold, fold % 3 + 1}
+        # Of no more use, and half of the folder.
+        assert not run.state.exists()
+    pd.testing.assert_frame_equal(read_predictions(finished / PREDICTIONS), pooled)
+
+    # What is done is not done again, nor predicted again.
+    assert [path.name for path in trained] == ["fold-01", "fold-02", "fold-03"]
+    monkeypatch.setattr("coreecho.experiments.runs.load_model", lambda *_, **__: pytest.fail("predicted again"))
+    pd.testing.assert_frame_equal(cross_validate(recipe, data, finished, execution), pooled)
+    assert len(trained) == 3
+
+    # Another recipe, seed or data set in the same folder is refused, and nothing is lost.
+    for other in (make_recipe(learning_rate=2e-3), make_recipe(seed=1)):
+        with pytest.raises(RecipeError, match=r"fold-01 holds another training: (learning_rate|seed) is .* there"):
+            cross_validate(other, data, finished, execution)
+    (data.root / "studies.csv").write_text((data.root / "studies.csv").read_text().replace("p0,1,", "p0,2,"))
+    with pytest.raises(RecipeError, match="studies, labels or splits under .* have changed"):
+        cross_validate(recipe, data, finished, execution)
+    assert len(trained) == 3
+    assert (finished / PREDICTIONS).is_file()
+
+
+def test_stopped_in_the_middle_it_goes_on_to_the_same_table(
+    tmp_path: Path,
+    table_of_folds: TableOfFolds,
+    make_recipe: MakeRecipe,
+    execution: Execution,
+    trained: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, recipe = table_of_folds(), make_recipe()
+    whole = cross_validate(recipe, data, tmp_path / "whole", execution)
+    with monkeypatch.context() as patched:
+        StopInSecondRun.runs = 0
+        patched.setattr(run_module, "StopSignal", StopInSecondRun)
+        with pytest.raises(KeyboardInterrupt):
+            cross_validate(recipe, data, tmp_path / "stopped", execution)
+    assert not (tmp_path / "stopped" / PREDICTIONS).exists()
+    assert not RunFolder.open(tmp_path / "stopped" / "fold-02").is_finished
+    trained.clear()
+    pd.testing.assert_frame_equal(cross_validate(recipe, data, tmp_path / "stopped", execution), whole)
+    assert [path.name for path in trained] == ["fold-03"]
+
+
+def test_a_fold_that_is_lost_is_trained_again_and_never_left_out(
+    tmp_path: Path,
+    finished: Path,
+    table_of_folds: TableOfFolds,
+    make_recipe: MakeRecipe,
+    execution: Execution,
+    trained: list[Path],
+) -> None:
+    out, data = tmp_path / "out", table_of_folds()
+    recipe = make_recipe()
+    cross_validate(recipe, data, out, execution)
+    trained.clear()
+    shutil.rmtree(out / "fold-02")
+    assert cross_validate(recipe, data, out, execution)["fold"].value_counts().to_dict() == {1: 6, 2: 5, 3: 5}
+    assert [path.name for path in trained] == ["fold-02"]
+
+    # Predictions of a fold that lost a line, and of one that has a line of another, are not pooled.
+    for fold, fault in ((3, "1 are missing"), (2, "1 come twice")):
+        [path] = (out / f"fold-{fold:02d}" / "predictions").iterdir()
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(lines[:-1] if fold == 3 else [*lines, lines[-1]]))
+        with pytest.raises(DatasetError, match=fault):
+            cross_validate(recipe, data, out, execution)
+        path.write_text("".join(lines))
+
+
+def test_fewer_than_three_folds_are_refused_before_anything_is_trained(
+    tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
+) -> None:
+    with pytest.raises(DatasetError, match="at least three folds"):
+        cross_validate(make_recipe(), table_of_folds(num_folds=2), tmp_path / "out", execution)
+    assert not trained
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_study_without_a_label_is_found_before_anything_is_trained(
+    tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
+) -> None:
+    with pytest.raises(DatasetError, match="16 of 16 studies in folds have no finding of infarction"):
+        cross_validate(make_recipe(objective="bce"), table_of_folds(), tmp_path / "out", execution)
+    assert not trained
+
+
+def test_a_published_fold_that_is_missing_is_an_error(
+    tmp_path: Path, micro_phantoms: Path, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
+) -> None:
+    root = tmp_path / "camus"
+    (root / "database_nifti").mkdir(parents=True)
+    of_fold_3 = {study.patient for study in load_studies("camus", micro_phantoms / "camus") if study.fold == 3}
+    assert of_fold_3
+    for patient in (micro_phantoms / "camus" / "database_nifti").iterdir():
+        if patient.name not in of_fold_3:
+            (root / "database_nifti" / patient.name).symlink_to(patient)
+    with pytest.raises(DatasetError, match=r"are in folds 1, 2, 4, .* and camus has 10 folds"):
+        cross_validate(make_recipe(), Data(dataset="camus", root=root), tmp_path / "out", execution)
+    assert not trained
+
+
+def test_a_fold_that_fails_keeps_those_that_are_done(
+    tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
+) -> None:
+    data = table_of_folds()
+    third = tmp_path / "out" / "fold-03"
+    third.mkdir(parents=True)
+    (third / "notes.txt").write_text("something else\n")
+    with pytest.raises(RecipeError, match="fold-03 is there already"):
+        cross_validate(make_recipe(), data, tmp_path / "out", execution)
+    shutil.rmtree(third)
+    trained.clear()
+    assert len(cross_validate(make_recipe(), data, tmp_path / "out", execution)) == 16
+    assert [path.name for path in trained] == ["fold-03"]
+    assert json.loads((tmp_path / "out" / "fold-01" / "run.json").read_text())["is_finished"]
