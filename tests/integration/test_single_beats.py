@@ -281,3 +281,14 @@ def test_the_command_line_trains_a_fold_and_a_view(camus_root: Path, tmp_path: P
         study.id for study in load_studies("camus", camus_root, fold=2, view="A2C") if study.split == "test"
     ]
     assert (out / "plots" / "learning_curves.png").is_file()
+
+
+def test_a_store_of_a_view_is_built_and_verified(camus_root: Path, tmp_path: Path, coreecho) -> None:
+    words = ("camus", camus_root, "--frame-size", 32, "--store", tmp_path / "store")
+    code, out, err = coreecho("store", "build", *words, "--view", "A2C")
+    assert code == 0, err
+    assert "12 videos" in out
+    assert coreecho("store", "verify", *words, "--view", "A2C")[0] == 0
+    code, out, _ = coreecho("store", "verify", *words)
+    assert code == 1
+    assert "patient0001_4CH: missing" in out

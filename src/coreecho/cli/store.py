@@ -25,6 +25,7 @@ def build(
     /,
     *,
     frame_size: FrameSize = 112,
+    view: str | None = None,
     store: StoreFolder = None,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
@@ -40,6 +41,8 @@ def build(
         Folder of the data set.
     frame_size:
         Pixels a side.
+    view:
+        Of a data set with several views: which, such as `A2C` [default: its loader's].
     store:
         Folder of the store [default: where training looks for it, `.coreecho-store-SIZE` in the data set].
     workers:
@@ -47,7 +50,7 @@ def build(
     """
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, store)
+    folder, sources = _find(dataset, root, frame_size, view, store)
     built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
     num_frames = sum(built.num_frames(study) for study in sources)
     size = num_frames * frame_size**2 / 1024**2
@@ -56,7 +59,15 @@ def build(
 
 
 @app.command(name="verify")
-def verify(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: StoreFolder = None) -> int:
+def verify(
+    dataset: str,
+    root: Path,
+    /,
+    *,
+    frame_size: FrameSize = 112,
+    view: str | None = None,
+    store: StoreFolder = None,
+) -> int:
     """Read every frame of a store against its checksum, and look whether its sources have changed.
 
     The exit code is 1 when something is wrong; `coreecho store build` mends sources that changed.
@@ -69,12 +80,14 @@ def verify(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: S
         Folder of the data set.
     frame_size:
         Pixels a side.
+    view:
+        Of a data set with several views: which, such as `A2C` [default: its loader's].
     store:
         Folder of the store [default: where training looks for it].
     """
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, store)
+    folder, sources = _find(dataset, root, frame_size, view, store)
     opened = FrameStore.open(folder)
     stale, damaged = opened.stale(sources), opened.verify(show_progress=True)
     faults = [f"{study}: missing, or its source has changed since: build the store again" for study in stale]
@@ -107,10 +120,13 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
     return 0
 
 
-def _find(dataset: str, root: Path, frame_size: int, store: Path | None) -> "tuple[Path, dict[str, FrameSource]]":
+def _find(
+    dataset: str, root: Path, frame_size: int, view: str | None, store: Path | None
+) -> "tuple[Path, dict[str, FrameSource]]":
     from coreecho.datasets import frame_sources, load_studies
 
-    sources = frame_sources(dataset, load_studies(dataset, root))
+    options = {} if view is None else {"view": view}
+    sources = frame_sources(dataset, load_studies(dataset, root, **options))
     return _folder(dataset, root, frame_size, store), sources
 
 

@@ -25,6 +25,7 @@ _LEARNED_FROM = {
     "hmc-qu": "It was trained on HMC-QU: one cardiac cycle, from its reference frame to its end.",
 }
 _AVI = b"RIFF"
+_AS_HMC_QU = "squashed, and its centre cut out, as HMC-QU's clips"
 # The longest cycle of HMC-QU has 73 frames at 25 a second: 2.9 s.
 _LONGEST_BEAT_S = 3.0
 
@@ -95,7 +96,7 @@ def read_beat(path: str | Path, beat: Beat, model: EchoModel) -> tuple[Video, tu
         # HMC-QU's files say their view by their name, and the two views differ in what is cut out.
         view: View = "A2C" if "2CH" in Path(path).name else "A4C"
         frames = hmc_qu_beat(Study(id=str(path), path=Path(path), view=view, beat=(first, last)), size)
-        note = f"squashed, and its centre cut out, as HMC-QU's clips of {view}"
+        note = f"{_AS_HMC_QU} of {view}"
         return replace(video, frames=frames, notes=(note,)), (first, last), video.num_frames
     frames, notes = take_beat(video.frames, first, last), video.notes
     if dataset == "camus":
@@ -108,8 +109,10 @@ def read_beat(path: str | Path, beat: Beat, model: EchoModel) -> tuple[Video, tu
 
 
 def cautions_of_beat(beat: Video, model: EchoModel) -> list[str]:
-    """Say where the frames are too few, or last too long, for one beat."""
+    """Say where a beat was not prepared as those of the training, has too few frames, or lasts too long for one."""
     cautions = []
+    if _dataset(model) == "hmc-qu" and not any(note.startswith(_AS_HMC_QU) for note in beat.notes):
+        cautions.append("the model's clips were squashed and cut as HMC-QU's AVI files are, and this one was not")
     num_frames = model.model_input.num_frames
     if model.model_input.is_whole_beat and 2 * beat.num_frames < num_frames:
         cautions.append(f"short beat: {beat.num_frames} frames, from which the model's {num_frames} are interpolated")

@@ -320,7 +320,7 @@ def _check_clips(folder: RunFolder) -> None:
     if folder.recipe.target == "ef" and not any(study.ef_percent is not None for study in folder.all_studies):
         raise RecipeError(
             f"The recipe {folder.recipe.name!r} learns EF, and no study of {dataset!r} has one. HMC-QU is for "
-            "infarctions: `--objective bce`, as the recipe `hmc-qu` has it."
+            "infarctions: `--objective bce`, as the recipe `hmc-qu-fine-tune` has it."
         )
 
 

@@ -181,6 +181,13 @@ def test_a_beat_beyond_the_file_names_both(whole_beat, nifti):
     assert failure.error.startswith("the beat is said to run from frame 4 to 12")
 
 
+def test_a_file_unlike_those_of_hmc_qu_is_warned_of(whole_beat, nifti):
+    prediction = Predictor(whole_beat("hmc-qu", target="mi"), beat="all")(nifti)
+    assert prediction.warnings == (
+        "the model's clips were squashed and cut as HMC-QU's AVI files are, and this one was not",
+    )
+
+
 def test_beats_too_short_or_too_long_are_warned_of(whole_beat):
     def said(num_frames, fps):
         return cautions_of_beat(Video(np.zeros((num_frames, 8, 8), np.uint8), fps, "clip"), whole_beat())
