@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings
 from coreecho.phantom.cohort import draw_facts, draw_splits, study_generator
-from coreecho.phantom.layouts import CARD_NAME, GENERATOR_VERSION
+from coreecho.phantom.cohort_folder import CARD_NAME, GENERATOR_VERSION
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
 from coreecho.phantom.truth import latents

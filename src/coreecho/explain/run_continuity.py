@@ -34,7 +34,7 @@ from coreecho.explain.phantom_truth import PhantomCohort
 from coreecho.explain.smoothness import EFPath
 from coreecho.files import write_whole
 from coreecho.models.echo_model import EchoModel
-from coreecho.phantom.layouts import GENERATOR_VERSION
+from coreecho.phantom.cohort_folder import GENERATOR_VERSION
 from coreecho.training.run_folder import RunFolder
 
 _DOCUMENT = "continuity.json"

@@ -15,9 +15,10 @@ from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.avi import PHANTOM_COMMENT
 from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.cohort_folder import make_card, write_cohort
+from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
-from coreecho.phantom.transfer_cohorts import enlarge, enlarge_labels, make_card, write_cohort
 from coreecho.phantom.truth import label_frame
 from coreecho.phantom.view import View, draw_view
 
@@ -83,7 +84,7 @@ def write_camus_phantoms(
         out,
         make_card("CAMUS", studies, seed, settings, _NOTES),
         partial(_write_patient, settings, seed, out / "database_nifti"),
-        finish=lambda _: None,
+        tasks=lambda: range(studies),
         workers=workers,
         show_progress=show_progress,
     )

@@ -17,11 +17,12 @@ from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.phantom.cohort import draw_facts, study_generator
+from coreecho.phantom.cohort_folder import make_card, write_cohort
+from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import StudyPlan, render_study
-from coreecho.phantom.transfer_cohorts import enlarge, enlarge_labels, make_card, write_cohort
 from coreecho.phantom.truth import MYOCARDIUM_LABEL, label_frame
 from coreecho.phantom.view import FRAME_SIZE, View, draw_view
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
@@ -96,6 +97,7 @@ def write_hmc_qu_phantoms(
         out,
         make_card("HMC-QU", studies, seed, settings, _NOTES),
         partial(_write_patient, settings, seed, out),
+        tasks=lambda: range(studies),
         finish=partial(_write_sheet, out),
         workers=workers,
         show_progress=show_progress,

@@ -1,48 +1,34 @@
 """Phantom cohorts on disk, in the layouts of the real data sets."""
 
+import csv
 import io
-import json
-import multiprocessing
-import os
 import zipfile
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from threadpoolctl import threadpool_limits
 
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.phantom.cohort import Split, draw_splits
+from coreecho.phantom.cohort_folder import CARD_NAME, make_card, write_cohort
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.simulation import Scene, StudyPlan, plan_study, render_study
 from coreecho.phantom.tracings import trace_frame
 from coreecho.phantom.truth import frame_truth, latents
 from coreecho.phantom.view import FRAME_SIZE
 
-CARD_NAME = "phantom.json"
 FILE_LIST = "FileList.csv"
 TRACINGS = "VolumeTracings.csv"
 VIDEO_FOLDER = "Videos"
 TRUTH_FOLDER = "Truth"
 LATENTS = "latents.csv"
-# A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
-UNFINISHED_NAME = "phantom-unfinished.json"
-# Raised whenever the same settings and seed give other files than before.
-GENERATOR_VERSION = 10
 
 _FILE_LIST_HEADER = "FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"
-# What two cards may differ in and still mean the same files.
-_FREE_KEYS = ("settings", "statement", "coreecho_version")
 _TRACINGS_HEADER = "FileName,X1,Y1,X2,Y2,Frame"
 
 
@@ -85,80 +71,16 @@ def write_echonet_phantoms(
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
     """
     settings = settings or PhantomSettings()
-    if studies < 1:
-        raise DatasetError(f"phantoms for {out}: studies is {studies}, expected at least 1.")
-    if not 0 <= seed < 2**63:
-        raise DatasetError(f"phantoms for {out}: seed is {seed}, expected 0 to 2^63 - 1.")
-    card = _card(settings, studies, seed)
-    try:
-        if _is_complete(out, card):
-            return
-        for folder in (VIDEO_FOLDER, TRUTH_FOLDER) if settings.truth else (VIDEO_FOLDER,):
-            (out / folder).mkdir(parents=True, exist_ok=True)
-        write_whole(out / UNFINISHED_NAME, json.dumps(card, indent=2) + "\n")
-        splits = draw_splits(studies, seed)
-        write_one = partial(_write_study, settings, seed, out)
-        rows = list(_run_studies(write_one, splits, workers or _available_cores(), show_progress))
-        _write_tables(out, rows)
-        write_whole(out / CARD_NAME, json.dumps(card, indent=2) + "\n")
-        (out / UNFINISHED_NAME).unlink()
-    except OSError as error:
-        raise DatasetError(
-            f"phantoms for {out}: cannot write ({error}). Free space or choose a folder that can be written, then run "
-            "the same command again: it goes on where it stopped."
-        ) from error
-
-
-def _card(settings: PhantomSettings, studies: int, seed: int) -> dict[str, Any]:
-    return {
-        "statement": "Simulated echocardiograms. They show no patient, and no result on them is a result on patients.",
-        "coreecho_version": version("coreecho"),
-        "layout": "EchoNet-Dynamic",
-        "generator_version": GENERATOR_VERSION,
-        "studies": studies,
-        "seed": seed,
-        "settings": settings.to_json(),
-    }
-
-
-def _is_complete(out: Path, card: dict[str, Any]) -> bool:
-    """Whether the folder already holds this cohort; an empty folder, or this cohort unfinished, is False.
-
-    Raises:
-        DatasetError: it holds anything else.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    if not out.is_dir():
-        raise DatasetError(f"phantoms for {out}: this is a file, expected a folder that is empty or does not exist.")
-    for name in (CARD_NAME, UNFINISHED_NAME):
-        if (out / name).is_file():
-            _compare_cards(out, name, card)
-            if name == UNFINISHED_NAME:
-                return False
-            _check_videos(out, card["studies"])
-            return True
-    raise DatasetError(
-        f"phantoms for {out}: the folder is not empty and holds no phantom cohort ({CARD_NAME} is missing). "
-        "Choose an empty or new folder."
+    write_cohort(
+        out,
+        make_card("EchoNet-Dynamic", studies, seed, settings),
+        partial(_write_study, settings, seed, out),
+        tasks=lambda: list(enumerate(draw_splits(studies, seed))),
+        finish=partial(_write_tables, out),
+        check=partial(_check_videos, out, studies),
+        workers=workers,
+        show_progress=show_progress,
     )
-
-
-def _compare_cards(out: Path, name: str, card: dict[str, Any]) -> None:
-    advice = "Delete the folder or choose another."
-    try:
-        found = json.loads((out / name).read_text(encoding="utf-8"))
-        flat_found = {**found, **found.pop("settings")}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"phantoms for {out}: {name} is not a phantom card ({error}). {advice}") from error
-    asked = {**card, **card["settings"]}
-    differences = [
-        f"{key} is {flat_found.get(key)!r} there, {asked[key]!r} asked for"
-        for key in asked
-        if key not in _FREE_KEYS and flat_found.get(key) != asked[key]
-    ]
-    if differences:
-        raise DatasetError(f"phantoms for {out}: it holds another phantom cohort: {'; '.join(differences)}. {advice}")
 
 
 def _check_videos(out: Path, studies: int) -> None:
@@ -172,53 +94,17 @@ def _check_videos(out: Path, studies: int) -> None:
         )
 
 
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _run_studies(
-    write_one: "partial[_StudyRows]", splits: list[Split], workers: int, show_progress: bool
-) -> Iterator[_StudyRows]:
-    """Write all studies, in order of their numbers, and yield their rows."""
-    columns = (TextColumn("Simulating hearts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    tasks = list(enumerate(splits))
-    workers = min(workers, len(tasks))
-    with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as progress:
-        bar = progress.add_task("studies", total=len(tasks))
-        for rows in _map_in_order(write_one, tasks, workers):
-            progress.advance(bar)
-            yield rows
-
-
-def _map_in_order(
-    write_one: "partial[_StudyRows]", tasks: list[tuple[int, Split]], workers: int
-) -> Iterator[_StudyRows]:
-    if workers <= 1:
-        # One thread: the matrices are small, and the bytes must not depend on how a library splits its sums.
-        with threadpool_limits(1):
-            yield from map(write_one, tasks)
-        return
-    # Spawned, since forking a process that holds threads (a running torch, say) can hang.
-    executor = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
-    )
-    try:
-        yield from executor.map(write_one, tasks, chunksize=max(1, min(8, len(tasks) // (4 * workers))))
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
 def _write_study(settings: PhantomSettings, seed: int, out: Path, task: tuple[int, Split]) -> _StudyRows:
     """Write one study's files, unless an interrupted run has written them, and return its rows."""
     index, split = task
     plan = plan_study(settings, seed, index, split)
     path = out / VIDEO_FOLDER / f"{plan.facts.stem}.avi"
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         write_mjpeg_avi(path, render_study(plan), plan.facts.fps)
     if settings.truth:
         truth = out / TRUTH_FOLDER / f"{plan.facts.stem}.npz"
+        truth.parent.mkdir(exist_ok=True)
         if not truth.is_file():
             write_whole(truth, _pack(frame_truth(plan)))
     return _table_rows(plan)
@@ -251,7 +137,7 @@ def _table_rows(plan: StudyPlan) -> _StudyRows:
         stem=facts.stem,
         file_list=f"{facts.stem},{numbers},{facts.split}",
         tracings=tuple(tracings),
-        latents=latents(plan) if plan.settings.truth else {},
+        latents={**latents(plan), "gain_db": Scene(plan).gain()} if plan.settings.truth else {},
     )
 
 
@@ -262,9 +148,11 @@ def _write_tables(out: Path, rows: list[_StudyRows]) -> None:
     tracings = [line for study in rows for line in study.tracings]
     write_whole(out / TRACINGS, "\n".join([_TRACINGS_HEADER, *tracings]) + "\n")
     if rows[0].latents:
-        lines = [",".join(rows[0].latents)]
-        lines += [",".join(_cell(value) for value in study.latents.values()) for study in rows]
-        write_whole(out / LATENTS, "\n".join(lines) + "\n")
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(rows[0].latents)
+        writer.writerows([_cell(value) for value in study.latents.values()] for study in rows)
+        write_whole(out / LATENTS, table.getvalue())
 
 
 def _cell(value: str | float | int) -> str:

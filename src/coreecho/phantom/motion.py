@@ -22,6 +22,42 @@ SMALLEST_AREA_FRACTION = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sway:
+    """How the whole heart moves under the probe: with breathing, with the hand's drift, and with each beat."""
+
+    breath_s: float
+    """Period of breathing."""
+    breath_phase: float
+    """In turns, at the first frame."""
+    breath_x_mm: float
+    breath_z_mm: float
+    breath_rad: float
+    """Amplitudes of breathing."""
+    drift_x_mm_per_s: float
+    drift_z_mm_per_s: float
+    swing_x_mm: float
+    swing_rad: float
+    """Shift and rotation of a ventricle that has emptied completely."""
+
+
+def draw_sway(generator: np.random.Generator, pose_scale: float) -> Sway:
+    """The sway of one study; `pose_scale` is 1 for the usual, 0 for none."""
+    period, phase = generator.uniform(3.0, 5.5), generator.random()
+    push = pose_scale * generator.standard_normal(6)
+    return Sway(
+        breath_s=float(period),
+        breath_phase=float(phase),
+        breath_x_mm=float(1.0 * push[0]),
+        breath_z_mm=float(1.6 * push[2]),
+        breath_rad=float(np.deg2rad(1.0) * push[4]),
+        drift_x_mm_per_s=float(0.4 * push[1]),
+        drift_z_mm_per_s=float(0.4 * push[3]),
+        swing_x_mm=float(1.5 * push[5]),
+        swing_rad=float(np.deg2rad(1.5) * push[5]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Motion:
     """The heart over the frames of one video; every array is (T,)."""
 
@@ -37,6 +73,8 @@ class Motion:
     """How far the free wall of the right ventricle has come towards the septum at its base."""
     valve_opening: Floats
     """Mitral and tricuspid valve: 0 closed, 1 wide open."""
+    sway: Sway
+    """What the next three come from."""
     shift_x_mm: Floats
     shift_z_mm: Floats
     rotation_rad: Floats
@@ -89,9 +127,9 @@ def simulate_motion(
     stretch = 1.0 - shortening / anatomy.length_mm
     contraction, volume = _contract(anatomy, wanted_ml, stretch)
     ed_frame, es_frame = _labelled_frames(rhythm, volume, facts.fps)
-    breathing = np.sin(2.0 * np.pi * (time_s / generator.uniform(3.0, 5.5) + generator.random()))
+    sway = draw_sway(generator, pose_scale)
+    breathing = np.sin(2.0 * np.pi * (time_s / sway.breath_s + sway.breath_phase))
     drift = np.linspace(-0.5, 0.5, facts.num_frames) * time_s[-1]
-    push = pose_scale * generator.standard_normal(6)
     return Motion(
         rhythm=rhythm,
         volume_ml=volume,
@@ -100,10 +138,10 @@ def simulate_motion(
         contraction=contraction,
         rv_inward_mm=anatomy.rv_width_mm * 0.5 * emptied * generator.uniform(0.6, 1.0),
         valve_opening=opening,
-        # The heart swings a little with each beat, besides breathing and the drift of the hand.
-        shift_x_mm=1.0 * push[0] * breathing + 0.4 * push[1] * drift + 1.5 * push[5] * emptied,
-        shift_z_mm=1.6 * push[2] * breathing + 0.4 * push[3] * drift,
-        rotation_rad=np.deg2rad(1.0) * push[4] * breathing + np.deg2rad(1.5) * push[5] * emptied,
+        sway=sway,
+        shift_x_mm=sway.breath_x_mm * breathing + sway.drift_x_mm_per_s * drift + sway.swing_x_mm * emptied,
+        shift_z_mm=sway.breath_z_mm * breathing + sway.drift_z_mm_per_s * drift,
+        rotation_rad=sway.breath_rad * breathing + sway.swing_rad * emptied,
         ed_frame=ed_frame,
         es_frame=es_frame,
     )

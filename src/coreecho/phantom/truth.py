@@ -1,5 +1,6 @@
 """All that is true of a study, for those who want to check a claim: masks, volumes, latent variables."""
 
+import json
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from coreecho.phantom.contours import Outline
 from coreecho.phantom.simulation import StudyPlan
 from coreecho.phantom.view import FRAME_SIZE
+from coreecho.phantom.wall_motion import SEGMENT_NUMBERS
 
 Floats = NDArray[np.floating[Any]]
 
@@ -53,8 +55,13 @@ def frame_truth(plan: StudyPlan) -> dict[str, NDArray[Any]]:
 
 
 def latents(plan: StudyPlan) -> dict[str, str | float | int]:
-    """All latent variables of a study in one flat record; `ef_percent` is the true one, whatever the label says."""
+    """All latent variables of a study in one flat record; `ef_percent` is the true one, whatever the label says.
+
+    `beat_starts_s` is a JSON list: the beats that start within the video, in seconds from its first frame.
+    """
     motion, rhythm = plan.motion, plan.motion.rhythm
+    starts = rhythm.starts_s
+    shown = starts[(starts >= 0.0) & (starts < motion.num_frames / plan.facts.fps)]
     record: dict[str, str | float | int] = {
         "ef_percent": motion.ef_percent,
         "edv_ml": motion.edv_ml,
@@ -62,16 +69,27 @@ def latents(plan: StudyPlan) -> dict[str, str | float | int]:
         "ed_frame": motion.ed_frame,
         "es_frame": motion.es_frame,
         "rhythm": rhythm.kind,
+        "beat_starts_s": json.dumps([round(float(start), 4) for start in shown]),
+        "labelled_beat_s": float(starts[rhythm.labelled]),
+        "isovolumic_contraction_s": rhythm.isovolumic_contraction_s,
         "ejection_s": rhythm.ejection_s,
+        "isovolumic_relaxation_s": rhythm.isovolumic_relaxation_s,
+        "rapid_filling_share": rhythm.rapid_filling_share,
         "atrial_share": rhythm.atrial_share,
         "mm_per_pixel": plan.view.mm_per_pixel,
     }
     wall = plan.anatomy.wall_motion
     record |= {"infarct_territory": wall.territory, "infarct_kind": wall.kind, "apex_to_base": wall.apex_to_base}
-    for part in (plan.facts, plan.anatomy, plan.view):
+    record |= {contractility_key(name): float(wall.segments.get(name, 1.0)) for name in SEGMENT_NUMBERS}
+    for part in (plan.facts, plan.anatomy, plan.view, motion.sway):
         values = asdict(part)
         record |= {name: value for name, value in values.items() if name not in record and not _is_nested(value)}
     return record
+
+
+def contractility_key(segment: str) -> str:
+    """The column of a segment's contractility (1 is normal): contractility_ and its name."""
+    return f"contractility_{segment.replace(' ', '_')}"
 
 
 def _is_nested(value: object) -> bool:

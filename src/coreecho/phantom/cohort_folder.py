@@ -1,0 +1,167 @@
+"""The folder of a cohort of phantoms, in any layout: its card, how it is filled by several processes, and continued."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
+
+from coreecho.errors import DatasetError
+from coreecho.files import write_whole
+from coreecho.phantom.settings import PhantomSettings
+
+CARD_NAME = "phantom.json"
+# A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
+UNFINISHED_NAME = "phantom-unfinished.json"
+# Raised whenever the same settings and seed give other files than before.
+GENERATOR_VERSION = 10
+
+_STATEMENT = "Simulated echocardiograms. They show no patient, and no result on them is a result on patients."
+# What two cards may differ in and still mean the same files.
+_FREE_KEYS = ("settings", "statement", "coreecho_version")
+_Task = TypeVar("_Task")
+_Row = TypeVar("_Row")
+
+
+def make_card(
+    layout: str, studies: int, seed: int, settings: PhantomSettings, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What phantom.json says of a cohort; `notes` tell how the phantoms differ from the real data set."""
+    card: dict[str, Any] = {
+        "statement": _STATEMENT,
+        "coreecho_version": version("coreecho"),
+        "layout": layout,
+        "generator_version": GENERATOR_VERSION,
+        "studies": studies,
+        "seed": seed,
+        "settings": settings.to_json(),
+    }
+    return card | ({"notes": list(notes)} if notes else {})
+
+
+def write_cohort(
+    out: Path,
+    card: dict[str, Any],
+    write_one: Callable[[_Task], _Row],
+    *,
+    tasks: Callable[[], Sequence[_Task]],
+    finish: Callable[[list[_Row]], None] = lambda _: None,
+    check: Callable[[], None] = lambda: None,
+    workers: int | None,
+    show_progress: bool,
+) -> None:
+    """Write all studies of a cohort, then its tables, and last of all its card.
+
+    A complete cohort with the same card is left as it is. An interrupted one is continued: `write_one` skips the files
+    that are there.
+
+    Args:
+        out: the folder; made if it is missing.
+        card: of the cohort.
+        write_one: writes the study of a task and returns its row; runs in other processes.
+        tasks: one a study, made when the numbers of the card are known to be possible.
+        finish: writes the tables from all rows, in the order of the tasks.
+        check: raises where a cohort that has its card lacks files.
+        workers: processes; the default is one for each core that this process may use.
+        show_progress: draw a progress bar on stderr.
+
+    Raises:
+        DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
+    """
+    if card["studies"] < 1:
+        raise DatasetError(f"phantoms for {out}: studies is {card['studies']}, expected at least 1.")
+    if not 0 <= card["seed"] < 2**63:
+        raise DatasetError(f"phantoms for {out}: seed is {card['seed']}, expected 0 to 2^63 - 1.")
+    try:
+        if _is_complete(out, card):
+            check()
+            return
+        out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(card, indent=2) + "\n"
+        write_whole(out / UNFINISHED_NAME, text)
+        finish(list(_run(write_one, tasks(), workers or _available_cores(), show_progress)))
+        write_whole(out / CARD_NAME, text)
+        (out / UNFINISHED_NAME).unlink()
+    except OSError as error:
+        raise DatasetError(
+            f"phantoms for {out}: cannot write ({error}). Free space or choose a folder that can be written, then run "
+            "the same command again: it goes on where it stopped."
+        ) from error
+
+
+def _is_complete(out: Path, card: dict[str, Any]) -> bool:
+    """Whether the folder already holds this cohort; an empty folder, or this cohort unfinished, is False.
+
+    Raises:
+        DatasetError: it holds anything else.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not out.is_dir():
+        raise DatasetError(f"phantoms for {out}: this is a file, expected a folder that is empty or does not exist.")
+    found = next((name for name in (CARD_NAME, UNFINISHED_NAME) if (out / name).is_file()), None)
+    if found is None:
+        raise DatasetError(
+            f"phantoms for {out}: the folder is not empty and holds no phantom cohort ({CARD_NAME} is missing). "
+            "Choose an empty or new folder."
+        )
+    _compare_cards(out, found, card)
+    return found == CARD_NAME
+
+
+def _compare_cards(out: Path, name: str, card: dict[str, Any]) -> None:
+    advice = "Delete the folder or choose another."
+    try:
+        found = json.loads((out / name).read_text(encoding="utf-8"))
+        flat_found = {**found, **found.pop("settings")}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"phantoms for {out}: {name} is not a phantom card ({error}). {advice}") from error
+    asked = {**card, **card["settings"]}
+    differences = [
+        f"{key} is {flat_found.get(key)!r} there, {asked[key]!r} asked for"
+        for key in asked
+        if key not in _FREE_KEYS and flat_found.get(key) != asked[key]
+    ]
+    if differences:
+        raise DatasetError(f"phantoms for {out}: it holds another phantom cohort: {'; '.join(differences)}. {advice}")
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _run(
+    write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], workers: int, show_progress: bool
+) -> Iterator[_Row]:
+    """Write all studies, in order, and yield their rows."""
+    columns = (TextColumn("Simulating hearts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as progress:
+        bar = progress.add_task("studies", total=len(tasks))
+        for row in _map_in_order(write_one, tasks, min(workers, len(tasks))):
+            progress.advance(bar)
+            yield row
+
+
+def _map_in_order(write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], workers: int) -> Iterator[_Row]:
+    if workers <= 1:
+        # One thread: the matrices are small, and the bytes must not depend on how a library splits its sums.
+        with threadpool_limits(1):
+            yield from map(write_one, tasks)
+        return
+    # Spawned, since forking a process that holds threads (a running torch, say) can hang.
+    executor = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
+    )
+    try:
+        yield from executor.map(write_one, tasks, chunksize=max(1, min(8, len(tasks) // (4 * workers))))
+    finally:
+        executor.shutdown(cancel_futures=True)
