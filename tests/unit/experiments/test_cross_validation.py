@@ -74,7 +74,7 @@ def test_every_study_is_tested_once_by_a_model_that_did_not_see_it(
         with pytest.raises(RecipeError, match=r"fold-01 holds another training: (learning_rate|seed) is .* there"):
             cross_validate(other, data, finished, execution)
     (data.root / "studies.csv").write_text((data.root / "studies.csv").read_text().replace("p0,1,", "p0,2,"))
-    with pytest.raises(RecipeError, match="studies, labels or splits under .* have changed"):
+    with pytest.raises(RecipeError, match=r"studies, labels or splits under .* have changed"):
         cross_validate(recipe, data, finished, execution)
     assert len(trained) == 3
     assert (finished / PREDICTIONS).is_file()

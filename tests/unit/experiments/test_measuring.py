@@ -1,0 +1,134 @@
+"""Figures of predictions that are made up, so that what they must be is known."""
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coreecho.evaluation import compute_metrics
+from coreecho.experiments.measuring import Measured, measure_table
+from coreecho.experiments.runs import Execution
+from coreecho.experiments.tables import Column, Comparison, PaperTable, TableRow, figures_in_order, published_under
+
+TRUE = np.linspace(20.0, 70.0, 12)
+MAE = Column(metric="mae", label="MAE")
+R2 = Column(metric="r2", label="R2 (%)", scale=100)
+
+
+def predictions(error: float, *, source: str | None = None) -> pd.DataFrame:
+    """Every other study that much too high, and as much too low: mean absolute error is `error`."""
+    signs = np.where(np.arange(len(TRUE)) % 2, 1.0, -1.0)
+    return pd.DataFrame(
+        {
+            "study": [f"s{place}" for place in range(len(TRUE))],
+            "ef_true": TRUE,
+            "ef_predicted": TRUE + error * signs,
+            "patient": None,
+            "quality": ["Good", "Medium", "Poor"] * 4,
+            "ef_source": source,
+        }
+    )
+
+
+def row(label: str, *tables: pd.DataFrame, reading: str = "test", **given: Any) -> TableRow:
+    def read(table: pd.DataFrame, runs: Path, execution: Execution) -> pd.DataFrame:
+        return table
+
+    return TableRow(label=label, readings={reading: tuple(partial(read, table) for table in tables)}, **given)
+
+
+def table(*rows: TableRow, columns: tuple[Column, ...] = (MAE, R2), **given: Any) -> PaperTable:
+    return PaperTable(
+        name="table", title="Made up", target="ef", columns=columns, rows=rows, **({"is_phantom": False} | given)
+    )
+
+
+def measured(of: PaperTable) -> Measured:
+    return measure_table(of, Path("nowhere"), Execution())
+
+
+def test_mean_and_standard_deviation_over_seeds() -> None:
+    found = measured(table(row("method", predictions(1.0), predictions(2.0), predictions(6.0))))
+    figure = found.figures["method", "MAE"]
+    assert figure.of_seeds == pytest.approx((1.0, 2.0, 6.0))
+    assert figure.value == pytest.approx(3.0)
+    assert figure.sd == pytest.approx(np.std([1, 2, 6], ddof=1))
+    assert figure.num_studies == 12
+    assert figure.interval.low < 3.0 < figure.interval.high
+    assert str(figure) == "3.00±2.65"
+
+
+def test_a_share_is_given_in_percent() -> None:
+    found = measured(table(row("method", predictions(5.0))))
+    of_one = compute_metrics(TRUE, predictions(5.0)["ef_predicted"])["r2"].estimate
+    figure = found.figures["method", "R2 (%)"]
+    assert figure.value == pytest.approx(100 * of_one)
+    # One seed says nothing of a spread over seeds.
+    assert math.isnan(figure.sd)
+    assert figure.of_seeds == pytest.approx((of_one,))
+    assert str(figure) == f"{100 * of_one:.2f}"
+    low, high = figure.ends.split(" to ")
+    assert float(low) <= round(figure.value, 2) <= float(high)
+
+
+@pytest.mark.parametrize("num_seeds", [1, 3])
+def test_a_difference_is_the_second_row_minus_the_first(num_seeds: int) -> None:
+    worse, better = [predictions(5.0)] * num_seeds, [predictions(2.0)] * num_seeds
+    asked = Comparison(question="what it adds", first="L1", second="CoReEcho")
+    found = measured(table(row("L1", *worse), row("CoReEcho", *better), comparisons=(asked,)))
+    mae, r2 = found.differences["what it adds", "MAE"], found.differences["what it adds", "R2 (%)"]
+    assert mae.value == pytest.approx(-3.0)
+    assert (mae.interval.low, mae.interval.high) == pytest.approx((-3.0, -3.0))
+    assert len(mae.of_seeds) == num_seeds
+    assert math.isnan(mae.sd) == (num_seeds == 1)
+    figures = found.figures
+    assert r2.value == pytest.approx(figures["CoReEcho", "R2 (%)"].value - figures["L1", "R2 (%)"].value)
+    assert r2.value > 0
+
+
+def test_a_group_column_is_of_its_studies_alone() -> None:
+    made = predictions(1.0)
+    made.loc[made["quality"] == "Medium", "ef_predicted"] += 30
+    columns = (
+        Column(metric="mae", label="G&M MAE", group="Good & Medium"),
+        Column(metric="mae", label="P MAE", group="Poor"),
+    )
+    found = measured(table(row("method", made), columns=columns))
+    good = made[made["quality"] != "Poor"]
+    figure = found.figures["method", "G&M MAE"]
+    assert figure.value == pytest.approx((good["ef_predicted"] - good["ef_true"]).abs().mean())
+    assert figure.num_studies == 8
+    # Four patients are too few for an interval that means something.
+    assert ("method", "P MAE") not in found.figures
+    assert "P MAE: fewer than 5 patients, not measured." in found.notes
+
+
+def test_only_readings_that_a_column_shows_are_read() -> None:
+    def must_not_be_read(runs: Path, execution: Execution) -> pd.DataFrame:
+        pytest.fail("a validation split that no column shows was predicted")
+
+    of_test = row("method", predictions(1.0))
+    both = TableRow(label="method", readings={**of_test.readings, "val": (must_not_be_read,)})
+    assert measured(table(both)).figures["method", "MAE"].value == pytest.approx(1.0)
+    of_val = Column(metric="mae", label="VAL MAE", reading="val")
+    found = measured(table(row("method", predictions(2.0), reading="val"), columns=(MAE, of_val)))
+    assert found.figures.keys() == {("method", "VAL MAE")}
+
+
+def test_the_release_of_the_ef_is_told() -> None:
+    found = measured(table(row("method", predictions(1.0, source="nifti")), row("other", predictions(1.0))))
+    assert found.notes == ("EF of the release: nifti.",)
+
+
+def test_a_cited_row_has_no_figures() -> None:
+    cited = TableRow(label="cited", published=figures_in_order((3.9, 5.1)), note="cited")
+    cited = published_under(cited, (MAE, R2))
+    assert {label: figure.value for label, figure in cited.published.items()} == {"MAE": 3.9, "R2 (%)": 5.1}
+    comparison = Comparison(question="against it", first="cited", second="method")
+    found = measured(table(row("method", predictions(1.0)), cited, comparisons=(comparison,)))
+    assert {label for label, _ in found.figures} == {"method"}
+    assert not found.differences
