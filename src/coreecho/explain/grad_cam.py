@@ -81,21 +81,17 @@ def grad_cam(
     if evidence not in get_args(Evidence):
         raise RecipeError(f"evidence: expected one of {', '.join(get_args(Evidence))}; got {evidence!r}.")
     stage = choose_stage(model.encoder, stage, model.model_input.frame_size)
-    device, num_clips = model.scale.device, len(clips)
-    valid = torch.full((num_clips,), clips.shape[1]) if num_valid_frames is None else num_valid_frames
-    if num_clips == 1 and device.type == "cpu":
-        # For one clip whose channels are innermost in memory, PyTorch 2.13 gets the gradient through batch
-        # normalisation silently wrong on the CPU; finite differences show it. For two it is right.
-        clips, valid = clips.expand(2, -1, -1, -1), valid.expand(2)
+    device = model.scale.device
+    valid = torch.full((len(clips),), clips.shape[1]) if num_valid_frames is None else num_valid_frames
     # Around the whole: inside a caller's autocast the sum over channels would be rounded, too.
     with torch.autocast(device.type, enabled=False):
         output, activations, gradients = activations_and_gradients(
             model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).prediction
         )
-        cells = _keep(class_activation(activations, gradients), evidence)[:num_clips].cpu().numpy()
+        cells = _keep(class_activation(activations, gradients), evidence).cpu().numpy()
     maps = enlarge(cells, tuple(clips.shape[1:]), cell_axes(model.encoder, stage))
     time, height, width = cells.shape[1:]
-    return GradCam(maps, output[:num_clips].double().cpu().numpy(), stage, (time, height, width), evidence)
+    return GradCam(maps, output.double().cpu().numpy(), stage, (time, height, width), evidence)
 
 
 def activations_and_gradients(

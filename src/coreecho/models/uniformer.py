@@ -165,7 +165,9 @@ class GlobalBlock(nn.Module):
         tokens = x.flatten(2).transpose(1, 2)
         tokens = tokens + self.attn(self.norm1(tokens))
         tokens = tokens + self.mlp(self.norm2(tokens))
-        related: Tensor = tokens.transpose(1, 2).reshape(len(x), -1, *grid)
+        # Not `reshape`: of a batch of one it gives the batch a stride with which PyTorch 2.13 gets the gradient of the
+        # batch normalisation that follows wrong on the CPU, silently.
+        related: Tensor = tokens.unflatten(1, grid).permute(0, 4, 1, 2, 3)
         return related
 
 

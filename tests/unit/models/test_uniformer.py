@@ -107,3 +107,16 @@ def test_wrong_clips_are_refused(shape: tuple[int, ...]) -> None:
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValueError, match="head_dim 64 does not divide the attention width 96"):
         UniFormer(UniFormerSettings(depths=(1, 1, 1, 1), widths=(24, 48, 96, 128), head_dim=64))
+
+
+def test_a_batch_of_one_has_the_gradient_that_it_has_among_others() -> None:
+    torch.manual_seed(0)
+    encoder = UniFormer(SIZES["xs"]).eval()
+    clips = torch.randn(2, 3, 4, 32, 32)
+    gradients = []
+    for chosen in (clips, clips[:1]):
+        alone = chosen.clone().requires_grad_()
+        encoder(alone)[0].sum().backward()
+        assert alone.grad is not None
+        gradients.append(alone.grad[0])
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-3, atol=1e-3 * float(gradients[0].abs().max()))
