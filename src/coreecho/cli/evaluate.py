@@ -62,8 +62,9 @@ def evaluate(
     """
     from rich.console import Console
 
-    from coreecho.report.evaluation import Evaluation, Protocol, evaluate_run
+    from coreecho.report.evaluation import Evaluation, evaluate_run
     from coreecho.report.mi_evaluation import MIEvaluation, evaluate_mi_run
+    from coreecho.report.protocol import Protocol
     from coreecho.report.tables import metrics_table
     from coreecho.training.run_folder import RunFolder
 

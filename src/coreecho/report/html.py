@@ -20,10 +20,10 @@ from coreecho.explain.embedding_map import Method
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import load_model
-from coreecho.report.evaluation import Protocol
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run
+from coreecho.report.protocol import Protocol
 from coreecho.report.stored_evaluation import find_or_evaluate
 from coreecho.training.run_folder import RunFolder
 

@@ -12,7 +12,9 @@ import pandas as pd
 
 from coreecho.errors import RecipeError
 from coreecho.evaluation import ClassificationMetrics, compute_classification_metrics
-from coreecho.report.evaluation import Protocol, head_of_document, predict_split, write_result
+from coreecho.report.evaluation import head_of_document, write_result
+from coreecho.report.protocol import Protocol
+from coreecho.report.split_predictions import predict_split
 from coreecho.training.run_folder import RunFolder
 
 

@@ -14,9 +14,9 @@ from coreecho.explain.dataset_explanation import (
     FocusProtocol,
     explain_dataset,
 )
-from coreecho.report.evaluation import patients_of
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.page_runs import ShownRun
+from coreecho.report.split_predictions import patients_of
 
 _TRACINGS = "VolumeTracings.csv"
 _ROWS = (

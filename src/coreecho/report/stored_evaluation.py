@@ -9,8 +9,10 @@ import pandas as pd
 from coreecho.datasets import Study
 from coreecho.evaluation import compute_metrics
 from coreecho.evaluation.protocols import PREDICTION_COLUMNS
-from coreecho.report.evaluation import Evaluation, Protocol, evaluate_run, patients_of, sha256_of
+from coreecho.report.evaluation import Evaluation, evaluate_run
 from coreecho.report.evaluation_notes import notes_of
+from coreecho.report.protocol import Protocol
+from coreecho.report.split_predictions import patients_of, sha256_of
 from coreecho.training.run_folder import RunFolder
 
 

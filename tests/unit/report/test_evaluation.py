@@ -10,7 +10,9 @@ from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, Recipe
 from coreecho.models.building import build_model
 from coreecho.models.weights import WeightsCard, save_weights
 from coreecho.report import evaluation as evaluation_module
-from coreecho.report.evaluation import Protocol, evaluate_run
+from coreecho.report import split_predictions
+from coreecho.report.evaluation import evaluate_run
+from coreecho.report.protocol import Protocol
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 from coreecho.video.store import FrameStore
@@ -51,6 +53,7 @@ def test_leaves_a_folder_that_says_everything(run, phantom_root):
     assert document["data"] == {
         "dataset": "echonet",
         "root": str(phantom_root.resolve()),
+        "options": {},
         "ef_source": [],
     }
     assert set(document["versions"]) == {"coreecho", "python", "numpy", "torch", "matplotlib"}
@@ -126,7 +129,7 @@ def test_a_failure_while_writing_leaves_the_older_result_whole(run, monkeypatch)
 
 def test_a_folder_that_cannot_be_made_is_said_before_any_prediction(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(evaluation_module, "evaluate_studies", lambda *_, **__: pytest.fail("predicted"))
+    monkeypatch.setattr(split_predictions, "evaluate_studies", lambda *_, **__: pytest.fail("predicted"))
     with pytest.raises(CoReEchoError, match=r"folder .*file/out for the evaluation cannot be made"):
         evaluate_run(run, out=tmp_path / "file" / "out")
 

@@ -10,8 +10,9 @@ import pytest
 from coreecho.datasets import Study
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import load_model, save_weights
-from coreecho.report.evaluation import Protocol, evaluate_run
+from coreecho.report.evaluation import evaluate_run
 from coreecho.report.evaluation_notes import ef_sources, frame_rate_note
+from coreecho.report.protocol import Protocol
 from coreecho.report.stored_evaluation import stored_evaluation
 from coreecho.training.run_folder import RunFolder
 

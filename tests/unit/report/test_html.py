@@ -11,8 +11,8 @@ import pytest
 
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.explain import continuity_comparison, dataset_explanation, run_continuity
-from coreecho.report.evaluation import Protocol
 from coreecho.report.html import write_report
+from coreecho.report.protocol import Protocol
 from coreecho.training.run_folder import RunFolder
 
 # The training split of the phantoms has most studies; few resamples, since no test reads the intervals.

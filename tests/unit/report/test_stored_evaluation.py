@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from coreecho.models.weights import load_model, save_weights
-from coreecho.report.evaluation import Protocol, evaluate_run
+from coreecho.report.evaluation import evaluate_run
+from coreecho.report.protocol import Protocol
 from coreecho.report.stored_evaluation import find_or_evaluate, stored_evaluation
 from coreecho.training.run_folder import RunFolder
 
