@@ -51,7 +51,7 @@ def write_camus(
     workers: int | None = None,
     settings: Annotated[PhantomSettings | None, Parameter(name="*")] = None,
 ) -> None:
-    """Write simulated patients in the layout of CAMUS: half beats of differing sizes, with graded quality.
+    """Write simulated patients in the layout of CAMUS: half beats in A4C and A2C, of differing sizes and quality.
 
     By default another scanner than EchoNet's (C) sees them. Same seed and settings, same bytes. An interrupted command
     goes on where it stopped when it is run again.

@@ -33,12 +33,15 @@ _SPACING_MM = 0.616
 # Stream of random numbers for the second recording; the simulator itself uses 0 to 7.
 _SECOND_VIEW = 101
 _SECOND_INDEX = 1 << 40
+# What is left of the right heart where the image plane passes it by. The formulas divide by both, so not 0.
+_NO_VENTRICLE_MM, _NO_ATRIUM_RATIO = 0.5, 0.02
 # Upper limits of `_badness` for Good and Medium, so that of scanner C's views 35 % are Good and 19 % Poor, as in CAMUS.
 _GOOD_BELOW, _MEDIUM_BELOW = -0.61, 2.25
 # In about 2 % of CAMUS's sequences ES comes first: here in every 50th patient, from the 8th on.
 _BACKWARD_PERIOD, _BACKWARD_PLACE = 50, 7
 _NOTES = (
-    "The simulator knows the four-chamber view: the 2CH files are a second recording of it.",
+    "2CH is a recording of its own, without the right heart. The simulated left ventricle is round about its axis, so "
+    "both views cut it alike; segments that 4CH does not show are not simulated.",
     "The contours label the left ventricle (1) and its myocardium (2), not the left atrium.",
 )
 
@@ -95,7 +98,7 @@ def _write_patient(settings: PhantomSettings, seed: int, folder: Path, index: in
     name = f"patient{index * _NAME_STRIDE % MAX_STUDIES + 1:04d}"
     plan = plan_study(settings, seed, index, "TRAIN")
     (folder / name).mkdir(parents=True, exist_ok=True)
-    for chamber, shown in (("4CH", plan), ("2CH", _second_recording(plan))):
+    for chamber, shown in (("4CH", plan), ("2CH", two_chamber_recording(plan))):
         info = folder / name / f"Info_{chamber}.cfg"
         if not info.is_file():
             is_backward = index % _BACKWARD_PERIOD == _BACKWARD_PLACE
@@ -104,11 +107,22 @@ def _write_patient(settings: PhantomSettings, seed: int, folder: Path, index: in
             write_whole(info, _info_text(shown, num_frames, is_backward))
 
 
-def _second_recording(plan: StudyPlan) -> StudyPlan:
-    """The same heart with the same beats, seen again: another place of the probe, other speckle and noise."""
+def two_chamber_recording(plan: StudyPlan) -> StudyPlan:
+    """The same heart with the same beats in an apical two-chamber view: left ventricle and left atrium alone.
+
+    Between the two views the probe was moved: its place, the speckle and the noise are others.
+    """
     generator = study_generator(plan.seed, plan.facts.index, _SECOND_VIEW)
     view = draw_view(plan.settings, plan.facts, plan.anatomy, generator)
-    return replace(plan, view=view, facts=replace(plan.facts, index=plan.facts.index + _SECOND_INDEX))
+    anatomy = replace(
+        plan.anatomy,
+        rv_width_mm=_NO_VENTRICLE_MM,
+        rv_wall_mm=_NO_VENTRICLE_MM,
+        moderator_mm=0.0,
+        right_atrium_ratio=_NO_ATRIUM_RATIO,
+    )
+    facts = replace(plan.facts, index=plan.facts.index + _SECOND_INDEX)
+    return replace(plan, anatomy=anatomy, view=view, facts=facts)
 
 
 def _write_images(stem: Path, plan: StudyPlan, is_backward: bool) -> int:

@@ -1,5 +1,7 @@
 import filecmp
 import json
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ from coreecho.datasets.doctor import examine
 from coreecho.datasets.folds import camus_official_folds
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings, write_camus_phantoms
-from coreecho.phantom.camus_layout import grade_quality
-from coreecho.phantom.simulation import plan_study
+from coreecho.phantom.camus_layout import grade_quality, two_chamber_recording
+from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.truth import label_frame
 from coreecho.video.nifti import read_nifti
 
 SETTINGS = PhantomSettings(scanner="C", min_frames=28, max_frames=60)
@@ -48,6 +51,35 @@ def test_sizes_differ_and_both_views_show_other_pictures(root: Path) -> None:
     assert len({clip.shape[1:] for clip in clips.values()}) > STUDIES
     first, second = (camus_clip(study) for study in load_camus(root, view="all")[:2])
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.9
+
+
+def grey_in_right_ventricle(plan: StudyPlan, place: StudyPlan) -> float:
+    """Mean grey of 5 x 5 pixels of the ED frame where the right ventricle of `place` has its middle."""
+    anatomy, view = place.anatomy, place.view
+    z_mm = 0.75 * anatomy.length_mm
+    x_mm = -float(anatomy.epicardium(np.array([z_mm]))[0]) - 0.5 * anatomy.rv_width_mm
+    cosine, sine = np.cos(view.tilt_rad), np.sin(view.tilt_rad)
+    scan_x = np.array([view.apex_x_mm + cosine * x_mm + sine * z_mm])
+    scan_z = np.array([view.apex_z_mm - sine * x_mm + cosine * z_mm])
+    columns, rows = view.to_pixels(scan_x, scan_z)
+    row, column = round(float(rows[0])), round(float(columns[0]))
+    picture = next(islice(render_study(plan), plan.motion.ed_frame, None))
+    return float(picture[row - 2 : row + 3, column - 2 : column + 3].mean())
+
+
+def test_the_two_chamber_view_has_the_same_ventricle_and_no_right_heart() -> None:
+    four, two = [], []
+    for index in range(4):
+        plan = plan_study(SETTINGS, 3, index, "TRAIN")
+        recording = two_chamber_recording(plan)
+        # One place of the probe for both, so that they differ in nothing but the heart.
+        there = replace(recording, view=plan.view, facts=plan.facts)
+        for frame in (plan.motion.ed_frame, plan.motion.es_frame):
+            np.testing.assert_array_equal(label_frame(there, frame), label_frame(plan, frame))
+        four.append(grey_in_right_ventricle(plan, plan))
+        two.append(grey_in_right_ventricle(there, plan))
+    # The cavity of the right ventricle is dark; without it there is tissue.
+    assert np.mean(two) > 1.2 * np.mean(four)
 
 
 def test_files_that_run_backwards_are_mended_by_the_loader(root: Path) -> None:
