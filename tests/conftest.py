@@ -56,8 +56,8 @@ def micro_scale() -> Scale:
         settings={**QUICK.settings, **sizes, "crop_pad": 2, "warmup_steps": 0},
         probe={**QUICK.probe, **sizes},
         fine_tune={**QUICK.fine_tune, **sizes},
-        studies=40,
-        camus=14,
+        studies=36,
+        camus=12,
         hmc_qu=18,
     )
 

@@ -80,7 +80,10 @@ class Scale:
             return ()
         clips = "{num_frames} frames at stride {stride}, {frame_size} x {frame_size} pixels".format(**self.settings)
         epochs = "{stage1_epochs} + {stage2_epochs} epochs".format(**self.settings)
+        # Not of its name: a scale with as short a training teaches as little.
+        shows = ("Nothing is learned at this scale: it shows that everything runs.",)
         return (
+            *(shows if self.settings["stage1_epochs"] == 1 else ()),
             f"Small models ({self.settings['encoder']}; r2plus1d_10 for R(2+1)D-18), clips of {clips}, all from "
             f"scratch. EchoNet-Dynamic's phantoms: {self.studies}, {epochs} (stages 1 and 2). Transfer: "
             f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning.",

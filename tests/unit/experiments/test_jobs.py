@@ -1,0 +1,119 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coreecho.experiments.cost import estimate_seconds
+from coreecho.experiments.jobs import Training, Transfer, Work, work_of
+from coreecho.experiments.reproduction import carry_out, in_words, make_plan, show_plan
+from coreecho.experiments.runs import Execution
+from coreecho.experiments.scales import Scale
+from coreecho.experiments.sources import Sources
+from coreecho.models.echo_model import ModelInput
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import RunFolder
+
+RECIPE = Recipe(
+    input=ModelInput(num_frames=4, frame_size=32),
+    batch_size=4,
+    stage1_epochs=3,
+    stage2_epochs=2,
+    validation_clips=5,
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "trained", "seen"),
+    [
+        # 10 studies are two whole batches of 4 and each of them two clips; stage 2 sees one clip; 5 of each validated.
+        ({}, 3 * 8 * 2, 2 * 8 + 5 * 6 * 5),
+        ({"views": "one_clip", "objective": "l1"}, 3 * 8, 2 * 8 + 5 * 6 * 5),
+        ({"stage2": False}, 3 * 8 * 2, 3 * 6 * 5),
+        # A frozen encoder learns from no clip.
+        ({"trained": "head", "objective": "mse", "stage2": False}, 0, 3 * 8 * 2 + 3 * 6 * 5),
+    ],
+)
+def test_clips_of_a_run_are_counted(settings: dict[str, object], trained: int, seen: int) -> None:
+    work = work_of(replace(RECIPE, **settings), num_train=10, num_val=6)  # type: ignore[arg-type]
+    assert work == Work(trained_clips=trained, seen_clips=seen)
+
+
+def test_times_are_said_as_people_say_them() -> None:
+    assert [in_words(seconds) for seconds in (0, 40.4, 720, 12_600)] == ["0 s", "40 s", "12 min", "3.5 h"]
+
+
+@pytest.fixture
+def sources(reproduction: Path, micro_scale: Scale) -> Sources:
+    return Sources(out=reproduction, scale=micro_scale)
+
+
+def test_a_plan_puts_each_training_before_the_transfers_from_it(sources: Sources, execution: Execution) -> None:
+    plan = make_plan("table4", sources, execution)
+    names = [planned.job.name for planned in plan.jobs]
+    assert len(set(names)) == len(names)
+    assert set(names) >= {job.name for job in plan.table.jobs}
+    for place, planned in enumerate(plan.jobs):
+        for source in planned.job.sources:
+            assert names.index(source.name) < place
+    # 5 rows of 2 seeds, and 2 pretrainings of 2 seeds.
+    assert len(names) == 14
+    assert all(planned.seconds > 0 and not planned.is_done for planned in plan.jobs)
+    assert plan.seconds == pytest.approx(sum(planned.seconds for planned in plan.jobs))
+    shown = [list(column.cells) for column in show_plan(plan).columns]
+    assert shown[0] == [*names, "together"]
+    assert not (sources.out / "runs").exists()
+
+
+def test_a_transfer_is_all_its_folds(sources: Sources, execution: Execution) -> None:
+    plan = make_plan("table4", sources, execution)
+    work = {planned.job.name: planned.job.work(plan.runs) for planned in plan.jobs if isinstance(planned.job, Transfer)}
+    # 12 patients in 10 folds: about one validates, 10 train in 2 batches of 4, for one epoch.
+    assert work["camus-probe-coreecho-seed0"] == Work(trained_clips=0, seen_clips=10 * (8 + 1))
+    assert work["camus-fine-tune-coreecho-seed0"] == Work(trained_clips=10 * 8, seen_clips=10 * 1)
+
+
+def test_the_estimate_is_of_each_job_by_its_work(sources: Sources, execution: Execution) -> None:
+    plan = make_plan("table3", sources, execution)
+    jobs = [planned.job for planned in plan.jobs]
+    seconds = estimate_seconds(jobs, plan.runs, execution)
+    assert seconds.keys() == {job.name for job in jobs}
+    assert all(value > 0 for value in seconds.values())
+    # Equal models are timed once, so that equal work has equal cost.
+    assert seconds["same-clip-scratch-seed0"] == seconds["no-augmentation-scratch-seed1"]
+    assert seconds["coreecho-scratch-seed0"] > seconds["same-clip-scratch-seed0"]
+
+
+def test_what_is_done_costs_nothing_and_is_not_done_again(
+    sources: Sources, execution: Execution, trained: list[Path]
+) -> None:
+    first = make_plan("table3", sources, execution)
+    first.jobs[0].job.finish(first.runs, execution)
+    plan = make_plan("table3", sources, execution)
+    done = [planned for planned in plan.jobs if planned.is_done]
+    assert [planned.job.name for planned in done] == [first.jobs[0].job.name]
+    assert done[0].seconds == 0
+    trained.clear()
+    measured = carry_out(plan, execution)
+    assert [path.name for path in trained] == [planned.job.name for planned in plan.jobs if not planned.is_done]
+    assert make_plan("table3", sources, execution).seconds == 0
+    assert {label for label, _ in measured.figures} == {row.label for row in plan.table.rows}
+    figure = measured.figures["L1st + A + 2xC", "MAE"]
+    assert len(figure.of_seeds) == 2
+    # Of the test split, and of stage 1, whatever stage 2 made of it.
+    run = RunFolder.open(plan.runs / "coreecho-scratch-seed0")
+    assert figure.num_studies == len(run.studies("test"))
+    assert [path.name.split("-")[:3] for path in (run.path / "predictions").iterdir()] == [["test", "3", "stage1"]]
+
+
+def test_a_finished_training_is_read_where_its_data_have_moved(
+    sources: Sources, execution: Execution, tmp_path: Path
+) -> None:
+    job, runs = make_plan("table3", sources, execution).jobs[0].job, sources.out / "runs"
+    assert isinstance(job, Training)
+    job.finish(runs, execution)
+    run = RunFolder.open(runs / job.name)
+    run.info["data"] |= {"root": str(tmp_path / "gone"), "store": str(tmp_path / "gone" / "store")}
+    run.write_info()
+    elsewhere = replace(job, data=replace(job.data, store=job.data.root / ".coreecho-store-32"))
+    elsewhere.finish(runs, execution)
+    assert len(elsewhere.read(runs, execution)) == 5
