@@ -55,3 +55,18 @@ def test_noise_grows_with_depth_and_has_unit_power_before(plans) -> None:
     assert _db(noise_amplitude(grid)[-1, 0, 0]) == pytest.approx(-30.0, abs=1.0)
     tape = noise_tape(grid, np.random.default_rng(0))
     assert (tape[:, :, 20:-20] ** 2).sum(axis=1).mean() == pytest.approx(1.0, rel=0.15)
+
+
+def test_reverberation_draws_bands_into_the_near_field(plans) -> None:
+    power = {}
+    for depth_db in (0.0, 12.0):
+        grid = _grid(plans[0], reverberation_db=depth_db)
+        films = [near_field(grid, np.random.default_rng(seed)) for seed in range(12)]
+        middle = slice(grid.num_beams // 2 - 6, grid.num_beams // 2 + 6)
+        power[depth_db] = np.array([10.0 * np.log10((echo[:, :, middle] ** 2).sum(axis=(1, 2))) for echo in films])
+    near = grid.depths_mm < 30.0
+    deep = grid.depths_mm > 110.0
+    # The same noise each time, so that what the bands add is the difference.
+    bands = power[12.0] - power[0.0]
+    assert bands[:, near].std(axis=1).mean() > 3.0
+    assert np.abs(bands[:, deep]).max() < 1.0

@@ -12,6 +12,7 @@ import pytest
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings, layouts, write_echonet_phantoms
 from coreecho.phantom.avi import PHANTOM_COMMENT
+from coreecho.phantom.simulation import Scene, plan_study
 
 _SHORT = PhantomSettings(min_frames=20, max_frames=20)
 
@@ -224,3 +225,7 @@ def test_truth_is_written_beside_the_same_videos(cohort, tmp_path) -> None:
         "infarct_territory",
     }
     assert wanted <= set(latents[0])
+    # A list survives the table, and the gain is the one that made the pictures.
+    plan = plan_study(settings, 4, int(latents[0]["index"]), labels[latents[0]["stem"]]["Split"])
+    assert len(json.loads(latents[0]["beat_starts_s"])) >= 1
+    assert float(latents[0]["gain_db"]) == pytest.approx(Scene(plan).gain(), rel=1e-4)

@@ -32,3 +32,23 @@ def test_leaflets_hang_from_the_annulus_into_the_ventricle(plans) -> None:
     mitral = leaflets.z_mm[:, : 2 * _POINTS]
     assert np.all(mitral < plane[:, None] + 6.0)
     assert np.all(mitral > plane[:, None] - 45.0)
+
+
+def test_tricuspid_leaflets_open_and_close_with_the_mitral_ones(plans) -> None:
+    for plan in plans[:10]:
+        leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(0, 0, 6))
+        tips = [3 * _POINTS - 1, 4 * _POINTS - 1]
+        gap = np.hypot(np.diff(leaflets.x_mm[:, tips])[:, 0], np.diff(leaflets.z_mm[:, tips])[:, 0])
+        closed = gap[(plan.motion.ed_frame + plan.motion.es_frame) // 2]
+        assert closed < 9.0
+        if plan.motion.valve_opening.max() > 0.9:
+            assert gap.max() > closed + 4.0
+        # They lie on the septal side, beyond the left ventricle.
+        assert leaflets.x_mm[:, 2 * _POINTS :].max() < -plan.anatomy.annulus_mm + 6.0
+
+
+def test_a_leaflet_across_the_beam_is_brighter_than_one_along_it(plans) -> None:
+    plan = next(plan for plan in plans if plan.motion.valve_opening.max() > 0.9)
+    leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(0, 0, 6))
+    closed, opened = np.argmin(plan.motion.valve_opening), np.argmax(plan.motion.valve_opening)
+    assert leaflets.strength[closed].mean() > 1.3 * leaflets.strength[opened].mean()

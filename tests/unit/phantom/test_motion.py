@@ -165,3 +165,40 @@ def test_same_generator_same_heart(plans) -> None:
     assert anatomy == plans[4].anatomy
     motion = simulate_motion(facts, anatomy, study_generator(5, 4, 2))
     np.testing.assert_array_equal(motion.volume_ml, plans[4].motion.volume_ml)
+
+
+@pytest.mark.parametrize("ef_percent", [5.0, 20.0, 70.0, 85.0])
+def test_hearts_from_5_to_85_percent_can_be_simulated(plans, ef_percent) -> None:
+    for plan in plans[:80]:
+        facts = replace(plan.facts, ef_percent=ef_percent)
+        anatomy = draw_anatomy(facts, study_generator(5, facts.index, 1))
+        motion = simulate_motion(facts, anatomy, study_generator(5, facts.index, 2))
+        assert motion.ef_percent == pytest.approx(ef_percent, abs=1.0)
+        assert motion.volume_ml.min() > 0.0
+
+
+def test_no_ventricle_empties_in_diastole(plans) -> None:
+    for plan in plans:
+        rhythm = draw_rhythm(replace(plan.facts, ef_percent=5.0), study_generator(5, plan.facts.index, 2))
+        assert np.all(rhythm.esv_ml[:-1] < rhythm.edv_ml[1:])
+
+
+def test_the_heart_sways_with_breathing_drift_and_beat(plans) -> None:
+    facts, anatomy = plans[0].facts, plans[0].anatomy
+    moving, held = (simulate_motion(facts, anatomy, study_generator(5, 0, 2), pose_scale=scale) for scale in (1.0, 0.0))
+    for name in ("shift_x_mm", "shift_z_mm", "rotation_rad"):
+        assert np.ptp(getattr(held, name)) == 0.0
+        assert np.ptp(getattr(moving, name)) > 0.0
+    np.testing.assert_array_equal(moving.volume_ml, held.volume_ml)
+
+
+def test_breathing_is_a_sine_and_drift_a_line(plans) -> None:
+    facts = replace(plans[0].facts, fps=50.0, num_frames=600)
+    motion = simulate_motion(facts, plans[0].anatomy, study_generator(5, 0, 2))
+    sway, time_s = motion.sway, np.arange(600) / 50.0
+    breathing = np.sin(2.0 * np.pi * (time_s / sway.breath_s + sway.breath_phase))
+    design = np.stack([breathing, time_s, np.ones(600)], axis=1)
+    found, residual, _, _ = np.linalg.lstsq(design, motion.shift_z_mm, rcond=None)
+    np.testing.assert_allclose(found[:2], [sway.breath_z_mm, sway.drift_z_mm_per_s], atol=1e-6)
+    assert residual[0] < 1e-9
+    assert 3.0 <= sway.breath_s <= 5.5

@@ -89,3 +89,18 @@ def test_above_the_visible_apex_of_a_foreshortened_heart_nothing_is_torn(plans) 
     x_mm, z_mm = np.array([-0.5, 0.5, -3.0, 3.0]), np.full(4, -3.0)
     across, _ = trace_tissue(plan.anatomy, plan.view, x_mm, z_mm).place(plan.motion, plan.motion.es_frame)
     np.testing.assert_allclose(across, x_mm, atol=0.1)
+
+
+def test_the_free_wall_of_the_right_ventricle_comes_towards_the_septum(plans) -> None:
+    plan = next(plan for plan in plans if plan.motion.rv_inward_mm.max() > 5.0)
+    anatomy, motion = plan.anatomy, plan.motion
+    level = np.array([0.95 * anatomy.length_mm])
+    free_wall = -(anatomy.epicardium(level) + anatomy.rv_cavity(level) + 0.5 * anatomy.rv_wall_mm)
+    septum = -anatomy.epicardium(level) + 0.5
+    across = {}
+    for frame in (motion.ed_frame, motion.es_frame):
+        wall, _ = trace_tissue(anatomy, plan.view, free_wall, level).place(motion, frame)
+        side, _ = trace_tissue(anatomy, plan.view, septum, level).place(motion, frame)
+        across[frame] = float(side[0] - wall[0])
+    narrowed = across[motion.ed_frame] - across[motion.es_frame]
+    assert narrowed > 0.5 * (motion.rv_inward_mm[motion.es_frame] - motion.rv_inward_mm[motion.ed_frame])

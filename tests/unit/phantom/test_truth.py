@@ -1,12 +1,15 @@
 """Masks lie where the pictures and the tracings say."""
 
+import json
+
 import numpy as np
 import pytest
 
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import plan_study, render_study
 from coreecho.phantom.tracings import trace_frame
-from coreecho.phantom.truth import LV_LABEL, MYOCARDIUM_LABEL, label_frame, latents
+from coreecho.phantom.truth import LV_LABEL, MYOCARDIUM_LABEL, contractility_key, label_frame, latents
+from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES
 
 
 def test_mask_of_the_cavity_has_the_area_of_the_tracing(plans) -> None:
@@ -36,3 +39,36 @@ def test_latents_tell_the_nuisances_by_name(plans) -> None:
     assert record["rhythm"] == plans[0].motion.rhythm.kind
     assert all(isinstance(value, str | int | float) for value in record.values())
     assert {"half_angle_rad", "noise_db", "shadow_db", "edv_ml", "fps", "apex_x_mm"} <= set(record)
+
+
+def test_latents_tell_the_contractility_of_each_segment(plans) -> None:
+    plan = next(plan for plan in plans if plan.anatomy.wall_motion.territory == "LCx")
+    record = latents(plan)
+    assert contractility_key("mid anterolateral") == "contractility_mid_anterolateral"
+    for segment in SEGMENT_NUMBERS:
+        found = record[contractility_key(segment)]
+        assert (found < 0.9) == (segment in TERRITORIES["LCx"])
+        assert found == plan.anatomy.wall_motion.segments.get(segment, 1.0)
+
+
+def test_latents_tell_the_whole_beat(plans) -> None:
+    for plan in plans[:40]:
+        record, rhythm = latents(plan), plan.motion.rhythm
+        for name in ("isovolumic_contraction_s", "isovolumic_relaxation_s", "ejection_s", "rapid_filling_share"):
+            assert record[name] == getattr(rhythm, name)
+        starts = json.loads(record["beat_starts_s"])
+        duration = plan.motion.num_frames / plan.facts.fps
+        assert starts == sorted(starts)
+        assert all(0.0 <= start < duration for start in starts)
+        assert round(record["labelled_beat_s"], 4) in starts
+        # ED is the fullest frame about the start of the labelled beat, which is isovolumic.
+        assert -0.02 < record["ed_frame"] / plan.facts.fps - record["labelled_beat_s"] < 0.16
+
+
+def test_latents_tell_sway_and_papillary_muscle(plans) -> None:
+    for plan in plans[:10]:
+        record = latents(plan)
+        assert record["breath_z_mm"] == plan.motion.sway.breath_z_mm
+        assert record["drift_x_mm_per_s"] == plan.motion.sway.drift_x_mm_per_s
+        assert record["papillary_along"] == plan.anatomy.papillary_along
+        assert record["papillary_mm"] == plan.anatomy.papillary_mm

@@ -1,4 +1,6 @@
-"""The physics of the picture: speckle statistics, resolution, what tracks and what does not."""
+"""The physics of the picture: speckle statistics, resolution, focus, brightness."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +71,27 @@ def test_lateral_resolution_is_as_set_and_grows_with_depth(name, plan) -> None:
     assert widths[0] < widths[1] < widths[2]
 
 
+def _width_mm(grid, depth_mm) -> float:
+    """Full width at half maximum of a point's echo across the beams."""
+    echo = grid.insonify(*[np.array([value], dtype=np.float32) for value in (0.0, depth_mm, 1.0, 0.0)])
+    row = np.hypot(echo[:, 0], echo[:, 1])[np.argmin(np.abs(grid.depths_mm - depth_mm))]
+    fine = np.linspace(grid.sines[0], grid.sines[-1], 20001)
+    profile = np.interp(fine, grid.sines, row)
+    return float(np.ptp(fine[profile > 0.5 * profile.max()]) * depth_mm)
+
+
+def test_the_beam_is_narrowest_relative_to_depth_at_its_focus(plan) -> None:
+    near, far = (BeamGrid(replace(SCANNERS["A"], focus_mm=focus), plan.view) for focus in (40.0, 130.0))
+    assert _width_mm(near, 40.0) < 0.8 * _width_mm(far, 40.0)
+    assert _width_mm(far, 130.0) < 0.9 * _width_mm(near, 130.0)
+
+
+def test_the_outermost_beams_fade(grid) -> None:
+    assert grid.edge_db[0, [0, -1]] == pytest.approx(-22.0, abs=0.1)
+    assert np.all(np.diff(grid.edge_db[0, : grid.num_beams // 2]) >= 0.0)
+    assert np.all(grid.edge_db[0, 12:-12] == 0.0)
+
+
 def test_axial_resolution_is_as_set(grid) -> None:
     echo = grid.insonify(*[np.array([value], dtype=np.float32) for value in (0.0, 80.0, 1.0, 0.0)])
     column = np.hypot(echo[:, 0], echo[:, 1]).max(axis=1)
@@ -103,98 +126,6 @@ def test_grey_map_spans_the_dynamic_range() -> None:
     np.testing.assert_allclose(grey, [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-3)
     np.testing.assert_allclose(GreyMap(60.0, 2.0)(np.array([-30.0], dtype=np.float32), 0.0), 0.25, atol=1e-3)
     np.testing.assert_allclose(GreyMap(60.0, 1.0)(np.array([-30.0], dtype=np.float32), 15.0), 0.75, atol=1e-3)
-
-
-def _patch(picture, column, row, reach):
-    top, left = round(row) - reach, round(column) - reach
-    return picture[top : top + 2 * reach + 1, left : left + 2 * reach + 1]
-
-
-def _correlation(first, second) -> float:
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
-
-
-def _match(first, second, column, row, reach=6, search=4):
-    """Displacement (columns, rows) of a block by normalised cross-correlation, refined by a parabola each way."""
-    block = _patch(first, column, row, reach)
-    shifts = range(-search, search + 1)
-    score = np.array(
-        [[_correlation(block, _patch(second, column + dx, row + dy, reach)) for dx in shifts] for dy in shifts]
-    )
-    best_y, best_x = np.unravel_index(score.argmax(), score.shape)
-    found = []
-    for line, best in ((score[best_y, :], best_x), (score[:, best_x], best_y)):
-        offset = 0.0
-        if 0 < best < len(line) - 1:
-            left, centre, right = line[best - 1 : best + 2]
-            offset = 0.5 * (left - right) / (left - 2 * centre + right)
-        found.append(best - search + offset)
-    return np.array(found)
-
-
-@pytest.fixture(scope="module")
-def pictures_and_scene(plan):
-    """Tissue alone as log pictures (T, H, W), three times larger than usual in depth of grey: floats, no clutter."""
-    scene = Scene(plan)
-    pictures = np.zeros((plan.motion.num_frames, FRAME_SIZE, FRAME_SIZE))
-    for frame in range(plan.motion.num_frames):
-        level = np.maximum(envelope_db(scene.tissue_echo(frame) * scene.grid.compensation), -30.0)
-        pictures[frame][scene.grid.sector] = scene.grid.scan_converter @ level.ravel()
-    return pictures, scene
-
-
-def test_block_matching_recovers_the_wall_s_displacement(plan, pictures_and_scene) -> None:
-    pictures, scene = pictures_and_scene
-    tissue = scene.points.tissue
-    first, last = plan.motion.ed_frame, plan.motion.es_frame
-    ed_x, ed_z = tissue.place(plan.motion, first)
-    anatomy = plan.anatomy
-    distance = np.abs(ed_x - anatomy.bend(ed_z))
-    level = np.clip(ed_z, 0, anatomy.length_mm)
-    depth_in_wall = distance - np.sqrt(anatomy.endocardium_squared(level))
-    thickness = anatomy.epicardium(level) - np.sqrt(anatomy.endocardium_squared(level))
-    in_wall = (np.abs(depth_in_wall - 0.5 * thickness) < 0.2 * thickness) & (ed_z > 0.25 * anatomy.length_mm)
-    chosen = np.flatnonzero(in_wall & (ed_z < 0.95 * anatomy.length_mm))[::15]
-    errors, moved = [], []
-    step = 3
-    for frame in range(first, last - step, step):
-        before = plan.to_pixels(*tissue.place(plan.motion, frame), frame)
-        after = plan.to_pixels(*tissue.place(plan.motion, frame + step), frame + step)
-        for point in chosen:
-            column, row = float(before[0][point]), float(before[1][point])
-            true = np.array([after[0][point] - column, after[1][point] - row], dtype=float)
-            if not 12 < column < 99:
-                continue
-            found = _match(pictures[frame], pictures[frame + step], column, row)
-            errors.append(np.hypot(*(found - true)))
-            moved.append(np.hypot(*true))
-    assert len(errors) > 100
-    # A tracker that saw nothing move would err by this much.
-    assert np.median(moved) > 0.8
-    assert np.median(errors) < 0.5
-
-
-def test_tissue_stays_correlated_and_blood_does_not(plan) -> None:
-    scene = Scene(plan)
-    # Clutter stands still whatever the blood does.
-    scene.clutter[:] = 0.0
-    frame = plan.motion.ed_frame
-    pictures = np.zeros((2, FRAME_SIZE, FRAME_SIZE))
-    for picture, shown in zip(pictures, (frame, frame + 1), strict=True):
-        picture[scene.grid.sector] = scene.grid.scan_converter @ scene.level_db(shown).ravel()
-
-    def correlation(x_mm: float, z_mm: float) -> float:
-        column, row = plan.to_pixels(np.array(x_mm), np.array(z_mm), frame)
-        return _correlation(*(_patch(picture, float(column), float(row), 3) for picture in pictures))
-
-    tissue, blood = [], []
-    for along in (0.35, 0.5, 0.65):
-        level = np.array(along * plan.anatomy.length_mm)
-        inner, outer = np.sqrt(plan.anatomy.endocardium_squared(level)), plan.anatomy.epicardium(level)
-        tissue.append(correlation(-0.5 * float(inner + outer), float(level)))
-        blood.append(correlation(0.0, float(level)))
-    assert np.min(tissue) > 0.9
-    assert np.mean(np.abs(blood)) < 0.45
 
 
 def test_pictures_have_the_brightness_and_contrast_of_echonet(videos) -> None:
