@@ -1,0 +1,157 @@
+"""Every method of the paper's tables learns: its training loss falls on a few hearts that it sees again and again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from coreecho.datasets import frame_sources, load_studies
+from coreecho.datasets.clip_dataset import ValidationClips
+from coreecho.models.building import build_model
+from coreecho.models.echo_model import EchoModel, ModelInput
+from coreecho.training.optimizers import build_optimizer
+from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+from coreecho.training.stages import Stage, Stage1, Stage2
+from coreecho.video.store import FrameStore
+
+FRAMES, SIZE = 4, 32
+SMALL: dict[str, Any] = {
+    "encoder": "uniformer_xs",
+    "init": "scratch",
+    "dropout": 0.0,
+    "head_dropout": 0.0,
+    "num_frames": FRAMES,
+    "frame_size": SIZE,
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+}
+# By method: the shipped recipe, and what makes it small or another method.
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "CoReEcho": ("echonet", {}),
+    "L1 end to end": ("echonet", {"objective": "l1"}),
+    "RnC as first published": ("rnc", {}),
+    "EchoCoTr": ("echocotr", {}),
+    "R(2+1)D": ("r2plus1d", {"encoder": "r2plus1d_10"}),
+    "CAMUS, fine-tuned": ("camus-fine-tune", {}),
+    "HMC-QU, fine-tuned": ("hmc-qu-fine-tune", {}),
+}
+
+
+@dataclass(frozen=True)
+class Hearts:
+    """Clips of phantoms (N, T, H, W) uint8, and what is to be read off them (N,)."""
+
+    clips: Tensor
+    ef_percent: Tensor
+    has_mi: Tensor
+
+
+@pytest.fixture(scope="module")
+def hearts(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Hearts:
+    """The same clip of each of ten phantoms; an infarction is an EF below the median."""
+    studies = load_studies("echonet", phantom_root)[:10]
+    sampling = ModelInput(num_frames=FRAMES, stride=4, frame_size=SIZE)
+    store = FrameStore.build(
+        tmp_path_factory.mktemp("store"), frame_sources("echonet", studies), frame_size=SIZE, show_progress=False
+    )
+    clips = ValidationClips(studies, store, sampling, num_clips=1, target="ef")
+    items = [clips[place] for place in range(len(studies))]
+    ef = torch.stack([item.label for item in items])
+    return Hearts(torch.cat([item.clips for item in items]), ef, (ef < ef.median()).float())
+
+
+def small(method: str) -> Recipe:
+    shipped, settings = METHODS[method]
+    return Recipe.from_mapping(read_recipe_file(find_recipe(shipped)) | SMALL | settings, source=method)
+
+
+def new_model(recipe: Recipe) -> EchoModel:
+    torch.manual_seed(0)
+    return build_model(
+        recipe.encoder,
+        recipe.input,
+        last_bias=0.0 if recipe.target == "mi" else 45.0,
+        dropout=recipe.dropout,
+        head=recipe.head,
+        head_dropout=recipe.head_dropout,
+        target=recipe.target,
+    )
+
+
+def train(stage: Stage, hearts: Hearts, steps: int) -> list[float]:
+    """Loss of each step on the same batch; two views are the clip twice."""
+    labels = hearts.has_mi if stage.recipe.target == "mi" else hearts.ef_percent
+    views = stage.num_views_of(stage.recipe)
+    batch = (
+        hearts.clips.repeat_interleave(views, dim=0),
+        torch.full((len(labels) * views,), FRAMES),
+        labels.repeat_interleave(views),
+    )
+    optimizer = build_optimizer(stage.recipe, [each for each in stage.parameters() if each.requires_grad])
+    losses = []
+    for _ in range(steps):
+        stage.train()
+        if stage.is_encoder_frozen:
+            stage.model.encoder.eval()
+        loss = torch.stack(list(stage.losses(*batch).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_training_loss_falls(method: str, hearts: Hearts) -> None:
+    recipe = small(method)
+    losses = train(Stage1(new_model(recipe), recipe, steps_per_epoch=1), hearts, steps=30)
+    first, last = losses[0], sum(losses[-3:]) / 3
+    # A squared error falls faster than an absolute one with the same steps.
+    share = {"mse": 0.6, "bce": 0.3, "rnc": 0.5, "l1": 0.8, "rnc_l1": 0.8}[recipe.objective]
+    assert last < share * first, losses
+
+
+def test_the_head_learns_on_an_encoder_that_contrast_alone_has_trained(hearts: Hearts) -> None:
+    recipe = small("RnC as first published")
+    model = new_model(recipe)
+    head = {name: value.clone() for name, value in model.head.state_dict().items()}
+    train(Stage1(model, recipe, steps_per_epoch=1), hearts, steps=30)
+    assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
+    encoder = {name: value.clone() for name, value in model.encoder.state_dict().items()}
+    losses = train(Stage2(model, recipe, steps_per_epoch=1), hearts, steps=30)
+    assert losses[-1] < 0.8 * losses[0], losses
+    assert all(torch.equal(value, encoder[name]) for name, value in model.encoder.state_dict().items())
+    assert any(not torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
+
+
+def test_an_untrained_encoder_orders_the_hearts_worse_than_a_contrasted_one(hearts: Hearts) -> None:
+    recipe = small("RnC as first published")
+    model = new_model(recipe)
+
+    def rank_agreement() -> float:
+        with torch.no_grad():
+            model.eval()
+            embeddings = model.embed(hearts.clips, torch.full((len(hearts.clips),), FRAMES))
+        between = torch.cdist(embeddings, embeddings).flatten()
+        of_ef = (hearts.ef_percent[:, None] - hearts.ef_percent).abs().flatten()
+        pairs = torch.stack([between.argsort().argsort().float(), of_ef.argsort(stable=True).argsort().float()])
+        return float(torch.corrcoef(pairs)[0, 1])
+
+    before = rank_agreement()
+    train(Stage1(model, recipe, steps_per_epoch=1), hearts, steps=40)
+    assert rank_agreement() > max(before, 0.8)
+
+
+def test_one_linear_layer_is_the_whole_head_of_the_baselines() -> None:
+    for method in ("EchoCoTr", "R(2+1)D"):
+        recipe = small(method)
+        model = new_model(recipe)
+        assert [name for name, _ in model.head.named_parameters()] == ["0.weight", "0.bias"]
+        assert recipe.objective == "mse"
+        assert recipe.input == ModelInput(
+            num_frames=FRAMES, stride=4 if method == "EchoCoTr" else 2, frame_size=SIZE, padding="mean"
+        )
