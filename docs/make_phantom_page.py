@@ -1,9 +1,10 @@
 """Make the pictures and the table of docs/phantoms.md: phantoms beside the real clip that comes with pydicom.
 
-Run as `python docs/make_phantom_page.py`; takes about half a minute. Pictures go to docs/phantoms/, and the table of
+Run as `python docs/make_phantom_page.py`; takes about a minute. Pictures go to docs/phantoms/, and the table of
 measured statistics replaces what stands between the two marks in docs/phantoms.md.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
 
 from coreecho.phantom import PhantomSettings
+from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
 from coreecho.phantom.tracings import disc_volume, trace_frame
 from coreecho.video import read_video, resize_frames
@@ -29,6 +32,9 @@ SIZE = 112
 SEED = 41
 FILMED_S = 1.0
 MEASURED_STUDIES = 40
+COMPARED_STUDIES = 24
+# A stream of a study's random numbers that the simulator does not use.
+COMPARED_STREAM = 220
 WINDOW = 64
 # Fewer greys make smaller files; each stays below 300 KB.
 PNG_GREYS = 96
@@ -51,6 +57,16 @@ def render(settings: PhantomSettings, index: int) -> tuple[StudyPlan, Frames]:
     """A study of the page's cohort."""
     plan = plan_study(settings, SEED, index, "TEST")
     return plan, np.stack(list(render_study(plan)))
+
+
+def render_alike(index: int, mean_grey: float, fps: float) -> Frames:
+    """A second of a study of the page's cohort, its gain set and its frame rate chosen as the real clip's."""
+    plan = plan_study(PhantomSettings(min_frames=75, max_frames=75), SEED, index, "TEST")
+    facts = replace(plan.facts, fps=fps, num_frames=int(fps))
+    generator = study_generator(SEED, index, COMPARED_STREAM)
+    motion = simulate_motion(facts, plan.anatomy, generator, pose_scale=plan.settings.nuisance_scale)
+    view = replace(plan.view, mean_grey=mean_grey)
+    return np.stack(list(render_study(replace(plan, facts=facts, motion=motion, view=view))))
 
 
 def moments(frames: Frames, fps: float, first: int, count: int) -> Frames:
@@ -117,8 +133,12 @@ def temporal_spectrum(frames: Frames, fps: float) -> tuple[Floats, Floats]:
     return frequency[shown], np.asarray(10.0 * np.log10(power[shown] / power[shown].sum()))
 
 
-def draw_statistics(real: Frames, real_fps: float, films: list[tuple[float, Frames]]) -> None:
-    """Intensity histogram, spatial and temporal spectrum: the phantoms' spread, their median, and the real clip."""
+def draw_statistics(real: Frames, real_fps: float) -> None:
+    """Intensity histogram, spatial and temporal spectrum: the phantoms' spread, their median, and the real clip.
+
+    The phantoms have the real clip's mean grey and frame rate here.
+    """
+    films = [render_alike(index, real.mean() / 255.0, real_fps) for index in range(COMPARED_STUDIES)]
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), constrained_layout=True)
     bins = np.linspace(0, 256, 33)
     centres = 0.5 * (bins[1:] + bins[:-1])
@@ -130,14 +150,13 @@ def draw_statistics(real: Frames, real_fps: float, films: list[tuple[float, Fram
         return np.asarray(np.maximum(np.histogram(in_sector(frames), bins, density=True)[0], 1e-6))
 
     bands = (np.arange(16) + 0.5) / 32
-    at_50 = [frames for fps, frames in films if fps == 50.0]
     panels = [
-        ("grey level inside the sector", centres, [histogram(f) for _, f in films], (centres, histogram(real))),
-        ("cycles a pixel", bands, [spatial_spectrum(f) for _, f in films], (bands, spatial_spectrum(real))),
+        ("grey level inside the sector", centres, [histogram(f) for f in films], (centres, histogram(real))),
+        ("cycles a pixel", bands, [spatial_spectrum(f) for f in films], (bands, spatial_spectrum(real))),
         (
             "Hz",
-            temporal_spectrum(at_50[0], 50.0)[0],
-            [temporal_spectrum(frames, 50.0)[1] for frames in at_50],
+            temporal_spectrum(films[0], real_fps)[0],
+            [temporal_spectrum(frames, real_fps)[1] for frames in films],
             temporal_spectrum(real, real_fps),
         ),
     ]
@@ -227,7 +246,7 @@ def main() -> None:
     studies = [render(settings, index) for index in range(MEASURED_STUDIES)]
     films = [(plan.facts.fps, frames) for plan, frames in studies]
     draw_sheets(real, real_fps, studies)
-    draw_statistics(real, real_fps, films)
+    draw_statistics(real, real_fps)
     page = DOCS / "phantoms.md"
     before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
     after = rest.split(MARKS[1])[1]
