@@ -16,13 +16,50 @@ def test_echonet_recipe_holds_the_numbers_of_the_paper() -> None:
     assert (recipe.head_dropout, recipe.head_bias, recipe.crop_pad) == (0.4, 55.6, 6)
 
 
+def test_echocotr_recipe_holds_the_numbers_of_its_code() -> None:
+    recipe = Recipe.from_yaml(find_recipe("echocotr"))
+    assert (recipe.encoder, recipe.head, recipe.head_bias) == ("uniformer_small", "linear", 55.6)
+    assert (recipe.objective, recipe.views, recipe.stage2) == ("mse", "one_clip", False)
+    assert (recipe.stage1_epochs, recipe.batch_size, recipe.crop_pad) == (45, 25, 12)
+    assert (recipe.optimizer, recipe.learning_rate, recipe.weight_decay) == ("adamw", 1e-4, 1e-4)
+    assert (recipe.schedule, recipe.decay_every, recipe.decay_factor) == ("step", 15, 0.1)
+    # It normalises before it pads, so that padding is the mean grey.
+    assert (recipe.input.num_frames, recipe.input.stride, recipe.input.padding) == (36, 4, "mean")
+
+
+def test_r2plus1d_recipe_holds_the_numbers_of_echonet_dynamic() -> None:
+    recipe = Recipe.from_yaml(find_recipe("r2plus1d"))
+    assert (recipe.encoder, recipe.head, recipe.head_bias) == ("r2plus1d_18", "linear", 55.6)
+    assert (recipe.objective, recipe.views, recipe.stage2) == ("mse", "one_clip", False)
+    assert (recipe.stage1_epochs, recipe.batch_size, recipe.crop_pad) == (45, 20, 12)
+    assert (recipe.optimizer, recipe.learning_rate, recipe.momentum, recipe.weight_decay) == ("sgd", 1e-4, 0.9, 1e-4)
+    assert (recipe.schedule, recipe.decay_every, recipe.decay_factor) == ("step", 15, 0.1)
+    assert (recipe.input.num_frames, recipe.input.stride, recipe.input.padding) == (32, 2, "mean")
+    # Its data set leaves out the videos with fewer than two traced frames, as CoReEcho's does.
+    assert recipe.require_two_traced_frames
+
+
+def test_rank_n_contrast_differs_from_coreecho_in_its_objective_and_second_stage_alone() -> None:
+    first, second = (Recipe.from_yaml(find_recipe(name)).to_mapping() for name in ("echonet", "rnc"))
+    differs = {key: second[key] for key in first if first[key] != second[key]}
+    assert differs == {"name": "rnc", "objective": "rnc", "stage2_epochs": first["stage1_epochs"]}
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_shipped_recipes_are_whole_and_named_as_their_file(name: str) -> None:
     assert Recipe.from_yaml(find_recipe(name)).name == name
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    recipe = Recipe(name="mine", seed=3, head_bias=50.0, stage2=False, input=ModelInput(num_frames=8, padding="mean"))
+    recipe = Recipe(
+        name="mine",
+        seed=3,
+        head_bias=50.0,
+        stage2=False,
+        optimizer="madgrad",
+        scale_range=(0.9, 1.05),
+        input=ModelInput(num_frames=8, padding="mean", time="spline"),
+    )
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe.to_yaml())
     assert Recipe.from_yaml(path) == recipe
@@ -38,6 +75,18 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("head_dropout: 1.0", "head_dropout is 1.0, expected 0 <= head_dropout < 1"),
         ("learning_rate: .nan", "learning_rate is nan, expected more than 0"),
         ("num_frames: 0", "num_frames"),
+        ("trained: head", "trained is head and objective is rnc_l1, expected l1, mse or bce"),
+        ("trained: head\nobjective: rnc", "Rank-N-Contrast trains the encoder"),
+        ("objective: rnc\nstage2: false", "stage2 is false, expected true: nothing else trains the head"),
+        ("objective: bce", "stage2 is true, expected false: stage 2 refines an EF by L1"),
+        ("rotation_degrees: 181", "rotation_degrees is 181.0, expected 0 to 180"),
+        ("scale_range: [1.1, 0.8]", "scale_range is .*, expected 0 < smallest <= largest"),
+        ("scale_range: [0.0, 0.8]", "scale_range is .*, expected 0 < smallest"),
+        ("translation: 1.0", "translation is 1.0, expected 0 <= translation < 1"),
+        ("momentum: 1.0", "momentum is 1.0, expected 0 <= momentum < 1"),
+        ("optimizer: adam", "optimizer.*adamw"),
+        ("head: deep", "head.*linear"),
+        ("decay_every: 0", "decay_every is 0, expected at least 1"),
         ("- a list", "expected `key: value` lines"),
         ("a: [", "is not YAML"),
     ],
@@ -55,7 +104,7 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match=r"no recipe 'echont'.*demo, echonet"):
+    with pytest.raises(RecipeError, match=r"no recipe 'echont'.*demo, echocotr, echonet"):
         find_recipe("echont")
     with pytest.raises(RecipeError, match=r"no recipe file missing\.yaml"):
         find_recipe("missing.yaml")
