@@ -13,18 +13,20 @@ from coreecho.models import build_model
 from coreecho.models.echo_model import EchoModel
 from coreecho.training.recipe import Recipe
 
-_WARM_UP, _MEASURED = 1, 2
+_WARM_UP, _MEASURED = 1, 1
 # Enough to keep a small model busy; a large one takes its time with any number.
 _CLIPS = {"uniformer_xs": 16, "r2plus1d_10": 16}
+# Batch normalisation in training needs two.
+_CLIPS_OF_LARGE = 2
 
 
 def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> dict[str, float]:
-    """Estimate how long each job takes from its beginning, by its name. Loading of clips is not counted."""
+    """Estimate how long each job trains from its beginning, by its name; loading of clips and tests are not counted."""
     speeds: dict[tuple[object, ...], tuple[float, float]] = {}
     seconds = {}
     for job in jobs:
         recipe = job.recipe(runs)
-        key = (recipe.encoder, recipe.input)
+        key = (recipe.encoder, recipe.input.num_frames, recipe.input.frame_size)
         if key not in speeds:
             speeds[key] = _seconds_per_clip(recipe, execution)
         training, seeing = speeds[key]
@@ -37,7 +39,12 @@ def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, floa
     """Seconds for one clip forward and backward, and forward alone."""
     device = find_device(execution.device)
     model = build_model(recipe.encoder, recipe.input, last_bias=0.0).to(device)
-    shape = (_CLIPS.get(recipe.encoder, 2), recipe.input.num_frames, recipe.input.frame_size, recipe.input.frame_size)
+    shape = (
+        _CLIPS.get(recipe.encoder, _CLIPS_OF_LARGE),
+        recipe.input.num_frames,
+        recipe.input.frame_size,
+        recipe.input.frame_size,
+    )
     clips = torch.zeros(shape, dtype=torch.uint8, device=device)
     return _time(model, clips, is_training=True), _time(model, clips, is_training=False)
 
