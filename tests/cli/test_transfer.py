@@ -93,6 +93,7 @@ def test_probing_and_fine_tuning_are_compared_and_neither_is_done_twice(
         (["--from", "scratch", "--method", "fine-tune", "--devices", "2"], "expected 1: an experiment is many"),
         (["--from", "scratch", "--method", "fine-tune", "--against", "gone"], "gone holds no finished transfer"),
         (["--from", "gone", "--method", "probe"], "there is no such file"),
+        (["--from", "scratch", "--method", "fine-tune", "--init", "x"], "give no `--init` with it"),
         (["--from", "scratch", "--method", "fine-tune", "--view", "PLAX"], "PLAX"),
         (["--from", "scratch", "--method", "fine-tune", "--all-clips"], "camus has no option only_with_masks"),
     ],

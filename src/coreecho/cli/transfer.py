@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
+from coreecho.errors import RecipeError
 from coreecho.files import write_whole
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware
@@ -84,12 +85,14 @@ def transfer(
     """
     from coreecho.experiments.data import Data
     from coreecho.experiments.runs import Execution
-    from coreecho.experiments.transfer import check_comparable
+    from coreecho.experiments.transfer import check_comparable, start_of
     from coreecho.experiments.transfer import transfer as run_transfer
 
     if against is not None:
         check_comparable(against)
     recipe = recipe or Recipe()
+    if recipe.init != start_of(weights):
+        raise RecipeError("`--from` says where the encoder starts: give no `--init` with it.")
     options: dict[str, Any] = {} if view is None else {"view": view}
     if folds is not None:
         options["folds"] = folds

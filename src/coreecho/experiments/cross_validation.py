@@ -47,8 +47,6 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
             Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
         run = finish_run(recipe, data.with_fold(fold), out / f"fold-{fold:02d}", execution)
         tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
-        # Half of the fold on disk, and of use to an unfinished one alone.
-        run.state.unlink(missing_ok=True)
     pooled = _pool(tables, studies)
     write_whole(out / PREDICTIONS, pooled.to_csv(index=False))
     return pooled

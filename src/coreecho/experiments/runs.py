@@ -89,6 +89,8 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
         if execution.show_progress:
             Console(stderr=True).print("Stopped. The same command goes on from here.")
         raise KeyboardInterrupt
+    # Of use to an unfinished run alone, and more than half of the folder: a table is dozens of them.
+    run.state.unlink(missing_ok=True)
     return run
 
 

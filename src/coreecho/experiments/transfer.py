@@ -88,18 +88,23 @@ def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, A
             "Use `--method fine-tune`, or give the weights of a pretrained encoder."
         )
     settings = published_settings(dataset, method)
+    settings["init"] = start_of(weights)
     if weights == SCRATCH:
-        return settings | {"init": SCRATCH}
+        return settings
     _check_finished(Path(weights))
     pretrained = describe_weights(weights)
-    # Resolved, so that a stopped fold goes on from any folder.
-    settings |= {"init": str(Path(weights).resolve()), "encoder": pretrained.encoder}
+    settings["encoder"] = pretrained.encoder
     if dataset == "table" and pretrained.model_input is not None:
         # Its clips are of any length: cut as the encoder learned to see them.
         settings |= vars(pretrained.model_input)
         if not pretrained.model_input.is_whole_beat:
             settings["validation_clips"] = _CLIPS_OF_A_LONG_VIDEO
     return settings
+
+
+def start_of(weights: str) -> str:
+    """The `init` of a recipe for what `--from` gives: a whole path, so that a stopped fold goes on from any folder."""
+    return SCRATCH if weights == SCRATCH else str(Path(weights).resolve())
 
 
 def _check_finished(weights: Path) -> None:
