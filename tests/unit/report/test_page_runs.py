@@ -15,7 +15,11 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def shown(place, make_run):
     """One run with settings of its own, and another of the same data."""
-    runs = [make_run(place / "first"), make_run(place / "second", seed=1, init="/home/jane.doe/kinetics.safetensors")]
+    kinetics = place / "jane.doe" / "kinetics.safetensors"
+    kinetics.parent.mkdir()
+    runs = [make_run(place / "first")]
+    kinetics.write_bytes(runs[0].best_weights.read_bytes())
+    runs.append(make_run(place / "second", seed=1, init=str(kinetics)))
     return [
         show_run(
             number,
