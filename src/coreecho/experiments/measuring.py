@@ -42,7 +42,7 @@ class Figure:
             return "n/a"
         digits = 2 if self.scale == 100 or abs(self.value) >= 1 else 3
         deviation = "" if math.isnan(self.sd) else f"±{self.sd * self.scale:.{digits}f}"
-        return f"{self.value:.{digits}f}{deviation}"
+        return f"{self.value:z.{digits}f}{deviation}"
 
     @property
     def ends(self) -> str:
@@ -50,7 +50,7 @@ class Figure:
         if not self.interval.is_defined or math.isnan(self.interval.low):
             return "n/a"
         digits = 2 if self.scale == 100 or abs(self.value) >= 1 else 3
-        return f"{self.interval.low * self.scale:.{digits}f} to {self.interval.high * self.scale:.{digits}f}"
+        return f"{self.interval.low * self.scale:z.{digits}f} to {self.interval.high * self.scale:z.{digits}f}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,6 +100,7 @@ def show_plan(plan: Plan) -> Table:
         epochs = f"{recipe.stage1_epochs}" + (f" + {recipe.stage2_epochs}" if recipe.stage2 else "")
         left = "done" if planned.is_done else in_words(planned.seconds)
         table.add_row(planned.job.name, recipe.encoder, recipe.objective, epochs, left)
+    table.caption, table.caption_justify = "Training alone: loading of clips, and tests, come on top.", "left"
     table.add_section()
     table.add_row("together", "", "", "", in_words(plan.seconds))
     return table

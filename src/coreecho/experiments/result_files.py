@@ -69,7 +69,8 @@ def show_results(measured: Measured) -> Group:
             table.add_column(header, justify="right" if place > 1 else "left")
         for row in page.rows:
             table.add_row(*row.cells)
-        parts += [Text(page.caption), table]
+        # The first one's caption is the title.
+        parts += [table] if page.caption == measured.table.title else [Text(page.caption), table]
     parts += [Text(f"- {note}") for note in _notes(measured)]
     return Group(*parts)
 

@@ -112,7 +112,7 @@ PHANTOM = Scale(
     probe={**_PHANTOM_TRANSFER, "stage1_epochs": 40, "learning_rate": 1e-3},
     fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 24, "learning_rate": 5e-4},
     studies=1340,
-    camus=200,
+    camus=150,
     hmc_qu=109,
 )
 _QUICK_TRANSFER: dict[str, Any] = {

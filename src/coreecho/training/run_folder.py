@@ -232,7 +232,9 @@ def find_data(
     dataset: str, root: Path, recipe: Recipe, store: Path | None, options: Mapping[str, Any] | None = None
 ) -> DataSource:
     """Say where the data of a run and their decoded frames lie."""
-    folder = store or root / f".coreecho-store-{recipe.input.frame_size}"
+    # Of a table, the root may be the file itself.
+    beside = root.parent if root.is_file() else root
+    folder = store or beside / f".coreecho-store-{recipe.input.frame_size}"
     return DataSource(
         dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root), options=dict(options or {})
     )

@@ -90,6 +90,17 @@ def test_a_difference_is_the_second_row_minus_the_first(num_seeds: int) -> None:
     assert r2.value > 0
 
 
+def test_a_difference_of_nothing_has_no_sign() -> None:
+    same = Comparison(question="nothing", first="L1", second="CoReEcho")
+    almost = predictions(2.0)
+    almost["ef_predicted"] -= 1e-7 * np.sign(almost["ef_predicted"] - TRUE)
+    found = measured(table(row("L1", predictions(2.0)), row("CoReEcho", almost), comparisons=(same,)))
+    difference = found.differences["nothing", "MAE"]
+    assert difference.value < 0
+    # Three digits below 1: none of them, nor a minus, is left.
+    assert (str(difference), difference.ends) == ("0.000", "0.000 to 0.000")
+
+
 def test_a_group_column_is_of_its_studies_alone() -> None:
     made = predictions(1.0)
     made.loc[made["quality"] == "Medium", "ef_predicted"] += 30

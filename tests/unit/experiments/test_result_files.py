@@ -101,6 +101,7 @@ def test_the_terminal_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None
     shown = capsys.readouterr().out
     for part in ("81.59±0.18", "80.00±2.00", "-1.59", "what it adds", "-0.22", "3 seeds"):
         assert part in shown
+    assert shown.count("Made up") == 1
 
 
 def test_a_metric_that_is_not_defined_is_said_to_be_so() -> None:
