@@ -6,6 +6,7 @@ from typing import Any
 from coreecho.errors import RecipeError
 from coreecho.experiments.jobs import Training
 from coreecho.experiments.sources import Sources
+from coreecho.experiments.transfer import start_of
 from coreecho.models.weights import describe_weights
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
 
@@ -70,4 +71,4 @@ class EchoNetTrainings:
         if weights != SCRATCH and (found := describe_weights(weights).encoder) != wanted:
             # Else it would show after the trainings that come before.
             raise RecipeError(f"`--{flag} {weights}` holds the encoder {found}; {kind} needs {wanted}.")
-        return weights
+        return start_of(weights)

@@ -1,6 +1,6 @@
 """Every method of the paper's tables learns: its training loss falls on a few hearts that it sees again and again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,13 @@ def test_the_training_loss_falls(method: str, hearts: Hearts) -> None:
     # A squared error falls faster than an absolute one with the same steps.
     share = {"mse": 0.6, "bce": 0.3, "rnc": 0.5, "l1": 0.8, "rnc_l1": 0.8}[recipe.objective]
     assert last < share * first, losses
+
+
+@pytest.mark.parametrize("encoder", ["r2plus1d_18", "mc3_18", "r3d_18"])
+def test_the_video_resnets_learn_at_their_published_size(encoder: str, hearts: Hearts) -> None:
+    recipe = replace(small("R(2+1)D"), encoder=encoder, learning_rate=1e-4)
+    losses = train(Stage1(new_model(recipe), recipe, steps_per_epoch=1), hearts, steps=4)
+    assert losses[-1] < 0.8 * losses[0], losses
 
 
 def test_the_head_learns_on_an_encoder_that_contrast_alone_has_trained(hearts: Hearts) -> None:
