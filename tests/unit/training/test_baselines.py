@@ -162,3 +162,24 @@ def test_one_linear_layer_is_the_whole_head_of_the_baselines() -> None:
         assert recipe.input == ModelInput(
             num_frames=FRAMES, stride=4 if method == "EchoCoTr" else 2, frame_size=SIZE, padding="mean"
         )
+
+
+# Trainable numbers with one output; torchvision's have 400.
+@pytest.mark.parametrize(
+    ("encoder", "parameters"),
+    [
+        ("r2plus1d_18", 31_505_325 - 399 * 513),
+        ("mc3_18", 11_695_440 - 399 * 513),
+        ("r3d_18", 33_371_472 - 399 * 513),
+    ],
+)
+def test_a_video_resnet_has_as_many_parameters_as_the_published_one(encoder: str, parameters: int) -> None:
+    model = build_model(encoder, ModelInput(), last_bias=55.6, head="linear")
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+
+
+def test_echocotr_has_the_parameters_of_uniformer_s() -> None:
+    model = build_model("uniformer_small", ModelInput(), last_bias=55.6, head="linear")
+    # Published as 21.4 million, with the 400 outputs of Kinetics.
+    with_400_outputs = sum(parameter.numel() for parameter in model.parameters()) + 399 * 513
+    assert with_400_outputs / 1e6 == pytest.approx(21.4, abs=0.05)
