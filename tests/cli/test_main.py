@@ -10,7 +10,7 @@ import coreecho
 
 COMMANDS = [
     *("continuity", "convert", "demo", "doctor", "embed", "evaluate", "explain", "import-weights"),
-    *("map", "neighbours", "phantom", "predict", "report", "store", "train"),
+    *("map", "neighbours", "phantom", "predict", "report", "reproduce", "store", "train", "transfer"),
 ]
 
 

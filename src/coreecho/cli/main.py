@@ -20,7 +20,6 @@ from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
 from coreecho.cli.report import report
-from coreecho.cli.reproduce import reproduce
 from coreecho.cli.store import app as store_app
 from coreecho.errors import CoReEchoError
 
@@ -49,12 +48,24 @@ app.command(
     "coreecho.cli.transfer:app",
     name="transfer",
     help="Use what an encoder learned on another data set: `coreecho transfer camus --data CAMUS --from RUN "
-    "--method probe`.",
+    "--method probe`.\n\n"
+    "Cross-validates over that data set's folds, and measures the pooled predictions of all test folds. Each fold is a "
+    "run folder. Stopped, the same command goes on; folds that are done are not done again.",
 )
 app.command(evaluate)
 app.command(predict)
 app.command(report)
-app.command(reproduce)
+app.command(
+    "coreecho.cli.reproduce:reproduce",
+    name="reproduce",
+    help="Make a table of the paper: `coreecho reproduce table2 --data EchoNet-Dynamic`, or `--phantom` anywhere.\n\n"
+    "Prints what it will train and about how long that takes, trains it, and writes the paper's figures beside the "
+    "measured ones as NAME.csv, NAME.json and NAME.html. Stopped, the same command goes on; tables in the same `--out` "
+    "share their trainings.\n\n"
+    "`--phantom` does a table with a small model on simulated hearts, which takes hours on two cores, and `--quick` in "
+    "minutes, in which nothing is learned; the hearts are written before the plan is shown. "
+    "`coreecho reproduce cue --phantom` plants a shortcut that the paper warns of.",
+)
 app.command(explain)
 app.command(embed)
 app.command(draw_map, name="map")

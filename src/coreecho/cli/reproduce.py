@@ -27,15 +27,6 @@ def reproduce(
 ) -> int:
     """Make a table of the paper: `coreecho reproduce table2 --data EchoNet-Dynamic --k400 uniformer_small_k400.pth`.
 
-    Prints what it will train and about how long that takes, trains it, and writes the paper's figures beside the
-    measured ones as NAME.csv, NAME.json and NAME.html. Stopped, the same command goes on; tables in the same `--out`
-    share their trainings.
-
-    `--phantom` does a table with a small model on simulated hearts, which takes hours on two cores, and `--quick` in
-    minutes, in which nothing is learned. The hearts are written first, before the plan is shown.
-
-    `coreecho reproduce cue --phantom` plants a shortcut that the paper warns of.
-
     Parameters
     ----------
     table:

@@ -49,11 +49,6 @@ def transfer(
 ) -> int:
     """Use what an encoder learned on another data set, by cross-validation over that data set's folds.
 
-    `coreecho transfer camus --data CAMUS --from runs/echonet --method probe` trains a new head on the frozen encoder
-    for each of CAMUS's ten folds, and measures the pooled predictions of the ten test folds.
-
-    Each fold is a run folder. Stopped, the same command goes on; folds that are done are not done again.
-
     Parameters
     ----------
     dataset:

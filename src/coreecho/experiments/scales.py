@@ -109,10 +109,10 @@ PHANTOM = Scale(
     name="phantom",
     seeds=(0, 1, 2),
     settings={**_PHANTOM_TRAINING, "stage1_epochs": 24, "stage2_epochs": 4},
-    probe={**_PHANTOM_TRANSFER, "stage1_epochs": 40, "learning_rate": 1e-3},
-    fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 24, "learning_rate": 5e-4},
+    probe={**_PHANTOM_TRANSFER, "stage1_epochs": 30, "learning_rate": 1e-3},
+    fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 20, "learning_rate": 5e-4},
     studies=1340,
-    camus=150,
+    camus=120,
     hmc_qu=109,
 )
 _QUICK_TRANSFER: dict[str, Any] = {
