@@ -162,9 +162,7 @@ def test_a_new_model_starts_from_a_trained_encoder(file: Path, model: EchoModel)
 def test_an_encoder_of_another_size_is_refused_and_nothing_changes(file: Path) -> None:
     small = build_model("uniformer_small", ModelInput(), last_bias=50.0)
     before = {name: value.clone() for name, value in small.state_dict().items()}
-    with pytest.raises(
-        CheckpointError, match=r"uniformer_xs was found and uniformer_small asked for.* missing"
-    ):
+    with pytest.raises(CheckpointError, match=r"uniformer_xs was found and uniformer_small asked for.* missing"):
         initialise_encoder(small, file)
     assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
 
