@@ -235,7 +235,7 @@ def test_a_store_survives_pickling_without_its_maps(tmp_path: Path, sources: dic
 
 
 BUILD = """
-import sys, pathlib
+import os, sys, pathlib
 from coreecho.video import FrameStore, store_building
 store_building._CHECKPOINT_SECONDS = 0.0
 folder = pathlib.Path(sys.argv[1])
@@ -244,7 +244,8 @@ decode = store_building._decode
 def slow(source, frame_size):
     import time
     time.sleep(0.05)
-    print(source.path.stem, flush=True)
+    # In one piece: two threads may write at once.
+    os.write(1, f"{source.path.stem}\\n".encode())
     return decode(source, frame_size)
 store_building._decode = slow
 FrameStore.build(folder / "store", sources, frame_size=16)
