@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from scipy.special import expit
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
 from coreecho.inference.device import find_device
@@ -29,6 +29,7 @@ from coreecho.target import Target
 from coreecho.video import read_video
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.resizing import resize_frames
+from coreecho.video.sector import MIN_FRAMES
 from coreecho.video.video import Video
 
 NOTICES: dict[Target, str] = {
@@ -245,6 +246,10 @@ class Predictor:
         if beat is not None:
             return self._read_beat(path, beat)
         video = read_video(path)
+        if video.num_frames < MIN_FRAMES:
+            raise VideoError(
+                f"{path}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
+            )
         model_input = self.model.model_input
         # Resized first: a whole screen has fifty times the pixels.
         seen = replace(video, frames=resize_frames(video.frames, model_input.frame_size))

@@ -16,7 +16,7 @@ Cue = Literal["none", "gain", "depth", "contrast", "haze", "tilt"]
 # Chosen so that the demo model, trained end to end on 1,000 standard studies, reaches a test R2 between 0.75 and 0.92.
 _NUISANCE_SCALES: dict[str, float] = {"easy": 0.25, "standard": 0.65}
 
-# Frame counts of EchoNet-Dynamic (shared facts): 28 to 1,002.
+# Frame counts of EchoNet-Dynamic: 28 to 1,002.
 ECHONET_FRAME_RANGE = (28, 1002)
 
 

@@ -2,6 +2,7 @@ import json
 import statistics
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,13 +69,19 @@ def test_a_model_in_training_is_put_into_evaluation_mode(model, write_clip):
 def test_warnings_gather_what_speaks_against_the_ef(model, retrain, write_clip):
     retrain(model, is_phantom=True, ef_range=(0.0, 1.0))
     # Five frames a second cannot be those of a heart, and are not resampled to 46.
-    prediction = Predictor(model)(write_clip("clip.avi", num_frames=5, fps=5))
+    model.model_input = replace(model.model_input, stride=3)
+    prediction = Predictor(model)(write_clip("clip.avi", num_frames=8, fps=5))
     text = "\n".join(prediction.warnings)
     assert len(prediction.warnings) == 4
-    assert "short clip: 5 frames, the model looks at 7" in text
+    assert "short clip: 8 frames, the model looks at 10" in text
     assert "simulated hearts only: this EF of a real clip has no clinical meaning" in text
     assert "frame rate of 5 per second" in text
     assert "outside the 0.0 to 1.0 % of the training" in text
+
+
+def test_too_few_frames_for_a_heartbeat_give_no_ef(model, write_clip):
+    with pytest.raises(VideoError, match=r"still\.avi: has 7 frames; a heartbeat takes at least 8"):
+        Predictor(model)(write_clip("still.avi", num_frames=7))
 
 
 def test_a_clip_of_another_frame_rate_is_resampled_to_that_of_the_training(model, write_clip):

@@ -9,6 +9,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels import convert_color_space
 from pydicom.uid import (
     HEVCMP51,
     MPEG2MPHL,
@@ -23,6 +24,7 @@ from pydicom.uid import (
 from coreecho.errors import VideoError
 from coreecho.video import dicom_pixels, read_video
 from coreecho.video.colour import to_grey
+from coreecho.video.dicom_pixels import decode_frames
 from coreecho.video.screen import CROPPED_NOTE, NOT_BELIEVED_NOTE
 
 Draw = Callable[..., Any]
@@ -111,6 +113,25 @@ def test_lossless_codings_give_the_same_frames(
 ) -> None:
     path = write_dicom(tmp_path / "a.dcm", screen, compression=compression)
     np.testing.assert_array_equal(read_video(path).frames, expected)
+
+
+def test_jpeg_lossless_is_decoded() -> None:
+    path = get_testdata_file("JPGLosslessP14SV1_1s_1f_8b.dcm", download=False)
+    dataset = pydicom.dcmread(str(path))
+    dataset.NumberOfFrames = 1
+    frames, _ = decode_frames(dataset, "lossless.dcm")
+    assert frames.shape == (1, dataset.Rows, dataset.Columns)
+    # An ultrasound picture: mostly black, with texts at full white.
+    assert np.median(frames) < 30
+    assert frames.max() > 200
+
+
+def test_uncompressed_luminance_and_chrominance(tmp_path: Path, screen: Any, expected: Any, write_dicom: Write) -> None:
+    ybr = convert_color_space(screen.copy(), "RGB", "YBR_FULL", per_frame=True)
+    path = write_dicom(tmp_path / "ybr.dcm", ybr, PhotometricInterpretation="YBR_FULL")
+    found = read_video(path).frames.astype(int)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 2
 
 
 def test_grey_codings_give_the_same_frames(tmp_path: Path, screen: Any, write_dicom: Write) -> None:
