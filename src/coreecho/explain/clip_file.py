@@ -11,11 +11,12 @@ from coreecho.explain.embeddings import DEFAULT_CLIPS
 from coreecho.explain.lit_sector import lit_sector
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
+from coreecho.inference.clip_reading import read_clip_file
 from coreecho.inference.frame_rate import at_training_rate
 from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
-from coreecho.video import Video, even_starts, read_video, resize_frames
+from coreecho.video import Video, even_starts, resize_frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ def read_clip(model: EchoModel, path: Path, *, beat: Beat | None = None) -> Clip
         # A whole beat is interpolated to the model's frames; clips of a stride have their place in time.
         seen = video if model.model_input.is_whole_beat else at_training_rate(video, _trained_on(model))
         return ClipFile(seen, lit_sector(seen.frames, str(path)), num_frames, video.fps, frames_of_beat)
-    file = read_video(path)
+    file = read_clip_file(path)
     # Resized first: a whole screen has fifty times the pixels.
     resized = replace(file, frames=resize_frames(file.frames, model.model_input.frame_size))
     seen = at_training_rate(resized, _trained_on(model))

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import track
 from scipy.special import expit
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
+from coreecho.inference.clip_reading import read_clip_file
 from coreecho.inference.device import find_device
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.frame_rate import at_training_rate
@@ -26,10 +27,8 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
 from coreecho.target import Target
-from coreecho.video import read_video
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.resizing import resize_frames
-from coreecho.video.sector import MIN_FRAMES
 from coreecho.video.video import Video
 
 NOTICES: dict[Target, str] = {
@@ -245,11 +244,7 @@ class Predictor:
     def _read(self, path: str | Path, beat: Beat | None) -> _ReadyVideo:
         if beat is not None:
             return self._read_beat(path, beat)
-        video = read_video(path)
-        if video.num_frames < MIN_FRAMES:
-            raise VideoError(
-                f"{path}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
-            )
+        video = read_clip_file(path)
         model_input = self.model.model_input
         # Resized first: a whole screen has fifty times the pixels.
         seen = replace(video, frames=resize_frames(video.frames, model_input.frame_size))

@@ -161,7 +161,7 @@ def test_a_fault_nobody_foresaw_is_one_files_failure(model, write_clip, monkeypa
             raise MemoryError("a picture of a million pixels")
         return read_video(path)
 
-    monkeypatch.setattr(predictor_module, "read_video", read_or_fall)
+    monkeypatch.setattr(predictor_module, "read_clip_file", read_or_fall)
     failure, prediction = Predictor(model).predict_many([first, second])
     assert failure == PredictionFailure(file=str(first), error="unexpected MemoryError: a picture of a million pixels")
     assert isinstance(prediction, Prediction)
@@ -180,7 +180,7 @@ def test_the_next_files_are_read_during_a_prediction_and_no_more_than_four(model
         reads.append(path)
         return read_video(path)
 
-    monkeypatch.setattr(predictor_module, "read_video", note)
+    monkeypatch.setattr(predictor_module, "read_clip_file", note)
     results = Predictor(model, clips=1).predict_many(paths)
     next(results)
     deadline = time.monotonic() + 10

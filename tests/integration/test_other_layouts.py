@@ -1,0 +1,63 @@
+"""EchoNet-Pediatric's layout and a table of one's own, from training to the metrics of a split."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from coreecho.datasets import load_studies
+from coreecho.models import ModelInput
+from coreecho.report.evaluation import evaluate_run
+from coreecho.report.protocol import Protocol
+from coreecho.training import Recipe, RunFolder, train
+from coreecho.training.run_folder import Hardware
+
+TINY = Recipe(
+    name="tiny",
+    encoder="uniformer_xs",
+    input=ModelInput(num_frames=4, stride=2, frame_size=32),
+    stage1_epochs=1,
+    stage2_epochs=1,
+    batch_size=4,
+    crop_pad=2,
+    learning_rate=1e-3,
+    validation_clips=1,
+)
+
+
+def as_pediatric(phantom_root: Path, root: Path) -> Path:
+    """The same hearts in EchoNet-Pediatric's layout: a folder a view, and folds in the column Split."""
+    view = root / "A4C"
+    view.mkdir(parents=True)
+    (view / "Videos").symlink_to(phantom_root / "Videos")
+    (root / "phantom.json").write_bytes((phantom_root / "phantom.json").read_bytes())
+    (view / "VolumeTracings.csv").write_text("FileName,X,Y,Frame\n")
+    studies = load_studies("echonet", phantom_root)
+    lines = ["FileName,EF,Sex,Age,Weight,Height,Split"]
+    lines += [f"{study.id}.avi,{study.ef_percent},F,7,20,120,{number % 10}" for number, study in enumerate(studies)]
+    (view / "FileList.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def as_table(phantom_root: Path, root: Path) -> Path:
+    """The same hearts in a table with a column of splits."""
+    root.mkdir()
+    with (root / "studies.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "ef_percent", "split"])
+        for study in load_studies("echonet", phantom_root):
+            writer.writerow([study.path, study.ef_percent, study.split])
+    return root
+
+
+@pytest.mark.parametrize(("dataset", "written"), [("echonet-pediatric", as_pediatric), ("table", as_table)])
+def test_trains_and_is_evaluated(dataset: str, written, phantom_root: Path, tmp_path: Path) -> None:
+    root = written(phantom_root, tmp_path / "data")
+    train(TINY, data=root, out=tmp_path / "run", dataset=dataset, hardware=Hardware(device="cpu"))
+    run = RunFolder.open(tmp_path / "run")
+    assert run.is_finished
+    found = evaluate_run(run, Protocol(split="test", clips=1, resamples=20), device="cpu")
+    tested = [study for study in load_studies(dataset, root) if study.split == "test"]
+    assert len(tested) >= 1
+    assert found.predictions["study"].tolist() == [study.id for study in tested]
+    assert found.predictions["ef_true"].tolist() == [study.ef_percent for study in tested]
