@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
@@ -63,14 +63,14 @@ def evaluate(
     from rich.console import Console
 
     from coreecho.report.evaluation import Evaluation, evaluate_run
-    from coreecho.report.mi_evaluation import MIEvaluation, evaluate_mi_run
+    from coreecho.report.mi_evaluation import evaluate_mi_run
     from coreecho.report.protocol import Protocol
     from coreecho.report.tables import metrics_table
     from coreecho.training.run_folder import RunFolder
 
     protocol = Protocol(split=split, clips=clips, step=step, start_index=start_index, resamples=resamples, seed=seed)
     folder = RunFolder.open(run)
-    measure: Callable[..., Evaluation | MIEvaluation]
+    measure: Callable[..., Evaluation[Any]]
     measure = evaluate_mi_run if folder.recipe.target == "mi" else evaluate_run
     evaluation = measure(
         folder,

@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import pandas as pd
 
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation import EFMetrics, Metrics, compute_metrics
+from coreecho.evaluation.metric_family import M
 from coreecho.files import write_whole
 from coreecho.report.figures import NOTICE, bland_altman, scatter
 from coreecho.report.protocol import Protocol
@@ -26,7 +27,7 @@ from coreecho.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(Generic[M]):
     """What an evaluation found, and where it was written.
 
     Attributes:
@@ -40,7 +41,7 @@ class Evaluation:
 
     folder: Path
     predictions: pd.DataFrame
-    metrics: EFMetrics
+    metrics: M
     protocol: Protocol
     is_phantom: bool
     notes: tuple[str, ...]
@@ -56,7 +57,7 @@ def evaluate_run(
     batch_size: int = 8,
     device: str = "auto",
     show_progress: bool = False,
-) -> Evaluation:
+) -> Evaluation[EFMetrics]:
     """Evaluate the best weights of a run, and write the result into its folder.
 
     Args:
@@ -107,7 +108,7 @@ def evaluate_run(
     return evaluation
 
 
-def write_evaluation(evaluation: Evaluation, provenance: dict[str, Any]) -> None:
+def write_evaluation(evaluation: Evaluation[EFMetrics], provenance: dict[str, Any]) -> None:
     """Write the folder of an evaluation. Files appear whole, metrics.json last; an older result is replaced.
 
     Args:

@@ -5,38 +5,14 @@ metrics.json      metrics with their intervals, and everything that they depend 
 metrics.csv       the metrics as a table
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from coreecho.errors import RecipeError
 from coreecho.evaluation import ClassificationMetrics, compute_classification_metrics
-from coreecho.report.evaluation import head_of_document, write_result
+from coreecho.report.evaluation import Evaluation, head_of_document, write_result
 from coreecho.report.protocol import Protocol
 from coreecho.report.split_predictions import predict_split
 from coreecho.training.run_folder import RunFolder
-
-
-@dataclass(frozen=True, kw_only=True)
-class MIEvaluation:
-    """What an evaluation found, and where it was written.
-
-    Attributes:
-        folder: with the files named above.
-        predictions: one row a study.
-        metrics: with their intervals.
-        protocol: how they were made.
-        is_phantom: whether the hearts are simulated.
-        notes: what a reader of the metrics should know.
-    """
-
-    folder: Path
-    predictions: pd.DataFrame
-    metrics: ClassificationMetrics
-    protocol: Protocol
-    is_phantom: bool
-    notes: tuple[str, ...]
 
 
 def evaluate_mi_run(
@@ -49,7 +25,7 @@ def evaluate_mi_run(
     batch_size: int = 8,
     device: str = "auto",
     show_progress: bool = False,
-) -> MIEvaluation:
+) -> Evaluation[ClassificationMetrics]:
     """Evaluate the best weights of a run that finds infarctions; arguments and errors as of `evaluate_run`.
 
     Raises:
@@ -78,7 +54,7 @@ def evaluate_mi_run(
         level=protocol.level,
         seed=protocol.seed,
     )
-    evaluation = MIEvaluation(
+    evaluation = Evaluation(
         folder=split.folder,
         predictions=split.predictions,
         metrics=metrics,

@@ -42,7 +42,7 @@ class ShownRun:
     letter: str
     folder: RunFolder
     model: EchoModel
-    evaluation: Evaluation
+    evaluation: Evaluation[EFMetrics]
     learning: pd.DataFrame
     colour: str
     marker: str
@@ -77,7 +77,13 @@ class ShownRun:
 
 
 def show_run(
-    number: int, of: int, folder: RunFolder, *, model: EchoModel, evaluation: Evaluation, learning: pd.DataFrame
+    number: int,
+    of: int,
+    folder: RunFolder,
+    *,
+    model: EchoModel,
+    evaluation: Evaluation[EFMetrics],
+    learning: pd.DataFrame,
 ) -> ShownRun:
     """Give a run its place on the page.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from coreecho.datasets import Study
-from coreecho.evaluation import compute_metrics
+from coreecho.evaluation import EFMetrics, compute_metrics
 from coreecho.evaluation.protocols import PREDICTION_COLUMNS
 from coreecho.report.evaluation import Evaluation, evaluate_run
 from coreecho.report.evaluation_notes import notes_of
@@ -18,7 +18,7 @@ from coreecho.training.run_folder import RunFolder
 
 def find_or_evaluate(
     run: RunFolder, protocol: Protocol, *, batch_size: int = 8, device: str = "auto", show_progress: bool = False
-) -> Evaluation:
+) -> Evaluation[EFMetrics]:
     """Take the predictions that lie in the run's folder; where there are none, or of other weights or data, predict.
 
     Args:
@@ -38,7 +38,7 @@ def find_or_evaluate(
     )
 
 
-def stored_evaluation(run: RunFolder, protocol: Protocol) -> Evaluation | None:
+def stored_evaluation(run: RunFolder, protocol: Protocol) -> Evaluation[EFMetrics] | None:
     """Read the evaluation of a protocol from the run's folder; the metrics are computed anew from its predictions.
 
     Returns:
