@@ -75,6 +75,23 @@ def middle_width(in_width: int, out_width: int) -> int:
     return 27 * in_width * out_width // (9 * in_width + 3 * out_width)
 
 
+class TimePaddedConv3d(nn.Conv3d):
+    """A convolution that pads two frames by itself where oneDNN would get its gradient wrong.
+
+    In bfloat16 on a CPU oneDNN (of PyTorch 2.13) leaves the weight's gradient uninitialised when a kernel that reaches
+    over 3 frames moves over just 2. Its forward pass and its gradient for the input are right.
+    """
+
+    def _conv_forward(self, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Map (B, C, T, H, W) to (B, C', T', H', W')."""
+        if inputs.device.type != "cpu" or inputs.shape[2] != 2:
+            convolved: Tensor = super()._conv_forward(inputs, weight, bias)
+            return convolved
+        in_time, *in_space = (int(padding) for padding in self.padding)
+        padded = functional.pad(inputs, (0, 0, 0, 0, in_time, in_time))
+        return functional.conv3d(padded, weight, bias, self.stride, (0, *in_space))
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions whose result is added to what came in.
 
@@ -167,10 +184,10 @@ def _stem(in_channels: int, width: int, *, is_split: bool) -> nn.Sequential:
     """Make the first layers, which reach over 3 frames and 7 x 7 pixels and halve the frames."""
     if is_split:
         in_space = nn.Conv3d(in_channels, _STEM_MIDDLE_WIDTH, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
-        through_time = nn.Conv3d(_STEM_MIDDLE_WIDTH, width, (3, 1, 1), 1, (1, 0, 0), bias=False)
+        through_time = TimePaddedConv3d(_STEM_MIDDLE_WIDTH, width, (3, 1, 1), 1, (1, 0, 0), bias=False)
         layers = [in_space, nn.BatchNorm3d(_STEM_MIDDLE_WIDTH), nn.ReLU(inplace=True), through_time]
     else:
-        layers = [nn.Conv3d(in_channels, width, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False)]
+        layers = [TimePaddedConv3d(in_channels, width, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False)]
     return nn.Sequential(*layers, nn.BatchNorm3d(width), nn.ReLU(inplace=True))
 
 
@@ -183,14 +200,14 @@ def _stage(in_width: int, width: int, kind: Convolution, depth: int, stride: int
 def _convolution(in_width: int, width: int, kind: Convolution, middle: int, stride: int) -> nn.Module:
     """Make one convolution over 3 x 3 pixels, and 3 frames unless `2d`; `middle` is for `2+1d` only."""
     if kind == "3d":
-        return nn.Conv3d(in_width, width, 3, stride, 1, bias=False)
+        return TimePaddedConv3d(in_width, width, 3, stride, 1, bias=False)
     if kind == "2d":
         return nn.Conv3d(in_width, width, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False)
     return nn.Sequential(
         nn.Conv3d(in_width, middle, (1, 3, 3), (1, stride, stride), (0, 1, 1), bias=False),
         nn.BatchNorm3d(middle),
         nn.ReLU(inplace=True),
-        nn.Conv3d(middle, width, (3, 1, 1), (stride, 1, 1), (1, 0, 0), bias=False),
+        TimePaddedConv3d(middle, width, (3, 1, 1), (stride, 1, 1), (1, 0, 0), bias=False),
     )
 
 
