@@ -23,6 +23,7 @@ def write_echonet(
     *,
     studies: int = 100,
     seed: int = 0,
+    more_test: int = 0,
     workers: int | None = None,
     settings: Annotated[PhantomSettings | None, Parameter(name="*")] = None,
 ) -> None:
@@ -32,13 +33,22 @@ def write_echonet(
 
     Args:
         out: Folder to write; new, empty, or holding this same cohort.
-        studies: Number of videos.
+        studies: Number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
         seed: Seed of the cohort.
+        more_test: Videos beyond those, all TEST: the more, the finer two models can be told apart.
         workers: Processes; by default one for each available core.
         settings: Scanner, difficulty and length of the videos.
     """
-    write_echonet_phantoms(out, studies=studies, seed=seed, settings=settings, workers=workers, show_progress=True)
-    Console(stderr=True).print(f"{studies} simulated studies are in {out}")
+    write_echonet_phantoms(
+        out,
+        studies=studies,
+        seed=seed,
+        more_test=more_test,
+        settings=settings,
+        workers=workers,
+        show_progress=True,
+    )
+    Console(stderr=True).print(f"{studies + more_test} simulated studies are in {out}")
 
 
 @app.command(name="camus")

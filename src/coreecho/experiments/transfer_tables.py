@@ -126,7 +126,7 @@ class _Transfers:
         if source is None and scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = scale.settings["encoder"]
-        seeds = scale.seeds if scale.is_phantom else scale.seeds[:1]
+        seeds = scale.transfer_seeds
         jobs = tuple(
             Transfer(
                 name=f"{self._data.dataset}-{method}-{source or SCRATCH}-seed{seed}",

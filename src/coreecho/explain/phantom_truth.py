@@ -62,10 +62,10 @@ class PhantomCohort:
             if card["layout"] != _LAYOUT:
                 raise ValueError(f"its layout is {card['layout']}, and this knows {_LAYOUT}")
             self.settings = PhantomSettings(**card["settings"])
-            self.seed, count = int(card["seed"]), int(card["studies"])
+            self.seed, count, more_test = int(card["seed"]), int(card["studies"]), int(card["more_test"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{path}: cannot make these phantoms anew ({error}). Write the cohort again.") from error
-        self._splits = draw_splits(count, self.seed)
+        self._splits = draw_splits(count, self.seed, more_test)
         self._index = {
             draw_facts(self.settings, self.seed, index, split).stem: index for index, split in enumerate(self._splits)
         }

@@ -54,8 +54,14 @@ def study_generator(seed: int, index: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, (index << 8) | purpose]))
 
 
-def draw_splits(studies: int, seed: int) -> list[Split]:
-    """A split for each study, in EchoNet-Dynamic's proportions; from 3 studies on, each split has at least one."""
+def draw_splits(studies: int, seed: int, more_test: int = 0) -> list[Split]:
+    """A split for each study, in EchoNet-Dynamic's proportions; from 3 studies on, each split has at least one.
+
+    Args:
+        studies: to be dealt out.
+        seed: of the cohort.
+        more_test: studies after those, all TEST; the first ones stay as they are without them.
+    """
     counts: dict[Split, int] = {name: round(share * studies) for name, share in _SPLIT_SHARES.items()}
     if studies >= 3:
         counts = {name: max(1, count) for name, count in counts.items()}
@@ -66,12 +72,23 @@ def draw_splits(studies: int, seed: int) -> list[Split]:
         for index in order[position : position + count]:
             splits[index] = name
         position += count
-    return splits
+    return splits + ["TEST"] * more_test
 
 
 def ef_quantile(probability: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """EF in percent at a probability (any shape): the inverse of the cohort's cumulative distribution."""
     return np.asarray(np.interp(probability, _EF_PROBABILITY, _EF_PERCENT))
+
+
+def ef_score(ef_percent: float) -> float:
+    """An EF's place in the cohort's distribution as a standard normal value: what `ef_quantile` undoes."""
+    probability = float(np.interp(ef_percent, _EF_PERCENT, _EF_PROBABILITY))
+    return float(ndtri(np.clip(probability, 1e-6, 1.0 - 1e-6)))
+
+
+def median_edv_ml(ef_percent: float) -> float:
+    """Failing hearts dilate: the median EDV is 82 mL over the cohort, and about twice that at an EF of 20 %."""
+    return float(79.0 * np.exp(0.016 * max(0.0, 55.0 - ef_percent)))
 
 
 def draw_num_frames(generator: np.random.Generator) -> int:
@@ -86,9 +103,7 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
     stem = "0X" + "".join(generator.choice(list("0123456789ABCDEF"), size=int(generator.integers(14, 17))))
     probability = float(np.clip(generator.random(), 1e-6, 1.0 - 1e-6))
     ef_percent = float(ef_quantile(probability))
-    # Failing hearts dilate: the median EDV is 82 mL over the cohort, and about twice that at an EF of 20 %.
-    median_edv = 79.0 * np.exp(0.016 * max(0.0, 55.0 - ef_percent))
-    edv_ml = float(np.clip(median_edv * np.exp(0.28 * generator.standard_normal()), 35.0, 320.0))
+    edv_ml = float(np.clip(median_edv_ml(ef_percent) * np.exp(0.28 * generator.standard_normal()), 35.0, 320.0))
     heart_rate = float(np.clip(generator.normal(75.0 + 0.2 * max(0.0, 50.0 - ef_percent), 11.0), 48.0, 125.0))
     if settings.is_steady:
         heart_rate = float(np.clip(generator.normal(92.0, 5.0), 80.0, 105.0))

@@ -21,7 +21,7 @@ CARD_NAME = "phantom.json"
 # A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
 UNFINISHED_NAME = "phantom-unfinished.json"
 # Raised whenever the same settings and seed give other files than before.
-GENERATOR_VERSION = 10
+GENERATOR_VERSION = 11
 
 _STATEMENT = "Simulated echocardiograms. They show no patient, and no result on them is a result on patients."
 # What two cards may differ in and still mean the same files.
@@ -77,6 +77,8 @@ def write_cohort(
     """
     if card["studies"] < 1:
         raise DatasetError(f"phantoms for {out}: studies is {card['studies']}, expected at least 1.")
+    if card.get("more_test", 0) < 0:
+        raise DatasetError(f"phantoms for {out}: more_test is {card['more_test']}, expected at least 0.")
     if not 0 <= card["seed"] < 2**63:
         raise DatasetError(f"phantoms for {out}: seed is {card['seed']}, expected 0 to 2^63 - 1.")
     try:

@@ -1,4 +1,8 @@
-"""Phantoms in the layout of HMC-QU's A4C part: whole screens, MI decided by the wall's motion, sheet and masks."""
+"""Phantoms in the layout of HMC-QU's A4C part: whole screens, MI decided by the wall's motion, sheet and masks.
+
+Every heart would have a normal EF. An infarct takes from it what its part of the wall no longer ejects, less what the
+rest of the wall makes up for: it is seen where the wall does not move, and leaves its trace in the EF.
+"""
 
 import io
 from collections.abc import Iterator
@@ -16,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.phantom.cohort import draw_facts, study_generator
+from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv_ml, study_generator
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.motion import simulate_motion
@@ -53,7 +57,12 @@ _ANATOMY, _MOTION, _VIEW, _INFARCT = 111, 112, 113, 114
 _CYCLES = 2.4
 # HMC-QU's cycles are 22 frames long in the mean, so its hearts beat slower than the usual cohort's.
 _RATE_SHARE = 0.9
-_NOTES = ("Only A4C is simulated.", "MI is independent of EF: only the wall's motion tells it.")
+# EF in percent of healthy adults, mean and sd (Lang et al. 2015: 62 +- 5 in men, 64 +- 5 in women).
+_HEALTHY_EF = (63.0, 5.0)
+# What the rest of the wall makes up for, of what an infarct takes.
+_COMPENSATION = (0.3, 0.9)
+_CONTRACTILITY = {"hypokinetic": 0.35, "akinetic": 0.0}
+_NOTES = ("Only A4C is simulated.", "Hearts are healthy but for the infarct, which lowers their EF.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +114,12 @@ def write_hmc_qu_phantoms(
 
 
 def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
-    """Draw and simulate everything about a patient but the pictures. Infarcts do not depend on the EF."""
+    """Draw and simulate everything about a patient but the pictures."""
     facts = draw_facts(settings, seed, index, "TRAIN")
+    facts, wall_motion = _infarct(facts, study_generator(seed, index, _INFARCT))
     facts = replace(facts, heart_rate_bpm=_RATE_SHARE * facts.heart_rate_bpm)
     num_frames = int(np.ceil(_CYCLES * 60.0 / facts.heart_rate_bpm * FPS))
     facts = replace(facts, fps=FPS, num_frames=num_frames)
-    wall_motion = _draw_infarct(facts.ef_percent, study_generator(seed, index, _INFARCT))
     anatomy = replace(draw_anatomy(facts, study_generator(seed, index, _ANATOMY)), wall_motion=wall_motion)
     motion = simulate_motion(
         facts,
@@ -129,17 +138,21 @@ def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
     )
 
 
-def _draw_infarct(ef_percent: float, generator: np.random.Generator) -> WallMotion:
-    """Whether there is an infarct, and where. A heart that ejects much can only be hypokinetic, not akinetic."""
-    chance, spread, slope = generator.random(3)
-    territory = str(generator.choice(list(TERRITORIES)))
-    apex_to_base = float(0.35 * slope - 0.05)
-    if chance >= _MI_SHARE:
-        return WallMotion(apex_to_base=apex_to_base)
-    kind, value = ("hypokinetic", 0.3) if ef_percent > 45.0 else ("akinetic", 0.0)
-    contractility = value + 0.2 * (float(spread) - 0.5)
-    segments = dict.fromkeys(TERRITORIES[territory], contractility)
-    return WallMotion(apex_to_base=apex_to_base, segments=segments, territory=territory, kind=kind)
+def _infarct(facts: StudyFacts, generator: np.random.Generator) -> tuple[StudyFacts, WallMotion]:
+    """Give a study a healthy heart, and perhaps an infarct with what it takes from the EF."""
+    chance, spread, slope, made_up_for = generator.random(4)
+    territory, kind = str(generator.choice(list(TERRITORIES))), str(generator.choice(list(_CONTRACTILITY)))
+    ef_percent = float(np.clip(generator.normal(*_HEALTHY_EF), 50.0, 76.0))
+    wall_motion = WallMotion(apex_to_base=float(0.35 * slope - 0.05))
+    if chance < _MI_SHARE:
+        contractility = _CONTRACTILITY[kind] + 0.2 * (float(spread) - 0.5)
+        segments = dict.fromkeys(TERRITORIES[territory], contractility)
+        wall_motion = replace(wall_motion, segments=segments, territory=territory, kind=kind)
+        compensation = float(np.interp(made_up_for, (0.0, 1.0), _COMPENSATION))
+        ef_percent *= 1.0 - (1.0 - compensation) * wall_motion.lost_share
+    # A fresh infarct has had no time to dilate the heart, whatever the EF that was drawn first.
+    edv_ml = facts.edv_ml * median_edv_ml(_HEALTHY_EF[0]) / median_edv_ml(facts.ef_percent)
+    return replace(facts, ef_percent=ef_percent, ef_score=ef_score(ef_percent), edv_ml=edv_ml), wall_motion
 
 
 def _write_patient(settings: PhantomSettings, seed: int, out: Path, index: int) -> _SheetRow:

@@ -47,6 +47,7 @@ def write_echonet_phantoms(
     *,
     studies: int,
     seed: int,
+    more_test: int = 0,
     settings: PhantomSettings | None = None,
     workers: int | None = None,
     show_progress: bool = False,
@@ -61,8 +62,9 @@ def write_echonet_phantoms(
 
     Args:
         out: the folder; made if it is missing.
-        studies: number of videos.
+        studies: number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
         seed: 0 to 2^63 - 1.
+        more_test: videos beyond those, all TEST: the more, the finer two models can be told apart.
         settings: of the cohort; the default is scanner A at standard difficulty.
         workers: processes; the default is one for each core that this process may use.
         show_progress: draw a progress bar on stderr.
@@ -73,11 +75,11 @@ def write_echonet_phantoms(
     settings = settings or PhantomSettings()
     write_cohort(
         out,
-        make_card("EchoNet-Dynamic", studies, seed, settings),
+        make_card("EchoNet-Dynamic", studies, seed, settings) | {"more_test": more_test},
         partial(_write_study, settings, seed, out),
-        tasks=lambda: list(enumerate(draw_splits(studies, seed))),
+        tasks=lambda: list(enumerate(draw_splits(studies, seed, more_test))),
         finish=partial(_write_tables, out),
-        check=partial(_check_videos, out, studies),
+        check=partial(_check_videos, out, studies + more_test),
         workers=workers,
         show_progress=show_progress,
     )

@@ -26,6 +26,8 @@ SEGMENT_NUMBERS = {
 }
 _SEGMENT_CENTRES = np.array([0.05, 0.28, 0.55, 0.86])
 
+_PLACES = 101
+
 # What a coronary artery supplies of this view: left anterior descending, circumflex, right.
 TERRITORIES = {
     "LAD": ("apex", "apical septal", "apical lateral", "mid inferoseptal"),
@@ -57,6 +59,12 @@ class WallMotion:
             for names in (SEPTAL_SEGMENTS, LATERAL_SEGMENTS)
         ]
         return np.where(is_septal, *sides)
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the wall's contraction that is lost, over its length and both sides: 0 for a normal wall."""
+        along = np.linspace(0.0, 1.0, _PLACES)
+        return float(np.mean([1.0 - self.contractility(along, is_septal) for is_septal in (True, False)]))
 
     def weight(self, along: Floats, is_septal: NDArray[np.bool_] | bool) -> Floats:
         """How strongly each place contracts: the segment's contractility times the slope from apex to base."""

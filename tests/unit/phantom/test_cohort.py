@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coreecho.phantom.cohort import draw_facts, draw_splits, ef_quantile
+from coreecho.phantom.cohort import draw_facts, draw_splits, ef_quantile, ef_score
 from coreecho.phantom.settings import PhantomSettings
 
 # Enough for a standard error of EF's mean of 0.2 points.
@@ -80,6 +80,18 @@ def test_splits_have_the_proportions_of_echonet() -> None:
     assert splits.count("TRAIN") == 7465
     assert splits.count("VAL") == 1288
     assert splits.count("TEST") == 1277
+
+
+def test_more_test_studies_leave_the_others_as_they_are() -> None:
+    splits = draw_splits(57, 3, more_test=20)
+    assert splits[:57] == draw_splits(57, 3)
+    assert splits[57:] == ["TEST"] * 20
+
+
+def test_the_score_of_an_ef_is_its_place_in_the_cohort() -> None:
+    study = draw_facts(PhantomSettings(), 4, 17, "TRAIN")
+    assert ef_score(study.ef_percent) == pytest.approx(study.ef_score)
+    assert ef_score(90.0) > ef_score(60.0) > ef_score(5.0) > -6
 
 
 def test_label_error_is_off_by_default_and_has_the_asked_spread() -> None:

@@ -49,6 +49,22 @@ def test_file_list_has_echonet_s_columns(cohort) -> None:
     assert {row["Split"] for row in rows} == {"TRAIN", "VAL", "TEST"}
 
 
+def test_more_test_studies_come_after_the_same_others(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "larger"
+    write_echonet_phantoms(out, studies=8, seed=4, more_test=2, settings=_SHORT, workers=1)
+    smaller, larger = _rows(cohort / "FileList.csv"), _rows(out / "FileList.csv")
+    assert all(row in larger for row in smaller)
+    assert [row["Split"] for row in larger if row not in smaller] == ["TEST", "TEST"]
+    assert _digest(cohort / "Videos").items() < _digest(out / "Videos").items()
+
+
+def test_cohorts_with_other_numbers_of_test_studies_are_told_apart(cohort: Path) -> None:
+    with pytest.raises(DatasetError, match="more_test is 0 there, 3 asked for"):
+        write_echonet_phantoms(cohort, studies=8, seed=4, more_test=3, settings=_SHORT)
+    with pytest.raises(DatasetError, match="more_test is -1, expected at least 0"):
+        write_echonet_phantoms(cohort, studies=8, seed=4, more_test=-1, settings=_SHORT)
+
+
 def test_tracings_have_a_long_axis_and_twenty_chords_on_two_frames(cohort) -> None:
     rows = _rows(cohort / "VolumeTracings.csv")
     assert list(rows[0]) == ["FileName", "X1", "Y1", "X2", "Y2", "Frame"]

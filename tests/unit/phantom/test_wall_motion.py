@@ -24,6 +24,16 @@ def test_apex_is_shared_by_both_sides() -> None:
         assert wall.contractility(np.array(0.0), is_septal) == pytest.approx(-0.2)
 
 
+def test_an_infarct_costs_its_share_of_the_wall() -> None:
+    assert WallMotion().lost_share == pytest.approx(0.0)
+    lost = {
+        name: WallMotion(segments=dict.fromkeys(segments, 0.0)).lost_share for name, segments in TERRITORIES.items()
+    }
+    assert 0.6 > lost["LAD"] > lost["LCx"] > lost["RCA"] > 0.2
+    whole = WallMotion(segments=dict.fromkeys(SEGMENT_NUMBERS, 0.4))
+    assert whole.lost_share == pytest.approx(0.6)
+
+
 def test_failing_hearts_have_regional_faults_more_often() -> None:
     generator = np.random.default_rng(0)
     low, high = (
