@@ -160,7 +160,8 @@ def test_every_table_has_a_small_form_on_phantoms(
     assert table.is_phantom
     assert phantoms_asked_for
     jobs = table.jobs + [source for job in table.jobs for source in job.sources]
-    assert {job.name.rpartition("seed")[2] for job in jobs} == {str(seed) for seed in scale.seeds}
+    seeds = scale.transfer_seeds if name in ("table4", "table5") else scale.seeds
+    assert {job.name.rpartition("seed")[2] for job in jobs} == {str(seed) for seed in seeds}
     recipes = [job.recipe(tmp_path) for job in jobs]
     assert {recipe.encoder for recipe in recipes} <= {"uniformer_xs", "r2plus1d_10"}
     for job, recipe in zip(jobs, recipes, strict=True):
