@@ -21,7 +21,7 @@ _CLIPS_OF_LARGE = 2
 
 
 def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> dict[str, float]:
-    """Estimate how long each job trains from its beginning, by its name; loading of clips and tests are not counted."""
+    """Estimate how long what is left of each job takes, by its name; the loading of clips is not counted."""
     speeds: dict[tuple[object, ...], tuple[float, float]] = {}
     seconds = {}
     for job in jobs:
@@ -31,7 +31,7 @@ def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> d
             speeds[key] = _seconds_per_clip(recipe, execution)
         training, seeing = speeds[key]
         work = job.work(runs)
-        seconds[job.name] = work.trained_clips * training + work.seen_clips * seeing
+        seconds[job.name] = job.share_left(runs) * (work.trained_clips * training + work.seen_clips * seeing)
     return seconds
 
 
@@ -46,7 +46,11 @@ def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, floa
         recipe.input.frame_size,
     )
     clips = torch.zeros(shape, dtype=torch.uint8, device=device)
-    return _time(model, clips, is_training=True), _time(model, clips, is_training=False)
+    is_rounded = execution.hardware is not None and execution.hardware.precision == "bf16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=is_rounded):
+        training = _time(model, clips, is_training=True)
+    # Trained models are tested in float32.
+    return training, _time(model, clips, is_training=False)
 
 
 def _time(model: EchoModel, clips: torch.Tensor, *, is_training: bool) -> float:

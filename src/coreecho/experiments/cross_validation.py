@@ -45,11 +45,16 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
     for position, fold in enumerate(folds, start=1):
         if execution.show_progress:
             Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
-        run = finish_run(recipe, data.with_fold(fold), out / f"fold-{fold:02d}", execution)
+        run = finish_run(recipe, data.with_fold(fold), out / fold_name(fold), execution)
         tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
     pooled = _pool(tables, studies)
     write_whole(out / PREDICTIONS, pooled.to_csv(index=False))
     return pooled
+
+
+def fold_name(fold: int) -> str:
+    """The name of a fold's run."""
+    return f"fold-{fold:02d}"
 
 
 def find_folds(studies: list[Study], data: Data) -> list[int]:

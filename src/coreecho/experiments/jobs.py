@@ -4,19 +4,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from coreecho.datasets import Split, load_studies
 from coreecho.evaluation import Clips
-from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds
+from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds, fold_name
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, Weights, finish_run, predictions_of
 from coreecho.experiments.transfer import Method, published_settings, transfer_settings
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage1
+
+# Of each study, as most tables test a model.
+_TEST_CLIPS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,11 @@ class Job(ABC):
 
     @abstractmethod
     def work(self, runs: Path) -> Work:
-        """What there is to do from its beginning."""
+        """What there is to do from its beginning: to train, to validate each epoch, and to test once."""
+
+    @abstractmethod
+    def share_left(self, runs: Path) -> float:
+        """How much of its work is left: 1 of one that is not begun, 0 of one that is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +89,14 @@ class Training(Job):
         return (folder / "run.json").is_file() and RunFolder.open(folder).is_finished
 
     def work(self, runs: Path) -> Work:
-        """Clips of both stages."""
+        """Clips of both stages, and three of each study that is tested."""
         splits = [study.split for study in load_studies(self.data.dataset, self.data.root, **self.data.options)]
-        return work_of(self.settings, num_train=splits.count("train"), num_val=splits.count("val"))
+        sizes = {f"num_{split}": splits.count(split) for split in get_args(Split)}
+        return work_of(self.settings, **sizes, test_clips=_TEST_CLIPS)
+
+    def share_left(self, runs: Path) -> float:
+        """The share of its epochs that are left."""
+        return _share_of_epochs_left(self.settings, runs / self.name)
 
     def read(
         self, runs: Path, execution: Execution, *, split: Split = "test", clips: Clips = 3, weights: Weights = "best"
@@ -133,24 +145,55 @@ class Transfer(Job):
 
     def work(self, runs: Path) -> Work:
         """Clips of all folds."""
+        folds, num_studies = self._folds()
+        fold, recipe = num_studies // len(folds), self.recipe(runs)
+        sizes = {"num_train": num_studies - 2 * fold, "num_val": fold, "num_test": fold}
+        work = work_of(recipe, **sizes, test_clips=recipe.validation_clips)
+        return Work(trained_clips=len(folds) * work.trained_clips, seen_clips=len(folds) * work.seen_clips)
+
+    def share_left(self, runs: Path) -> float:
+        """The share of the epochs of all folds that are left."""
+        if self.is_done(runs):
+            return 0.0
+        (folds, _), recipe = self._folds(), self.recipe(runs)
+        left = [_share_of_epochs_left(recipe, runs / self.name / fold_name(fold)) for fold in folds]
+        return sum(left) / len(left)
+
+    def _folds(self) -> tuple[list[int], int]:
+        """The folds, and how many studies they hold together."""
         studies = load_studies(self.data.dataset, self.data.root, **self.data.options)
-        num_folds, num_studies = len(find_folds(studies, self.data)), len(studies)
-        fold = num_studies // num_folds
-        work = work_of(self.recipe(runs), num_train=num_studies - 2 * fold, num_val=fold)
-        return Work(trained_clips=num_folds * work.trained_clips, seen_clips=num_folds * work.seen_clips)
+        return find_folds(studies, self.data), len(studies)
 
     def read(self, runs: Path, execution: Execution) -> pd.DataFrame:
         """The pooled predictions of all folds; those that are missing are trained first."""
         return cross_validate(self.recipe(runs), self.data, runs / self.name, execution)
 
 
-def work_of(recipe: Recipe, *, num_train: int, num_val: int) -> Work:
-    """Count the clips of a run."""
+def work_of(recipe: Recipe, *, num_train: int, num_val: int, num_test: int = 0, test_clips: int = 0) -> Work:
+    """Count the clips of a run.
+
+    Args:
+        recipe: its settings.
+        num_train: studies to learn from.
+        num_val: studies that are validated after each epoch.
+        num_test: studies that are tested at the end.
+        test_clips: clips of each of those.
+    """
     per_epoch = num_train // recipe.batch_size * recipe.batch_size
     stage1 = recipe.stage1_epochs * per_epoch * Stage1.num_views_of(recipe)
     stage2 = recipe.stage2_epochs * per_epoch if recipe.stage2 else 0
-    epochs = recipe.stage1_epochs + (recipe.stage2_epochs if recipe.stage2 else 0)
-    validated = epochs * num_val * recipe.validation_clips
+    shown = _num_epochs(recipe) * num_val * recipe.validation_clips + num_test * test_clips
     if recipe.trained == "head":
-        return Work(trained_clips=0, seen_clips=stage1 + stage2 + validated)
-    return Work(trained_clips=stage1, seen_clips=stage2 + validated)
+        return Work(trained_clips=0, seen_clips=stage1 + stage2 + shown)
+    return Work(trained_clips=stage1, seen_clips=stage2 + shown)
+
+
+def _num_epochs(recipe: Recipe) -> int:
+    return recipe.stage1_epochs + (recipe.stage2_epochs if recipe.stage2 else 0)
+
+
+def _share_of_epochs_left(recipe: Recipe, folder: Path) -> float:
+    """The share of a run's epochs that its folder, which need not be there, does not hold yet."""
+    if not (folder / "metrics.csv").is_file():
+        return 1.0
+    return 1.0 - len(RunFolder.open(folder).metrics()) / _num_epochs(recipe)

@@ -24,7 +24,7 @@ class PlannedJob:
 
     Attributes:
         job: it.
-        seconds: about how long it takes from its beginning; 0 where it is done.
+        seconds: about how long what is left of it takes; 0 where it is done.
         is_done: nothing is left to train.
     """
 
@@ -100,7 +100,10 @@ def show_plan(plan: Plan) -> Table:
         epochs = f"{recipe.stage1_epochs}" + (f" + {recipe.stage2_epochs}" if recipe.stage2 else "")
         left = "done" if planned.is_done else in_words(planned.seconds)
         table.add_row(planned.job.name, recipe.encoder, recipe.objective, epochs, left)
-    table.caption, table.caption_justify = "Training alone: loading of clips, and tests, come on top.", "left"
+    table.caption, table.caption_justify = (
+        "Timed with a few clips, just now; other work on this machine makes it longer.",
+        "left",
+    )
     table.add_section()
     table.add_row("together", "", "", "", in_words(plan.seconds))
     return table

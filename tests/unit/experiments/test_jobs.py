@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +35,10 @@ RECIPE = Recipe(
     ],
 )
 def test_clips_of_a_run_are_counted(settings: dict[str, object], trained: int, seen: int) -> None:
-    work = work_of(replace(RECIPE, **settings), num_train=10, num_val=6)  # type: ignore[arg-type]
-    assert work == Work(trained_clips=trained, seen_clips=seen)
+    recipe = replace(RECIPE, **settings)  # type: ignore[arg-type]
+    assert work_of(recipe, num_train=10, num_val=6) == Work(trained_clips=trained, seen_clips=seen)
+    tested = work_of(recipe, num_train=10, num_val=6, num_test=7, test_clips=3)
+    assert tested == Work(trained_clips=trained, seen_clips=seen + 21)
 
 
 def test_times_are_said_as_people_say_them() -> None:
@@ -67,9 +70,29 @@ def test_a_plan_puts_each_training_before_the_transfers_from_it(sources: Sources
 def test_a_transfer_is_all_its_folds(sources: Sources, execution: Execution) -> None:
     plan = make_plan("table4", sources, execution)
     work = {planned.job.name: planned.job.work(plan.runs) for planned in plan.jobs if isinstance(planned.job, Transfer)}
-    # 12 patients in 10 folds: about one validates, 10 train in 2 batches of 4, for one epoch.
-    assert work["camus-probe-coreecho-seed0"] == Work(trained_clips=0, seen_clips=10 * (8 + 1))
-    assert work["camus-fine-tune-coreecho-seed0"] == Work(trained_clips=10 * 8, seen_clips=10 * 1)
+    # 12 patients in 10 folds: about one validates, one is tested, 10 train in 2 batches of 4, for one epoch.
+    assert work["camus-probe-coreecho-seed0"] == Work(trained_clips=0, seen_clips=10 * (8 + 1 + 1))
+    assert work["camus-fine-tune-coreecho-seed0"] == Work(trained_clips=10 * 8, seen_clips=10 * (1 + 1))
+
+
+def test_what_was_stopped_costs_what_is_left(sources: Sources, execution: Execution) -> None:
+    table3 = make_plan("table3", sources, execution)
+    training = table3.jobs[0].job
+    assert training.share_left(table3.runs) == 1
+    training.finish(table3.runs, execution)
+    assert training.share_left(table3.runs) == 0
+    path = table3.runs / training.name / "metrics.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    assert training.share_left(table3.runs) == pytest.approx(1 / 2)
+
+    table4 = make_plan("table4", sources, execution)
+    transfer = next(planned.job for planned in table4.jobs if planned.job.name == "camus-fine-tune-scratch-seed0")
+    assert transfer.share_left(table4.runs) == 1
+    transfer.finish(table4.runs, execution)
+    assert transfer.share_left(table4.runs) == 0
+    (table4.runs / transfer.name / "predictions.csv").unlink()
+    shutil.rmtree(table4.runs / transfer.name / "fold-03")
+    assert transfer.share_left(table4.runs) == pytest.approx(1 / 10)
 
 
 def test_the_estimate_is_of_each_job_by_its_work(sources: Sources, execution: Execution) -> None:
