@@ -137,7 +137,8 @@ def predictions_of(
 def read_predictions(path: Path) -> pd.DataFrame:
     """Read a table of predictions; names that look like numbers stay names, and numbers keep every digit."""
     names = {"study": str, "patient": str, "quality": str, "ef_source": str}
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    # The C engine of pandas before 3.1 rounds the last digit.
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], engine="python")
 
 
 def patients_of(table: pd.DataFrame) -> list[str]:
