@@ -1,7 +1,10 @@
-"""`coreecho phantom echonet`, as a user types it."""
+"""`coreecho phantom`, as a user types it."""
 
+import json
 import subprocess
 import sys
+
+import pytest
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,3 +38,18 @@ def test_a_foreign_folder_is_refused_with_advice(tmp_path) -> None:
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
     assert "not empty" in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("layout", "scanner"), [("camus", "C"), ("hmc-qu", "B")])
+def test_other_layouts_keep_their_scanner_whatever_else_is_chosen(tmp_path, layout: str, scanner: str) -> None:
+    result = _run(layout, str(tmp_path / "hearts"), "--studies", "1", "--difficulty", "easy", "--workers", "1")
+    assert result.returncode == 0, result.stderr
+    settings = json.loads((tmp_path / "hearts" / "phantom.json").read_text())["settings"]
+    assert (settings["scanner"], settings["difficulty"]) == (scanner, "easy")
+
+
+def test_other_layouts_refuse_what_they_would_not_heed(tmp_path) -> None:
+    """Their frames and overlays follow the layout."""
+    result = _run("hmc-qu", str(tmp_path / "hearts"), "--min-frames", "20")
+    assert result.returncode != 0
+    assert "--min-frames" in result.stderr + result.stdout

@@ -1,5 +1,6 @@
 """`coreecho phantom`: write cohorts of simulated hearts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,11 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from coreecho.phantom import (
+    CAMUS_SETTINGS,
+    HMC_QU_SETTINGS,
+    Difficulty,
     PhantomSettings,
+    ScannerName,
     write_camus_phantoms,
     write_echonet_phantoms,
     write_hmc_qu_phantoms,
@@ -58,21 +63,25 @@ def write_camus(
     *,
     studies: int = 100,
     seed: int = 0,
+    scanner: ScannerName = CAMUS_SETTINGS.scanner,
+    difficulty: Difficulty = CAMUS_SETTINGS.difficulty,
+    label_noise: float = CAMUS_SETTINGS.label_noise,
     workers: int | None = None,
-    settings: Annotated[PhantomSettings | None, Parameter(name="*")] = None,
 ) -> None:
     """Write simulated patients in the layout of CAMUS: half beats in A4C and A2C, of differing sizes and quality.
 
-    By default another scanner than EchoNet's (C) sees them. Same seed and settings, same bytes. An interrupted command
-    goes on where it stopped when it is run again.
+    Same seed and settings, same bytes. An interrupted command goes on where it stopped when it is run again.
 
     Args:
         out: Folder to write; new, empty, or holding this same cohort.
         studies: Number of patients, at most 500.
         seed: Seed of the cohort.
+        scanner: C is not EchoNet's, which is A, so that a model has to be transferred.
+        difficulty: standard resembles real echo; easy has steady hearts and few nuisances.
+        label_noise: Standard deviation, in EF points, of the labels' error.
         workers: Processes; by default one for each available core.
-        settings: Scanner, difficulty and length of the videos; by default scanner C.
     """
+    settings = replace(CAMUS_SETTINGS, scanner=scanner, difficulty=difficulty, label_noise=label_noise)
     write_camus_phantoms(out, studies=studies, seed=seed, settings=settings, workers=workers, show_progress=True)
     Console(stderr=True).print(f"{studies} simulated patients are in {out}")
 
@@ -84,20 +93,22 @@ def write_hmc_qu(
     *,
     studies: int = 109,
     seed: int = 0,
+    scanner: ScannerName = HMC_QU_SETTINGS.scanner,
+    difficulty: Difficulty = HMC_QU_SETTINGS.difficulty,
     workers: int | None = None,
-    settings: Annotated[PhantomSettings | None, Parameter(name="*")] = None,
 ) -> None:
     """Write simulated patients in the layout of HMC-QU: whole screens, infarcts in half of them, sheet and masks.
 
-    By default another scanner than EchoNet's (B) sees them. Same seed and settings, same bytes. An interrupted command
-    goes on where it stopped when it is run again.
+    Same seed and settings, same bytes. An interrupted command goes on where it stopped when it is run again.
 
     Args:
         out: Folder to write; new, empty, or holding this same cohort.
         studies: Number of patients.
         seed: Seed of the cohort.
+        scanner: B is not EchoNet's, which is A, so that a model has to be transferred.
+        difficulty: standard resembles real echo; easy has steady hearts and few nuisances.
         workers: Processes; by default one for each available core.
-        settings: Scanner and difficulty; by default scanner B.
     """
+    settings = replace(HMC_QU_SETTINGS, scanner=scanner, difficulty=difficulty)
     write_hmc_qu_phantoms(out, studies=studies, seed=seed, settings=settings, workers=workers, show_progress=True)
     Console(stderr=True).print(f"{studies} simulated patients are in {out}")

@@ -22,6 +22,8 @@ from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
 from coreecho.phantom.truth import label_frame
 from coreecho.phantom.view import View, draw_view
 
+# Another scanner than EchoNet-Dynamic's; of each video only half a beat is kept.
+CAMUS_SETTINGS = PhantomSettings(scanner="C", min_frames=28, max_frames=60)
 # Typed in part only.
 _IMAGE: Any = Nifti1Image
 # CAMUS has 500 patients, whose official folds go by name.
@@ -60,7 +62,7 @@ def write_camus_phantoms(
     *,
     studies: int,
     seed: int,
-    settings: PhantomSettings | None = None,
+    settings: PhantomSettings = CAMUS_SETTINGS,
     workers: int | None = None,
     show_progress: bool = False,
 ) -> None:
@@ -82,7 +84,6 @@ def write_camus_phantoms(
     """
     if studies > MAX_STUDIES:
         raise DatasetError(f"phantoms for {out}: {studies} studies; CAMUS has at most {MAX_STUDIES} patients.")
-    settings = settings or PhantomSettings(scanner="C", min_frames=28, max_frames=60)
     write_cohort(
         out,
         make_card("CAMUS", studies, seed, settings, _NOTES),

@@ -32,6 +32,8 @@ from coreecho.phantom.view import FRAME_SIZE, View, draw_view
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
 from coreecho.phantom.xlsx import workbook_bytes
 
+# An older machine than EchoNet-Dynamic's.
+HMC_QU_SETTINGS = PhantomSettings(scanner="B")
 VIEW_NAME = "A4C"
 MASK_FOLDER = "LV Ground-truth Segmentation Masks"
 MASK_SIZE = 224
@@ -81,7 +83,7 @@ def write_hmc_qu_phantoms(
     *,
     studies: int,
     seed: int,
-    settings: PhantomSettings | None = None,
+    settings: PhantomSettings = HMC_QU_SETTINGS,
     workers: int | None = None,
     show_progress: bool = False,
 ) -> None:
@@ -101,7 +103,6 @@ def write_hmc_qu_phantoms(
     Raises:
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
     """
-    settings = settings or PhantomSettings(scanner="B")
     write_cohort(
         out,
         make_card("HMC-QU", studies, seed, settings, _NOTES),

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from coreecho.errors import DatasetError
 
+ScannerName = Literal["A", "B", "C"]
 Difficulty = Literal["easy", "standard"]
 Overlay = Literal["none", "ticks", "full"]
 Cue = Literal["none", "gain", "depth", "contrast", "haze", "tilt"]
@@ -121,7 +122,7 @@ class PhantomSettings:
         DatasetError: a value is outside of its range.
     """
 
-    scanner: Literal["A", "B", "C"] = "A"
+    scanner: ScannerName = "A"
     """A resembles EchoNet-Dynamic; B (older) and C (newer) differ in texture, contrast, gain, depth and frame rate."""
     difficulty: Difficulty = "standard"
     """`standard` resembles real echo; `easy`, for the demo, has steady hearts and few nuisances."""
