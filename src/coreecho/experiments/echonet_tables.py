@@ -62,7 +62,7 @@ def table1(sources: Sources) -> PaperTable:
         comparisons=(Comparison(question="CoReEcho minus EchoCoTr", first=rows[1].label, second=rows[2].label),),
         notes=(
             *_ECHONET_NOTES,
-            "Whole video: the mean over clips that begin one stride after another; EchoNet-Dynamic's code begins one at "
+            "Whole video: the mean over clips that begin one stride after another; EchoNet-Dynamic begins one at "
             "every frame. 1 clip: the middle one.",
             *sources.scale.notes,
         ),
