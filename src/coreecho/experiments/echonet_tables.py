@@ -47,6 +47,8 @@ def table1(sources: Sources) -> PaperTable:
         _row("EchoCoTr, 3 clips", train.all("echocotr", seeds), paper=(3.98, 5.30, 81)),
         _row("CoReEcho, 3 clips", train.all("coreecho", seeds), paper=(3.90, 5.13, 82)),
         _row("EchoCoTr, 1 clip", train.all("echocotr", seeds), clips=1, paper=(3.95, 5.17, 82)),
+        # Tells what of the first row is due to the network, and what to the many clips of a whole video.
+        _row("EchoNet-Dynamic: R(2+1)D-18, 3 clips", train.all("r2plus1d", seeds)),
         cited_row("EchoNet-Dynamic [18], single heartbeat", (4.22, 5.56, 79)),
         cited_row("[19], single heartbeat", (5.32, 7.23, 64)),
         cited_row("[19], whole video", (5.95, 8.38, 52)),
@@ -59,7 +61,10 @@ def table1(sources: Sources) -> PaperTable:
         target="ef",
         columns=columns,
         rows=tuple(published_under(row, columns) for row in rows),
-        comparisons=(Comparison(question="CoReEcho minus EchoCoTr", first=rows[1].label, second=rows[2].label),),
+        comparisons=(
+            Comparison(question="CoReEcho minus EchoCoTr", first=rows[1].label, second=rows[2].label),
+            Comparison(question="CoReEcho minus R(2+1)D-18, 3 clips each", first=rows[4].label, second=rows[2].label),
+        ),
         notes=(
             *_ECHONET_NOTES,
             "Whole video: the mean over clips that begin one stride after another; EchoNet-Dynamic begins one at "

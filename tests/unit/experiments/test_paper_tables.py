@@ -22,6 +22,7 @@ FIGURES: dict[str, dict[str, tuple[float | tuple[float, float], ...]]] = {
     "table1": {
         "EchoNet-Dynamic: R(2+1)D-18, whole video": (4.05, 5.32, 81),
         "EchoCoTr, 1 clip": (3.95, 5.17, 82),
+        "EchoNet-Dynamic: R(2+1)D-18, 3 clips": (),
         "EchoCoTr, 3 clips": (3.98, 5.30, 81),
         "CoReEcho, 3 clips": (3.90, 5.13, 82),
         "EchoNet-Dynamic [18], single heartbeat": (4.22, 5.56, 79),
