@@ -53,6 +53,7 @@ def test_a_table_is_planned_trained_and_written_once(
     assert of_stage_2 == pytest.approx(both)
     document = json.loads((reproduction / "table2.json").read_text())
     assert (document["table"], document["is_phantom"], document["scale"]["name"]) == ("table2", True, "micro")
+    assert any(note.startswith("Trained in fp32 by PyTorch") for note in document["notes"])
     page = (reproduction / "table2.html").read_text()
     assert "Phantom result: simulated hearts" in page
     assert "Nothing is learned" in page
@@ -73,6 +74,8 @@ def test_a_table_is_planned_trained_and_written_once(
         (["table2", "--quick", "--data", "."], "--data cannot go with simulated hearts"),
         (["table4", "--phantom", "--coreecho", "x", "--echocotr", "y"], "--coreecho, --echocotr cannot go with"),
         (["table2", "--data", ".", "--k400", "gone"], "there is no such file"),
+        (["table3", "--data", ".", "--k400", "x", "--coreecho", "y"], "table3 makes no use of --k400, --coreecho"),
+        (["table2", "--quick", "--store", "."], "--store cannot go with simulated hearts"),
         (["table2", "--quick", "--batch-size-test", "0"], "`batch_size_test` is 0"),
         (["table2", "--quick", "--devices", "2"], "each on one device"),
         (["table6"], "table6"),

@@ -1,7 +1,7 @@
 """`coreecho reproduce`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -14,6 +14,7 @@ def reproduce(
     /,
     *,
     data: Path | None = None,
+    store: Path | None = None,
     phantom: bool = False,
     quick: bool = False,
     out: Path | None = None,
@@ -33,6 +34,8 @@ def reproduce(
         1: comparison on EchoNet-Dynamic, 2: components, 3: augmentation and clips, 4: CAMUS, 5: HMC-QU.
     data:
         Root of the table's data set.
+    store:
+        Folder for its decoded frames [default: beside the data].
     phantom:
         Simulated hearts instead.
     quick:
@@ -40,7 +43,7 @@ def reproduce(
     out:
         Folder for trainings and results [default: reproduction, reproduction-phantom or reproduction-quick].
     plan:
-        Show the plan and its cost, and stop.
+        Show the plan and its cost, and stop. Simulated hearts are written first.
     k400:
         UniFormer-S of Kinetics-400, from which the paper starts; or `scratch`.
     r2plus1d:
@@ -56,6 +59,7 @@ def reproduce(
     """
     from rich.console import Console
 
+    from coreecho.experiments.paper_tables import NEEDS
     from coreecho.experiments.reproduction import carry_out, make_plan, show_plan
     from coreecho.experiments.result_files import show_results, write_results
     from coreecho.experiments.runs import Execution
@@ -63,24 +67,18 @@ def reproduce(
     from coreecho.experiments.sources import Sources
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
-    real = {"--data": data, "--k400": k400, "--r2plus1d": r2plus1d, "--coreecho": coreecho, "--echocotr": echocotr}
-    given = [flag for flag, value in real.items() if value is not None]
+    real: dict[str, Any] = {"data": data, "store": store, "k400": k400, "r2plus1d": r2plus1d}
+    real |= {"coreecho": coreecho, "echocotr": echocotr}
+    given = [name for name, value in real.items() if value is not None]
     if scale.is_phantom and given:
         raise RecipeError(
-            f"{', '.join(given)} cannot go with simulated hearts, which are written and learned from scratch: "
+            f"{_flags(given)} cannot go with simulated hearts, which are written and learned from scratch: "
             "leave out either that, or `--phantom` and `--quick`."
         )
+    if unused := [name for name in given if name not in NEEDS[table] and NEEDS[table]]:
+        raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
-    sources = Sources(
-        out=out or Path(default),
-        scale=scale,
-        data=data,
-        k400=k400,
-        r2plus1d=r2plus1d,
-        coreecho=coreecho,
-        echocotr=echocotr,
-        show_progress=True,
-    )
+    sources = Sources(out=out or Path(default), scale=scale, show_progress=True, **real)
     execution, console = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True), Console()
     made = make_plan(table, sources, execution)
     console.print(show_plan(made))
@@ -91,3 +89,7 @@ def reproduce(
     for path in write_results(measured, sources.out, scale):
         console.print(f"written  {path}", markup=False, soft_wrap=True)
     return 0
+
+
+def _flags(names: list[str]) -> str:
+    return ", ".join(f"--{name}" for name in names)

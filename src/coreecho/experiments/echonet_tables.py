@@ -19,6 +19,7 @@ from coreecho.experiments.tables import (
     figures_in_order,
     published_under,
 )
+from coreecho.training.recipe import SCRATCH
 
 _R2 = Column(metric="r2", label="R2 (%)", scale=100)
 _ECHONET_NOTES = (
@@ -67,8 +68,9 @@ def table1(sources: Sources) -> PaperTable:
         ),
         notes=(
             *_ECHONET_NOTES,
-            "Whole video: the mean over clips that begin one stride after another; EchoNet-Dynamic begins one at "
-            "every frame. 1 clip: the middle one.",
+            *_scratch_notes(sources),
+            "Whole video: the mean over clips that begin one stride after another, with no segmentation to find beats; "
+            "EchoNet-Dynamic's program begins one at every frame. 1 clip: the middle one.",
             *sources.scale.notes,
         ),
         is_phantom=sources.scale.is_phantom,
@@ -79,41 +81,35 @@ def table2(sources: Sources) -> PaperTable:
     """What each component adds."""
     train, seeds = EchoNetTrainings(sources), sources.scale.seeds
     scratch = train.all("coreecho-scratch", seeds)
-    rows = [
-        _row("L1 end to end", train.all("l1-scratch", seeds), paper=((75.11, 1.73),)),
-        _row("L1 + L1st", scratch, weights="stage1", paper=((77.07, 0.38),)),
-        _row("RnC as first published", train.all("rnc-scratch", seeds)),
-    ]
-    comparisons = [
-        Comparison(question="L1st against L1 end to end", first=rows[0].label, second=rows[1].label),
-        Comparison(question="L1st against RnC as first published", first=rows[2].label, second=rows[1].label),
-    ]
-    if sources.scale.is_phantom:
-        rows += [
-            _row("L1 + L1st + LP", scratch),
-            TableRow(label="L1 + L1st + K400", note="there are no Kinetics weights for the small model"),
-            _row("EchoCoTr", train.all("echocotr", seeds), paper=((81.22, 0.80),)),
-        ]
-        comparisons.append(Comparison(question="what LP (stage 2) adds", first=rows[1].label, second=rows[3].label))
-    else:
+    l1 = _row("L1 end to end", train.all("l1-scratch", seeds), paper=((75.11, 1.73),))
+    l1st = _row("L1 + L1st", scratch, weights="stage1", paper=((77.07, 0.38),))
+    first_published = _row("RnC as first published", train.all("rnc-scratch", seeds))
+    echocotr = _row("EchoCoTr", train.all("echocotr", seeds), paper=((81.22, 0.80),))
+    if train.has_k400:
         with_k400 = train.all("coreecho", seeds)
-        rows += [
-            _row("L1 + L1st + K400", with_k400, weights="stage1", paper=((81.50, 0.43),)),
-            _row("L1 + L1st + K400 + LP", with_k400, paper=((81.59, 0.18),)),
-            _row("EchoCoTr", train.all("echocotr", seeds), paper=((81.22, 0.80),)),
-        ]
-        comparisons.append(Comparison(question="what K400 adds", first=rows[1].label, second=rows[3].label))
-        comparisons.append(Comparison(question="what LP (stage 2) adds", first=rows[3].label, second=rows[4].label))
-    comparisons.append(Comparison(question="CoReEcho against EchoCoTr", first=rows[5].label, second=_coreecho(rows)))
+        k400 = _row("L1 + L1st + K400", with_k400, weights="stage1", paper=((81.50, 0.43),))
+        before, coreecho = k400, _row("L1 + L1st + K400 + LP", with_k400, paper=((81.59, 0.18),))
+    else:
+        k400 = TableRow(label="L1 + L1st + K400", note="there are no Kinetics weights to start from")
+        before, coreecho = l1st, _row("L1 + L1st + LP", scratch)
+    comparisons = [
+        Comparison(question="L1st against L1 end to end", first=l1.label, second=l1st.label),
+        Comparison(question="L1st against RnC as first published", first=first_published.label, second=l1st.label),
+        Comparison(question="what LP (stage 2) adds", first=before.label, second=coreecho.label),
+        Comparison(question="CoReEcho against EchoCoTr", first=echocotr.label, second=coreecho.label),
+    ]
+    if train.has_k400:
+        comparisons.append(Comparison(question="what K400 adds", first=l1st.label, second=k400.label))
     return PaperTable(
         name="table2",
         title="EchoNet-Dynamic, test split: ablation of the components, mean and standard deviation over seeds",
         target="ef",
         columns=(_R2, Column(metric="mae", label="MAE")),
-        rows=tuple(published_under(row, (_R2,)) for row in rows),
+        rows=tuple(published_under(row, (_R2,)) for row in (l1, l1st, first_published, k400, coreecho, echocotr)),
         comparisons=tuple(comparisons),
         notes=(
             *_ECHONET_NOTES,
+            *_scratch_notes(sources),
             "L1 end to end sees two clips of each video in a step, as L1st does; EchoCoTr sees one.",
             "RnC as first published: its second stage is as long as its first. The paper does not measure it.",
             *sources.scale.notes,
@@ -122,9 +118,14 @@ def table2(sources: Sources) -> PaperTable:
     )
 
 
-def _coreecho(rows: Sequence[TableRow]) -> str:
-    """The label of the row with everything that could be had."""
-    return next(row.label for row in rows if row.label.endswith("+ LP"))
+def _scratch_notes(sources: Sources) -> tuple[str, ...]:
+    """What is to be said where the paper starts from Kinetics weights and the user has none."""
+    given = {"--k400": sources.k400, "--r2plus1d": sources.r2plus1d}
+    return tuple(
+        f"`{flag} scratch`: models that start from Kinetics-400 in the paper start from random weights here."
+        for flag, weights in given.items()
+        if weights == SCRATCH
+    )
 
 
 def table3(sources: Sources) -> PaperTable:

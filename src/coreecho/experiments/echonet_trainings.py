@@ -35,8 +35,8 @@ class EchoNetTrainings:
     def all(self, kind: str, seeds: Sequence[int], *, cue: bool = False) -> tuple[Training, ...]:
         """One training a seed."""
         data, scale = self._sources.echonet(cue=cue), self._sources.scale
-        # On phantoms everything starts from scratch, and the same training need not be done under two names.
-        name = "coreecho-scratch" if scale.is_phantom and kind == "coreecho" else kind
+        # Where all start from scratch, as on phantoms, the same training need not be done under two names.
+        name = "coreecho-scratch" if not self.has_k400 and kind == "coreecho" else kind
         shipped, settings = self._kinds[kind]
         if not scale.is_phantom:
             settings = settings | {"init": self._init(kind)}
@@ -47,6 +47,11 @@ class EchoNetTrainings:
             )
             for seed in seeds
         )
+
+    @property
+    def has_k400(self) -> bool:
+        """Whether encoders may start from Kinetics-400."""
+        return not self._sources.scale.is_phantom and self._sources.k400 != SCRATCH
 
     def _r2plus1d(self) -> dict[str, Any]:
         return {"encoder": "r2plus1d_10"} if self._sources.scale.is_phantom else {}
@@ -67,8 +72,17 @@ class EchoNetTrainings:
                 f"This table trains {kind} from weights of Kinetics-400: give them by `--{flag} FILE` (a published "
                 "checkpoint, or what `coreecho import-weights` made of it), or `scratch` to do without."
             )
-        wanted = Recipe.from_yaml(find_recipe(self._kinds[kind][0])).encoder
-        if weights != SCRATCH and (found := describe_weights(weights).encoder) != wanted:
-            # Else it would show after the trainings that come before.
-            raise RecipeError(f"`--{flag} {weights}` holds the encoder {found}; {kind} needs {wanted}.")
+        if weights != SCRATCH:
+            check_encoder(flag, weights, Recipe.from_yaml(find_recipe(self._kinds[kind][0])).encoder)
         return start_of(weights)
+
+
+def check_encoder(flag: str, weights: str, wanted: str) -> None:
+    """See that weights are of the encoder that a table trains, which else shows after the trainings that come before.
+
+    Raises:
+        RecipeError: they are of another.
+        CheckpointError: they cannot be read.
+    """
+    if (found := describe_weights(weights).encoder) != wanted:
+        raise RecipeError(f"`--{flag} {weights}` holds the encoder {found}; this table needs {wanted}.")

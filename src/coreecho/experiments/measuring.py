@@ -1,5 +1,6 @@
 """From the predictions of a table's rows to its figures: means over seeds, intervals, differences."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ class Figure:
         sd: over the seeds; NaN for one.
         of_seeds: of each seed.
         num_studies: that it is of.
+        scale: of its column.
+        digits: of its column.
     """
 
     interval: Interval
@@ -31,6 +34,7 @@ class Figure:
     of_seeds: tuple[float, ...]
     num_studies: int
     scale: float
+    digits: int
 
     @property
     def value(self) -> float:
@@ -40,17 +44,16 @@ class Figure:
     def __str__(self) -> str:
         if not self.interval.is_defined:
             return "n/a"
-        digits = 2 if self.scale == 100 or abs(self.value) >= 1 else 3
-        deviation = "" if math.isnan(self.sd) else f"±{self.sd * self.scale:.{digits}f}"
-        return f"{self.value:z.{digits}f}{deviation}"
+        deviation = "" if math.isnan(self.sd) else f"±{self.sd * self.scale:.{self.digits}f}"
+        return f"{self.value:z.{self.digits}f}{deviation}"
 
     @property
     def ends(self) -> str:
         """Its interval in words: `78.10 to 83.40`."""
         if not self.interval.is_defined or math.isnan(self.interval.low):
             return "n/a"
-        digits = 2 if self.scale == 100 or abs(self.value) >= 1 else 3
-        return f"{self.interval.low * self.scale:z.{digits}f} to {self.interval.high * self.scale:z.{digits}f}"
+        low, high = self.interval.low * self.scale, self.interval.high * self.scale
+        return f"{low:z.{self.digits}f} to {high:z.{self.digits}f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,7 @@ def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measur
         for name, readings in row.readings.items()
         if name in needed
     }
-    figures, differences, notes = {}, {}, _releases(tables)
+    figures, differences, notes = {}, {}, [*_releases(tables), *_precisions(table, runs)]
     for column in table.columns:
         chosen = {
             label: [_of_group(each, column) for each in found]
@@ -112,6 +115,15 @@ def _releases(tables: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> list[
     return [f"EF of the release: {', '.join(sorted(found))}."] if found else []
 
 
+def _precisions(table: PaperTable, runs: Path) -> list[str]:
+    """In which precision, and by which PyTorch, the jobs were trained: runs can be of several."""
+    # A transfer holds a run for each fold.
+    files = [path for job in table.jobs for path in ((runs / job.name).glob("**/run.json"))]
+    infos = [json.loads(path.read_text()) for path in files]
+    found = {f"{info['hardware']['precision']} by PyTorch {info['versions']['torch']}" for info in infos}
+    return [f"Trained in {', and in '.join(sorted(found))}."] if found else []
+
+
 def _num_patients(table: pd.DataFrame) -> int:
     return len(set(patients_of(table)))
 
@@ -126,10 +138,16 @@ def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -
             of_seeds=(interval.estimate,),
             num_studies=len(chosen[0]),
             scale=column.scale,
+            digits=column.digits,
         )
     over = metrics_over_seeds(chosen, family=family, patients=patients)[column.metric]
     return Figure(
-        interval=over.mean, sd=over.sd, of_seeds=over.of_seeds, num_studies=len(chosen[0]), scale=column.scale
+        interval=over.mean,
+        sd=over.sd,
+        of_seeds=over.of_seeds,
+        num_studies=len(chosen[0]),
+        scale=column.scale,
+        digits=column.digits,
     )
 
 
@@ -153,6 +171,7 @@ def _difference(
         of_seeds=over.of_seeds[: len(first)],
         num_studies=len(first[0]),
         scale=column.scale,
+        digits=column.digits,
     )
 
 

@@ -21,6 +21,16 @@ TABLES: dict[str, Callable[[Sources], PaperTable]] = {
     "cue": cue_table,
 }
 
+# What of `Sources` a table of real data is made from.
+NEEDS: dict[str, frozenset[str]] = {
+    "table1": frozenset({"data", "store", "k400", "r2plus1d"}),
+    "table2": frozenset({"data", "store", "k400"}),
+    "table3": frozenset({"data", "store"}),
+    "table4": frozenset({"data", "store", "coreecho", "echocotr"}),
+    "table5": frozenset({"data", "store", "coreecho", "echocotr", "k400"}),
+    "cue": frozenset(),
+}
+
 
 def build_table(name: str, sources: Sources) -> PaperTable:
     """Plan a table.

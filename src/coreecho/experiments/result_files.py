@@ -106,11 +106,13 @@ def _cells(measured: Measured, row: TableRow, column: Column) -> tuple[str, ...]
     if figure is None and published is None:
         return None
     measured_cells = ("-", "-") if figure is None else (str(figure), figure.ends)
-    cells = (row.label, column.label, str(published) if published else "-", *measured_cells)
+    cells = (row.label, column.label, published.format(column.digits) if published else "-", *measured_cells)
     if measured.table.is_phantom:
         return cells
     has_both = figure is not None and published is not None and not math.isnan(figure.value)
-    return (*cells, f"{figure.value - published.value:+.2f}" if has_both and figure and published else "-")
+    if not has_both or figure is None or published is None:
+        return (*cells, "-")
+    return (*cells, f"{figure.value - published.value:+.{column.digits}f}")
 
 
 def _notes(measured: Measured) -> list[str]:

@@ -116,7 +116,7 @@ def predictions_of(
     """
     file = run.best_weights if weights == "best" else run.stage_weights(weights)
     studies = run.studies(split)
-    # The name holds all that the table depends on, so that one that is there is the right one.
+    # The name holds all that the predictions depend on, so that those that are there are the right ones.
     content = "\n".join([hashlib.sha256(file.read_bytes()).hexdigest(), run.data_fingerprint()])
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
     path = run.path / "predictions" / f"{split}-{clips}-{weights}-{key}.csv"
@@ -130,8 +130,9 @@ def predictions_of(
             show_progress=execution.show_progress,
         )
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, _with_facts(table, studies).to_csv(index=False))
-    return read_predictions(path)
+        write_whole(path, table.to_csv(index=False))
+    # Not kept, since a corrected table of the data set may change them.
+    return _with_facts(read_predictions(path), studies)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

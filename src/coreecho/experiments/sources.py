@@ -16,6 +16,7 @@ class Sources:
         out: folder of the reproduction.
         scale: how large it is.
         data: root of the table's data set; None where phantoms are written.
+        store: folder for its decoded frames; beside the data when not given.
         k400: the encoder's Kinetics-400 weights.
         r2plus1d: those of R(2+1)D-18.
         coreecho: weights of a CoReEcho model, for the tables of transfer.
@@ -26,6 +27,7 @@ class Sources:
     out: Path
     scale: Scale
     data: Path | None = None
+    store: Path | None = None
     k400: str | None = None
     r2plus1d: str | None = None
     coreecho: str | None = None
@@ -36,19 +38,19 @@ class Sources:
         """EchoNet-Dynamic, or its phantoms."""
         if self.scale.is_phantom:
             return echonet_phantoms(self.out, self.scale, cue=cue, show_progress=self.show_progress)
-        return Data(dataset="echonet", root=self._root("EchoNet-Dynamic"))
+        return Data(dataset="echonet", root=self._root("EchoNet-Dynamic"), store=self.store)
 
     def camus(self) -> Data:
         """CAMUS, or its phantoms."""
         if self.scale.is_phantom:
             return camus_phantoms(self.out, self.scale, show_progress=self.show_progress)
-        return Data(dataset="camus", root=self._root("CAMUS"))
+        return Data(dataset="camus", root=self._root("CAMUS"), store=self.store)
 
     def hmc_qu(self) -> Data:
         """HMC-QU, or its phantoms."""
         if self.scale.is_phantom:
             return hmc_qu_phantoms(self.out, self.scale, show_progress=self.show_progress)
-        return Data(dataset="hmc-qu", root=self._root("HMC-QU"))
+        return Data(dataset="hmc-qu", root=self._root("HMC-QU"), store=self.store)
 
     def _root(self, name: str) -> Path:
         if self.data is None:

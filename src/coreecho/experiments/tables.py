@@ -26,6 +26,7 @@ class Column:
         metric: a key of the family's metrics.
         label: as the paper has it.
         scale: what the metric is multiplied with: 100 where the paper gives percent.
+        digits: after the point, as in the paper.
         group: image quality of the studies; None for all.
         reading: which of a row's readings it is of.
     """
@@ -33,6 +34,7 @@ class Column:
     metric: str
     label: str
     scale: float = 1.0
+    digits: int = 2
     group: str | None = None
     reading: str = "test"
 
@@ -44,8 +46,9 @@ class Published:
     value: float
     sd: float | None = None
 
-    def __str__(self) -> str:
-        return f"{self.value:g}" if self.sd is None else f"{self.value:.2f}±{self.sd:.2f}"
+    def format(self, digits: int) -> str:
+        """Give it as the paper prints it: `81.59±0.18`."""
+        return f"{self.value:.{digits}f}" + ("" if self.sd is None else f"±{self.sd:.{digits}f}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,8 +97,8 @@ def test_a_difference_of_nothing_has_no_sign() -> None:
     found = measured(table(row("L1", predictions(2.0)), row("CoReEcho", almost), comparisons=(same,)))
     difference = found.differences["nothing", "MAE"]
     assert difference.value < 0
-    # Three digits below 1: none of them, nor a minus, is left.
-    assert (str(difference), difference.ends) == ("0.000", "0.000 to 0.000")
+    # None of the digits, nor a minus, is left.
+    assert (str(difference), difference.ends) == ("0.00", "0.00 to 0.00")
 
 
 def test_a_group_column_is_of_its_studies_alone() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.experiments import scales
 from coreecho.experiments.jobs import Training, Transfer
-from coreecho.experiments.paper_tables import TABLES, build_table
+from coreecho.experiments.paper_tables import NEEDS, TABLES, build_table
 from coreecho.experiments.scales import PAPER, PHANTOM, QUICK, Scale
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.tables import PaperTable
@@ -267,12 +267,35 @@ def test_what_is_missing_is_asked_for(name: str, lacking: str, message: str, rea
 
 
 def test_weights_that_cannot_be_used_are_refused_before_days_of_training(real: Sources, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="holds the encoder r2plus1d_18; echocotr needs uniformer_small"):
-        build_table("table1", replace(real, k400=real.r2plus1d))
+    for name, flag in (("table1", "k400"), ("table4", "coreecho"), ("table5", "k400")):
+        with pytest.raises(RecipeError, match="holds the encoder r2plus1d_18; this table needs uniformer_small"):
+            build_table(name, replace(real, **{flag: real.r2plus1d}))
     with pytest.raises(CheckpointError, match="there is no such file"):
         build_table("table2", replace(real, k400=str(tmp_path / "missing")))
-    # Without Kinetics on purpose.
-    assert build_table("table2", replace(real, k400="scratch"))
+    with pytest.raises(RecipeError, match="give its weights by `--coreecho RUN_OR_FILE`"):
+        build_table("table4", replace(real, coreecho="scratch"))
+
+
+def test_without_kinetics_no_row_claims_it(real: Sources) -> None:
+    table = build_table("table2", replace(real, k400="scratch"))
+    rows = {row.label: row for row in table.rows}
+    assert (rows["L1 + L1st + K400"].jobs, rows["L1 + L1st + K400"].published) == ((), {})
+    assert rows["L1 + L1st + LP"].jobs == rows["L1 + L1st"].jobs
+    assert rows["L1 + L1st + LP"].published == {}
+    assert "what K400 adds" not in [comparison.question for comparison in table.comparisons]
+    assert any("`--k400 scratch`" in note for note in table.notes)
+    fine_tuned = next(
+        row for row in build_table("table5", replace(real, k400="scratch")).rows if row.label.endswith("K400")
+    )
+    assert (fine_tuned.jobs, fine_tuned.note) == ((), "no Kinetics weights were given")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_table_needs_what_it_is_said_to_need(name: str, real: Sources, tmp_path: Path) -> None:
+    everything = replace(real, store=tmp_path / "store")
+    given = {entry: getattr(everything, entry) for entry in NEEDS[name]}
+    table = build_table(name, Sources(out=real.out, scale=PAPER, **given))
+    assert {job.data.store for job in table.jobs} == {tmp_path / "store"}
 
 
 def test_no_other_table_is_known(real: Sources) -> None:

@@ -15,12 +15,12 @@ from coreecho.experiments.tables import Column, Comparison, PaperTable, Publishe
 NAN = float("nan")
 
 
-def figure(value: float, *, sd: float = NAN, scale: float = 1.0) -> Figure:
+def figure(value: float, *, sd: float = NAN, scale: float = 1.0, digits: int = 2) -> Figure:
     interval = Interval(
         estimate=value, low=value - 0.1, high=value + 0.1, level=0.95, resamples=2000, excluded_resamples=0, reason=""
     )
     seeds = (value,) if sd != sd else (value - sd, value, value + sd)
-    return Figure(interval=interval, sd=sd, of_seeds=seeds, num_studies=7, scale=scale)
+    return Figure(interval=interval, sd=sd, of_seeds=seeds, num_studies=7, scale=scale, digits=digits)
 
 
 def made_up(*, is_phantom: bool) -> Measured:
@@ -102,6 +102,19 @@ def test_the_terminal_shows_the_same(capsys: pytest.CaptureFixture[str]) -> None
     for part in ("81.59±0.18", "80.00±2.00", "-1.59", "what it adds", "-0.22", "3 seeds"):
         assert part in shown
     assert shown.count("Made up") == 1
+
+
+def test_correlations_have_the_papers_three_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    table = replace(
+        made_up(is_phantom=False).table,
+        columns=(Column(metric="pearson", label="corr", digits=3),),
+        rows=(TableRow(label="CoReEcho", published={"corr": Published(value=0.73)}),),
+    )
+    measured = Measured(table=table, figures={("CoReEcho", "corr"): figure(0.7342, digits=3)}, differences={})
+    Console(width=200).print(show_results(measured))
+    shown = capsys.readouterr().out
+    for part in ("0.730", "0.734", "0.634 to 0.834", "+0.004"):
+        assert part in shown
 
 
 def test_a_metric_that_is_not_defined_is_said_to_be_so() -> None:
