@@ -91,7 +91,8 @@ class Scale:
             *(shows if self.settings["stage1_epochs"] == 1 else ()),
             f"Small models ({self.settings['encoder']}; r2plus1d_10 for R(2+1)D-18), clips of {clips}, all from "
             f"scratch. EchoNet-Dynamic's phantoms: {self.studies}{more}, {epochs} (stages 1 and 2). Transfer: "
-            f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning.",
+            f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning, on "
+            f"{self.camus} phantoms of CAMUS and {self.hmc_qu} of HMC-QU.",
         )
 
     def recipe(self, shipped: str, *, name: str, seed: int, **settings: Any) -> Recipe:
