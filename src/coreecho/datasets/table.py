@@ -31,22 +31,27 @@ def load_table(root: str | Path, *, seed: int = 0, fold: int | None = None) -> l
     Args:
         root: the table, or a folder that holds it: `studies.csv` (.xlsx, .parquet), or the only table there.
         seed: of the splits, where they are made. Those on disk are kept, whatever their seed.
-        fold: the fold that is tested, where the table has folds; by default the first.
+        fold: the fold that is tested; it goes before a column `split`. By default that column, or else the first fold.
 
     Returns:
         The studies, in the table's order, each with a split.
 
     Raises:
         FaultyDatasetError: files are missing, cells are wrong, or a patient is in two splits or folds; lists them all.
-        DatasetError: there is no table, it lacks a column, or the splits cannot be stored.
+        DatasetError: there is no table, it lacks a column, there is no such fold, or the splits cannot be stored.
     """
     survey = survey_table(root)
     studies = survey.checked()
-    if all(study.split is not None for study in studies):
+    if fold is None and all(study.split is not None for study in studies):
         return studies
     folds = [study.fold for study in studies if study.fold is not None]
     if len(folds) == len(studies):
         return split_by_fold(studies, min(folds) if fold is None else fold)
+    if fold is not None:
+        raise DatasetError(
+            f"{root}: fold {fold} is asked for, and {len(studies) - len(folds)} of {len(studies)} studies have none. "
+            "Fill the column `fold`, or leave `--fold` out."
+        )
     return _split_by_patient(find_table(Path(root)), studies, seed)
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from coreecho.datasets import Study, load_studies
 from coreecho.errors import DatasetError
 from coreecho.experiments.data import Data
-from coreecho.experiments.runs import Execution, finish_run, predictions_of
+from coreecho.experiments.runs import Execution, finish_run, predictions_of, read_predictions
 from coreecho.files import write_whole
 from coreecho.target import Target
 from coreecho.training.recipe import Recipe
@@ -34,7 +34,7 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
         One row a study, in the order of the data set: the columns of `predictions_of`, and fold.
 
     Raises:
-        DatasetError: the data have fewer than three folds or than were published, or a study to be tested has no label.
+        DatasetError: the data lack folds, as in `find_folds`, or a study to be tested has no label.
         RecipeError: `out` holds another cross-validation.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
@@ -47,9 +47,8 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
             Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
         run = finish_run(recipe, data.with_fold(fold), out / fold_name(fold), execution)
         tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
-    pooled = _pool(tables, studies)
-    write_whole(out / PREDICTIONS, pooled.to_csv(index=False))
-    return pooled
+    write_whole(out / PREDICTIONS, _pool(tables, studies).to_csv(index=False))
+    return read_predictions(out / PREDICTIONS)
 
 
 def fold_name(fold: int) -> str:
@@ -58,7 +57,11 @@ def fold_name(fold: int) -> str:
 
 
 def find_folds(studies: list[Study], data: Data) -> list[int]:
-    """The folds of the studies, in order. Raises DatasetError: there are fewer than three, or than were published."""
+    """The folds of the studies, in order.
+
+    Raises:
+        DatasetError: there are fewer than three, or than were published, or one is missing among them.
+    """
     folds = sorted({study.fold for study in studies if study.fold is not None})
     if len(folds) < 3:
         raise DatasetError(
@@ -70,6 +73,11 @@ def find_folds(studies: list[Study], data: Data) -> list[int]:
         raise DatasetError(
             f"{data.root}: its {len(studies)} studies are in folds {', '.join(map(str, folds))}, and {data.dataset} "
             f"has {published} folds. A result on fewer would not be the published protocol's: complete the data set."
+        )
+    if missing := sorted(set(range(folds[0], folds[-1] + 1)) - set(folds)):
+        raise DatasetError(
+            f"{data.root}: its folds are {', '.join(map(str, folds))}, without {', '.join(map(str, missing))}. Are "
+            "studies missing? Number the folds without gaps."
         )
     return folds
 

@@ -13,12 +13,12 @@ from coreecho.evaluation import Clips
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds, fold_name
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, Weights, finish_run, predictions_of
-from coreecho.experiments.transfer import Method, published_settings, transfer_settings
+from coreecho.experiments.transfer import Method, published_settings, start_of, transfer_settings
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage1
 
-# Of each study, as most tables test a model.
+# Of each study, as most tables test a model; whole videos and validation splits are more.
 _TEST_CLIPS = 3
 
 
@@ -127,7 +127,8 @@ class Transfer(Job):
         if isinstance(self.source, Training):
             # The weights need not be there yet, so that a plan can be shown.
             settings = published_settings(self.data.dataset, self.method)
-            settings |= {"init": str(runs / self.source.name), "encoder": self.source.settings.encoder}
+            init = start_of(str(runs / self.source.name))
+            settings |= {"init": init, "encoder": self.source.settings.encoder}
         else:
             settings = transfer_settings(self.data.dataset, self.method, self.source)
         settings |= {**self.overrides, "seed": self.seed}

@@ -149,7 +149,9 @@ def patients_of(table: pd.DataFrame) -> list[str]:
 
 def _with_facts(table: pd.DataFrame, studies: Sequence[Study]) -> pd.DataFrame:
     """Add what is known of the studies besides their label."""
-    facts = {name: [getattr(study, name) for study in studies] for name in ("patient", "quality", "ef_source")}
+    by_id = {study.id: study for study in studies}
+    known = [by_id[name] for name in table["study"]]
+    facts = {name: [getattr(study, name) for study in known] for name in ("patient", "quality", "ef_source")}
     return table.assign(**facts)
 
 

@@ -89,15 +89,16 @@ def transfer_settings(dataset: str, method: Method, weights: str) -> dict[str, A
         )
     settings = published_settings(dataset, method)
     settings["init"] = start_of(weights)
-    if weights == SCRATCH:
-        return settings
-    _check_finished(Path(weights))
-    pretrained = describe_weights(weights)
-    settings["encoder"] = pretrained.encoder
-    if dataset == "table" and pretrained.model_input is not None:
-        # Its clips are of any length: cut as the encoder learned to see them.
-        settings |= vars(pretrained.model_input)
-        if not pretrained.model_input.is_whole_beat:
+    model_input = None
+    if weights != SCRATCH:
+        _check_finished(Path(weights))
+        pretrained = describe_weights(weights)
+        settings["encoder"], model_input = pretrained.encoder, pretrained.model_input
+    if dataset == "table":
+        # Its clips are of any length: cut as the encoder learned to see them, or else as CoReEcho sees long videos.
+        seen = model_input or Recipe.from_yaml(find_recipe("echonet")).input
+        settings |= vars(seen)
+        if not seen.is_whole_beat:
             settings["validation_clips"] = _CLIPS_OF_A_LONG_VIDEO
     return settings
 

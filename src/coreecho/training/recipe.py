@@ -14,6 +14,7 @@ from coreecho.errors import RecipeError
 from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
 from coreecho.target import Target
+from coreecho.video.affine import SCALE_LIMITS
 
 EncoderName = Literal[
     "uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10"
@@ -151,8 +152,9 @@ class Recipe:
         low, high = self.scale_range
         if not 0 <= self.rotation_degrees <= 180:
             faults.append(f"rotation_degrees is {self.rotation_degrees}, expected 0 to 180")
-        if not 0 < low <= high:
-            faults.append(f"scale_range is {self.scale_range}, expected 0 < smallest <= largest")
+        least, most = SCALE_LIMITS
+        if not least <= low <= high <= most:
+            faults.append(f"scale_range is {self.scale_range}, expected {least:g} <= smallest <= largest <= {most:g}")
         if not 0 <= self.translation < 1:
             faults.append(f"translation is {self.translation}, expected 0 <= translation < 1")
         return faults

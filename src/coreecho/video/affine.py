@@ -9,6 +9,9 @@ from scipy import sparse
 
 from coreecho.errors import RecipeError
 
+# Smaller or larger, nothing of a heart is left to see.
+SCALE_LIMITS = (0.1, 10.0)
+
 
 def random_affine(
     clip: NDArray[np.uint8],
@@ -103,9 +106,11 @@ def _origins(
 def _check_ranges(rotation_degrees: float, scale_range: tuple[float, float], translation: float) -> None:
     if not 0 <= rotation_degrees <= 180:
         raise RecipeError(f"The rotation of an augmentation must be 0 to 180 degrees; got {rotation_degrees}.")
-    if not 0.1 <= scale_range[0] <= scale_range[1] <= 10:
+    low, high = SCALE_LIMITS
+    if not low <= scale_range[0] <= scale_range[1] <= high:
         raise RecipeError(
-            f"The scales of an augmentation must lie in 0.1 to 10, the smaller one first; got {tuple(scale_range)}."
+            f"The scales of an augmentation must lie in {low:g} to {high:g}, the smaller one first; got "
+            f"{tuple(scale_range)}."
         )
     if not 0 <= translation < 1:
         raise RecipeError(

@@ -84,6 +84,20 @@ def test_folds_make_splits(tmp_path: Path) -> None:
     assert not (tmp_path / "studies.splits.csv").exists()
 
 
+def test_a_fold_that_is_asked_for_goes_before_the_splits(tmp_path: Path) -> None:
+    splits = ["train", "val", "test"]
+    columns = cohort() | {"fold": [number // 2 % 4 for number in range(24)]}
+    table = write(tmp_path, columns | {"split": [splits[number // 2 % 3] for number in range(24)]})
+    assert {study.fold for study in load_table(table) if study.split == "test"} == {0, 1, 2, 3}
+    for fold in range(4):
+        assert {study.fold for study in load_table(table, fold=fold) if study.split == "test"} == {fold}
+    with pytest.raises(DatasetError, match="No study is in fold 99"):
+        load_table(table, fold=99)
+    without = write(tmp_path / "without", cohort())
+    with pytest.raises(DatasetError, match="fold 2 is asked for, and 24 of 24 studies have none"):
+        load_table(without, fold=2)
+
+
 def test_labels_may_be_mi(tmp_path: Path) -> None:
     columns = cohort(3, 1)
     columns["has_mi"] = ["yes", "0", "TRUE"]

@@ -137,6 +137,18 @@ def test_fewer_than_three_folds_are_refused_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_fold_that_is_missing_in_the_middle_is_an_error(
+    tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution
+) -> None:
+    data = table_of_folds(num_folds=5)
+    table = data.root / "studies.csv"
+    lines = pd.read_csv(table, dtype=str)
+    lines[~lines["fold"].isin(["3", "4"])].to_csv(table, index=False)
+    with pytest.raises(DatasetError, match="its folds are 1, 2, 5, without 3, 4"):
+        cross_validate(make_recipe(), data, tmp_path / "out", execution)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_study_without_a_label_is_found_before_anything_is_trained(
     tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
 ) -> None:
