@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from coreecho.cli.main import app
 from coreecho.errors import RecipeError
 from coreecho.experiments import runs
 from coreecho.training import RunFolder
+from coreecho.training.recipe import Recipe, find_recipe
 
 SIZES = "--num-frames 4 --frame-size 32 --batch-size 4 --stage1-epochs 1 --device cpu --optimizer adamw"
 
@@ -115,6 +117,19 @@ def test_mistakes_are_explained_before_anything_is_trained(
     with pytest.raises(Exception, match=message):
         transfer(*arguments, "--out", "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_flags_overrule_how_a_table_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Recipe] = []
+    monkeypatch.setattr("coreecho.experiments.transfer.transfer", lambda recipe, *_: asked.append(recipe))
+    monkeypatch.setattr("coreecho.cli.transfer.show", lambda *_: None)
+    table = ("transfer", "table", "--data", tmp_path, "--from", "scratch", "--method", "fine-tune")
+    assert coreecho(*table) == 0
+    assert coreecho(*table, "--num-frames", 8, "--stride", 2, "--validation-clips", 1) == 0
+    given, changed = asked
+    assert (given.input, given.validation_clips) == (Recipe.from_yaml(find_recipe("echonet")).input, 3)
+    assert changed.input == replace(given.input, num_frames=8, stride=2)
+    assert changed.validation_clips == 1
 
 
 def test_the_help_names_methods_and_data_sets(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage1
 
-# Of each study, as most tables test a model; whole videos and validation splits are more.
+# Of each study, as most tables test a model. A table that tests whole videos sees more clips, which are not counted.
 _TEST_CLIPS = 3
 
 

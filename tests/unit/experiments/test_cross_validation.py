@@ -128,6 +128,17 @@ def test_a_fold_that_is_lost_is_trained_again_and_never_left_out(
         path.write_text("".join(lines))
 
 
+def test_folds_are_dealt_though_the_table_has_splits(
+    tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution
+) -> None:
+    data = table_of_folds()
+    lines = pd.read_csv(data.root / "studies.csv", dtype=str)
+    lines.assign(split=["train"] * 10 + ["val"] * 3 + ["test"] * 3).to_csv(data.root / "studies.csv", index=False)
+    pooled = cross_validate(make_recipe(stage1_epochs=1), data, tmp_path / "out", execution)
+    assert pooled["study"].tolist() == lines["id"].tolist()
+    assert pooled["fold"].tolist() == lines["fold"].astype(int).tolist()
+
+
 def test_fewer_than_three_folds_are_refused_before_anything_is_trained(
     tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
 ) -> None:

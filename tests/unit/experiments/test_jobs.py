@@ -75,6 +75,16 @@ def test_a_transfer_is_all_its_folds(sources: Sources, execution: Execution) -> 
     assert work["camus-fine-tune-coreecho-seed0"] == Work(trained_clips=10 * 8, seen_clips=10 * (1 + 1))
 
 
+def test_a_transfer_starts_from_the_whole_path_of_its_training(
+    sources: Sources, execution: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [planned.job for planned in make_plan("table4", sources, execution).jobs]
+    job = next(job for job in jobs if isinstance(job, Transfer) and isinstance(job.source, Training))
+    monkeypatch.chdir(tmp_path)
+    # A stopped fold keeps it, and goes on from any folder.
+    assert job.recipe(Path("runs")).init == str((tmp_path / "runs" / job.sources[0].name).resolve())
+
+
 def test_what_was_stopped_costs_what_is_left(sources: Sources, execution: Execution) -> None:
     table3 = make_plan("table3", sources, execution)
     training = table3.jobs[0].job

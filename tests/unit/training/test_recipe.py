@@ -83,6 +83,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("scale_range: [1.1, 0.8]", "scale_range is .*, expected 0.1 <= smallest <= largest <= 10"),
         ("scale_range: [0.0, 0.8]", "scale_range is .*, expected 0.1 <= smallest"),
         ("scale_range: [0.05, 1.1]", "scale_range is .*, expected 0.1 <= smallest"),
+        ("scale_range: [0.8, 10.5]", "scale_range is .*, expected .* <= largest <= 10"),
         ("translation: 1.0", "translation is 1.0, expected 0 <= translation < 1"),
         ("momentum: 1.0", "momentum is 1.0, expected 0 <= momentum < 1"),
         ("optimizer: adam", "optimizer.*adamw"),
