@@ -1,6 +1,7 @@
 """Study + store + clip sampling + augmentation -> tensors."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class _StudyClips(Dataset[ClipBatch]):
 
 
 class TrainingClips(_StudyClips):
-    """Random views of each study, one draw per (seed, epoch, study, view).
+    """Random views of each study, one draw per (seed, stage, epoch, study, view).
 
     Args:
         studies: each with its label.
@@ -65,6 +66,7 @@ class TrainingClips(_StudyClips):
         is_same_clip: all views share one start and differ by augmentation only (the ablation of Table 3).
         augment: changes a clip (T, H, W) at random; None leaves clips as they are.
         seed: of the run.
+        stage: of the training, from 1; each has its own draws.
         target: which label.
 
     Raises:
@@ -81,9 +83,11 @@ class TrainingClips(_StudyClips):
         is_same_clip: bool,
         augment: Augmentation | None,
         seed: int,
+        stage: int = 1,
         target: Target = "ef",
     ) -> None:
         super().__init__(studies, store, sampling, target)
+        self.stage = stage
         self.views = views
         self.is_same_clip = is_same_clip
         self.augment = augment
@@ -95,12 +99,13 @@ class TrainingClips(_StudyClips):
         frames = self.store.frames(self.studies[study].id)
         clips, num_valid_frames = [], []
         for view in range(self.views):
-            drawn = {"epoch": epoch, "study": study}
-            starts = generator_for(self.seed, Purpose.START, view=0 if self.is_same_clip else view, **drawn)
+            draw = partial(
+                generator_for, self.seed, stage=self.stage, epoch=epoch, recording=self.studies[study].id
+            )
+            starts = draw(Purpose.START, view=0 if self.is_same_clip else view)
             clip, valid = take_clip(frames, random_start(len(frames), self.sampling, starts), self.sampling)
             if self.augment is not None:
-                draws = generator_for(self.seed, Purpose.AUGMENTATION, view=view, **drawn)
-                clip = self.augment(clip, rng=draws)
+                clip = self.augment(clip, rng=draw(Purpose.AUGMENTATION, view=view))
             clips.append(clip)
             num_valid_frames.append(valid)
         return self._item(study, clips, num_valid_frames)

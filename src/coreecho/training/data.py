@@ -1,6 +1,6 @@
-"""Loaders: which clip, crop and order every step sees is a pure function of (seed, epoch, study, view)."""
+"""Loaders: which clip, crop and order every step sees is a pure function of (seed, stage, epoch, study, view)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch.utils.data import DataLoader, Sampler
 
@@ -15,9 +15,10 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     One pass over this sampler is what remains of the stage, so the place in the training is one number, the step.
 
     Args:
-        num_studies: in the training split.
+        studies: ids of the training split, in the order in which their positions count.
         batch_size: videos in a step over all processes together.
         seed: of the run.
+        stage: of the training, from 1.
         epochs: of the stage.
         first_step: steps already done.
         rank: of this process; it gets its own share of each batch.
@@ -28,16 +29,26 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     """
 
     def __init__(
-        self, num_studies: int, *, batch_size: int, seed: int, epochs: int, first_step: int, rank: int, world_size: int
+        self,
+        studies: Sequence[str],
+        *,
+        batch_size: int,
+        seed: int,
+        stage: int = 1,
+        epochs: int,
+        first_step: int,
+        rank: int,
+        world_size: int,
     ) -> None:
-        check_batch(num_studies, batch_size)
+        check_batch(len(studies), batch_size)
         if batch_size % world_size:
             raise RecipeError(
                 f"`batch_size` {batch_size} counts the videos of all processes and does not split over {world_size}."
             )
-        self.num_studies = num_studies
+        self.studies = tuple(studies)
         self.batch_size = batch_size
         self.seed = seed
+        self.stage = stage
         self.epochs = epochs
         self.first_step = first_step
         self.share = slice(rank * batch_size // world_size, (rank + 1) * batch_size // world_size)
@@ -45,7 +56,7 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in an epoch."""
-        return self.num_studies // self.batch_size
+        return len(self.studies) // self.batch_size
 
     def __len__(self) -> int:
         return self.epochs * self.steps_per_epoch - self.first_step
@@ -53,10 +64,18 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         first_epoch, batch = divmod(self.first_step, self.steps_per_epoch)
         for epoch in range(first_epoch, self.epochs):
-            order = generator_for(self.seed, Purpose.ORDER, epoch=epoch).permutation(self.num_studies).tolist()
+            order = self._order(epoch)
             for start in range(batch * self.batch_size, self.steps_per_epoch * self.batch_size, self.batch_size):
                 yield [(epoch, study) for study in order[start : start + self.batch_size][self.share]]
             batch = 0
+
+    def _order(self, epoch: int) -> list[int]:
+        """Positions of all studies in an epoch's order. Each draws its place by its id; one more moves no other."""
+        drawn = [
+            generator_for(self.seed, Purpose.ORDER, stage=self.stage, epoch=epoch, recording=study).random()
+            for study in self.studies
+        ]
+        return sorted(range(len(drawn)), key=lambda position: (drawn[position], self.studies[position]))
 
 
 def check_batch(num_studies: int, batch_size: int) -> None:

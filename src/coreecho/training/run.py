@@ -179,9 +179,10 @@ class _Run:
         rank, world_size = trainer.global_rank, trainer.world_size
         on_gpu = trainer.strategy.root_device.type == "cuda"
         batches = TrainingBatches(
-            len(studies),
+            [study.id for study in studies],
             batch_size=recipe.batch_size,
             seed=recipe.seed,
+            stage=stage_class.number,
             epochs=stage_class.epochs_of(recipe),
             first_step=self.state.step,
             rank=rank,
@@ -197,6 +198,7 @@ class _Run:
             is_same_clip=recipe.views == "same_clip",
             augment=_augmentation(recipe),
             seed=recipe.seed,
+            stage=stage_class.number,
             target=recipe.target,
         )
         validation = ValidationClips(

@@ -35,6 +35,7 @@ class Stage(pl.LightningModule, ABC):
     """
 
     name: StageName
+    number: int
 
     def __init__(
         self,
@@ -126,9 +127,9 @@ class Stage(pl.LightningModule, ABC):
         stream = generator_for(
             self.recipe.seed,
             Purpose.DROPOUT,
+            stage=self.number,
             epoch=self.step,
-            study=self.global_rank,
-            view=self.num_views_of(self.recipe),
+            view=self.global_rank,
         )
         torch.manual_seed(int(stream.integers(2**63)))
         for optimizer in self.trainer.optimizers:
@@ -152,6 +153,7 @@ class Stage1(Stage):
     """Encoder and head together: Algorithm 1 of the paper, or a baseline; or the head alone, MLP probing."""
 
     name = "stage1"
+    number = 1
 
     def __init__(self, model: EchoModel, recipe: Recipe, **progress: Any) -> None:
         super().__init__(model, recipe, **progress)
@@ -205,6 +207,7 @@ class Stage2(Stage):
     """Head alone on the frozen encoder: Eq. (2) of the paper. One view of each video, constant learning rate."""
 
     name = "stage2"
+    number = 2
 
     @staticmethod
     def epochs_of(recipe: Recipe) -> int:

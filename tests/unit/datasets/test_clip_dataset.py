@@ -103,3 +103,14 @@ def test_a_study_without_ef_is_refused(studies: list[Study], store: FrameStore) 
     unlabelled = Study(id="unlabelled", path=Path("unlabelled.npy"))
     with pytest.raises(DatasetError, match=r"1 studies have no EF.*unlabelled"):
         training([*studies, unlabelled], store)
+
+
+def test_a_draw_does_not_depend_on_the_other_studies_and_does_on_the_stage(
+    studies: list[Study], store: FrameStore
+) -> None:
+    alone, among_others = training(studies[:1], store, pad=4), training(studies[::-1], store, pad=4)
+    assert alone[(0, 0)].clips.equal(among_others[(0, 1)].clips)
+    stage2 = TrainingClips(
+        studies, store, SAMPLING, views=2, is_same_clip=False, augment=partial(pad_and_crop, pad=4), seed=0, stage=2
+    )
+    assert not all(stage2[(epoch, 0)].clips.equal(alone[(epoch, 0)].clips) for epoch in range(5))

@@ -4,11 +4,14 @@ from coreecho.errors import RecipeError
 from coreecho.training.data import TrainingBatches
 
 
+STUDIES = [f"heart{number}" for number in range(10)]
+
+
 def batches(
     *, first_step: int = 0, rank: int = 0, world_size: int = 1, seed: int = 0, batch_size: int = 4
 ) -> TrainingBatches:
     return TrainingBatches(
-        10, batch_size=batch_size, seed=seed, epochs=3, first_step=first_step, rank=rank, world_size=world_size
+        STUDIES, batch_size=batch_size, seed=seed, epochs=3, first_step=first_step, rank=rank, world_size=world_size
     )
 
 
@@ -42,3 +45,26 @@ def test_wrong_sizes_are_refused() -> None:
         batches(batch_size=11)
     with pytest.raises(RecipeError, match="does not split over 3"):
         batches(world_size=3)
+
+
+def test_one_more_study_leaves_the_order_of_the_others() -> None:
+    def order(studies: list[str]) -> list[str]:
+        whole = TrainingBatches(
+            studies, batch_size=len(studies), seed=3, epochs=1, first_step=0, rank=0, world_size=1
+        )
+        return [studies[position] for batch in whole for _, position in batch]
+
+    without, with_one_more = order(STUDIES), order(["first", *STUDIES])
+    assert [study for study in with_one_more if study != "first"] == without
+
+
+def test_stages_have_orders_of_their_own() -> None:
+    orders = [
+        list(
+            TrainingBatches(
+                STUDIES, batch_size=5, seed=0, stage=stage, epochs=1, first_step=0, rank=0, world_size=1
+            )
+        )
+        for stage in (1, 2)
+    ]
+    assert orders[0] != orders[1]
