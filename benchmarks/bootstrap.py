@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from coreecho.evaluation import EF_THRESHOLDS_PERCENT, METRIC_DEFINITIONS, compute_metrics
 
-NUM_STUDIES = 1_277  # the TEST split of EchoNet-Dynamic
+NUM_RECORDINGS = 1_277  # the TEST split of EchoNet-Dynamic
 RESAMPLES = 10_000
 LOOP_RESAMPLES = 200
 
@@ -45,8 +45,8 @@ def loop_intervals(true: np.ndarray, predicted: np.ndarray, resamples: int) -> n
 def main() -> None:
     """Time both, check that they agree, print the ratio."""
     rng = np.random.default_rng(1)
-    true = np.clip(rng.normal(55.75, 12.37, NUM_STUDIES), 7, 97)
-    predicted = true + rng.normal(0, 5, NUM_STUDIES)
+    true = np.clip(rng.normal(55.75, 12.37, NUM_RECORDINGS), 7, 97)
+    predicted = true + rng.normal(0, 5, NUM_RECORDINGS)
     falling = np.argsort(-predicted)  # the order that compute_metrics works in, so that resamples are the same
     true, predicted = true[falling], predicted[falling]
 
@@ -64,7 +64,10 @@ def main() -> None:
     np.testing.assert_allclose(ends, ends_of_loop, rtol=1e-8)
 
     per_resample, per_resample_of_loop = vectorised / RESAMPLES, loop / LOOP_RESAMPLES
-    print(f"{NUM_STUDIES} studies, {len(METRIC_DEFINITIONS)} metrics; both agree on {LOOP_RESAMPLES} shared resamples")
+    print(
+        f"{NUM_RECORDINGS} recordings, {len(METRIC_DEFINITIONS)} metrics; both agree on {LOOP_RESAMPLES} shared "
+        f"resamples"
+    )
     print(f"vectorised: {vectorised:.2f} s for {RESAMPLES} resamples, {1e6 * per_resample:.0f} us each")
     print(f"loop:       {loop:.2f} s for {LOOP_RESAMPLES} resamples, {1e6 * per_resample_of_loop:.0f} us each")
     print(f"ratio:      {per_resample_of_loop / per_resample:.0f} times faster")

@@ -1,4 +1,4 @@
-"""How long one search for the most alike studies takes among 100,000, beside other exact ways and beside reading.
+"""How long one search for the most alike recordings takes among 100,000, beside other exact ways and beside reading.
 
     python benchmarks/neighbours.py
 
@@ -20,7 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from coreecho.explain.neighbours import NeighbourIndex
 
-STUDIES, WIDTH, QUERIES, K = 100_000, 512, 20, 10
+RECORDINGS, WIDTH, QUERIES, K = 100_000, 512, 20, 10
 # To the plain way in double precision, whose answer ours must equal.
 WANTED_RATIO = 3
 
@@ -28,12 +28,12 @@ Embeddings = NDArray[np.float32]
 
 
 def embeddings() -> tuple[Embeddings, Embeddings]:
-    """Studies along a curved line (EF) with noise, and queries from the same."""
+    """Recordings along a curved line (EF) with noise, and queries from the same."""
     rng = np.random.default_rng(0)
     directions = rng.standard_normal((6, WIDTH))
-    place = rng.random((STUDIES + QUERIES, 1)) ** np.arange(1, 7)
-    points = 10 * place @ directions + 0.5 * rng.standard_normal((STUDIES + QUERIES, WIDTH))
-    return points[:STUDIES].astype(np.float32), points[STUDIES:].astype(np.float32)
+    place = rng.random((RECORDINGS + QUERIES, 1)) ** np.arange(1, 7)
+    points = 10 * place @ directions + 0.5 * rng.standard_normal((RECORDINGS + QUERIES, WIDTH))
+    return points[:RECORDINGS].astype(np.float32), points[RECORDINGS:].astype(np.float32)
 
 
 def plain(points: Embeddings, query: Embeddings) -> NDArray[np.int64]:
@@ -76,7 +76,7 @@ def main() -> None:
         "plain, float64": slow,
         "read once": milliseconds(lambda _query: points.sum(), queries),
     }
-    table = Table(title=f"{K} nearest of {STUDIES:,} x {WIDTH}; the index is made in {built:.0f} ms")
+    table = Table(title=f"{K} nearest of {RECORDINGS:,} x {WIDTH}; the index is made in {built:.0f} ms")
     table.add_column("way")
     for column in ("ms a query", "times ours"):
         table.add_column(column, justify="right")

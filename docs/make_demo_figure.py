@@ -19,18 +19,18 @@ def main(demo: Path, picture: Path) -> None:
     """Draw three unseen hearts, weak to strong, beside the predicted over the true EF of the TEST split."""
     run = RunFolder.open(demo / "run")
     predictions = pd.read_csv(run.path / "evaluation" / "test-3" / "predictions.csv")
-    paths = {study.id: study.path for study in run.studies("test")}
+    paths = {recording.id: recording.path for recording in run.recordings("test")}
     figure = Figure(figsize=(11, 5.2), dpi=110, layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
     axes = left.subplots(3, len(FRAMES))
     ranked = predictions.sort_values("ef_true", ignore_index=True)
     for row, quantile in zip(axes, (0.03, 0.4, 0.97), strict=True):
-        study = ranked.iloc[int(quantile * len(ranked))]
-        frames = read_video(paths[study.study]).frames
+        recording = ranked.iloc[int(quantile * len(ranked))]
+        frames = read_video(paths[recording.recording]).frames
         for axis, index in zip(row, FRAMES, strict=True):
             axis.imshow(frames[index], cmap="gray", vmin=0, vmax=255)
             axis.set_axis_off()
-        label = f"EF {study.ef_true:.0f} %, read as {study.ef_predicted:.0f} %"
+        label = f"EF {recording.ef_true:.0f} %, read as {recording.ef_predicted:.0f} %"
         row[0].text(-0.08, 0.5, label, rotation=90, ha="center", va="center", transform=row[0].transAxes, fontsize=9)
     left.suptitle("Simulated hearts that the model has not seen", fontsize=12)
     _scatter(right.subplots(), predictions)

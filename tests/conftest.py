@@ -12,7 +12,7 @@ from coreecho.models.echo_model import ModelInput
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
 from coreecho.training.recipe import Recipe
 
-NUM_STUDIES = 16
+NUM_RECORDINGS = 16
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,7 +26,7 @@ def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen phantoms of 24 frames in the EchoNet-Dynamic layout."""
     root = tmp_path_factory.mktemp("phantoms") / "cohort"
     settings = PhantomSettings(min_frames=24, max_frames=24)
-    write_echonet_phantoms(root, studies=NUM_STUDIES, seed=7, settings=settings, workers=1)
+    write_echonet_phantoms(root, studies=NUM_RECORDINGS, seed=7, settings=settings, workers=1)
     return root
 
 
@@ -56,7 +56,7 @@ def micro_scale() -> Scale:
         settings={**QUICK.settings, **sizes, "crop_pad": 2, "warmup_steps": 0},
         probe={**QUICK.probe, **sizes},
         fine_tune={**QUICK.fine_tune, **sizes},
-        studies=36,
+        recordings=36,
         camus=12,
         hmc_qu=18,
     )

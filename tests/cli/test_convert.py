@@ -8,7 +8,7 @@ import pytest
 from cyclopts import App, CycloptsError
 
 from coreecho.cli.convert import convert
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.video.writing import write_mjpeg_avi
 
 Type = Callable[..., tuple[int, str, str]]
@@ -59,9 +59,9 @@ def test_with_labels_it_is_ready_for_training(coreecho: Type, clips: Path, tmp_p
     labels = tmp_path / "ef.csv"
     labels.write_text("path,ef_percent,patient\na.avi,60,1\nb.avi,50,2\nc.avi,40,3\n")
     assert coreecho(clips, tmp_path / "out", "--labels", labels)[0] == 0
-    studies = load_studies("echonet", tmp_path / "out")
-    assert sorted(study.ef_percent or 0 for study in studies) == [40, 50, 60]
-    assert {study.split for study in studies} == {"train", "val", "test"}
+    recordings = load_recordings("echonet", tmp_path / "out")
+    assert sorted(recording.ef_percent or 0 for recording in recordings) == [40, 50, 60]
+    assert {recording.split for recording in recordings} == {"train", "val", "test"}
 
 
 @pytest.mark.parametrize("flags", [["--frame-size", "113"], ["--fps", "0"], ["--workers", "0"]])

@@ -15,12 +15,12 @@ def test_the_demo_goes_from_simulated_hearts_to_a_real_clip(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = Path("demo")
-    assert demo(out=out, studies=26) == 0
+    assert demo(out=out, recordings=26) == 0
     run = RunFolder.open(out / "run")
     assert run.is_finished
     assert run.data.is_phantom
     predictions = pd.read_csv(next((run.path / "evaluation").rglob("predictions.csv")))
-    assert len(predictions) == len(run.studies("test"))
+    assert len(predictions) == len(run.recordings("test"))
     told = capsys.readouterr()
     shown = " ".join((told.out + told.err).split())
     assert "examples_ybr_color.dcm" in shown
@@ -29,5 +29,5 @@ def test_the_demo_goes_from_simulated_hearts_to_a_real_clip(
     assert "learning_curves.png" in shown
     # Called again, it does nothing that is done already.
     trained = (run.path / "last.ckpt").stat().st_mtime_ns
-    assert demo(out=out, studies=26) == 0
+    assert demo(out=out, recordings=26) == 0
     assert (run.path / "last.ckpt").stat().st_mtime_ns == trained

@@ -11,7 +11,7 @@ def test_a_clean_tree_is_one_line_and_exit_code_0(phantom_root: Path, capsys: py
     assert doctor("echonet", phantom_root, workers=1) == 0
     out = capsys.readouterr().out
     assert out.count("\n") == 1
-    assert ": clean; 16 studies of simulated hearts" in out
+    assert ": clean; 16 recordings of simulated hearts" in out
 
 
 def test_remarks_are_asked_for(phantom_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

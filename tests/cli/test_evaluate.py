@@ -21,7 +21,8 @@ def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> Path:
         tmp_path / "run", tiny_recipe, find_data("echonet", phantom_root, tiny_recipe, None), Hardware()
     )
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
@@ -53,11 +54,11 @@ def coreecho(monkeypatch, capsys):
 def test_prints_a_table_and_says_where_the_rest_is(coreecho, run):
     code, out, _ = coreecho("evaluate", run, "--split", "train", "--clips", 2, "--resamples", 100)
     assert code == 0
-    assert "TRAIN split, 2 clips a study" in out
+    assert "TRAIN split, 2 clips a recording" in out
     assert "phantom result: simulated hearts" in out
     for label in ("MAE", "RMSE", "R²", "Pearson r", "Bias", "Lower limit of agreement", "AUROC, EF < 40 %"):
         assert label in out
-    assert "12 studies. Intervals: percentile bootstrap over studies, 100 resamples, seed 0." in out
+    assert "12 recordings. Intervals: percentile bootstrap over recordings, 100 resamples, seed 0." in out
     assert "Note: the run is not finished" in out
     folder = run / "evaluation" / "train-2"
     assert str(folder) in out.replace("\n", "")
@@ -81,16 +82,16 @@ def test_each_protocol_has_its_folder(coreecho, run, flags, folder):
 
 
 def test_start_index_and_out(coreecho, run, tmp_path):
-    studies = RunFolder.open(run).studies("test")
+    recordings = RunFolder.open(run).recordings("test")
     starts = tmp_path / "starts.json"
-    starts.write_text(json.dumps({f"{study.id}.avi": [1, 2, 3] for study in studies}))
+    starts.write_text(json.dumps({f"{recording.id}.avi": [1, 2, 3] for recording in recordings}))
     code, _, _ = coreecho("evaluate", run, "--start-index", starts, "--out", tmp_path / "here", "--resamples", 10)
     assert code == 0
     assert (tmp_path / "here" / "scatter.png").is_file()
-    starts.write_text(json.dumps({f"{studies[0].id}.avi": [1]}))
+    starts.write_text(json.dumps({f"{recordings[0].id}.avi": [1]}))
     code, _, err = coreecho("evaluate", run, "--start-index", starts)
     assert code == 2
-    assert f"lacks 1 of {len(studies)} studies: {studies[1].id}" in err.replace("\n", " ")
+    assert f"lacks 1 of {len(recordings)} recordings: {recordings[1].id}" in err.replace("\n", " ")
 
 
 def test_a_folder_that_is_no_run(coreecho, tmp_path):

@@ -47,7 +47,7 @@ def make_run(path: Path, root: Path, recipe: Recipe, *, store: Path | None = Non
     trained_on = TrainedOn(
         dataset="echonet",
         is_phantom=True,
-        num_studies=12,
+        num_recordings=12,
         fps_range=(18.0, 150.0),
         ef_range=(20.0, 80.0),
         recipe=recipe.name,
@@ -55,7 +55,8 @@ def make_run(path: Path, root: Path, recipe: Recipe, *, store: Path | None = Non
         val_mae=10.0,
     )
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
@@ -96,7 +97,7 @@ class TestExplain:
         words = ("--dataset", "echonet", "--data", phantom_root, "--model", run, "--out", tmp_path / "out")
         out = coreecho("explain", *words, "--split", "train", "--evidence", "absolute")
         assert "LV focus" in out
-        assert "12 of 12 studies" in out
+        assert "12 of 12 recordings" in out
         assert "phantom result: simulated hearts" in out
         document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
         assert f"{document['lv_focus']['estimate']:.3f}" in out
@@ -161,13 +162,13 @@ class TestMap:
         other = make_run(tmp_path / "other", phantom_root, tiny_recipe)
         words = ("--split", "train", "--method", "pca", "--clips", 1, "--clip", clip, "--out", tmp_path / "map")
         out = coreecho("map", run, other, *words)
-        assert out.count("PCA of 12 studies: tiny (rnc_l1), TRAIN split of echonet, simulated hearts") == 2
+        assert out.count("PCA of 12 recordings: tiny (rnc_l1), TRAIN split of echonet, simulated hearts") == 2
         assert out.count("new clip: predicted EF 5") == 2
         table = pd.read_csv(tmp_path / "map" / "map.csv")
         assert table["map"].value_counts().to_dict() == {1: 12, 2: 12}
         assert table["is_phantom"].all()
         page = (tmp_path / "map" / "map.html").read_text()
-        # The clip is one of the studies, whose id stands for it; its file's name does not.
+        # The clip is one of the recordings, whose id stands for it; its file's name does not.
         assert page.count('"new clip"') == 2
         assert str(clip.name) not in page
         assert (tmp_path / "map" / "map.png").stat().st_size > 10_000
@@ -177,7 +178,7 @@ class TestMap:
         assert (run / "explain" / "map-train" / "map.html").is_file()
 
     def test_too_small_a_split(self, coreecho: Command, run: Path) -> None:
-        with pytest.raises(RecipeError, match="A map needs at least 4 studies, got 2"):
+        with pytest.raises(RecipeError, match="A map needs at least 4 recordings, got 2"):
             coreecho("map", run, "--split", "test", "--clips", 1)
 
 
@@ -185,15 +186,15 @@ class TestNeighbours:
     def test_a_training_clip_finds_itself(
         self, coreecho: Command, run: Path, phantom_root: Path, tmp_path: Path
     ) -> None:
-        study = RunFolder.open(run).studies("train")[3]
-        out = coreecho("neighbours", study.path, "--model", run, "--k", 3, "--out", tmp_path / "out", "--clips", 1)
-        assert study.id in out
+        recording = RunFolder.open(run).recordings("train")[3]
+        out = coreecho("neighbours", recording.path, "--model", run, "--k", 3, "--out", tmp_path / "out", "--clips", 1)
+        assert recording.id in out
         assert "simulated hearts (phantoms)" in out
         table = pd.read_csv(tmp_path / "out" / "neighbours.csv")
         assert table["rank"].tolist() == [1, 2, 3]
-        assert table["study"][0] == study.id
+        assert table["recording"][0] == recording.id
         assert table["distance"][0] == pytest.approx(0, abs=1e-4)
-        assert table["ef_percent"][0] == pytest.approx(study.ef_percent)
+        assert table["ef_percent"][0] == pytest.approx(recording.ef_percent)
         document = json.loads((tmp_path / "out" / "neighbours.json").read_text())
         assert document["ef_of_neighbours"] == pytest.approx(table["ef_percent"].mean())
         assert document["is_phantom"] is True
@@ -202,7 +203,7 @@ class TestNeighbours:
 
     def test_without_a_folder_it_only_tells(self, coreecho: Command, run: Path, clip: Path, tmp_path: Path) -> None:
         before = set(tmp_path.iterdir())
-        assert "mean EF of these studies" in coreecho("neighbours", clip, "--model", run, "--clips", 1)
+        assert "mean EF of these recordings" in coreecho("neighbours", clip, "--model", run, "--clips", 1)
         assert set(tmp_path.iterdir()) == before
 
 
@@ -223,7 +224,7 @@ class TestContinuity:
         other = make_run(tmp_path / "other", phantom_root, tiny_recipe)
         words = ("--split", "train", "--hearts", 0, "--clips", 1)
         out = coreecho("continuity", run, other, *words)
-        assert "Second run minus first, paired: 12 studies" in out
+        assert "Second run minus first, paired: 12 recordings" in out
         assert "An interval that holds 0 does not tell the runs apart." in out
         # The weights are the same, so no figure differs.
         assert out.count("+0.000 to +0.000") > 4

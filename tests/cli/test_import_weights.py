@@ -56,7 +56,7 @@ def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path) -> None:
     assert "missing" not in done.stdout
     model = load_model(tmp_path / "model.safetensors")
     assert model.card is not None
-    assert model.card.kind == "ef_model"
+    assert model.card.kind == "model"
 
 
 def test_a_file_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def weights(tmp_path: Path) -> Path:
     trained_on = TrainedOn(
         dataset="echonet",
         is_phantom=True,
-        num_studies=12,
+        num_recordings=12,
         fps_range=(30.0, 60.0),
         ef_range=(0.0, 100.0),
         recipe="tiny",
@@ -30,7 +30,8 @@ def weights(tmp_path: Path) -> Path:
         val_mae=9.0,
     )
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",

@@ -20,7 +20,8 @@ def run(tmp_path, phantom_root, tiny_recipe):
     columns = "stage,epoch,train_loss,train_rnc,train_l1,val_mae,val_r2,learning_rate,seconds"
     (folder.path / "metrics.csv").write_text(f"{columns}\nstage1,0,12.5,2.75,10.5,11.5,-0.5,0.001,1.5\n")
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
@@ -51,7 +52,7 @@ def test_writes_one_file_into_the_run_and_says_where(run, capsys):
     assert f"Report: {page}" in captured.out
     assert "one file, opens in any browser" in captured.out
     assert "Grad-CAM" in captured.err
-    assert "TRAIN split, 1 clip a study" in page.read_text(encoding="utf-8")
+    assert "TRAIN split, 1 clip a recording" in page.read_text(encoding="utf-8")
 
 
 def test_two_runs_and_a_place_for_the_file(run, tmp_path):

@@ -47,7 +47,7 @@ def test_a_table_is_planned_trained_and_written_once(
     lines = pd.read_csv(reproduction / "table2.csv").set_index(["row", "column"])
     assert lines["difference"].isna().all()
     r2 = lines.loc[("L1 + L1st", "R2 (%)")]
-    assert (r2.paper, r2.paper_sd, r2.num_seeds, r2.num_studies) == (77.07, 0.38, 2, 5)
+    assert (r2.paper, r2.paper_sd, r2.num_seeds, r2.num_recordings) == (77.07, 0.38, 2, 5)
     of_stage_2 = lines.loc[("what LP (stage 2) adds", "MAE")].measured
     both = lines.loc[("L1 + L1st + LP", "MAE")].measured - lines.loc[("L1 + L1st", "MAE")].measured
     assert of_stage_2 == pytest.approx(both)

@@ -76,7 +76,7 @@ def test_probing_and_fine_tuning_are_compared_and_neither_is_done_twice(
     shown = capsys.readouterr()
     told = " ".join(shown.out.split())
     assert "image quality Good & Medium" in told
-    assert "paired over the same studies" in told
+    assert "paired over the same recordings" in told
     assert "phantom result" in told
 
     monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("trained again"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.models import ModelInput
 from coreecho.report.evaluation import evaluate_run
 from coreecho.report.protocol import Protocol
@@ -32,9 +32,12 @@ def as_pediatric(phantom_root: Path, root: Path) -> Path:
     (view / "Videos").symlink_to(phantom_root / "Videos")
     (root / "phantom.json").write_bytes((phantom_root / "phantom.json").read_bytes())
     (view / "VolumeTracings.csv").write_text("FileName,X,Y,Frame\n")
-    studies = load_studies("echonet", phantom_root)
+    recordings = load_recordings("echonet", phantom_root)
     lines = ["FileName,EF,Sex,Age,Weight,Height,Split"]
-    lines += [f"{study.id}.avi,{study.ef_percent},F,7,20,120,{number % 10}" for number, study in enumerate(studies)]
+    lines += [
+        f"{recording.id}.avi,{recording.ef_percent},F,7,20,120,{number % 10}"
+        for number, recording in enumerate(recordings)
+    ]
     (view / "FileList.csv").write_text("\n".join(lines) + "\n")
     return root
 
@@ -42,11 +45,11 @@ def as_pediatric(phantom_root: Path, root: Path) -> Path:
 def as_table(phantom_root: Path, root: Path) -> Path:
     """The same hearts in a table with a column of splits."""
     root.mkdir()
-    with (root / "studies.csv").open("w", newline="") as file:
+    with (root / "recordings.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "ef_percent", "split"])
-        for study in load_studies("echonet", phantom_root):
-            writer.writerow([study.path, study.ef_percent, study.split])
+        for recording in load_recordings("echonet", phantom_root):
+            writer.writerow([recording.path, recording.ef_percent, recording.split])
     return root
 
 
@@ -57,7 +60,7 @@ def test_trains_and_is_evaluated(dataset: str, written, phantom_root: Path, tmp_
     run = RunFolder.open(tmp_path / "run")
     assert run.is_finished
     found = evaluate_run(run, Protocol(split="test", clips=1, resamples=20), device="cpu")
-    tested = [study for study in load_studies(dataset, root) if study.split == "test"]
+    tested = [recording for recording in load_recordings(dataset, root) if recording.split == "test"]
     assert len(tested) >= 1
-    assert found.predictions["study"].tolist() == [study.id for study in tested]
-    assert found.predictions["ef_true"].tolist() == [study.ef_percent for study in tested]
+    assert found.predictions["recording"].tolist() == [recording.id for recording in tested]
+    assert found.predictions["ef_true"].tolist() == [recording.ef_percent for recording in tested]

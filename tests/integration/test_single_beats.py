@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from coreecho.cli.main import main
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.errors import RecipeError
 from coreecho.inference import Predictor
 from coreecho.phantom import write_camus_phantoms, write_hmc_qu_phantoms
@@ -137,17 +137,17 @@ def test_another_fold_trains_on_other_patients(camus_root: Path, camus_run: RunF
     other = train(
         CAMUS, data=camus_root, out=tmp_path / "run", dataset="camus", options={"fold": 3, "view": "A2C"}, hardware=CPU
     )
-    assert {study.view for study in other.all_studies} == {"A2C"}
-    patients = [{study.patient for study in run.studies("test")} for run in (camus_run, other)]
+    assert {recording.view for recording in other.all_recordings} == {"A2C"}
+    patients = [{recording.patient for recording in run.recordings("test")} for run in (camus_run, other)]
     assert patients[0].isdisjoint(patients[1])
-    assert {study.fold for study in other.studies("test")} == {3}
-    assert {study.fold for study in other.studies("val")} == {4}
+    assert {recording.fold for recording in other.recordings("test")} == {3}
+    assert {recording.fold for recording in other.recordings("val")} == {4}
 
 
 def test_both_releases_train_to_the_same_weights(camus_run: RunFolder, camus_mhd_root: Path, tmp_path: Path) -> None:
     other = train(CAMUS, data=camus_mhd_root, out=tmp_path / "run", dataset="camus", options={"fold": 1}, hardware=CPU)
     assert_same_weights(other, camus_run)
-    assert {study.ef_source for study in other.all_studies} == {"CAMUS MetaImage release"}
+    assert {recording.ef_source for recording in other.all_recordings} == {"CAMUS MetaImage release"}
 
 
 def test_evaluation_of_ef_names_the_release(camus_run: RunFolder, coreecho) -> None:
@@ -159,7 +159,7 @@ def test_evaluation_of_ef_names_the_release(camus_run: RunFolder, coreecho) -> N
     predictions = pd.read_csv(folder / "predictions.csv")
     assert set(predictions.ef_source) == {"CAMUS NIfTI release"}
     # Three clips are asked for, and a beat is one.
-    assert predictions.num_clips.tolist() == [1] * len(camus_run.studies("test"))
+    assert predictions.num_clips.tolist() == [1] * len(camus_run.recordings("test"))
     document = json.loads((folder / "metrics.json").read_text())
     assert document["protocol"]["time"] == "spline"
 
@@ -173,8 +173,8 @@ def test_evaluation_of_infarctions_has_their_metrics(hmc_qu_run: RunFolder, core
     assert "phantom result: simulated hearts" in out
     folder = hmc_qu_run.path / "evaluation" / "test-3"
     predictions = pd.read_csv(folder / "predictions.csv")
-    truth = {study.id: study.has_mi for study in hmc_qu_run.studies("test")}
-    assert dict(zip(predictions.study, predictions.has_mi, strict=True)) == truth
+    truth = {recording.id: recording.has_mi for recording in hmc_qu_run.recordings("test")}
+    assert dict(zip(predictions.recording, predictions.has_mi, strict=True)) == truth
     accuracy = ((predictions.probability >= 0.5) == predictions.has_mi).mean()
     document = json.loads((folder / "metrics.json").read_text())
     assert document["metrics"]["accuracy"]["estimate"] == pytest.approx(accuracy)
@@ -188,30 +188,30 @@ def test_a_report_of_infarctions_is_refused_in_a_line(hmc_qu_run: RunFolder, cor
     assert "finds infarctions, and a report shows models that read EF" in " ".join(err.split())
 
 
-def test_a_file_predicts_as_its_study_is_evaluated_camus(camus_run: RunFolder, coreecho) -> None:
+def test_a_file_predicts_as_its_recording_is_evaluated_camus(camus_run: RunFolder, coreecho) -> None:
     coreecho("evaluate", camus_run.path, "--split", "train", "--resamples", 10, "--device", "cpu")
-    evaluated = pd.read_csv(camus_run.path / "evaluation" / "train-3" / "predictions.csv").set_index("study")
+    evaluated = pd.read_csv(camus_run.path / "evaluation" / "train-3" / "predictions.csv").set_index("recording")
     predictor = Predictor(camus_run.path)
-    for study in camus_run.studies("train")[:3]:
-        prediction = predictor(study.path, beat=study.beat)
-        assert prediction.ef_percent == pytest.approx(evaluated.ef_predicted[study.id], abs=1e-4)
-        assert prediction.beat == study.beat
+    for recording in camus_run.recordings("train")[:3]:
+        prediction = predictor(recording.path, beat=recording.beat)
+        assert prediction.ef_percent == pytest.approx(evaluated.ef_predicted[recording.id], abs=1e-4)
+        assert prediction.beat == recording.beat
         assert prediction.mi_probability is None
         assert prediction.warnings == ()
 
 
-def test_a_file_predicts_as_its_study_is_evaluated_hmc_qu(hmc_qu_run: RunFolder, coreecho, tmp_path: Path) -> None:
+def test_a_file_predicts_as_its_recording_is_evaluated_hmc_qu(hmc_qu_run: RunFolder, coreecho, tmp_path: Path) -> None:
     coreecho("evaluate", hmc_qu_run.path, "--split", "train", "--resamples", 10, "--device", "cpu")
-    evaluated = pd.read_csv(hmc_qu_run.path / "evaluation" / "train-3" / "predictions.csv").set_index("study")
-    study = hmc_qu_run.studies("train")[0]
-    first, last = study.beat
+    evaluated = pd.read_csv(hmc_qu_run.path / "evaluation" / "train-3" / "predictions.csv").set_index("recording")
+    recording = hmc_qu_run.recordings("train")[0]
+    first, last = recording.beat
     table = tmp_path / "mi.csv"
-    arguments = ("predict", study.path, "--model", hmc_qu_run.path, "--beat", f"{first}:{last}", "--device", "cpu")
+    arguments = ("predict", recording.path, "--model", hmc_qu_run.path, "--beat", f"{first}:{last}", "--device", "cpu")
     code, out, err = coreecho(*arguments, "--json", "--csv", table)
     assert code == 0, err
     document = json.loads(out)
     (prediction,) = document["predictions"]
-    assert prediction["mi_probability"] == pytest.approx(evaluated.probability[study.id], abs=1e-5)
+    assert prediction["mi_probability"] == pytest.approx(evaluated.probability[recording.id], abs=1e-5)
     assert prediction["ef_percent"] is None
     assert prediction["beat"] == [first, last]
     assert document["target"] == "mi"
@@ -235,7 +235,7 @@ def test_without_a_beat_it_says_what_the_model_was_trained_on(
     layout: str, words: str, request: pytest.FixtureRequest, coreecho
 ) -> None:
     run: RunFolder = request.getfixturevalue(f"{layout.replace('-', '_')}_run")
-    code, _, err = coreecho("predict", run.all_studies[0].path, "--model", run.path, "--device", "cpu")
+    code, _, err = coreecho("predict", run.all_recordings[0].path, "--model", run.path, "--device", "cpu")
     assert code == 2
     said = " ".join(err.split())
     assert words in said
@@ -253,9 +253,9 @@ def test_trilinear_in_time_is_another_clip(hmc_qu_root: Path, hmc_qu_run: RunFol
 @pytest.mark.parametrize(
     ("dataset", "changes", "message"),
     [
-        ("hmc-qu", {"objective": "mse"}, "learns EF, and no study of 'hmc-qu' has one"),
+        ("hmc-qu", {"objective": "mse"}, "learns EF, and no recording of 'hmc-qu' has one"),
         ("echonet", {"objective": "mse"}, "takes a whole video as one beat, and the videos of 'echonet' hold several"),
-        ("echonet", {"time": "stride"}, "no study of 'echonet' says whether it has one; HMC-QU's do"),
+        ("echonet", {"time": "stride"}, "no recording of 'echonet' says whether it has one; HMC-QU's do"),
     ],
 )
 def test_recipes_that_do_not_fit_their_data_are_refused(
@@ -277,8 +277,10 @@ def test_the_command_line_trains_a_fold_and_a_view(camus_root: Path, tmp_path: P
     assert code == 0, err
     run = RunFolder.open(out)
     assert run.data.options == {"fold": 2, "view": "A2C"}
-    assert [study.id for study in run.studies("test")] == [
-        study.id for study in load_studies("camus", camus_root, fold=2, view="A2C") if study.split == "test"
+    assert [recording.id for recording in run.recordings("test")] == [
+        recording.id
+        for recording in load_recordings("camus", camus_root, fold=2, view="A2C")
+        if recording.split == "test"
     ]
     assert (out / "plots" / "learning_curves.png").is_file()
 

@@ -89,11 +89,11 @@ def test_tensorboard_gets_every_epoch_where_it_is_installed(finished: RunFolder)
 def test_validation_of_the_best_epoch_is_kept(finished: RunFolder) -> None:
     with (finished.path / "validation.csv").open() as file:
         rows = list(csv.DictReader(file))
-    truth = {study.id: study.ef_percent for study in finished.studies("val")}
-    assert {row["study"] for row in rows} == truth.keys()
+    truth = {recording.id: recording.ef_percent for recording in finished.recordings("val")}
+    assert {row["recording"] for row in rows} == truth.keys()
     errors = [abs(float(row["ef_predicted"]) - float(row["ef_true"])) for row in rows]
     assert np.mean(errors) == pytest.approx(finished.metrics().val_mae[2])
-    assert all(float(row["ef_true"]) == pytest.approx(truth[row["study"]], abs=1e-4) for row in rows)
+    assert all(float(row["ef_true"]) == pytest.approx(truth[row["recording"]], abs=1e-4) for row in rows)
 
 
 def test_stage2_leaves_the_encoder_as_stage1_ended_best(finished: RunFolder) -> None:
@@ -334,7 +334,7 @@ def test_data_without_a_validation_split_are_refused(finished: RunFolder, tmp_pa
     shutil.copytree(finished.data.root, root)
     table = (root / "FileList.csv").read_text()
     (root / "FileList.csv").write_text(table.replace(",VAL", ",TEST"))
-    with pytest.raises(DatasetError, match="no study in its VAL split"):
+    with pytest.raises(DatasetError, match="no recording in its VAL split"):
         train(finished.recipe, data=root, out=tmp_path / "run", hardware=CPU)
 
 

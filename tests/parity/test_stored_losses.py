@@ -21,7 +21,9 @@ from coreecho.training.recipe import read_recipe_file
 STORED = Path(__file__).with_name("stored_losses.json")
 BATCH = 6
 SMALL: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size": 32, "batch_size": BATCH, "seed": 5}
-SCALE = Scale(name="losses", seeds=(0,), transfer_seeds=(0,), settings=QUICK.settings, studies=12, camus=14, hmc_qu=18)
+SCALE = Scale(
+    name="losses", seeds=(0,), transfer_seeds=(0,), settings=QUICK.settings, recordings=12, camus=14, hmc_qu=18
+)
 
 
 def small_recipe(name: str) -> Recipe:

@@ -25,13 +25,13 @@ def continuity(
 ) -> int:
     """Measure how continuous a representation is: `coreecho continuity runs/echonet --split test`.
 
-    Whether studies lie in the order of their EF, what the embedding is made of (EF, or gain, depth, heart rate), and,
-    on simulated hearts, how steadily it moves while the EF of one heart is moved; each with a 95 % interval. A table
-    goes to the terminal; the same as JSON and CSV, and a picture, go into a folder. What lies in that folder is used
-    while it holds.
+    Whether recordings lie in the order of their EF, what the embedding is made of (EF, or gain, depth, heart rate),
+    and, on simulated hearts, how steadily it moves while the EF of one heart is moved; each with a 95 % interval. A
+    table goes to the terminal; the same as JSON and CSV, and a picture, go into a folder. What lies in that folder is
+    used while it holds.
 
     Of two runs, `coreecho continuity runs/l1 runs/rnc`, the second's figures minus the first's come too, with paired
-    intervals over the studies that both were measured on.
+    intervals over the recordings that both were measured on.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def continuity(
     run2:
         Another run, to compare it with.
     split:
-        Studies to measure on.
+        Recordings to measure on.
     clips:
-        Clips of each study whose mean is its embedding.
+        Clips of each recording whose mean is its embedding.
     hearts:
         Simulated hearts whose EF is moved in steps; 0 for none.
     out:
@@ -57,7 +57,7 @@ def continuity(
         Of folds and resamples.
     """
     from coreecho.explain.continuity_comparison import compare_continuity
-    from coreecho.explain.continuity_studies import ContinuityProtocol
+    from coreecho.explain.continuity_recordings import ContinuityProtocol
     from coreecho.explain.run_continuity import continuity_folder, difference_folder, measure_continuity
     from coreecho.explain.terminal import show_continuity, show_continuity_difference
     from coreecho.inference import find_device

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coreecho.training import RunFolder
 
 
-def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) -> int:
+def demo(*, out: Path = Path("demo-run"), recordings: int = 1340, seed: int = 0) -> int:
     """Learn the EF of simulated hearts from scratch, see how well that went, and read a real clip.
 
     Takes about ten minutes on two CPU cores and no network. Everything is written below `--out`;
@@ -25,7 +25,7 @@ def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) ->
     ----------
     out:
         Folder for the phantoms, the run and its pictures.
-    studies:
+    recordings:
         Simulated hearts, of all three splits together.
     seed:
         Seed of the hearts and of the training.
@@ -38,7 +38,7 @@ def demo(*, out: Path = Path("demo-run"), studies: int = 1340, seed: int = 0) ->
     phantoms, run_path = out / "phantoms", out / "run"
     console.rule("1. Simulated hearts with a known EF")
     settings = PhantomSettings(difficulty="easy", min_frames=64, max_frames=64)
-    write_echonet_phantoms(phantoms, studies=studies, seed=seed, settings=settings, show_progress=True)
+    write_echonet_phantoms(phantoms, studies=recordings, seed=seed, settings=settings, show_progress=True)
     console.rule("2. Training: Rank-N-Contrast + L1, then the head alone")
     run = _train_or_resume(run_path, phantoms, seed)
     if not run.is_finished:

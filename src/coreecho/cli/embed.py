@@ -19,7 +19,7 @@ def embed(
     batch_size: AtLeastOne = 8,
     device: str = "auto",
 ) -> int:
-    """Write the embeddings of a run's studies: `coreecho embed runs/echonet --split test --out test.npz`.
+    """Write the embeddings of a run's recordings: `coreecho embed runs/echonet --split test --out test.npz`.
 
     With their ids, true EF and predicted EF. `.npz` is read by NumPy; `.parquet` by R, Julia, DuckDB and others, and
     needs pyarrow.
@@ -31,9 +31,9 @@ def embed(
     out:
         File to write: `.npz` or `.parquet`.
     split:
-        Studies to embed.
+        Recordings to embed.
     clips:
-        Clips of each study whose mean is its embedding.
+        Clips of each recording whose mean is its embedding.
     data:
         Root of the run's data set, where it has moved.
     batch_size:

@@ -27,7 +27,7 @@ def evaluate(
 ) -> int:
     """Measure how good a trained model is: `coreecho evaluate runs/echonet --split test --clips 3`.
 
-    Predicts every study of a split and compares with its true EF: MAE, RMSE, R², correlation, bias, limits of
+    Predicts every recording of a split and compares with its true EF: MAE, RMSE, R², correlation, bias, limits of
     agreement, and how well an EF below 35, 40 and 50 % is found (AUROC), each with a 95 % interval. The table goes
     to the terminal; predictions, metrics and pictures go into a folder. Of a run that finds infarctions: sensitivity,
     specificity, precision, F1, accuracy, AUROC and AUPRC instead.
@@ -37,14 +37,15 @@ def evaluate(
     run:
         Folder of a run that `coreecho train` wrote.
     split:
-        Studies to evaluate.
+        Recordings to evaluate.
     clips:
-        Clips of each study whose mean is its EF: `1` takes the middle one, `3` is the paper's, `all` covers the whole
-        video.
+        Clips of each recording whose mean is its EF: `1` takes the middle one, `3` is the paper's, `all` covers the
+        whole video.
     step:
         With `--clips all`: source frames from one clip's start to the next [default: the model's stride].
     start_index:
-        File that says where each study's clips start: the authors' pickle, or JSON of `{"<name>.avi": [3, 10, 25]}`.
+        File that says where each recording's clips start: the authors' pickle, or JSON of
+        `{"<name>.avi": [3, 10, 25]}`.
     data:
         Root of another data set to evaluate on, or of the run's own where it has moved.
     store:

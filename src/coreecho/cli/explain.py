@@ -34,7 +34,7 @@ def explain(
 
     Or measure it over a data set: `coreecho explain --dataset echonet --data ROOT --model runs/echonet`. LV focus is
     the share of the map that lies inside the left ventricle over the share of the sector that the ventricle takes: 1 is
-    a model that looks everywhere alike. Its mean over the studies comes with a 95 % interval.
+    a model that looks everywhere alike. Its mean over the recordings comes with a 95 % interval.
 
     Not a medical device: nothing shown here may guide the care of a patient.
 
@@ -53,9 +53,9 @@ def explain(
     store:
         Folder of its decoded frames [default: the run's own where it is the run's data set, else beside the data].
     split:
-        Studies of it.
+        Recordings of it.
     clips:
-        Clips whose maps are averaged [default: 3 of a file, 1 of each study].
+        Clips whose maps are averaged [default: 3 of a file, 1 of each recording].
     beat:
         For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
         counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.

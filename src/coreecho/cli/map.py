@@ -44,11 +44,11 @@ def draw_map(
     out:
         Folder for the result [default: RUN/explain/map-SPLIT].
     split:
-        Studies on the map.
+        Recordings on the map.
     method:
         How the embeddings are laid flat.
     clips:
-        Clips of each study whose mean is its embedding.
+        Clips of each recording whose mean is its embedding.
     data:
         Root of the data set, where it has moved.
     batch_size:

@@ -22,10 +22,10 @@ def neighbours(
     batch_size: AtLeastOne = 8,
     device: str = "auto",
 ) -> int:
-    """Find the training studies most like a clip: `coreecho neighbours clip.dcm --model runs/echonet`.
+    """Find the training recordings most like a clip: `coreecho neighbours clip.dcm --model runs/echonet`.
 
-    A reason for the model's number: the studies that it finds most alike, with their EF, their distance, and a frame of
-    each. The first call embeds the studies, and keeps that in the run's folder.
+    A reason for the model's number: the recordings that it finds most alike, with their EF, their distance, and a
+    frame of each. The first call embeds the recordings, and keeps that in the run's folder.
 
     Not a medical device: no EF shown here may guide the care of a patient.
 
@@ -36,13 +36,13 @@ def neighbours(
     model:
         Folder of a run that `coreecho train` wrote.
     k:
-        How many studies.
+        How many recordings.
     split:
-        Studies that are searched.
+        Recordings that are searched.
     out:
         Folder for the table and the picture; only the terminal when not given.
     clips:
-        Clips of the file and of each study.
+        Clips of the file and of each recording.
     beat:
         For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
         counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.

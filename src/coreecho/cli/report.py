@@ -39,11 +39,11 @@ def report(
     out:
         The HTML file [default: RUN/report.html, or RUN/report-with-RUN2.html].
     split:
-        Studies to evaluate.
+        Recordings to evaluate.
     clips:
-        Clips of each study whose mean is its EF; `all` covers the whole video.
+        Clips of each recording whose mean is its EF; `all` covers the whole video.
     cases:
-        Studies shown of each run, those with the largest errors.
+        Recordings shown of each run, those with the largest errors.
     map_method:
         How embeddings are laid flat; `auto` is UMAP where umap-learn is installed.
     hearts:

@@ -52,7 +52,7 @@ def build(
 
     folder, sources = _find(dataset, root, frame_size, view, store)
     built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
-    num_frames = sum(built.num_frames(study) for study in sources)
+    num_frames = sum(built.num_frames(recording) for recording in sources)
     size = num_frames * frame_size**2 / 1024**2
     print(f"{folder}: {len(sources)} videos, {num_frames} frames of {frame_size} x {frame_size} pixels, {size:.1f} MiB")
     return 0
@@ -90,8 +90,8 @@ def verify(
     folder, sources = _find(dataset, root, frame_size, view, store)
     opened = FrameStore.open(folder)
     stale, damaged = opened.stale(sources), opened.verify(show_progress=True)
-    faults = [f"{study}: missing, or its source has changed since: build the store again" for study in stale]
-    faults += [f"{study}: damaged on disk: clear the store, and build it again" for study in damaged]
+    faults = [f"{recording}: missing, or its source has changed since: build the store again" for recording in stale]
+    faults += [f"{recording}: damaged on disk: clear the store, and build it again" for recording in damaged]
     # Plain prints: the list must survive a pipe, and names in it are no markup.
     print("\n".join(faults) or f"{folder}: all {len(opened)} videos are as they were written")
     return 1 if faults else 0
@@ -123,10 +123,10 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
 def _find(
     dataset: str, root: Path, frame_size: int, view: str | None, store: Path | None
 ) -> "tuple[Path, dict[str, FrameSource]]":
-    from coreecho.datasets import frame_sources, load_studies
+    from coreecho.datasets import frame_sources, load_recordings
 
     options = {} if view is None else {"view": view}
-    sources = frame_sources(dataset, load_studies(dataset, root, **options))
+    sources = frame_sources(dataset, load_recordings(dataset, root, **options))
     return _folder(dataset, root, frame_size, store), sources
 
 

@@ -62,7 +62,7 @@ def transfer(
     out:
         Folder of the result [default: runs/DATASET-METHOD-seedSEED].
     against:
-        Folder of another transfer on the same studies: differences of every metric, paired, are shown as well.
+        Folder of another transfer on the same recordings: differences of every metric, paired, are shown as well.
     view:
         A2C instead of A4C.
     folds:
@@ -114,7 +114,7 @@ def show(result: "TransferResult", against: Path | None) -> None:
     if against is not None:
         differences = compare(result, against)
         for group, of_group in differences.items():
-            title = f"{result.out} minus {against}, paired over the same studies{_of(group)}"
+            title = f"{result.out} minus {against}, paired over the same recordings{_of(group)}"
             console.print(differences_table(of_group, result.metrics[group], title=title, is_phantom=result.is_phantom))
         entries = {
             group: {key: interval.to_dict() for key, interval in of_group.items()}

@@ -13,15 +13,15 @@ from coreecho.datasets.echonet_pediatric import load_echonet_pediatric
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import split_by_fold
 from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
-from coreecho.datasets.study import Split, Study, View
+from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.table import load_table
 from coreecho.errors import DatasetError
 
 __all__ = [
     "SINGLE_BEAT_DATASETS",
     "FaultyDatasetError",
+    "Recording",
     "Split",
-    "Study",
     "View",
     "camus_clip",
     "ed_es",
@@ -32,14 +32,14 @@ __all__ = [
     "load_echonet_dynamic",
     "load_echonet_pediatric",
     "load_hmc_qu",
-    "load_studies",
+    "load_recordings",
     "load_table",
     "polygon_area",
     "read_tracings",
     "split_by_fold",
 ]
 
-_LOADERS: dict[str, Callable[..., list[Study]]] = {
+_LOADERS: dict[str, Callable[..., list[Recording]]] = {
     "camus": load_camus,
     "echonet": load_echonet_dynamic,
     "echonet-pediatric": load_echonet_pediatric,
@@ -48,8 +48,8 @@ _LOADERS: dict[str, Callable[..., list[Study]]] = {
 }
 
 
-def load_studies(dataset: str, root: str | Path, **options: Any) -> list[Study]:
-    """Read the studies of a data set.
+def load_recordings(dataset: str, root: str | Path, **options: Any) -> list[Recording]:
+    """Read the recordings of a data set.
 
     Args:
         dataset: which layout the folder has: "camus", "echonet", "echonet-pediatric", "hmc-qu", or "table".

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Values from a file stand in messages in quotes or brackets. Greedy: a value may hold brackets of its own.
 _QUOTED = re.compile(r"\s*(?:\(.*\)|\[.*\]|'.*'|\".*\")", re.DOTALL)
-# A unique identifier of DICOM may stand for a patient, a study or a hospital.
+# A unique identifier of DICOM may stand for a patient, a recording or a hospital.
 _IDENTIFIER = re.compile(r"\d+(?:\.\d+){3,}")
 # Shorter parts of a path are found in ordinary words.
 _MIN_NAME = 3

@@ -2,8 +2,8 @@
 
 The NIfTI release: `database_nifti/patientXXXX/patientXXXX_{2CH,4CH}_half_sequence.nii.gz`, and beside it
 `Info_{2CH,4CH}.cfg`. The first, MetaImage release: `{training,testing}/patientXXXX/patientXXXX_{2CH,4CH}_sequence.mhd`
-and `.raw`, and beside it Info files with other keys. The EF of a patient differs between the two, so every study names
-the release of its EF.
+and `.raw`, and beside it Info files with other keys. The EF of a patient differs between the two, so every recording
+names the release of its EF.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.folds import camus_official_folds, consecutive_blocks, split_by_fold
-from coreecho.datasets.study import Study, View
+from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Survey
 from coreecho.datasets.table_rows import number, whole_number
 from coreecho.errors import DatasetError
@@ -58,8 +58,8 @@ def load_camus(
     folds: FoldScheme = "official",
     fold: int = 1,
     only_with_ef: bool = True,
-) -> list[Study]:
-    """Read the list of studies of either release, and check all of it.
+) -> list[Recording]:
+    """Read the list of recordings of either release, and check all of it.
 
     Args:
         root: the folder that holds database_nifti/, or training/ and testing/.
@@ -70,22 +70,22 @@ def load_camus(
         only_with_ef: leave out patients without EF (the 50 in testing/ of the first release).
 
     Returns:
-        The studies, by patient. `beat` runs from ED to ES, backwards through the files in which ES comes first.
+        The recordings, by patient. `beat` runs from ED to ES, backwards through the files in which ES comes first.
 
     Raises:
         FaultyDatasetError: files are missing, or values are wrong; lists them all.
         DatasetError: the folder is not a CAMUS root, or the fold does not exist.
     """
-    studies = survey_camus(root, view=view, folds=folds).checked()
+    recordings = survey_camus(root, view=view, folds=folds).checked()
     if only_with_ef:
-        studies = [study for study in studies if study.ef_percent is not None]
-    return split_by_fold(studies, fold)
+        recordings = [recording for recording in recordings if recording.ef_percent is not None]
+    return split_by_fold(recordings, fold)
 
 
 def camus_clip(
-    study: Study, *, num_frames: int = CLIP_FRAMES, frame_size: int = CLIP_SIZE, method: TimeMethod = "spline"
+    recording: Recording, *, num_frames: int = CLIP_FRAMES, frame_size: int = CLIP_SIZE, method: TimeMethod = "spline"
 ) -> NDArray[np.uint8]:
-    """Pre-process a study as the paper does: ED to ES, 112 x 112 whatever the aspect, 16 frames by spline in time.
+    """Pre-process a recording as the paper does: ED to ES, 112 x 112 whatever the aspect, 16 frames by spline in time.
 
     Training reads the same through `camus_beat`, a frame store and a `ClipSampling` whose `time` is `method`.
 
@@ -93,23 +93,23 @@ def camus_clip(
         (num_frames, frame_size, frame_size) uint8; the first frame is ED and the last ES.
 
     Raises:
-        VideoError: the file is damaged, or shorter than the study's beat.
+        VideoError: the file is damaged, or shorter than the recording's beat.
     """
-    return resample_time(camus_beat(study, frame_size), num_frames, method)
+    return resample_time(camus_beat(recording, frame_size), num_frames, method)
 
 
-def camus_beat(study: Study, frame_size: int) -> NDArray[np.uint8]:
-    """Read a study from ED to ES, squashed to squares whatever its aspect.
+def camus_beat(recording: Recording, frame_size: int) -> NDArray[np.uint8]:
+    """Read a recording from ED to ES, squashed to squares whatever its aspect.
 
     Returns:
         (T, frame_size, frame_size) uint8, in the file's own frames; the first is ED and the last ES.
 
     Raises:
-        VideoError: the file is damaged, or shorter than the study's beat.
+        VideoError: the file is damaged, or shorter than the recording's beat.
     """
-    reader = read_mhd if study.path.suffix == ".mhd" else read_nifti
-    frames = reader(study.path).frames
-    first, last = study.beat or (0, len(frames) - 1)
+    reader = read_mhd if recording.path.suffix == ".mhd" else read_nifti
+    frames = reader(recording.path).frames
+    first, last = recording.beat or (0, len(frames) - 1)
     return squash_frames(take_beat(frames, first, last), frame_size)
 
 
@@ -128,7 +128,7 @@ def survey_camus(root: str | Path, *, view: View | Literal["all"] = "all", folds
         raise DatasetError(f"{root}: CAMUS has the views A4C and A2C; got {view!r}.")
     for patient in release.patients:
         for name, chamber in chambers.items():
-            _survey_study(release, patient, name, chamber, patient_folds.get(patient), survey)
+            _survey_recording(release, patient, name, chamber, patient_folds.get(patient), survey)
     survey.published = {"all": 500 * len(chambers)}
     _remark(survey)
     return survey
@@ -174,8 +174,10 @@ def _folds(release: _Release, scheme: FoldScheme, survey: Survey) -> Mapping[str
     return official
 
 
-def _survey_study(release: _Release, patient: str, view: View, chamber: str, fold: int | None, survey: Survey) -> None:
-    """Turn one view of one patient into a Study, or into its faults."""
+def _survey_recording(
+    release: _Release, patient: str, view: View, chamber: str, fold: int | None, survey: Survey
+) -> None:
+    """Turn one view of one patient into a Recording, or into its faults."""
     info_path = release.patients[patient] / f"Info_{chamber}.cfg"
     path = release.image(patient, chamber, release.sequence)
     kinds = ("ED", "ES") if release.patients[patient].parent.name == "testing" else ("ED", "ED_gt", "ES", "ES_gt")
@@ -186,7 +188,7 @@ def _survey_study(release: _Release, patient: str, view: View, chamber: str, fol
     if info_path in missing:
         return
     info = _Info(info_path, survey)
-    study_id = f"{patient}_{chamber}"
+    recording_id = f"{patient}_{chamber}"
     num_frames = info.whole("NbFrame", 1, None)
     ed, es = info.whole("ED", 1, num_frames), info.whole("ES", 1, num_frames)
     if ed is not None and ed == es:
@@ -194,12 +196,12 @@ def _survey_study(release: _Release, patient: str, view: View, chamber: str, fol
     is_ef_needed = release.patients[patient].parent.name != "testing"
     ef_percent = info.number(release.ef_key, high=100, is_needed=is_ef_needed)
     quality = info.choice("ImageQuality", QUALITIES)
-    survey.declared[study_id] = Declared(num_frames=num_frames)
+    survey.declared[recording_id] = Declared(num_frames=num_frames)
     if path in missing:
         return
-    survey.studies.append(
-        Study(
-            id=study_id,
+    survey.recordings.append(
+        Recording(
+            id=recording_id,
             path=path,
             ef_percent=ef_percent,
             fold=fold,
@@ -264,13 +266,17 @@ class _Info:
 
 def _remark(survey: Survey) -> None:
     """Say which release's EF is used, and what was mended or left out."""
-    sources = sorted({study.ef_source for study in survey.studies if study.ef_source is not None})
+    sources = sorted({recording.ef_source for recording in survey.recordings if recording.ef_source is not None})
     survey.remarks += [f"The EF is that of the {source}; the releases differ." for source in sources]
-    backward = [study.id for study in survey.studies if study.beat is not None and study.beat[0] > study.beat[1]]
+    backward = [
+        recording.id
+        for recording in survey.recordings
+        if recording.beat is not None and recording.beat[0] > recording.beat[1]
+    ]
     if backward:
         survey.remarks.append(
             f"In {len(backward)} clips ES comes before ED; they are turned round: {', '.join(backward)}."
         )
-    unlabelled = sum(study.ef_percent is None for study in survey.studies)
+    unlabelled = sum(recording.ef_percent is None for recording in survey.recordings)
     if unlabelled:
         survey.remarks.append(f"{unlabelled} clips have no EF (testing/ of the MetaImage release) and are left out.")

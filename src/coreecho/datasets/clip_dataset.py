@@ -1,4 +1,4 @@
-"""Study + store + clip sampling + augmentation -> tensors."""
+"""Recording + store + clip sampling + augmentation -> tensors."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,15 +11,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from coreecho.datasets.randomness import Purpose, generator_for
-from coreecho.datasets.study import Study
+from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
-from coreecho.target import Target
+from coreecho.tasks import EF, Task
 from coreecho.video.clips import ClipSampling, even_starts, random_start, take_clip
 from coreecho.video.store import FrameStore
 
 # Called with a clip (T, H, W) and `rng=`, a generator; gives another clip of that shape.
 Augmentation = Callable[..., NDArray[np.uint8]]
-_LABEL_NAMES: dict[Target, str] = {"ef": "EF", "mi": "finding of infarction"}
 
 
 class ClipBatch(NamedTuple):
@@ -27,55 +26,57 @@ class ClipBatch(NamedTuple):
 
     clips: (B, V, T, H, W) uint8 grey. num_valid_frames: (B, V), frames of each clip that are not padding.
     label: (B,) float32, EF in percent, or 1 with an infarction and 0 without.
-    study: (B,) position of the study in the data set.
+    recording: (B,) position of the recording in the data set.
     """
 
     clips: Tensor
     num_valid_frames: Tensor
     label: Tensor
-    study: Tensor
+    recording: Tensor
 
 
-class _StudyClips(Dataset[ClipBatch]):
-    def __init__(self, studies: Sequence[Study], store: FrameStore, sampling: ClipSampling, target: Target) -> None:
-        self.labels = _labels(studies, target)
-        self.studies = list(studies)
+class _RecordingClips(Dataset[ClipBatch]):
+    def __init__(
+        self, recordings: Sequence[Recording], store: FrameStore, sampling: ClipSampling, task: Task | None
+    ) -> None:
+        self.labels = _labels(recordings, task or EF())
+        self.recordings = list(recordings)
         self.store = store
         self.sampling = sampling
 
     def __len__(self) -> int:
-        return len(self.studies)
+        return len(self.recordings)
 
-    def _item(self, study: int, clips: list[np.ndarray], num_valid_frames: list[int]) -> ClipBatch:
+    def _item(self, recording: int, clips: list[np.ndarray], num_valid_frames: list[int]) -> ClipBatch:
         return ClipBatch(
             clips=torch.from_numpy(np.stack(clips)),
             num_valid_frames=torch.tensor(num_valid_frames),
-            label=torch.tensor(self.labels[study], dtype=torch.float32),
-            study=torch.tensor(study),
+            label=torch.tensor(self.labels[recording], dtype=torch.float32),
+            recording=torch.tensor(recording),
         )
 
 
-class TrainingClips(_StudyClips):
-    """Random views of each study, one draw per (seed, stage, epoch, study, view).
+class TrainingClips(_RecordingClips):
+    """Random views of each recording, one draw per (seed, stage, epoch, recording, view).
 
     Args:
-        studies: each with its label.
+        recordings: each with its label.
         store: decoded frames of all of them.
         sampling: frames of a clip and their stride.
-        views: clips taken of each study (2 in stage 1 of CoReEcho, 1 in stage 2).
+        views: clips taken of each recording (2 in stage 1 of CoReEcho, 1 in stage 2).
         is_same_clip: all views share one start and differ by augmentation only (the ablation of Table 3).
         augment: changes a clip (T, H, W) at random; None leaves clips as they are.
         seed: of the run.
         stage: of the training, from 1; each has its own draws.
-        target: which label.
+        task: says which label; EF when not given.
 
     Raises:
-        DatasetError: a study has no label.
+        DatasetError: a recording has no label.
     """
 
     def __init__(
         self,
-        studies: Sequence[Study],
+        recordings: Sequence[Recording],
         store: FrameStore,
         sampling: ClipSampling,
         *,
@@ -84,23 +85,23 @@ class TrainingClips(_StudyClips):
         augment: Augmentation | None,
         seed: int,
         stage: int = 1,
-        target: Target = "ef",
+        task: Task | None = None,
     ) -> None:
-        super().__init__(studies, store, sampling, target)
+        super().__init__(recordings, store, sampling, task)
         self.stage = stage
         self.views = views
         self.is_same_clip = is_same_clip
         self.augment = augment
         self.seed = seed
 
-    def __getitem__(self, epoch_and_study: tuple[int, int]) -> ClipBatch:
-        """Views of one study in one epoch: clips (V, T, H, W)."""
-        epoch, study = epoch_and_study
-        frames = self.store.frames(self.studies[study].id)
+    def __getitem__(self, epoch_and_recording: tuple[int, int]) -> ClipBatch:
+        """Views of one recording in one epoch: clips (V, T, H, W)."""
+        epoch, recording = epoch_and_recording
+        frames = self.store.frames(self.recordings[recording].id)
         clips, num_valid_frames = [], []
         for view in range(self.views):
             draw = partial(
-                generator_for, self.seed, stage=self.stage, epoch=epoch, recording=self.studies[study].id
+                generator_for, self.seed, stage=self.stage, epoch=epoch, recording=self.recordings[recording].id
             )
             starts = draw(Purpose.START, view=0 if self.is_same_clip else view)
             clip, valid = take_clip(frames, random_start(len(frames), self.sampling, starts), self.sampling)
@@ -108,37 +109,40 @@ class TrainingClips(_StudyClips):
                 clip = self.augment(clip, rng=draw(Purpose.AUGMENTATION, view=view))
             clips.append(clip)
             num_valid_frames.append(valid)
-        return self._item(study, clips, num_valid_frames)
+        return self._item(recording, clips, num_valid_frames)
 
 
-class ValidationClips(_StudyClips):
-    """The same evenly placed clips of each study, every time: clips (V, T, H, W); V = `num_clips`, 1 of whole beats."""
+class ValidationClips(_RecordingClips):
+    """The same evenly placed clips of each recording, every time: clips (V, T, H, W).
+
+    V is `num_clips`, or 1 of whole beats.
+    """
 
     def __init__(
         self,
-        studies: Sequence[Study],
+        recordings: Sequence[Recording],
         store: FrameStore,
         sampling: ClipSampling,
         *,
         num_clips: int,
-        target: Target = "ef",
+        task: Task | None = None,
     ) -> None:
-        super().__init__(studies, store, sampling, target)
+        super().__init__(recordings, store, sampling, task)
         self.num_clips = num_clips
 
-    def __getitem__(self, study: int) -> ClipBatch:
-        """All clips of one study."""
-        frames = self.store.frames(self.studies[study].id)
+    def __getitem__(self, recording: int) -> ClipBatch:
+        """All clips of one recording."""
+        frames = self.store.frames(self.recordings[recording].id)
         starts = even_starts(len(frames), self.sampling, self.num_clips)
         taken = [take_clip(frames, start, self.sampling) for start in starts]
-        return self._item(study, [clip for clip, _ in taken], [valid for _, valid in taken])
+        return self._item(recording, [clip for clip, _ in taken], [valid for _, valid in taken])
 
 
-def _labels(studies: Sequence[Study], target: Target) -> list[float]:
-    unlabelled = [study.id for study in studies if study.label(target) is None]
+def _labels(recordings: Sequence[Recording], task: Task) -> list[float]:
+    labels = [task.label_of(recording) for recording in recordings]
+    unlabelled = [recording.id for recording, label in zip(recordings, labels, strict=True) if label is None]
     if unlabelled:
         raise DatasetError(
-            f"{len(unlabelled)} studies have no {_LABEL_NAMES[target]}, e.g. {unlabelled[:5]}; training needs one for "
-            "each."
+            f"{len(unlabelled)} recordings have no {task.noun}, e.g. {unlabelled[:5]}; training needs one for each."
         )
-    return [label for study in studies if (label := study.label(target)) is not None]
+    return [label for label in labels if label is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.study import Split
+from coreecho.datasets.recording import Split
 from coreecho.datasets.table_rows import number, read_table_rows
 from coreecho.errors import DatasetError
 

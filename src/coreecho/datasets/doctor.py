@@ -14,13 +14,13 @@ from coreecho.datasets.doctor_checks import (
     RECIPE_PIXELS,
     PixelStatistics,
     Subject,
-    count_studies,
+    count_recordings,
     pixel_statistics,
 )
 from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, examine_companion, run_all
 from coreecho.datasets.doctor_surveys import SURVEYS
 from coreecho.datasets.echonet_dynamic import is_converted_root
-from coreecho.datasets.study import Study
+from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
 from coreecho.errors import DatasetError
 
@@ -36,12 +36,12 @@ class Examination:
         dataset: name of the layout.
         root: its folder.
         is_phantom: the folder says that its hearts are simulated.
-        studies: those whose clip is there.
-        counts: studies in all, and by split, fold and view.
+        recordings: those whose clip is there.
+        counts: recordings in all, and by split, fold and view.
         published: what the data set's authors state of these; empty for phantoms and for one's own data.
         faults: for each kind, every case; empty when the data set is clean.
         remarks: what a user should know and need not mend.
-        clips: facts of every clip, by study id; of those that cannot be read only the reason.
+        clips: facts of every clip, by recording id; of those that cannot be read only the reason.
         pixels: grey levels of all clips.
         recipe_pixels: mean and standard deviation that the recipe normalises with, where there is one.
     """
@@ -49,7 +49,7 @@ class Examination:
     dataset: str
     root: Path
     is_phantom: bool
-    studies: Sequence[Study]
+    recordings: Sequence[Recording]
     counts: Mapping[str, int]
     published: Mapping[str, int]
     faults: Mapping[str, Sequence[str]]
@@ -74,8 +74,8 @@ class Examination:
         splits = [f"{name} {self.counts[name]}" for name in ("train", "val", "test") if name in self.counts]
         verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
         kind = " of simulated hearts" if self.is_phantom else ""
-        studies = f"{len(self.studies)} studies{kind}" + (f" ({', '.join(splits)})" if splits else "")
-        return f"{self.root}: {verdict}; {studies}, {frames:,} frames."
+        recordings = f"{len(self.recordings)} recordings{kind}" + (f" ({', '.join(splits)})" if splits else "")
+        return f"{self.root}: {verdict}; {recordings}, {frames:,} frames."
 
     def to_text(self) -> str:
         """Everything that needs mending, for people: the summary alone when the data set is clean."""
@@ -115,7 +115,7 @@ def examine(
     """Read every table and every clip of a data set, and check them.
 
     Args:
-        dataset: name of the layout, as for `load_studies`.
+        dataset: name of the layout, as for `load_recordings`.
         root: its folder, or of "table" the table.
         is_own_data: the folder holds other data in that layout: counts are not compared with the published ones. What
             `coreecho convert` wrote is known by itself.
@@ -128,8 +128,10 @@ def examine(
     """
     survey = _survey(dataset, Path(root))
     jobs = [
-        ClipJob(study_id=study.id, path=study.path, is_raw=dataset == "hmc-qu", has_thumbnail=has_thumbnails)
-        for study in survey.studies
+        ClipJob(
+            recording_id=recording.id, path=recording.path, is_raw=dataset == "hmc-qu", has_thumbnail=has_thumbnails
+        )
+        for recording in survey.recordings
     ]
     clips = run_all(examine_clip, jobs, text="Reading clips", workers=workers, show_progress=show_progress)
     broken = run_all(
@@ -141,7 +143,7 @@ def examine(
     subject = Subject(
         dataset=dataset,
         survey=survey,
-        facts={clip.study_id: clip for clip in clips if clip.error is None},
+        facts={clip.recording_id: clip for clip in clips if clip.error is None},
         unreadable=[clip for clip in clips if clip.error is not None],
         is_phantom=(survey.root / "phantom.json").is_file(),
         is_own_data=is_own_data or is_converted_root(survey.root),
@@ -176,12 +178,12 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
         dataset=subject.dataset,
         root=survey.root,
         is_phantom=subject.is_phantom,
-        studies=survey.studies,
-        counts=count_studies(survey.studies),
+        recordings=survey.recordings,
+        counts=count_recordings(survey.recordings),
         published={} if subject.is_phantom or subject.is_own_data else survey.published,
         faults=faults,
         remarks=remarks,
-        clips={clip.study_id: clip for clip in clips},
+        clips={clip.recording_id: clip for clip in clips},
         pixels=pixel_statistics(subject.facts),
         recipe_pixels=RECIPE_PIXELS.get(subject.dataset),
     )
@@ -193,8 +195,8 @@ def _relative(path: Path, root: Path) -> str:
 
 def _clip_json(clip: ClipFacts) -> dict[str, Any]:
     if clip.error is not None:
-        return {"id": clip.study_id, "error": clip.error}
-    facts = {"id": clip.study_id, "num_frames": clip.num_frames, "height": clip.height, "width": clip.width}
+        return {"id": clip.recording_id, "error": clip.error}
+    facts = {"id": clip.recording_id, "num_frames": clip.num_frames, "height": clip.height, "width": clip.width}
     levels = np.zeros(256, dtype=np.int64) if clip.levels is None else clip.levels
     mean = float(levels @ np.arange(256) / max(int(levels.sum()), 1) / 255)
     return facts | {"fps": clip.fps, "is_phantom": clip.is_phantom, "content": clip.content, "mean": round(mean, 5)}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from coreecho.datasets.doctor_clips import ClipFacts
 from coreecho.datasets.doctor_surveys import TRACINGS_BEYOND
 from coreecho.datasets.folds import divided_patients
-from coreecho.datasets.study import Study
+from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
 from coreecho.video.clips import ClipSampling
 
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """All that the checks look at. `facts` holds the clips that could be read, by study id."""
+    """All that the checks look at. `facts` holds the clips that could be read, by recording id."""
 
     dataset: str
     survey: Survey
@@ -70,11 +70,11 @@ def pixel_statistics(facts: Mapping[str, ClipFacts]) -> PixelStatistics | None:
     return PixelStatistics(mean=mean, std=variance**0.5, levels=levels)
 
 
-def count_studies(studies: Sequence[Study]) -> dict[str, int]:
-    """How many studies there are in all, and by split, fold and view where these are known."""
+def count_recordings(recordings: Sequence[Recording]) -> dict[str, int]:
+    """How many recordings there are in all, and by split, fold and view where these are known."""
     counts: Counter[str] = Counter()
-    for study in studies:
-        names = ["all", study.split, None if study.fold is None else f"fold {study.fold}", study.view]
+    for recording in recordings:
+        names = ["all", recording.split, None if recording.fold is None else f"fold {recording.fold}", recording.view]
         counts.update(name for name in names if name is not None)
     return dict(counts)
 
@@ -82,18 +82,18 @@ def count_studies(studies: Sequence[Study]) -> dict[str, int]:
 def _published_counts(subject: Subject) -> Iterator[Finding]:
     if subject.is_phantom or subject.is_own_data:
         return
-    counts = count_studies(subject.survey.studies)
+    counts = count_recordings(subject.survey.recordings)
     for name, expected in subject.survey.published.items():
         if counts.get(name, 0) != expected:
             yield Finding(
                 kind="counts other than the published (for data of your own in this layout: --own-data)",
-                case=f"{name}: {counts.get(name, 0)} studies, {expected} published",
+                case=f"{name}: {counts.get(name, 0)} recordings, {expected} published",
             )
 
 
 def _unreadable(subject: Subject) -> Iterator[Finding]:
     for clip in subject.unreadable:
-        yield Finding(kind="clips that cannot be read, are cut off or damaged", case=clip.error or clip.study_id)
+        yield Finding(kind="clips that cannot be read, are cut off or damaged", case=clip.error or clip.recording_id)
 
 
 def _declared_frames(subject: Subject) -> Iterator[Finding]:
@@ -129,7 +129,7 @@ def _frame_rates(subject: Subject) -> Iterator[Finding]:
                 kind="clips with another frame rate than declared",
                 case=f"{name}: {declared.fps:g} frames per second declared, {clip.fps:g} in the file",
             )
-    known = {clip.study_id: clip.fps for clip in subject.facts.values() if clip.fps is not None}
+    known = {clip.recording_id: clip.fps for clip in subject.facts.values() if clip.fps is not None}
     low, high = _USUAL_FPS
     odd = [f"{name} ({fps:g})" for name, fps in known.items() if not low <= fps <= high]
     if odd:
@@ -149,42 +149,42 @@ def _short_clips(subject: Subject) -> Iterator[Finding]:
 
 
 def _beats(subject: Subject) -> Iterator[Finding]:
-    for study in subject.survey.studies:
-        clip = subject.facts.get(study.id)
-        if clip and study.beat and max(study.beat) >= clip.num_frames:
+    for recording in subject.survey.recordings:
+        clip = subject.facts.get(recording.id)
+        if clip and recording.beat and max(recording.beat) >= clip.num_frames:
             yield Finding(
                 kind="beats beyond the end of their clips",
-                case=f"{study.id}: frames {study.beat[0] + 1} to {study.beat[1] + 1}, of {clip.num_frames}",
+                case=f"{recording.id}: frames {recording.beat[0] + 1} to {recording.beat[1] + 1}, of {clip.num_frames}",
             )
 
 
 def _volumes(subject: Subject) -> Iterator[Finding]:
-    for study in subject.survey.studies:
-        if study.ef_percent is None or study.esv_ml is None or study.edv_ml is None:
+    for recording in subject.survey.recordings:
+        if recording.ef_percent is None or recording.esv_ml is None or recording.edv_ml is None:
             continue
-        if not 0 <= study.esv_ml <= study.edv_ml or study.edv_ml == 0:
-            case = f"{study.id}: ESV {study.esv_ml:g} mL, EDV {study.edv_ml:g} mL"
-            yield Finding(kind="studies whose ESV is above their EDV, or whose EDV is 0", case=case)
+        if not 0 <= recording.esv_ml <= recording.edv_ml or recording.edv_ml == 0:
+            case = f"{recording.id}: ESV {recording.esv_ml:g} mL, EDV {recording.edv_ml:g} mL"
+            yield Finding(kind="recordings whose ESV is above their EDV, or whose EDV is 0", case=case)
             continue
-        of_volumes = 100 * (study.edv_ml - study.esv_ml) / study.edv_ml
-        if abs(of_volumes - study.ef_percent) > _EF_TOLERANCE:
-            case = f"{study.id}: EF {study.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
-            yield Finding(kind="studies whose EF does not follow from their volumes", case=case)
+        of_volumes = 100 * (recording.edv_ml - recording.esv_ml) / recording.edv_ml
+        if abs(of_volumes - recording.ef_percent) > _EF_TOLERANCE:
+            case = f"{recording.id}: EF {recording.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
+            yield Finding(kind="recordings whose EF does not follow from their volumes", case=case)
 
 
 def _patients(subject: Subject) -> Iterator[Finding]:
-    for case in divided_patients(subject.survey.studies):
+    for case in divided_patients(subject.survey.recordings):
         yield Finding(kind="patients in two splits or folds", case=case)
 
 
 def _duplicates(subject: Subject) -> Iterator[Finding]:
     same: defaultdict[str, list[str]] = defaultdict(list)
     for clip in subject.facts.values():
-        same[clip.content].append(clip.study_id)
-    studies = {study.id: study for study in subject.survey.studies}
+        same[clip.content].append(clip.recording_id)
+    recordings = {recording.id: recording for recording in subject.survey.recordings}
     for names in same.values():
         if len(names) > 1:
-            places = {(studies[name].split, studies[name].fold) for name in names}
+            places = {(recordings[name].split, recordings[name].fold) for name in names}
             leak = ", across splits or folds" if len(places) > 1 else ""
             yield Finding(kind="clips with the same content", case=" = ".join(sorted(names)) + leak)
 
@@ -192,9 +192,13 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
 def _empty_pictures(subject: Subject) -> Iterator[Finding]:
     for clip in subject.facts.values():
         if clip.levels is not None and np.count_nonzero(clip.levels) == 1:
-            yield Finding(kind="clips without a picture", case=f"{clip.study_id}: every pixel has the same grey level")
+            yield Finding(
+                kind="clips without a picture", case=f"{clip.recording_id}: every pixel has the same grey level"
+            )
         elif clip.is_still:
-            yield Finding(kind="clips in which nothing moves", case=f"{clip.study_id}: {clip.num_frames} equal frames")
+            yield Finding(
+                kind="clips in which nothing moves", case=f"{clip.recording_id}: {clip.num_frames} equal frames"
+            )
 
 
 def _tracings(subject: Subject) -> Iterator[Finding]:
@@ -206,7 +210,7 @@ def _tracings(subject: Subject) -> Iterator[Finding]:
 
 
 def _simulated(subject: Subject) -> Iterator[Finding]:
-    marked = [clip.study_id for clip in subject.facts.values() if clip.is_phantom]
+    marked = [clip.recording_id for clip in subject.facts.values() if clip.is_phantom]
     if not subject.is_phantom:
         for name in marked:
             yield Finding(kind="simulated clips in a data set that has no phantom.json", case=name)

@@ -36,7 +36,7 @@ _Result = TypeVar("_Result")
 class ClipJob:
     """A clip to look at. `is_raw`: take the whole screen, as HMC-QU's published pre-processing does."""
 
-    study_id: str
+    recording_id: str
     path: Path
     is_raw: bool = False
     has_thumbnail: bool = False
@@ -47,7 +47,7 @@ class ClipFacts:
     """What a clip's file holds; of a file that cannot be read only `error`.
 
     Attributes:
-        study_id: of the clip.
+        recording_id: of the clip.
         error: why the file cannot be read.
         num_frames: T, as decoded.
         height: H.
@@ -60,7 +60,7 @@ class ClipFacts:
         thumbnail: PNG of the middle frame, or None where it was not asked for or no sector was found to show.
     """
 
-    study_id: str
+    recording_id: str
     error: str | None = None
     num_frames: int = 0
     height: int = 0
@@ -78,12 +78,12 @@ def examine_clip(job: ClipJob) -> ClipFacts:
     try:
         video = _read_raw(job.path) if job.is_raw else read_video(job.path)
     except VideoError as error:
-        return ClipFacts(study_id=job.study_id, error=str(error))
+        return ClipFacts(recording_id=job.recording_id, error=str(error))
     frames = video.frames
     digest = hashlib.blake2b(repr(frames.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(frames).data)
     return ClipFacts(
-        study_id=job.study_id,
+        recording_id=job.recording_id,
         num_frames=len(frames),
         height=frames.shape[1],
         width=frames.shape[2],

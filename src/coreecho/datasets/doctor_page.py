@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from coreecho.datasets.doctor import Examination
 from coreecho.datasets.doctor_clips import ClipFacts
-from coreecho.datasets.study import Study
+from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 
@@ -117,7 +117,7 @@ def _counts(examination: Examination) -> str:
         + (f"<td>{_number(examination.published.get(name))}</td></tr>" if examination.published else "</tr>")
         for name in names
     )
-    head = "<tr><th>Studies</th><th>here</th>" + ("<th>published</th></tr>" if examination.published else "</tr>")
+    head = "<tr><th>Recordings</th><th>here</th>" + ("<th>published</th></tr>" if examination.published else "</tr>")
     return f"<h2>Counts</h2>\n<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
@@ -127,7 +127,7 @@ def _number(value: int | None) -> str:
 
 def _charts(examination: Examination) -> str:
     read = [clip for clip in examination.clips.values() if clip.error is None]
-    efs = [study.ef_percent for study in examination.studies if study.ef_percent is not None]
+    efs = [recording.ef_percent for recording in examination.recordings if recording.ef_percent is not None]
     charts = [
         _histogram("Ejection fraction (%)", np.array(efs, dtype=np.float64)),
         _histogram("Frames of a clip", np.array([clip.num_frames for clip in read], dtype=np.float64)),
@@ -183,19 +183,19 @@ def _thumbnails(examination: Examination) -> str:
     total = len(chosen)
     if total > MAX_THUMBNAILS:
         chosen = [chosen[index] for index in np.linspace(0, total - 1, MAX_THUMBNAILS).astype(int)]
-    studies = {study.id: study for study in examination.studies}
-    figures = "\n".join(_figure(clip, studies.get(clip.study_id)) for clip in chosen)
+    recordings = {recording.id: recording for recording in examination.recordings}
+    figures = "\n".join(_figure(clip, recordings.get(clip.recording_id)) for clip in chosen)
     count = f"{len(chosen)} of {total:,}, evenly chosen" if len(chosen) < total else f"all {total}"
     return f'<h2>Middle frames ({count}; the sector alone)</h2>\n<div class="clips">\n{figures}\n</div>'
 
 
-def _figure(clip: ClipFacts, study: Study | None) -> str:
+def _figure(clip: ClipFacts, recording: Recording | None) -> str:
     data = base64.b64encode(clip.thumbnail or b"").decode("ascii")
-    facts = [clip.study_id]
-    if study is not None and study.ef_percent is not None:
-        facts.append(f"EF {study.ef_percent:.1f} %")
-    if study is not None and study.has_mi is not None:
-        facts.append("MI" if study.has_mi else "no MI")
+    facts = [clip.recording_id]
+    if recording is not None and recording.ef_percent is not None:
+        facts.append(f"EF {recording.ef_percent:.1f} %")
+    if recording is not None and recording.has_mi is not None:
+        facts.append("MI" if recording.has_mi else "no MI")
     caption = escape(", ".join(facts))
     return (
         f'<figure><img src="data:image/png;base64,{data}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'

@@ -25,7 +25,7 @@ def _survey_echonet(root: Path) -> Survey:
             "`coreecho convert` made this data set, which has no tracings: train with `--no-require-two-traced-frames`."
         )
         return survey
-    listed = {study.id for study in survey.studies}
+    listed = {recording.id for recording in survey.recordings}
     try:
         tracings = read_tracings(root)
     except FaultyDatasetError as error:
@@ -60,7 +60,7 @@ def _survey_pediatric(root: Path) -> Survey:
             survey.add_flaw("tables that cannot be used", str(error))
             continue
         traced = {row["FileName"].removesuffix(".avi") for _, row in rows}
-        listed = {study.path.stem for study in survey.studies if study.view == view}
+        listed = {recording.path.stem for recording in survey.recordings if recording.view == view}
         for name in sorted(traced - listed):
             survey.add_flaw("tracings without a video", f"{view}/VolumeTracings.csv: {name}")
         if listed - traced:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.study import Split, Study
+from coreecho.datasets.recording import Recording, Split
 from coreecho.datasets.survey import Declared, Survey
 from coreecho.errors import DatasetError
 
@@ -26,8 +26,8 @@ _LAYOUT = "An EchoNet-Dynamic root holds FileList.csv, VolumeTracings.csv and Vi
 _TRACING_COLUMNS = ["FileName", "X1", "Y1", "X2", "Y2", "Frame"]
 
 
-def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = False) -> list[Study]:
-    """Read the list of studies, and check all of it.
+def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = False) -> list[Recording]:
+    """Read the list of recordings, and check all of it.
 
     The sizes and frame counts in FileList.csv are not used: six rows declare sizes that their videos do not have.
 
@@ -37,7 +37,7 @@ def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = 
             authors of CoReEcho do (6 of 10,030).
 
     Returns:
-        The studies, in the order of FileList.csv.
+        The recordings, in the order of FileList.csv.
 
     Raises:
         FaultyDatasetError: videos are missing, or rows are wrong; lists them all.
@@ -45,9 +45,9 @@ def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = 
             none, as in what `coreecho convert` writes.
     """
     root = Path(root)
-    studies = survey_echonet_dynamic(root).checked()
+    recordings = survey_echonet_dynamic(root).checked()
     if not require_two_traced_frames:
-        return studies
+        return recordings
     path = root / "VolumeTracings.csv"
     if not path.is_file():
         origin = " (`coreecho convert` writes none)" if is_converted_root(root) else ""
@@ -57,7 +57,7 @@ def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = 
             "videos: `--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe."
         )
     num_traced = _num_traced_frames(_read_tracing_table(path))
-    return [study for study in studies if num_traced.get(study.id, 0) >= 2]
+    return [recording for recording in recordings if num_traced.get(recording.id, 0) >= 2]
 
 
 def is_converted_root(root: Path) -> bool:
@@ -83,20 +83,20 @@ def survey_echonet_dynamic(root: str | Path) -> Survey:
     seen: set[str] = set()
     for line, row in rows:
         _check_row(line, row, videos, seen, survey)
-    for study_id in _unlisted(videos, seen):
-        survey.add_flaw("files in Videos that FileList.csv does not name", videos[study_id].name)
+    for recording_id in _unlisted(videos, seen):
+        survey.add_flaw("files in Videos that FileList.csv does not name", videos[recording_id].name)
     return survey
 
 
 def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], seen: set[str], survey: Survey) -> None:
-    """Turn one row into a Study, or into its faults."""
-    study_id = _stem(row["FileName"])
-    if not study_id or study_id in seen:
+    """Turn one row into a Recording, or into its faults."""
+    recording_id = _stem(row["FileName"])
+    if not recording_id or recording_id in seen:
         survey.add_fault("rows with no FileName, or one that came before", f"line {line}: {row['FileName']!r}")
-    elif study_id not in videos:
-        survey.add_fault("missing videos", f"Videos/{study_id}.avi (line {line})")
-    is_new = study_id in videos and study_id not in seen
-    seen.add(study_id)
+    elif recording_id not in videos:
+        survey.add_fault("missing videos", f"Videos/{recording_id}.avi (line {line})")
+    is_new = recording_id in videos and recording_id not in seen
+    seen.add(recording_id)
     ef_percent = _number(row["EF"])
     if not 0 <= ef_percent <= 100:
         kind = "rows with a bad EF (expected a number from 0 to 100)"
@@ -110,16 +110,16 @@ def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], se
         kind = "rows with a bad Split (expected TRAIN, VAL or TEST)"
         survey.add_fault(kind, f"line {line}: {row['FileName']} has Split {row['Split']!r}")
     if is_new:
-        survey.declared[study_id] = _declared(row)
-        study = Study(
-            id=study_id,
-            path=videos[study_id],
+        survey.declared[recording_id] = _declared(row)
+        recording = Recording(
+            id=recording_id,
+            path=videos[recording_id],
             ef_percent=ef_percent,
             split=split,
             esv_ml=volumes["ESV"],
             edv_ml=volumes["EDV"],
         )
-        survey.studies.append(study)
+        survey.recordings.append(recording)
 
 
 def _unlisted(videos: Mapping[str, Path], seen: set[str]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from coreecho.datasets.folds import split_by_fold
-from coreecho.datasets.study import Study, View
+from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Survey
 from coreecho.datasets.table_rows import number, read_table_rows, whole_number
 from coreecho.errors import DatasetError
@@ -15,8 +15,8 @@ NUM_FOLDS = 10
 _LAYOUT = "An EchoNet-Pediatric root holds A4C/ and PSAX/, each with FileList.csv and Videos/<name>.avi"
 
 
-def load_echonet_pediatric(root: str | Path, *, view: View | Literal["all"] = "A4C", fold: int = 0) -> list[Study]:
-    """Read the list of studies of a view, and check all of it.
+def load_echonet_pediatric(root: str | Path, *, view: View | Literal["all"] = "A4C", fold: int = 0) -> list[Recording]:
+    """Read the list of recordings of a view, and check all of it.
 
     Args:
         root: the folder that holds A4C/ and PSAX/.
@@ -24,7 +24,7 @@ def load_echonet_pediatric(root: str | Path, *, view: View | Literal["all"] = "A
         fold: the fold, 0 to 9, that is tested; the next one, after 9 the first, is the validation.
 
     Returns:
-        The studies, in the order of FileList.csv.
+        The recordings, in the order of FileList.csv.
 
     Raises:
         FaultyDatasetError: videos are missing, or rows are wrong; lists them all.
@@ -73,8 +73,8 @@ def _survey_view(root: Path, view: View, prefix: str, survey: Survey) -> None:
         if stem not in videos:
             survey.add_fault("missing files", f"{view}/Videos/{stem}.avi (line {line})")
             continue
-        study = Study(id=f"{prefix}{stem}", path=videos[stem], ef_percent=ef_percent, fold=fold, view=view)
-        survey.studies.append(study)
+        recording = Recording(id=f"{prefix}{stem}", path=videos[stem], ef_percent=ef_percent, fold=fold, view=view)
+        survey.recordings.append(recording)
     # What file managers leave behind begins with a dot.
     for stem in sorted(name for name in videos.keys() - seen if not name.startswith(".")):
         survey.add_flaw("files in Videos that FileList.csv does not name", f"{view}/Videos/{videos[stem].name}")

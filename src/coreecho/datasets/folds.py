@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from coreecho.datasets.study import Split, Study
+from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
 
 # About the shares of EchoNet-Dynamic: 7,465 / 1,288 / 1,277 of 10,030.
@@ -43,25 +43,28 @@ def stratified_in_order(labels: Sequence[Hashable], num_folds: int = 5) -> list[
     return folds
 
 
-def split_by_fold(studies: Iterable[Study], test_fold: int) -> list[Study]:
-    """Set each study's split for one round of cross-validation.
+def split_by_fold(recordings: Iterable[Recording], test_fold: int) -> list[Recording]:
+    """Set each recording's split for one round of cross-validation.
 
     The round's fold is tested; the next one, after the last the first, is the validation, as CAMUS's authors do; the
-    others train. Studies without a fold get no split.
+    others train. Recordings without a fold get no split.
 
     Raises:
-        DatasetError: no study has that fold, or there are fewer than three folds.
+        DatasetError: no recording has that fold, or there are fewer than three folds.
     """
-    studies = list(studies)
-    folds = sorted({study.fold for study in studies if study.fold is not None})
+    recordings = list(recordings)
+    folds = sorted({recording.fold for recording in recordings if recording.fold is not None})
     if test_fold not in folds:
         known = f"{folds[0]} to {folds[-1]}" if folds else "none"
-        raise DatasetError(f"No study is in fold {test_fold}; the folds of this data set are: {known}.")
+        raise DatasetError(f"No recording is in fold {test_fold}; the folds of this data set are: {known}.")
     if len(folds) < 3:
         raise DatasetError(f"Train, validation and test need at least three folds; this data set has {len(folds)}.")
     val_fold = folds[(folds.index(test_fold) + 1) % len(folds)]
     splits: dict[int, Split] = {test_fold: "test", val_fold: "val"}
-    return [replace(study, split=None if study.fold is None else splits.get(study.fold, "train")) for study in studies]
+    return [
+        replace(recording, split=None if recording.fold is None else splits.get(recording.fold, "train"))
+        for recording in recordings
+    ]
 
 
 def patient_splits(patients: Iterable[str], *, seed: int, known: Mapping[str, Split] | None = None) -> dict[str, Split]:
@@ -94,17 +97,17 @@ def patient_splits(patients: Iterable[str], *, seed: int, known: Mapping[str, Sp
     return splits
 
 
-def divided_patients(studies: Iterable[Study]) -> list[str]:
+def divided_patients(recordings: Iterable[Recording]) -> list[str]:
     """Describe each patient whose clips lie in more than one split or fold."""
     cases = []
     for name in ("split", "fold"):
         found: dict[str, dict[object, str]] = {}
-        for study in studies:
-            place = getattr(study, name)
-            if study.patient is not None and place is not None:
-                found.setdefault(study.patient, {}).setdefault(place, study.id)
+        for recording in recordings:
+            place = getattr(recording, name)
+            if recording.patient is not None and place is not None:
+                found.setdefault(recording.patient, {}).setdefault(place, recording.id)
         for patient, places in found.items():
             if len(places) > 1:
-                where = ", ".join(f"{place} ({study_id})" for place, study_id in places.items())
+                where = ", ".join(f"{place} ({recording_id})" for place, recording_id in places.items())
                 cases.append(f"patient {patient} is in {name}s {where}")
     return cases

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.folds import split_by_fold, stratified_in_order
-from coreecho.datasets.study import Study, View
+from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Survey
 from coreecho.datasets.table_rows import cell_text, read_sheet, whole_number
 from coreecho.errors import DatasetError
@@ -36,8 +36,10 @@ _TICK, _CROSS = "ü", "û"
 _LAYOUT = "An HMC-QU root holds A4C.xlsx and A4C/<name>.avi, and the same for A2C"
 
 
-def load_hmc_qu(root: str | Path, *, view: View = "A4C", only_with_masks: bool = True, fold: int = 1) -> list[Study]:
-    """Read the list of studies of one view, and check all of it.
+def load_hmc_qu(
+    root: str | Path, *, view: View = "A4C", only_with_masks: bool = True, fold: int = 1
+) -> list[Recording]:
+    """Read the list of recordings of one view, and check all of it.
 
     Args:
         root: the folder that holds A4C.xlsx and A4C/.
@@ -47,7 +49,7 @@ def load_hmc_qu(root: str | Path, *, view: View = "A4C", only_with_masks: bool =
             in the sheet's order.
 
     Returns:
-        The studies in the sheet's order. `beat` runs over one cardiac cycle.
+        The recordings in the sheet's order. `beat` runs over one cardiac cycle.
 
     Raises:
         FaultyDatasetError: files are missing, or cells are wrong; lists them all.
@@ -57,14 +59,14 @@ def load_hmc_qu(root: str | Path, *, view: View = "A4C", only_with_masks: bool =
 
 
 def hmc_qu_clip(
-    study: Study, *, num_frames: int = CLIP_FRAMES, frame_size: int = CLIP_SIZE, method: TimeMethod = "spline"
+    recording: Recording, *, num_frames: int = CLIP_FRAMES, frame_size: int = CLIP_SIZE, method: TimeMethod = "spline"
 ) -> NDArray[np.uint8]:
-    """Pre-process a study as published: its cycle, squashed to 224 x 224, cropped, resized, interpolated in time.
+    """Pre-process a recording as published: its cycle, squashed to 224 x 224, cropped, resized, interpolated in time.
 
     Training reads the same through `hmc_qu_beat`, a frame store and a `ClipSampling` whose `time` is `method`.
 
     Args:
-        study: of this data set.
+        recording: of this data set.
         num_frames: of the result.
         frame_size: S.
         method: in time; "spline" in the paper, "trilinear" in the code that it follows.
@@ -73,13 +75,13 @@ def hmc_qu_clip(
         (num_frames, frame_size, frame_size) uint8.
 
     Raises:
-        VideoError: the file is damaged, or shorter than the study's cycle.
+        VideoError: the file is damaged, or shorter than the recording's cycle.
     """
-    return resample_time(hmc_qu_beat(study, frame_size), num_frames, method)
+    return resample_time(hmc_qu_beat(recording, frame_size), num_frames, method)
 
 
-def hmc_qu_beat(study: Study, frame_size: int) -> NDArray[np.uint8]:
-    """Read the cycle of a study: squashed to 224 x 224, its centre cut out, and that resized.
+def hmc_qu_beat(recording: Recording, frame_size: int) -> NDArray[np.uint8]:
+    """Read the cycle of a recording: squashed to 224 x 224, its centre cut out, and that resized.
 
     The centre crop (170 pixels for A4C, 185 for A2C) leaves out the burned-in texts and the ECG.
 
@@ -87,13 +89,13 @@ def hmc_qu_beat(study: Study, frame_size: int) -> NDArray[np.uint8]:
         (T, frame_size, frame_size) uint8, in the file's own frames.
 
     Raises:
-        VideoError: the file is damaged, or shorter than the study's cycle.
+        VideoError: the file is damaged, or shorter than the recording's cycle.
     """
     # The file as it is: `read_video` would look for the sector of a whole screen, and so change the published geometry.
-    frames = read_container(study.path, "avi", str(study.path)).frames
-    first, last = study.beat or (0, len(frames) - 1)
+    frames = read_container(recording.path, "avi", str(recording.path)).frames
+    first, last = recording.beat or (0, len(frames) - 1)
     squashed = squash_frames(take_beat(frames, first, last), CLIP_SIZE)
-    crop = CENTRE_CROP[study.view or "A4C"]
+    crop = CENTRE_CROP[recording.view or "A4C"]
     corner = (CLIP_SIZE - crop) // 2
     centre = squashed[:, corner : corner + crop, corner : corner + crop]
     return squash_frames(centre, frame_size)
@@ -134,8 +136,8 @@ def _survey_view(root: Path, view: View, only_with_masks: bool, survey: Survey) 
         path = clips.get(_key(row.name))
         if path is None:
             continue
-        survey.studies.append(
-            Study(
+        survey.recordings.append(
+            Recording(
                 id=row.name,
                 path=path,
                 fold=fold,

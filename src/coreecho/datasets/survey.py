@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.study import Study
+from coreecho.datasets.recording import Recording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +24,18 @@ class Survey:
 
     Attributes:
         root: the data set's folder.
-        studies: those whose clip is there.
+        recordings: those whose clip is there.
         faults: for each kind of fault, every case of it. A loader refuses the data set for one.
         flaws: faults that are no reason to refuse it, such as files that no list names.
         remarks: what a user should know and need not mend.
-        declared: what the tables say of the clips, by study id.
-        published: number of studies that the data set's authors state, by split or fold, or "all".
-        traced_frames: frames with a contour of the left ventricle, by study id, counted from 0.
+        declared: what the tables say of the clips, by recording id.
+        published: number of recordings that the data set's authors state, by split or fold, or "all".
+        traced_frames: frames with a contour of the left ventricle, by recording id, counted from 0.
         companions: other files of the layout that should be there and readable, such as contours.
     """
 
     root: Path
-    studies: list[Study] = field(default_factory=list)
+    recordings: list[Recording] = field(default_factory=list)
     faults: dict[str, list[str]] = field(default_factory=dict)
     flaws: dict[str, list[str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -52,12 +52,12 @@ class Survey:
         """Note one case of a kind of flaw."""
         self.flaws.setdefault(kind, []).append(case)
 
-    def checked(self) -> list[Study]:
-        """Return the studies.
+    def checked(self) -> list[Recording]:
+        """Return the recordings.
 
         Raises:
             FaultyDatasetError: there are faults; it lists them all.
         """
         if self.faults:
             raise FaultyDatasetError(str(self.root), self.faults)
-        return self.studies
+        return self.recordings

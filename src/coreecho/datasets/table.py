@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
-from coreecho.datasets.study import Split, Study, View
+from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Survey
 from coreecho.datasets.table_rows import SUFFIXES, TableRows, number, read_table_rows, whole_number
 from coreecho.errors import DatasetError
@@ -25,34 +25,35 @@ _TRUTH = {"1": True, "true": True, "yes": True, "mi": True, "0": False, "false":
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-def load_table(root: str | Path, *, seed: int = 0, fold: int | None = None) -> list[Study]:
+def load_table(root: str | Path, *, seed: int = 0, fold: int | None = None) -> list[Recording]:
     """Read a table of clips, and check all of it.
 
     Args:
-        root: the table, or a folder that holds it: `studies.csv` (.xlsx, .parquet), or the only table there.
+        root: the table, or a folder that holds it: `recordings.csv` (.xlsx, .parquet), or the only table there.
         seed: of the splits, where they are made. Those on disk are kept, whatever their seed.
         fold: the fold that is tested; it goes before a column `split`. By default that column, or else the first fold.
 
     Returns:
-        The studies, in the table's order, each with a split.
+        The recordings, in the table's order, each with a split.
 
     Raises:
         FaultyDatasetError: files are missing, cells are wrong, or a patient is in two splits or folds; lists them all.
         DatasetError: there is no table, it lacks a column, there is no such fold, or the splits cannot be stored.
     """
     survey = survey_table(root)
-    studies = survey.checked()
-    if fold is None and all(study.split is not None for study in studies):
-        return studies
-    folds = [study.fold for study in studies if study.fold is not None]
-    if len(folds) == len(studies):
-        return split_by_fold(studies, min(folds) if fold is None else fold)
+    recordings = survey.checked()
+    if fold is None and all(recording.split is not None for recording in recordings):
+        return recordings
+    folds = [recording.fold for recording in recordings if recording.fold is not None]
+    if len(folds) == len(recordings):
+        return split_by_fold(recordings, min(folds) if fold is None else fold)
     if fold is not None:
         raise DatasetError(
-            f"{root}: fold {fold} is asked for, and {len(studies) - len(folds)} of {len(studies)} studies have none. "
+            f"{root}: fold {fold} is asked for, and {len(recordings) - len(folds)} of {len(recordings)} recordings "
+            f"have none. "
             "Fill the column `fold`, or leave `--fold` out."
         )
-    return _split_by_patient(find_table(Path(root)), studies, seed)
+    return _split_by_patient(find_table(Path(root)), recordings, seed)
 
 
 def find_table(root: Path) -> Path:
@@ -67,11 +68,11 @@ def find_table(root: Path) -> Path:
     tables = [
         path for path in tables if not path.name.endswith(_SPLITS_SUFFIX) and not path.name.startswith((".", "~"))
     ]
-    named = [path for path in tables if path.stem == "studies"]
+    named = [path for path in tables if path.stem == "recordings"]
     found = named or tables
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise DatasetError(f"{root}: expected one table named studies.csv, .xlsx or .parquet; found {names}.")
+        raise DatasetError(f"{root}: expected one table named recordings.csv, .xlsx or .parquet; found {names}.")
     return found[0]
 
 
@@ -94,30 +95,30 @@ def survey_table(root: str | Path) -> Survey:
     ids: dict[str, int] = {}
     for line, row in table.rows:
         _survey_row(path, line, row, label, ids, survey)
-    for case in divided_patients(survey.studies):
+    for case in divided_patients(survey.recordings):
         survey.add_fault("patients in two splits or folds", case)
     for column in ("split", "fold"):
-        values = [getattr(study, column) for study in survey.studies]
+        values = [getattr(recording, column) for recording in survey.recordings]
         if any(value is None for value in values) and any(value is not None for value in values):
-            blank = [study.id for study in survey.studies if getattr(study, column) is None]
+            blank = [recording.id for recording in survey.recordings if getattr(recording, column) is None]
             survey.add_fault(f"rows without a {column}, where others have one", ", ".join(blank))
     return survey
 
 
 def _survey_row(path: Path, line: int, row: Mapping[str, str], label: str, ids: dict[str, int], survey: Survey) -> None:
-    """Turn one row into a Study, or into its faults."""
+    """Turn one row into a Recording, or into its faults."""
     where = f"{path.name} line {line}"
-    study_id = row.get("id") or row["path"]
-    if not study_id or not row["path"] or study_id in ids:
-        before = f" (as in line {ids[study_id]})" if study_id in ids else ""
-        survey.add_fault("rows with no path, or a path or id that came before", f"{where}: {study_id!r}{before}")
+    recording_id = row.get("id") or row["path"]
+    if not recording_id or not row["path"] or recording_id in ids:
+        before = f" (as in line {ids[recording_id]})" if recording_id in ids else ""
+        survey.add_fault("rows with no path, or a path or id that came before", f"{where}: {recording_id!r}{before}")
         return
-    ids[study_id] = line
+    ids[recording_id] = line
     clip = path.parent / row["path"]
     if not clip.is_file():
         survey.add_fault("missing files", f"{row['path']} ({where})")
-    study = Study(
-        id=study_id,
+    recording = Recording(
+        id=recording_id,
         path=clip,
         ef_percent=None if label == "has_mi" else _ef(row[label], where, survey),
         has_mi=_truth(row[label], where, survey) if label == "has_mi" else None,
@@ -128,7 +129,7 @@ def _survey_row(path: Path, line: int, row: Mapping[str, str], label: str, ids: 
         view=_view(row.get("view", ""), where, survey),
     )
     if clip.is_file():
-        survey.studies.append(study)
+        survey.recordings.append(recording)
 
 
 def _ef(text: str, where: str, survey: Survey) -> float | None:
@@ -165,14 +166,14 @@ def _view(text: str, where: str, survey: Survey) -> View | None:
     return known.get(text.casefold())
 
 
-def _split_by_patient(table: Path, studies: list[Study], seed: int) -> list[Study]:
+def _split_by_patient(table: Path, recordings: list[Recording], seed: int) -> list[Recording]:
     """Give each patient the split on disk, and those that have none yet a new one, which is stored.
 
     Clips without a patient count as patients of their own.
     """
     path = table.with_name(table.stem + _SPLITS_SUFFIX)
     known = _read_splits(path)
-    patients = [study.patient or study.id for study in studies]
+    patients = [recording.patient or recording.id for recording in recordings]
     splits = patient_splits(patients, seed=seed, known=known)
     if not set(splits) <= set(known):
         text = io.StringIO()
@@ -187,7 +188,7 @@ def _split_by_patient(table: Path, studies: list[Study], seed: int) -> list[Stud
                 f"{path}: the splits cannot be stored ({error.strerror}). Give the table a column 'split', or put it "
                 "in a folder that can be written."
             ) from error
-    return [replace(study, split=splits[patient]) for study, patient in zip(studies, patients, strict=True)]
+    return [replace(recording, split=splits[patient]) for recording, patient in zip(recordings, patients, strict=True)]
 
 
 def _read_splits(path: Path) -> dict[str, Split]:

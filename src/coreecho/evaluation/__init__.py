@@ -20,7 +20,7 @@ from coreecho.evaluation.metrics import (
     EFMetrics,
     compute_metrics,
 )
-from coreecho.evaluation.protocols import Clips, evaluate_studies
+from coreecho.evaluation.protocols import Clips, evaluate_recordings
 from coreecho.evaluation.seeds import OverSeeds, SeedMetrics, compare_over_seeds, metrics_over_seeds
 
 __all__ = [
@@ -50,7 +50,7 @@ __all__ = [
     "compare_over_seeds",
     "compute_classification_metrics",
     "compute_metrics",
-    "evaluate_studies",
+    "evaluate_recordings",
     "metrics_by_group",
     "metrics_over_seeds",
 ]

@@ -1,12 +1,12 @@
 """How well a binary diagnosis is made, such as that of myocardial infarction (MI): at a threshold, and at all of them.
 
-**The threshold is part of the protocol.** A study is called positive where its probability is at least 0.5, whatever
-the results; the paper names no threshold. One that is chosen on the tested studies flatters every metric but the two
-areas under curves, which need none.
+**The threshold is part of the protocol.** A recording is called positive where its probability is at least 0.5,
+whatever the results; the paper names no threshold. One that is chosen on the tested recordings flatters every metric
+but the two areas under curves, which need none.
 
 All metrics are shares from 0 to 1; the paper's Table 5 prints them in percent. Its figures are not those of pooled
-predictions: of 37 studies without MI no number is 86.07 %. All six specificities of its own rows fit means over five
-folds, three with 7 such studies and two with 8. The metrics of the pooled predictions of all folds, which are
+predictions: of 37 recordings without MI no number is 86.07 %. All six specificities of its own rows fit means over five
+folds, three with 7 such recordings and two with 8. The metrics of the pooled predictions of all folds, which are
 computed here, differ from such means even where every prediction is the same.
 """
 
@@ -31,9 +31,9 @@ CLASSIFICATION_DEFINITIONS: tuple[MetricDefinition, ...] = tuple(
         ("specificity", "Specificity", "share of those without MI who are spared"),
         ("precision", "Precision", "share of those called MI who have it"),
         ("f1", "F1", "harmonic mean of precision and sensitivity"),
-        ("accuracy", "Accuracy", "share of studies that are called rightly"),
-        ("auroc", "AUROC", "how often a study with MI scores higher than one without"),
-        ("auprc", "AUPRC", "average precision, each study with MI being the threshold once"),
+        ("accuracy", "Accuracy", "share of recordings that are called rightly"),
+        ("auroc", "AUROC", "how often a recording with MI scores higher than one without"),
+        ("auprc", "AUPRC", "average precision, each recording with MI being the threshold once"),
     )
 )
 
@@ -61,8 +61,8 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
 
     Attributes:
         threshold: a probability of at least this is called positive; 0.5 is the protocol.
-        is_logit: whether predictions are logits, as the network gives them, and not probabilities. Logits rank studies
-            whose probabilities are all rounded to 1; a probability of 0.5 is a logit of 0.
+        is_logit: whether predictions are logits, as the network gives them, and not probabilities. Logits rank
+            recordings whose probabilities are all rounded to 1; a probability of 0.5 is a logit of 0.
     """
 
     threshold: float = DECISION_THRESHOLD
@@ -84,8 +84,8 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
         """Turn diagnoses and predictions into arrays (N,).
 
         Raises:
-            ValueError: shapes disagree, no studies, a diagnosis that is not 0 or 1, or a prediction that is not finite
-                or no probability.
+            ValueError: shapes disagree, no recordings, a diagnosis that is not 0 or 1, or a prediction that is not
+                finite or no probability.
         """
         has_mi, score = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
         if has_mi.ndim != 1 or has_mi.shape != score.shape:
@@ -93,7 +93,7 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
                 f"has_mi and {self.predicted_column}: expected the same shape (N,), got {has_mi.shape}, {score.shape}"
             )
         if len(has_mi) == 0:
-            raise ValueError("metrics need at least one study, got none")
+            raise ValueError("metrics need at least one recording, got none")
         _refuse("has_mi", has_mi, ~np.isin(has_mi, (0, 1)), "neither 0 (no) nor 1 (yes)")
         _refuse(self.predicted_column, score, ~np.isfinite(score), "not finite")
         if not self.is_logit:
@@ -102,28 +102,35 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
         return has_mi, score
 
     def statistics(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> WeightedStatistics:
-        """Give `ClassificationOfCounts` for studies in any order."""
+        """Give `ClassificationOfCounts` for recordings in any order."""
         order = np.lexsort((true, predicted))
         return InOrder(order, ClassificationOfCounts(true[order], predicted[order], self._is_called(predicted[order])))
 
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
-        """Say why these studies do not define a metric: a class is missing, or nobody is called positive."""
+        """Say why these recordings do not define a metric: a class is missing, or nobody is called positive."""
         if key in ("auroc", "auprc"):
-            return f"{'every' if true.all() else 'no'} study has MI: both classes are needed"
+            return f"{'every' if true.all() else 'no'} recording has MI: both classes are needed"
         if key == "sensitivity":
-            return "no study has MI: there is none to be found"
+            return "no recording has MI: there is none to be found"
         if key == "specificity":
-            return "every study has MI: there is none to be spared"
+            return "every recording has MI: there is none to be spared"
         if key == "f1":
-            return "no study has MI, and none is called MI"
-        return f"no study is called MI: no probability is {self.threshold:g} or more"
+            return "no recording has MI, and none is called MI"
+        return f"no recording is called MI: no probability is {self.threshold:g} or more"
 
     def collected(
-        self, *, num_studies: int, num_patients: int, seed: int, level: float, resamples: int, intervals: list[Interval]
+        self,
+        *,
+        num_recordings: int,
+        num_patients: int,
+        seed: int,
+        level: float,
+        resamples: int,
+        intervals: list[Interval],
     ) -> ClassificationMetrics:
         """Put the intervals of all metrics, in order, into one object."""
         return ClassificationMetrics(
-            num_studies=num_studies,
+            num_recordings=num_recordings,
             num_patients=num_patients,
             seed=seed,
             level=level,
@@ -137,12 +144,12 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
 
 
 class ClassificationOfCounts:
-    """All metrics of studies that count several times: (R, N) counts -> (R, K), in the order of the definitions.
+    """All metrics of recordings that count several times: (R, N) counts -> (R, K), in the order of the definitions.
 
     Args:
         has_mi: (N,) of 0 and 1.
         score: (N,), **rising**: a probability or a logit.
-        is_called: (N,), whether the study is called positive.
+        is_called: (N,), whether the recording is called positive.
     """
 
     def __init__(self, has_mi: NDArray[np.float64], score: NDArray[np.float64], is_called: NDArray[np.bool_]) -> None:
@@ -181,13 +188,13 @@ def compute_classification_metrics(
 ) -> ClassificationMetrics:
     """Compare a predicted with the true diagnosis; every metric comes with a bootstrap interval.
 
-    Studies of both classes are resampled together, as they would be met in another cohort, so that the number of
-    patients with MI varies too. The order of the studies does not matter, to the last bit.
+    Recordings of both classes are resampled together, as they would be met in another cohort, so that the number of
+    patients with MI varies too. The order of the recordings does not matter, to the last bit.
 
     Args:
         has_mi: (N,) of False and True, or 0 and 1.
         probability: (N,), 0 to 1; or logits.
-        patients: (N,) names where a patient may have several studies; these are resampled together.
+        patients: (N,) names where a patient may have several recordings; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
@@ -195,12 +202,12 @@ def compute_classification_metrics(
         is_logit: whether `probability` holds logits; the threshold is a probability all the same.
 
     Returns:
-        The metrics, as shares. One that the studies do not define (a specificity where every study has MI, a precision
-        where none is called MI) is NaN, with the reason.
+        The metrics, as shares. One that the recordings do not define (a specificity where every recording has MI, a
+        precision where none is called MI) is NaN, with the reason.
 
     Raises:
-        ValueError: shapes disagree, no studies, a value is no diagnosis or no probability, a threshold outside (0, 1),
-            or as in `bootstrap_intervals`.
+        ValueError: shapes disagree, no recordings, a value is no diagnosis or no probability, a threshold outside (0,
+            1), or as in `bootstrap_intervals`.
     """
     family = ClassificationFamily(threshold=threshold, is_logit=is_logit)
     return family.measure(has_mi, probability, patients=patients, resamples=resamples, level=level, seed=seed)

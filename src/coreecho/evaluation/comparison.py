@@ -1,6 +1,6 @@
-"""How much two models differ on the same studies: each metric of the second minus that of the first, paired.
+"""How much two models differ on the same recordings: each metric of the second minus that of the first, paired.
 
-The same resamples are drawn for both models. What makes a study hard for both then cancels, so the interval of a
+The same resamples are drawn for both models. What makes a recording hard for both then cancels, so the interval of a
 difference is narrower than the intervals of the two metrics suggest: these may overlap where the difference is clear.
 """
 
@@ -26,13 +26,13 @@ def compare_metrics(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> Mapping[str, Interval]:
-    """Subtract the metrics of a first model from those of a second one on the same studies.
+    """Subtract the metrics of a first model from those of a second one on the same recordings.
 
     Args:
         ef_true: (N,) percent.
         ef_predicted_first: (N,) percent.
         ef_predicted_second: (N,) percent.
-        patients: (N,) names where a patient may have several studies; these are resampled together.
+        patients: (N,) names where a patient may have several recordings; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
@@ -67,13 +67,13 @@ def compare_classification_metrics(
     threshold: float = DECISION_THRESHOLD,
     is_logit: bool = False,
 ) -> Mapping[str, Interval]:
-    """Subtract the metrics of a first classifier from those of a second one on the same studies.
+    """Subtract the metrics of a first classifier from those of a second one on the same recordings.
 
     Args:
         has_mi: (N,) of False and True, or 0 and 1.
         probability_first: (N,), 0 to 1; or logits.
         probability_second: (N,), 0 to 1; or logits.
-        patients: (N,) names where a patient may have several studies; these are resampled together.
+        patients: (N,) names where a patient may have several recordings; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.

@@ -22,12 +22,12 @@ EF_RANGE_EDGES_PERCENT = (*EF_THRESHOLDS_PERCENT, 60)
 
 @dataclass(frozen=True, kw_only=True)
 class EFRange:
-    """The studies whose EF lies in low <= EF < high.
+    """The recordings whose EF lies in low <= EF < high.
 
     Attributes:
         low: percent; minus infinity for the first range.
         high: percent; infinity for the last range.
-        num_studies: in the range.
+        num_recordings: in the range.
         mean_predicted: percent.
         mean_true: percent.
         bias: mean of predicted minus true, EF points.
@@ -36,7 +36,7 @@ class EFRange:
 
     low: float
     high: float
-    num_studies: int
+    num_recordings: int
     mean_predicted: Interval
     mean_true: Interval
     bias: Interval
@@ -61,20 +61,20 @@ def by_ef_range(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> list[EFRange]:
-    """Group studies by their EF, and compare predicted with true EF in each group.
+    """Group recordings by their EF, and compare predicted with true EF in each group.
 
     Args:
         ef_true: (N,) percent.
         ef_predicted: (N,) percent.
         by: which EF groups them.
         edges: between the ranges, rising.
-        patients: (N,) names where a patient may have several studies; these are resampled together.
+        patients: (N,) names where a patient may have several recordings; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
 
     Returns:
-        One more than there are edges, in order. A range without studies has intervals of NaN.
+        One more than there are edges, in order. A range without recordings has intervals of NaN.
 
     Raises:
         ValueError: the edges do not rise, or as in `compute_metrics`.
@@ -82,12 +82,12 @@ def by_ef_range(
     true, predicted = checked_pair(ef_true, ef_predicted)
     if list(edges) != sorted(set(edges)):
         raise ValueError(f"edges: expected rising values, got {list(edges)}")
-    range_of_study = np.searchsorted(np.asarray(edges), predicted if by == "predicted" else true, side="right")
-    is_inside = (range_of_study[:, None] == np.arange(len(edges) + 1)).astype(np.float64)
+    range_of_recording = np.searchsorted(np.asarray(edges), predicted if by == "predicted" else true, side="right")
+    is_inside = (range_of_recording[:, None] == np.arange(len(edges) + 1)).astype(np.float64)
     values = np.stack([predicted, true, predicted - true, np.abs(predicted - true)])
 
     def means_of_ranges(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(R, N) counts to (R, 4 x ranges) means; NaN where a resample has no study in a range."""
+        """(R, N) counts to (R, 4 x ranges) means; NaN where a resample has no recording in a range."""
         in_range = counts @ is_inside
         sums = np.concatenate([(counts * value) @ is_inside for value in values], axis=1)
         return np.asarray(sums / np.tile(np.where(in_range > 0, in_range, np.nan), len(values)))
@@ -101,7 +101,7 @@ def by_ef_range(
         EFRange(
             low=ends[number],
             high=ends[number + 1],
-            num_studies=int(is_inside[:, number].sum()),
+            num_recordings=int(is_inside[:, number].sum()),
             mean_predicted=mean_predicted[number],
             mean_true=mean_true[number],
             bias=bias[number],

@@ -1,4 +1,4 @@
-"""The same metrics for each group of studies, such as the grades of image quality in the paper's Table 4."""
+"""The same metrics for each group of recordings, such as the grades of image quality in the paper's Table 4."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,39 +30,39 @@ def metrics_by_group(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> dict[str, M]:
-    """Compute the metrics of each group of studies; patients are resampled within their group.
+    """Compute the metrics of each group of recordings; patients are resampled within their group.
 
     For Table 4: `metrics_by_group(table, "quality", family=EF_METRICS, groups=CAMUS_QUALITY_GROUPS)`.
 
     Args:
-        table: predictions, one row a study; columns as `family` says (`ef_true` and `ef_predicted`, say), and `study`
-            where there is one, for messages.
-        group: column of the table, or (N,) values, that say to which group a study belongs.
+        table: predictions, one row a recording; columns as `family` says (`ef_true` and `ef_predicted`, say), and
+            `recording` where there is one, for messages.
+        group: column of the table, or (N,) values, that say to which group a recording belongs.
         family: which metrics: `EF_METRICS` or `MI_METRICS`.
         groups: from the values of `group` to names of groups, to put several together. None: each value is a group.
-        patients: (N,) names where a patient may have several studies; these are resampled together.
+        patients: (N,) names where a patient may have several recordings; these are resampled together.
         min_patients: a group of fewer has metrics of NaN, with the reason.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
 
     Returns:
-        By the names of the groups: first those of `groups`, in its order and also where no study is in them, or the
-        sorted values. Each says how many studies and patients it has.
+        By the names of the groups: first those of `groups`, in its order and also where no recording is in them, or the
+        sorted values. Each says how many recordings and patients it has.
 
     Raises:
-        ValueError: a column is missing, a study has no group or one that `groups` lacks, or as in `family.measure`.
+        ValueError: a column is missing, a recording has no group or one that `groups` lacks, or as in `family.measure`.
     """
-    group_of_study = _group_of_studies(table, group, groups)
+    group_of_recording = _group_of_recordings(table, group, groups)
     check_columns(table, (family.true_column, family.predicted_column), "table")
     if patients is not None and len(patients) != len(table):
-        raise ValueError(f"patients: expected one name for each of {len(table)} studies, got {len(patients)}")
+        raise ValueError(f"patients: expected one name for each of {len(table)} recordings, got {len(patients)}")
     true, predicted = family.checked(table[family.true_column], table[family.predicted_column])
-    names = sorted(set(group_of_study)) if groups is None else list(dict.fromkeys(groups.values()))
+    names = sorted(set(group_of_recording)) if groups is None else list(dict.fromkeys(groups.values()))
     metrics = {}
     for name in names:
-        inside = np.flatnonzero(group_of_study == name).tolist()
-        of_group = None if patients is None else [patients[study] for study in inside]
+        inside = np.flatnonzero(group_of_recording == name).tolist()
+        of_group = None if patients is None else [patients[recording] for recording in inside]
         num_patients = len(inside) if of_group is None else len(set(of_group))
         if num_patients < min_patients or num_patients == 0:
             metrics[name] = _too_small(family, len(inside), num_patients, min_patients, resamples, level, seed)
@@ -75,7 +75,7 @@ def metrics_by_group(
 
 def _too_small(
     family: MetricFamily[M],
-    num_studies: int,
+    num_recordings: int,
     num_patients: int,
     min_patients: int,
     resamples: int,
@@ -86,7 +86,7 @@ def _too_small(
     undefined = Interval(estimate=np.nan, low=np.nan, high=np.nan, level=level, resamples=resamples)
     intervals = [replace(undefined, reason=reason) for _ in family.definitions]
     return family.collected(
-        num_studies=num_studies,
+        num_recordings=num_recordings,
         num_patients=num_patients,
         seed=seed,
         level=level,
@@ -95,21 +95,23 @@ def _too_small(
     )
 
 
-def _group_of_studies(
+def _group_of_recordings(
     table: pd.DataFrame, group: str | Sequence[str], groups: Mapping[str, str] | None
 ) -> NDArray[np.str_]:
-    """(N,) names of groups. Raises ValueError: a study has none."""
+    """(N,) names of groups. Raises ValueError: a recording has none."""
     if isinstance(group, str):
         check_columns(table, (group,), "table")
     values = list(table[group] if isinstance(group, str) else group)
     if len(values) != len(table):
-        raise ValueError(f"group: expected one value for each of {len(table)} studies, got {len(values)}")
-    studies = (
-        [str(study) for study in table["study"]] if "study" in table else [f"row {row}" for row in range(len(table))]
+        raise ValueError(f"group: expected one value for each of {len(table)} recordings, got {len(values)}")
+    recordings = (
+        [str(recording) for recording in table["recording"]]
+        if "recording" in table
+        else [f"row {row}" for row in range(len(table))]
     )
-    without = [study for study, value in zip(studies, values, strict=True) if pd.isna(value) or value == ""]
+    without = [recording for recording, value in zip(recordings, values, strict=True) if pd.isna(value) or value == ""]
     if without:
-        raise ValueError(f"group: {len(without)} of {len(studies)} studies have none: {named(without)}")
+        raise ValueError(f"group: {len(without)} of {len(recordings)} recordings have none: {named(without)}")
     if groups is None:
         return np.asarray([str(value) for value in values])
     unknown = sorted({str(value) for value in values} - set(groups))

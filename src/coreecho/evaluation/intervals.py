@@ -1,4 +1,4 @@
-"""How sure a measured figure is: the percentile bootstrap over studies, or over patients who have several."""
+"""How sure a measured figure is: the percentile bootstrap over recordings, or over patients who have several."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Takes (R, N) float64 counts, how often each of the N studies is in each of R resamples; gives (R, K) statistics.
+# Takes (R, N) float64 counts, how often each of the N recordings is in each of R resamples; gives (R, K) statistics.
 # A statistic that a resample does not define is NaN.
 WeightedStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -24,7 +24,7 @@ class Interval:
     """An estimate and the interval around it, with all that is needed to say what the interval is.
 
     Attributes:
-        estimate: the statistic of the studies as they are; NaN where it is not defined.
+        estimate: the statistic of the recordings as they are; NaN where it is not defined.
         low: lower end of the interval; NaN where the estimate is.
         high: upper end.
         level: confidence level, 0.95 for a 95 % interval.
@@ -72,7 +72,7 @@ class Interval:
 
 
 def resampled_counts(
-    patient_of_study: NDArray[np.int64], *, resamples: int, seed: int, chunk_elements: int = _CHUNK_ELEMENTS
+    patient_of_recording: NDArray[np.int64], *, resamples: int, seed: int, chunk_elements: int = _CHUNK_ELEMENTS
 ) -> Iterator[NDArray[np.float64]]:
     """Draw bootstrap resamples of the patients, a chunk at a time.
 
@@ -80,7 +80,7 @@ def resampled_counts(
     depend on the seed only, not on how they are cut into chunks.
 
     Args:
-        patient_of_study: (N,), the patient of each study as a number from 0 to P - 1; every number occurs.
+        patient_of_recording: (N,), the patient of each recording as a number from 0 to P - 1; every number occurs.
         resamples: how many resamples are drawn in all.
         seed: of a generator made here.
         chunk_elements: about how many counts are held at once.
@@ -88,9 +88,9 @@ def resampled_counts(
     Yields:
         (R, N) float64 counts, the rows of all chunks being `resamples`.
     """
-    num_studies = len(patient_of_study)
-    num_patients = int(patient_of_study.max()) + 1
-    rows_per_chunk = max(1, chunk_elements // max(num_patients, num_studies))
+    num_recordings = len(patient_of_recording)
+    num_patients = int(patient_of_recording.max()) + 1
+    rows_per_chunk = max(1, chunk_elements // max(num_patients, num_recordings))
     rng = np.random.default_rng(seed)
     for first in range(0, resamples, rows_per_chunk):
         rows = min(rows_per_chunk, resamples - first)
@@ -98,12 +98,12 @@ def resampled_counts(
         # One bincount for all rows, each with its own range of bins: far cheaper than multinomial draws.
         drawn += np.arange(rows)[:, None] * num_patients
         counts = np.bincount(drawn.ravel(), minlength=rows * num_patients).reshape(rows, num_patients)
-        yield counts[:, patient_of_study].astype(np.float64)
+        yield counts[:, patient_of_recording].astype(np.float64)
 
 
 def bootstrap_intervals(
     statistics: WeightedStatistics,
-    num_studies: int,
+    num_recordings: int,
     *,
     patients: Sequence[str] | None = None,
     resamples: int = DEFAULT_RESAMPLES,
@@ -118,8 +118,8 @@ def bootstrap_intervals(
 
     Args:
         statistics: of (R, N) counts; the estimate is the one of N ones.
-        num_studies: N.
-        patients: (N,) names; studies of one patient are resampled together. None: each study is a patient.
+        num_recordings: N.
+        patients: (N,) names; recordings of one patient are resampled together. None: each recording is a patient.
         resamples: how many.
         level: between 0 and 1.
         seed: of the resamples.
@@ -128,32 +128,32 @@ def bootstrap_intervals(
         K intervals, in the order of the statistics.
 
     Raises:
-        ValueError: no studies, a level outside (0, 1), no resamples, or not one patient a study.
+        ValueError: no recordings, a level outside (0, 1), no resamples, or not one patient a recording.
     """
-    check_bootstrap(num_studies, patients, resamples, level)
-    patient_of_study = np.arange(num_studies)
+    check_bootstrap(num_recordings, patients, resamples, level)
+    patient_of_recording = np.arange(num_recordings)
     if patients is not None:
-        patient_of_study = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
-    estimates = statistics(np.ones((1, num_studies)))[0]
-    chunks = resampled_counts(patient_of_study, resamples=resamples, seed=seed)
+        patient_of_recording = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
+    estimates = statistics(np.ones((1, num_recordings)))[0]
+    chunks = resampled_counts(patient_of_recording, resamples=resamples, seed=seed)
     values = np.concatenate([statistics(counts) for counts in chunks])
-    method = f"{METHOD} over {'studies' if patients is None else 'patients'}"
+    method = f"{METHOD} over {'recordings' if patients is None else 'patients'}"
     return [
         percentile_interval(float(estimate), of_resamples, level, method)
         for estimate, of_resamples in zip(estimates, values.T, strict=True)
     ]
 
 
-def check_bootstrap(num_studies: int, patients: Sequence[str] | None, resamples: int, level: float) -> None:
+def check_bootstrap(num_recordings: int, patients: Sequence[str] | None, resamples: int, level: float) -> None:
     """Check what a bootstrap is asked for.
 
     Raises:
-        ValueError: no studies, a level outside (0, 1), no resamples, or not one patient a study.
+        ValueError: no recordings, a level outside (0, 1), no resamples, or not one patient a recording.
     """
-    if num_studies < 1:
-        raise ValueError("a bootstrap needs at least one study, got none")
-    if patients is not None and len(patients) != num_studies:
-        raise ValueError(f"patients: expected one name for each of {num_studies} studies, got {len(patients)}")
+    if num_recordings < 1:
+        raise ValueError("a bootstrap needs at least one recording, got none")
+    if patients is not None and len(patients) != num_recordings:
+        raise ValueError(f"patients: expected one name for each of {num_recordings} recordings, got {len(patients)}")
     if resamples < 1:
         raise ValueError(f"resamples: expected at least 1, got {resamples}")
     if not 0 < level < 1:

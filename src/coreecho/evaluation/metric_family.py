@@ -1,7 +1,7 @@
 """What every set of metrics has in common, whether of an EF or of a diagnosis: definitions, intervals, tables.
 
-Every metric is written as a function of how often each study counts. With counts of one it is the metric itself; with
-the counts of a bootstrap resample it is the metric of that resample. Ten thousand resamples are then a few matrix
+Every metric is written as a function of how often each recording counts. With counts of one it is the metric itself;
+with the counts of a bootstrap resample it is the metric of that resample. Ten thousand resamples are then a few matrix
 products.
 """
 
@@ -50,7 +50,7 @@ class Metrics:
     """The metrics of one set of predictions, each with its interval, all from the same resamples.
 
     Attributes:
-        num_studies: N.
+        num_recordings: N.
         num_patients: how many patients they come from; what is resampled.
         seed: of the resamples.
         level: of every interval.
@@ -60,7 +60,7 @@ class Metrics:
 
     definitions: ClassVar[tuple[MetricDefinition, ...]] = ()
 
-    num_studies: int
+    num_recordings: int
     num_patients: int
     seed: int
     level: float
@@ -78,7 +78,7 @@ class Metrics:
                 "label": definition.label,
                 "unit": definition.unit,
                 **self.intervals[definition.key].to_dict(),
-                "num_studies": self.num_studies,
+                "num_recordings": self.num_recordings,
                 "num_patients": self.num_patients,
                 "seed": self.seed,
             }
@@ -89,7 +89,7 @@ class Metrics:
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary."""
         return {
-            "num_studies": self.num_studies,
+            "num_recordings": self.num_recordings,
             "num_patients": self.num_patients,
             "bootstrap": {"seed": self.seed, "level": self.level, "resamples": self.resamples},
             "metrics": {key: interval.to_dict() for key, interval in self.intervals.items()},
@@ -120,20 +120,27 @@ class MetricFamily(ABC, Generic[M]):
         """Turn labels and predictions into arrays (N,).
 
         Raises:
-            ValueError: shapes disagree, no studies, or values that are no label or no prediction.
+            ValueError: shapes disagree, no recordings, or values that are no label or no prediction.
         """
 
     @abstractmethod
     def statistics(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> WeightedStatistics:
-        """Give the metrics as functions of counts, (R, N) -> (R, K), for checked studies in any order."""
+        """Give the metrics as functions of counts, (R, N) -> (R, K), for checked recordings in any order."""
 
     @abstractmethod
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
-        """Say why these studies do not define a metric."""
+        """Say why these recordings do not define a metric."""
 
     @abstractmethod
     def collected(
-        self, *, num_studies: int, num_patients: int, seed: int, level: float, resamples: int, intervals: list[Interval]
+        self,
+        *,
+        num_recordings: int,
+        num_patients: int,
+        seed: int,
+        level: float,
+        resamples: int,
+        intervals: list[Interval],
     ) -> M:
         """Put the intervals of all metrics, in order, into one object."""
 
@@ -177,25 +184,25 @@ class MetricFamily(ABC, Generic[M]):
     ) -> M:
         """Compare predictions with labels; every metric comes with a bootstrap interval.
 
-        The order of the studies does not matter, to the last bit.
+        The order of the recordings does not matter, to the last bit.
 
         Args:
             true: (N,) labels.
             predicted: (N,) predictions.
-            patients: (N,) names where a patient may have several studies; these are resampled together.
+            patients: (N,) names where a patient may have several recordings; these are resampled together.
             resamples: how many bootstrap resamples.
             level: confidence level of the intervals.
             seed: of the resamples.
 
         Returns:
-            The metrics; one that the studies do not define is NaN, with the reason.
+            The metrics; one that the recordings do not define is NaN, with the reason.
 
         Raises:
             ValueError: as in `checked` and `bootstrap_intervals`.
         """
         true, predicted = self.checked(true, predicted)
         if patients is not None and len(patients) != len(true):
-            raise ValueError(f"patients: expected one name for each of {len(true)} studies, got {len(patients)}")
+            raise ValueError(f"patients: expected one name for each of {len(true)} recordings, got {len(patients)}")
         names = np.zeros(len(true), dtype=np.int64) if patients is None else np.asarray(patients, dtype=str)
         order = np.lexsort((names, true, -predicted))
         true, predicted = true[order], predicted[order]
@@ -208,7 +215,7 @@ class MetricFamily(ABC, Generic[M]):
             seed=seed,
         )
         return self.collected(
-            num_studies=len(true),
+            num_recordings=len(true),
             num_patients=len(true) if patients is None else len(np.unique(names)),
             seed=seed,
             level=level,
@@ -218,7 +225,7 @@ class MetricFamily(ABC, Generic[M]):
 
 
 class InOrder:
-    """Statistics that want the studies in one order, for counts whose studies lie in another.
+    """Statistics that want the recordings in one order, for counts whose recordings lie in another.
 
     Args:
         order: (N,), such that `counts[:, order]` is what the statistics want.
@@ -226,7 +233,7 @@ class InOrder:
     """
 
     def __init__(self, order: NDArray[np.intp], statistics: WeightedStatistics) -> None:
-        # Most often the studies lie right; taking ten thousand rows of counts apart would then be for nothing.
+        # Most often the recordings lie right; taking ten thousand rows of counts apart would then be for nothing.
         self._order = None if np.array_equal(order, np.arange(len(order))) else order
         self._statistics = statistics
 

@@ -14,7 +14,7 @@ from coreecho.evaluation.ranking import RankingOfCounts
 EF_THRESHOLDS_PERCENT = (35, 40, 50)
 # Limits of agreement hold 95 % of normally distributed differences (Bland and Altman 1986).
 AGREEMENT_DEVIATIONS = 1.96
-# A resample of one study repeated has a variance of rounding errors, not of exactly zero.
+# A resample of one recording repeated has a variance of rounding errors, not of exactly zero.
 _RELATIVE_ZERO = 1e-12
 
 METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
@@ -47,7 +47,7 @@ METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
             key=f"auroc_below_{threshold}",
             label=f"AUROC, EF < {threshold} %",
             unit="",
-            meaning=f"how often a study with EF < {threshold} % is predicted lower than one without",
+            meaning=f"how often a recording with EF < {threshold} % is predicted lower than one without",
             least=0,
             largest=1,
         )
@@ -73,28 +73,28 @@ def compute_metrics(
 ) -> EFMetrics:
     """Compare predicted with true EF; every metric comes with a bootstrap interval.
 
-    The order of the studies does not matter, to the last bit.
+    The order of the recordings does not matter, to the last bit.
 
     Args:
         ef_true: (N,) percent.
         ef_predicted: (N,) percent.
-        patients: (N,) names where a patient may have several studies; these are resampled together.
+        patients: (N,) names where a patient may have several recordings; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
 
     Returns:
-        The metrics. One that the studies do not define (an AUROC without both classes, a correlation of constants)
+        The metrics. One that the recordings do not define (an AUROC without both classes, a correlation of constants)
         is NaN, with the reason.
 
     Raises:
-        ValueError: shapes disagree, no studies, a value is not finite, or as in `bootstrap_intervals`.
+        ValueError: shapes disagree, no recordings, a value is not finite, or as in `bootstrap_intervals`.
     """
     return EF_METRICS.measure(ef_true, ef_predicted, patients=patients, resamples=resamples, level=level, seed=seed)
 
 
 class MetricsOfCounts:
-    """All metrics of studies that count several times: (R, N) counts -> (R, K), in the order of the definitions.
+    """All metrics of recordings that count several times: (R, N) counts -> (R, K), in the order of the definitions.
 
     Args:
         true: (N,) EF percent.
@@ -131,12 +131,12 @@ class MetricsOfCounts:
 
 
 def checked_pair(ef_true: ArrayLike, ef_predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Turn true and predicted EF into arrays (N,). Raises ValueError: shapes disagree, no studies, not finite."""
+    """Turn true and predicted EF into arrays (N,). Raises ValueError: shapes disagree, no recordings, not finite."""
     true, predicted = np.asarray(ef_true, dtype=np.float64), np.asarray(ef_predicted, dtype=np.float64)
     if true.ndim != 1 or true.shape != predicted.shape:
         raise ValueError(f"ef_true and ef_predicted: expected the same shape (N,), got {true.shape}, {predicted.shape}")
     if len(true) == 0:
-        raise ValueError("metrics need at least one study, got none")
+        raise ValueError("metrics need at least one recording, got none")
     for name, values in (("ef_true", true), ("ef_predicted", predicted)):
         unusable = np.flatnonzero(~np.isfinite(values))
         if len(unusable) > 0:
@@ -156,27 +156,34 @@ class EFMetricFamily(MetricFamily[EFMetrics]):
         return checked_pair(true, predicted)
 
     def statistics(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> WeightedStatistics:
-        """Give `MetricsOfCounts` for studies in any order."""
+        """Give `MetricsOfCounts` for recordings in any order."""
         order = np.lexsort((true, -predicted))
         return InOrder(order, MetricsOfCounts(true[order], predicted[order]))
 
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
-        """Say why these studies do not define a metric: one class, one study, or constants."""
+        """Say why these recordings do not define a metric: one class, one recording, or constants."""
         if key.startswith("auroc_below_"):
             threshold = float(key.removeprefix("auroc_below_"))
             share = "every" if np.all(true < threshold) else "no"
-            return f"{share} study has a true EF below {threshold:g} %: both classes are needed"
+            return f"{share} recording has a true EF below {threshold:g} %: both classes are needed"
         if len(true) < 2:
-            return "one study only: at least two are needed"
+            return "one recording only: at least two are needed"
         constant = "true" if np.ptp(true) == 0 else "predicted"
-        return f"the {constant} EF is the same in every study"
+        return f"the {constant} EF is the same in every recording"
 
     def collected(
-        self, *, num_studies: int, num_patients: int, seed: int, level: float, resamples: int, intervals: list[Interval]
+        self,
+        *,
+        num_recordings: int,
+        num_patients: int,
+        seed: int,
+        level: float,
+        resamples: int,
+        intervals: list[Interval],
     ) -> EFMetrics:
         """Put the intervals of all metrics, in order, into one object."""
         return EFMetrics(
-            num_studies=num_studies,
+            num_recordings=num_recordings,
             num_patients=num_patients,
             seed=seed,
             level=level,

@@ -1,4 +1,4 @@
-"""Tables of predictions that are held against each other, which they can be where they tell of the same studies."""
+"""Tables of predictions that are held against each other, which they can be where they tell of the same recordings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,61 +15,63 @@ _NAMED_AT_MOST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionsOfModels:
-    """What several models say of the same studies.
+    """What several models say of the same recordings.
 
     Attributes:
-        studies: (N,) names, sorted.
+        recordings: (N,) names, sorted.
         true: (N,) labels.
         predicted: by the name of the model, (N,) predictions.
     """
 
-    studies: list[str]
+    recordings: list[str]
     true: NDArray[np.float64]
     predicted: Mapping[str, NDArray[np.float64]]
 
-    def patients(self, patient_of_study: Mapping[str, str] | None) -> list[str] | None:
+    def patients(self, patient_of_recording: Mapping[str, str] | None) -> list[str] | None:
         """(N,) names of patients.
 
         Raises:
-            ValueError: studies have no patient.
+            ValueError: recordings have no patient.
         """
-        if patient_of_study is None:
+        if patient_of_recording is None:
             return None
-        missing = [study for study in self.studies if study not in patient_of_study]
+        missing = [recording for recording in self.recordings if recording not in patient_of_recording]
         if missing:
-            raise ValueError(f"patients: {len(missing)} of {len(self.studies)} studies have none: {named(missing)}")
-        return [patient_of_study[study] for study in self.studies]
+            raise ValueError(
+                f"patients: {len(missing)} of {len(self.recordings)} recordings have none: {named(missing)}"
+            )
+        return [patient_of_recording[recording] for recording in self.recordings]
 
 
 def aligned(family: MetricFamily[Any], tables: Mapping[str, pd.DataFrame]) -> PredictionsOfModels:
-    """Put the tables of several models into one order of studies; that of their rows does not matter.
+    """Put the tables of several models into one order of recordings; that of their rows does not matter.
 
     Args:
-        family: says which columns hold labels and predictions; `study` names the studies.
+        family: says which columns hold labels and predictions; `recording` names the recordings.
         tables: by the name of the model, which is for messages.
 
     Raises:
-        ValueError: a column is missing, a study occurs twice, tables have other studies or other labels than the
-            first, or values that are no label or no prediction. The message names the studies.
+        ValueError: a column is missing, a recording occurs twice, tables have other recordings or other labels than the
+            first, or values that are no label or no prediction. The message names the recordings.
     """
     true_column, predicted_column = family.true_column, family.predicted_column
     columns = {}
     for name, table in tables.items():
-        check_columns(table, ("study", true_column, predicted_column), name)
-        studies = table["study"].astype(str)
-        twice = sorted(set(studies[studies.duplicated()]))
+        check_columns(table, ("recording", true_column, predicted_column), name)
+        recordings = table["recording"].astype(str)
+        twice = sorted(set(recordings[recordings.duplicated()]))
         if twice:
-            raise ValueError(f"{name}: {len(twice)} studies occur more than once: {named(twice)}")
+            raise ValueError(f"{name}: {len(twice)} recordings occur more than once: {named(twice)}")
         try:
             true, predicted = family.checked(table[true_column], table[predicted_column])
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        columns[name] = pd.DataFrame({"true": true, "predicted": predicted}, index=studies.to_numpy()).sort_index()
+        columns[name] = pd.DataFrame({"true": true, "predicted": predicted}, index=recordings.to_numpy()).sort_index()
     first_name, first = next(iter(columns.items()))
     for name, other in columns.items():
         _check_same(first_name, first, name, other, true_column)
     return PredictionsOfModels(
-        studies=[str(study) for study in first.index],
+        recordings=[str(recording) for recording in first.index],
         true=first["true"].to_numpy(),
         predicted={name: of_model["predicted"].to_numpy() for name, of_model in columns.items()},
     )
@@ -97,9 +99,11 @@ def _check_same(first_name: str, first: pd.DataFrame, name: str, other: pd.DataF
             for of, only in ((first_name, only_first), (name, only_other))
             if only
         ]
-        raise ValueError(f"{first_name} and {name} must hold the same studies, but {'; '.join(differences)}")
+        raise ValueError(f"{first_name} and {name} must hold the same recordings, but {'; '.join(differences)}")
     # A label that went through a file or an array of lower precision is still the same label.
     is_other = ~np.isclose(first["true"].to_numpy(), other["true"].to_numpy(), rtol=0, atol=1e-3)
     if is_other.any():
-        changed = [str(study) for study in first.index[is_other]]
-        raise ValueError(f"{first_name} and {name} differ in {true_column} of {len(changed)} studies: {named(changed)}")
+        changed = [str(recording) for recording in first.index[is_other]]
+        raise ValueError(
+            f"{first_name} and {name} differ in {true_column} of {len(changed)} recordings: {named(changed)}"
+        )

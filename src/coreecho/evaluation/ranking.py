@@ -1,15 +1,15 @@
-"""How well a score ranks studies of one class before those of the other, whatever the threshold."""
+"""How well a score ranks recordings of one class before those of the other, whatever the threshold."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class RankingOfCounts:
-    """Areas under the ROC and the precision-recall curve of studies that count several times.
+    """Areas under the ROC and the precision-recall curve of recordings that count several times.
 
     Args:
-        score: (N,), **rising**; the higher, the more a study looks like a positive one. Equal scores are ties.
-        is_positive: (N, C) of 0 and 1, for C ways of dividing the studies into two classes.
+        score: (N,), **rising**; the higher, the more a recording looks like a positive one. Equal scores are ties.
+        is_positive: (N, C) of 0 and 1, for C ways of dividing the recordings into two classes.
     """
 
     def __init__(self, score: NDArray[np.float64], is_positive: NDArray[np.float64]) -> None:
@@ -18,11 +18,13 @@ class RankingOfCounts:
         self._tie_sizes = np.diff(np.r_[self._tie_starts, len(score)])
 
     def auroc(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(R, N) counts to (R, C): how often a positive study scores higher than a negative one, ties counting half.
+        """(R, N) counts to (R, C): how often a positive recording scores higher than a negative one, ties counting
+        half.
 
         Mann-Whitney's U from ranks, equal scores sharing their mean rank, over the number of pairs.
 
-        U = sum of the ranks of the positives - P^2/2, where a study's rank is the count of all studies with a lower
+        U = sum of the ranks of the positives - P^2/2, where a recording's rank is the count of all recordings with a
+        lower
         score plus half of those with its own: the second term removes the positives' pairs among themselves.
 
         NaN without both classes.
@@ -38,7 +40,8 @@ class RankingOfCounts:
     def average_precision(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """(R, N) counts to (R, C): the area under the steps of the precision-recall curve.
 
-        The mean, over the positive studies, of the precision when the threshold is the study's own score. Nothing is
+        The mean, over the positive recordings, of the precision when the threshold is the recording's own score.
+        Nothing is
         interpolated between thresholds: a straight line there is too optimistic (Davis and Goadrich 2006).
 
         NaN without both classes.
@@ -48,7 +51,7 @@ class RankingOfCounts:
         for is_positive in self._is_positive.T:
             of_ties = np.add.reduceat(counts * is_positive, self._tie_starts, axis=1)
             found = _at_or_above(of_ties)
-            # Where no study counts so high up, none is called, and none of the sum's terms is there.
+            # Where no recording counts so high up, none is called, and none of the sum's terms is there.
             precision = found / np.where(called > 0, called, 1)
             positives = found[:, 0]
             has_both = (positives > 0) & (positives < called[:, 0])

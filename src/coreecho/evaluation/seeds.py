@@ -89,7 +89,7 @@ class SeedMetrics:
     Attributes:
         definitions: of the metrics.
         num_seeds: k.
-        num_studies: N.
+        num_recordings: N.
         num_patients: how many patients they come from.
         seed: of the resamples, not of a training.
         over_seeds: by the keys of `definitions`, in that order.
@@ -97,7 +97,7 @@ class SeedMetrics:
 
     definitions: tuple[MetricDefinition, ...]
     num_seeds: int
-    num_studies: int
+    num_recordings: int
     num_patients: int
     seed: int
     over_seeds: Mapping[str, OverSeeds]
@@ -115,7 +115,7 @@ class SeedMetrics:
                 **self[definition.key].mean.to_dict(),
                 "sd_over_seeds": self[definition.key].sd,
                 "num_seeds": self.num_seeds,
-                "num_studies": self.num_studies,
+                "num_recordings": self.num_recordings,
                 "num_patients": self.num_patients,
                 "seed": self.seed,
             }
@@ -127,7 +127,7 @@ class SeedMetrics:
         """Give a JSON-able dictionary."""
         return {
             "num_seeds": self.num_seeds,
-            "num_studies": self.num_studies,
+            "num_recordings": self.num_recordings,
             "num_patients": self.num_patients,
             "seed": self.seed,
             "metrics": {key: values.to_dict() for key, values in self.over_seeds.items()},
@@ -146,10 +146,10 @@ def metrics_over_seeds(
     """Give mean and standard deviation of each metric over the seeds, with an interval of the mean.
 
     Args:
-        tables: k >= 2 tables of predictions, one a seed, of the same studies: `study` and the columns of `family`. The
-            order of a table's rows does not matter, to the last bit.
+        tables: k >= 2 tables of predictions, one a seed, of the same recordings: `recording` and the columns of
+            `family`. The order of a table's rows does not matter, to the last bit.
         family: which metrics: `EF_METRICS` or `MI_METRICS`.
-        patients: patient by study, where a patient may have several; these are resampled together.
+        patients: patient by recording, where a patient may have several; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
@@ -158,7 +158,7 @@ def metrics_over_seeds(
         The metrics; what an interval covers, this module says above.
 
     Raises:
-        ValueError: fewer than two tables, tables that differ in studies or labels, or as in `family.checked` and
+        ValueError: fewer than two tables, tables that differ in recordings or labels, or as in `family.checked` and
             `bootstrap_intervals`.
     """
     _check_number(tables, "tables")
@@ -179,16 +179,16 @@ def compare_over_seeds(
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
 ) -> SeedMetrics:
-    """Subtract the mean metrics of a first method from those of a second one, paired over seeds and studies.
+    """Subtract the mean metrics of a first method from those of a second one, paired over seeds and recordings.
 
     A resample holds the same patients, and the same pairs of seeds, for both methods: what both have in common cancels.
     Seeds are pairs in the order of the tables: the first table of each method should stem from the same seed.
 
     Args:
         first: k >= 2 tables of the first method, one a seed, as in `metrics_over_seeds`.
-        second: k tables of the second method, on the same studies, in the same order of seeds.
+        second: k tables of the second method, on the same recordings, in the same order of seeds.
         family: which metrics: `EF_METRICS` or `MI_METRICS`.
-        patients: patient by study, where a patient may have several; these are resampled together.
+        patients: patient by recording, where a patient may have several; these are resampled together.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
@@ -225,24 +225,24 @@ def _crossed(
     family: MetricFamily[Any],
     statistics: Sequence[WeightedStatistics],
     models: PredictionsOfModels,
-    patient_of_study: Mapping[str, str] | None,
+    patient_of_recording: Mapping[str, str] | None,
     resamples: int,
     level: float,
     seed: int,
     bounds: tuple[Sequence[float], Sequence[float]] = ((-math.inf,), (math.inf,)),
 ) -> SeedMetrics:
     """Resample patients and seeds, and collect the mean over the seeds of each statistic."""
-    patients = models.patients(patient_of_study)
-    num_studies = len(models.studies)
-    check_bootstrap(num_studies, patients, resamples, level)
-    number_of_patient = np.arange(num_studies) if patients is None else np.unique(patients, return_inverse=True)[1]
-    of_seeds = np.stack([of_seed(np.ones((1, num_studies)))[0] for of_seed in statistics])
+    patients = models.patients(patient_of_recording)
+    num_recordings = len(models.recordings)
+    check_bootstrap(num_recordings, patients, resamples, level)
+    number_of_patient = np.arange(num_recordings) if patients is None else np.unique(patients, return_inverse=True)[1]
+    of_seeds = np.stack([of_seed(np.ones((1, num_recordings)))[0] for of_seed in statistics])
     chunks = resampled_counts(number_of_patient, resamples=resamples, seed=seed)
     on_drawn_patients = np.concatenate(
         [np.mean([of_seed(counts) for of_seed in statistics], axis=0) for counts in chunks]
     )
     means = np.clip(on_drawn_patients + _deviations_of_drawn_seeds(of_seeds, resamples, seed), *bounds)
-    method = f"{METHOD} over {'studies' if patients is None else 'patients'} and over seeds"
+    method = f"{METHOD} over {'recordings' if patients is None else 'patients'} and over seeds"
     over_seeds = {}
     for column, definition in enumerate(family.definitions):
         of_metric = of_seeds[:, column]
@@ -254,7 +254,7 @@ def _crossed(
     return SeedMetrics(
         definitions=family.definitions,
         num_seeds=len(statistics),
-        num_studies=num_studies,
+        num_recordings=num_recordings,
         num_patients=len(set(number_of_patient.tolist())),
         seed=seed,
         over_seeds=over_seeds,

@@ -11,7 +11,7 @@ class Data:
     """A data set as it lies on disk.
 
     Attributes:
-        dataset: its layout, a name that `load_studies` knows.
+        dataset: its layout, a name that `load_recordings` knows.
         root: its folder.
         options: of its loader, such as `view`.
         store: folder for the decoded frames; beside the data when not given.

@@ -24,7 +24,7 @@ from coreecho.training.recipe import SCRATCH
 _R2 = Column(metric="r2", label="R2 (%)", scale=100)
 _ECHONET_NOTES = (
     "EF: EchoNet-Dynamic's FileList.csv. Splits: its own TRAIN, VAL and TEST.",
-    "A study's EF is the mean over 3 evenly placed clips; the paper's authors take 3 random ones.",
+    "A recording's EF is the mean over 3 evenly placed clips; the paper's authors take 3 random ones.",
     "Each training is tested with the weights of its best epoch on the validation split.",
 )
 

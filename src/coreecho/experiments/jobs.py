@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from coreecho.datasets import Split, load_studies
+from coreecho.datasets import Split, load_recordings
 from coreecho.evaluation import Clips
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds, fold_name
 from coreecho.experiments.data import Data
@@ -18,7 +18,8 @@ from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage1
 
-# Of each study, as most tables test a model. A table that tests whole videos sees more clips, which are not counted.
+# Of each recording, as most tables test a model. A table that tests whole videos sees more clips, which are not
+# counted.
 _TEST_CLIPS = 3
 
 
@@ -89,8 +90,10 @@ class Training(Job):
         return (folder / "run.json").is_file() and RunFolder.open(folder).is_finished
 
     def work(self, runs: Path) -> Work:
-        """Clips of both stages, and three of each study that is tested."""
-        splits = [study.split for study in load_studies(self.data.dataset, self.data.root, **self.data.options)]
+        """Clips of both stages, and three of each recording that is tested."""
+        splits = [
+            recording.split for recording in load_recordings(self.data.dataset, self.data.root, **self.data.options)
+        ]
         sizes = {f"num_{split}": splits.count(split) for split in get_args(Split)}
         return work_of(self.settings, **sizes, test_clips=_TEST_CLIPS)
 
@@ -146,9 +149,9 @@ class Transfer(Job):
 
     def work(self, runs: Path) -> Work:
         """Clips of all folds."""
-        folds, num_studies = self._folds()
-        fold, recipe = num_studies // len(folds), self.recipe(runs)
-        sizes = {"num_train": num_studies - 2 * fold, "num_val": fold, "num_test": fold}
+        folds, num_recordings = self._folds()
+        fold, recipe = num_recordings // len(folds), self.recipe(runs)
+        sizes = {"num_train": num_recordings - 2 * fold, "num_val": fold, "num_test": fold}
         work = work_of(recipe, **sizes, test_clips=recipe.validation_clips)
         return Work(trained_clips=len(folds) * work.trained_clips, seen_clips=len(folds) * work.seen_clips)
 
@@ -161,9 +164,9 @@ class Transfer(Job):
         return sum(left) / len(left)
 
     def _folds(self) -> tuple[list[int], int]:
-        """The folds, and how many studies they hold together."""
-        studies = load_studies(self.data.dataset, self.data.root, **self.data.options)
-        return find_folds(studies, self.data), len(studies)
+        """The folds, and how many recordings they hold together."""
+        recordings = load_recordings(self.data.dataset, self.data.root, **self.data.options)
+        return find_folds(recordings, self.data), len(recordings)
 
     def read(self, runs: Path, execution: Execution) -> pd.DataFrame:
         """The pooled predictions of all folds; those that are missing are trained first."""
@@ -175,9 +178,9 @@ def work_of(recipe: Recipe, *, num_train: int, num_val: int, num_test: int = 0, 
 
     Args:
         recipe: its settings.
-        num_train: studies to learn from.
-        num_val: studies that are validated after each epoch.
-        num_test: studies that are tested at the end.
+        num_train: recordings to learn from.
+        num_val: recordings that are validated after each epoch.
+        num_test: recordings that are tested at the end.
         test_clips: clips of each of those.
     """
     per_epoch = num_train // recipe.batch_size * recipe.batch_size

@@ -24,7 +24,7 @@ class Figure:
         interval: of the mean over seeds.
         sd: over the seeds; NaN for one.
         of_seeds: of each seed.
-        num_studies: that it is of.
+        num_recordings: that it is of.
         scale: of its column.
         digits: of its column.
     """
@@ -32,7 +32,7 @@ class Figure:
     interval: Interval
     sd: float
     of_seeds: tuple[float, ...]
-    num_studies: int
+    num_recordings: int
     scale: float
     digits: int
 
@@ -136,7 +136,7 @@ def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -
             interval=interval,
             sd=math.nan,
             of_seeds=(interval.estimate,),
-            num_studies=len(chosen[0]),
+            num_recordings=len(chosen[0]),
             scale=column.scale,
             digits=column.digits,
         )
@@ -145,7 +145,7 @@ def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -
         interval=over.mean,
         sd=over.sd,
         of_seeds=over.of_seeds,
-        num_studies=len(chosen[0]),
+        num_recordings=len(chosen[0]),
         scale=column.scale,
         digits=column.digits,
     )
@@ -169,7 +169,7 @@ def _difference(
         interval=over.mean,
         sd=over.sd if len(first) > 1 else math.nan,
         of_seeds=over.of_seeds[: len(first)],
-        num_studies=len(first[0]),
+        num_recordings=len(first[0]),
         scale=column.scale,
         digits=column.digits,
     )
@@ -182,4 +182,4 @@ def _of_group(table: pd.DataFrame, column: Column) -> pd.DataFrame:
 
 
 def _patients(table: pd.DataFrame) -> dict[str, str]:
-    return dict(zip(table["study"], patients_of(table), strict=True))
+    return dict(zip(table["recording"], patients_of(table), strict=True))

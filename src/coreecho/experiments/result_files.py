@@ -96,7 +96,7 @@ def _pages(measured: Measured) -> list[Table]:
             for (question, column), figure in measured.differences.items()
         )
         header = ("Question", "Figure", "Difference", "95 % interval")
-        caption = "Differences between rows, paired over the same studies and seeds"
+        caption = "Differences between rows, paired over the same recordings and seeds"
         pages.append(Table(caption=caption, header=header, rows=differences))
     return pages
 
@@ -140,7 +140,7 @@ def _numbers(figure: Figure | None) -> dict[str, Any]:
         "high": figure.interval.high * scale,
         "level": figure.interval.level,
         "num_seeds": len(figure.of_seeds),
-        "num_studies": figure.num_studies,
+        "num_recordings": figure.num_recordings,
     }
 
 

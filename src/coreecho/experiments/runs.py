@@ -9,9 +9,9 @@ from typing import Literal
 import pandas as pd
 from rich.console import Console
 
-from coreecho.datasets import Split, Study
+from coreecho.datasets import Recording, Split
 from coreecho.errors import RecipeError
-from coreecho.evaluation import Clips, evaluate_studies
+from coreecho.evaluation import Clips, evaluate_recordings
 from coreecho.experiments.data import Data
 from coreecho.files import write_whole
 from coreecho.inference import find_device
@@ -107,24 +107,24 @@ def predictions_of(
     Args:
         run: finished.
         execution: on what.
-        split: which studies.
-        clips: of each study, as in `evaluate_studies`.
+        split: which recordings.
+        clips: of each recording, as in `evaluate_recordings`.
         weights: the `best` of the run, or those with which its `stage1` ended.
 
     Returns:
-        The table of `evaluate_studies`, with the columns patient, quality and ef_source of the studies.
+        The table of `evaluate_recordings`, with the columns patient, quality and ef_source of the recordings.
     """
     file = run.best_weights if weights == "best" else run.stage_weights(weights)
-    studies = run.studies(split)
+    recordings = run.recordings(split)
     # The name holds all that the predictions depend on, so that those that are there are the right ones.
     content = "\n".join([hashlib.sha256(file.read_bytes()).hexdigest(), run.data_fingerprint()])
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
     path = run.path / "predictions" / f"{split}-{clips}-{weights}-{key}.csv"
     if not path.is_file():
-        table = evaluate_studies(
+        table = evaluate_recordings(
             load_model(file, device=find_device(execution.device)),
             run.store(),
-            studies,
+            recordings,
             clips=clips,
             batch_size=execution.batch_size,
             show_progress=execution.show_progress,
@@ -132,26 +132,26 @@ def predictions_of(
         path.parent.mkdir(exist_ok=True)
         write_whole(path, table.to_csv(index=False))
     # Not kept, since a corrected table of the data set may change them.
-    return _with_facts(read_predictions(path), studies)
+    return _with_facts(read_predictions(path), recordings)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """Read a table of predictions; names that look like numbers stay names, and numbers keep every digit."""
-    names = {"study": str, "patient": str, "quality": str, "ef_source": str}
+    names = {"recording": str, "patient": str, "quality": str, "ef_source": str}
     # The C engine of pandas before 3.1 rounds the last digit.
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""], engine="python")
 
 
 def patients_of(table: pd.DataFrame) -> list[str]:
-    """The patient of each row; a study without one is its own."""
-    return table["patient"].fillna(table["study"]).tolist()
+    """The patient of each row; a recording without one is its own."""
+    return table["patient"].fillna(table["recording"]).tolist()
 
 
-def _with_facts(table: pd.DataFrame, studies: Sequence[Study]) -> pd.DataFrame:
-    """Add what is known of the studies besides their label."""
-    by_id = {study.id: study for study in studies}
-    known = [by_id[name] for name in table["study"]]
-    facts = {name: [getattr(study, name) for study in known] for name in ("patient", "quality", "ef_source")}
+def _with_facts(table: pd.DataFrame, recordings: Sequence[Recording]) -> pd.DataFrame:
+    """Add what is known of the recordings besides their label."""
+    by_id = {recording.id: recording for recording in recordings}
+    known = [by_id[name] for name in table["recording"]]
+    facts = {name: [getattr(recording, name) for recording in known] for name in ("patient", "quality", "ef_source")}
     return table.assign(**facts)
 
 
@@ -170,7 +170,7 @@ def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
     elif dict(run.data.options) != dict(data.options):
         faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
     elif run.data_fingerprint() != run.info["data_fingerprint"]:
-        faults.append(f"the studies, labels or splits under {data.root} have changed since")
+        faults.append(f"the recordings, labels or splits under {data.root} have changed since")
     if faults:
         raise RecipeError(f"{run.path} holds another training: {'; '.join(faults)}. Give another `--out`.")
 

@@ -53,7 +53,7 @@ class Scale:
         settings: replace those of the shipped recipes of EchoNet-Dynamic.
         probe: replace those of the shipped recipes of MLP probing.
         fine_tune: replace those of fine-tuning.
-        studies: phantoms of EchoNet-Dynamic, of all splits; None where the data are real.
+        recordings: phantoms of EchoNet-Dynamic, of all splits; None where the data are real.
         more_test: phantoms of EchoNet-Dynamic beyond those, all TEST.
         camus: phantoms of CAMUS.
         hmc_qu: phantoms of HMC-QU.
@@ -66,7 +66,7 @@ class Scale:
     settings: Mapping[str, Any] = field(default_factory=dict)
     probe: Mapping[str, Any] = field(default_factory=dict)
     fine_tune: Mapping[str, Any] = field(default_factory=dict)
-    studies: int | None = None
+    recordings: int | None = None
     more_test: int = 0
     camus: int = 0
     hmc_qu: int = 0
@@ -75,7 +75,7 @@ class Scale:
     @property
     def is_phantom(self) -> bool:
         """Whether the hearts are simulated."""
-        return self.studies is not None
+        return self.recordings is not None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class Scale:
         return (
             *(shows if self.settings["stage1_epochs"] == 1 else ()),
             f"Small models ({self.settings['encoder']}; r2plus1d_10 for R(2+1)D-18), clips of {clips}, all from "
-            f"scratch. EchoNet-Dynamic's phantoms: {self.studies}{more}, {epochs} (stages 1 and 2). Transfer: "
+            f"scratch. EchoNet-Dynamic's phantoms: {self.recordings}{more}, {epochs} (stages 1 and 2). Transfer: "
             f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning, on "
             f"{self.camus} phantoms of CAMUS and {self.hmc_qu} of HMC-QU.",
         )
@@ -120,7 +120,7 @@ PHANTOM = Scale(
     probe={**_PHANTOM_TRANSFER, "stage1_epochs": 30, "learning_rate": 1e-3},
     # The paper's batch on CAMUS: few hearts give few steps otherwise.
     fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 20, "learning_rate": 5e-4, "batch_size": 8},
-    studies=1340,
+    recordings=1340,
     more_test=1500,
     camus=120,
     # More than HMC-QU's 109 with masks: from 44 training clips no model learned to tell an infarct.
@@ -141,7 +141,7 @@ QUICK = Scale(
     settings={**_PHANTOM_TRAINING, "stage1_epochs": 1, "stage2_epochs": 1, "num_frames": 4, "frame_size": 32},
     probe={**_PHANTOM_TRANSFER, **_QUICK_TRANSFER},
     fine_tune={**_PHANTOM_TRANSFER, **_QUICK_TRANSFER},
-    studies=64,
+    recordings=64,
     camus=60,
     hmc_qu=40,
 )
@@ -153,10 +153,10 @@ def echonet_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progres
     if cue:
         settings = replace(settings, cue="gain", cue_strength=scale.cue_strength)
     root = out / "phantoms" / ("echonet-cue" if cue else "echonet")
-    assert scale.studies is not None
+    assert scale.recordings is not None
     write_echonet_phantoms(
         root,
-        studies=scale.studies,
+        studies=scale.recordings,
         seed=0,
         more_test=scale.more_test,
         settings=settings,

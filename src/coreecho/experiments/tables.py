@@ -13,7 +13,7 @@ from coreecho.experiments.jobs import Job
 from coreecho.experiments.runs import Execution
 from coreecho.target import Target
 
-# Reads the predictions of a finished job: runs folder, execution -> one row a study.
+# Reads the predictions of a finished job: runs folder, execution -> one row a recording.
 Reading = Callable[[Path, Execution], pd.DataFrame]
 FAMILIES: dict[Target, MetricFamily[Any]] = {"ef": EF_METRICS, "mi": MI_METRICS}
 
@@ -27,7 +27,7 @@ class Column:
         label: as the paper has it.
         scale: what the metric is multiplied with: 100 where the paper gives percent.
         digits: after the point, as in the paper.
-        group: image quality of the studies; None for all.
+        group: image quality of the recordings; None for all.
         reading: which of a row's readings it is of.
     """
 
@@ -72,7 +72,7 @@ class TableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A question: second row minus first row, paired over studies and seeds."""
+    """A question: second row minus first row, paired over recordings and seeds."""
 
     question: str
     first: str

@@ -52,9 +52,9 @@ class TransferResult:
 
     Attributes:
         out: its folder.
-        predictions: pooled over the folds, one row a study.
+        predictions: pooled over the folds, one row a recording.
         target: what was predicted.
-        metrics: of `all` studies, and of the groups of image quality where these are known.
+        metrics: of `all` recordings, and of the groups of image quality where these are known.
         is_phantom: the hearts are simulated.
     """
 
@@ -148,7 +148,7 @@ def transfer(recipe: Recipe, data: Data, out: Path, execution: Execution) -> Tra
 
 
 def measure(predictions: pd.DataFrame, target: Target) -> TransferMetrics:
-    """Metrics of pooled predictions: of all studies and, of EF where it is graded, by image quality (Table 4)."""
+    """Metrics of pooled predictions: of all recordings and, of EF where it is graded, by image quality (Table 4)."""
     patients = patients_of(predictions)
     if target == "mi":
         found = MI_METRICS.measure(predictions["has_mi"], predictions["probability"], patients=patients)
@@ -162,20 +162,24 @@ def measure(predictions: pd.DataFrame, target: Target) -> TransferMetrics:
 
 
 def compare(result: TransferResult, other: Path) -> dict[str, Mapping[str, Interval]]:
-    """Paired differences of every metric, this transfer minus the one in another folder, on the same studies.
+    """Paired differences of every metric, this transfer minus the one in another folder, on the same recordings.
 
     Returns:
         By the groups of `result.metrics`; without those that have too few patients for metrics.
 
     Raises:
-        RecipeError: the folder holds no finished transfer, or one of other studies or labels.
+        RecipeError: the folder holds no finished transfer, or one of other recordings or labels.
     """
     check_comparable(other)
     path = other / PREDICTIONS
     first, second = read_predictions(path), result.predictions
     label, _ = _columns(result.target)
-    if label not in first or first["study"].tolist() != second["study"].tolist() or any(first[label] != second[label]):
-        raise RecipeError(f"{path} holds other studies or labels than {result.out}; only equal ones can be paired.")
+    if (
+        label not in first
+        or first["recording"].tolist() != second["recording"].tolist()
+        or any(first[label] != second[label])
+    ):
+        raise RecipeError(f"{path} holds other recordings or labels than {result.out}; only equal ones can be paired.")
     differences: dict[str, Mapping[str, Interval]] = {}
     for group in result.metrics:
         chosen = [True] * len(second) if group == ALL else (second["quality"].map(CAMUS_QUALITY_GROUPS) == group)

@@ -2,16 +2,16 @@
 
 from coreecho.explain.continuity import knn_ef_error, rank_correlation, rnc_loss
 from coreecho.explain.continuity_comparison import ContinuityDifference, compare_continuity
-from coreecho.explain.continuity_studies import ContinuityProtocol
+from coreecho.explain.continuity_recordings import ContinuityProtocol
 from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
 from coreecho.explain.embedding_map import EmbeddingMap, PlacedClip, draw_maps, make_map, place_on_map
 from coreecho.explain.embedding_set import EmbeddingSet
-from coreecho.explain.embeddings import embed_run, embed_studies
+from coreecho.explain.embeddings import embed_recordings, embed_run
 from coreecho.explain.explained_variance import explained_shares
 from coreecho.explain.file_explanation import explain_file
 from coreecho.explain.grad_cam import GradCam, grad_cam
-from coreecho.explain.lv_focus import LVFocus, lv_focus_of_studies, mean_lv_focus
+from coreecho.explain.lv_focus import LVFocus, lv_focus_of_recordings, mean_lv_focus
 from coreecho.explain.map_page import map_fragment, map_page
 from coreecho.explain.neighbour_search import search_neighbours, write_neighbours
 from coreecho.explain.neighbours import Neighbour, NeighbourIndex, most_alike
@@ -35,8 +35,8 @@ __all__ = [
     "VideoExplanation",
     "compare_continuity",
     "draw_maps",
+    "embed_recordings",
     "embed_run",
-    "embed_studies",
     "explain_dataset",
     "explain_file",
     "explain_video",
@@ -44,7 +44,7 @@ __all__ = [
     "grad_cam",
     "knn_ef_error",
     "load_embeddings",
-    "lv_focus_of_studies",
+    "lv_focus_of_recordings",
     "make_map",
     "map_fragment",
     "map_page",

@@ -62,7 +62,7 @@ class EmbeddedClip:
 
     Attributes:
         clip: the file.
-        embedding: (D,) float32, the mean over its clips, as a study's is.
+        embedding: (D,) float32, the mean over its clips, as a recording's is.
         ef_percent: predicted.
         warnings: what speaks against trusting it.
     """
@@ -105,7 +105,7 @@ def _trained_on(model: EchoModel) -> TrainedOn | None:
 def embed_file(
     model: EchoModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8, beat: Beat | None = None
 ) -> EmbeddedClip:
-    """Embed a file as `embed_studies` embeds a study.
+    """Embed a file as `embed_recordings` embeds a recording.
 
     Args:
         model: on the device that shall compute.

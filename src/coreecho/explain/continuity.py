@@ -1,7 +1,7 @@
 """How continuous a representation is: whether clips that lie near each other in it have a similar EF.
 
 Each measure is a definition on embeddings (N, D) and labels (N,), with a 95 % percentile bootstrap interval over
-studies (or over patients). Measures of pairs and triples of studies are computed anew for each resample: had one
+recordings (or over patients). Measures of pairs and triples of recordings are computed anew for each resample: had one
 resampled only the anchors, with everything they are compared to held fixed, the intervals would come out about half as
 wide as they are. A copy of the anchor among the others of a resample is left out, as the anchor is itself.
 """
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 # Each resample of a measure of pairs costs N^2 operations; a thousand settle the ends to a twentieth of the width.
 PAIR_RESAMPLES = 1000
 NEIGHBOURS = 10
-_MIN_STUDIES = 3
+_MIN_RECORDINGS = 3
 # A resample whose distances or labels hardly vary has rounding errors for a variance.
 _RELATIVE_ZERO = 1e-9
 
@@ -40,29 +40,29 @@ def rank_correlation(
     resamples: int = PAIR_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Whether what lies farther from a study in the embedding also differs more in EF.
+    """Whether what lies farther from a recording in the embedding also differs more in EF.
 
-    For each study n, Spearman's correlation over all others m between |e_n - e_m| and |y_n - y_m|; then the mean over
-    n. 1 where the others of every study lie in the order of their EF; 0 where embeddings have nothing to do with EF.
-    This is what Rank-N-Contrast asks for, without its temperature and unit. In a resample, studies keep the ranks that
-    they have in the whole set.
+    For each recording n, Spearman's correlation over all others m between |e_n - e_m| and |y_n - y_m|; then the mean
+    over n. 1 where the others of every recording lie in the order of their EF; 0 where embeddings have nothing to do
+    with EF. This is what Rank-N-Contrast asks for, without its temperature and unit. In a resample, recordings keep the
+    ranks that they have in the whole set.
 
     Args:
         embeddings: (N, D).
         ef_percent: (N,), finite.
-        patients: (N,), whom each study is of.
+        patients: (N,), whom each recording is of.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Raises:
-        DatasetError: fewer than 3 studies, or a value is not finite.
+        DatasetError: fewer than 3 recordings, or a value is not finite.
     """
     points, labels = checked_embeddings(embeddings, ef_percent)
     statistic = rank_correlation_of_counts(points, labels)
     (interval,) = bootstrap_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
     if interval.is_defined:
         return interval
-    return replace(interval, reason="all studies have the same EF, or all embeddings the same place")
+    return replace(interval, reason="all recordings have the same EF, or all embeddings the same place")
 
 
 def rank_correlation_of_counts(points: Floats, labels: Floats) -> WeightedStatistics:
@@ -107,23 +107,23 @@ def knn_ef_error(
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """How far a study's EF is from that of its neighbours, in EF points.
+    """How far a recording's EF is from that of its neighbours, in EF points.
 
-    The mean over studies of |y_n - mean EF of the k studies nearest to e_n|. Neighbours are the other studies of the
-    set, or those of a reference such as the training set. It needs no head: it is what the embedding itself knows. The
-    interval is over studies, with their neighbours held fixed.
+    The mean over recordings of |y_n - mean EF of the k recordings nearest to e_n|. Neighbours are the other recordings
+    of the set, or those of a reference such as the training set. It needs no head: it is what the embedding itself
+    knows. The interval is over recordings, with their neighbours held fixed.
 
     Args:
         embeddings: (N, D).
         ef_percent: (N,), finite.
         k: neighbours; all there are, where there are fewer.
         reference: embeddings (M, D) and EF (M,) to search instead.
-        patients: (N,), whom each study is of; studies of one patient are no neighbours of each other.
+        patients: (N,), whom each recording is of; recordings of one patient are no neighbours of each other.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Raises:
-        DatasetError: fewer than 3 studies, a value is not finite, or all studies are of one patient.
+        DatasetError: fewer than 3 recordings, a value is not finite, or all recordings are of one patient.
         ValueError: k is below 1.
     """
     points, labels = checked_embeddings(embeddings, ef_percent)
@@ -140,7 +140,7 @@ def knn_ef_error(
 
 
 def neighbour_errors(points: Floats, labels: Floats, *, k: int, patients: Sequence[str] | None) -> Floats:
-    """|y_n - mean EF of the k nearest studies of other patients|, (N,); see `knn_ef_error`."""
+    """|y_n - mean EF of the k nearest recordings of other patients|, (N,); see `knn_ef_error`."""
     return np.abs(labels - _mean_of_others(points, labels, k, patients))
 
 
@@ -154,10 +154,10 @@ def mean_of_counts(values: Floats) -> WeightedStatistics:
 
 
 def _mean_of_others(points: Floats, labels: Floats, k: int, patients: Sequence[str] | None) -> Floats:
-    """Mean EF of the k nearest studies of other patients, (N,)."""
+    """Mean EF of the k nearest recordings of other patients, (N,)."""
     groups = np.arange(len(labels)) if patients is None else np.unique(np.asarray(patients), return_inverse=True)[1]
     if groups.max() == 0:
-        raise DatasetError("All studies are of one patient: there is no other to compare with.")
+        raise DatasetError("All recordings are of one patient: there is no other to compare with.")
     largest = int(np.bincount(groups).max())
     positions = NeighbourIndex(points).query(points, k + largest)[1]
     means = []
@@ -175,20 +175,21 @@ def rnc_loss(
     resamples: int = PAIR_RESAMPLES,
     seed: int = 0,
 ) -> tuple[Interval, Interval]:
-    """The Rank-N-Contrast loss over all studies at once, and how much lower it is than that of no order at all.
+    """The Rank-N-Contrast loss over all recordings at once, and how much lower it is than that of no order at all.
 
-    The loss is L_RnC of Eq. (1) of Maani et al. 2024, with one embedding a study. It grows with the logarithm of N, and
-    depends on the embedding's unit through the temperature. Its gain is the loss of embeddings that all coincide minus
+    The loss is L_RnC of Eq. (1) of Maani et al. 2024, with one embedding a recording. It grows with the logarithm of
+    N, and depends on the embedding's unit through the temperature. Its gain is the loss of embeddings that all
+    coincide minus
     this loss, in nats: 0 is no order, and embeddings that are ordered wrongly are below 0.
 
-    A resample has fewer different studies, with copies that lie at distance 0 from each other; that shifts the loss as
-    a smaller set would. The intervals are moved back by the mean shift.
+    A resample has fewer different recordings, with copies that lie at distance 0 from each other; that shifts the loss
+    as a smaller set would. The intervals are moved back by the mean shift.
 
     Args:
         embeddings: (N, D).
         ef_percent: (N,), finite.
         temperature: of the loss; that of the training.
-        patients: (N,), whom each study is of.
+        patients: (N,), whom each recording is of.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -196,7 +197,7 @@ def rnc_loss(
         The loss, and the gain.
 
     Raises:
-        DatasetError: fewer than 3 studies, or a value is not finite.
+        DatasetError: fewer than 3 recordings, or a value is not finite.
         ValueError: the temperature is not a positive number.
     """
     points, labels = checked_embeddings(embeddings, ef_percent)
@@ -223,7 +224,7 @@ def rnc_of_counts(points: Floats, labels: Floats, *, temperature: float) -> Weig
 
 
 def unbiased_intervals(
-    statistics: WeightedStatistics, num_studies: int, *, patients: Sequence[str] | None, resamples: int, seed: int
+    statistics: WeightedStatistics, num_recordings: int, *, patients: Sequence[str] | None, resamples: int, seed: int
 ) -> list[Interval]:
     """Bootstrap intervals of statistics that resampling shifts, moved back by the mean shift; see `rnc_loss`."""
     values: list[Floats] = []
@@ -232,7 +233,7 @@ def unbiased_intervals(
         values.append(statistics(counts))
         return values[-1]
 
-    intervals = bootstrap_intervals(noted, num_studies, patients=patients, resamples=resamples, seed=seed)
+    intervals = bootstrap_intervals(noted, num_recordings, patients=patients, resamples=resamples, seed=seed)
     # The first call is the estimate, of counts of one.
     shifts = np.nanmean(np.concatenate(values[1:]), axis=0) - values[0][0]
     return [
@@ -247,7 +248,7 @@ def unbiased_intervals(
 
 
 def weighted_rnc_loss(points: Floats, labels: Floats, counts: Floats, *, temperature: float) -> Floats:
-    """The Rank-N-Contrast loss where study l counts c_l times, of some such countings at once.
+    """The Rank-N-Contrast loss where recording l counts c_l times, of some such countings at once.
 
     The loss of a pair (n, m) is log(sum over l in S(n, m) of c_l s(n, l)) - log s(n, m), and pairs count c_n c_m.
 
@@ -290,14 +291,16 @@ def checked_embeddings(embeddings: ArrayLike, ef_percent: ArrayLike) -> tuple[Fl
     """Turn embeddings (N, D) and EF (N,) into arrays of double precision.
 
     Raises:
-        DatasetError: fewer than 3 studies, or a value is not finite.
+        DatasetError: fewer than 3 recordings, or a value is not finite.
         ValueError: shapes disagree.
     """
     points, labels = np.asarray(embeddings, dtype=np.float64), np.asarray(ef_percent, dtype=np.float64)
     if points.ndim != 2 or labels.shape != (len(points),):
         raise ValueError(f"expected embeddings (N, D) and EF (N,), got {points.shape} and {labels.shape}")
-    if len(labels) < _MIN_STUDIES:
-        raise DatasetError(f"Continuity compares studies and needs at least {_MIN_STUDIES} of them, got {len(labels)}.")
+    if len(labels) < _MIN_RECORDINGS:
+        raise DatasetError(
+            f"Continuity compares recordings and needs at least {_MIN_RECORDINGS} of them, got {len(labels)}."
+        )
     if not (np.isfinite(points).all() and math.isfinite(float(labels.sum()))):
-        raise DatasetError("Continuity needs an EF for each study, and finite embeddings.")
+        raise DatasetError("Continuity needs an EF for each recording, and finite embeddings.")
     return points, labels

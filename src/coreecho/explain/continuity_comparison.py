@@ -1,8 +1,8 @@
-"""How much the continuity of two representations differs on the same studies: figures of the second minus the first.
+"""How much the continuity of two representations differs on the same recordings: figures of the second minus the first.
 
-The same resamples of the studies that both know are drawn for both, as `compare_metrics` does for EF: what makes a
-study hard for both then cancels, so intervals of the two may overlap where the difference is clear. Paths along the EF
-of one heart are no studies, and have no difference here.
+The same resamples of the recordings that both know are drawn for both, as `compare_metrics` does for EF: what makes a
+recording hard for both then cancels, so intervals of the two may overlap where the difference is clear. Paths along
+the EF of one heart are no recordings, and have no difference here.
 
 continuity_difference.json   the differences with their intervals, and what they were made from
 """
@@ -27,7 +27,7 @@ from coreecho.explain.continuity import (
     unbiased_intervals,
 )
 from coreecho.explain.continuity_figures import share_key
-from coreecho.explain.continuity_studies import ContinuityProtocol, ContinuityStudies, read_studies
+from coreecho.explain.continuity_recordings import ContinuityProtocol, ContinuityRecordings, read_recordings
 from coreecho.explain.explained_variance import FOLDS, SharesOfCounts, shares_of_counts
 from coreecho.explain.kept_results import find_kept, fingerprint_of, interval_from, write_kept
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
@@ -36,7 +36,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.training.run_folder import RunFolder
 
 _DOCUMENT = "continuity_difference.json"
-_MIN_STUDIES = 3
+_MIN_RECORDINGS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,13 @@ class ContinuityDifference:
     Attributes:
         folder: with the file named above.
         intervals: by the keys of `ContinuityFigure`.
-        num_studies: that both runs were measured on.
+        num_recordings: that both runs were measured on.
         notes: what a reader should know.
     """
 
     folder: Path
     intervals: Mapping[str, Interval]
-    num_studies: int
+    num_recordings: int
     notes: tuple[str, ...]
 
 
@@ -76,7 +76,7 @@ def compare_continuity(
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: the runs share fewer than 3 studies of the same EF.
+        DatasetError: the runs share fewer than 3 recordings of the same EF.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
@@ -84,10 +84,10 @@ def compare_continuity(
     if (document := find_kept(out / _DOCUMENT, fingerprint=fingerprint)) is not None:
         intervals = {name: interval_from(entries) for name, entries in document["differences"].items()}
         return ContinuityDifference(
-            folder=out, intervals=intervals, num_studies=document["num_studies"], notes=tuple(document["notes"])
+            folder=out, intervals=intervals, num_recordings=document["num_recordings"], notes=tuple(document["notes"])
         )
     first, second = (
-        read_studies(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
+        read_recordings(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
         for run, model in zip(runs, models, strict=True)
     )
     temperatures = (runs[0].recipe.temperature, runs[1].recipe.temperature)
@@ -95,15 +95,17 @@ def compare_continuity(
     intervals = paired_differences(
         _seen(first, rows_first), _seen(second, rows_second), temperatures=temperatures, seed=protocol.seed
     )
-    difference = ContinuityDifference(folder=out, intervals=intervals, num_studies=len(rows_first), notes=tuple(notes))
+    difference = ContinuityDifference(
+        folder=out, intervals=intervals, num_recordings=len(rows_first), notes=tuple(notes)
+    )
     document = {
         "result": f"phantom result: {PHANTOM_LABEL}" if first.is_phantom else "result on real hearts",
         "is_phantom": first.is_phantom,
         "notice": NOTICE,
-        "definition": "figure of the second run minus that of the first, on the studies that both were measured on",
+        "definition": "figure of the second run minus that of the first, on the recordings that both were measured on",
         "first": first.source,
         "second": second.source,
-        "num_studies": difference.num_studies,
+        "num_recordings": difference.num_recordings,
         "notes": list(difference.notes),
         "differences": {name: interval.to_dict() for name, interval in difference.intervals.items()},
     }
@@ -116,13 +118,13 @@ def compare_continuity(
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SeenStudies:
-    """N studies as one of the models sees them; the other's are of the same studies in the same order.
+class SeenRecordings:
+    """N recordings as one of the models sees them; the other's are of the same recordings in the same order.
 
     Attributes:
         points: embeddings (N, D) float64.
         labels: EF (N,) float64.
-        patients: (N,), whom each study is of; None where each stands for itself.
+        patients: (N,), whom each recording is of; None where each stands for itself.
         nuisances: by name, (N,) or (N, p); None where there are no shares of variance.
     """
 
@@ -140,19 +142,19 @@ class SeenStudies:
 
 
 def paired_differences(
-    first: SeenStudies,
-    second: SeenStudies,
+    first: SeenRecordings,
+    second: SeenRecordings,
     *,
     temperatures: tuple[float, float] = (1.0, 1.0),
     resamples: int = DEFAULT_RESAMPLES,
     pair_resamples: int = PAIR_RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Subtract the figures of a first model from those of a second one on the same studies.
+    """Subtract the figures of a first model from those of a second one on the same recordings.
 
     Args:
-        first: the studies as the first model sees them.
-        second: the same studies, in the same order, as the second does.
+        first: the recordings as the first model sees them.
+        second: the same recordings, in the same order, as the second does.
         temperatures: of the Rank-N-Contrast loss of each, that of its training.
         resamples: of the bootstrap.
         pair_resamples: of the bootstrap of measures of pairs.
@@ -178,48 +180,49 @@ def paired_differences(
 
 
 def shared_rows(
-    first: ContinuityStudies, second: ContinuityStudies
+    first: ContinuityRecordings, second: ContinuityRecordings
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Rows of the studies that are in both with the same EF, in the order of the first, and notes about them.
+    """Rows of the recordings that are in both with the same EF, in the order of the first, and notes about them.
 
     Raises:
         DatasetError: fewer than 3.
     """
-    row_of = {study: row for row, study in enumerate(second.ids)}
+    row_of = {recording: row for row, recording in enumerate(second.ids)}
     pairs = [
-        (row, row_of[study])
-        for row, study in enumerate(first.ids)
-        if study in row_of and first.ef_percent[row] == second.ef_percent[row_of[study]]
+        (row, row_of[recording])
+        for row, recording in enumerate(first.ids)
+        if recording in row_of and first.ef_percent[row] == second.ef_percent[row_of[recording]]
     ]
-    if len(pairs) < _MIN_STUDIES:
+    if len(pairs) < _MIN_RECORDINGS:
         raise DatasetError(
-            f"The runs share {len(pairs)} studies of the same EF, and a difference on the same studies needs at least "
-            f"{_MIN_STUDIES}. Give two runs on one data set."
+            f"The runs share {len(pairs)} recordings of the same EF, and a difference on the same recordings needs at "
+            f"least "
+            f"{_MIN_RECORDINGS}. Give two runs on one data set."
         )
     is_all = len(pairs) == len(first.ids) == len(second.ids)
-    notes = [] if is_all else [f"the difference is of the {len(pairs)} studies that both runs have"]
+    notes = [] if is_all else [f"the difference is of the {len(pairs)} recordings that both runs have"]
     rows = np.array(pairs, dtype=np.int64)
     return rows[:, 0], rows[:, 1], notes
 
 
-def _seen(studies: ContinuityStudies, rows: NDArray[np.int64]) -> SeenStudies:
-    points, labels = checked_embeddings(studies.embeddings[rows], studies.ef_percent[rows])
-    nuisances = studies.nuisances
-    return SeenStudies(
+def _seen(recordings: ContinuityRecordings, rows: NDArray[np.int64]) -> SeenRecordings:
+    points, labels = checked_embeddings(recordings.embeddings[rows], recordings.ef_percent[rows])
+    nuisances = recordings.nuisances
+    return SeenRecordings(
         points=points,
         labels=labels,
-        patients=None if studies.patients is None else [studies.patients[row] for row in rows],
+        patients=None if recordings.patients is None else [recordings.patients[row] for row in rows],
         nuisances=None if nuisances is None else {name: values[rows] for name, values in nuisances.items()},
     )
 
 
-def _share_differences(sides: Sequence[SeenStudies], *, resamples: int, seed: int) -> dict[str, Interval]:
+def _share_differences(sides: Sequence[SeenRecordings], *, resamples: int, seed: int) -> dict[str, Interval]:
     before, after = (side.shares(seed) for side in sides)
     if before is None or after is None or list(before.columns) != list(after.columns):
         return {}
     intervals = bootstrap_intervals(
         _minus(before.statistic, after.statistic),
-        before.num_studies,
+        before.num_recordings,
         patients=sides[0].patients,
         resamples=resamples,
         seed=seed,

@@ -18,9 +18,9 @@ _MEANINGS = {
     "knn_ef_error": (
         f"EF error of {NEIGHBOURS} neighbours",
         "EF points",
-        "distance of a study's EF from the mean EF of the others nearest to it; 0 is best",
+        "distance of a recording's EF from the mean EF of the others nearest to it; 0 is best",
     ),
-    "rnc_loss": ("Rank-N-Contrast loss", "nats", "over all studies at once; grows with their number"),
+    "rnc_loss": ("Rank-N-Contrast loss", "nats", "over all recordings at once; grows with their number"),
     "rnc_gain": ("Gain over no order", "nats", "how much lower the loss is than of embeddings that coincide"),
 }
 _SHARE_MEANING = "share of the embedding's variance that it explains, out of fold"

@@ -1,6 +1,6 @@
 """LV focus of a model over a data set, as a folder of files.
 
-lv_focus.csv    one row a study
+lv_focus.csv    one row a recording
 lv_focus.json   the means with their intervals, and everything that they depend on
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from coreecho.datasets import Split, Study, is_phantom_root, load_studies, read_tracings
+from coreecho.datasets import Recording, Split, is_phantom_root, load_recordings, read_tracings
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.explain.encoder_stages import Stage, choose_stage
@@ -24,7 +24,7 @@ from coreecho.explain.kept_results import (
     write_kept,
 )
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
-from coreecho.explain.lv_focus import MEANS, lv_focus_of_studies, mean_lv_focus
+from coreecho.explain.lv_focus import MEANS, lv_focus_of_recordings, mean_lv_focus
 from coreecho.explain.patients import patients_of
 from coreecho.explain.ventricles import (
     KnownVentricle,
@@ -49,7 +49,7 @@ class FocusProtocol:
 
     Attributes:
         split: of the data set.
-        clips: of each study, whose maps are averaged.
+        clips: of each recording, whose maps are averaged.
         stage: see `grad_cam`.
         evidence: see `grad_cam`.
         resamples: of the bootstrap.
@@ -70,8 +70,8 @@ class DatasetExplanation:
 
     Attributes:
         folder: with the files named above.
-        table: one row a study.
-        means: by name, with intervals over the studies in which LV focus is defined.
+        table: one row a recording.
+        means: by name, with intervals over the recordings in which LV focus is defined.
         is_phantom: the hearts are simulated.
     """
 
@@ -108,7 +108,7 @@ def explain_dataset(
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: no tracings in this layout, an empty split, or LV focus is defined in no study.
+        DatasetError: no tracings in this layout, an empty split, or LV focus is defined in no recording.
         RecipeError: no such stage or evidence.
         CoReEchoError: the folder cannot be written.
     """
@@ -119,24 +119,24 @@ def explain_dataset(
             f"LV focus needs traced ventricles, and {dataset!r} has none that can be read here; "
             f"known: {', '.join(TRACED_DATASETS)}."
         )
-    studies = [study for study in load_studies(dataset, root) if study.split == protocol.split]
-    if not studies:
-        raise DatasetError(f"{root} has no study in its {protocol.split.upper()} split.")
+    recordings = [recording for recording in load_recordings(dataset, root) if recording.split == protocol.split]
+    if not recordings:
+        raise DatasetError(f"{root} has no recording in its {protocol.split.upper()} split.")
     _make_folder(out)
-    fingerprint = "" if weights is None else _fingerprint(weights, root, studies, dataset, stage, protocol)
+    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, dataset, stage, protocol)
     if weights is not None and (kept := _kept_explanation(out, fingerprint)) is not None:
         return kept
     frames = _open_store(dataset, root, store, model, show_progress)
-    table = lv_focus_of_studies(
+    table = lv_focus_of_recordings(
         model,
         frames,
-        studies,
+        recordings,
         _ventricles(root, frames, model.model_input, protocol.clips),
         stage=stage,
         evidence=protocol.evidence,
         show_progress=show_progress,
     )
-    means = mean_lv_focus(table, patients=patients_of(studies), resamples=protocol.resamples, seed=protocol.seed)
+    means = mean_lv_focus(table, patients=patients_of(recordings), resamples=protocol.resamples, seed=protocol.seed)
     explained = DatasetExplanation(folder=out, table=table, means=means, is_phantom=is_phantom_root(root))
     document = _document(explained, protocol, stage, dataset, has_simulated_ventricles(root))
     try:
@@ -148,11 +148,11 @@ def explain_dataset(
 
 
 def _fingerprint(
-    weights: Path, root: Path, studies: Sequence[Study], dataset: str, stage: Stage, protocol: FocusProtocol
+    weights: Path, root: Path, recordings: Sequence[Recording], dataset: str, stage: Stage, protocol: FocusProtocol
 ) -> str:
     return fingerprint_of(
         weights=file_fingerprint(weights),
-        data=data_fingerprint(root, studies),
+        data=data_fingerprint(root, recordings),
         has_truth=has_simulated_ventricles(root),
         dataset=dataset,
         protocol={**asdict(protocol), "stage": stage},
@@ -166,7 +166,7 @@ def _kept_explanation(folder: Path, fingerprint: str) -> DatasetExplanation | No
         return None
     # An id may look like a number, or like nothing.
     texts = pd.read_csv(folder / "lv_focus.csv", dtype=str, keep_default_na=False)
-    numbers = texts.columns.difference(["study", "reason", "num_frames"])
+    numbers = texts.columns.difference(["recording", "reason", "num_frames"])
     table = texts.replace({name: {"": "nan"} for name in numbers}).astype(dict.fromkeys(numbers, float))
     return DatasetExplanation(
         folder=folder,
@@ -202,22 +202,24 @@ def store_of_run(model: Path, root: Path) -> Path | None:
 
 
 def _open_store(dataset: str, root: Path, folder: Path | None, model: EchoModel, show_progress: bool) -> FrameStore:
-    """Decoded frames of all studies of the data set, in the store that training uses."""
+    """Decoded frames of all recordings of the data set, in the store that training uses."""
     source = find_data(dataset, root, Recipe(input=model.model_input), folder)
-    sources = {study.id: study.path for study in load_studies(dataset, root)}
+    sources = {recording.id: recording.path for recording in load_recordings(dataset, root)}
     return FrameStore.build(source.store, sources, frame_size=model.model_input.frame_size, show_progress=show_progress)
 
 
 def _ventricles(
     root: Path, store: FrameStore, model_input: ModelInput, clips: int
-) -> Callable[[Study], KnownVentricle]:
-    """Where each study's ventricle is: from a phantom's truth where it was written, else as traced."""
+) -> Callable[[Recording], KnownVentricle]:
+    """Where each recording's ventricle is: from a phantom's truth where it was written, else as traced."""
     size = model_input.frame_size
     if has_simulated_ventricles(root):
-        return lambda study: simulated_ventricle(root, study.id, store.num_frames(study.id), model_input, size, clips)
+        return lambda recording: simulated_ventricle(
+            root, recording.id, store.num_frames(recording.id), model_input, size, clips
+        )
     tracings = read_tracings(root)
-    return lambda study: traced_ventricle(
-        tracings.get(study.id.removesuffix(".avi"), {}), store.num_frames(study.id), model_input, size, clips
+    return lambda recording: traced_ventricle(
+        tracings.get(recording.id.removesuffix(".avi"), {}), store.num_frames(recording.id), model_input, size, clips
     )
 
 
@@ -225,16 +227,16 @@ def _document(
     explained: DatasetExplanation, protocol: FocusProtocol, stage: Stage, dataset: str, is_truth: bool
 ) -> dict[str, object]:
     table = explained.table
-    undefined = table.loc[table["lv_focus"].isna(), ["study", "reason"]]
+    undefined = table.loc[table["lv_focus"].isna(), ["recording", "reason"]]
     return {
         "result": f"phantom result: {PHANTOM_LABEL}" if explained.is_phantom else "result on real hearts",
         "is_phantom": explained.is_phantom,
         "notice": NOTICE,
         "definition": "share of the Grad-CAM energy inside the LV / share of the sector that the LV takes, over the "
-        "frames of a study in which the LV is known; mean over studies",
+        "frames of a recording in which the LV is known; mean over recordings",
         "lv_known_from": "simulated masks, all frames of the clips" if is_truth else "tracings at ED and ES",
         **{name: interval.to_dict() for name, interval in explained.means.items()},
-        "num_studies": len(table),
+        "num_recordings": len(table),
         "num_defined": int(table["lv_focus"].notna().sum()),
         "not_defined": [dict(row) for row in undefined.to_dict("records")],
         "protocol": {

@@ -14,23 +14,23 @@ PATH_EF_PERCENT = tuple(range(20, 76, 5))
 
 
 def embed_path(
-    model: EchoModel, cohort: PhantomCohort, study_id: str, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8
+    model: EchoModel, cohort: PhantomCohort, recording_id: str, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8
 ) -> EFPath:
     """Move the EF of a phantom in steps of 5 points from 20 to 75 %, and embed each.
 
     Args:
         model: on the device that shall compute.
         cohort: of the phantom.
-        study_id: whose heart.
+        recording_id: whose heart.
         clips: evenly placed clips of each video.
         batch_size: clips at once.
     """
     points, labels, predicted = [], [], []
-    for ef_percent, frames in cohort.ef_path(study_id, PATH_EF_PERCENT):
+    for ef_percent, frames in cohort.ef_path(recording_id, PATH_EF_PERCENT):
         resized = resize_frames(frames, model.model_input.frame_size)
         starts = even_starts(len(resized), model.model_input, clips)
         prediction = predict_video(model, resized, starts, batch_size=batch_size)
         points.append(prediction.embeddings.mean(axis=0))
         labels.append(ef_percent)
         predicted.append(prediction.value)
-    return EFPath(study_id, np.stack(points), np.array(labels), np.array(predicted))
+    return EFPath(recording_id, np.stack(points), np.array(labels), np.array(predicted))

@@ -21,7 +21,7 @@ def save_embeddings(path: Path, embedded: EmbeddingSet) -> None:
     """Write embeddings as `.npz` (NumPy) or `.parquet` (a table for R, Julia, DuckDB and others), by the suffix.
 
     An NPZ holds `ids`, `embeddings`, `ef_percent`, `ef_predicted` and `metadata` (JSON). A Parquet has the columns
-    `study`, `ef_percent`, `ef_predicted` and `embedding` (lists of D), and the metadata under the key `coreecho`.
+    `recording`, `ef_percent`, `ef_predicted` and `embedding` (lists of D), and the metadata under the key `coreecho`.
 
     Raises:
         CoReEchoError: another suffix, pyarrow is not installed, or the file cannot be written.
@@ -71,7 +71,7 @@ def _parquet(embedded: EmbeddingSet) -> bytes:
     arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     width = embedded.embeddings.shape[1]
     columns = {
-        "study": arrow.array(embedded.ids),
+        "recording": arrow.array(embedded.ids),
         "ef_percent": arrow.array(embedded.ef_percent),
         "ef_predicted": arrow.array(embedded.ef_predicted),
         "embedding": arrow.FixedSizeListArray.from_arrays(arrow.array(embedded.embeddings.ravel()), width),

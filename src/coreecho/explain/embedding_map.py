@@ -41,16 +41,16 @@ _DPI = 150
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingMap:
-    """A map of N studies.
+    """A map of N recordings.
 
     Attributes:
-        studies: that are on it.
+        recordings: that are on it.
         coordinates: (N, 2) float64, no unit.
         method: `UMAP` or `PCA`.
         note: what a reader should know of it; empty if nothing.
     """
 
-    studies: EmbeddingSet
+    recordings: EmbeddingSet
     coordinates: NDArray[np.float64]
     method: str
     note: str = ""
@@ -73,34 +73,34 @@ class PlacedClip:
     ef_predicted: float
 
 
-def make_map(studies: EmbeddingSet, *, method: Method = "auto", seed: int = 0) -> EmbeddingMap:
+def make_map(recordings: EmbeddingSet, *, method: Method = "auto", seed: int = 0) -> EmbeddingMap:
     """Lay embeddings flat.
 
     The map is turned so that EF grows to the right: a turn changes no distance, and two models' maps can be looked at
     side by side.
 
     Args:
-        studies: at least 4.
+        recordings: at least 4.
         method: `umap`, `pca`, or `auto`: UMAP where umap-learn is installed.
         seed: of UMAP; same seed, same map.
 
     Raises:
-        RecipeError: no such method, or fewer than 4 studies.
+        RecipeError: no such method, or fewer than 4 recordings.
         CoReEchoError: UMAP was asked for and is not installed.
     """
     if method not in get_args(Method):
         raise RecipeError(f"method: expected one of {', '.join(get_args(Method))}; got {method!r}.")
-    if len(studies) < 4:
-        raise RecipeError(f"A map needs at least 4 studies, got {len(studies)}.")
+    if len(recordings) < 4:
+        raise RecipeError(f"A map needs at least 4 recordings, got {len(recordings)}.")
     has_umap = importlib.util.find_spec("umap") is not None
     if method == "umap" and not has_umap:
         raise CoReEchoError("UMAP is not installed: `pip install coreecho[map]`; or take `--method pca`.")
     if method == "umap" or (method == "auto" and has_umap):
-        coordinates, name, note = _umap(studies.embeddings, seed), "UMAP", ""
+        coordinates, name, note = _umap(recordings.embeddings, seed), "UMAP", ""
     else:
         note = "" if method == "pca" else "UMAP is not installed: this is a PCA. For UMAP: pip install coreecho[map]"
-        coordinates, name = PCA(2, svd_solver="full").fit_transform(_two_columns(studies.embeddings)), "PCA"
-    return EmbeddingMap(studies, _turn(np.asarray(coordinates, dtype=np.float64), studies.ef_percent), name, note)
+        coordinates, name = PCA(2, svd_solver="full").fit_transform(_two_columns(recordings.embeddings)), "PCA"
+    return EmbeddingMap(recordings, _turn(np.asarray(coordinates, dtype=np.float64), recordings.ef_percent), name, note)
 
 
 def _umap(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
@@ -111,7 +111,7 @@ def _umap(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         min_dist=_MIN_DISTANCE,
         random_state=seed,
         n_jobs=1,
-        # The spectral start needs more studies than it has eigenvectors; a small map starts from a PCA.
+        # The spectral start needs more recordings than it has eigenvectors; a small map starts from a PCA.
         init="spectral" if len(embeddings) > 2 * _NUM_NEIGHBOURS else "pca",
     )
     return np.asarray(mapper.fit_transform(embeddings))
@@ -138,7 +138,7 @@ def _turn(coordinates: NDArray[np.float64], ef_percent: NDArray[np.float64]) -> 
 
 
 def place_on_map(made: EmbeddingMap, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Place embeddings that the map was not made from: the mean of their nearest studies' places.
+    """Place embeddings that the map was not made from: the mean of their nearest recordings' places.
 
     Weights are inverse distances, so an embedding that is on the map lands where it is. (UMAP's own `transform` costs
     seconds to minutes for one clip.)
@@ -150,7 +150,7 @@ def place_on_map(made: EmbeddingMap, embeddings: NDArray[np.float32]) -> NDArray
     Returns:
         (Q, 2).
     """
-    distances, positions = NeighbourIndex(made.studies.embeddings).query(embeddings, PLACING_NEIGHBOURS)
+    distances, positions = NeighbourIndex(made.recordings.embeddings).query(embeddings, PLACING_NEIGHBOURS)
     is_same = distances == 0
     with np.errstate(divide="ignore"):
         weights = np.where(is_same.any(axis=1, keepdims=True), is_same, 1 / distances)
@@ -160,12 +160,12 @@ def place_on_map(made: EmbeddingMap, embeddings: NDArray[np.float32]) -> NDArray
 
 def ef_range(maps: Sequence[EmbeddingMap]) -> tuple[float, float]:
     """Smallest and largest EF of all maps: one scale of colours for all."""
-    known = np.concatenate([made.studies.ef_percent[np.isfinite(made.studies.ef_percent)] for made in maps])
+    known = np.concatenate([made.recordings.ef_percent[np.isfinite(made.recordings.ef_percent)] for made in maps])
     return (float(known.min()), float(known.max())) if len(known) else (0.0, 100.0)
 
 
 def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()) -> None:
-    """Draw maps side by side, coloured by true EF on one scale; studies without EF are grey.
+    """Draw maps side by side, coloured by true EF on one scale; recordings without EF are grey.
 
     Args:
         maps: one or more.
@@ -192,14 +192,14 @@ def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequ
 
 
 def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:
-    ef_percent, (x, y) = made.studies.ef_percent, made.coordinates.T
+    ef_percent, (x, y) = made.recordings.ef_percent, made.coordinates.T
     known = np.isfinite(ef_percent)
     size, opacity = (26, 0.9) if len(known) <= 500 else (7, 0.7)
     axis.scatter(x[~known], y[~known], s=size, alpha=opacity, linewidths=0, color="#B0B0B0", zorder=2)
     colours = ef_percent[known]
     axis.scatter(x[known], y[known], s=size, alpha=opacity, linewidths=0, c=colours, cmap=COLOURS, norm=scale, zorder=3)
-    lines = [f"{made.method}: {made.studies.source}", f"n = {len(known)}", made.note]
-    if made.studies.is_phantom and PHANTOM_LABEL not in made.studies.source:
+    lines = [f"{made.method}: {made.recordings.source}", f"n = {len(known)}", made.note]
+    if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
         lines.insert(1, PHANTOM_LABEL)
     axis.set_title("\n".join(part for line in lines if line for part in textwrap.wrap(line, 62)), fontsize=10)
     axis.set_aspect("equal", adjustable="datalim")

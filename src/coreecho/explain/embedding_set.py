@@ -1,4 +1,4 @@
-"""Embeddings of studies, with what is known of the studies."""
+"""Embeddings of recordings, with what is known of the recordings."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EmbeddingSet:
-    """Embeddings of N studies, and what is known of them.
+    """Embeddings of N recordings, and what is known of them.
 
     Attributes:
         ids: (N,) text.

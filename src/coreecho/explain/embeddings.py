@@ -1,6 +1,6 @@
-"""The embeddings of a run's studies, with their labels: made once, kept in a file, read anywhere.
+"""The embeddings of a run's recordings, with their labels: made once, kept in a file, read anywhere.
 
-A study's embedding is the mean over its clips, as its EF is.
+A recording's embedding is the mean over its clips, as its EF is.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.datasets import Split, Study
+from coreecho.datasets import Recording, Split
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
 from coreecho.explain.embedding_set import EmbeddingSet
@@ -21,15 +21,15 @@ from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
 from coreecho.video.store import FrameStore
 
-__all__ = ["DEFAULT_CLIPS", "EmbeddingSet", "embed_run", "embed_studies"]
+__all__ = ["DEFAULT_CLIPS", "EmbeddingSet", "embed_recordings", "embed_run"]
 
 DEFAULT_CLIPS = 3
 
 
-def embed_studies(
+def embed_recordings(
     model: EchoModel,
     store: FrameStore,
-    studies: Sequence[Study],
+    recordings: Sequence[Recording],
     *,
     source: str,
     is_phantom: bool,
@@ -38,36 +38,36 @@ def embed_studies(
     fingerprint: str = "",
     show_progress: bool = False,
 ) -> EmbeddingSet:
-    """Embed studies.
+    """Embed recordings.
 
     Args:
         model: on the device that shall compute.
-        store: decoded frames of all the studies.
-        studies: at least one.
+        store: decoded frames of all the recordings.
+        recordings: at least one.
         source: what the result is, in words.
         is_phantom: the hearts are simulated.
-        clips: evenly placed clips of each study.
+        clips: evenly placed clips of each recording.
         batch_size: clips at once.
         fingerprint: kept with the result.
         show_progress: show a bar with the time left, on stderr.
 
     Raises:
-        DatasetError: there is no study.
+        DatasetError: there is no recording.
         RecipeError: fewer than one clip.
     """
-    if not studies:
-        raise DatasetError(f"There is no study to embed: {source} is empty.")
+    if not recordings:
+        raise DatasetError(f"There is no recording to embed: {source} is empty.")
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
     embeddings, predicted = [], []
-    for study in _tracked(studies, show_progress):
-        starts = even_starts(store.num_frames(study.id), model.model_input, clips)
-        prediction = predict_video(model, store.frames(study.id), starts, batch_size=batch_size)
+    for recording in _tracked(recordings, show_progress):
+        starts = even_starts(store.num_frames(recording.id), model.model_input, clips)
+        prediction = predict_video(model, store.frames(recording.id), starts, batch_size=batch_size)
         embeddings.append(prediction.embeddings.mean(axis=0))
         predicted.append(prediction.value if model.target == "ef" else np.nan)
-    labels = [np.nan if study.ef_percent is None else study.ef_percent for study in studies]
+    labels = [np.nan if recording.ef_percent is None else recording.ef_percent for recording in recordings]
     return EmbeddingSet(
-        ids=tuple(study.id for study in studies),
+        ids=tuple(recording.id for recording in recordings),
         embeddings=np.stack(embeddings).astype(np.float32),
         ef_percent=np.array(labels, dtype=np.float64),
         ef_predicted=np.array(predicted, dtype=np.float64),
@@ -77,8 +77,8 @@ def embed_studies(
     )
 
 
-def _tracked(studies: Sequence[Study], show_progress: bool) -> Iterable[Study]:
-    return track(studies, "Embedding", console=Console(stderr=True), disable=not show_progress, transient=True)
+def _tracked(recordings: Sequence[Recording], show_progress: bool) -> Iterable[Recording]:
+    return track(recordings, "Embedding", console=Console(stderr=True), disable=not show_progress, transient=True)
 
 
 def embed_run(
@@ -96,15 +96,15 @@ def embed_run(
         run: the run.
         model: its best weights, on the device that shall compute.
         split: of its data set.
-        clips: evenly placed clips of each study.
+        clips: evenly placed clips of each recording.
         batch_size: clips at once.
         show_progress: show a bar with the time left, on stderr.
 
     Raises:
         DatasetError: the split is empty.
     """
-    studies = run.studies(split)
-    fingerprint = _fingerprint(run, studies, clips)
+    recordings = run.recordings(split)
+    fingerprint = _fingerprint(run, recordings, clips)
     cache = run.path / "explain" / f"embeddings-{split}-{clips}.npz"
     if cache.is_file():
         try:
@@ -117,10 +117,10 @@ def embed_run(
     source = f"{run.recipe.name} ({run.recipe.objective}), {split.upper()} split of {run.data.dataset}"
     if run.data.is_phantom:
         source += f", {PHANTOM_LABEL}"
-    embedded = embed_studies(
+    embedded = embed_recordings(
         model,
         run.store(show_progress=show_progress),
-        studies,
+        recordings,
         source=source,
         is_phantom=run.data.is_phantom,
         clips=clips,
@@ -133,9 +133,9 @@ def embed_run(
     return embedded
 
 
-def _fingerprint(run: RunFolder, studies: Sequence[Study], clips: int) -> str:
+def _fingerprint(run: RunFolder, recordings: Sequence[Recording], clips: int) -> str:
     """Changes when the weights, a label, a video's size or the number of clips does; not when the data are copied."""
     digest = hashlib.sha256(run.best_weights.read_bytes())
-    lines = [f"{study.id},{study.ef_percent},{study.path.stat().st_size}" for study in studies]
+    lines = [f"{recording.id},{recording.ef_percent},{recording.path.stat().st_size}" for recording in recordings]
     digest.update("\n".join([f"{clips} clips", *lines]).encode())
     return digest.hexdigest()

@@ -1,11 +1,11 @@
 """What an embedding is made of: how much of its variance EF explains, and how much nuisances such as gain or depth.
 
-    share of x = 1 - (sum over studies of |e_n - f(x_n)|^2) / (sum over studies of |e_n - mean|^2)
+    share of x = 1 - (sum over recordings of |e_n - f(x_n)|^2) / (sum over recordings of |e_n - mean|^2)
 
-with f fitted on other studies than n (10 folds): a piecewise linear function of each factor with knots at its
+with f fitted on other recordings than n (10 folds): a piecewise linear function of each factor with knots at its
 quartiles, by ridge regression whose strength is chosen within the fit. So a factor that explains nothing has a share of
-about 0, also with few studies and many columns; a little below 0 is chance. Shares of factors that go along with each
-other (a failing heart is larger, and beats faster) overlap; what EF explains beyond all nuisances together is told
+about 0, also with few recordings and many columns; a little below 0 is chance. Shares of factors that go along with
+each other (a failing heart is larger, and beats faster) overlap; what EF explains beyond all nuisances together is told
 apart.
 """
 
@@ -21,7 +21,7 @@ from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedS
 Floats = NDArray[np.float64]
 
 FOLDS = 10
-# Strengths of the ridge, for columns of unit variance, in studies.
+# Strengths of the ridge, for columns of unit variance, in recordings.
 _STRENGTHS = np.logspace(-2, 4, 13)
 _KNOTS = (0.25, 0.5, 0.75)
 EF, ALL_NUISANCES, EF_BEYOND = "EF", "all nuisances", "EF beyond nuisances"
@@ -42,28 +42,28 @@ def explained_shares(
         embeddings: (N, D).
         ef_percent: (N,), finite.
         nuisances: by name, (N,) or (N, p) for one that takes several numbers.
-        patients: (N,), whom each study is of; studies of one patient are in one fold.
-        resamples: of the bootstrap over studies (or patients), with the fits held fixed.
+        patients: (N,), whom each recording is of; recordings of one patient are in one fold.
+        resamples: of the bootstrap over recordings (or patients), with the fits held fixed.
         seed: of the folds and of the bootstrap.
 
     Returns:
         `EF`, then each nuisance, and where there are nuisances `all nuisances` and `EF beyond nuisances`: the share of
-        EF and nuisances together less that of the nuisances. Not defined for what is the same in all studies.
+        EF and nuisances together less that of the nuisances. Not defined for what is the same in all recordings.
 
     Raises:
-        DatasetError: fewer studies (or patients) than folds, all embeddings alike, or a value is not finite.
+        DatasetError: fewer recordings (or patients) than folds, all embeddings alike, or a value is not finite.
         ValueError: shapes disagree.
     """
     shares = shares_of_counts(embeddings, ef_percent, nuisances, patients=patients, seed=seed)
     intervals = bootstrap_intervals(
-        shares.statistic, shares.num_studies, patients=patients, resamples=resamples, seed=seed
+        shares.statistic, shares.num_recordings, patients=patients, resamples=resamples, seed=seed
     )
     return shares.by_name(intervals)
 
 
 @dataclass(frozen=True, eq=False)
 class SharesOfCounts:
-    """Shares of variance as a function of how often each study counts.
+    """Shares of variance as a function of how often each recording counts.
 
     Attributes:
         columns: what is fitted, by name, (N, p) each; in the order of the statistics.
@@ -74,12 +74,12 @@ class SharesOfCounts:
     statistic: WeightedStatistics
 
     @property
-    def num_studies(self) -> int:
+    def num_recordings(self) -> int:
         """N."""
         return len(next(iter(self.columns.values())))
 
     def by_name(self, intervals: Sequence[Interval]) -> dict[str, Interval]:
-        """Name the intervals of the K shares; what is the same in all studies has none."""
+        """Name the intervals of the K shares; what is the same in all recordings has none."""
         pairs = zip(self.columns.items(), intervals, strict=True)
         return {name: _unless_constant(interval, columns) for (name, columns), interval in pairs}
 
@@ -119,24 +119,26 @@ def _columns(name: str, values: ArrayLike, count: int) -> Floats:
     columns = np.asarray(values, dtype=np.float64)
     columns = columns[:, None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or len(columns) != count:
-        raise ValueError(f"{name}: expected one value, or one row, for each of {count} studies, got {columns.shape}")
+        raise ValueError(f"{name}: expected one value, or one row, for each of {count} recordings, got {columns.shape}")
     if not np.isfinite(columns).all():
-        raise DatasetError(f"{name}: {(~np.isfinite(columns)).any(axis=1).sum()} studies have no finite value.")
+        raise DatasetError(f"{name}: {(~np.isfinite(columns)).any(axis=1).sum()} recordings have no finite value.")
     return columns
 
 
 def _draw_folds(count: int, patients: Sequence[str] | None, seed: int) -> NDArray[np.int64]:
-    """The fold of each study, (N,)."""
+    """The fold of each recording, (N,)."""
     names = np.arange(count).astype(str) if patients is None else np.asarray(patients)
     groups = np.unique(names, return_inverse=True)[1]
     num_groups = int(groups.max()) + 1 if count else 0
     if num_groups < FOLDS:
-        raise DatasetError(f"Shares of variance need at least {FOLDS} studies of different patients, got {num_groups}.")
+        raise DatasetError(
+            f"Shares of variance need at least {FOLDS} recordings of different patients, got {num_groups}."
+        )
     return np.asarray(np.random.default_rng(seed).permutation(num_groups)[groups] % FOLDS)
 
 
 def _squared_errors(points: Floats, columns: Floats, folds: NDArray[np.int64]) -> Floats:
-    """|e_n - f(x_n)|^2 of each study, (N,), with f fitted on the other folds; without columns, f is their mean."""
+    """|e_n - f(x_n)|^2 of each recording, (N,), with f fitted on the other folds; without columns, f is their mean."""
     errors = np.empty(len(points))
     for fold in range(FOLDS):
         held_out = folds == fold
@@ -148,9 +150,10 @@ def _squared_errors(points: Floats, columns: Floats, folds: NDArray[np.int64]) -
 
 
 def _ridge(columns: Floats, points: Floats) -> Floats:
-    """Coefficients (p, D) of the strength that predicts best when each study is left out in turn.
+    """Coefficients (p, D) of the strength that predicts best when each recording is left out in turn.
 
-    Both arguments are centred. The error without study n is the error with it over 1 - h_n, its leverage (Allen 1974).
+    Both arguments are centred. The error without recording n is the error with it over 1 - h_n, its leverage (Allen
+    1974).
     """
     scales, directions = np.linalg.eigh(columns.T @ columns)
     along = columns @ directions
@@ -188,5 +191,5 @@ def _basis(fitted: Floats, asked: Floats) -> tuple[Floats, Floats]:
 def _unless_constant(interval: Interval, columns: Floats) -> Interval:
     if np.ptp(columns, axis=0).max() > 0:
         return interval
-    reason = "it is the same in all studies"
+    reason = "it is the same in all recordings"
     return replace(interval, estimate=np.nan, low=np.nan, high=np.nan, reason=reason)

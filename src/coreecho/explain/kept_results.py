@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import coreecho
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.evaluation.intervals import Interval
 from coreecho.files import write_whole
 
@@ -37,16 +37,24 @@ def file_fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def data_fingerprint(root: Path, studies: Sequence[Study]) -> str:
-    """Changes when a study's label, patient or video does, or a table of the data set; not when the data are copied.
+def data_fingerprint(root: Path, recordings: Sequence[Recording]) -> str:
+    """Changes when a recording's label, patient or video does, or a table of the data set; not when the data are
+    copied.
 
     Args:
         root: of the data set; what lies directly in it are its tables and cards.
-        studies: of it.
+        recordings: of it.
     """
     digest = hashlib.sha256()
-    for study in studies:
-        parts = (study.id, study.ef_percent, study.has_mi, study.patient, study.beat, study.path.stat().st_size)
+    for recording in recordings:
+        parts = (
+            recording.id,
+            recording.ef_percent,
+            recording.has_mi,
+            recording.patient,
+            recording.beat,
+            recording.path.stat().st_size,
+        )
         digest.update(repr(parts).encode())
     for table in sorted(root.iterdir() if root.is_dir() else [], key=lambda path: path.name):
         if table.is_file() and table.suffix in (".csv", ".json"):

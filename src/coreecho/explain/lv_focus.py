@@ -1,4 +1,4 @@
-"""How much a model looks at the left ventricle: one number for a study, and for a test set with its interval.
+"""How much a model looks at the left ventricle: one number for a recording, and for a test set with its interval.
 
     LV focus = (share of the Grad-CAM energy that lies inside the LV) / (share of the sector that the LV takes)
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.explain.encoder_stages import Stage
@@ -35,10 +35,10 @@ MEANS = ("lv_focus", "energy_in_lv", "lv_share_of_sector", "energy_in_sector")
 
 @dataclass(frozen=True, kw_only=True)
 class LVFocus:
-    """LV focus of one study, with its parts.
+    """LV focus of one recording, with its parts.
 
     Attributes:
-        study: its id.
+        recording: its id.
         lv_focus: `energy_in_lv / lv_share_of_sector`; NaN where it is not defined.
         energy_in_lv: share of the map's energy inside the LV.
         lv_share_of_sector: pixels of the LV over pixels of the sector.
@@ -47,7 +47,7 @@ class LVFocus:
         reason: why it is not defined; empty where it is.
     """
 
-    study: str
+    recording: str
     lv_focus: float = math.nan
     energy_in_lv: float = math.nan
     lv_share_of_sector: float = math.nan
@@ -57,12 +57,12 @@ class LVFocus:
 
 
 def focus_of_maps(
-    study: str, maps: NDArray[np.float32], ventricles: NDArray[np.bool_], sector: NDArray[np.bool_]
+    recording: str, maps: NDArray[np.float32], ventricles: NDArray[np.bool_], sector: NDArray[np.bool_]
 ) -> LVFocus:
     """Measure maps against the LV.
 
     Args:
-        study: id.
+        recording: id.
         maps: (n, H, W), at least 0, of n frames.
         ventricles: (n, H, W), the LV in the same frames.
         sector: (H, W).
@@ -72,17 +72,17 @@ def focus_of_maps(
     area = (ventricles | sector).sum()
     lv_share = float(ventricles.sum() / area) if area else 0.0
     if lv_share == 0:
-        return LVFocus(study=study, num_frames=len(maps), reason="the traced LV holds no pixel")
+        return LVFocus(recording=recording, num_frames=len(maps), reason="the traced LV holds no pixel")
     if energy == 0:
         return LVFocus(
-            study=study,
+            recording=recording,
             lv_share_of_sector=lv_share,
             num_frames=len(maps),
             reason="the map is zero everywhere: no evidence of this sign",
         )
     in_lv = float(maps[ventricles].sum(dtype=np.float64) / energy)
     return LVFocus(
-        study=study,
+        recording=recording,
         lv_focus=in_lv / lv_share,
         energy_in_lv=in_lv,
         lv_share_of_sector=lv_share,
@@ -91,38 +91,38 @@ def focus_of_maps(
     )
 
 
-def lv_focus_of_study(
+def lv_focus_of_recording(
     model: EchoModel,
     frames: NDArray[np.uint8],
     ventricle: KnownVentricle,
-    study: str,
+    recording: str,
     *,
     stage: Stage = "auto",
     evidence: Evidence = "positive",
 ) -> LVFocus:
-    """Measure one study.
+    """Measure one recording.
 
     Args:
         model: on the device that shall compute.
         frames: (F, S, S) uint8, of the model's frame size.
         ventricle: where the LV is, and the clips that see it there.
-        study: id.
+        recording: id.
         stage: see `grad_cam`.
         evidence: see `grad_cam`.
 
     Raises:
         VideoError: the video has no sector.
     """
-    sector = lit_sector(frames, study)
+    sector = lit_sector(frames, recording)
     explanation = explain_video(model, frames, ventricle.starts, stage=stage, evidence=evidence)
-    return focus_of_maps(study, explanation.at_frames(ventricle.frames), ventricle.masks, sector)
+    return focus_of_maps(recording, explanation.at_frames(ventricle.frames), ventricle.masks, sector)
 
 
-def lv_focus_of_studies(
+def lv_focus_of_recordings(
     model: EchoModel,
     store: FrameStore,
-    studies: Sequence[Study],
-    ventricle_of: Callable[[Study], KnownVentricle],
+    recordings: Sequence[Recording],
+    ventricle_of: Callable[[Recording], KnownVentricle],
     *,
     stage: Stage = "auto",
     evidence: Evidence = "positive",
@@ -132,30 +132,30 @@ def lv_focus_of_studies(
 
     Args:
         model: on the device that shall compute.
-        store: decoded frames of all the studies.
-        studies: at least one.
-        ventricle_of: where the LV of a study is; a VideoError of it says why that is not known.
+        store: decoded frames of all the recordings.
+        recordings: at least one.
+        ventricle_of: where the LV of a recording is; a VideoError of it says why that is not known.
         stage: see `grad_cam`.
         evidence: see `grad_cam`.
         show_progress: show a bar with the time left, on stderr.
 
     Returns:
-        One row a study, in order, with the fields of `LVFocus` as columns. Studies in which it is not defined stay,
-        with the reason.
+        One row a recording, in order, with the fields of `LVFocus` as columns. Recordings in which it is not defined
+        stay, with the reason.
 
     Raises:
-        DatasetError: there is no study.
+        DatasetError: there is no recording.
     """
-    if not studies:
-        raise DatasetError("There is no study to explain: the split is empty.")
+    if not recordings:
+        raise DatasetError("There is no recording to explain: the split is empty.")
     rows = []
-    bar = track(studies, "Grad-CAM", console=Console(stderr=True), disable=not show_progress, transient=True)
-    for study in bar:
+    bar = track(recordings, "Grad-CAM", console=Console(stderr=True), disable=not show_progress, transient=True)
+    for recording in bar:
         try:
-            ventricle, frames = ventricle_of(study), store.frames(study.id)
-            focus = lv_focus_of_study(model, frames, ventricle, study.id, stage=stage, evidence=evidence)
+            ventricle, frames = ventricle_of(recording), store.frames(recording.id)
+            focus = lv_focus_of_recording(model, frames, ventricle, recording.id, stage=stage, evidence=evidence)
         except VideoError as error:
-            focus = LVFocus(study=study.id, reason=str(error))
+            focus = LVFocus(recording=recording.id, reason=str(error))
         rows.append(asdict(focus))
     return pd.DataFrame(rows, columns=[field.name for field in fields(LVFocus)])
 
@@ -163,11 +163,11 @@ def lv_focus_of_studies(
 def mean_lv_focus(
     table: pd.DataFrame, *, patients: Sequence[str] | None = None, resamples: int = DEFAULT_RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """Mean over the studies in which it is defined, with a 95 % bootstrap interval over studies (or patients).
+    """Mean over the recordings in which it is defined, with a 95 % bootstrap interval over recordings (or patients).
 
     Args:
-        table: from `lv_focus_of_studies`.
-        patients: (N,), whom each study is of; each study is resampled for itself when not given.
+        table: from `lv_focus_of_recordings`.
+        patients: (N,), whom each recording is of; each recording is resampled for itself when not given.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -175,19 +175,22 @@ def mean_lv_focus(
         By column: `lv_focus`, `energy_in_lv`, `lv_share_of_sector`, `energy_in_sector`.
 
     Raises:
-        DatasetError: it is not defined in any study; says why, for the first.
+        DatasetError: it is not defined in any recording; says why, for the first.
     """
     is_defined = table["lv_focus"].notna().to_numpy()
     if not is_defined.any():
         first = table.iloc[0]
         raise DatasetError(
-            f"LV focus is not defined in any of {len(table)} studies; the first, {first['study']}: {first['reason']}."
+            f"LV focus is not defined in any of {len(table)} recordings; the first, {first['recording']}: "
+            f"{first['reason']}."
         )
     values = table.loc[is_defined, list(MEANS)].to_numpy(dtype=np.float64)
-    of_studies = None if patients is None else [name for name, kept in zip(patients, is_defined, strict=True) if kept]
+    of_recordings = (
+        None if patients is None else [name for name, kept in zip(patients, is_defined, strict=True) if kept]
+    )
 
     def means(counts: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(counts @ values / counts.sum(axis=1, keepdims=True))
 
-    intervals = bootstrap_intervals(means, len(values), patients=of_studies, resamples=resamples, seed=seed)
+    intervals = bootstrap_intervals(means, len(values), patients=of_recordings, resamples=resamples, seed=seed)
     return dict(zip(MEANS, intervals, strict=True))

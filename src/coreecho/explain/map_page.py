@@ -1,7 +1,8 @@
-"""The embedding map as a page that works without a network: point at a study, and see its EF and what was predicted.
+"""The embedding map as a page that works without a network: point at a recording, and see its EF and what was
+predicted.
 
 The map comes as a fragment (for a report) or as a page of its own. Style, script and data are inside; nothing is
-loaded. The data are study ids, EFs and places on the map.
+loaded. The data are recording ids, EFs and places on the map.
 """
 
 import base64
@@ -22,7 +23,7 @@ from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
 _STOPS = 17
 # Of predicted minus true EF: two hues that are told apart with all common forms of colour blindness, white between.
 _DIVERGING = "PuOr_r"
-_HINT = "Point at a study to see its EF."
+_HINT = "Point at a recording to see its EF."
 
 
 def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedClip]] = ()) -> str:
@@ -42,7 +43,7 @@ def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedCl
         base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode() for name in ("map.css", "map.js")
     )
     policy = f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'"
-    is_phantom = any(made.studies.is_phantom for made in maps)
+    is_phantom = any(made.recordings.is_phantom for made in maps)
     title = "Embedding map" + (f": {PHANTOM_LABEL}" if is_phantom else "")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -83,7 +84,7 @@ def map_fragment(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[Plac
     return (
         f'<div class="coreecho-map">\n<style>{_asset("map.css")}</style>\n'
         f'<div class="controls"><fieldset><legend>Colour:</legend>\n{radios}</fieldset>\n'
-        '<label>Find a study: <input type="search" autocomplete="off" spellcheck="false"></label></div>\n'
+        '<label>Find a recording: <input type="search" autocomplete="off" spellcheck="false"></label></div>\n'
         f'<div class="panels">\n{figures}\n</div>\n'
         '<div class="scale"><output></output><div class="bar"></div><output></output><span>EF points</span></div>\n'
         f'<p class="told" role="status">{_HINT}</p>\n'
@@ -94,12 +95,12 @@ def map_fragment(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[Plac
 
 def _figure(made: EmbeddingMap, number: int, count: int) -> str:
     name = f"{'AB'[number] if number < 2 else number + 1}: " if count > 1 else ""
-    notes = [f"{made.method} of {len(made.studies)} studies", made.note]
-    if made.studies.is_phantom and PHANTOM_LABEL not in made.studies.source:
+    notes = [f"{made.method} of {len(made.recordings)} recordings", made.note]
+    if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
         notes.insert(0, PHANTOM_LABEL)
-    caption = html.escape(f"{name}{made.studies.source}")
+    caption = html.escape(f"{name}{made.recordings.source}")
     small = html.escape(" · ".join(note for note in notes if note))
-    label = html.escape(f"Scatter of {len(made.studies)} studies, coloured by EF", quote=True)
+    label = html.escape(f"Scatter of {len(made.recordings)} recordings, coloured by EF", quote=True)
     return (
         f"<figure><figcaption>{caption}<small>{small}</small></figcaption>"
         f'<canvas role="img" aria-label="{label}"></canvas></figure>'
@@ -107,13 +108,13 @@ def _figure(made: EmbeddingMap, number: int, count: int) -> str:
 
 
 def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> dict[str, Any]:
-    studies = made.studies
+    recordings = made.recordings
     return {
-        "id": list(studies.ids),
+        "id": list(recordings.ids),
         "x": _numbers(made.coordinates[:, 0], 4),
         "y": _numbers(made.coordinates[:, 1], 4),
-        "ef": _numbers(studies.ef_percent, 2),
-        "predicted": _numbers(studies.ef_predicted, 2),
+        "ef": _numbers(recordings.ef_percent, 2),
+        "predicted": _numbers(recordings.ef_predicted, 2),
         "placed": [{"label": clip.label, "x": clip.x, "y": clip.y, "predicted": clip.ef_predicted} for clip in placed],
     }
 

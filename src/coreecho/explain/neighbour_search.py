@@ -1,8 +1,8 @@
-"""The training studies most like a clip, as a folder of files.
+"""The training recordings most like a clip, as a folder of files.
 
-neighbours.csv    one row a study: rank, study, ef_percent, ef_predicted, distance
+neighbours.csv    one row a recording: rank, recording, ef_percent, ef_predicted, distance
 neighbours.json   the same, with the clip's own EF and what speaks against trusting it
-neighbours.png    a frame of the clip and of each study, with their EF
+neighbours.png    a frame of the clip and of each recording, with their EF
 """
 
 import json
@@ -33,9 +33,9 @@ from coreecho.training.run_folder import RunFolder
 from coreecho.video.store import FrameStore
 
 _DPI = 150
-# Distances to the nearest differ from study to study by about twice; five times is no longer one of them.
+# Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
 _FAR = 5.0
-# Enough studies to know how far near ones usually are.
+# Enough recordings to know how far near ones usually are.
 _SAMPLE = 500
 
 
@@ -47,7 +47,7 @@ class NeighbourSearch:
         clip: the file, and where the model puts it.
         neighbours: nearest first.
         source: what was searched, in words.
-        typical_distance: median distance of the searched studies to their own nearest: how far is near.
+        typical_distance: median distance of the searched recordings to their own nearest: how far is near.
         is_phantom: the searched hearts are simulated.
     """
 
@@ -72,7 +72,7 @@ class NeighbourSearch:
         times = nearest / self.typical_distance if self.typical_distance else math.inf
         return (
             *self.clip.warnings,
-            f"the nearest study is {times:.0f} times as far away as studies usually are from their nearest: "
+            f"the nearest recording is {times:.0f} times as far away as recordings usually are from their nearest: "
             "the model has learned from nothing like this clip",
         )
 
@@ -93,7 +93,7 @@ def search_neighbours(
     beat: Beat | None = None,
     show_progress: bool = False,
 ) -> NeighbourSearch:
-    """Find the studies of a run's data that its model finds most like a clip.
+    """Find the recordings of a run's data that its model finds most like a clip.
 
     The first call embeds the split, and keeps that in the run's folder; later calls take a moment.
 
@@ -101,9 +101,9 @@ def search_neighbours(
         run: the run.
         model: its best weights, on the device that shall compute.
         path: the clip.
-        k: how many studies.
+        k: how many recordings.
         split: that is searched.
-        clips: evenly placed clips of the file and of each study.
+        clips: evenly placed clips of the file and of each recording.
         batch_size: clips at once.
         beat: see `read_clip`.
         show_progress: show bars on stderr.
@@ -116,12 +116,14 @@ def search_neighbours(
     if k < 1:
         raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
     if model.target != "ef":
-        raise RecipeError("Neighbours are studies with their EF, and this model finds infarctions: explain it instead.")
+        raise RecipeError(
+            "Neighbours are recordings with their EF, and this model finds infarctions: explain it instead."
+        )
     clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat)
     searched = embed_run(run, model, split, clips=clips, batch_size=batch_size, show_progress=show_progress)
     index = NeighbourIndex(searched.embeddings)
     some = np.linspace(0, len(index) - 1, min(len(index), _SAMPLE)).astype(int)
-    # The nearest of a study is itself.
+    # The nearest of a recording is itself.
     distances = index.query(searched.embeddings[some], 2)[0]
     return NeighbourSearch(
         clip=clip,
@@ -137,7 +139,7 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
 
     Args:
         found: what was found.
-        store: decoded frames of the searched studies.
+        store: decoded frames of the searched recordings.
         out: the folder, made where it is missing.
 
     Raises:
@@ -159,18 +161,18 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_whole(out / "neighbours.csv", found.to_frame().to_csv(index=False))
-        thumbnails = [study_thumbnail(store, near.study) for near in found.neighbours]
+        thumbnails = [recording_thumbnail(store, near.recording) for near in found.neighbours]
         draw_neighbours(out / "neighbours.png", found, thumbnails)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
     except OSError as error:
         raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
 
 
-def study_thumbnail(store: FrameStore, study_id: str) -> NDArray[np.uint8]:
-    """The first frame of a study, (S, S), black outside its sector; all black where none is found."""
-    frames = store.frames(study_id)
+def recording_thumbnail(store: FrameStore, recording_id: str) -> NDArray[np.uint8]:
+    """The first frame of a recording, (S, S), black outside its sector; all black where none is found."""
+    frames = store.frames(recording_id)
     try:
-        return np.asarray(frames[0] * lit_sector(frames, study_id))
+        return np.asarray(frames[0] * lit_sector(frames, recording_id))
     except VideoError:
         return np.zeros_like(frames[0])
 
@@ -191,7 +193,7 @@ def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDA
         figsize=(max(6.0, 1.9 * count), 3.5), dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, 0.07, 1, 0.93))
     )
     is_phantom = found.is_phantom or found.clip.clip.is_phantom
-    lines = ["The studies that the model finds most like this clip", *([PHANTOM_LABEL] if is_phantom else [])]
+    lines = ["The recordings that the model finds most like this clip", *([PHANTOM_LABEL] if is_phantom else [])]
     figure.suptitle("\n".join(lines), fontsize=12)
     figure.text(0.995, 0.01, NOTICE, fontsize=9, color="#6E6E6E", ha="right", va="bottom")
     axes: list[Axes] = list(figure.subplots(1, count, squeeze=False).ravel())

@@ -1,8 +1,8 @@
-"""The studies that a model finds most alike: a reason for its number that a person can check.
+"""The recordings that a model finds most alike: a reason for its number that a person can check.
 
 Exact search by Euclidean distance. An approximate index would be one more dependency to save milliseconds: among
-100,000 studies of 512 numbers one query takes about twice as long as reading them from memory once, some 40 ms on two
-busy cores (benchmarks/neighbours.py).
+100,000 recordings of 512 numbers one query takes about twice as long as reading them from memory once, some 40 ms on
+two busy cores (benchmarks/neighbours.py).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from coreecho.explain.embeddings import EmbeddingSet
 
-# Squared distances held at once, of some queries to all studies: 2^24 floats are 64 MiB.
+# Squared distances held at once, of some queries to all recordings: 2^24 floats are 64 MiB.
 _PAIRS_AT_ONCE = 2**24
 
 
@@ -99,18 +99,18 @@ class NeighbourIndex:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A study that is like another.
+    """A recording that is like another.
 
     Attributes:
         rank: 1 is the most alike.
-        study: its id.
+        recording: its id.
         distance: between the embeddings, Euclidean; in their own unit.
         ef_percent: its label.
         ef_predicted: what the model says of it.
     """
 
     rank: int
-    study: str
+    recording: str
     distance: float
     ef_percent: float
     ef_predicted: float
@@ -124,14 +124,14 @@ def most_alike(
     k: int = 5,
     leave_out: str | None = None,
 ) -> list[Neighbour]:
-    """List the studies of a reference that are most like one embedding.
+    """List the recordings of a reference that are most like one embedding.
 
     Args:
         index: of the reference's embeddings.
         reference: what is searched, such as the training set.
         embedding: (D,).
         k: how many.
-        leave_out: id of the study itself, where it is part of the reference.
+        leave_out: id of the recording itself, where it is part of the reference.
 
     Raises:
         ValueError: the embedding is not (D,), or k is below 1.
@@ -145,7 +145,7 @@ def most_alike(
     return [
         Neighbour(
             rank=rank,
-            study=reference.ids[position],
+            recording=reference.ids[position],
             distance=distance,
             ef_percent=float(reference.ef_percent[position]),
             ef_predicted=float(reference.ef_predicted[position]),

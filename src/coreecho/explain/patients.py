@@ -1,12 +1,12 @@
-"""Whom studies are of: what is resampled together."""
+"""Whom recordings are of: what is resampled together."""
 
 from collections.abc import Sequence
 
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 
 
-def patients_of(studies: Sequence[Study]) -> list[str] | None:
-    """Name the patient of each study; None where the data set knows none, and each study stands for itself."""
-    if all(study.patient is None for study in studies):
+def patients_of(recordings: Sequence[Recording]) -> list[str] | None:
+    """Name the patient of each recording; None where the data set knows none, and each recording stands for itself."""
+    if all(recording.patient is None for recording in recordings):
         return None
-    return [study.patient or f"study {study.id}" for study in studies]
+    return [recording.patient or f"recording {recording.id}" for recording in recordings]

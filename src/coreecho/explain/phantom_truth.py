@@ -39,12 +39,12 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
     "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
 }
 _LAYOUT = "EchoNet-Dynamic"
-# Beats of a path are drawn from this stream of a study's random numbers, the same at every EF.
+# Beats of a path are drawn from this stream of a recording's random numbers, the same at every EF.
 _PATH_STREAM = 200
 
 
 class PhantomCohort:
-    """The hearts of a folder of phantoms, by the ids of their studies.
+    """The hearts of a folder of phantoms, by the ids of their recordings.
 
     Args:
         root: with the cohort's card.
@@ -70,42 +70,42 @@ class PhantomCohort:
             draw_facts(self.settings, self.seed, index, split).stem: index for index, split in enumerate(self._splits)
         }
 
-    def plan(self, study_id: str) -> StudyPlan:
-        """All that is true of a study.
+    def plan(self, recording_id: str) -> StudyPlan:
+        """All that is true of a recording.
 
         Raises:
             DatasetError: it is not in the cohort.
         """
-        index = self._index.get(study_id)
+        index = self._index.get(recording_id)
         if index is None:
-            raise DatasetError(f"{study_id} is none of the {len(self._index)} phantoms of this cohort.")
+            raise DatasetError(f"{recording_id} is none of the {len(self._index)} phantoms of this cohort.")
         return plan_study(self.settings, self.seed, index, self._splits[index])
 
-    def nuisances(self, study_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """The nuisances of N studies, (N, p) each, by the names of `NUISANCES`."""
-        records = [latents(self.plan(study_id)) for study_id in study_ids]
+    def nuisances(self, recording_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """The nuisances of N recordings, (N, p) each, by the names of `NUISANCES`."""
+        records = [latents(self.plan(recording_id)) for recording_id in recording_ids]
         return {
             name: np.array([[float(record[key]) for key in keys] for record in records])
             for name, keys in NUISANCES.items()
         }
 
-    def ef_path(self, study_id: str, ef_percents: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    def ef_path(self, recording_id: str, ef_percents: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """One heart whose EF is moved in steps: the same anatomy, view, speckle, noise and beat times throughout.
 
-        Its wall moves evenly at every EF, also where the study's own has an infarct: a ventricle of which a part stands
-        still cannot eject 75 %, and how an infarct looks is not what is moved here.
+        Its wall moves evenly at every EF, also where the recording's own has an infarct: a ventricle of which a part
+        stands still cannot eject 75 %, and how an infarct looks is not what is moved here.
 
         Args:
-            study_id: whose heart.
+            recording_id: whose heart.
             ef_percents: 5 to 90.
 
         Yields:
             The EF of the simulated volumes, and the frames (T, 112, 112).
 
         Raises:
-            DatasetError: the study is not in the cohort, or an EF is out of range.
+            DatasetError: the recording is not in the cohort, or an EF is out of range.
         """
-        plan = self.plan(study_id)
+        plan = self.plan(recording_id)
         even = WallMotion(apex_to_base=plan.anatomy.wall_motion.apex_to_base)
         anatomy = replace(plan.anatomy, wall_motion=even)
         for ef_percent in ef_percents:

@@ -26,7 +26,7 @@ from coreecho.explain.continuity_figures import (
     path_figures,
     variance_figures,
 )
-from coreecho.explain.continuity_studies import ContinuityProtocol, read_studies
+from coreecho.explain.continuity_recordings import ContinuityProtocol, read_recordings
 from coreecho.explain.ef_paths import PATH_EF_PERCENT, embed_path
 from coreecho.explain.kept_results import data_fingerprint, file_fingerprint, find_kept, fingerprint_of, write_kept
 from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
@@ -47,7 +47,7 @@ class Continuity:
     Attributes:
         folder: with the files named above.
         figures: in the order in which they are shown.
-        num_studies: with EF.
+        num_recordings: with EF.
         source: the embeddings, in words.
         is_phantom: the hearts are simulated.
         notes: what a reader should know.
@@ -55,7 +55,7 @@ class Continuity:
 
     folder: Path
     figures: tuple[ContinuityFigure, ...]
-    num_studies: int
+    num_recordings: int
     source: str
     is_phantom: bool
     notes: tuple[str, ...]
@@ -92,34 +92,34 @@ def measure_continuity(
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: the split is empty, or has too few studies with EF.
+        DatasetError: the split is empty, or has too few recordings with EF.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
     fingerprint = continuity_fingerprint(run, protocol)
     if (kept := _kept_continuity(out, fingerprint)) is not None:
         return kept
-    studies = read_studies(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
-    patients, seed, temperature = studies.patients, protocol.seed, run.recipe.temperature
+    recordings = read_recordings(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
+    patients, seed, temperature = recordings.patients, protocol.seed, run.recipe.temperature
     figures = order_figures(
-        studies.embeddings, studies.ef_percent, temperature=temperature, patients=patients, seed=seed
+        recordings.embeddings, recordings.ef_percent, temperature=temperature, patients=patients, seed=seed
     )
-    if studies.nuisances is not None:
+    if recordings.nuisances is not None:
         figures += variance_figures(
-            studies.embeddings, studies.ef_percent, studies.nuisances, patients=patients, seed=seed
+            recordings.embeddings, recordings.ef_percent, recordings.nuisances, patients=patients, seed=seed
         )
     paths: list[EFPath] = []
-    if studies.cohort and protocol.hearts:
-        hearts = studies.ids[: protocol.hearts]
-        paths = _embed_paths(model, studies.cohort, hearts, protocol.clips, batch_size, show_progress)
+    if recordings.cohort and protocol.hearts:
+        hearts = recordings.ids[: protocol.hearts]
+        paths = _embed_paths(model, recordings.cohort, hearts, protocol.clips, batch_size, show_progress)
         figures += path_figures(paths, seed=seed)
     measured = Continuity(
         folder=out,
         figures=tuple(figures),
-        num_studies=len(studies.ids),
-        source=studies.source,
-        is_phantom=studies.is_phantom,
-        notes=tuple(studies.notes),
+        num_recordings=len(recordings.ids),
+        source=recordings.source,
+        is_phantom=recordings.is_phantom,
+        notes=tuple(recordings.notes),
     )
     _write(measured, protocol, paths, temperature, fingerprint)
     return measured
@@ -139,7 +139,7 @@ def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:
     """Changes when anything does that the figures of a run depend on."""
     return fingerprint_of(
         weights=file_fingerprint(run.best_weights),
-        data=data_fingerprint(run.data.root, run.studies(protocol.split)),
+        data=data_fingerprint(run.data.root, run.recordings(protocol.split)),
         dataset=run.data.dataset,
         is_phantom=run.data.is_phantom,
         temperature=run.recipe.temperature,
@@ -157,7 +157,7 @@ def _kept_continuity(folder: Path, fingerprint: str) -> Continuity | None:
     return Continuity(
         folder=folder,
         figures=tuple(figure_from(entries) for entries in document["figures"]),
-        num_studies=document["num_studies"],
+        num_recordings=document["num_recordings"],
         source=document["source"],
         is_phantom=document["is_phantom"],
         notes=tuple(document["notes"]),
@@ -180,7 +180,7 @@ def _write(
         "is_phantom": measured.is_phantom,
         "notice": NOTICE,
         "source": measured.source,
-        "num_studies": measured.num_studies,
+        "num_recordings": measured.num_recordings,
         "notes": list(measured.notes),
         "protocol": {
             "split": protocol.split,

@@ -2,7 +2,7 @@
 
 map.png    the picture
 map.html   the same, to point at; works offline
-map.csv    where each study is
+map.csv    where each recording is
 """
 
 from collections.abc import Sequence
@@ -86,16 +86,16 @@ def write_maps(
 
 def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:
     x, y = made.coordinates.T
-    studies = made.studies
+    recordings = made.recordings
     return pd.DataFrame(
         {
             "map": number + 1,
             "method": made.method,
-            "study": studies.ids,
+            "recording": recordings.ids,
             "x": x,
             "y": y,
-            "ef_percent": studies.ef_percent,
-            "ef_predicted": studies.ef_predicted,
-            "is_phantom": studies.is_phantom,
+            "ef_percent": recordings.ef_percent,
+            "ef_predicted": recordings.ef_predicted,
+            "is_phantom": recordings.is_phantom,
         }
     )

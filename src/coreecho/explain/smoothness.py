@@ -37,22 +37,22 @@ class EFPath:
     """The embeddings of one heart whose EF is moved in steps.
 
     Attributes:
-        study: whose heart it is.
+        recording: whose heart it is.
         embeddings: (K + 1, D) float32.
         ef_percent: (K + 1,) float64, growing.
         ef_predicted: (K + 1,) float64, what the model says.
     """
 
-    study: str
+    recording: str
     embeddings: NDArray[np.float32]
     ef_percent: NDArray[np.float64]
     ef_predicted: NDArray[np.float64]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a point: study, ef_true, ef_predicted, distance from the path's first point."""
+        """One row a point: recording, ef_true, ef_predicted, distance from the path's first point."""
         moved = np.linalg.norm(self.embeddings.astype(np.float64) - self.embeddings[0], axis=1)
         columns = {"ef_true": self.ef_percent, "ef_predicted": self.ef_predicted, "distance_from_start": moved}
-        return pd.DataFrame({"study": self.study, **columns})
+        return pd.DataFrame({"recording": self.recording, **columns})
 
 
 SMOOTHNESS_MEASURES = ("order", "straightness", "step_variation", "ef_slope")

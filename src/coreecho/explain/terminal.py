@@ -42,28 +42,28 @@ def show_file_explanation(explained: FileExplanation) -> None:
 
 
 def show_lv_focus(explained: DatasetExplanation) -> None:
-    """Print the means with their intervals, and how many studies they are of."""
+    """Print the means with their intervals, and how many recordings they are of."""
     table = _table("LV focus over a data set", is_phantom=explained.is_phantom)
-    for column in ("Mean over studies", "Value", "95 % interval"):
+    for column in ("Mean over recordings", "Value", "95 % interval"):
         table.add_column(column, justify="left" if column.startswith("Mean") else "right")
     for key, label in _FOCUS_LABELS.items():
         interval = explained.means[key]
         table.add_row(label, f"{interval.estimate:z.3f}", f"{interval.low:z.3f} to {interval.high:z.3f}")
     Console().print(table)
     undefined = explained.table[explained.table["lv_focus"].isna()]
-    lines = [f"{len(explained.table) - len(undefined)} of {len(explained.table)} studies. 1 is a model that looks "
+    lines = [f"{len(explained.table) - len(undefined)} of {len(explained.table)} recordings. 1 is a model that looks "
              "everywhere in the sector alike."]  # fmt: skip
     if len(undefined):
         first = undefined.iloc[0]
-        lines.append(f"Not defined in {len(undefined)} studies, such as {first['study']}: {first['reason']}.")
-    _print([*lines, f"Of each study: {explained.folder / 'lv_focus.csv'}"])
+        lines.append(f"Not defined in {len(undefined)} recordings, such as {first['recording']}: {first['reason']}.")
+    _print([*lines, f"Of each recording: {explained.folder / 'lv_focus.csv'}"])
 
 
 def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile]], written: tuple[Path, Path]) -> None:
     """Print what is on the maps, and where they are."""
     lines = []
     for made, files in zip(maps, placed, strict=True):
-        lines.append(f"{made.method} of {len(made.studies)} studies: {made.studies.source}")
+        lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
         for file in files:
             lines.append(f"{file.placed.label}: predicted EF {file.placed.ef_predicted:.1f} %")
@@ -72,19 +72,19 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile
 
 
 def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
-    """Print the clip's EF, and the studies that are most like it."""
+    """Print the clip's EF, and the recordings that are most like it."""
     is_phantom = found.is_phantom or found.clip.clip.is_phantom
     table = _table(f"Most alike of the {found.source}", is_phantom=is_phantom)
-    table.add_column("Study")
+    table.add_column("Recording")
     for column in ("EF %", "Predicted %", "Distance"):
         table.add_column(column, justify="right")
     for near in found.neighbours:
         cells = (f"{near.ef_percent:.1f}", f"{near.ef_predicted:.1f}", f"{near.distance:.3f}")
-        table.add_row(Text(near.study), *cells)
+        table.add_row(Text(near.recording), *cells)
     Console().print(table)
     lines = [
-        f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these studies "
-        f"{found.ef_of_neighbours:.1f} %. Studies are usually {found.typical_distance:.3f} from their nearest."
+        f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these recordings "
+        f"{found.ef_of_neighbours:.1f} %. Recordings are usually {found.typical_distance:.3f} from their nearest."
     ]
     lines += [f"Caution: {warning}." for warning in found.warnings]
     _print([*lines, *([f"Table and picture: {out}"] if out else [])])
@@ -92,7 +92,7 @@ def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
 
 def show_continuity(measured: Continuity) -> None:
     """Print all figures with their intervals and what they mean."""
-    table = _table(f"{measured.source}: {measured.num_studies} studies", is_phantom=measured.is_phantom)
+    table = _table(f"{measured.source}: {measured.num_recordings} recordings", is_phantom=measured.is_phantom)
     for column in ("Measure", "Value", "95 % interval", "Unit", "Meaning"):
         table.add_column(column, justify="right" if column in ("Value", "95 % interval") else "left")
     group, meaning = "", ""
@@ -113,7 +113,7 @@ def show_continuity(measured: Continuity) -> None:
 
 def show_continuity_difference(difference: ContinuityDifference, first: Continuity) -> None:
     """Print the second run's figures minus the first's, which are labelled as the first's are."""
-    title = f"Second run minus first, paired: {difference.num_studies} studies"
+    title = f"Second run minus first, paired: {difference.num_recordings} recordings"
     table = _table(title, is_phantom=first.is_phantom)
     for column in ("Measure", "Difference", "95 % interval", "Unit"):
         table.add_column(column, justify="right" if column in ("Difference", "95 % interval") else "left")

@@ -60,13 +60,13 @@ def traced_ventricle(
 
 
 def simulated_ventricle(
-    root: Path, study_id: str, num_source_frames: int, sampling: ClipSampling, size: int, clips: int
+    root: Path, recording_id: str, num_source_frames: int, sampling: ClipSampling, size: int, clips: int
 ) -> KnownVentricle:
     """The ventricle of a phantom with truth, in every frame that its evenly placed clips sample.
 
     Args:
         root: of the cohort.
-        study_id: the study.
+        recording_id: the recording.
         num_source_frames: length of the video.
         sampling: of the model.
         size: S, pixels a side of the model's frames.
@@ -75,7 +75,7 @@ def simulated_ventricle(
     Raises:
         DatasetError: the truth cannot be read.
     """
-    path = root / TRUTH_FOLDER / f"{study_id}.npz"
+    path = root / TRUTH_FOLDER / f"{recording_id}.npz"
     try:
         with np.load(path, allow_pickle=False) as truth:
             labels = truth["labels"]

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.datasets import SINGLE_BEAT_DATASETS, Study, View
+from coreecho.datasets import SINGLE_BEAT_DATASETS, Recording, View
 from coreecho.datasets.hmc_qu import hmc_qu_beat
 from coreecho.errors import RecipeError, VideoError
 from coreecho.models.card import TrainedOn
@@ -95,7 +95,7 @@ def read_beat(path: str | Path, beat: Beat, model: EchoModel) -> tuple[Video, tu
     if dataset == "hmc-qu" and _is_avi(path) and CROPPED_NOTE in video.notes:
         # HMC-QU's files say their view by their name, and the two views differ in what is cut out.
         view: View = "A2C" if "2CH" in Path(path).name else "A4C"
-        frames = hmc_qu_beat(Study(id=str(path), path=Path(path), view=view, beat=(first, last)), size)
+        frames = hmc_qu_beat(Recording(id=str(path), path=Path(path), view=view, beat=(first, last)), size)
         note = f"{_AS_HMC_QU} of {view}"
         return replace(video, frames=frames, notes=(note,)), (first, last), video.num_frames
     frames, notes = take_beat(video.frames, first, last), video.notes

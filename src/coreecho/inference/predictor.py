@@ -310,5 +310,5 @@ def _describe(card: WeightsCard | None) -> str:
     hearts = "simulated" if trained_on.is_phantom else "real"
     return (
         f"{card.encoder}, recipe {trained_on.recipe}, epoch {trained_on.epoch}, "
-        f"trained on {trained_on.num_studies} studies of {trained_on.dataset} ({hearts} hearts)"
+        f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
     )

@@ -4,7 +4,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.head import build_head
 from coreecho.models.model_input import ModelInput
 from coreecho.models.registry import build_encoder
-from coreecho.target import Target
+from coreecho.tasks import Task
 
 
 def build_model(
@@ -15,7 +15,7 @@ def build_model(
     dropout: float | None = None,
     head: str = "mlp",
     head_dropout: float = 0.4,
-    target: Target = "ef",
+    task: Task | None = None,
 ) -> EchoModel:
     """Make an untrained encoder with its head.
 
@@ -26,7 +26,7 @@ def build_model(
         dropout: inside the encoder; None takes the encoder's own.
         head: `mlp` (CoReEcho) or `linear` (EchoCoTr, EchoNet-Dynamic).
         head_dropout: inside the MLP head; 0.4 in the authors' code.
-        target: what the head reads.
+        task: what the head reads; EF when not given.
 
     Raises:
         RecipeError: the encoder or the head is unknown.
@@ -36,5 +36,5 @@ def build_model(
         built,
         build_head(head, built.embedding_dim, dropout=head_dropout, last_bias=last_bias),
         model_input,
-        target=target,
+        task=task,
     )

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
-from coreecho.target import Target
+from coreecho.tasks import Task, build_task
 
-# An encoder alone, or with a head that reads the ejection fraction or the logit of an infarction.
-Kind = Literal["encoder", "ef_model", "mi_model"]
+# An encoder alone, or with a head that reads something.
+Kind = Literal["encoder", "model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class TrainedOn:
     Attributes:
         dataset: its name, such as `echonet`.
         is_phantom: the hearts were simulated.
-        num_studies: studies of the training split.
+        num_recordings: recordings of the training split.
         fps_range: 5th and 95th percentile of the training videos' frame rates, frames a second.
         ef_range: smallest and largest EF of the training split, percent; None where no EF was learned.
         recipe: name of the recipe.
@@ -34,7 +34,7 @@ class TrainedOn:
 
     dataset: str
     is_phantom: bool
-    num_studies: int
+    num_recordings: int
     fps_range: tuple[float, float]
     ef_range: tuple[float, float] | None
     recipe: str
@@ -48,7 +48,7 @@ class WeightsCard:
     """What a file of weights says about itself.
 
     Attributes:
-        kind: `encoder` alone, or with its head `ef_model` or `mi_model`, by what that reads.
+        kind: `encoder` alone, or a `model` with its head.
         encoder: a key of `coreecho.models.ENCODERS`.
         head: name of the head; None for an encoder alone.
         source: where the weights come from: a run, or the publication and file that they were imported from.
@@ -58,6 +58,7 @@ class WeightsCard:
         model_input: how clips are cut and normalised; None where the source does not say.
         trained_on: None for imported weights.
         coreecho_version: that wrote the file.
+        reads: what the head reads, as `Task.to_mapping` gives it; None for an encoder alone.
     """
 
     kind: Kind
@@ -70,12 +71,17 @@ class WeightsCard:
     trained_on: TrainedOn | None
     coreecho_version: str
     head: HeadName | None = "mlp"
+    reads: dict[str, Any] | None = None
 
     @property
-    def target(self) -> Target | None:
+    def task(self) -> Task | None:
         """What the head reads; None for an encoder alone."""
-        targets: dict[Kind, Target] = {"ef_model": "ef", "mi_model": "mi"}
-        return targets.get(self.kind)
+        return None if self.reads is None else build_task(self.reads)
+
+    @property
+    def target(self) -> str | None:
+        """Name of the task."""
+        return None if self.task is None else self.task.name
 
     def to_json(self) -> str:
         """Write the card as a JSON object."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from coreecho.models.card import WeightsCard
 from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD, ModelInput
 from coreecho.models.registry import Encoder
-from coreecho.target import Target
+from coreecho.tasks import EF, Task
 
 __all__ = ["ECHONET_MEAN", "ECHONET_STD", "EchoModel", "EchoOutput", "ModelInput"]
 
@@ -18,8 +18,8 @@ class EchoOutput(NamedTuple):
 
     Attributes:
         embeddings: (B, D), float32.
-        prediction: (B,), float32. For the target `ef` percent, 0 to 100 for sensible clips, not clamped; for `mi` the
-            logit of an infarction.
+        prediction: (B,), float32: the network's output, from which the task's link makes what a person reads. EF in
+            percent, 0 to 100 for sensible clips, not clamped; the logit of an infarction.
     """
 
     embeddings: Tensor
@@ -36,17 +36,17 @@ class EchoModel(nn.Module):
         encoder: clips (B, 3, T, H, W) to embeddings (B, D); D is its `embedding_dim`.
         head: embeddings (B, D) to (B, 1).
         model_input: how clips are cut and normalised for this encoder.
-        target: what the head reads.
+        task: what the head reads.
     """
 
     scale: Tensor
     shift: Tensor
 
     def __init__(
-        self, encoder: Encoder, head: nn.Sequential, model_input: ModelInput, *, target: Target = "ef"
+        self, encoder: Encoder, head: nn.Sequential, model_input: ModelInput, *, task: Task | None = None
     ) -> None:
         super().__init__()
-        self.target = target
+        self.task = task or EF()
         self.encoder = encoder
         self.head = head
         self.model_input = model_input
@@ -55,6 +55,11 @@ class EchoModel(nn.Module):
         std = torch.tensor(model_input.std)
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -torch.tensor(model_input.mean) / std, persistent=False)
+
+    @property
+    def target(self) -> str:
+        """Name of the task."""
+        return self.task.name
 
     def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EchoOutput:
         """Embed the clips and predict; arguments as for `embed`."""

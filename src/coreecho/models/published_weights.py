@@ -28,6 +28,7 @@ from coreecho.models.fitting import check_finite, closest_uniformer, encoder_sha
 from coreecho.models.head import HeadName, MLPHead
 from coreecho.models.model_input import ModelInput
 from coreecho.models.resnet_weights import ResNetWeights, recognise_resnet
+from coreecho.tasks import EF
 
 # `best_error` and the like may be NumPy scalars. These make one out of its bytes, and nothing else.
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
@@ -46,7 +47,7 @@ class ImportedWeights:
     """What was read from a published checkpoint.
 
     Attributes:
-        state: entries under the names of this project's model; of an `EchoModel` if the card's kind is `ef_model`, of a
+        state: entries under the names of this project's model; of an `EchoModel` if the card's kind is `model`, of a
             `UniFormer` if it is `encoder`.
         card: encoder, source, licence.
         loaded: names in the file that were taken, in the file's order.
@@ -102,7 +103,8 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
     state = _prefixed(encoder, "encoder.") | _prefixed(head.state, "head.") if head else encoder
     check_finite(state, str(file))
     card = WeightsCard(
-        kind="ef_model" if head else "encoder",
+        kind="model" if head else "encoder",
+        reads=EF().to_mapping() if head else None,
         encoder=name,
         head=head.name if head else None,
         source=source or f"{layout.source}; imported from {file.name}",
@@ -158,7 +160,8 @@ def _import_resnet(found: ResNetWeights, file: Path, source: str | None, licence
     head = {f"head.0.{name}": value for name, value in found.fc.items()} if found.reads_ef else {}
     state = _prefixed(found.encoder, "encoder.") | head if head else found.encoder
     card = WeightsCard(
-        kind="ef_model" if head else "encoder",
+        kind="model" if head else "encoder",
+        reads=EF().to_mapping() if head else None,
         encoder=found.name,
         head="linear" if head else None,
         source=source or f"{found.source}; imported from {file.name}",

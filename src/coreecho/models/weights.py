@@ -112,13 +112,13 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     """
     path = _weights_file(Path(path))
     state, card = read_weights(path)
-    if card.target is None or card.head is None or card.model_input is None:
+    if card.task is None or card.head is None or card.model_input is None:
         raise CheckpointError(
             f"{path}: holds an encoder without a head ({card.source}), which cannot predict. "
             f"Train one from it by `coreecho train ... --init {path}`."
         )
     _check_encoder(card, path)
-    model = build_model(card.encoder, card.model_input, last_bias=0.0, head=card.head, target=card.target)
+    model = build_model(card.encoder, card.model_input, last_bias=0.0, head=card.head, task=card.task)
     faults = misfits(state, shapes_of(model.state_dict()))
     if faults:
         raise CheckpointError(

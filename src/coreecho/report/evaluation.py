@@ -1,6 +1,6 @@
 """Evaluates a run and leaves a folder that says all about it: predictions, metrics with intervals, and pictures.
 
-predictions.csv   one row a study: study, ef_true, ef_predicted, clip_sd, num_clips
+predictions.csv   one row a recording: recording, ef_true, ef_predicted, clip_sd, num_clips
 metrics.json      metrics with their intervals, and everything that they depend on; no date, so equal runs are equal
 metrics.csv       the metrics as a table
 scatter.png       predicted against true EF
@@ -32,7 +32,7 @@ class Evaluation(Generic[M]):
 
     Attributes:
         folder: with the files named above.
-        predictions: one row a study.
+        predictions: one row a recording.
         metrics: with their intervals.
         protocol: how they were made.
         is_phantom: whether the hearts are simulated.
@@ -71,7 +71,7 @@ def evaluate_run(
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: the split is empty, has studies without EF, or the data set or start index is not as expected.
+        DatasetError: the split is empty, has recordings without EF, or the data set or start index is not as expected.
         CheckpointError: the run has no readable weights.
         RecipeError: a setting makes no sense, there is no such device, or the run reads no EF.
     """
@@ -148,7 +148,7 @@ def write_result(
 
     Args:
         folder: made where it is missing.
-        predictions: one row a study.
+        predictions: one row a recording.
         metrics: of them.
         head: what stands in metrics.json before the metrics.
         pictures: what draws each, by its name.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.inference.frame_rate import is_rate_known, is_training_rate
 from coreecho.models.card import TrainedOn
 from coreecho.training.run_folder import RunFolder
@@ -17,41 +17,43 @@ from coreecho.video.store import FrameStore
 _PERCENTILES = (5, 95)
 
 
-def notes_of(run: RunFolder, source: RunFolder, studies: Sequence[Study]) -> tuple[str, ...]:
+def notes_of(run: RunFolder, source: RunFolder, recordings: Sequence[Recording]) -> tuple[str, ...]:
     """What a reader of the metrics should know of a run that is evaluated on the data of another, or of its own.
 
     Args:
         run: the run.
         source: whose data it is evaluated on.
-        studies: of these data.
+        recordings: of these data.
     """
     notes = []
     if not run.is_finished:
         notes.append("the run is not finished: these are the best weights so far")
     if run.data.is_phantom and not source.data.is_phantom:
         notes.append("the model was trained on simulated hearts only")
-    notes += [f"EF of the {name}" for name in ef_sources(studies)]
+    notes += [f"EF of the {name}" for name in ef_sources(recordings)]
     return tuple(notes)
 
 
-def ef_sources(studies: Sequence[Study]) -> list[str]:
+def ef_sources(recordings: Sequence[Recording]) -> list[str]:
     """Which releases of a data set the EFs are from, where its releases differ; in alphabetical order."""
-    return sorted({study.ef_source for study in studies if study.ef_source is not None})
+    return sorted({recording.ef_source for recording in recordings if recording.ef_source is not None})
 
 
-def frame_rate_note(store: FrameStore, studies: Sequence[Study], trained_on: TrainedOn | None) -> tuple[str, ...]:
+def frame_rate_note(
+    store: FrameStore, recordings: Sequence[Recording], trained_on: TrainedOn | None
+) -> tuple[str, ...]:
     """Warn of data whose frame rates are not those of the training: to the model its hearts beat at another speed.
 
     An evaluation takes frames as they are, as the paper does; `coreecho predict` resamples a file.
 
     Args:
-        store: decoded frames of the studies.
-        studies: that were evaluated.
+        store: decoded frames of the recordings.
+        recordings: that were evaluated.
         trained_on: from the model's card; None where it is not known.
     """
     if trained_on is None or not is_rate_known(trained_on):
         return ()
-    rates = [fps for study in studies if (fps := store.fps(study.id)) is not None]
+    rates = [fps for recording in recordings if (fps := store.fps(recording.id)) is not None]
     if not rates:
         return ()
     low, high = (float(end) for end in np.percentile(rates, _PERCENTILES))
@@ -60,7 +62,7 @@ def frame_rate_note(store: FrameStore, studies: Sequence[Study], trained_on: Tra
     outside = sum(not is_training_rate(fps, trained_on) for fps in rates)
     return (
         f"the frame rates of these data, {_range(low, high)} per second, lie outside of the training's, "
-        f"{_range(*trained_on.fps_range)}, in {outside} of {len(rates)} studies: to the model their hearts beat at "
+        f"{_range(*trained_on.fps_range)}, in {outside} of {len(rates)} recordings: to the model their hearts beat at "
         "another speed",
     )
 

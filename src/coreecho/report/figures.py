@@ -88,14 +88,14 @@ def scatter(
     """Draw predicted against true EF, with the line of equality and the clinical thresholds.
 
     Args:
-        predictions: one row a study, with the columns ef_true and ef_predicted, in percent.
+        predictions: one row a recording, with the columns ef_true and ef_predicted, in percent.
         path: PNG to write.
         metrics: of these predictions; computed here where not given.
         size: width and height, inches.
         is_phantom: the hearts are simulated.
 
     Raises:
-        ValueError: no study, or a value is not finite.
+        ValueError: no recording, or a value is not finite.
     """
     true, predicted = _pair(predictions)
     metrics = metrics or compute_metrics(true, predicted)
@@ -109,12 +109,12 @@ def scatter(
             f"{threshold}", (threshold, high), (0, 3), textcoords="offset points", fontsize=_SMALL, ha="center"
         )
     axis.plot([low, high], [low, high], color=_VERMILION, linewidth=1.5, zorder=2, label="predicted = true")
-    _draw_studies(axis, true, predicted)
+    _draw_recordings(axis, true, predicted)
     axis.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axis.set_xlabel("True EF (%)")
     axis.set_ylabel("Predicted EF (%)")
     _legend(axis, loc="lower right")
-    lines = [f"n = {metrics.num_studies}"]
+    lines = [f"n = {metrics.num_recordings}"]
     lines += [f"{name} {metrics[key].format()}" for name, key in (("MAE", "mae"), ("RMSE", "rmse"), ("R²", "r2"))]
     lines.append(f"{100 * metrics.level:g} % intervals")
     _text_box(axis, "\n".join(lines))
@@ -135,20 +135,20 @@ def bland_altman(
     the two agree. Bands are the intervals of the three lines.
 
     Args:
-        predictions: one row a study, with the columns ef_true and ef_predicted, in percent.
+        predictions: one row a recording, with the columns ef_true and ef_predicted, in percent.
         path: PNG to write.
         metrics: of these predictions; computed here where not given.
         size: width and height, inches.
         is_phantom: the hearts are simulated.
 
     Raises:
-        ValueError: no study, or a value is not finite.
+        ValueError: no recording, or a value is not finite.
     """
     true, predicted = _pair(predictions)
     metrics = metrics or compute_metrics(true, predicted)
     figure, (axis,) = _figure("Agreement of predicted and true EF (Bland-Altman)", size=size, is_phantom=is_phantom)
     axis.axhline(0, color="black", linewidth=0.8, zorder=2)
-    _draw_studies(axis, (true + predicted) / 2, predicted - true)
+    _draw_recordings(axis, (true + predicted) / 2, predicted - true)
     lines = (
         ("agreement_high", "bias + 1.96 SD", _VERMILION, "--"),
         ("bias", "bias", _GREEN, "-"),
@@ -173,7 +173,7 @@ def bland_altman(
     axis.set_ylim(-reach, reach)
     axis.set_xlabel("Mean of predicted and true EF (%)")
     axis.set_ylabel("Predicted − true EF (EF points)")
-    _text_box(axis, f"n = {metrics.num_studies}, bands: {100 * metrics.level:g} % intervals")
+    _text_box(axis, f"n = {metrics.num_recordings}, bands: {100 * metrics.level:g} % intervals")
     _save(figure, path)
 
 
@@ -273,14 +273,14 @@ def _pair(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.fl
     true = predictions["ef_true"].to_numpy(dtype=np.float64)
     predicted = predictions["ef_predicted"].to_numpy(dtype=np.float64)
     if len(true) == 0 or not (np.isfinite(true).all() and np.isfinite(predicted).all()):
-        raise ValueError("predictions: expected at least one study, and finite EF in all of them")
+        raise ValueError("predictions: expected at least one recording, and finite EF in all of them")
     return true, predicted
 
 
-def _draw_studies(axis: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-    """Draw one dot a study, of a size and opacity at which many still show where they are dense."""
+def _draw_recordings(axis: Axes, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """Draw one dot a recording, of a size and opacity at which many still show where they are dense."""
     size, opacity = (22, 0.75) if len(x) <= 300 else (12, 0.4)
-    axis.scatter(x, y, s=size, alpha=opacity, linewidths=0, color=_BLUE, zorder=3, label="one study")
+    axis.scatter(x, y, s=size, alpha=opacity, linewidths=0, color=_BLUE, zorder=3, label="one recording")
 
 
 def _legend(axis: Axes, *, loc: Literal["best", "lower right"]) -> None:

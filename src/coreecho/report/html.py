@@ -1,8 +1,8 @@
 """The report of one run, or of two side by side: one HTML file that needs nothing beside it.
 
 The file loads nothing, from no network and no disk, and runs no script; its content security policy forbids both. All
-texts are escaped. Of patients it holds study ids and pixels inside the ultrasound sector. The same runs give the same
-bytes.
+texts are escaped. Of patients it holds recording ids and pixels inside the ultrasound sector. The same runs give the
+same bytes.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def write_report(
         runs: one or two.
         out: the HTML file; an older one is replaced in one step.
         protocol: how the runs are evaluated; the paper's three clips on the TEST split when not given.
-        cases: studies shown of each run, those with the largest errors.
+        cases: recordings shown of each run, those with the largest errors.
         map_method: of the embedding map: "umap", "pca", or "auto", which is UMAP where umap-learn is installed.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms; 0 for none.
         lv_focus: measure how much the models look at the left ventricle, where the data say where it is.

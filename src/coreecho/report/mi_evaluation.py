@@ -1,6 +1,6 @@
 """Evaluates a run that finds myocardial infarctions, and leaves a folder that says all about it.
 
-predictions.csv   one row a study: study, has_mi, mi_logit, probability, num_clips
+predictions.csv   one row a recording: recording, has_mi, mi_logit, probability, num_clips
 metrics.json      metrics with their intervals, and everything that they depend on; no date, so equal runs are equal
 metrics.csv       the metrics as a table
 """
@@ -46,7 +46,7 @@ def evaluate_mi_run(
     )
     metrics = compute_classification_metrics(
         split.predictions["has_mi"],
-        # Logits rank studies whose probabilities are all rounded to 1.
+        # Logits rank recordings whose probabilities are all rounded to 1.
         split.predictions["mi_logit"],
         is_logit=True,
         patients=split.patients,

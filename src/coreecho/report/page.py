@@ -32,7 +32,7 @@ class RunOnPage:
         agreement: scatter and Bland-Altman.
         ranges: errors by range of EF.
         cases: the worst.
-        map: of its embeddings; None where there are too few studies.
+        map: of its embeddings; None where there are too few recordings.
     """
 
     letter: str
@@ -50,7 +50,7 @@ class PageOptions:
     """What a page shows, and how it is made.
 
     Attributes:
-        cases: studies shown of each run, those with the largest errors.
+        cases: recordings shown of each run, those with the largest errors.
         map_method: of the embedding map.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms.
         lv_focus: measure it, where the data say where the left ventricle is.
@@ -154,11 +154,11 @@ def _estimate_and_interval(interval: Interval) -> tuple[str, str]:
 
 def _facts(run: ShownRun) -> tuple[str, ...]:
     metrics = run.metrics
-    patients = "" if metrics.num_patients == metrics.num_studies else f" of {metrics.num_patients:,} patients"
+    patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients:,} patients"
     return (
         f"R² {metrics['r2'].format()}".replace("-", "−"),
         f"bias {metrics['bias'].format()} EF points".replace("-", "−"),
-        f"{metrics.num_studies:,} studies{patients}",
+        f"{metrics.num_recordings:,} recordings{patients}",
         f"in parentheses: {100 * metrics.level:g} % intervals, {metrics['mae'].method}",
     )
 

@@ -57,8 +57,8 @@ def agreement_charts(run: ShownRun) -> list[Picture]:
     return [
         chart(
             lambda path: scatter(predictions, path, metrics=metrics, size=_SCATTER_SIZE, is_phantom=run.is_phantom),
-            description=f"Scatter plot of predicted over true EF of {metrics.num_studies} studies for {run.title}: "
-            f"MAE {metrics['mae'].format()} EF points, R² {metrics['r2'].format()}.",
+            description=f"Scatter plot of predicted over true EF of {metrics.num_recordings} recordings for "
+            f"{run.title}: MAE {metrics['mae'].format()} EF points, R² {metrics['r2'].format()}.",
         ),
         chart(
             lambda path: bland_altman(
@@ -80,7 +80,7 @@ def calibration_chart(runs: Sequence[ShownRun], ranges: Sequence[Sequence[EFRang
 
     def draw(path: Path) -> None:
         figure, axis = _figure("Calibration by predicted EF", (5.2, 5.0), is_phantom=_is_phantom(runs))
-        filled = [part for of_run in ranges for part in of_run if part.num_studies > 0]
+        filled = [part for of_run in ranges for part in of_run if part.num_recordings > 0]
         ends = [end for part in filled for end in (part.mean_true.low, part.mean_true.high)]
         ends += [part.mean_predicted.estimate for part in filled]
         low, high = 10 * np.floor(min(ends) / 10), 10 * np.ceil(max(ends) / 10)
@@ -88,7 +88,7 @@ def calibration_chart(runs: Sequence[ShownRun], ranges: Sequence[Sequence[EFRang
         for threshold in EF_THRESHOLDS_PERCENT:
             axis.axvline(threshold, color=_GREY, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
         for run, of_run in zip(runs, ranges, strict=True):
-            shown = [part for part in of_run if part.num_studies > 0]
+            shown = [part for part in of_run if part.num_recordings > 0]
             y = np.array([part.mean_true.estimate for part in shown])
             reach = np.abs(np.array([[part.mean_true.low, part.mean_true.high] for part in shown]).T - y)
             x = [part.mean_predicted.estimate for part in shown]

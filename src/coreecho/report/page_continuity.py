@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
 from coreecho.explain.continuity_comparison import compare_continuity
-from coreecho.explain.continuity_studies import ContinuityProtocol
+from coreecho.explain.continuity_recordings import ContinuityProtocol
 from coreecho.explain.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
 from coreecho.report.page_elements import Picture, Row, Table, chart
 from coreecho.report.page_runs import ShownRun
@@ -47,7 +47,7 @@ def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_p
     try:
         measured = [_measure(run, hearts, batch_size, show_progress=show_progress) for run in runs]
     except DatasetError as error:
-        # Such as too few studies; the rest of the page stands without it.
+        # Such as too few recordings; the rest of the page stands without it.
         reason = str(error)
         for run in runs:
             reason = run.without_path(reason)
@@ -66,7 +66,7 @@ def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_p
 
 
 def _compare(runs: Sequence[ShownRun], hearts: int, batch_size: int) -> tuple[Mapping[str, Interval], list[str]]:
-    """The second run's figures minus the first's, with notes; none of one run, nor where they share no studies."""
+    """The second run's figures minus the first's, with notes; none of one run, nor where they share no recordings."""
     if len(runs) < 2:
         return {}, []
     first, second = runs
@@ -79,9 +79,10 @@ def _compare(runs: Sequence[ShownRun], hearts: int, batch_size: int) -> tuple[Ma
             batch_size=batch_size,
         )
     except DatasetError:
-        return {}, ["The runs were not measured on the same studies, so their difference is not shown."]
+        return {}, ["The runs were not measured on the same recordings, so their difference is not shown."]
     notes = [
-        "The difference resamples the same studies for both runs; an interval that holds 0 does not tell them apart. "
+        "The difference resamples the same recordings for both runs; an interval that holds 0 does not tell them "
+        "apart. "
         "Paths have none: it is hearts that they resample.",
         *(f"{note[0].upper()}{note[1:]}." for note in difference.notes),
     ]

@@ -1,4 +1,4 @@
-"""The studies in which a run errs most, as playing clips beside what the model looks at.
+"""The recordings in which a run errs most, as playing clips beside what the model looks at.
 
 Only what lies inside the ultrasound sector is shown: around it, a screen may carry a name.
 """
@@ -37,17 +37,17 @@ _CLIPS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A study in which a run errs.
+    """A recording in which a run errs.
 
     Attributes:
-        study: its id.
+        recording: its id.
         facts: true and predicted EF and more, in words.
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
         remark: why the film's map shows no colour; empty where it does.
     """
 
-    study: str
+    recording: str
     facts: tuple[str, ...]
     film: Film | None
     reason: str = ""
@@ -55,21 +55,21 @@ class Case:
 
 
 def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progress: bool) -> list[Case]:
-    """Show the studies with the largest errors, the largest first.
+    """Show the recordings with the largest errors, the largest first.
 
     Args:
         run: whose errors.
-        other: another run on the same page, for its prediction of the same studies.
+        other: another run on the same page, for its prediction of the same recordings.
         count: how many.
         show_progress: show a bar on stderr.
 
     Raises:
-        DatasetError: the frames of the studies cannot be read.
+        DatasetError: the frames of the recordings cannot be read.
     """
     predictions = run.evaluation.predictions
     error = (predictions["ef_predicted"] - predictions["ef_true"]).abs()
     # Equal errors by id, so that the same run always shows the same cases.
-    order = predictions.assign(error=error).sort_values(["error", "study"], ascending=[False, True]).head(count)
+    order = predictions.assign(error=error).sort_values(["error", "recording"], ascending=[False, True]).head(count)
     store = run.folder.store(show_progress=show_progress)
     bar = track(
         list(order.index),
@@ -82,15 +82,15 @@ def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progr
 
 
 def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Series[float]") -> Case:
-    study = str(row["study"])
+    recording = str(row["recording"])
     facts = _facts(row, other)
-    frames = store.frames(study)
+    frames = store.frames(recording)
     try:
-        sector = lit_sector(frames, study)
+        sector = lit_sector(frames, recording)
     except VideoError as error:
         # Without a sector nothing tells what may be shown.
-        return Case(study=study, facts=facts, film=None, reason=str(error))
-    shown, fps = _shown_frames(len(frames), store.fps(study))
+        return Case(recording=recording, facts=facts, film=None, reason=str(error))
+    shown, fps = _shown_frames(len(frames), store.fps(recording))
     starts = even_starts(len(frames), run.model.model_input, _CLIPS)
     explanation = explain_video(run.model, frames, sorted(set(starts)))
     maps = explanation.at_frames(shown)
@@ -99,13 +99,14 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     # Side by side in one film, the two never drift apart.
     pictures = np.concatenate([np.repeat(grey[..., None], 3, axis=-1), coloured], axis=2)
     description = (
-        f"Study {study}: the clip, and beside it the same clip with its Grad-CAM of {explanation.stage} in colour, "
+        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM of {explanation.stage} in "
+        f"colour, "
         f"brightest on {evidence_in_words(explanation.target, explanation.evidence)} most"
     )
     # Paper shows one frame: that in which the map is strongest says most.
     strength = np.nansum(maps * sector, axis=(1, 2))
     return Case(
-        study=study,
+        recording=recording,
         facts=facts,
         film=_film(pictures, fps, int(strength.argmax()), description),
         remark=why_colourless(explanation, shown, sector),
@@ -146,7 +147,7 @@ def _facts(row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
     if np.isfinite(row["clip_sd"]):
         facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")
     if other is not None:
-        theirs = other.evaluation.predictions.set_index("study")["ef_predicted"].get(str(row["study"]))
+        theirs = other.evaluation.predictions.set_index("recording")["ef_predicted"].get(str(row["recording"]))
         if theirs is not None:
             facts.append(f"{other.title} predicted {theirs:.1f} %")
     return tuple(facts)

@@ -47,7 +47,7 @@ def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
 
 
 def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
-    """Measure LV focus over the studies that the runs were evaluated on; leaves the details in the runs' folders.
+    """Measure LV focus over the recordings that the runs were evaluated on; leaves the details in the runs' folders.
 
     Args:
         runs: of the page, with known ventricles.
@@ -70,11 +70,11 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
         rows.append(Row(cells=tuple(cells), remark=meaning))
     interval = explained[0].means["lv_focus"]
     numbers = [
-        f"{run.title}: {of_run.table['lv_focus'].notna().sum():,} of {len(of_run.table):,} studies"
+        f"{run.title}: {of_run.table['lv_focus'].notna().sum():,} of {len(of_run.table):,} recordings"
         for run, of_run in zip(runs, explained, strict=True)
     ]
     header = ("", *(run.title for run in runs), *(["B − A, paired"] if difference is not None else []))
-    caption = f"Grad-CAM and the left ventricle (LV), means over studies with {100 * interval.level:g} % intervals"
+    caption = f"Grad-CAM and the left ventricle (LV), means over recordings with {100 * interval.level:g} % intervals"
     notes = (
         f"Defined in {'; '.join(numbers)}.",
         f"Intervals in parentheses: {interval.method}, {interval.resamples:,} resamples.",
@@ -97,10 +97,10 @@ def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
 
 
 def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation]) -> Interval | None:
-    """LV focus of the second run minus that of the first, over the studies in which both are defined."""
+    """LV focus of the second run minus that of the first, over the recordings in which both are defined."""
     if len(explained) < 2:
         return None
-    first, second = (of_run.table.set_index("study")["lv_focus"] for of_run in explained)
+    first, second = (of_run.table.set_index("recording")["lv_focus"] for of_run in explained)
     if set(first.index) != set(second.index):
         return None
     difference = (second.loc[first.index] - first).to_numpy(dtype=np.float64)
@@ -108,7 +108,7 @@ def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation
     if not is_defined.any():
         return None
     protocol = runs[0].evaluation.protocol
-    patients = patients_of(runs[0].folder.studies(protocol.split))
+    patients = patients_of(runs[0].folder.recordings(protocol.split))
     kept = None if patients is None else [name for name, keep in zip(patients, is_defined, strict=True) if keep]
 
     def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:

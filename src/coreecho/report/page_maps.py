@@ -1,4 +1,4 @@
-"""The embedding maps of a page, drawn as circles that say which study they are when pointed at."""
+"""The embedding maps of a page, drawn as circles that say which recording they are when pointed at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from coreecho.explain.labels import PHANTOM_LABEL
 _SIDE, _MARGIN = 400, 16
 # Each circle is about 130 bytes: a page of two runs stays small with any test set.
 _MAX_DOTS = 3000
-_MIN_STUDIES = 4
+_MIN_RECORDINGS = 4
 _COLOUR_STEPS = 24
 _UNKNOWN = "#9a9a9a"
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A study on the map: where it lies, in units of the drawing, its colour, and what it says when pointed at."""
+    """A recording on the map: where it lies, in units of the drawing, its colour, and what it says when pointed at."""
 
     x: float
     y: float
@@ -57,36 +57,36 @@ class DrawnMap:
 
 
 def page_maps(embedded: Sequence[EmbeddingSet], titles: Sequence[str], *, method: Method) -> list[DrawnMap | None]:
-    """Make and draw the maps of all runs with one scale of colours; none where there are too few studies for a map.
+    """Make and draw the maps of all runs with one scale of colours; none where there are too few recordings for a map.
 
     Args:
         embedded: one a run.
         titles: of the runs.
         method: of the maps.
     """
-    if min(map(len, embedded)) < _MIN_STUDIES:
+    if min(map(len, embedded)) < _MIN_RECORDINGS:
         return [None] * len(embedded)
-    maps = [make_map(studies, method=method) for studies in embedded]
+    maps = [make_map(recordings, method=method) for recordings in embedded]
     low, high = ef_range(maps)
     return [_draw(made, title, low, high) for made, title in zip(maps, titles, strict=True)]
 
 
 def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
-    studies = made.studies
-    shown = np.unique(np.linspace(0, len(studies) - 1, min(len(studies), _MAX_DOTS)).round().astype(int))
+    recordings = made.recordings
+    shown = np.unique(np.linspace(0, len(recordings) - 1, min(len(recordings), _MAX_DOTS)).round().astype(int))
     places = _fit(made.coordinates)
     dots = [
         Dot(
-            round(float(places[study, 0]), 1),
-            round(float(places[study, 1]), 1),
-            _colour(studies.ef_percent[study], low, high),
-            f"{studies.ids[study]}: true EF {studies.ef_percent[study]:.1f} %, "
-            f"predicted {studies.ef_predicted[study]:.1f} %",
+            round(float(places[recording, 0]), 1),
+            round(float(places[recording, 1]), 1),
+            _colour(recordings.ef_percent[recording], low, high),
+            f"{recordings.ids[recording]}: true EF {recordings.ef_percent[recording]:.1f} %, "
+            f"predicted {recordings.ef_predicted[recording]:.1f} %",
         )
-        for study in shown
+        for recording in shown
     ]
-    left_out = "" if len(shown) == len(studies) else f" {len(shown):,} of {len(studies):,} studies are drawn."
-    phantom = f" {PHANTOM_LABEL.capitalize()}." if studies.is_phantom else ""
+    left_out = "" if len(shown) == len(recordings) else f" {len(shown):,} of {len(recordings):,} recordings are drawn."
+    phantom = f" {PHANTOM_LABEL.capitalize()}." if recordings.is_phantom else ""
     note = f" {made.note}." if made.note else ""
     return DrawnMap(
         side=_SIDE,
@@ -95,9 +95,10 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
         low=f"{low:.0f}",
         high=f"{high:.0f}",
         colours=[_colour(low + (high - low) * step / (_COLOUR_STEPS - 1), low, high) for step in range(_COLOUR_STEPS)],
-        description=f"Map of the embeddings of {len(studies)} studies by {title}, made by {made.method}, coloured by "
-        f"true EF from {low:.0f} to {high:.0f} %. How well EF orders the embeddings stands in the table on continuity.",
-        caption=f"{made.method} of {len(studies):,} studies, turned so that EF grows to the right."
+        description=f"Map of the embeddings of {len(recordings)} recordings by {title}, made by {made.method}, "
+        f"coloured by true EF from {low:.0f} to {high:.0f} %. How well EF orders the embeddings stands in the table on "
+        "continuity.",
+        caption=f"{made.method} of {len(recordings):,} recordings, turned so that EF grows to the right."
         + left_out
         + note
         + phantom,

@@ -13,10 +13,10 @@ Grouping = Literal["predicted", "true"]
 
 
 def paired_differences(runs: Sequence[ShownRun]) -> Differences | None:
-    """Subtract the first run's metrics from the second's; None unless both predicted the same studies."""
+    """Subtract the first run's metrics from the second's; None unless both predicted the same recordings."""
     if len(runs) < 2:
         return None
-    first, second = (run.evaluation.predictions.set_index("study") for run in runs)
+    first, second = (run.evaluation.predictions.set_index("recording") for run in runs)
     if set(first.index) != set(second.index) or not first["ef_true"].equals(second["ef_true"].loc[first.index]):
         return None
     protocol = runs[0].evaluation.protocol
@@ -24,7 +24,7 @@ def paired_differences(runs: Sequence[ShownRun]) -> Differences | None:
         first["ef_true"],
         first["ef_predicted"],
         second["ef_predicted"].loc[first.index],
-        patients=patients_of(runs[0].folder.studies(protocol.split)),
+        patients=patients_of(runs[0].folder.recordings(protocol.split)),
         resamples=protocol.resamples,
         level=protocol.level,
         seed=protocol.seed,
@@ -48,11 +48,11 @@ def metrics_table(runs: Sequence[ShownRun], differences: Differences | None) -> 
     if differences is not None:
         header.append("B − A, paired")
         notes.append(
-            "The difference resamples the same studies for both runs: what makes a study hard for both cancels. "
+            "The difference resamples the same recordings for both runs: what makes a recording hard for both cancels. "
             "An interval that holds 0 does not tell the runs apart."
         )
     elif len(runs) > 1:
-        notes.append("The runs were not tested on the same studies, so their difference is not shown.")
+        notes.append("The runs were not tested on the same recordings, so their difference is not shown.")
     return Table(
         caption=f"Metrics with {level} intervals: {runs[0].evaluation.protocol.description}",
         header=tuple(header),
@@ -62,13 +62,13 @@ def metrics_table(runs: Sequence[ShownRun], differences: Differences | None) -> 
 
 
 def ef_ranges(run: ShownRun, *, by: Grouping) -> list[EFRange]:
-    """Group the studies of a run by their EF, with the intervals of its evaluation."""
+    """Group the recordings of a run by their EF, with the intervals of its evaluation."""
     protocol, predictions = run.evaluation.protocol, run.evaluation.predictions
     return by_ef_range(
         predictions["ef_true"],
         predictions["ef_predicted"],
         by=by,
-        patients=patients_of(run.folder.studies(protocol.split)),
+        patients=patients_of(run.folder.recordings(protocol.split)),
         resamples=protocol.resamples,
         level=protocol.level,
         seed=protocol.seed,
@@ -77,7 +77,9 @@ def ef_ranges(run: ShownRun, *, by: Grouping) -> list[EFRange]:
 
 def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Table:
     """Bias and error of one run in each range of EF."""
-    rows = [Row(cells=(part.name, f"{part.num_studies}", _cell(part.bias, 1), _cell(part.mae, 1))) for part in ranges]
+    rows = [
+        Row(cells=(part.name, f"{part.num_recordings}", _cell(part.bias, 1), _cell(part.mae, 1))) for part in ranges
+    ]
     return Table(
         caption=f"{run.title}: errors by {by} EF",
         header=(f"{by.capitalize()} EF (%)", "n", "Bias", "MAE"),
@@ -87,7 +89,7 @@ def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Ta
 
 
 def comparison_sentence(differences: Differences, first: ShownRun, second: ShownRun) -> str:
-    """Say in one sentence which run errs less, or that these studies do not tell."""
+    """Say in one sentence which run errs less, or that these recordings do not tell."""
     difference = differences["mae"]
     ends = f"{100 * difference.level:g} % interval {difference.low:+z.2f} to {difference.high:+z.2f}, paired"
     ends = ends.replace("-", "−")
@@ -95,7 +97,8 @@ def comparison_sentence(differences: Differences, first: ShownRun, second: Shown
     if difference.low <= 0 <= difference.high:
         return (
             f"The MAE of {second.title} differs from that of {first.title} by {size} "
-            f"(B − A: {ends}). The interval holds 0: these {first.metrics.num_studies} studies do not tell the two "
+            f"(B − A: {ends}). The interval holds 0: these {first.metrics.num_recordings} recordings do not tell the "
+            f"two "
             "apart."
         )
     better, worse = (second, first) if difference.estimate < 0 else (first, second)

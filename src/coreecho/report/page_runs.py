@@ -118,10 +118,10 @@ def training_table(runs: Sequence[ShownRun]) -> Table:
         "Input": _input,
         "Data": lambda run: f"{run.folder.data.dataset}, folder {run.folder.data.root.resolve().name}",
         "Hearts": lambda run: "simulated (phantoms)" if run.folder.data.is_phantom else "real",
-        "Studies (train, validation, test)": lambda run: ", ".join(
-            f"{len(run.folder.studies(split)):,}" for split in _SPLITS
+        "Recordings (train, validation, test)": lambda run: ", ".join(
+            f"{len(run.folder.recordings(split)):,}" for split in _SPLITS
         ),
-        "EF of the training studies": _training_ef,
+        "EF of the training recordings": _training_ef,
         "Seed": lambda run: str(run.folder.recipe.seed),
         "Epochs done": _epochs,
         "Weights shown here": _best_epoch,
@@ -213,7 +213,7 @@ def _ordinal(number: int) -> str:
 
 
 def _training_ef(run: ShownRun) -> str:
-    ef = [study.ef_percent for study in run.folder.studies("train") if study.ef_percent is not None]
+    ef = [recording.ef_percent for recording in run.folder.recordings("train") if recording.ef_percent is not None]
     return f"{min(ef):.1f} to {max(ef):.1f} %, mean {sum(ef) / len(ef):.1f} %" if ef else "none"
 
 

@@ -1,4 +1,4 @@
-"""How a run is evaluated: which split, which clips of each study, how many resamples."""
+"""How a run is evaluated: which split, which clips of each recording, how many resamples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ class Protocol:
 
     Attributes:
         split: of the data set.
-        clips: evenly placed clips of each study, or "all" for the whole video.
+        clips: evenly placed clips of each recording, or "all" for the whole video.
         step: source frames between the clips of "all"; None for the model's stride.
-        start_index: file of each study's starts; goes before `clips`.
+        start_index: file of each recording's starts; goes before `clips`.
         resamples: of the bootstrap.
         level: of the intervals.
         seed: of the bootstrap.
@@ -60,9 +60,11 @@ class Protocol:
 
     @property
     def description(self) -> str:
-        """In words: `TEST split, 3 clips a study`."""
+        """In words: `TEST split, 3 clips a recording`."""
         clips = (
-            "the whole video" if self.clips == "all" else f"{self.clips} clip{'' if self.clips == 1 else 's'} a study"
+            "the whole video"
+            if self.clips == "all"
+            else f"{self.clips} clip{'' if self.clips == 1 else 's'} a recording"
         )
         if self.start_index is not None:
             clips = f"starts from {self.start_index.name}"

@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 
 import coreecho
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.errors import CoReEchoError, DatasetError
-from coreecho.evaluation import evaluate_studies
+from coreecho.evaluation import evaluate_recordings
 from coreecho.inference import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import load_model
@@ -31,7 +31,7 @@ class SplitPredictions:
     Attributes:
         folder: for the result; made.
         source: the run, on the data that it is evaluated on.
-        predictions: as `evaluate_studies` gives them.
+        predictions: as `evaluate_recordings` gives them.
         patients: of each row, as in `patients_of`.
         provenance: what the result depends on, JSON-able.
         notes: what a reader of the metrics should know.
@@ -56,14 +56,14 @@ def predict_split(
     device: str,
     show_progress: bool,
 ) -> SplitPredictions:
-    """Predict the studies of a split by the best weights of a run; arguments and errors as of `evaluate_run`."""
+    """Predict the recordings of a split by the best weights of a run; arguments and errors as of `evaluate_run`."""
     source = run
     if data is not None and data.resolve() != run.data.root.resolve():
         found = find_data(run.data.dataset, data, run.recipe, store, run.data.options)
         source = RunFolder(run.path, run.recipe, found, run.info)
-    studies = source.studies(protocol.split)
-    if not studies:
-        raise DatasetError(f"{source.data.root} has no study in its {protocol.split.upper()} split.")
+    recordings = source.recordings(protocol.split)
+    if not recordings:
+        raise DatasetError(f"{source.data.root} has no recording in its {protocol.split.upper()} split.")
     name = protocol.name if source is run else f"{protocol.name}-on-{_folder_name(source.data.root)}"
     folder = out or run.path / "evaluation" / name
     # A folder that cannot be written to should be known before the hours of prediction.
@@ -71,13 +71,13 @@ def predict_split(
     starts = None if protocol.start_index is None else read_start_index(protocol.start_index)
     model = load_model(run.path, device=find_device(device))
     frames = source.store(show_progress=show_progress)
-    notes = notes_of(run, source, studies)
+    notes = notes_of(run, source, recordings)
     if source is not run and not model.model_input.is_whole_beat:
-        notes += frame_rate_note(frames, studies, model.card.trained_on if model.card else None)
-    predictions = evaluate_studies(
+        notes += frame_rate_note(frames, recordings, model.card.trained_on if model.card else None)
+    predictions = evaluate_recordings(
         model,
         frames,
-        studies,
+        recordings,
         clips=protocol.clips,
         step=protocol.step,
         start_index=starts,
@@ -88,8 +88,8 @@ def predict_split(
         folder=folder,
         source=source,
         predictions=predictions,
-        patients=patients_of(studies),
-        provenance=_provenance(run, source, protocol, model, studies),
+        patients=patients_of(recordings),
+        provenance=_provenance(run, source, protocol, model, recordings),
         notes=notes,
     )
 
@@ -111,15 +111,15 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def patients_of(studies: list[Study]) -> list[str] | None:
-    """Whom each study is of, where the data set knows; else every study is resampled for itself."""
-    if all(study.patient is None for study in studies):
+def patients_of(recordings: list[Recording]) -> list[str] | None:
+    """Whom each recording is of, where the data set knows; else every recording is resampled for itself."""
+    if all(recording.patient is None for recording in recordings):
         return None
-    return [study.patient or f"study {study.id}" for study in studies]
+    return [recording.patient or f"recording {recording.id}" for recording in recordings]
 
 
 def _provenance(
-    run: RunFolder, source: RunFolder, protocol: Protocol, model: EchoModel, studies: list[Study]
+    run: RunFolder, source: RunFolder, protocol: Protocol, model: EchoModel, recordings: list[Recording]
 ) -> dict[str, Any]:
     """All that the metrics depend on, without dates."""
     start_index = protocol.start_index
@@ -135,7 +135,7 @@ def _provenance(
             "dataset": source.data.dataset,
             "root": str(source.data.root),
             "options": dict(source.data.options),
-            "ef_source": ef_sources(studies),
+            "ef_source": ef_sources(recordings),
         },
         "protocol": {
             "split": protocol.split,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.evaluation import EFMetrics, compute_metrics
 from coreecho.evaluation.protocols import PREDICTION_COLUMNS
 from coreecho.report.evaluation import Evaluation, evaluate_run
@@ -42,7 +42,7 @@ def stored_evaluation(run: RunFolder, protocol: Protocol) -> Evaluation[EFMetric
     """Read the evaluation of a protocol from the run's folder; the metrics are computed anew from its predictions.
 
     Returns:
-        None where there is none, or where the weights, the protocol, the studies or their EF have changed since.
+        None where there is none, or where the weights, the protocol, the recordings or their EF have changed since.
     """
     folder = run.path / "evaluation" / protocol.name
     try:
@@ -52,13 +52,13 @@ def stored_evaluation(run: RunFolder, protocol: Protocol) -> Evaluation[EFMetric
     except (OSError, ValueError, KeyError, TypeError):
         # Damaged or of another version: as good as missing, since it can be made again.
         return None
-    studies = run.studies(protocol.split)
-    if not is_current or not _are_labels_equal(predictions, studies):
+    recordings = run.recordings(protocol.split)
+    if not is_current or not _are_labels_equal(predictions, recordings):
         return None
     metrics = compute_metrics(
         predictions["ef_true"],
         predictions["ef_predicted"],
-        patients=patients_of(studies),
+        patients=patients_of(recordings),
         resamples=protocol.resamples,
         level=protocol.level,
         seed=protocol.seed,
@@ -69,7 +69,7 @@ def stored_evaluation(run: RunFolder, protocol: Protocol) -> Evaluation[EFMetric
         metrics=metrics,
         protocol=protocol,
         is_phantom=run.data.is_phantom,
-        notes=notes_of(run, run, studies),
+        notes=notes_of(run, run, recordings),
     )
 
 
@@ -83,7 +83,7 @@ def _read_predictions(path: Path) -> pd.DataFrame:
     # An id may look like a number, or like nothing.
     texts = pd.read_csv(path, dtype=str, keep_default_na=False)[list(PREDICTION_COLUMNS)]
     numbers = texts.replace("", "nan").astype({"ef_true": float, "ef_predicted": float, "clip_sd": float})
-    return numbers.assign(study=texts["study"]).astype({"num_clips": int})
+    return numbers.assign(recording=texts["recording"]).astype({"num_clips": int})
 
 
 def _is_of(document: dict[str, Any], run: RunFolder, protocol: Protocol) -> bool:
@@ -104,6 +104,6 @@ def _is_of(document: dict[str, Any], run: RunFolder, protocol: Protocol) -> bool
     )
 
 
-def _are_labels_equal(predictions: pd.DataFrame, studies: list[Study]) -> bool:
-    expected = [(study.id, study.ef_percent) for study in studies]
-    return list(zip(predictions["study"], predictions["ef_true"], strict=True)) == expected
+def _are_labels_equal(predictions: pd.DataFrame, recordings: list[Recording]) -> bool:
+    expected = [(recording.id, recording.ef_percent) for recording in recordings]
+    return list(zip(predictions["recording"], predictions["ef_true"], strict=True)) == expected

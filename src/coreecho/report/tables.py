@@ -37,9 +37,9 @@ def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
 
 
 def _caption(metrics: Metrics) -> str:
-    of_patients = "" if metrics.num_patients == metrics.num_studies else f" of {metrics.num_patients} patients"
+    of_patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients} patients"
     lines = [
-        f"{metrics.num_studies} studies{of_patients}. Intervals: {_method(metrics)}, "
+        f"{metrics.num_recordings} recordings{of_patients}. Intervals: {_method(metrics)}, "
         f"{metrics.resamples:,} resamples, seed {metrics.seed}."
     ]
     for definition in metrics.definitions:

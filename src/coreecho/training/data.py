@@ -1,4 +1,4 @@
-"""Loaders: which clip, crop and order every step sees is a pure function of (seed, stage, epoch, study, view)."""
+"""Loaders: which clip, crop and order every step sees is a pure function of (seed, stage, epoch, recording, view)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +10,13 @@ from coreecho.errors import RecipeError
 
 
 class TrainingBatches(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, study) for a whole stage, from any step on; the last incomplete batch of an epoch is dropped.
+    """Batches of (epoch, recording) for a whole stage, from any step on; the last incomplete batch of an epoch is
+    dropped.
 
     One pass over this sampler is what remains of the stage, so the place in the training is one number, the step.
 
     Args:
-        studies: ids of the training split, in the order in which their positions count.
+        recordings: ids of the training split, in the order in which their positions count.
         batch_size: videos in a step over all processes together.
         seed: of the run.
         stage: of the training, from 1.
@@ -25,12 +26,12 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         world_size: number of processes.
 
     Raises:
-        RecipeError: fewer studies than one batch, or a batch that does not split evenly over the processes.
+        RecipeError: fewer recordings than one batch, or a batch that does not split evenly over the processes.
     """
 
     def __init__(
         self,
-        studies: Sequence[str],
+        recordings: Sequence[str],
         *,
         batch_size: int,
         seed: int,
@@ -40,12 +41,12 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         rank: int,
         world_size: int,
     ) -> None:
-        check_batch(len(studies), batch_size)
+        check_batch(len(recordings), batch_size)
         if batch_size % world_size:
             raise RecipeError(
                 f"`batch_size` {batch_size} counts the videos of all processes and does not split over {world_size}."
             )
-        self.studies = tuple(studies)
+        self.recordings = tuple(recordings)
         self.batch_size = batch_size
         self.seed = seed
         self.stage = stage
@@ -56,7 +57,7 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in an epoch."""
-        return len(self.studies) // self.batch_size
+        return len(self.recordings) // self.batch_size
 
     def __len__(self) -> int:
         return self.epochs * self.steps_per_epoch - self.first_step
@@ -66,23 +67,23 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         for epoch in range(first_epoch, self.epochs):
             order = self._order(epoch)
             for start in range(batch * self.batch_size, self.steps_per_epoch * self.batch_size, self.batch_size):
-                yield [(epoch, study) for study in order[start : start + self.batch_size][self.share]]
+                yield [(epoch, recording) for recording in order[start : start + self.batch_size][self.share]]
             batch = 0
 
     def _order(self, epoch: int) -> list[int]:
-        """Positions of all studies in an epoch's order. Each draws its place by its id; one more moves no other."""
+        """Positions of all recordings in an epoch's order. Each draws its place by its id; one more moves no other."""
         drawn = [
-            generator_for(self.seed, Purpose.ORDER, stage=self.stage, epoch=epoch, recording=study).random()
-            for study in self.studies
+            generator_for(self.seed, Purpose.ORDER, stage=self.stage, epoch=epoch, recording=recording).random()
+            for recording in self.recordings
         ]
-        return sorted(range(len(drawn)), key=lambda position: (drawn[position], self.studies[position]))
+        return sorted(range(len(drawn)), key=lambda position: (drawn[position], self.recordings[position]))
 
 
-def check_batch(num_studies: int, batch_size: int) -> None:
+def check_batch(num_recordings: int, batch_size: int) -> None:
     """See that an epoch has a batch. Raises RecipeError."""
-    if num_studies < batch_size:
+    if num_recordings < batch_size:
         raise RecipeError(
-            f"The training split has {num_studies} studies, fewer than one batch of {batch_size}: "
+            f"The training split has {num_recordings} recordings, fewer than one batch of {batch_size}: "
             "set a smaller `batch_size`."
         )
 
@@ -95,5 +96,5 @@ def training_loader(
 
 
 def validation_loader(clips: ValidationClips, *, batch_size: int, rank: int, world_size: int) -> DataLoader[ClipBatch]:
-    """Loader of this process's share of the validation split: every `world_size`-th study."""
+    """Loader of this process's share of the validation split: every `world_size`-th recording."""
     return DataLoader(clips, batch_size=batch_size, sampler=range(rank, len(clips), world_size))

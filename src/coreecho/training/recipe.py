@@ -13,7 +13,7 @@ from cyclopts.config import Dict
 from coreecho.errors import RecipeError
 from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
-from coreecho.target import Target
+from coreecho.tasks import EF, MI, Task
 from coreecho.video.affine import SCALE_LIMITS
 
 EncoderName = Literal[
@@ -103,9 +103,14 @@ class Recipe:
     """Evenly placed clips of each video whose mean prediction is validated."""
 
     @property
-    def target(self) -> Target:
+    def task(self) -> Task:
         """What the model learns to read."""
-        return "mi" if self.objective == "bce" else "ef"
+        return MI() if self.objective == "bce" else EF()
+
+    @property
+    def target(self) -> str:
+        """Name of the task."""
+        return self.task.name
 
     def __post_init__(self) -> None:
         at_least = {"seed": 0, "crop_pad": 0, "stage1_epochs": 1, "stage2_epochs": 1, "batch_size": 2}

@@ -30,7 +30,7 @@ from coreecho.models.weights import save_weights
 from coreecho.training.checkpoint import RunState, save_state
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
-from coreecho.training.stages import SELECTION, Stage
+from coreecho.training.stages import Stage
 from coreecho.training.validation import validate, validation_metrics
 
 log = logging.getLogger("coreecho")
@@ -144,7 +144,7 @@ class Recorder(pl.Callback):
             predictions = validate(stage.model, self.validation)
         row: dict[str, Any] = {"stage": stage.name, "epoch": stage.step // stage.steps_per_epoch - 1}
         row |= {f"train_{name}": total / stage.steps_per_epoch for name, total in self.state.sums.items()}
-        row |= validation_metrics(predictions)
+        row |= validation_metrics(stage.model.task, predictions)
         now = time.monotonic()
         row |= {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"], "seconds": now - self.epoch_start}
         selection = stage.selection
@@ -152,7 +152,7 @@ class Recorder(pl.Callback):
         self.state.history.append(row)
         self.state.sums.clear()
         self.epoch_start = now
-        metric = SELECTION[stage.recipe.target]
+        metric = stage.recipe.task.selection
         if not math.isfinite(row[metric]):
             raise TrainingError(f"{metric} became {row[metric]} in {stage.name}, epoch {row['epoch']}.")
         if trainer.is_global_zero:
@@ -172,8 +172,8 @@ class Recorder(pl.Callback):
             save_weights(self.folder.best_weights, stage.model, card)
             if stage.name == "stage1":
                 save_weights(self.folder.stage_weights(stage.name), stage.model, card)
-            studies = self.folder.studies("val")
-            predictions = predictions.assign(study=[studies[position].id for position in predictions.study])
+            recordings = self.folder.recordings("val")
+            predictions = predictions.assign(recording=[recordings[position].id for position in predictions.recording])
             write_whole(self.folder.path / "validation.csv", predictions.to_csv(index=False))
         write_whole(self.folder.path / "metrics.csv", pd.DataFrame(self.state.history).to_csv(index=False))
         log.info("%s epoch %d: %s%s", stage.name, row["epoch"], _terms(row), " (best so far)" if is_best else "")
@@ -182,13 +182,14 @@ class Recorder(pl.Callback):
     def _card(self, model: EchoModel, row: dict[str, Any]) -> WeightsCard:
         """What the best weights are, and what they were trained on."""
         recipe, source, store = self.folder.recipe, self.folder.data, self.folder.store()
-        studies = self.folder.studies("train")
-        rates = [rate for study in studies if (rate := store.fps(study.id)) is not None]
-        labels = [study.ef_percent for study in studies if study.ef_percent is not None]
+        recordings = self.folder.recordings("train")
+        rates = [rate for recording in recordings if (rate := store.fps(recording.id)) is not None]
+        labels = [recording.ef_percent for recording in recordings if recording.ef_percent is not None]
         is_ef = recipe.target == "ef"
         low_fps, median_fps, high_fps = np.percentile(rates, [5, 50, 95]) if rates else 3 * (math.nan,)
         return WeightsCard(
-            kind="ef_model" if is_ef else "mi_model",
+            kind="model",
+            reads=recipe.task.to_mapping(),
             encoder=recipe.encoder,
             head=recipe.head,
             source=f"trained by coreecho with the recipe {recipe.name}, seed {recipe.seed}",
@@ -199,7 +200,7 @@ class Recorder(pl.Callback):
             trained_on=TrainedOn(
                 dataset=source.dataset,
                 is_phantom=source.is_phantom,
-                num_studies=len(studies),
+                num_recordings=len(recordings),
                 fps_range=(float(low_fps), float(high_fps)),
                 ef_range=(min(labels), max(labels)) if is_ef else None,
                 recipe=recipe.name,
@@ -240,7 +241,7 @@ class Recorder(pl.Callback):
         epoch = min(stage.step // stage.steps_per_epoch + 1, stage.epochs)
         text = f"{stage.name.replace('stage', 'stage ')}, epoch {epoch}/{stage.epochs}"
         if self.state.history:
-            row, metric = self.state.history[-1], SELECTION[stage.recipe.target]
+            row, metric = self.state.history[-1], stage.recipe.task.selection
             text += f", validation {metric.removeprefix('val_').upper()} {row[metric]:.2f}"
         return text
 

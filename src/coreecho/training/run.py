@@ -115,7 +115,7 @@ def resume(
         return folder
     if folder.data_fingerprint() != folder.info["data_fingerprint"]:
         raise RecipeError(
-            f"The studies, labels or splits under {folder.data.root} are not those that {run} began with. "
+            f"The recordings, labels or splits under {folder.data.root} are not those that {run} began with. "
             "Put the data back as they were, or start a new run."
         )
     model = _new_model(folder)
@@ -167,7 +167,7 @@ class _Run:
     def _run_stage(self, store: FrameStore, stop: StopSignal) -> bool:
         """Run what is left of the stage; return whether it was stopped before its end."""
         recipe, hardware = self.folder.recipe, self.hardware
-        stage_class, studies = STAGES[self.state.stage], self.folder.studies("train")
+        stage_class, recordings = STAGES[self.state.stage], self.folder.recordings("train")
         recorder = Recorder(
             self.folder,
             self.state,
@@ -179,7 +179,7 @@ class _Run:
         rank, world_size = trainer.global_rank, trainer.world_size
         on_gpu = trainer.strategy.root_device.type == "cuda"
         batches = TrainingBatches(
-            [study.id for study in studies],
+            [recording.id for recording in recordings],
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             stage=stage_class.number,
@@ -191,7 +191,7 @@ class _Run:
         if not len(batches):
             return False
         clips = TrainingClips(
-            studies,
+            recordings,
             store,
             recipe.input,
             views=stage_class.num_views_of(recipe),
@@ -199,14 +199,14 @@ class _Run:
             augment=_augmentation(recipe),
             seed=recipe.seed,
             stage=stage_class.number,
-            target=recipe.target,
+            task=recipe.task,
         )
         validation = ValidationClips(
-            self.folder.studies("val"),
+            self.folder.recordings("val"),
             store,
             recipe.input,
             num_clips=recipe.validation_clips,
-            target=recipe.target,
+            task=recipe.task,
         )
         recorder.validation = validation_loader(
             validation, batch_size=recipe.batch_size, rank=rank, world_size=world_size
@@ -277,7 +277,7 @@ def _new_model(folder: RunFolder) -> EchoModel:
     recipe = folder.recipe
     bias = recipe.head_bias
     if bias is None:
-        labels = [study.ef_percent for study in folder.studies("train") if study.ef_percent is not None]
+        labels = [recording.ef_percent for recording in folder.recordings("train") if recording.ef_percent is not None]
         bias = float(np.mean(labels)) if recipe.target == "ef" else 0.0
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -288,7 +288,7 @@ def _new_model(folder: RunFolder) -> EchoModel:
             dropout=recipe.dropout,
             head=recipe.head,
             head_dropout=recipe.head_dropout,
-            target=recipe.target,
+            task=recipe.task,
         )
 
 
@@ -314,26 +314,28 @@ def _check_clips(folder: RunFolder) -> None:
             f"The recipe {folder.recipe.name!r} has time: {sampling.time}, which takes a whole video as one beat, and "
             f"the videos of {dataset!r} hold several. Use `time: stride`, or one of {', '.join(SINGLE_BEAT_DATASETS)}."
         )
-    if folder.recipe.target == "mi" and not any(study.has_mi is not None for study in folder.all_studies):
+    if folder.recipe.target == "mi" and not any(recording.has_mi is not None for recording in folder.all_recordings):
         raise RecipeError(
-            f"The recipe {folder.recipe.name!r} learns to find infarctions (objective: bce), and no study of "
+            f"The recipe {folder.recipe.name!r} learns to find infarctions (objective: bce), and no recording of "
             f"{dataset!r} says whether it has one; HMC-QU's do."
         )
-    if folder.recipe.target == "ef" and not any(study.ef_percent is not None for study in folder.all_studies):
+    if folder.recipe.target == "ef" and not any(
+        recording.ef_percent is not None for recording in folder.all_recordings
+    ):
         raise RecipeError(
-            f"The recipe {folder.recipe.name!r} learns EF, and no study of {dataset!r} has one. HMC-QU is for "
+            f"The recipe {folder.recipe.name!r} learns EF, and no recording of {dataset!r} has one. HMC-QU is for "
             "infarctions: `--objective bce`, as the recipe `hmc-qu-fine-tune` has it."
         )
 
 
 def _check_splits(folder: RunFolder) -> None:
     for split in ("train", "val"):
-        if not folder.studies(split):
+        if not folder.recordings(split):
             raise DatasetError(
-                f"{folder.data.root} has no study in its {split.upper()} split; training needs TRAIN and VAL."
+                f"{folder.data.root} has no recording in its {split.upper()} split; training needs TRAIN and VAL."
             )
     # Asked before anything is written: the batches of the first process would refuse the same.
-    check_batch(len(folder.studies("train")), folder.recipe.batch_size)
+    check_batch(len(folder.recordings("train")), folder.recipe.batch_size)
 
 
 def _is_first_process() -> bool:

@@ -3,7 +3,7 @@
 recipe.yaml        the settings
 run.json           versions, seed, data set, hardware, and whether the run is finished
 metrics.csv        one row for each epoch
-validation.csv     EF of the validation split at the best epoch: study, ef_true, ef_predicted
+validation.csv     EF of the validation split at the best epoch: recording, ef_true, ef_predicted
 best.safetensors   the weights with the lowest validation MAE of the latest stage, with their card
 stage1.safetensors the same of stage 1, from which stage 2 begins
 last.ckpt          the state from which `coreecho train --resume` goes on
@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 
 import coreecho
-from coreecho.datasets import Split, Study, frame_sources, is_phantom_root, load_studies
+from coreecho.datasets import Recording, Split, frame_sources, is_phantom_root, load_recordings
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
@@ -176,21 +176,21 @@ class RunFolder:
         return bool(self.info["is_finished"])
 
     @cached_property
-    def all_studies(self) -> list[Study]:
-        """Studies of every split, and of none."""
+    def all_recordings(self) -> list[Recording]:
+        """Recordings of every split, and of none."""
         options = dict(self.data.options)
         if self.data.dataset == "echonet":
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
-        return load_studies(self.data.dataset, self.data.root, **options)
+        return load_recordings(self.data.dataset, self.data.root, **options)
 
-    def studies(self, split: Split) -> list[Study]:
-        """Studies of a split, in the order that `TrainingClips` counts them."""
-        return [study for study in self.all_studies if study.split == split]
+    def recordings(self, split: Split) -> list[Recording]:
+        """Recordings of a split, in the order that `TrainingClips` counts them."""
+        return [recording for recording in self.all_recordings if recording.split == split]
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
-        """Decoded frames of all studies; what is missing or stale is decoded first."""
+        """Decoded frames of all recordings; what is missing or stale is decoded first."""
         if self._store is None:
-            sources = frame_sources(self.data.dataset, self.all_studies)
+            sources = frame_sources(self.data.dataset, self.all_recordings)
             frame_size = self.recipe.input.frame_size
             self._store = FrameStore.build(self.data.store, sources, frame_size=frame_size, show_progress=show_progress)
         return self._store
@@ -207,8 +207,11 @@ class RunFolder:
         return pd.read_csv(path)
 
     def data_fingerprint(self) -> str:
-        """Changes when a study, label or split does."""
-        lines = [f"{study.id},{study.label(self.recipe.target)},{study.split}" for study in self.all_studies]
+        """Changes when a recording, label or split does."""
+        lines = [
+            f"{recording.id},{self.recipe.task.label_of(recording)},{recording.split}"
+            for recording in self.all_recordings
+        ]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def write_info(self) -> None:

@@ -13,14 +13,11 @@ from coreecho.datasets.clip_dataset import ClipBatch
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.losses import rank_n_contrast_loss
 from coreecho.models.echo_model import EchoModel
-from coreecho.target import Target
 from coreecho.training.distributed import gather_with_gradients
 from coreecho.training.optimizers import build_optimizer
 from coreecho.training.recipe import Recipe
 
 StageName = Literal["stage1", "stage2"]
-# By what is learned: mean absolute error in EF points, or binary cross-entropy.
-SELECTION: dict[Target, str] = {"ef": "val_mae", "mi": "val_bce"}
 
 
 class Stage(pl.LightningModule, ABC):
@@ -63,12 +60,12 @@ class Stage(pl.LightningModule, ABC):
     @staticmethod
     @abstractmethod
     def num_views_of(recipe: Recipe) -> int:
-        """Clips of each study in a step."""
+        """Clips of each recording in a step."""
 
     @property
     def selection(self) -> str | None:
         """The validation metric whose smallest value makes the best epoch; None where the last epoch is."""
-        return SELECTION[self.recipe.target]
+        return self.recipe.task.selection
 
     @staticmethod
     @abstractmethod
@@ -95,7 +92,7 @@ class Stage(pl.LightningModule, ABC):
         """Terms of the loss, whose sum is minimised.
 
         Args:
-            clips: (B V, T, H, W) uint8, the views of a study beside each other.
+            clips: (B V, T, H, W) uint8, the views of a recording beside each other.
             num_valid_frames: (B V,).
             labels: (B V,), EF in percent, or 1 with an infarction and 0 without.
         """

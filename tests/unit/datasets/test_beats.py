@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coreecho.datasets import Study, camus_clip, frame_sources, hmc_qu_clip, load_studies
+from coreecho.datasets import Recording, camus_clip, frame_sources, hmc_qu_clip, load_recordings
 from coreecho.datasets.camus import camus_beat
 from coreecho.datasets.hmc_qu import hmc_qu_beat
 from coreecho.errors import DatasetError
@@ -16,52 +16,52 @@ TreeWriter = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def camus(tmp_path_factory: pytest.TempPathFactory, write_camus: TreeWriter) -> list[Study]:
+def camus(tmp_path_factory: pytest.TempPathFactory, write_camus: TreeWriter) -> list[Recording]:
     """Three patients of the NIfTI release, the second of which runs backwards."""
     root = write_camus(tmp_path_factory.mktemp("camus"), tuple(range(1, 11)), backward=(2,))
-    return load_studies("camus", root, folds="blocks")
+    return load_recordings("camus", root, folds="blocks")
 
 
 @pytest.fixture(scope="module")
-def camus_mhd(tmp_path_factory: pytest.TempPathFactory, write_camus: TreeWriter) -> list[Study]:
+def camus_mhd(tmp_path_factory: pytest.TempPathFactory, write_camus: TreeWriter) -> list[Recording]:
     root = write_camus(tmp_path_factory.mktemp("camus"), tuple(range(1, 11)), release="mhd", backward=(2,))
-    return load_studies("camus", root, folds="blocks")
+    return load_recordings("camus", root, folds="blocks")
 
 
 @pytest.fixture(scope="module")
-def hmc_qu(tmp_path_factory: pytest.TempPathFactory, write_hmc_qu: TreeWriter, hmc_rows) -> list[Study]:
-    return load_studies("hmc-qu", write_hmc_qu(tmp_path_factory.mktemp("hmc"), hmc_rows()))
+def hmc_qu(tmp_path_factory: pytest.TempPathFactory, write_hmc_qu: TreeWriter, hmc_rows) -> list[Recording]:
+    return load_recordings("hmc-qu", write_hmc_qu(tmp_path_factory.mktemp("hmc"), hmc_rows()))
 
 
 def test_the_store_of_camus_holds_beats(camus, camus_mhd, tmp_path):
-    for studies, folder in ((camus, tmp_path / "nifti"), (camus_mhd, tmp_path / "mhd")):
-        store = FrameStore.build(folder, frame_sources("camus", studies), frame_size=SIZE, workers=1)
-        assert store.ids == [study.id for study in studies]
-        for study in studies:
-            np.testing.assert_array_equal(store.frames(study.id), camus_beat(study, SIZE))
+    for recordings, folder in ((camus, tmp_path / "nifti"), (camus_mhd, tmp_path / "mhd")):
+        store = FrameStore.build(folder, frame_sources("camus", recordings), frame_size=SIZE, workers=1)
+        assert store.ids == [recording.id for recording in recordings]
+        for recording in recordings:
+            np.testing.assert_array_equal(store.frames(recording.id), camus_beat(recording, SIZE))
         # The file's first frame is the beat's last where ES comes first.
-        assert studies[1].beat[0] > studies[1].beat[1]
+        assert recordings[1].beat[0] > recordings[1].beat[1]
     assert store.fps(camus_mhd[0].id) is None
 
 
 def test_the_store_of_hmc_qu_holds_cycles(hmc_qu, tmp_path):
     store = FrameStore.build(tmp_path, frame_sources("hmc-qu", hmc_qu), frame_size=SIZE, workers=1)
-    for study in hmc_qu:
-        np.testing.assert_array_equal(store.frames(study.id), hmc_qu_beat(study, SIZE))
+    for recording in hmc_qu:
+        np.testing.assert_array_equal(store.frames(recording.id), hmc_qu_beat(recording, SIZE))
         # Not the whole file, and not its aspect.
-        assert store.num_frames(study.id) == study.beat[1] - study.beat[0] + 1 < 14
+        assert store.num_frames(recording.id) == recording.beat[1] - recording.beat[0] + 1 < 14
 
 
 @pytest.mark.parametrize("method", ["spline", "trilinear"])
 def test_a_clip_of_a_whole_beat_is_the_published_one(camus, hmc_qu, tmp_path, method):
     sampling = ClipSampling(num_frames=12, time=method)
-    for dataset, study, published in (
+    for dataset, recording, published in (
         ("camus", camus[1], camus_clip),
         ("hmc-qu", hmc_qu[0], hmc_qu_clip),
     ):
-        store = FrameStore.build(tmp_path / dataset, frame_sources(dataset, [study]), frame_size=SIZE, workers=1)
-        clip, valid = take_clip(store.frames(study.id), 0, sampling)
-        np.testing.assert_array_equal(clip, published(study, num_frames=12, frame_size=SIZE, method=method))
+        store = FrameStore.build(tmp_path / dataset, frame_sources(dataset, [recording]), frame_size=SIZE, workers=1)
+        clip, valid = take_clip(store.frames(recording.id), 0, sampling)
+        np.testing.assert_array_equal(clip, published(recording, num_frames=12, frame_size=SIZE, method=method))
         assert valid == 12
 
 
@@ -85,6 +85,6 @@ def test_a_beat_beyond_its_file_is_named_when_the_store_is_built(hmc_qu, tmp_pat
 def test_other_data_sets_are_stored_whole(tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (7, SIZE, SIZE), dtype=np.uint8)
     np.save(tmp_path / "a.npy", frames)
-    study = Study(id="a", path=tmp_path / "a.npy", beat=(1, 3))
-    store = FrameStore.build(tmp_path / "store", frame_sources("table", [study]), frame_size=SIZE, workers=1)
-    np.testing.assert_array_equal(store.frames("a"), read_video(study.path).frames)
+    recording = Recording(id="a", path=tmp_path / "a.npy", beat=(1, 3))
+    store = FrameStore.build(tmp_path / "store", frame_sources("table", [recording]), frame_size=SIZE, workers=1)
+    np.testing.assert_array_equal(store.frames("a"), read_video(recording.path).frames)

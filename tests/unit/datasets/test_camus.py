@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.datasets.camus import camus_clip, load_camus, survey_camus
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import camus_official_folds
@@ -24,38 +24,40 @@ def root(tmp_path_factory: pytest.TempPathFactory, write_camus: TreeWriter) -> P
 def test_both_releases_are_read(tmp_path: Path, root: Path, write_camus: TreeWriter) -> None:
     nifti = survey_camus(root, view="A4C").checked()
     old = survey_camus(write_camus(tmp_path, release="mhd", testing=[3]), view="A4C").checked()
-    assert [study.ef_percent for study in nifti[:2]] == [41, 57]
-    assert [study.ef_percent for study in old] == [41, 42, None]
+    assert [recording.ef_percent for recording in nifti[:2]] == [41, 57]
+    assert [recording.ef_percent for recording in old] == [41, 42, None]
     assert (old[0].edv_ml, old[0].esv_ml) == (100, 59)
     assert nifti[0].fps == 50.6
-    assert {study.ef_source for study in nifti} == {"CAMUS NIfTI release"}
-    assert [study.ef_source for study in old] == ["CAMUS MetaImage release"] * 2 + [None]
+    assert {recording.ef_source for recording in nifti} == {"CAMUS NIfTI release"}
+    assert [recording.ef_source for recording in old] == ["CAMUS MetaImage release"] * 2 + [None]
     assert old[0].path.name == "patient0001_4CH_sequence.mhd"
     assert nifti[0].path.name == "patient0001_4CH_half_sequence.nii.gz"
 
 
-def test_a_study_has_its_quality_patient_and_view(root: Path) -> None:
+def test_a_recording_has_its_quality_patient_and_view(root: Path) -> None:
     first = load_camus(root, view="A2C")[0]
     assert (first.id, first.patient, first.view, first.quality) == ("patient0001_2CH", "patient0001", "A2C", "Medium")
     both = load_camus(root, view="all")
     assert len(both) == 2 * 31
-    assert {study.view for study in both} == {"A4C", "A2C"}
+    assert {recording.view for recording in both} == {"A4C", "A2C"}
 
 
 def test_official_folds_make_the_splits(root: Path) -> None:
     official = camus_official_folds()
-    studies = load_studies("camus", root, fold=10)
-    assert all(study.fold == official[str(study.patient)] for study in studies)
-    assert {study.split for study in studies if study.fold == 10} == {"test"}
-    assert {study.split for study in studies if study.fold == 1} == {"val"}
-    assert {study.split for study in studies if study.fold not in (1, 10)} == {"train"}
+    recordings = load_recordings("camus", root, fold=10)
+    assert all(recording.fold == official[str(recording.patient)] for recording in recordings)
+    assert {recording.split for recording in recordings if recording.fold == 10} == {"test"}
+    assert {recording.split for recording in recordings if recording.fold == 1} == {"val"}
+    assert {recording.split for recording in recordings if recording.fold not in (1, 10)} == {"train"}
 
 
 def test_blocks_are_an_option(root: Path) -> None:
-    studies = load_camus(root, folds="blocks")
-    assert [study.fold for study in studies] == sorted(study.fold for study in studies if study.fold)
-    assert studies[0].split == "test"
-    assert studies[-1].split == "train"
+    recordings = load_camus(root, folds="blocks")
+    assert [recording.fold for recording in recordings] == sorted(
+        recording.fold for recording in recordings if recording.fold
+    )
+    assert recordings[0].split == "test"
+    assert recordings[-1].split == "train"
 
 
 def test_the_testing_patients_of_the_first_release_have_no_ef(tmp_path: Path, write_camus: TreeWriter) -> None:
@@ -71,8 +73,8 @@ def test_a_clip_runs_from_ed_to_es_in_16_frames_of_112_pixels(root: Path) -> Non
     forward, backward = load_camus(root)[:2]
     assert forward.beat == (0, 12)
     assert backward.beat == (13, 0)
-    for study in (forward, backward):
-        clip = camus_clip(study)
+    for recording in (forward, backward):
+        clip = camus_clip(recording)
         assert clip.shape == (16, 112, 112)
         assert clip.dtype == np.uint8
         # The disc of the test's heart shrinks from ED to ES.
@@ -82,19 +84,19 @@ def test_a_clip_runs_from_ed_to_es_in_16_frames_of_112_pixels(root: Path) -> Non
 def test_the_ends_of_a_clip_are_ed_and_es_themselves(tmp_path: Path, write_camus: TreeWriter) -> None:
     import nibabel as nib
 
-    study = load_camus(write_camus(tmp_path, tuple(range(1, 11))), folds="blocks")[0]
+    recording = load_camus(write_camus(tmp_path, tuple(range(1, 11))), folds="blocks")[0]
     for index, kind in ((0, "ED"), (-1, "ES")):
-        still = np.asarray(nib.load(study.path.with_name(f"patient0001_4CH_{kind}.nii.gz")).dataobj).T[None]
-        np.testing.assert_array_equal(camus_clip(study)[index], squash_frames(still, 112)[0])
+        still = np.asarray(nib.load(recording.path.with_name(f"patient0001_4CH_{kind}.nii.gz")).dataobj).T[None]
+        np.testing.assert_array_equal(camus_clip(recording)[index], squash_frames(still, 112)[0])
 
 
 def test_both_releases_give_the_same_clip(tmp_path: Path, write_camus: TreeWriter) -> None:
     patients = tuple(range(1, 11))
-    studies = [
+    recordings = [
         load_camus(write_camus(tmp_path / release, patients, release=release), folds="blocks")[4]
         for release in ("nifti", "mhd")
     ]
-    np.testing.assert_array_equal(camus_clip(studies[0]), camus_clip(studies[1]))
+    np.testing.assert_array_equal(camus_clip(recordings[0]), camus_clip(recordings[1]))
 
 
 def test_all_faults_are_reported_at_once(tmp_path: Path, write_camus: TreeWriter) -> None:
@@ -134,7 +136,7 @@ def test_other_folders_and_options_are_refused(tmp_path: Path, root: Path) -> No
         load_camus(tmp_path)
     with pytest.raises(DatasetError, match="CAMUS has the views A4C and A2C; got 'PSAX'"):
         load_camus(root, view="PSAX")
-    with pytest.raises(DatasetError, match="No study is in fold 11"):
+    with pytest.raises(DatasetError, match="No recording is in fold 11"):
         load_camus(root, fold=11)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets.clip_dataset import TrainingClips, ValidationClips
-from coreecho.datasets.study import Study
+from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.clips import ClipSampling
@@ -15,28 +15,28 @@ SAMPLING = ClipSampling(num_frames=4, stride=2)
 
 
 @pytest.fixture(scope="module")
-def studies(tmp_path_factory: pytest.TempPathFactory) -> list[Study]:
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
     """Two videos whose frame t is filled with 10 t + 10, of 30 and of 5 frames."""
     folder = tmp_path_factory.mktemp("videos")
     made = []
     for name, num_frames in (("long", 24), ("short", 5)):
         values = (10 * np.arange(num_frames) + 10).astype(np.uint8)
         np.save(folder / f"{name}.npy", np.broadcast_to(values[:, None, None], (num_frames, 16, 16)))
-        made.append(Study(id=name, path=folder / f"{name}.npy", ef_percent=50.0 + num_frames, split="train"))
+        made.append(Recording(id=name, path=folder / f"{name}.npy", ef_percent=50.0 + num_frames, split="train"))
     return made
 
 
 @pytest.fixture(scope="module")
-def store(studies: list[Study], tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
-    sources = {study.id: study.path for study in studies}
+def store(recordings: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
+    sources = {recording.id: recording.path for recording in recordings}
     return FrameStore.build(tmp_path_factory.mktemp("store"), sources, frame_size=16, workers=1)
 
 
 def training(
-    studies: list[Study], store: FrameStore, *, same: bool = False, pad: int = 0, seed: int = 0
+    recordings: list[Recording], store: FrameStore, *, same: bool = False, pad: int = 0, seed: int = 0
 ) -> TrainingClips:
     return TrainingClips(
-        studies,
+        recordings,
         store,
         SAMPLING,
         views=2,
@@ -46,8 +46,8 @@ def training(
     )
 
 
-def test_views_are_clips_of_the_video_at_the_stride(studies: list[Study], store: FrameStore) -> None:
-    item = training(studies, store)[(0, 0)]
+def test_views_are_clips_of_the_video_at_the_stride(recordings: list[Recording], store: FrameStore) -> None:
+    item = training(recordings, store)[(0, 0)]
     assert item.clips.shape == (2, 4, 16, 16)
     assert item.label == 74
     assert item.num_valid_frames.tolist() == [4, 4]
@@ -55,9 +55,9 @@ def test_views_are_clips_of_the_video_at_the_stride(studies: list[Study], store:
     assert (steps == 20).all()
 
 
-def test_views_start_independently_or_together(studies: list[Study], store: FrameStore) -> None:
+def test_views_start_independently_or_together(recordings: list[Recording], store: FrameStore) -> None:
     def starts(*, same: bool) -> np.ndarray:
-        clips = training(studies, store, same=same)
+        clips = training(recordings, store, same=same)
         return np.array([clips[(epoch, 0)].clips[:, 0, 8, 8].tolist() for epoch in range(40)])
 
     independent, together = starts(same=False), starts(same=True)
@@ -66,32 +66,32 @@ def test_views_start_independently_or_together(studies: list[Study], store: Fram
     assert len(np.unique(together)) > 5
 
 
-def test_same_clip_views_are_still_cropped_independently(studies: list[Study], store: FrameStore) -> None:
-    clips = training(studies, store, same=True, pad=4)
+def test_same_clip_views_are_still_cropped_independently(recordings: list[Recording], store: FrameStore) -> None:
+    clips = training(recordings, store, same=True, pad=4)
     differs = [not np.array_equal(*clips[(epoch, 0)].clips.numpy()) for epoch in range(20)]
     assert np.mean(differs) > 0.8
 
 
-def test_a_draw_is_a_function_of_seed_epoch_and_study(studies: list[Study], store: FrameStore) -> None:
-    again = [training(studies, store, pad=4, seed=3)[(2, 0)].clips for _ in range(2)]
+def test_a_draw_is_a_function_of_seed_epoch_and_recording(recordings: list[Recording], store: FrameStore) -> None:
+    again = [training(recordings, store, pad=4, seed=3)[(2, 0)].clips for _ in range(2)]
     assert again[0].equal(again[1])
     others = [
-        training(studies, store, pad=4, seed=4)[(2, 0)].clips,
-        training(studies, store, pad=4, seed=3)[(3, 0)].clips,
+        training(recordings, store, pad=4, seed=4)[(2, 0)].clips,
+        training(recordings, store, pad=4, seed=3)[(3, 0)].clips,
     ]
     assert not any(again[0].equal(other) for other in others)
 
 
-def test_a_short_video_is_padded_at_its_end(studies: list[Study], store: FrameStore) -> None:
-    item = training(studies, store)[(0, 1)]
+def test_a_short_video_is_padded_at_its_end(recordings: list[Recording], store: FrameStore) -> None:
+    item = training(recordings, store)[(0, 1)]
     for clip, valid in zip(item.clips, item.num_valid_frames.tolist(), strict=True):
         assert 1 <= valid < 4
         assert (clip[:valid] > 0).all()
         assert (clip[valid:] == 0).all()
 
 
-def test_validation_clips_are_even_and_always_the_same(studies: list[Study], store: FrameStore) -> None:
-    clips = ValidationClips(studies, store, SAMPLING, num_clips=3)
+def test_validation_clips_are_even_and_always_the_same(recordings: list[Recording], store: FrameStore) -> None:
+    clips = ValidationClips(recordings, store, SAMPLING, num_clips=3)
     first = clips[0].clips[:, 0, 8, 8].tolist()
     assert first == sorted(first)
     assert first[0] == 10
@@ -99,18 +99,18 @@ def test_validation_clips_are_even_and_always_the_same(studies: list[Study], sto
     assert clips[0].clips.equal(clips[0].clips)
 
 
-def test_a_study_without_ef_is_refused(studies: list[Study], store: FrameStore) -> None:
-    unlabelled = Study(id="unlabelled", path=Path("unlabelled.npy"))
-    with pytest.raises(DatasetError, match=r"1 studies have no EF.*unlabelled"):
-        training([*studies, unlabelled], store)
+def test_a_recording_without_ef_is_refused(recordings: list[Recording], store: FrameStore) -> None:
+    unlabelled = Recording(id="unlabelled", path=Path("unlabelled.npy"))
+    with pytest.raises(DatasetError, match=r"1 recordings have no EF.*unlabelled"):
+        training([*recordings, unlabelled], store)
 
 
-def test_a_draw_does_not_depend_on_the_other_studies_and_does_on_the_stage(
-    studies: list[Study], store: FrameStore
+def test_a_draw_does_not_depend_on_the_other_recordings_and_does_on_the_stage(
+    recordings: list[Recording], store: FrameStore
 ) -> None:
-    alone, among_others = training(studies[:1], store, pad=4), training(studies[::-1], store, pad=4)
+    alone, among_others = training(recordings[:1], store, pad=4), training(recordings[::-1], store, pad=4)
     assert alone[(0, 0)].clips.equal(among_others[(0, 1)].clips)
     stage2 = TrainingClips(
-        studies, store, SAMPLING, views=2, is_same_clip=False, augment=partial(pad_and_crop, pad=4), seed=0, stage=2
+        recordings, store, SAMPLING, views=2, is_same_clip=False, augment=partial(pad_and_crop, pad=4), seed=0, stage=2
     )
     assert not all(stage2[(epoch, 0)].clips.equal(alone[(epoch, 0)].clips) for epoch in range(5))

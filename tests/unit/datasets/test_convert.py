@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 
 from coreecho.datasets import convert as convert_module
-from coreecho.datasets import is_phantom_root, load_studies
+from coreecho.datasets import is_phantom_root, load_recordings
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert import UNFINISHED, convert
 from coreecho.datasets.converted_tables import ConvertedClip
@@ -212,16 +212,21 @@ def labels(clips: Path, tmp_path: Path) -> Path:
 def test_with_labels_the_folder_is_an_echonet_data_set(clips: Path, labels: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     converted = convert(clips, out, labels=labels, workers=1)
-    studies = {study.id: study for study in load_studies("echonet", out)}
-    assert set(studies) == {clip.id for clip in converted}
-    of = [studies[str(clip.id)] for clip in converted]
-    assert [study.ef_percent for study in of] == [60.123456, 61, 35, 50]
-    assert [(study.esv_ml, study.edv_ml) for study in of] == [(40, 100), (None, None), (80.5, 125), (None, None)]
+    recordings = {recording.id: recording for recording in load_recordings("echonet", out)}
+    assert set(recordings) == {clip.id for clip in converted}
+    of = [recordings[str(clip.id)] for clip in converted]
+    assert [recording.ef_percent for recording in of] == [60.123456, 61, 35, 50]
+    assert [(recording.esv_ml, recording.edv_ml) for recording in of] == [
+        (40, 100),
+        (None, None),
+        (80.5, 125),
+        (None, None),
+    ]
     # Anna's two clips are in one split, and from three patients on none is empty.
     assert of[0].split == of[1].split
-    assert {study.split for study in of} == {"train", "val", "test"}
+    assert {recording.split for recording in of} == {"train", "val", "test"}
     table = rows(out / "FileList.csv")
-    assert [row["FileName"] for row in table] == sorted(studies)
+    assert [row["FileName"] for row in table] == sorted(recordings)
     row = next(row for row in table if row["FileName"] == of[0].id)
     assert (row["FrameHeight"], row["FrameWidth"], row["FPS"], row["NumberOfFrames"]) == ("112", "112", "50", "39")
 
@@ -229,7 +234,7 @@ def test_with_labels_the_folder_is_an_echonet_data_set(clips: Path, labels: Path
 def test_splits_that_are_given_are_kept(clips: Path, labels: Path, tmp_path: Path) -> None:
     labels.write_text("path,ef_percent,split\na/1.avi,60,TEST\na/2.avi,61,test\nb/1.avi,35,train\nc/1.avi,50,val\n")
     converted = convert(clips, tmp_path / "out", labels=labels, workers=1)
-    splits = {study.id: study.split for study in load_studies("echonet", tmp_path / "out")}
+    splits = {recording.id: recording.split for recording in load_recordings("echonet", tmp_path / "out")}
     assert [splits[str(clip.id)] for clip in converted] == ["test", "test", "train", "val"]
 
 
@@ -237,7 +242,7 @@ def test_a_clip_without_a_label_is_refused(clips: Path, labels: Path, tmp_path: 
     labels.write_text("path,ef_percent,patient\na/1.avi,60,anna\n")
     converted = convert(clips, tmp_path / "out", labels=labels, workers=1)
     assert [clip.note for clip in converted[1:]] == 3 * ["the labels have no EF for it"]
-    assert len(load_studies("echonet", tmp_path / "out")) == 1
+    assert len(load_recordings("echonet", tmp_path / "out")) == 1
 
 
 def test_wrong_labels_are_all_named_by_line_before_any_work(clips: Path, labels: Path, tmp_path: Path) -> None:
@@ -367,7 +372,7 @@ def test_a_killed_conversion_is_noticed_and_begun_anew(clips: Path, tmp_path: Pa
     process.wait()
     assert (out / UNFINISHED).is_file()
     with pytest.raises(DatasetError, match=r"FileList\.csv"):
-        load_studies("echonet", out)
+        load_recordings("echonet", out)
     (out / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="is not an empty folder"):
         convert(clips, out, workers=1)
@@ -403,13 +408,13 @@ def test_the_doctor_finds_a_converted_set_clean(converted: Path) -> None:
 
 
 def test_tracings_that_a_converted_set_has_not_can_be_done_without(converted: Path) -> None:
-    assert len(load_studies("echonet", converted)) == 4
+    assert len(load_recordings("echonet", converted)) == 4
     with pytest.raises(DatasetError, match="`coreecho convert` writes none") as raised:
-        load_studies("echonet", converted, require_two_traced_frames=True)
+        load_recordings("echonet", converted, require_two_traced_frames=True)
     assert "`--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe" in str(raised.value)
 
 
 def test_a_set_converted_without_labels_says_what_it_is_for(clips: Path, tmp_path: Path) -> None:
     convert(clips, tmp_path / "out", workers=1)
     with pytest.raises(DatasetError, match=r"made this without labels.*`coreecho predict` reads its Videos"):
-        load_studies("echonet", tmp_path / "out")
+        load_recordings("echonet", tmp_path / "out")

@@ -53,7 +53,7 @@ def test_a_clean_tree_is_one_line(phantom_root: Path) -> None:
     assert examination.is_clean
     text = examination.to_text()
     assert "\n" not in text
-    assert text == f"{phantom_root}: clean; 16 studies of simulated hearts (train 12, val 2, test 2), 384 frames."
+    assert text == f"{phantom_root}: clean; 16 recordings of simulated hearts (train 12, val 2, test 2), 384 frames."
 
 
 def test_many_workers_find_what_one_finds(phantom_root: Path) -> None:
@@ -131,10 +131,10 @@ def test_ef_against_volumes(tree: Path, clips: list[Path]) -> None:
     edit_row(tree, clips[1].stem, EF=50.4, ESV=50, EDV=100)
     edit_row(tree, clips[2].stem, ESV=120, EDV=100)
     assert faults(tree) == {
-        "studies whose EF does not follow from their volumes": [
+        "recordings whose EF does not follow from their volumes": [
             f"{clips[0].stem}: EF 60.0, but 100 (EDV - ESV) / EDV is 50.0"
         ],
-        "studies whose ESV is above their EDV, or whose EDV is 0": [f"{clips[2].stem}: ESV 120 mL, EDV 100 mL"],
+        "recordings whose ESV is above their EDV, or whose EDV is 0": [f"{clips[2].stem}: ESV 120 mL, EDV 100 mL"],
     }
 
 
@@ -236,9 +236,9 @@ def test_published_counts_and_hidden_phantoms(tree: Path) -> None:
     assert len(found.pop("simulated clips in a data set that has no phantom.json")) == 16
     (cases,) = found.values()
     assert cases == [
-        "train: 12 studies, 7465 published",
-        "val: 2 studies, 1288 published",
-        "test: 2 studies, 1277 published",
+        "train: 12 recordings, 7465 published",
+        "val: 2 recordings, 1288 published",
+        "test: 2 recordings, 1277 published",
     ]
     own = examine("echonet", tree, is_own_data=True, workers=1)
     assert list(own.faults) == ["simulated clips in a data set that has no phantom.json"]
@@ -255,7 +255,7 @@ def test_all_faults_at_once_and_json_has_every_case(tree: Path, clips: list[Path
     assert content["faults"]["missing videos"]
     assert content["counts"]["all"] == 15
     assert len(content["clips"]) == 15
-    assert examination.summary().startswith(f"{tree}: faults found: 17, kinds: 3; 15 studies")
+    assert examination.summary().startswith(f"{tree}: faults found: 17, kinds: 3; 15 recordings")
 
 
 def test_long_lists_are_cut_in_text_alone(tree: Path, clips: list[Path]) -> None:

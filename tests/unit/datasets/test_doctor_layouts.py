@@ -53,7 +53,7 @@ def test_camus_faults(tmp_path: Path, write_camus: TreeWriter) -> None:
 def test_camus_counts_are_compared(tmp_path: Path, write_camus: TreeWriter) -> None:
     faults = examine("camus", write_camus(tmp_path), workers=1).faults
     (case,) = faults["counts other than the published (for data of your own in this layout: --own-data)"]
-    assert case == "all: 6 studies, 1000 published"
+    assert case == "all: 6 recordings, 1000 published"
 
 
 def test_hmc_qu(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Callable[..., list[Any]]) -> None:
@@ -101,11 +101,11 @@ def test_a_table_with_a_patient_in_two_splits(tmp_path: Path) -> None:
         frames = np.random.default_rng(number).integers(0, 256, (5, 8, 8), dtype=np.uint8)
         np.save(tmp_path / f"{number}.npy", frames)
     table = pd.DataFrame({"path": [f"{number}.npy" for number in range(4)], "label": 50})
-    table.assign(patient=["P1", "P1", "P2", "P3"], split="train").to_csv(tmp_path / "studies.csv")
+    table.assign(patient=["P1", "P1", "P2", "P3"], split="train").to_csv(tmp_path / "recordings.csv")
     assert check("table", tmp_path).faults == {}
     table.assign(patient=["P1", "P1", "P2", "P3"], split=["train", "test", "val", "val"]).to_csv(
-        tmp_path / "studies.csv"
+        tmp_path / "recordings.csv"
     )
-    faults = check("table", tmp_path / "studies.csv").faults
+    faults = check("table", tmp_path / "recordings.csv").faults
     assert faults == {"patients in two splits or folds": ["patient P1 is in splits train (0.npy), test (1.npy)"]}
-    assert not (tmp_path / "studies.splits.csv").exists(), "the doctor changes nothing"
+    assert not (tmp_path / "recordings.splits.csv").exists(), "the doctor changes nothing"

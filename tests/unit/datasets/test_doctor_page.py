@@ -48,7 +48,7 @@ def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
     assert all(str(picture["src"]).startswith("data:image/png;base64,") and picture["alt"] for picture in pictures)
     assert "http" not in page.replace("http-equiv", "")
     assert "Phantom data: simulated hearts" in page
-    assert ": clean; 16 studies" in page
+    assert ": clean; 16 recordings" in page
     # EF and grey levels; all phantoms have the same length, so that needs no chart.
     assert names.count("svg") >= 2
     assert "Frames of a clip: 24 in all 16 clips" in page
@@ -58,7 +58,7 @@ def test_names_from_the_data_set_are_escaped(tmp_path: Path) -> None:
     nasty = "<script>alert('x')</script>"
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8))
     table = {"id": [nasty, f"{nasty}2"], "path": ["a.npy", "<b>gone</b>.npy"], "label": [50, 50]}
-    pd.DataFrame(table).to_csv(tmp_path / "studies.csv")
+    pd.DataFrame(table).to_csv(tmp_path / "recordings.csv")
     page = render_page(examine("table", tmp_path, has_thumbnails=True, workers=1))
     assert "<script" not in page
     assert "<b>" not in page
@@ -90,7 +90,7 @@ def screen(num_frames: int = 20) -> np.ndarray:
 
 def test_a_thumbnail_shows_the_sector_and_no_burned_in_text(tmp_path: Path) -> None:
     np.save(tmp_path / "screen.npy", screen())
-    facts = examine_clip(ClipJob(study_id="s", path=tmp_path / "screen.npy", has_thumbnail=True))
+    facts = examine_clip(ClipJob(recording_id="s", path=tmp_path / "screen.npy", has_thumbnail=True))
     assert facts.thumbnail is not None
     picture = np.asarray(Image.open(io.BytesIO(facts.thumbnail)))
     assert max(picture.shape) == 96
@@ -102,7 +102,7 @@ def test_a_thumbnail_shows_the_sector_and_no_burned_in_text(tmp_path: Path) -> N
 def test_a_screen_without_a_sector_is_not_shown(tmp_path: Path) -> None:
     still = np.repeat(screen(1), 20, axis=0)
     np.save(tmp_path / "still.npy", still)
-    facts = examine_clip(ClipJob(study_id="s", path=tmp_path / "still.npy", has_thumbnail=True))
+    facts = examine_clip(ClipJob(recording_id="s", path=tmp_path / "still.npy", has_thumbnail=True))
     assert facts.error is None
     assert facts.thumbnail is None
 

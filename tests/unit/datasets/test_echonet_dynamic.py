@@ -9,7 +9,7 @@ from coreecho.datasets import (
     ed_es,
     is_phantom_root,
     load_echonet_dynamic,
-    load_studies,
+    load_recordings,
     polygon_area,
     read_tracings,
 )
@@ -51,7 +51,7 @@ def write_root(tmp_path: Path) -> Write:
     return write
 
 
-def test_studies_are_read_in_order(write_root: Write) -> None:
+def test_recordings_are_read_in_order(write_root: Write) -> None:
     root = write_root()
     first, second, third = load_echonet_dynamic(root)
     assert first.id == "0XABCDEF0123456789"
@@ -63,15 +63,15 @@ def test_studies_are_read_in_order(write_root: Write) -> None:
 
 def test_by_name(write_root: Write) -> None:
     root = write_root()
-    assert load_studies("echonet", root) == load_echonet_dynamic(root)
-    assert len(load_studies("echonet", str(root), require_two_traced_frames=True)) == 2
+    assert load_recordings("echonet", root) == load_echonet_dynamic(root)
+    assert len(load_recordings("echonet", str(root), require_two_traced_frames=True)) == 2
 
 
 def test_an_unknown_name_is_refused_with_the_likely_one(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"Unknown data set 'echonett'; known are: .*echonet.* Did you mean echonet\?"
     ):
-        load_studies("echonett", tmp_path)
+        load_recordings("echonett", tmp_path)
 
 
 @pytest.mark.parametrize("split", ["train", "Train", "TRAIN"])
@@ -83,20 +83,20 @@ def test_splits_are_read_in_any_case(write_root: Write, split: str) -> None:
 @pytest.mark.parametrize("suffix", [".avi", ".AVI", ""])
 def test_names_with_and_without_suffix_are_the_same(write_root: Write, listed: str, suffix: str) -> None:
     root = write_root([f"{listed},50,1,2,1,1,1,1,TEST"], suffix=suffix, videos=["a"])
-    (study,) = load_echonet_dynamic(root)
-    assert study.id == "a"
-    assert study.path == root / "Videos" / f"a{suffix}"
+    (recording,) = load_echonet_dynamic(root)
+    assert recording.id == "a"
+    assert recording.path == root / "Videos" / f"a{suffix}"
 
 
 def test_columns_may_be_fewer_more_and_in_another_order(write_root: Write) -> None:
     root = write_root(["VAL,a,x,44.5"], header="\ufeffSplit,FileName,Comment,EF", videos=["a"])
-    (study,) = load_echonet_dynamic(root)
-    assert (study.id, study.ef_percent, study.split, study.esv_ml) == ("a", 44.5, "val", None)
+    (recording,) = load_echonet_dynamic(root)
+    assert (recording.id, recording.ef_percent, recording.split, recording.esv_ml) == ("a", 44.5, "val", None)
 
 
 def test_two_traced_frames_as_an_option(write_root: Write) -> None:
     root = write_root()
-    assert [study.id for study in load_echonet_dynamic(root, require_two_traced_frames=True)] == [
+    assert [recording.id for recording in load_echonet_dynamic(root, require_two_traced_frames=True)] == [
         "0XABCDEF0123456789",
         "0XFEDCBA98",
     ]
@@ -140,8 +140,8 @@ def test_all_bad_rows_are_in_one_error_with_their_lines(write_root: Write) -> No
 
 
 def test_both_ends_of_the_ef_scale_are_valid(write_root: Write) -> None:
-    studies = load_echonet_dynamic(write_root(["a,0,1,2,1,1,1,1,TRAIN", "b,100,1,2,1,1,1,1,TRAIN"]))
-    assert [study.ef_percent for study in studies] == [0, 100]
+    recordings = load_echonet_dynamic(write_root(["a,0,1,2,1,1,1,1,TRAIN", "b,100,1,2,1,1,1,1,TRAIN"]))
+    assert [recording.ef_percent for recording in recordings] == [0, 100]
 
 
 def test_a_folder_of_another_kind_is_told_how_a_root_looks(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.datasets.echonet_pediatric import load_echonet_pediatric
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.errors import DatasetError
@@ -12,18 +12,18 @@ TreeWriter = Callable[..., Path]
 
 
 def test_a_view_is_read_with_its_folds(tmp_path: Path, write_pediatric: TreeWriter) -> None:
-    studies = load_studies("echonet-pediatric", write_pediatric(tmp_path), fold=9)
-    assert [study.id for study in studies] == [f"CRA4C{number:03d}" for number in range(10)]
-    assert [study.ef_percent for study in studies] == [50.5 + number for number in range(10)]
-    assert [study.fold for study in studies] == list(range(10))
-    assert [study.split for study in studies] == ["val"] + ["train"] * 8 + ["test"]
+    recordings = load_recordings("echonet-pediatric", write_pediatric(tmp_path), fold=9)
+    assert [recording.id for recording in recordings] == [f"CRA4C{number:03d}" for number in range(10)]
+    assert [recording.ef_percent for recording in recordings] == [50.5 + number for number in range(10)]
+    assert [recording.fold for recording in recordings] == list(range(10))
+    assert [recording.split for recording in recordings] == ["val"] + ["train"] * 8 + ["test"]
 
 
 def test_both_views_have_ids_of_their_own(tmp_path: Path, write_pediatric: TreeWriter) -> None:
-    studies = load_echonet_pediatric(write_pediatric(tmp_path), view="all")
-    assert len({study.id for study in studies}) == 20
-    assert studies[0].id == "A4C/CRA4C000"
-    assert studies[-1].view == "PSAX"
+    recordings = load_echonet_pediatric(write_pediatric(tmp_path), view="all")
+    assert len({recording.id for recording in recordings}) == 20
+    assert recordings[0].id == "A4C/CRA4C000"
+    assert recordings[-1].view == "PSAX"
 
 
 def test_all_faults_are_reported_at_once(tmp_path: Path, write_pediatric: TreeWriter) -> None:

@@ -13,12 +13,14 @@ from coreecho.datasets.folds import (
     split_by_fold,
     stratified_in_order,
 )
-from coreecho.datasets.study import Split, Study
+from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
 
 
-def study(name: str, *, fold: int | None = None, patient: str | None = None, split: Split | None = None) -> Study:
-    return Study(id=name, path=Path(name), fold=fold, patient=patient, split=split)
+def recording(
+    name: str, *, fold: int | None = None, patient: str | None = None, split: Split | None = None
+) -> Recording:
+    return Recording(id=name, path=Path(name), fold=fold, patient=patient, split=split)
 
 
 def test_camus_has_ten_official_folds_of_fifty() -> None:
@@ -48,26 +50,26 @@ def test_stratified_folds_are_dealt_out_within_each_class() -> None:
 
 
 def test_the_next_fold_validates() -> None:
-    studies = [study(f"s{fold}", fold=fold) for fold in range(1, 11)]
-    splits = {each.fold: each.split for each in split_by_fold(studies, 3)}
+    recordings = [recording(f"s{fold}", fold=fold) for fold in range(1, 11)]
+    splits = {each.fold: each.split for each in split_by_fold(recordings, 3)}
     assert splits == dict.fromkeys(range(1, 11), "train") | {3: "test", 4: "val"}
-    assert {each.fold: each.split for each in split_by_fold(studies, 10)}[1] == "val"
+    assert {each.fold: each.split for each in split_by_fold(recordings, 10)}[1] == "val"
 
 
 def test_a_fold_that_does_not_exist_is_refused() -> None:
-    studies = [study(f"s{fold}", fold=fold) for fold in (1, 2, 3)]
-    with pytest.raises(DatasetError, match="No study is in fold 4; the folds of this data set are: 1 to 3"):
-        split_by_fold(studies, 4)
+    recordings = [recording(f"s{fold}", fold=fold) for fold in (1, 2, 3)]
+    with pytest.raises(DatasetError, match="No recording is in fold 4; the folds of this data set are: 1 to 3"):
+        split_by_fold(recordings, 4)
     with pytest.raises(DatasetError, match="at least three folds; this data set has 2"):
-        split_by_fold(studies[:2], 1)
+        split_by_fold(recordings[:2], 1)
 
 
 @given(st.lists(st.integers(0, 20).map(str), min_size=1, max_size=80), st.integers(0, 2**32))
 def test_no_patient_is_in_two_splits_and_none_is_left_out(patients: list[str], seed: int) -> None:
     splits = patient_splits(patients, seed=seed)
     assert set(splits) == set(patients)
-    studies = [study(str(i), patient=name, split=splits[name]) for i, name in enumerate(patients)]
-    assert divided_patients(studies) == []
+    recordings = [recording(str(i), patient=name, split=splits[name]) for i, name in enumerate(patients)]
+    assert divided_patients(recordings) == []
     if len(set(patients)) >= 3:
         assert set(splits.values()) == {"train", "val", "test"}
 
@@ -92,14 +94,14 @@ def test_known_patients_keep_their_split() -> None:
 
 
 def test_divided_patients_are_named_with_their_clips() -> None:
-    studies = [
-        study("a", patient="P1", split="train", fold=1),
-        study("b", patient="P1", split="test", fold=1),
-        study("c", patient="P2", fold=1),
-        study("d", patient="P2", fold=2),
-        study("e", split="val"),
+    recordings = [
+        recording("a", patient="P1", split="train", fold=1),
+        recording("b", patient="P1", split="test", fold=1),
+        recording("c", patient="P2", fold=1),
+        recording("d", patient="P2", fold=2),
+        recording("e", split="val"),
     ]
-    assert divided_patients(studies) == [
+    assert divided_patients(recordings) == [
         "patient P1 is in splits train (a), test (b)",
         "patient P2 is in folds 1 (c), 2 (d)",
     ]

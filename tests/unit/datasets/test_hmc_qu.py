@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu, survey_hmc_qu
 from coreecho.errors import DatasetError
@@ -27,53 +27,53 @@ def root(tmp_path_factory: pytest.TempPathFactory, write_hmc_qu: TreeWriter, hmc
 
 
 def test_the_sheet_is_read_under_its_two_header_rows(root: Path) -> None:
-    studies = load_hmc_qu(root, only_with_masks=False)
-    assert len(studies) == 12
-    assert [study.id for study in studies[:2]] == ["ES0001 _4CH_1", "ES000002 N_4CH_1"]
-    assert [study.patient for study in studies[:2]] == ["ES0001", "ES000002 N"]
-    assert [study.has_mi for study in studies[:4]] == [True, True, False, True]
-    assert studies[0].beat == (1, 9)
-    assert studies[0].path == root / "A4C" / "ES0001 _4CH_1.avi"
+    recordings = load_hmc_qu(root, only_with_masks=False)
+    assert len(recordings) == 12
+    assert [recording.id for recording in recordings[:2]] == ["ES0001 _4CH_1", "ES000002 N_4CH_1"]
+    assert [recording.patient for recording in recordings[:2]] == ["ES0001", "ES000002 N"]
+    assert [recording.has_mi for recording in recordings[:4]] == [True, True, False, True]
+    assert recordings[0].beat == (1, 9)
+    assert recordings[0].path == root / "A4C" / "ES0001 _4CH_1.avi"
 
 
 def test_by_default_the_clips_with_masks_alone(root: Path) -> None:
-    studies = load_studies("hmc-qu", root)
-    assert len(studies) == 9
-    assert "ES000004 N_4CH_1" not in {study.id for study in studies}
+    recordings = load_recordings("hmc-qu", root)
+    assert len(recordings) == 9
+    assert "ES000004 N_4CH_1" not in {recording.id for recording in recordings}
 
 
 def test_folds_are_dealt_out_within_each_class_in_order(root: Path) -> None:
-    studies = load_hmc_qu(root, only_with_masks=False, fold=5)
-    assert [study.fold for study in studies if study.has_mi] == [1, 2, 3, 4, 5, 1, 2, 3]
-    assert [study.fold for study in studies if not study.has_mi] == [1, 2, 3, 4]
-    assert {study.split for study in studies if study.fold == 5} == {"test"}
-    assert {study.split for study in studies if study.fold == 1} == {"val"}
+    recordings = load_hmc_qu(root, only_with_masks=False, fold=5)
+    assert [recording.fold for recording in recordings if recording.has_mi] == [1, 2, 3, 4, 5, 1, 2, 3]
+    assert [recording.fold for recording in recordings if not recording.has_mi] == [1, 2, 3, 4]
+    assert {recording.split for recording in recordings if recording.fold == 5} == {"test"}
+    assert {recording.split for recording in recordings if recording.fold == 1} == {"val"}
     with_masks = load_hmc_qu(root)
-    assert [study.fold for study in with_masks if study.has_mi] == [1, 2, 3, 4, 5, 1]
+    assert [recording.fold for recording in with_masks if recording.has_mi] == [1, 2, 3, 4, 5, 1]
 
 
 def test_every_missing_clip_is_named(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:
     survey = survey_hmc_qu(write_hmc_qu(tmp_path, hmc_rows(30), clips=[]))
     assert len(survey.faults["missing files"]) == 30
-    assert survey.studies == []
+    assert survey.recordings == []
 
 
 def test_a2c_has_its_own_segments_and_crop(root: Path) -> None:
-    studies = load_hmc_qu(root, view="A2C", only_with_masks=False)
-    assert len(studies) == 6
-    assert {study.view for study in studies} == {"A2C"}
-    assert hmc_qu_clip(studies[0]).shape == (12, 224, 224)
+    recordings = load_hmc_qu(root, view="A2C", only_with_masks=False)
+    assert len(recordings) == 6
+    assert {recording.view for recording in recordings} == {"A2C"}
+    assert hmc_qu_clip(recordings[0]).shape == (12, 224, 224)
 
 
 @pytest.mark.parametrize(("view", "crop"), [("A4C", 170), ("A2C", 185)])
 @pytest.mark.parametrize("method", ["spline", "trilinear"])
 def test_a_clip_is_the_published_preprocessing(root: Path, view: Any, crop: int, method: Any) -> None:
-    study = load_hmc_qu(root, view=view, only_with_masks=False)[0]
-    frames = read_container(study.path, "avi", "clip").frames[1:10]
+    recording = load_hmc_qu(root, view=view, only_with_masks=False)[0]
+    frames = read_container(recording.path, "avi", "clip").frames[1:10]
     corner = (224 - crop) // 2
     centre = squash_frames(frames, 224)[:, corner : corner + crop, corner : corner + crop]
     expected = resample_time(squash_frames(centre, 224), 12, method)
-    np.testing.assert_array_equal(hmc_qu_clip(study, method=method), expected)
+    np.testing.assert_array_equal(hmc_qu_clip(recording, method=method), expected)
 
 
 def test_names_match_whatever_their_spaces(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:
@@ -126,5 +126,5 @@ def test_other_sheets_and_options_are_refused(tmp_path: Path, root: Path) -> Non
 
 def test_segments_of_both_views_are_as_published(root: Path) -> None:
     survey = survey_hmc_qu(root, view="all")
-    assert Counter(study.view for study in survey.checked()) == {"A4C": 12, "A2C": 6}
+    assert Counter(recording.view for recording in survey.checked()) == {"A4C": 12, "A2C": 6}
     assert survey.published == {"A4C": 162}

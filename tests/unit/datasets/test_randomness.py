@@ -4,7 +4,9 @@ from coreecho.datasets.randomness import Purpose, generator_for
 
 
 def test_the_same_coordinates_give_the_same_numbers() -> None:
-    drawn = [generator_for(5, Purpose.AUGMENTATION, epoch=1, recording="a", view=1).random(8).tolist() for _ in range(2)]
+    drawn = [
+        generator_for(5, Purpose.AUGMENTATION, epoch=1, recording="a", view=1).random(8).tolist() for _ in range(2)
+    ]
     assert drawn[0] == drawn[1]
 
 

@@ -5,13 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.table import find_table, load_table
 from coreecho.errors import DatasetError
 
 
-def write(folder: Path, columns: Mapping[str, list[object]], name: str = "studies.csv", *, clips: bool = True) -> Path:
+def write(
+    folder: Path, columns: Mapping[str, list[object]], name: str = "recordings.csv", *, clips: bool = True
+) -> Path:
     table = pd.DataFrame(dict(columns))
     folder.mkdir(parents=True, exist_ok=True)
     if name.endswith(".csv"):
@@ -36,65 +38,65 @@ def cohort(num_patients: int = 12, clips_each: int = 2) -> dict[str, list[object
     }
 
 
-@pytest.mark.parametrize("name", ["studies.csv", "studies.xlsx", "studies.parquet"])
-def test_every_kind_of_table_gives_the_same_studies(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["recordings.csv", "recordings.xlsx", "recordings.parquet"])
+def test_every_kind_of_table_gives_the_same_recordings(tmp_path: Path, name: str) -> None:
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
     columns = cohort() | {"split": ["train"] * 20 + ["val", "val", "test", "test"]}
-    studies = load_studies("table", write(tmp_path, columns, name))
-    assert [study.ef_percent for study in studies] == [40.0 + number for number in range(24)]
-    assert [study.split for study in studies] == columns["split"]
-    assert studies[3].path == tmp_path / "clips" / "003.npy"
-    assert studies[3].id == "clips/003.npy"
-    assert studies[3].patient == "P01"
+    recordings = load_recordings("table", write(tmp_path, columns, name))
+    assert [recording.ef_percent for recording in recordings] == [40.0 + number for number in range(24)]
+    assert [recording.split for recording in recordings] == columns["split"]
+    assert recordings[3].path == tmp_path / "clips" / "003.npy"
+    assert recordings[3].id == "clips/003.npy"
+    assert recordings[3].patient == "P01"
 
 
 def test_missing_splits_are_made_by_patient_and_kept(tmp_path: Path) -> None:
     table = write(tmp_path, cohort())
     first = load_table(table, seed=3)
-    assert {study.split for study in first} == {"train", "val", "test"}
+    assert {recording.split for recording in first} == {"train", "val", "test"}
     places: dict[str, set[str]] = {}
-    for study in first:
-        places.setdefault(str(study.patient), set()).add(str(study.split))
+    for recording in first:
+        places.setdefault(str(recording.patient), set()).add(str(recording.split))
     assert all(len(splits) == 1 for splits in places.values())
-    assert (tmp_path / "studies.splits.csv").read_text().startswith("patient,split\nP00,")
+    assert (tmp_path / "recordings.splits.csv").read_text().startswith("patient,split\nP00,")
     assert load_table(table, seed=4) == first
 
 
 def test_new_patients_join_and_old_ones_stay(tmp_path: Path) -> None:
-    before = {study.id: study.split for study in load_table(write(tmp_path, cohort(12)))}
-    after = {study.id: study.split for study in load_table(write(tmp_path, cohort(30)))}
+    before = {recording.id: recording.split for recording in load_table(write(tmp_path, cohort(12)))}
+    after = {recording.id: recording.split for recording in load_table(write(tmp_path, cohort(30)))}
     assert len(after) == 60
-    assert {study_id: after[study_id] for study_id in before} == before
+    assert {recording_id: after[recording_id] for recording_id in before} == before
 
 
 def test_without_patients_each_clip_is_its_own(tmp_path: Path) -> None:
     columns = cohort()
     del columns["patient"]
-    studies = load_table(write(tmp_path, columns))
-    assert all(study.patient is None for study in studies)
-    assert "clips/000.npy," in (tmp_path / "studies.splits.csv").read_text()
+    recordings = load_table(write(tmp_path, columns))
+    assert all(recording.patient is None for recording in recordings)
+    assert "clips/000.npy," in (tmp_path / "recordings.splits.csv").read_text()
 
 
 def test_folds_make_splits(tmp_path: Path) -> None:
     columns = cohort() | {"fold": [number // 2 % 4 for number in range(24)]}
     table = write(tmp_path, columns)
-    assert {study.fold for study in load_table(table) if study.split == "test"} == {0}
-    assert {study.fold for study in load_table(table, fold=3) if study.split == "val"} == {0}
-    assert not (tmp_path / "studies.splits.csv").exists()
+    assert {recording.fold for recording in load_table(table) if recording.split == "test"} == {0}
+    assert {recording.fold for recording in load_table(table, fold=3) if recording.split == "val"} == {0}
+    assert not (tmp_path / "recordings.splits.csv").exists()
 
 
 def test_a_fold_that_is_asked_for_goes_before_the_splits(tmp_path: Path) -> None:
     splits = ["train", "val", "test"]
     columns = cohort() | {"fold": [number // 2 % 4 for number in range(24)]}
     table = write(tmp_path, columns | {"split": [splits[number // 2 % 3] for number in range(24)]})
-    assert {study.fold for study in load_table(table) if study.split == "test"} == {0, 1, 2, 3}
+    assert {recording.fold for recording in load_table(table) if recording.split == "test"} == {0, 1, 2, 3}
     for fold in range(4):
-        assert {study.fold for study in load_table(table, fold=fold) if study.split == "test"} == {fold}
-    with pytest.raises(DatasetError, match="No study is in fold 99"):
+        assert {recording.fold for recording in load_table(table, fold=fold) if recording.split == "test"} == {fold}
+    with pytest.raises(DatasetError, match="No recording is in fold 99"):
         load_table(table, fold=99)
     without = write(tmp_path / "without", cohort())
-    with pytest.raises(DatasetError, match="fold 2 is asked for, and 24 of 24 studies have none"):
+    with pytest.raises(DatasetError, match="fold 2 is asked for, and 24 of 24 recordings have none"):
         load_table(without, fold=2)
 
 
@@ -102,9 +104,9 @@ def test_labels_may_be_mi(tmp_path: Path) -> None:
     columns = cohort(3, 1)
     columns["has_mi"] = ["yes", "0", "TRUE"]
     del columns["label"]
-    studies = load_table(write(tmp_path, columns))
-    assert [study.has_mi for study in studies] == [True, False, True]
-    assert all(study.ef_percent is None for study in studies)
+    recordings = load_table(write(tmp_path, columns))
+    assert [recording.has_mi for recording in recordings] == [True, False, True]
+    assert all(recording.ef_percent is None for recording in recordings)
 
 
 def test_a_folder_holds_one_table(tmp_path: Path) -> None:
@@ -113,9 +115,9 @@ def test_a_folder_holds_one_table(tmp_path: Path) -> None:
     load_table(tmp_path)
     assert find_table(tmp_path) == table, "the stored splits are no table of clips"
     write(tmp_path, cohort(), "other.csv")
-    with pytest.raises(DatasetError, match=r"expected one table named studies.*found export.csv, other.csv"):
+    with pytest.raises(DatasetError, match=r"expected one table named recordings.*found export.csv, other.csv"):
         find_table(tmp_path)
-    assert find_table(write(tmp_path, cohort()).parent).name == "studies.csv"
+    assert find_table(write(tmp_path, cohort()).parent).name == "recordings.csv"
 
 
 def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
@@ -133,14 +135,14 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
         load_table(table)
     text = str(raised.value)
     for fact in (
-        "studies.csv line 3: '550.0'",
-        "studies.csv line 4: 'n/a'",
-        "studies.csv line 5: 'a.npy' (as in line 2)",
-        "gone.npy (studies.csv line 6)",
+        "recordings.csv line 3: '550.0'",
+        "recordings.csv line 4: 'n/a'",
+        "recordings.csv line 5: 'a.npy' (as in line 2)",
+        "gone.npy (recordings.csv line 6)",
         "patient P1 is in splits train (a.npy), test (b.npy)",
-        "studies.csv line 4: 'holdout'",
-        "studies.csv line 8: 'two'",
-        "studies.csv line 7: 'PLAX'",
+        "recordings.csv line 4: 'holdout'",
+        "recordings.csv line 8: 'two'",
+        "recordings.csv line 7: 'PLAX'",
         "rows without a split, where others have one",
     ):
         assert fact in text
@@ -164,12 +166,12 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_list_of_splits_is_refused(tmp_path: Path) -> None:
     table = write(tmp_path, cohort())
-    (tmp_path / "studies.splits.csv").write_text("patient,split\nP00,train\nP00,test\n")
-    with pytest.raises(DatasetError, match=r"studies\.splits\.csv: line 3 is wrong \('P00', 'test'\)"):
+    (tmp_path / "recordings.splits.csv").write_text("patient,split\nP00,train\nP00,test\n")
+    with pytest.raises(DatasetError, match=r"recordings\.splits\.csv: line 3 is wrong \('P00', 'test'\)"):
         load_table(table)
 
 
 def test_a_patient_listed_twice_in_the_header_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "studies.csv").write_text("path,label,label\na.npy,1,2\n")
+    (tmp_path / "recordings.csv").write_text("path,label,label\na.npy,1,2\n")
     with pytest.raises(DatasetError, match="has the column label more than once"):
         load_table(tmp_path)

@@ -35,10 +35,10 @@ def by_scikit_learn(has_mi, probability):
     )
 
 
-def cohort(num_studies=109, seed=0):
+def cohort(num_recordings=109, seed=0):
     """As many with MI as in HMC-QU, 72 of 109; probabilities rounded, so that some tie and some are 0.5 exactly."""
     rng = np.random.default_rng(seed)
-    has_mi = rng.permutation(num_studies) < round(num_studies * 72 / 109)
+    has_mi = rng.permutation(num_recordings) < round(num_recordings * 72 / 109)
     return has_mi, np.round(expit(rng.normal(np.where(has_mi, 1.5, -0.5), 1.5)), 1)
 
 
@@ -53,10 +53,10 @@ def test_counts_by_hand():
     assert {key: metrics[key].estimate for key in KEYS} == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("num_studies", [12, 109])
-def test_every_resample_equals_scikit_learn_on_the_repeated_studies(num_studies):
-    has_mi, probability = cohort(num_studies)
-    counts = np.concatenate(list(resampled_counts(np.arange(num_studies), resamples=40, seed=1)))
+@pytest.mark.parametrize("num_recordings", [12, 109])
+def test_every_resample_equals_scikit_learn_on_the_repeated_recordings(num_recordings):
+    has_mi, probability = cohort(num_recordings)
+    counts = np.concatenate(list(resampled_counts(np.arange(num_recordings), resamples=40, seed=1)))
     ours = MI_METRICS.statistics(has_mi.astype(float), probability)(counts)
     for row, count in zip(ours, counts.astype(int), strict=True):
         expected = by_scikit_learn(np.repeat(has_mi, count), np.repeat(probability, count))
@@ -65,13 +65,13 @@ def test_every_resample_equals_scikit_learn_on_the_repeated_studies(num_studies)
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=1, max_size=10), st.randoms())
 @settings(max_examples=60, deadline=None)
-def test_any_cohort_in_any_order(studies, random):
-    has_mi, tenths = (np.array(column) for column in zip(*studies, strict=True))
+def test_any_cohort_in_any_order(recordings, random):
+    has_mi, tenths = (np.array(column) for column in zip(*recordings, strict=True))
     straight = compute_classification_metrics(has_mi, tenths / 10, resamples=20)
     ours = [straight[key].estimate for key in KEYS]
     np.testing.assert_allclose(ours, by_scikit_learn(has_mi, tenths / 10), rtol=1e-12, equal_nan=True)
-    random.shuffle(studies)
-    has_mi, tenths = (np.array(column) for column in zip(*studies, strict=True))
+    random.shuffle(recordings)
+    has_mi, tenths = (np.array(column) for column in zip(*recordings, strict=True))
     mixed = compute_classification_metrics(has_mi, tenths / 10, resamples=20)
     assert straight.to_dict() == mixed.to_dict()
     assert all(bool(straight[key].reason) != straight[key].is_defined for key in KEYS)
@@ -80,12 +80,12 @@ def test_any_cohort_in_any_order(studies, random):
 @pytest.mark.parametrize(
     ("has_mi", "probability", "reasons"),
     [
-        ([1, 1], [0.9, 0.2], {"specificity": "every study has MI: there is none to be spared"}),
-        ([1, 1], [0.9, 0.2], {"auroc": "every study has MI: both classes are needed"}),
-        ([0, 0], [0.9, 0.2], {"sensitivity": "no study has MI: there is none to be found"}),
-        ([0, 0], [0.9, 0.2], {"auprc": "no study has MI: both classes are needed"}),
-        ([0, 1], [0.1, 0.2], {"precision": "no study is called MI: no probability is 0.5 or more"}),
-        ([0, 0], [0.1, 0.2], {"f1": "no study has MI, and none is called MI"}),
+        ([1, 1], [0.9, 0.2], {"specificity": "every recording has MI: there is none to be spared"}),
+        ([1, 1], [0.9, 0.2], {"auroc": "every recording has MI: both classes are needed"}),
+        ([0, 0], [0.9, 0.2], {"sensitivity": "no recording has MI: there is none to be found"}),
+        ([0, 0], [0.9, 0.2], {"auprc": "no recording has MI: both classes are needed"}),
+        ([0, 1], [0.1, 0.2], {"precision": "no recording is called MI: no probability is 0.5 or more"}),
+        ([0, 0], [0.1, 0.2], {"f1": "no recording has MI, and none is called MI"}),
     ],
 )
 def test_undefined_metrics_carry_their_reason(has_mi, probability, reasons):
@@ -98,7 +98,7 @@ def test_undefined_metrics_carry_their_reason(has_mi, probability, reasons):
 
 def test_resamples_without_a_positive_call_are_excluded_and_counted():
     metrics = compute_classification_metrics([1, *[0] * 19], [0.9, *[0.1] * 19])
-    # The one study that is called is left out of a resample with probability 0.95^20 = 0.358.
+    # The one recording that is called is left out of a resample with probability 0.95^20 = 0.358.
     assert metrics["precision"].excluded_resamples == pytest.approx(3585, abs=250)
     assert metrics["precision"].estimate == 1
 
@@ -108,7 +108,7 @@ def test_interval_of_accuracy_is_that_of_a_binomial():
     has_mi = np.arange(200) % 2 == 0
     interval = compute_classification_metrics(has_mi, np.where(is_right == has_mi, 0.9, 0.1))["accuracy"]
     assert interval.estimate == 0.8
-    # A resample's accuracy is Binomial(200, 0.8)/200; its 2.5 % and 97.5 % quantiles are 149 and 171 studies.
+    # A resample's accuracy is Binomial(200, 0.8)/200; its 2.5 % and 97.5 % quantiles are 149 and 171 recordings.
     assert (interval.low, interval.high) == pytest.approx((149 / 200, 171 / 200), abs=0.0051)
 
 
@@ -128,9 +128,12 @@ def test_patients_are_resampled_together():
     has_mi, probability = cohort(60)
     single = compute_classification_metrics(has_mi, probability, resamples=2000)
     tiled = compute_classification_metrics(
-        np.tile(has_mi, 4), np.tile(probability, 4), patients=[f"{study % 60}" for study in range(240)], resamples=2000
+        np.tile(has_mi, 4),
+        np.tile(probability, 4),
+        patients=[f"{recording % 60}" for recording in range(240)],
+        resamples=2000,
     )
-    assert (tiled.num_studies, tiled.num_patients) == (240, 60)
+    assert (tiled.num_recordings, tiled.num_patients) == (240, 60)
     assert tiled["f1"].method == "percentile bootstrap over patients"
     widths = [metrics["f1"].high - metrics["f1"].low for metrics in (single, tiled)]
     # Four copies of each patient carry no more than one; resampled alone, they would halve the width.
@@ -141,7 +144,7 @@ def test_frame_and_json_carry_everything_needed_to_quote_a_metric():
     metrics = compute_classification_metrics([0, 0, 1], [0.2, 0.3, 0.4], resamples=50, seed=7)
     frame = metrics.to_frame().set_index("metric")
     assert list(frame.index) == KEYS
-    assert (frame.loc["accuracy", "num_studies"], frame.loc["accuracy", "seed"]) == (3, 7)
+    assert (frame.loc["accuracy", "num_recordings"], frame.loc["accuracy", "seed"]) == (3, 7)
     restored = json.loads(json.dumps(metrics.to_dict(), allow_nan=False))
     assert restored["threshold"] == 0.5
     assert restored["metrics"]["precision"]["estimate"] is None
@@ -152,14 +155,14 @@ def test_frame_and_json_carry_everything_needed_to_quote_a_metric():
     ("has_mi", "probability", "options", "message"),
     [
         ([0, 1], [0.5], {}, r"has_mi and probability: expected the same shape \(N,\), got \(2,\), \(1,\)"),
-        ([], [], {}, "at least one study"),
+        ([], [], {}, "at least one recording"),
         ([0, 2], [0.1, 0.2], {}, r"has_mi: 1 of 2 values are neither 0 \(no\) nor 1 \(yes\), first at 1 \(2\)"),
         ([0, math.nan], [0.1, 0.2], {}, "has_mi: 1 of 2 values are neither"),
         ([0, 1], [0.1, 1.2], {}, r"probability: 1 of 2 values are no probability .* say so with is_logit"),
         ([0, 1], [0.1, math.nan], {}, "probability: 1 of 2 values are not finite, first at 1"),
         ([0, 1], [0.1, math.inf], {"is_logit": True}, "logit: 1 of 2 values are not finite"),
         ([0, 1], [0.1, 0.2], {"threshold": 50}, "between 0 and 1 such as 0.5, got 50"),
-        ([0, 1], [0.1, 0.2], {"patients": ["a"]}, "one name for each of 2 studies, got 1"),
+        ([0, 1], [0.1, 0.2], {"patients": ["a"]}, "one name for each of 2 recordings, got 1"),
     ],
 )
 def test_refuses_what_cannot_be_measured(has_mi, probability, options, message):
@@ -183,9 +186,9 @@ def test_differences_are_paired():
 
 def test_a_difference_without_one_side_names_the_side():
     differences = compare_classification_metrics([0, 1, 1], [0.1, 0.2, 0.3], [0.1, 0.7, 0.8], resamples=20)
-    assert differences["precision"].reason == "first model: no study is called MI: no probability is 0.5 or more"
+    assert differences["precision"].reason == "first model: no recording is called MI: no probability is 0.5 or more"
     one_class = compare_classification_metrics([1, 1], [0.6, 0.7], [0.8, 0.9], resamples=20)
-    assert one_class["auroc"].reason == "every study has MI: both classes are needed"
+    assert one_class["auroc"].reason == "every recording has MI: both classes are needed"
     assert not math.isnan(differences["f1"].estimate)
 
 
@@ -193,8 +196,8 @@ def test_differences_resample_patients_together():
     has_mi, probability = cohort(50)
     other = np.clip(probability + 0.2, 0, 1)
     tiled = [np.tile(values, 3) for values in (has_mi, probability, other)]
-    patients = [f"{study % 50}" for study in range(150)]
+    patients = [f"{recording % 50}" for recording in range(150)]
     of_patients = compare_classification_metrics(*tiled, patients=patients, resamples=2000)["specificity"]
-    of_studies = compare_classification_metrics(has_mi, probability, other, resamples=2000)["specificity"]
+    of_recordings = compare_classification_metrics(has_mi, probability, other, resamples=2000)["specificity"]
     assert of_patients.method == "percentile bootstrap over patients"
-    assert of_patients.high - of_patients.low == pytest.approx(of_studies.high - of_studies.low, rel=0.2)
+    assert of_patients.high - of_patients.low == pytest.approx(of_recordings.high - of_recordings.low, rel=0.2)

@@ -5,7 +5,7 @@ from coreecho.evaluation import METRIC_DEFINITIONS, compare_metrics, compute_met
 
 
 @pytest.fixture
-def studies() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def recordings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True EF, predictions of a good model, and of one with the same errors three times as large."""
     rng = np.random.default_rng(5)
     true = rng.uniform(20, 70, size=60)
@@ -13,8 +13,8 @@ def studies() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return true, true + errors, true + 3 * errors
 
 
-def test_the_difference_is_that_of_the_metrics(studies):
-    true, first, second = studies
+def test_the_difference_is_that_of_the_metrics(recordings):
+    true, first, second = recordings
     differences = compare_metrics(true, first, second, resamples=50)
     of_first, of_second = (compute_metrics(true, predicted, resamples=50) for predicted in (first, second))
     assert list(differences) == [definition.key for definition in METRIC_DEFINITIONS]
@@ -22,14 +22,14 @@ def test_the_difference_is_that_of_the_metrics(studies):
         assert difference.estimate == pytest.approx(of_second[key].estimate - of_first[key].estimate, abs=1e-9)
 
 
-def test_a_model_differs_from_itself_by_exactly_nothing(studies):
-    true, first, _ = studies
+def test_a_model_differs_from_itself_by_exactly_nothing(recordings):
+    true, first, _ = recordings
     for difference in compare_metrics(true, first, first, resamples=50).values():
         assert (difference.estimate, difference.low, difference.high) == (0, 0, 0)
 
 
-def test_pairing_narrows_the_interval(studies):
-    true, first, second = studies
+def test_pairing_narrows_the_interval(recordings):
+    true, first, second = recordings
     difference = compare_metrics(true, first, second, resamples=2000)["mae"]
     widths = [
         compute_metrics(true, predicted, resamples=2000)["mae"].high
@@ -43,17 +43,17 @@ def test_pairing_narrows_the_interval(studies):
     assert difference.low > 0
 
 
-def test_patients_are_resampled_together(studies):
-    true, first, second = studies
-    doubled = [np.tile(values, 2) for values in studies]
+def test_patients_are_resampled_together(recordings):
+    true, first, second = recordings
+    doubled = [np.tile(values, 2) for values in recordings]
     patients = [f"patient {number % 60}" for number in range(120)]
     of_patients = compare_metrics(*doubled, patients=patients, resamples=500)["mae"]
-    of_studies = compare_metrics(true, first, second, resamples=500)["mae"]
+    of_recordings = compare_metrics(true, first, second, resamples=500)["mae"]
     assert of_patients.method == "percentile bootstrap over patients"
-    assert of_patients.high - of_patients.low == pytest.approx(of_studies.high - of_studies.low, rel=0.2)
+    assert of_patients.high - of_patients.low == pytest.approx(of_recordings.high - of_recordings.low, rel=0.2)
 
 
-def test_refuses_predictions_of_other_studies(studies):
-    true, first, second = studies
+def test_refuses_predictions_of_other_recordings(recordings):
+    true, first, second = recordings
     with pytest.raises(ValueError, match="expected the same shape"):
         compare_metrics(true, first, second[:-1])

@@ -33,7 +33,7 @@ def test_ninety_five_percent_intervals_hold_the_true_mean_in_about_ninety_five_p
         values = rng.normal(10, 2, size=100)
         interval = bootstrap_intervals(mean_of(values), 100, resamples=600, seed=cohort)[0]
         held += interval.low <= 10 <= interval.high
-    # Binomial standard error 0.9 %; the percentile interval of 100 studies is about 0.5 % short of its level.
+    # Binomial standard error 0.9 %; the percentile interval of 100 recordings is about 0.5 % short of its level.
     assert 0.92 <= held / cohorts <= 0.975
 
 
@@ -53,7 +53,7 @@ def test_resamples_do_not_depend_on_the_chunks(chunk_elements):
     assert (whole.sum(axis=1) == 9).all()
 
 
-def test_studies_are_drawn_uniformly():
+def test_recordings_are_drawn_uniformly():
     counts = np.concatenate(list(resampled_counts(np.arange(5), resamples=20_000, seed=0)))
     # Each count is Binomial(5, 1/5): mean 1, variance 0.8.
     np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.03)
@@ -65,11 +65,11 @@ def test_chunks_are_bounded():
     assert [len(chunk) for chunk in chunks] == [10] * 10
 
 
-def test_studies_of_one_patient_are_resampled_together():
+def test_recordings_of_one_patient_are_resampled_together():
     patients = ["b", "a", "b", "c"]
     counts = np.concatenate(list(resampled_counts(np.array([1, 0, 1, 2]), resamples=200, seed=0)))
     np.testing.assert_array_equal(counts[:, 0], counts[:, 2])
-    # Ten studies of equal value per patient carry no more than one: the interval must not shrink.
+    # Ten recordings of equal value per patient carry no more than one: the interval must not shrink.
     values = np.random.default_rng(2).normal(size=20)
     single = bootstrap_intervals(mean_of(values), 20, seed=1)[0]
     repeated = bootstrap_intervals(
@@ -85,11 +85,11 @@ def test_studies_of_one_patient_are_resampled_together():
 
 
 def test_resamples_without_the_statistic_are_excluded_and_counted():
-    def defined_only_with_the_first_study(counts):
+    def defined_only_with_the_first_recording(counts):
         return np.where(counts[:, :1] > 0, counts[:, :1], np.nan)
 
-    interval = bootstrap_intervals(defined_only_with_the_first_study, 10, resamples=10_000, seed=0)[0]
-    # A study is left out of a resample with probability 0.9^10 = 0.349.
+    interval = bootstrap_intervals(defined_only_with_the_first_recording, 10, resamples=10_000, seed=0)[0]
+    # A recording is left out of a resample with probability 0.9^10 = 0.349.
     assert interval.excluded_resamples == pytest.approx(3487, abs=250)
     assert interval.low == 1
     assert interval.resamples == 10_000
@@ -112,20 +112,20 @@ def test_format_gives_digits_asked_for():
     assert interval.format(3) == "3.900 (3.711 to 4.100)"
 
 
-def test_one_study_gives_an_interval_of_no_width():
+def test_one_recording_gives_an_interval_of_no_width():
     interval = bootstrap_intervals(mean_of(np.array([7.0])), 1, resamples=100)[0]
     assert (interval.low, interval.estimate, interval.high) == (7, 7, 7)
 
 
 @pytest.mark.parametrize(
-    ("num_studies", "options", "message"),
+    ("num_recordings", "options", "message"),
     [
-        (0, {}, "at least one study"),
-        (3, {"patients": ["a"]}, "one name for each of 3 studies, got 1"),
+        (0, {}, "at least one recording"),
+        (3, {"patients": ["a"]}, "one name for each of 3 recordings, got 1"),
         (3, {"resamples": 0}, "expected at least 1, got 0"),
         (3, {"level": 95}, "such as 0.95, got 95"),
     ],
 )
-def test_refuses_what_makes_no_sense(num_studies, options, message):
+def test_refuses_what_makes_no_sense(num_recordings, options, message):
     with pytest.raises(ValueError, match=message):
-        bootstrap_intervals(mean_of(np.arange(3.0)), num_studies, **options)
+        bootstrap_intervals(mean_of(np.arange(3.0)), num_recordings, **options)

@@ -29,22 +29,22 @@ def by_scikit_learn(true, predicted):
     return np.array(values)
 
 
-def cohort(num_studies, seed=0, error=6.0):
+def cohort(num_recordings, seed=0, error=6.0):
     rng = np.random.default_rng(seed)
-    true = np.clip(rng.normal(55.75, 12.37, num_studies), 7, 97)
+    true = np.clip(rng.normal(55.75, 12.37, num_recordings), 7, 97)
     # Rounded predictions tie often, also across the classes.
-    return true, np.round(true + rng.normal(0.5, error, num_studies))
+    return true, np.round(true + rng.normal(0.5, error, num_recordings))
 
 
-@pytest.mark.parametrize("num_studies", [40, 300])
-def test_estimates_equal_scikit_learn(num_studies):
-    true, predicted = cohort(num_studies)
+@pytest.mark.parametrize("num_recordings", [40, 300])
+def test_estimates_equal_scikit_learn(num_recordings):
+    true, predicted = cohort(num_recordings)
     metrics = compute_metrics(true, predicted, resamples=10)
     ours = [metrics[definition.key].estimate for definition in METRIC_DEFINITIONS]
     np.testing.assert_allclose(ours, by_scikit_learn(true, predicted), rtol=1e-10)
 
 
-def test_every_resample_equals_scikit_learn_on_the_repeated_studies():
+def test_every_resample_equals_scikit_learn_on_the_repeated_recordings():
     true, predicted = cohort(60)
     order = np.argsort(-predicted, kind="stable")
     true, predicted = true[order], predicted[order]
@@ -96,7 +96,7 @@ def test_auroc_rewards_a_low_prediction_for_a_low_ef():
 
 def test_threshold_itself_is_not_below():
     metrics = compute_metrics([35.0, 60.0], [35.0, 60.0], resamples=10)
-    assert metrics["auroc_below_35"].reason == "no study has a true EF below 35 %: both classes are needed"
+    assert metrics["auroc_below_35"].reason == "no recording has a true EF below 35 %: both classes are needed"
     assert metrics["auroc_below_40"].estimate == 1
 
 
@@ -105,13 +105,13 @@ def test_a_missing_class_is_said_and_not_a_number():
     interval = metrics["auroc_below_50"]
     assert math.isnan(interval.estimate)
     assert interval.format() == "n/a"
-    assert interval.reason == "every study has a true EF below 50 %: both classes are needed"
+    assert interval.reason == "every recording has a true EF below 50 %: both classes are needed"
 
 
 def test_resamples_with_one_class_are_excluded_and_counted():
     true = np.r_[30.0, np.full(19, 60.0)]
     interval = compute_metrics(true, true, resamples=10_000)["auroc_below_35"]
-    # The only study below 35 is left out with probability 0.95^20 = 0.358.
+    # The only recording below 35 is left out with probability 0.95^20 = 0.358.
     assert interval.excluded_resamples == pytest.approx(3585, abs=250)
     assert interval.estimate == 1
 
@@ -119,10 +119,10 @@ def test_resamples_with_one_class_are_excluded_and_counted():
 @pytest.mark.parametrize(
     ("true", "predicted", "key", "reason"),
     [
-        ([50, 50, 50], [40, 50, 61], "r2", "the true EF is the same in every study"),
-        ([40, 50, 61], [50, 50, 50], "pearson", "the predicted EF is the same in every study"),
-        ([40], [41], "agreement_low", "one study only: at least two are needed"),
-        ([40], [41], "r2", "one study only: at least two are needed"),
+        ([50, 50, 50], [40, 50, 61], "r2", "the true EF is the same in every recording"),
+        ([40, 50, 61], [50, 50, 50], "pearson", "the predicted EF is the same in every recording"),
+        ([40], [41], "agreement_low", "one recording only: at least two are needed"),
+        ([40], [41], "r2", "one recording only: at least two are needed"),
     ],
 )
 def test_undefined_metrics_carry_their_reason(true, predicted, key, reason):
@@ -131,20 +131,20 @@ def test_undefined_metrics_carry_their_reason(true, predicted, key, reason):
     assert interval.reason == reason
 
 
-def test_order_of_the_studies_changes_nothing():
+def test_order_of_the_recordings_changes_nothing():
     true, predicted = cohort(80)
-    names = [f"patient {study // 2}" for study in range(80)]
+    names = [f"patient {recording // 2}" for recording in range(80)]
     shuffled = np.random.default_rng(3).permutation(80)
-    for patients, moved in ((None, None), (names, [names[study] for study in shuffled])):
+    for patients, moved in ((None, None), (names, [names[recording] for recording in shuffled])):
         straight = compute_metrics(true, predicted, patients=patients, resamples=300)
         mixed = compute_metrics(true[shuffled], predicted[shuffled], patients=moved, resamples=300)
         assert straight == mixed
 
 
-def test_patients_with_several_studies_are_counted():
+def test_patients_with_several_recordings_are_counted():
     true, predicted = cohort(6)
     metrics = compute_metrics(true, predicted, patients=list("aabbcc"), resamples=20)
-    assert (metrics.num_studies, metrics.num_patients) == (6, 3)
+    assert (metrics.num_recordings, metrics.num_patients) == (6, 3)
 
 
 def test_frame_and_json_carry_everything_needed_to_quote_a_metric():
@@ -153,8 +153,8 @@ def test_frame_and_json_carry_everything_needed_to_quote_a_metric():
     frame = metrics.to_frame()
     assert list(frame["metric"]) == [definition.key for definition in METRIC_DEFINITIONS]
     row = frame.set_index("metric").loc["mae"]
-    assert (row["level"], row["resamples"], row["seed"], row["num_studies"]) == (0.95, 100, 7, 30)
-    assert row["method"] == "percentile bootstrap over studies"
+    assert (row["level"], row["resamples"], row["seed"], row["num_recordings"]) == (0.95, 100, 7, 30)
+    assert row["method"] == "percentile bootstrap over recordings"
     restored = json.loads(json.dumps(metrics.to_dict(), allow_nan=False))
     assert restored["metrics"]["mae"]["estimate"] == metrics["mae"].estimate
     assert restored["bootstrap"] == {"seed": 7, "level": 0.95, "resamples": 100}
@@ -176,8 +176,8 @@ def test_same_seed_same_intervals():
         ([[50]], [[50]], {}, "expected the same shape"),
         ([50, math.nan], [50, 60], {}, "ef_true: 1 of 2 values are not finite, first at 1"),
         ([50, 60], [math.inf, 60], {}, "ef_predicted: 1 of 2 values are not finite, first at 0"),
-        ([50, 60], [50, 60], {"patients": ["a"]}, "one name for each of 2 studies, got 1"),
-        ([], [], {}, "at least one study"),
+        ([50, 60], [50, 60], {"patients": ["a"]}, "one name for each of 2 recordings, got 1"),
+        ([], [], {}, "at least one recording"),
     ],
 )
 def test_refuses_what_cannot_be_measured(true, predicted, options, message):

@@ -7,13 +7,13 @@ from sklearn import metrics as sk
 from coreecho.evaluation.ranking import RankingOfCounts
 
 # Few values, so that ties are many, within the classes and across.
-scored_studies = st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), min_size=2, max_size=12)
+scored_recordings = st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), min_size=2, max_size=12)
 
 
-@given(scored_studies)
+@given(scored_recordings)
 @settings(max_examples=150, deadline=None)
-def test_both_areas_equal_scikit_learn_on_the_repeated_studies(studies):
-    score, is_positive, count = (np.array(column, dtype=float) for column in zip(*sorted(studies), strict=True))
+def test_both_areas_equal_scikit_learn_on_the_repeated_recordings(recordings):
+    score, is_positive, count = (np.array(column, dtype=float) for column in zip(*sorted(recordings), strict=True))
     ranking = RankingOfCounts(score, is_positive[:, None])
     auroc, precision = ranking.auroc(count[None])[0, 0], ranking.average_precision(count[None])[0, 0]
     labels, scores = (np.repeat(values, count.astype(int)) for values in (is_positive, score))

@@ -8,18 +8,18 @@ import pytest
 from coreecho.evaluation import EF_METRICS, MI_METRICS, compare_over_seeds, compute_metrics, metrics_over_seeds
 from coreecho.evaluation.intervals import resampled_counts
 
-STUDIES = [f"0X{number:03d}" for number in range(200)]
+RECORDINGS = [f"0X{number:03d}" for number in range(200)]
 
 
 def predictions(true, predicted) -> pd.DataFrame:
-    return pd.DataFrame({"study": STUDIES[: len(true)], "ef_true": true, "ef_predicted": predicted})
+    return pd.DataFrame({"recording": RECORDINGS[: len(true)], "ef_true": true, "ef_predicted": predicted})
 
 
-def runs(shifts, *, num_studies=60, noise=3.0, seed=0) -> list[pd.DataFrame]:
+def runs(shifts, *, num_recordings=60, noise=3.0, seed=0) -> list[pd.DataFrame]:
     """One table for each seed of a training, whose predictions are off by a shift of its own and by noise."""
     rng = np.random.default_rng(seed)
-    true = rng.uniform(25, 70, num_studies)
-    return [predictions(true, true + shift + rng.normal(0, noise, num_studies)) for shift in shifts]
+    true = rng.uniform(25, 70, num_recordings)
+    return [predictions(true, true + shift + rng.normal(0, noise, num_recordings)) for shift in shifts]
 
 
 def test_mean_and_standard_deviation_of_constructed_seeds():
@@ -30,7 +30,7 @@ def test_mean_and_standard_deviation_of_constructed_seeds():
         assert metrics[key].mean.estimate == pytest.approx(3)
         assert metrics[key].sd == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
     assert metrics["r2"].of_seeds[1] == pytest.approx(1 - 4 / true.var())
-    assert (metrics.num_seeds, metrics.num_studies, metrics.num_patients) == (3, 40, 40)
+    assert (metrics.num_seeds, metrics.num_recordings, metrics.num_patients) == (3, 40, 40)
     assert metrics["mae"].format() == "3.00±2.65"
     assert metrics["bias"].format(1, scale=100) == "300.0±264.6"
 
@@ -45,7 +45,7 @@ def test_each_seeds_metrics_are_those_of_its_table():
 
 
 def test_interval_is_that_of_a_slow_loop_over_resamples():
-    tables = runs((0, 2, 5), num_studies=20)
+    tables = runs((0, 2, 5), num_recordings=20)
     interval = metrics_over_seeds(tables, family=EF_METRICS, resamples=100, seed=3, level=0.9)["mae"].mean
     errors = np.stack([(table["ef_predicted"] - table["ef_true"]).abs() for table in tables])
     counts = np.concatenate(list(resampled_counts(np.arange(20), resamples=100, seed=3)))
@@ -55,11 +55,11 @@ def test_interval_is_that_of_a_slow_loop_over_resamples():
         on_drawn_patients = np.mean([np.average(of_seed, weights=count) for of_seed in errors])
         slow.append(on_drawn_patients + errors[pair].mean() - errors.mean())
     assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(slow, [0.05, 0.95])))
-    assert interval.method == "percentile bootstrap over studies and over seeds"
+    assert interval.method == "percentile bootstrap over recordings and over seeds"
 
 
 def test_seeds_alone_give_the_quantiles_of_all_draws():
-    # Every study has the same error, so that patients add nothing. Of the seeds' biases 0, 3 and 9, two are drawn:
+    # Every recording has the same error, so that patients add nothing. Of the seeds' biases 0, 3 and 9, two are drawn:
     # means 0, 3, 9 with probability 1/9 each, and 1.5, 4.5, 6 with 2/9 each; their variance is sd^2 / 3.
     true = np.linspace(30, 70, 10)
     tables = [predictions(true, true + off) for off in (0, 3, 9)]
@@ -72,7 +72,7 @@ def test_seeds_alone_give_the_quantiles_of_all_draws():
 def test_equal_seeds_leave_the_interval_of_the_patients():
     table = runs((1,))[0]
     over_seeds = metrics_over_seeds([table, table, table], family=EF_METRICS, resamples=500)["rmse"]
-    shuffled = table.sort_values("study")
+    shuffled = table.sort_values("recording")
     alone = compute_metrics(shuffled["ef_true"], shuffled["ef_predicted"], resamples=4000)["rmse"]
     assert over_seeds.sd == 0
     assert over_seeds.mean.high - over_seeds.mean.low == pytest.approx(alone.high - alone.low, rel=0.15)
@@ -80,33 +80,35 @@ def test_equal_seeds_leave_the_interval_of_the_patients():
 
 def test_order_of_the_rows_changes_nothing():
     tables = runs((0, 1, 4))
-    patients = {study: f"patient {int(study[2:]) // 2}" for study in STUDIES}
+    patients = {recording: f"patient {int(recording[2:]) // 2}" for recording in RECORDINGS}
     mixed = [table.sample(frac=1, random_state=number) for number, table in enumerate(tables)]
-    for of_study in (None, patients):
+    for of_recording in (None, patients):
         straight, other = (
-            metrics_over_seeds(given, family=EF_METRICS, patients=of_study, resamples=100) for given in (tables, mixed)
+            metrics_over_seeds(given, family=EF_METRICS, patients=of_recording, resamples=100)
+            for given in (tables, mixed)
         )
         assert straight.to_dict() == other.to_dict()
     assert straight.num_patients == 30
 
 
 def test_patients_are_resampled_together():
-    tables = runs((0, 0.5, 1), num_studies=40)
+    tables = runs((0, 0.5, 1), num_recordings=40)
     copies = [
-        pd.concat([table.assign(study=table["study"] + f" clip {clip}") for clip in range(4)]) for table in tables
+        pd.concat([table.assign(recording=table["recording"] + f" clip {clip}") for clip in range(4)])
+        for table in tables
     ]
-    patients = {study: study.split()[0] for study in copies[0]["study"]}
+    patients = {recording: recording.split()[0] for recording in copies[0]["recording"]}
     together = metrics_over_seeds(copies, family=EF_METRICS, patients=patients, resamples=2000)
     single = metrics_over_seeds(tables, family=EF_METRICS, resamples=2000)
-    assert (together.num_studies, together.num_patients) == (160, 40)
+    assert (together.num_recordings, together.num_patients) == (160, 40)
     assert together["mae"].mean.method == "percentile bootstrap over patients and over seeds"
     widths = [metrics["mae"].mean.high - metrics["mae"].mean.low for metrics in (together, single)]
     assert widths[0] == pytest.approx(widths[1], rel=0.15)
 
 
-def test_difference_is_of_the_means_and_pairs_seeds_and_studies():
+def test_difference_is_of_the_means_and_pairs_seeds_and_recordings():
     first = runs((0, 4, 8), noise=4)
-    # The second method is better by 1 in every study and seed: nothing is left to chance once it is paired.
+    # The second method is better by 1 in every recording and seed: nothing is left to chance once it is paired.
     second = [table.assign(ef_predicted=table["ef_predicted"] - 1) for table in first]
     bias = compare_over_seeds(first, second, family=EF_METRICS, resamples=200)["bias"]
     assert (bias.mean.estimate, bias.mean.low, bias.mean.high) == pytest.approx((-1, -1, -1))
@@ -126,12 +128,12 @@ def test_difference_is_of_the_means_and_pairs_seeds_and_studies():
 def simulated_difference(rng, *, num_seeds, sd_of_seeds):
     """Two methods whose biases differ by exactly 2 in the population of seeds and patients."""
     true = rng.uniform(25, 70, 60)
-    by_study = rng.normal(0, 3, 60)
+    by_recording = rng.normal(0, 3, 60)
     tables = []
     for bias in (0, 2):
         for _ in range(num_seeds):
             by_seed = rng.normal(0, sd_of_seeds)
-            tables.append(predictions(true, true + bias + by_seed + by_study + rng.normal(0, 3, 60)))
+            tables.append(predictions(true, true + bias + by_seed + by_recording + rng.normal(0, 3, 60)))
     return tables[:num_seeds], tables[num_seeds:]
 
 
@@ -163,14 +165,14 @@ def test_no_interval_leaves_what_a_metric_can_be():
 
 
 def test_diagnoses_over_seeds_and_a_seed_that_calls_nobody():
-    base = pd.DataFrame({"study": list("abcdef"), "has_mi": [0, 0, 0, 1, 1, 1]})
+    base = pd.DataFrame({"recording": list("abcdef"), "has_mi": [0, 0, 0, 1, 1, 1]})
     good = base.assign(probability=[0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
     shy = base.assign(probability=[0.1, 0.1, 0.2, 0.3, 0.4, 0.4])
     metrics = metrics_over_seeds([good, shy], family=MI_METRICS, resamples=100)
     assert metrics["sensitivity"].of_seeds == (1, 0)
     assert metrics["sensitivity"].sd == pytest.approx(math.sqrt(0.5))
     precision = metrics["precision"]
-    assert precision.mean.reason == "seed 2: no study is called MI: no probability is 0.5 or more"
+    assert precision.mean.reason == "seed 2: no recording is called MI: no probability is 0.5 or more"
     assert precision.format() == "n/a"
     restored = json.loads(json.dumps(metrics.to_dict(), allow_nan=False))
     assert restored["metrics"]["precision"]["of_seeds"] == [1, None]
@@ -186,14 +188,14 @@ TABLE = predictions([50.0, 60.0], [51.0, 61.0])
     ("tables", "message"),
     [
         ([TABLE], "tables: expected one table for each of at least 2 seeds, got 1"),
-        ([TABLE, TABLE[:1]], "seed 1 and seed 2 must hold the same studies, but 1 only in seed 1: 0X001"),
+        ([TABLE, TABLE[:1]], "seed 1 and seed 2 must hold the same recordings, but 1 only in seed 1: 0X001"),
         (
-            [TABLE, TABLE.assign(study=["0X000", "0X009"])],
+            [TABLE, TABLE.assign(recording=["0X000", "0X009"])],
             "1 only in seed 1: 0X001; 1 only in seed 2: 0X009",
         ),
-        ([TABLE, TABLE.assign(ef_true=[50.0, 62.0])], "seed 1 and seed 2 differ in ef_true of 1 studies: 0X001"),
-        ([TABLE, TABLE.assign(study="0X000")], "seed 2: 1 studies occur more than once: 0X000"),
-        ([TABLE, TABLE.drop(columns="ef_true")], "seed 2: lacks the columns ef_true; it has study, ef_predicted"),
+        ([TABLE, TABLE.assign(ef_true=[50.0, 62.0])], "seed 1 and seed 2 differ in ef_true of 1 recordings: 0X001"),
+        ([TABLE, TABLE.assign(recording="0X000")], "seed 2: 1 recordings occur more than once: 0X000"),
+        ([TABLE, TABLE.drop(columns="ef_true")], "seed 2: lacks the columns ef_true; it has recording, ef_predicted"),
         ([TABLE, TABLE.assign(ef_predicted=math.nan)], "seed 2: ef_predicted: 2 of 2 values are not finite"),
     ],
 )
@@ -209,5 +211,5 @@ def test_refuses_methods_that_cannot_be_paired():
         ValueError, match="seed 1 of the first method and seed 2 of the second method must hold the same"
     ):
         compare_over_seeds([TABLE] * 2, [TABLE, TABLE[:1]], family=EF_METRICS)
-    with pytest.raises(ValueError, match="patients: 1 of 2 studies have none: 0X001"):
+    with pytest.raises(ValueError, match="patients: 1 of 2 recordings have none: 0X001"):
         metrics_over_seeds([TABLE] * 2, family=EF_METRICS, patients={"0X000": "a"})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.experiments import runs
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution
@@ -47,10 +47,10 @@ def table_of_folds(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory)
     def write(num_folds: int = 3, label: str = "ef_percent") -> Data:
         root = tmp_path_factory.mktemp("table")
         lines = [f"path,id,patient,fold,{label}"]
-        for place, study in enumerate(load_studies("echonet", phantom_root)):
-            value = study.ef_percent if label == "ef_percent" else int((study.ef_percent or 0) < 57)
-            lines.append(f"{study.path},{place:03d},p{place},{place % num_folds + 1},{value}")
-        (root / "studies.csv").write_text("\n".join(lines) + "\n")
+        for place, recording in enumerate(load_recordings("echonet", phantom_root)):
+            value = recording.ef_percent if label == "ef_percent" else int((recording.ef_percent or 0) < 57)
+            lines.append(f"{recording.path},{place:03d},p{place},{place % num_folds + 1},{value}")
+        (root / "recordings.csv").write_text("\n".join(lines) + "\n")
         return Data(dataset="table", root=root)
 
     return write

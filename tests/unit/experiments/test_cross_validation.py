@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
 from coreecho.experiments.data import Data
@@ -39,7 +39,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cross-validation") / "out"
 
 
-def test_every_study_is_tested_once_by_a_model_that_did_not_see_it(
+def test_every_recording_is_tested_once_by_a_model_that_did_not_see_it(
     finished: Path,
     table_of_folds: TableOfFolds,
     make_recipe: MakeRecipe,
@@ -49,16 +49,16 @@ def test_every_study_is_tested_once_by_a_model_that_did_not_see_it(
 ) -> None:
     data, recipe = table_of_folds(), make_recipe()
     pooled = cross_validate(recipe, data, finished, execution)
-    studies = load_studies("table", data.root)
-    assert pooled["study"].tolist() == [study.id for study in studies]
-    assert pooled["fold"].tolist() == [study.fold for study in studies]
-    assert pooled["ef_true"].tolist() == [study.ef_percent for study in studies]
-    assert pooled["patient"].tolist() == [study.patient for study in studies]
+    recordings = load_recordings("table", data.root)
+    assert pooled["recording"].tolist() == [recording.id for recording in recordings]
+    assert pooled["fold"].tolist() == [recording.fold for recording in recordings]
+    assert pooled["ef_true"].tolist() == [recording.ef_percent for recording in recordings]
+    assert pooled["patient"].tolist() == [recording.patient for recording in recordings]
     for fold in (1, 2, 3):
         run = RunFolder.open(finished / f"fold-{fold:02d}")
-        assert {study.fold for study in run.studies("test")} == {fold}
-        assert {study.fold for study in run.studies("val")} == {fold % 3 + 1}
-        assert {study.fold for study in run.studies("train")} == {1, 2, 3} - {fold, fold % 3 + 1}
+        assert {recording.fold for recording in run.recordings("test")} == {fold}
+        assert {recording.fold for recording in run.recordings("val")} == {fold % 3 + 1}
+        assert {recording.fold for recording in run.recordings("train")} == {1, 2, 3} - {fold, fold % 3 + 1}
         # Of no more use, and half of the folder.
         assert not run.state.exists()
     pd.testing.assert_frame_equal(read_predictions(finished / PREDICTIONS), pooled)
@@ -73,8 +73,8 @@ def test_every_study_is_tested_once_by_a_model_that_did_not_see_it(
     for other in (make_recipe(learning_rate=2e-3), make_recipe(seed=1)):
         with pytest.raises(RecipeError, match=r"fold-01 holds another training: (learning_rate|seed) is .* there"):
             cross_validate(other, data, finished, execution)
-    (data.root / "studies.csv").write_text((data.root / "studies.csv").read_text().replace("p0,1,", "p0,2,"))
-    with pytest.raises(RecipeError, match=r"studies, labels or splits under .* have changed"):
+    (data.root / "recordings.csv").write_text((data.root / "recordings.csv").read_text().replace("p0,1,", "p0,2,"))
+    with pytest.raises(RecipeError, match=r"recordings, labels or splits under .* have changed"):
         cross_validate(recipe, data, finished, execution)
     assert len(trained) == 3
     assert (finished / PREDICTIONS).is_file()
@@ -132,10 +132,10 @@ def test_folds_are_dealt_though_the_table_has_splits(
     tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution
 ) -> None:
     data = table_of_folds()
-    lines = pd.read_csv(data.root / "studies.csv", dtype=str)
-    lines.assign(split=["train"] * 10 + ["val"] * 3 + ["test"] * 3).to_csv(data.root / "studies.csv", index=False)
+    lines = pd.read_csv(data.root / "recordings.csv", dtype=str)
+    lines.assign(split=["train"] * 10 + ["val"] * 3 + ["test"] * 3).to_csv(data.root / "recordings.csv", index=False)
     pooled = cross_validate(make_recipe(stage1_epochs=1), data, tmp_path / "out", execution)
-    assert pooled["study"].tolist() == lines["id"].tolist()
+    assert pooled["recording"].tolist() == lines["id"].tolist()
     assert pooled["fold"].tolist() == lines["fold"].astype(int).tolist()
 
 
@@ -152,7 +152,7 @@ def test_a_fold_that_is_missing_in_the_middle_is_an_error(
     tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution
 ) -> None:
     data = table_of_folds(num_folds=5)
-    table = data.root / "studies.csv"
+    table = data.root / "recordings.csv"
     lines = pd.read_csv(table, dtype=str)
     lines[~lines["fold"].isin(["3", "4"])].to_csv(table, index=False)
     with pytest.raises(DatasetError, match="its folds are 1, 2, 5, without 3, 4"):
@@ -160,10 +160,10 @@ def test_a_fold_that_is_missing_in_the_middle_is_an_error(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_study_without_a_label_is_found_before_anything_is_trained(
+def test_a_recording_without_a_label_is_found_before_anything_is_trained(
     tmp_path: Path, table_of_folds: TableOfFolds, make_recipe: MakeRecipe, execution: Execution, trained: list[Path]
 ) -> None:
-    with pytest.raises(DatasetError, match="16 of 16 studies in folds have no finding of infarction"):
+    with pytest.raises(DatasetError, match="16 of 16 recordings in folds have no finding of infarction"):
         cross_validate(make_recipe(objective="bce"), table_of_folds(), tmp_path / "out", execution)
     assert not trained
 
@@ -173,7 +173,9 @@ def test_a_published_fold_that_is_missing_is_an_error(
 ) -> None:
     root = tmp_path / "camus"
     (root / "database_nifti").mkdir(parents=True)
-    of_fold_3 = {study.patient for study in load_studies("camus", micro_phantoms / "camus") if study.fold == 3}
+    of_fold_3 = {
+        recording.patient for recording in load_recordings("camus", micro_phantoms / "camus") if recording.fold == 3
+    }
     assert of_fold_3
     for patient in (micro_phantoms / "camus" / "database_nifti").iterdir():
         if patient.name not in of_fold_3:

@@ -26,7 +26,8 @@ RECIPE = Recipe(
 @pytest.mark.parametrize(
     ("settings", "trained", "seen"),
     [
-        # 10 studies are two whole batches of 4 and each of them two clips; stage 2 sees one clip; 5 of each validated.
+        # 10 recordings are two whole batches of 4 and each of them two clips; stage 2 sees one clip; 5 of each
+        # validated.
         ({}, 3 * 8 * 2, 2 * 8 + 5 * 6 * 5),
         ({"views": "one_clip", "objective": "l1"}, 3 * 8, 2 * 8 + 5 * 6 * 5),
         ({"stage2": False}, 3 * 8 * 2, 3 * 6 * 5),
@@ -134,7 +135,7 @@ def test_what_is_done_costs_nothing_and_is_not_done_again(
     assert len(figure.of_seeds) == 2
     # Of the test split, and of stage 1, whatever stage 2 made of it.
     run = RunFolder.open(plan.runs / "coreecho-scratch-seed0")
-    assert figure.num_studies == len(run.studies("test"))
+    assert figure.num_recordings == len(run.recordings("test"))
     assert [path.name.split("-")[:3] for path in (run.path / "predictions").iterdir()] == [["test", "3", "stage1"]]
 
 

@@ -20,11 +20,11 @@ R2 = Column(metric="r2", label="R2 (%)", scale=100)
 
 
 def predictions(error: float, *, source: str | None = None) -> pd.DataFrame:
-    """Every other study that much too high, and as much too low: mean absolute error is `error`."""
+    """Every other recording that much too high, and as much too low: mean absolute error is `error`."""
     signs = np.where(np.arange(len(TRUE)) % 2, 1.0, -1.0)
     return pd.DataFrame(
         {
-            "study": [f"s{place}" for place in range(len(TRUE))],
+            "recording": [f"s{place}" for place in range(len(TRUE))],
             "ef_true": TRUE,
             "ef_predicted": TRUE + error * signs,
             "patient": None,
@@ -57,7 +57,7 @@ def test_mean_and_standard_deviation_over_seeds() -> None:
     assert figure.of_seeds == pytest.approx((1.0, 2.0, 6.0))
     assert figure.value == pytest.approx(3.0)
     assert figure.sd == pytest.approx(np.std([1, 2, 6], ddof=1))
-    assert figure.num_studies == 12
+    assert figure.num_recordings == 12
     assert figure.interval.low < 3.0 < figure.interval.high
     assert str(figure) == "3.00±2.65"
 
@@ -101,7 +101,7 @@ def test_a_difference_of_nothing_has_no_sign() -> None:
     assert (str(difference), difference.ends) == ("0.00", "0.00 to 0.00")
 
 
-def test_a_group_column_is_of_its_studies_alone() -> None:
+def test_a_group_column_is_of_its_recordings_alone() -> None:
     made = predictions(1.0)
     made.loc[made["quality"] == "Medium", "ef_predicted"] += 30
     columns = (
@@ -112,7 +112,7 @@ def test_a_group_column_is_of_its_studies_alone() -> None:
     good = made[made["quality"] != "Poor"]
     figure = found.figures["method", "G&M MAE"]
     assert figure.value == pytest.approx((good["ef_predicted"] - good["ef_true"]).abs().mean())
-    assert figure.num_studies == 8
+    assert figure.num_recordings == 8
     # Four patients are too few for an interval that means something.
     assert ("method", "P MAE") not in found.figures
     assert "P MAE: fewer than 5 patients, not measured." in found.notes

@@ -168,7 +168,7 @@ def test_every_table_has_a_small_form_on_phantoms(
     for job, recipe in zip(jobs, recipes, strict=True):
         assert recipe.init == ("scratch" if not job.sources else str(tmp_path / job.sources[0].name))
     # How it differs from the paper in size stands below it.
-    assert any("Small models" in note and str(scale.studies) in note for note in table.notes)
+    assert any("Small models" in note and str(scale.recordings) in note for note in table.notes)
     labels = {row.label for row in table.rows}
     for comparison in table.comparisons:
         assert {comparison.first, comparison.second} <= labels

@@ -20,7 +20,7 @@ def figure(value: float, *, sd: float = NAN, scale: float = 1.0, digits: int = 2
         estimate=value, low=value - 0.1, high=value + 0.1, level=0.95, resamples=2000, excluded_resamples=0, reason=""
     )
     seeds = (value,) if sd != sd else (value - sd, value, value + sd)
-    return Figure(interval=interval, sd=sd, of_seeds=seeds, num_studies=7, scale=scale, digits=digits)
+    return Figure(interval=interval, sd=sd, of_seeds=seeds, num_recordings=7, scale=scale, digits=digits)
 
 
 def made_up(*, is_phantom: bool) -> Measured:
@@ -47,7 +47,7 @@ def test_the_csv_holds_what_was_measured_beside_the_paper(tmp_path: Path) -> Non
     csv, _, _ = write_results(made_up(is_phantom=False), tmp_path, PAPER)
     lines = pd.read_csv(csv).set_index(["row", "column"])
     r2 = lines.loc[("CoReEcho", "R2 (%)")]
-    assert (r2.paper, r2.paper_sd, r2.num_seeds, r2.num_studies) == (81.59, 0.18, 3, 7)
+    assert (r2.paper, r2.paper_sd, r2.num_seeds, r2.num_recordings) == (81.59, 0.18, 3, 7)
     assert (r2.measured, r2.sd, r2.low, r2.high) == pytest.approx((80.0, 2.0, 70.0, 90.0))
     assert r2.difference == pytest.approx(80.0 - 81.59)
     cited = lines.loc[("cited", "MAE")]

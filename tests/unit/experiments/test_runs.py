@@ -85,7 +85,7 @@ def test_predictions_are_made_once_for_each_kind_of_weights(
 ) -> None:
     best = predictions_of(pretrained, execution, clips=1)
     stage1 = predictions_of(pretrained, execution, clips=1, weights="stage1")
-    assert best["study"].tolist() == [study.id for study in pretrained.studies("test")]
+    assert best["recording"].tolist() == [recording.id for recording in pretrained.recordings("test")]
     assert (best["ef_predicted"] != stage1["ef_predicted"]).all()
     monkeypatch.setattr("coreecho.experiments.runs.load_model", lambda *_, **__: pytest.fail("predicted again"))
     assert predictions_of(pretrained, execution, clips=1).equals(best)
@@ -95,12 +95,14 @@ def test_kept_predictions_have_the_facts_of_today(
     pretrained: RunFolder, execution: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = predictions_of(pretrained, execution, clips=1)
-    studies = [replace(study, quality="Poor", patient=f"p{study.id}") for study in pretrained.studies("test")]
-    monkeypatch.setattr(pretrained, "studies", lambda split: studies)
+    recordings = [
+        replace(recording, quality="Poor", patient=f"p{recording.id}") for recording in pretrained.recordings("test")
+    ]
+    monkeypatch.setattr(pretrained, "recordings", lambda split: recordings)
     after = predictions_of(pretrained, execution, clips=1)
     assert after["ef_predicted"].tolist() == before["ef_predicted"].tolist()
     assert set(after["quality"]) == {"Poor"} != set(before["quality"])
-    assert after["patient"].tolist() == [f"p{study.id}" for study in studies]
+    assert after["patient"].tolist() == [f"p{recording.id}" for recording in recordings]
 
 
 def test_an_execution_that_cannot_be_is_refused_at_once() -> None:

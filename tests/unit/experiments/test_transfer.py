@@ -24,7 +24,8 @@ SEEN = ModelInput(num_frames=32, stride=2, padding="mean", frame_size=96, mean=(
 def write_weights(path: Path, *, encoder: str = "r2plus1d_18", model_input: ModelInput | None = SEEN) -> Path:
     """A file that says what it is; a transfer's settings are on its card."""
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder=encoder,
         source="test",
         licence="none",
@@ -135,7 +136,7 @@ def graded(qualities: list[str]) -> pd.DataFrame:
     true = 30 + 40 * torch.rand(len(qualities), dtype=torch.float64)
     return pd.DataFrame(
         {
-            "study": [f"s{place}" for place in range(len(qualities))],
+            "recording": [f"s{place}" for place in range(len(qualities))],
             "ef_true": true.numpy(),
             "ef_predicted": (true + 5 * torch.randn(len(qualities), dtype=torch.float64)).numpy(),
             "patient": [f"p{place}" for place in range(len(qualities))],
@@ -155,12 +156,12 @@ def test_ef_is_measured_by_image_quality_too() -> None:
         expected = compute_metrics(rows["ef_true"], rows["ef_predicted"])
         for metric in ("mae", "pearson"):
             assert metrics[group][metric].estimate == pytest.approx(expected[metric].estimate)
-    # Studies without a grade are one group.
+    # Recordings without a grade are one group.
     assert list(measure(table.assign(quality=None), "ef")) == ["all"]
 
 
 def test_infarctions_are_measured_by_the_papers_metrics() -> None:
-    table = pd.DataFrame({"study": list("abcd"), "patient": None, "has_mi": [True, True, False, False]})
+    table = pd.DataFrame({"recording": list("abcd"), "patient": None, "has_mi": [True, True, False, False]})
     table["probability"] = [0.9, 0.4, 0.6, 0.1]
     found = measure(table, "mi")["all"]
     expected = {"sensitivity": 0.5, "specificity": 0.5, "precision": 0.5, "f1": 0.5, "accuracy": 0.5, "auroc": 0.75}
@@ -168,7 +169,7 @@ def test_infarctions_are_measured_by_the_papers_metrics() -> None:
     assert found["f1"].estimate == compute_classification_metrics(table["has_mi"], table["probability"])["f1"].estimate
 
 
-def test_two_transfers_are_compared_study_by_study_and_by_quality(tmp_path: Path) -> None:
+def test_two_transfers_are_compared_recording_by_recording_and_by_quality(tmp_path: Path) -> None:
     better = graded(["Good"] * 12 + ["Poor"] * 8)
     worse = better.assign(ef_predicted=better["ef_true"] + 3 * (better["ef_predicted"] - better["ef_true"]))
     worse.to_csv(tmp_path / PREDICTIONS, index=False)
@@ -188,7 +189,7 @@ def test_two_transfers_are_compared_study_by_study_and_by_quality(tmp_path: Path
     assert list(compare(few_result, tmp_path)) == ["all", "Good & Medium"]
 
     better.assign(ef_true=better["ef_true"] + 1).to_csv(tmp_path / PREDICTIONS, index=False)
-    with pytest.raises(RecipeError, match="holds other studies or labels"):
+    with pytest.raises(RecipeError, match="holds other recordings or labels"):
         compare(result, tmp_path)
     with pytest.raises(RecipeError, match="holds no finished transfer"):
         compare(result, tmp_path / "elsewhere")

@@ -12,14 +12,14 @@ from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.weights import save_weights
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
-from coreecho.target import Target
+from coreecho.tasks import build_task
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
 
-def _build(model_input: ModelInput, *, last_bias: float, target: Target = "ef") -> EchoModel:
+def _build(model_input: ModelInput, *, last_bias: float, target: str = "ef") -> EchoModel:
     torch.manual_seed(0)
-    model = build_model("uniformer_xs", model_input, last_bias=last_bias, target=target)
+    model = build_model("uniformer_xs", model_input, last_bias=last_bias, task=build_task({"name": target}))
     generator = torch.Generator().manual_seed(1)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm3d):
@@ -85,7 +85,7 @@ def _write_weights(folder: RunFolder, seed: int) -> None:
     trained_on = TrainedOn(
         dataset="echonet",
         is_phantom=True,
-        num_studies=10,
+        num_recordings=10,
         fps_range=(18.0, 138.0),
         ef_range=(5.0, 90.0),
         recipe="tiny",
@@ -93,7 +93,8 @@ def _write_weights(folder: RunFolder, seed: int) -> None:
         val_mae=10.0,
     )
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
@@ -124,7 +125,7 @@ def retrained() -> Callable[[RunFolder], None]:
 
 @pytest.fixture
 def plane() -> EmbeddingSet:
-    """Sixty studies in a plane of 20 dimensions, whose EF grows along its second, shorter direction."""
+    """Sixty recordings in a plane of 20 dimensions, whose EF grows along its second, shorter direction."""
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.standard_normal((20, 2)))[0].T
     place = rng.uniform(-1, 1, (60, 2)) * [4, 2]

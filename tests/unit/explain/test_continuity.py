@@ -32,7 +32,7 @@ class TestRankCorrelation:
         assert 0.6 < found["clustered"].low < found["clustered"].high < 0.99
 
     def test_equals_scipy_anchor_by_anchor(self) -> None:
-        """With ties in both, as between studies of one EF."""
+        """With ties in both, as between recordings of one EF."""
         points, labels = np.round(RNG.standard_normal((25, 1)), 1), RNG.integers(40, 50, 25).astype(float)
         values = []
         for anchor in range(25):
@@ -87,14 +87,14 @@ class TestNearestNeighbours:
         everything = knn_ef_error([[1.0], [2.0], [9.0]], [45, 45, 45], k=9, reference=reference)
         assert everything.estimate == 0
 
-    def test_studies_of_one_patient_are_no_neighbours(self) -> None:
-        """Two studies a patient, in the same place with the same EF; the next patient is 10 points away."""
+    def test_recordings_of_one_patient_are_no_neighbours(self) -> None:
+        """Two recordings a patient, in the same place with the same EF; the next patient is 10 points away."""
         points = np.repeat(np.arange(5.0), 2)[:, None]
         labels = np.repeat(np.arange(30.0, 80.0, 10.0), 2)
         patients = np.repeat(list("abcde"), 2).tolist()
         assert knn_ef_error(points, labels, k=1, **FAST).estimate == 0
         assert knn_ef_error(points, labels, k=1, patients=patients, **FAST).estimate == pytest.approx(10)
-        with pytest.raises(DatasetError, match="All studies are of one patient"):
+        with pytest.raises(DatasetError, match="All recordings are of one patient"):
             knn_ef_error(points, labels, patients=["a"] * 10)
 
     def test_refuses_no_neighbour(self) -> None:
@@ -129,7 +129,7 @@ class TestRankNContrast:
         loss, _ = rnc_loss(points, labels, temperature=0.7, resamples=5)
         assert loss.estimate == pytest.approx(total / (count * (count - 1)))
 
-    def test_studies_that_do_not_count_might_as_well_not_be_there(self) -> None:
+    def test_recordings_that_do_not_count_might_as_well_not_be_there(self) -> None:
         points, labels = RNG.standard_normal((6, 2)), np.array([30.0, 40, 40, 55, 61, 48])
         counts = np.array([[1.0, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 1], [0, 3, 0, 3, 3, 0]])
         found = weighted_rnc_loss(points, labels, counts, temperature=0.5)
@@ -137,7 +137,7 @@ class TestRankNContrast:
             some = torch.from_numpy(points)[list(kept)], torch.from_numpy(labels)[list(kept)]
             assert row[0] == pytest.approx(float(rank_n_contrast_loss(*some, 0.5)))
             assert row[1] == pytest.approx(float(rank_n_contrast_loss(torch.zeros_like(some[0]), some[1], 0.5)))
-        # All of three studies counting thrice adds log 3 to every pair's sum, and changes nothing else.
+        # All of three recordings counting thrice adds log 3 to every pair's sum, and changes nothing else.
         some = torch.from_numpy(points)[[1, 3, 4]], torch.from_numpy(labels)[[1, 3, 4]]
         assert found[2, 0] == pytest.approx(float(rank_n_contrast_loss(*some, 0.5)) + np.log(3))
 
@@ -152,7 +152,7 @@ class TestRankNContrast:
 def test_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(DatasetError, match="needs at least 3 of them, got 2"):
         rank_correlation(np.zeros((2, 3)), [50, 60])
-    with pytest.raises(DatasetError, match="an EF for each study"):
+    with pytest.raises(DatasetError, match="an EF for each recording"):
         knn_ef_error(np.zeros((3, 3)), [50, 60, np.nan])
     with pytest.raises(ValueError, match=r"got \(3,\) and \(3,\)"):
         rnc_loss(np.zeros(3), [50, 60, 70])

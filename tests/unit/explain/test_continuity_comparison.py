@@ -9,8 +9,8 @@ import pytest
 from coreecho.errors import DatasetError
 from coreecho.explain import continuity_comparison
 from coreecho.explain.continuity import knn_ef_error, rank_correlation, rnc_loss
-from coreecho.explain.continuity_comparison import SeenStudies, compare_continuity, paired_differences, shared_rows
-from coreecho.explain.continuity_studies import ContinuityProtocol, ContinuityStudies
+from coreecho.explain.continuity_comparison import SeenRecordings, compare_continuity, paired_differences, shared_rows
+from coreecho.explain.continuity_recordings import ContinuityProtocol, ContinuityRecordings
 from coreecho.explain.explained_variance import explained_shares
 from coreecho.models.weights import load_model
 from coreecho.training.run_folder import RunFolder
@@ -20,14 +20,14 @@ EF = RNG.uniform(20, 75, 60)
 GAIN = RNG.standard_normal(60)
 NUISANCES = {"gain": GAIN}
 ORDERED = EF[:, None] * RNG.standard_normal((1, 8))
-# What makes a study hard to place is the same for both; the second has more of it.
+# What makes a recording hard to place is the same for both; the second has more of it.
 HARD = 8 * RNG.standard_normal((60, 8))
 WORSE, WORST = ORDERED + HARD, ORDERED + 1.3 * HARD
 FAST = {"resamples": 400, "pair_resamples": 400}
 
 
-def seen(points: np.ndarray, patients: list[str] | None = None) -> SeenStudies:
-    return SeenStudies(points=points, labels=EF, patients=patients, nuisances=NUISANCES)
+def seen(points: np.ndarray, patients: list[str] | None = None) -> SeenRecordings:
+    return SeenRecordings(points=points, labels=EF, patients=patients, nuisances=NUISANCES)
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
@@ -77,8 +77,8 @@ def test_patients_are_resampled_together() -> None:
     assert interval.method == "percentile bootstrap over patients"
 
 
-def studies(ids: list[str], ef_percent: list[float]) -> ContinuityStudies:
-    return ContinuityStudies(
+def recordings(ids: list[str], ef_percent: list[float]) -> ContinuityRecordings:
+    return ContinuityRecordings(
         ids=ids,
         embeddings=np.zeros((len(ids), 2), dtype=np.float32),
         ef_percent=np.array(ef_percent),
@@ -91,21 +91,21 @@ def studies(ids: list[str], ef_percent: list[float]) -> ContinuityStudies:
     )
 
 
-def test_only_studies_of_both_with_one_ef_are_compared() -> None:
-    first = studies(["a", "b", "c", "d", "e"], [50.0, 51, 52, 53, 54])
-    second = studies(["d", "x", "b", "a", "c"], [53.0, 60, 51, 50, 99])
+def test_only_recordings_of_both_with_one_ef_are_compared() -> None:
+    first = recordings(["a", "b", "c", "d", "e"], [50.0, 51, 52, 53, 54])
+    second = recordings(["d", "x", "b", "a", "c"], [53.0, 60, 51, 50, 99])
     of_first, of_second, notes = shared_rows(first, second)
     assert (of_first.tolist(), of_second.tolist()) == ([0, 1, 3], [3, 2, 0])
-    assert notes == ["the difference is of the 3 studies that both runs have"]
+    assert notes == ["the difference is of the 3 recordings that both runs have"]
     assert shared_rows(first, first)[2] == []
-    with pytest.raises(DatasetError, match=r"share 0 studies of the same EF.*Give two runs on one data set"):
-        shared_rows(first, studies(["x", "y", "z"], [50.0, 50, 50]))
+    with pytest.raises(DatasetError, match=r"share 0 recordings of the same EF.*Give two runs on one data set"):
+        shared_rows(first, recordings(["x", "y", "z"], [50.0, 50, 50]))
 
 
 def test_of_two_runs_it_is_kept_while_it_holds(
     run: RunFolder, tmp_path: Path, retrained: Callable[[RunFolder], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RunFolder, "studies", lambda self, _split: self.all_studies)
+    monkeypatch.setattr(RunFolder, "recordings", lambda self, _split: self.all_recordings)
     protocol, model = ContinuityProtocol(clips=1, hearts=0), load_model(run.path)
     retrained(run)
     other = load_model(run.path)
@@ -121,7 +121,7 @@ def test_of_two_runs_it_is_kept_while_it_holds(
     assert again == first
     document = json.loads((tmp_path / "out" / "continuity_difference.json").read_text())
     assert document["is_phantom"] is True
-    assert document["num_studies"] == 12
+    assert document["num_recordings"] == 12
     assert document["differences"]["knn_ef_error"]["estimate"] == first.intervals["knn_ef_error"].estimate
     compare_continuity(runs, (model, other), tmp_path / "out", protocol=replace(protocol, seed=3))
     assert len(calls) == 2

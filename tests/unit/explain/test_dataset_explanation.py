@@ -28,7 +28,7 @@ def test_phantoms_with_truth(model: EchoModel, truth_root: Path, tmp_path: Path)
     assert document["lv_focus"]["low"] < document["lv_focus"]["estimate"] < document["lv_focus"]["high"]
     assert document["lv_focus"]["level"] == 0.95
     table = pd.read_csv(tmp_path / "out" / "lv_focus.csv")
-    assert document["num_defined"] == document["num_studies"] == len(table) == len(explained.table)
+    assert document["num_defined"] == document["num_recordings"] == len(table) == len(explained.table)
     assert document["lv_focus"]["estimate"] == pytest.approx(table["lv_focus"].mean())
     assert (table["num_frames"] == 6).all()
 
@@ -56,28 +56,28 @@ def test_traced_ventricles(model: EchoModel, truth_root: Path, traced_root: Path
     )
 
 
-def test_studies_without_tracings_are_named(model: EchoModel, traced_root: Path, tmp_path: Path) -> None:
+def test_recordings_without_tracings_are_named(model: EchoModel, traced_root: Path, tmp_path: Path) -> None:
     tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
     names = pd.read_csv(traced_root / "FileList.csv").query("Split == 'TRAIN'")["FileName"]
     lost = names.iloc[0]
     tracings[tracings["FileName"] != f"{lost}.avi"].to_csv(traced_root / "VolumeTracings.csv", index=False)
     explain_dataset(model, traced_root, tmp_path / "out", protocol=FAST)
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
-    assert document["not_defined"] == [{"study": lost, "reason": "it has no traced frame"}]
-    assert document["num_defined"] == document["num_studies"] - 1
+    assert document["not_defined"] == [{"recording": lost, "reason": "it has no traced frame"}]
+    assert document["num_defined"] == document["num_recordings"] - 1
 
 
 @pytest.fixture
 def count_work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that grows by one each time that maps are really computed."""
     work: list[int] = []
-    original = dataset_explanation.lv_focus_of_studies
+    original = dataset_explanation.lv_focus_of_recordings
 
     def noted(*arguments: object, **options: object) -> pd.DataFrame:
         work.append(1)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(dataset_explanation, "lv_focus_of_studies", noted)
+    monkeypatch.setattr(dataset_explanation, "lv_focus_of_recordings", noted)
     return work
 
 
@@ -88,7 +88,7 @@ def test_a_second_call_reads_what_the_first_left(
         loaded = load_model(run.path)
         return explain_dataset(loaded, traced_root, tmp_path / "out", protocol=protocol, weights=run.best_weights)
 
-    # A study in which it is not defined has texts and empty cells.
+    # A recording in which it is not defined has texts and empty cells.
     tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
     lost = pd.read_csv(traced_root / "FileList.csv").query("Split == 'TRAIN'")["FileName"].iloc[0]
     tracings[tracings["FileName"] != f"{lost}.avi"].to_csv(traced_root / "VolumeTracings.csv", index=False)

@@ -17,7 +17,7 @@ def no_umap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pca_keeps_the_distances_of_a_plane(plane: EmbeddingSet) -> None:
-    """The studies lie in a plane of 20 dimensions; a map of it changes no distance."""
+    """The recordings lie in a plane of 20 dimensions; a map of it changes no distance."""
     made = make_map(plane, method="pca")
     distances = np.linalg.norm(made.coordinates[:, None] - made.coordinates, axis=2)
     expected = np.linalg.norm(plane.embeddings[:, None].astype(float) - plane.embeddings, axis=2)
@@ -48,7 +48,7 @@ def test_umap_is_seeded_and_keeps_neighbours(plane: EmbeddingSet) -> None:
     assert made.method == "UMAP"
     np.testing.assert_array_equal(made.coordinates, again.coordinates)
     assert not np.array_equal(make_map(plane, seed=1).coordinates, made.coordinates)
-    # Of each study's 5 nearest on the map, most are among its 15 nearest in truth.
+    # Of each recording's 5 nearest on the map, most are among its 15 nearest in truth.
     distances = np.linalg.norm(made.coordinates[:, None] - made.coordinates, axis=2)
     truth = np.linalg.norm(plane.embeddings[:, None] - plane.embeddings, axis=2)
     near, near_truth = (np.argsort(table, axis=1)[:, 1:] for table in (distances, truth))
@@ -71,18 +71,18 @@ def test_a_new_clip_lands_between_its_neighbours(plane: EmbeddingSet) -> None:
     assert np.linalg.norm(placed - middle) < 0.2 * np.linalg.norm(high - low)
 
 
-def test_too_few_studies_or_an_unknown_method(plane: EmbeddingSet) -> None:
+def test_too_few_recordings_or_an_unknown_method(plane: EmbeddingSet) -> None:
     few = replace(
         plane, ids=plane.ids[:3], embeddings=plane.embeddings[:3], ef_percent=plane.ef_percent[:3],
         ef_predicted=plane.ef_predicted[:3],
     )  # fmt: skip
-    with pytest.raises(RecipeError, match="A map needs at least 4 studies, got 3"):
+    with pytest.raises(RecipeError, match="A map needs at least 4 recordings, got 3"):
         make_map(few)
     with pytest.raises(RecipeError, match="method: expected one of auto, umap, pca; got 'tsne'"):
         make_map(plane, method="tsne")
 
 
-def test_studies_without_ef_or_with_one_number_have_a_map(plane: EmbeddingSet) -> None:
+def test_recordings_without_ef_or_with_one_number_have_a_map(plane: EmbeddingSet) -> None:
     unknown = replace(plane, ef_percent=np.full(len(plane), np.nan))
     assert np.isfinite(make_map(unknown, method="pca").coordinates).all()
     assert ef_range([make_map(unknown, method="pca")]) == (0, 100)
@@ -100,8 +100,8 @@ def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Call
     assert_png(tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
     for name, is_phantom in (("real", False), ("simulated", True)):
-        studies = replace(made.studies, source="TEST split", is_phantom=is_phantom)
-        draw_maps([replace(made, studies=studies)], tmp_path / f"{name}.png")
+        recordings = replace(made.recordings, source="TEST split", is_phantom=is_phantom)
+        draw_maps([replace(made, recordings=recordings)], tmp_path / f"{name}.png")
     assert (tmp_path / "real.png").read_bytes() != (tmp_path / "simulated.png").read_bytes()
     with pytest.raises(ValueError, match="at least one map"):
         draw_maps([], tmp_path / "none.png")

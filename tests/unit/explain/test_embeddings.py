@@ -11,7 +11,7 @@ import pytest
 from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.explain.embedding_files import load_embeddings, save_embeddings
-from coreecho.explain.embeddings import EmbeddingSet, embed_run, embed_studies
+from coreecho.explain.embeddings import EmbeddingSet, embed_recordings, embed_run
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
@@ -51,8 +51,8 @@ def test_parquet_reads_back(few: EmbeddingSet, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     save_embeddings(tmp_path / "a.parquet", few)
     table = pd.read_parquet(tmp_path / "a.parquet")
-    assert list(table.columns) == ["study", "ef_percent", "ef_predicted", "embedding"]
-    assert table["study"].tolist() == list(few.ids)
+    assert list(table.columns) == ["recording", "ef_percent", "ef_predicted", "embedding"]
+    assert table["recording"].tolist() == list(few.ids)
     np.testing.assert_array_equal(np.stack(table["embedding"].to_list()), few.embeddings)
     np.testing.assert_array_equal(table["ef_percent"], few.ef_percent)
     metadata = parquet.read_schema(tmp_path / "a.parquet").metadata
@@ -86,25 +86,27 @@ def test_parts_must_fit(few: EmbeddingSet) -> None:
         replace(few, ids=("a",))
 
 
-def test_a_study_is_the_mean_of_its_clips(model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
-    studies = load_echonet_dynamic(truth_root)[:3]
-    store = FrameStore.build(tmp_path, {study.id: study.path for study in studies}, frame_size=56, workers=1)
-    embedded = embed_studies(model, store, studies, source="three", is_phantom=True, clips=2)
-    frames = store.frames(studies[1].id)
+def test_a_recording_is_the_mean_of_its_clips(model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
+    recordings = load_echonet_dynamic(truth_root)[:3]
+    store = FrameStore.build(
+        tmp_path, {recording.id: recording.path for recording in recordings}, frame_size=56, workers=1
+    )
+    embedded = embed_recordings(model, store, recordings, source="three", is_phantom=True, clips=2)
+    frames = store.frames(recordings[1].id)
     expected = predict_video(model, frames, even_starts(len(frames), model.model_input, 2))
     np.testing.assert_allclose(embedded.embeddings[1], expected.embeddings.mean(axis=0), rtol=1e-6)
     assert embedded.ef_predicted[1] == expected.value
-    assert embedded.ef_percent.tolist() == [study.ef_percent for study in studies]
-    with pytest.raises(DatasetError, match="There is no study to embed: none is empty"):
-        embed_studies(model, store, [], source="none", is_phantom=True)
+    assert embedded.ef_percent.tolist() == [recording.ef_percent for recording in recordings]
+    with pytest.raises(DatasetError, match="There is no recording to embed: none is empty"):
+        embed_recordings(model, store, [], source="none", is_phantom=True)
     with pytest.raises(RecipeError, match="clips: expected at least 1, got 0"):
-        embed_studies(model, store, studies, source="three", is_phantom=True, clips=0)
+        embed_recordings(model, store, recordings, source="three", is_phantom=True, clips=0)
 
 
 def test_a_logit_is_no_ef(mi_model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
-    study = load_echonet_dynamic(truth_root)[0]
-    store = FrameStore.build(tmp_path, {study.id: study.path}, frame_size=56, workers=1)
-    embedded = embed_studies(mi_model, store, [study], source="one", is_phantom=True, clips=1)
+    recording = load_echonet_dynamic(truth_root)[0]
+    store = FrameStore.build(tmp_path, {recording.id: recording.path}, frame_size=56, workers=1)
+    embedded = embed_recordings(mi_model, store, [recording], source="one", is_phantom=True, clips=1)
     assert np.isnan(embedded.ef_predicted).all()
     assert np.isfinite(embedded.embeddings).all()
 
@@ -114,7 +116,7 @@ def test_a_run_is_embedded_once(run: RunFolder, monkeypatch: pytest.MonkeyPatch)
     first = embed_run(run, model, "train", clips=1)
     assert first.is_phantom
     assert "simulated hearts" in first.source
-    assert first.ids == tuple(study.id for study in run.studies("train"))
+    assert first.ids == tuple(recording.id for recording in run.recordings("train"))
     monkeypatch.setattr(RunFolder, "store", _refuse)
     assert_same(embed_run(run, model, "train", clips=1), first)
 
@@ -142,7 +144,7 @@ def test_other_videos_are_embedded_anew(run: RunFolder, tmp_path: Path, truth_ro
     root = shutil.copytree(truth_root, tmp_path / "copy")
     moved = RunFolder.open(run.path, data=root)
     assert embed_run(moved, load_model(run.path), "test", clips=1).fingerprint == first.fingerprint
-    study = moved.studies("test")[0]
-    shutil.copy(moved.studies("train")[0].path, study.path)
+    recording = moved.recordings("test")[0]
+    shutil.copy(moved.recordings("train")[0].path, recording.path)
     second = embed_run(moved, load_model(run.path), "test", clips=1)
     assert not np.array_equal(second.embeddings[0], first.embeddings[0])

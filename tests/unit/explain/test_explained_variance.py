@@ -58,7 +58,7 @@ def test_what_goes_along_with_ef_is_told_apart() -> None:
 
 
 def test_noise_explains_nothing_however_many_columns() -> None:
-    """Thirty factors, 120 columns for 300 studies: fitted to the same studies, they would explain 40 %."""
+    """Thirty factors, 120 columns for 300 recordings: fitted to the same recordings, they would explain 40 %."""
     points = np.random.default_rng(1).standard_normal((N, D))
     found = explained_shares(points, EF_PERCENT, {"noise": RNG.standard_normal((N, 30))}, **FAST)
     assert abs(found["noise"].estimate) < 0.02
@@ -75,11 +75,11 @@ def test_interval_holds_the_truth() -> None:
 def test_what_does_not_vary_is_not_defined() -> None:
     fps = np.where(np.arange(N) < 240, 50.0, 30.0)
     found = explained_shares(np.outer(fps, ALONG_EF), EF_PERCENT, {"stride": np.full(N, 4.0), "fps": fps}, **FAST)
-    assert found["stride"].reason == "it is the same in all studies"
+    assert found["stride"].reason == "it is the same in all recordings"
     assert found["fps"].estimate == pytest.approx(1, abs=1e-3)
 
 
-def test_studies_of_a_patient_do_not_explain_each_other() -> None:
+def test_recordings_of_a_patient_do_not_explain_each_other() -> None:
     """Each patient has an embedding of its own: a factor that names the patient knows nothing of the next one."""
     patient = np.repeat(np.arange(30), 10)
     points = RNG.standard_normal((30, D))[patient]
@@ -92,11 +92,11 @@ def test_studies_of_a_patient_do_not_explain_each_other() -> None:
 
 def test_refuses_what_does_not_fit() -> None:
     points = RNG.standard_normal((N, D))
-    with pytest.raises(DatasetError, match="at least 10 studies of different patients, got 9"):
+    with pytest.raises(DatasetError, match="at least 10 recordings of different patients, got 9"):
         explained_shares(points[:9], EF_PERCENT[:9], {})
     with pytest.raises(DatasetError, match="not all alike"):
         explained_shares(np.ones((N, D)), EF_PERCENT, {})
-    with pytest.raises(DatasetError, match="gain: 1 studies have no finite value"):
+    with pytest.raises(DatasetError, match="gain: 1 recordings have no finite value"):
         explained_shares(points, EF_PERCENT, {"gain": np.where(np.arange(N) == 3, np.nan, GAIN)})
     with pytest.raises(ValueError, match=r"gain: expected one value.*got \(7, 1\)"):
         explained_shares(points, EF_PERCENT, {"gain": GAIN[:7]})

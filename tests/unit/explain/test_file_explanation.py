@@ -130,7 +130,7 @@ def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
     trained_on = TrainedOn(
         dataset="echonet",
         is_phantom=True,
-        num_studies=10,
+        num_recordings=10,
         fps_range=fps_range,
         ef_range=(0.0, 100.0),
         recipe="tiny",
@@ -138,7 +138,8 @@ def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
         val_mae=10.0,
     )
     model.card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",

@@ -13,7 +13,7 @@ from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.head import build_head
 from coreecho.models.uniformer import SIZES
 from coreecho.models.video_resnet import RESNETS, VideoResNet
-from coreecho.target import Target
+from coreecho.tasks import build_task
 
 STAGES: tuple[Stage, ...] = ("stage1", "stage2", "stage3", "stage4")
 
@@ -37,12 +37,12 @@ class BrightnessEncoder(nn.Module):
         return cells.mean(dim=(2, 3, 4))
 
 
-def brightness_model(weights: list[float], target: Target = "ef") -> EchoModel:
+def brightness_model(weights: list[float], target: str = "ef") -> EchoModel:
     """A model whose output is a weighted sum of the mean brightness and its negative: its Grad-CAM is known."""
     model_input = ModelInput(num_frames=5, stride=1, frame_size=40, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     head = nn.Linear(2, 1, bias=False)
     head.weight.data = torch.tensor([weights])
-    return EchoModel(BrightnessEncoder(), head, model_input, target=target)
+    return EchoModel(BrightnessEncoder(), head, model_input, task=build_task({"name": target}))
 
 
 def clips_with_a_spot() -> Tensor:

@@ -70,7 +70,7 @@ def test_not_defined_says_why() -> None:
 def table(values: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "study": [f"s{number}" for number in range(len(values))],
+            "recording": [f"s{number}" for number in range(len(values))],
             "lv_focus": values,
             "energy_in_lv": 0.5,
             "lv_share_of_sector": 0.25,
@@ -95,8 +95,8 @@ def test_interval_is_that_of_a_mean() -> None:
     assert interval.high - interval.low == pytest.approx(2 * 1.96 / 20, rel=0.1)
 
 
-def test_studies_of_a_patient_go_together() -> None:
-    """Each patient's 50 studies are alike: as many independent values as patients."""
+def test_recordings_of_a_patient_go_together() -> None:
+    """Each patient's 50 recordings are alike: as many independent values as patients."""
     values = np.repeat([1.0, 2.0, 3.0, 4.0], 50).tolist()
     patients = np.repeat(["a", "b", "c", "d"], 50).tolist()
     alone = mean_lv_focus(table(values), resamples=2000)["lv_focus"]
@@ -105,5 +105,5 @@ def test_studies_of_a_patient_go_together() -> None:
 
 
 def test_defined_nowhere_is_refused() -> None:
-    with pytest.raises(DatasetError, match="not defined in any of 2 studies; the first, s0: no sector"):
+    with pytest.raises(DatasetError, match="not defined in any of 2 recordings; the first, s0: no sector"):
         mean_lv_focus(table([np.nan, np.nan]))

@@ -44,16 +44,16 @@ def data_of(page: str) -> dict:
     return json.loads(Parts(page).texts["script"][0])
 
 
-def test_carries_every_study(made: EmbeddingMap) -> None:
+def test_carries_every_recording(made: EmbeddingMap) -> None:
     data = data_of(map_page([made, made], placed=[[PlacedClip("new clip", 1.0, 2.0, 55.0)], []]))
     assert len(data["panels"]) == 2
     panel = data["panels"][0]
-    assert panel["id"] == list(made.studies.ids)
+    assert panel["id"] == list(made.recordings.ids)
     np.testing.assert_allclose(panel["x"], made.coordinates[:, 0], atol=1e-4)
-    np.testing.assert_allclose(panel["ef"], made.studies.ef_percent, atol=1e-2)
-    np.testing.assert_allclose(panel["predicted"], made.studies.ef_predicted, atol=1e-2)
+    np.testing.assert_allclose(panel["ef"], made.recordings.ef_percent, atol=1e-2)
+    np.testing.assert_allclose(panel["predicted"], made.recordings.ef_predicted, atol=1e-2)
     assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0}]
-    assert data["limits"] == [made.studies.ef_percent.min(), made.studies.ef_percent.max()]
+    assert data["limits"] == [made.recordings.ef_percent.min(), made.recordings.ef_percent.max()]
 
 
 def test_loads_nothing_from_anywhere(made: EmbeddingMap) -> None:
@@ -80,16 +80,16 @@ def test_the_policy_allows_just_its_own_style_and_script(made: EmbeddingMap) -> 
 
 def test_text_cannot_become_code(made: EmbeddingMap) -> None:
     hostile = "</script><img src=x onerror=alert(1)><!--"
-    studies = replace(made.studies, ids=(hostile, *made.studies.ids[1:]), source=hostile)
-    page = map_page([replace(made, studies=studies)])
+    recordings = replace(made.recordings, ids=(hostile, *made.recordings.ids[1:]), source=hostile)
+    page = map_page([replace(made, recordings=recordings)])
     assert "<img" not in page
     assert data_of(page)["panels"][0]["id"][0] == hostile
 
 
 def test_unknown_ef_is_null(made: EmbeddingMap) -> None:
-    labels = made.studies.ef_percent.copy()
+    labels = made.recordings.ef_percent.copy()
     labels[2] = np.nan
-    data = data_of(map_page([replace(made, studies=replace(made.studies, ef_percent=labels))]))
+    data = data_of(map_page([replace(made, recordings=replace(made.recordings, ef_percent=labels))]))
     assert data["panels"][0]["ef"][2] is None
 
 
@@ -97,7 +97,7 @@ def test_says_what_it_is(made: EmbeddingMap) -> None:
     page = map_page([made])
     assert page.count("simulated hearts (phantoms)") >= 3
     assert "not a medical device" in page
-    real = map_page([replace(made, studies=replace(made.studies, is_phantom=False, source="TEST split"))])
+    real = map_page([replace(made, recordings=replace(made.recordings, is_phantom=False, source="TEST split"))])
     assert "simulated" not in real
 
 

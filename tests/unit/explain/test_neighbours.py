@@ -50,7 +50,7 @@ def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(index.query(queries, 3)[1], whole[1])
 
 
-def test_fewer_studies_than_asked_for() -> None:
+def test_fewer_recordings_than_asked_for() -> None:
     assert NeighbourIndex(np.eye(3)).query(np.zeros((2, 3)), 10)[1].shape == (2, 3)
 
 
@@ -65,7 +65,7 @@ def test_refuses_what_is_not_an_embedding() -> None:
 
 @pytest.fixture
 def line() -> EmbeddingSet:
-    """Five studies on a line, at 0, 1, 2, 3 and 4."""
+    """Five recordings on a line, at 0, 1, 2, 3 and 4."""
     return EmbeddingSet(
         ids=("a", "b", "c", "d", "e"),
         embeddings=np.arange(5, dtype=np.float32)[:, None],
@@ -78,15 +78,15 @@ def line() -> EmbeddingSet:
 
 def test_most_alike(line: EmbeddingSet) -> None:
     found = most_alike(NeighbourIndex(line.embeddings), line, np.array([1.2], dtype=np.float32), k=3)
-    assert [(near.rank, near.study, near.ef_percent, near.ef_predicted) for near in found] == [
+    assert [(near.rank, near.recording, near.ef_percent, near.ef_predicted) for near in found] == [
         (1, "b", 40, 41), (2, "c", 50, 51), (3, "a", 30, 31),
     ]  # fmt: skip
     assert found[0].distance == pytest.approx(0.2)
 
 
-def test_a_study_is_not_its_own_neighbour(line: EmbeddingSet) -> None:
+def test_a_recording_is_not_its_own_neighbour(line: EmbeddingSet) -> None:
     index = NeighbourIndex(line.embeddings)
     found = most_alike(index, line, line.embeddings[2], k=2, leave_out="c")
-    assert [near.study for near in found] == ["b", "d"]
-    assert [near.study for near in most_alike(index, line, line.embeddings[2], k=1)] == ["c"]
+    assert [near.recording for near in found] == ["b", "d"]
+    assert [near.recording for near in most_alike(index, line, line.embeddings[2], k=1)] == ["c"]
     assert len(most_alike(index, line, line.embeddings[2], k=9, leave_out="c")) == 4

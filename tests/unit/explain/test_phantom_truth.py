@@ -17,19 +17,19 @@ from coreecho.video import read_video
 
 
 def test_nuisances_are_those_that_were_written(truth_root: Path) -> None:
-    studies = load_echonet_dynamic(truth_root)
-    ids = [study.id for study in studies]
+    recordings = load_echonet_dynamic(truth_root)
+    ids = [recording.id for recording in recordings]
     found = PhantomCohort(truth_root).nuisances(ids)
     assert list(found) == list(NUISANCES)
     written = pd.read_csv(truth_root / "latents.csv").set_index("stem").loc[ids]
     for name, keys in NUISANCES.items():
         np.testing.assert_allclose(found[name], written[list(keys)].to_numpy(), rtol=1e-4)
-    np.testing.assert_allclose(found["heart size"][:, 0], [study.edv_ml for study in studies], rtol=0.1)
+    np.testing.assert_allclose(found["heart size"][:, 0], [recording.edv_ml for recording in recordings], rtol=0.1)
 
 
 def test_a_path_is_one_heart_at_growing_ef(truth_root: Path) -> None:
-    cohort, study = PhantomCohort(truth_root), load_echonet_dynamic(truth_root)[0]
-    path = list(cohort.ef_path(study.id, [20, 40, 60]))
+    cohort, recording = PhantomCohort(truth_root), load_echonet_dynamic(truth_root)[0]
+    path = list(cohort.ef_path(recording.id, [20, 40, 60]))
     assert [ef_percent for ef_percent, _ in path] == pytest.approx([20, 40, 60], abs=1.5)
     frames = [frames for _, frames in path]
     assert all(video.shape == (26, 112, 112) for video in frames)
@@ -49,7 +49,7 @@ def test_an_infarcted_heart_covers_the_whole_range(truth_root: Path, tmp_path: P
         draw_facts(cohort.settings, cohort.seed, index, split).stem for index, split in enumerate(draw_splits(400, 5))
     ]
     infarcted = next(
-        study for study in ids if cohort.plan(study).anatomy.wall_motion.kind in ("akinetic", "dyskinetic")
+        recording for recording in ids if cohort.plan(recording).anatomy.wall_motion.kind in ("akinetic", "dyskinetic")
     )
     plan = cohort.plan(infarcted)
     facts = replace(plan.facts, ef_percent=75.0)
@@ -60,16 +60,16 @@ def test_an_infarcted_heart_covers_the_whole_range(truth_root: Path, tmp_path: P
 
 
 def test_a_path_is_the_same_every_time(truth_root: Path) -> None:
-    study = load_echonet_dynamic(truth_root)[0].id
-    first, again = (next(PhantomCohort(truth_root).ef_path(study, [55])) for _ in range(2))
+    recording = load_echonet_dynamic(truth_root)[0].id
+    first, again = (next(PhantomCohort(truth_root).ef_path(recording, [55])) for _ in range(2))
     np.testing.assert_array_equal(first[1], again[1])
 
 
 def test_the_heart_of_a_path_is_the_one_in_the_video(truth_root: Path) -> None:
-    study = load_echonet_dynamic(truth_root)[0]
-    assert study.ef_percent is not None
-    _, frames = next(PhantomCohort(truth_root).ef_path(study.id, [study.ef_percent]))
-    video = read_video(study.path).frames
+    recording = load_echonet_dynamic(truth_root)[0]
+    assert recording.ef_percent is not None
+    _, frames = next(PhantomCohort(truth_root).ef_path(recording.id, [recording.ef_percent]))
+    video = read_video(recording.path).frames
     other = read_video(load_echonet_dynamic(truth_root)[1].path).frames
     alike, different = (
         np.corrcoef(frames.mean(axis=0).ravel(), shown.mean(axis=0).ravel())[0, 1] for shown in (video, other)
@@ -82,9 +82,9 @@ def test_refuses_what_it_cannot_make(truth_root: Path, tmp_path: Path) -> None:
     cohort = PhantomCohort(truth_root)
     with pytest.raises(DatasetError, match="absent is none of the 12 phantoms"):
         cohort.plan("absent")
-    study = load_echonet_dynamic(truth_root)[0].id
+    recording = load_echonet_dynamic(truth_root)[0].id
     with pytest.raises(DatasetError, match="between 5 and 90 %, got 95"):
-        list(cohort.ef_path(study, [95]))
+        list(cohort.ef_path(recording, [95]))
     with pytest.raises(DatasetError, match=r"phantom\.json: cannot make these phantoms anew"):
         PhantomCohort(tmp_path)
     shutil.copy(truth_root / "phantom.json", tmp_path)

@@ -11,7 +11,7 @@ import coreecho
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.explain import run_continuity
 from coreecho.explain.continuity_figures import ContinuityFigure
-from coreecho.explain.continuity_studies import ContinuityProtocol
+from coreecho.explain.continuity_recordings import ContinuityProtocol
 from coreecho.explain.nuisances import picture_nuisances
 from coreecho.explain.phantom_truth import NUISANCES
 from coreecho.explain.run_continuity import Continuity, measure_continuity
@@ -25,7 +25,7 @@ PATH = ["path_order", "path_straightness", "path_step_variation", "path_ef_slope
 @pytest.fixture
 def on_everything(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     """The twelve phantoms as one split, since a split of them is too small to compare."""
-    monkeypatch.setattr(RunFolder, "studies", lambda self, _split: self.all_studies)
+    monkeypatch.setattr(RunFolder, "recordings", lambda self, _split: self.all_recordings)
     return run
 
 
@@ -38,7 +38,7 @@ def test_phantoms(on_everything: RunFolder, tmp_path: Path, assert_png: Callable
     assert [figure.key for figure in measured.figures] == keys
     document = json.loads((out / "continuity.json").read_text())
     assert document["is_phantom"] is True
-    assert document["num_studies"] == 12
+    assert document["num_recordings"] == 12
     assert [figure["measure"] for figure in document["figures"]] == keys
     assert all(figure["meaning"] for figure in document["figures"])
     table = pd.read_csv(out / "continuity.csv")
@@ -76,7 +76,7 @@ def test_a_second_call_reads_what_the_first_left(
     assert len(count_work) == 1
     assert again.to_frame().equals(first.to_frame())
     assert [str(figure) for figure in again.figures] == [str(figure) for figure in first.figures]
-    assert (again.notes, again.source, again.num_studies) == (first.notes, first.source, first.num_studies)
+    assert (again.notes, again.source, again.num_recordings) == (first.notes, first.source, first.num_recordings)
     retrained(on_everything)
     other = measure()
     assert len(count_work) == 2
@@ -119,14 +119,14 @@ def test_real_data_have_no_paths_and_nuisances_of_the_picture(on_everything: Run
 
 def test_phantoms_of_another_generator_are_told(on_everything: RunFolder, tmp_path: Path) -> None:
     on_everything.data = replace(on_everything.data, root=tmp_path)
-    # The list of studies was read before the data moved away.
+    # The list of recordings was read before the data moved away.
     measured = measure_continuity(
         on_everything, load_model(on_everything.path), tmp_path / "out", protocol=ContinuityProtocol(clips=1)
     )
     assert "nuisances are measured in the pictures, and there are no paths" in measured.notes[0]
 
 
-def test_too_few_studies(run: RunFolder, tmp_path: Path) -> None:
+def test_too_few_recordings(run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="needs at least 3 of them, got"):
         measure_continuity(run, load_model(run.path), tmp_path, protocol=ContinuityProtocol(clips=1))
     with pytest.raises(RecipeError, match="at least 1 clip and 0 hearts, got 1 and -1"):
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_made(on_everything: RunFolder, tmp_path: Path) 
 
 
 def test_nuisances_of_the_picture(run: RunFolder) -> None:
-    store, ids = run.store(), [study.id for study in run.studies("train")]
+    store, ids = run.store(), [recording.id for recording in run.recordings("train")]
     found = picture_nuisances(store, ids)
     assert list(found) == ["mean grey", "contrast", "number of frames", "frame rate"]
     assert found["number of frames"].tolist() == [26] * len(ids)

@@ -83,6 +83,6 @@ def test_mean_over_hearts(line: EFPath) -> None:
 
 def test_table_of_a_path(line: EFPath) -> None:
     table = line.to_frame()
-    assert table["study"].unique().tolist() == ["a"]
+    assert table["recording"].unique().tolist() == ["a"]
     np.testing.assert_allclose(table["distance_from_start"], 5 * (EF - 20))
     np.testing.assert_array_equal(replace(line, ef_predicted=EF).to_frame()["ef_predicted"], EF)

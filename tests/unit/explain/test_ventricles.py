@@ -65,10 +65,10 @@ def test_tracings_and_simulated_masks_agree(truth_root: Path) -> None:
     """Two accounts of the same ventricle, which the simulation writes by different code."""
     tracings = read_tracings(truth_root)
     overlaps = []
-    for study in load_echonet_dynamic(truth_root):
-        traced = traced_ventricle(tracings[study.id], 26, SAMPLING, 112, 1)
+    for recording in load_echonet_dynamic(truth_root):
+        traced = traced_ventricle(tracings[recording.id], 26, SAMPLING, 112, 1)
         every_frame = ClipSampling(num_frames=26, stride=1)
-        simulated = simulated_ventricle(truth_root, study.id, 26, every_frame, 112, 1)
+        simulated = simulated_ventricle(truth_root, recording.id, 26, every_frame, 112, 1)
         assert simulated.frames == list(range(26))
         for frame, mask in zip(traced.frames, traced.masks, strict=True):
             truth = simulated.masks[frame]
@@ -78,9 +78,9 @@ def test_tracings_and_simulated_masks_agree(truth_root: Path) -> None:
 
 def test_simulated_masks_of_smaller_frames(truth_root: Path) -> None:
     assert has_simulated_ventricles(truth_root)
-    study = load_echonet_dynamic(truth_root)[0].id
-    large = simulated_ventricle(truth_root, study, 26, SAMPLING, 112, 2)
-    small = simulated_ventricle(truth_root, study, 26, SAMPLING, 56, 2)
+    recording = load_echonet_dynamic(truth_root)[0].id
+    large = simulated_ventricle(truth_root, recording, 26, SAMPLING, 112, 2)
+    small = simulated_ventricle(truth_root, recording, 26, SAMPLING, 56, 2)
     assert small.starts == [0, 15]
     assert small.frames == [0, 2, 4, 6, 8, 10, 15, 17, 19, 21, 23, 25]
     assert small.masks.sum() * 4 == pytest.approx(large.masks.sum(), rel=0.05)

@@ -14,7 +14,7 @@ from coreecho.models.echo_model import EchoModel, ModelInput
 TRAINED_ON = TrainedOn(
     dataset="echonet",
     is_phantom=False,
-    num_studies=100,
+    num_recordings=100,
     fps_range=(46.0, 55.0),
     ef_range=(0.0, 100.0),
     recipe="tiny",
@@ -30,7 +30,8 @@ def model() -> EchoModel:
     model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
     model = build_model("uniformer_xs", model_input, last_bias=55.0)
     model.card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a run",
         licence="Apache-2.0",

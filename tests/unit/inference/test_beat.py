@@ -14,6 +14,7 @@ from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.video_prediction import predict_video
+from coreecho.tasks import build_task
 from coreecho.video import resize_frames, squash_frames
 from coreecho.video.video import Video
 
@@ -27,11 +28,13 @@ def whole_beat() -> Callable[..., EchoModel]:
     def make(dataset: str = "camus", *, target: str = "ef", time: str = "spline") -> EchoModel:
         torch.manual_seed(0)
         model_input = ModelInput(num_frames=8, time=time, stride=2, frame_size=SIZE)
-        model = build_model("uniformer_xs", model_input, last_bias=55.0 if target == "ef" else 0.2, target=target)
+        model = build_model(
+            "uniformer_xs", model_input, last_bias=55.0 if target == "ef" else 0.2, task=build_task({"name": target})
+        )
         trained_on = TrainedOn(
             dataset=dataset,
             is_phantom=False,
-            num_studies=100,
+            num_recordings=100,
             fps_range=(40.0, 60.0),
             ef_range=(0.0, 100.0) if target == "ef" else None,
             recipe="tiny",
@@ -39,7 +42,8 @@ def whole_beat() -> Callable[..., EchoModel]:
             val_mae=4.5 if target == "ef" else None,
         )
         model.card = WeightsCard(
-            kind="ef_model" if target == "ef" else "mi_model",
+            kind="model",
+            reads={"name": target},
             encoder="uniformer_xs",
             source="a run",
             licence="Apache-2.0",

@@ -12,7 +12,7 @@ SAMPLING = ClipSampling(num_frames=36, stride=4)
 TRAINED_ON = TrainedOn(
     dataset="echonet",
     is_phantom=False,
-    num_studies=7460,
+    num_recordings=7460,
     fps_range=(50.0, 50.0),
     ef_range=(6.9, 97.0),
     recipe="echonet",

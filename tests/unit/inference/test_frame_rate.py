@@ -12,7 +12,7 @@ from coreecho.video.video import Video
 TRAINED_ON = TrainedOn(
     dataset="echonet",
     is_phantom=False,
-    num_studies=7460,
+    num_recordings=7460,
     fps_range=(32.0, 64.5),
     ef_range=(6.9, 97.0),
     recipe="echonet",

@@ -32,7 +32,8 @@ def filled() -> Callable[[nn.Module], nn.Module]:
 @pytest.fixture
 def card() -> WeightsCard:
     return WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a run",
         licence="Apache-2.0",
@@ -42,7 +43,7 @@ def card() -> WeightsCard:
         trained_on=TrainedOn(
             dataset="echonet",
             is_phantom=True,
-            num_studies=700,
+            num_recordings=700,
             fps_range=(32.0, 64.5),
             ef_range=(12.5, 78.0),
             recipe="demo",

@@ -59,7 +59,7 @@ def test_coreecho(write: Write, prefix: bool) -> None:
     wrap = prefixed if prefix else dict
     file = write({"epoch": 21, "model": wrap(encoder), "regressor": wrap(head), "best_error": np.float64(3.9)})
     imported = import_weights(file)
-    assert imported.card.kind == "ef_model"
+    assert imported.card.kind == "model"
     assert imported.card.model_input == ModelInput()
     assert "CC BY-NC 4.0" in imported.card.licence
     assert imported.card.source_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -77,7 +77,7 @@ def test_echocotr_is_a_whole_model_with_a_linear_head(write: Write, tmp_path: Pa
     content = {"epoch": 44, "state_dict": prefixed(encoder), "period": 4, "frames": 36, "best_loss": np.float32(29.5)}
     imported = import_weights(write(content | {"r2": np.float64(0.8), "opt_dict": {"state": {}, "param_groups": []}}))
     card = imported.card
-    assert (card.kind, card.head, card.target) == ("ef_model", "linear", "ef")
+    assert (card.kind, card.head, card.target) == ("model", "linear", "ef")
     assert card.source.startswith("EchoCoTr")
     assert card.model_input == ModelInput(num_frames=36, stride=4, padding="mean")
     assert imported.skipped == imported.missing == ()

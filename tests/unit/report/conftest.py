@@ -40,7 +40,8 @@ def make_run(phantom_root: Path) -> MakeRun:
         (path / "metrics.csv").write_text(METRICS_CSV)
         torch.manual_seed(seed)
         card = WeightsCard(
-            kind="ef_model",
+            kind="model",
+            reads={"name": "ef"},
             encoder=recipe.encoder,
             source="a test",
             licence="Apache-2.0",
@@ -58,7 +59,7 @@ def make_run(phantom_root: Path) -> MakeRun:
 
 @pytest.fixture
 def hostile_root(phantom_root: Path, tmp_path: Path) -> Path:
-    """A data set in which one study of the training split has a name that is HTML."""
+    """A data set in which one recording of the training split has a name that is HTML."""
     root = tmp_path / "hostile"
     shutil.copytree(phantom_root, root, ignore=shutil.ignore_patterns(".coreecho-store*"))
     rows = (root / "FileList.csv").read_text().splitlines()

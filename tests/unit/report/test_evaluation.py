@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, RecipeError
 from coreecho.models.building import build_model
 from coreecho.models.weights import WeightsCard, save_weights
@@ -26,7 +26,8 @@ def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> RunFolder:
     data = find_data("echonet", phantom_root, tiny_recipe, None)
     run = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
     card = WeightsCard(
-        kind="ef_model",
+        kind="model",
+        reads={"name": "ef"},
         encoder="uniformer_xs",
         source="a test",
         licence="Apache-2.0",
@@ -47,7 +48,7 @@ def test_leaves_a_folder_that_says_everything(run, phantom_root):
     document = json.loads((result.folder / "metrics.json").read_text())
     assert document["result"] == "phantom result: simulated hearts"
     assert document["recipe"] == "tiny"
-    assert document["num_studies"] == len(run.studies("train")) == 12
+    assert document["num_recordings"] == len(run.recordings("train")) == 12
     assert document["bootstrap"] == {"seed": 5, "level": 0.95, "resamples": 200}
     assert document["protocol"]["clips"] == 2
     assert document["data"] == {
@@ -57,7 +58,7 @@ def test_leaves_a_folder_that_says_everything(run, phantom_root):
         "ef_source": [],
     }
     assert set(document["versions"]) == {"coreecho", "python", "numpy", "torch", "matplotlib"}
-    assert document["metrics"]["mae"]["method"] == "percentile bootstrap over studies"
+    assert document["metrics"]["mae"]["method"] == "percentile bootstrap over recordings"
     assert "not a medical device" in document["notice"]
     assert document["notes"] == ["the run is not finished: these are the best weights so far"]
 
@@ -66,7 +67,7 @@ def test_tables_hold_what_was_found(run):
     result = evaluate_run(run, Protocol(split="train", resamples=50))
     predictions = pd.read_csv(result.folder / "predictions.csv")
     pd.testing.assert_frame_equal(predictions, result.predictions)
-    assert predictions["study"].tolist() == [study.id for study in run.studies("train")]
+    assert predictions["recording"].tolist() == [recording.id for recording in run.recordings("train")]
     metrics = pd.read_csv(result.folder / "metrics.csv").set_index("metric")
     error = (predictions["ef_predicted"] - predictions["ef_true"]).abs().mean()
     assert metrics.loc["mae", "estimate"] == pytest.approx(error)
@@ -88,7 +89,7 @@ def test_the_whole_video_and_given_starts_have_folders_of_their_own(run, tmp_pat
     # 24 frames, clips that span 13: starts 0, 4, 8 and the last, 11.
     assert whole.predictions["num_clips"].tolist() == [4, 4]
     assert evaluate_run(run, Protocol(clips="all", step=11, resamples=10)).folder.name == "test-all-step11"
-    starts = {f"{study.id}.avi": [0, 3] for study in run.studies("test")}
+    starts = {f"{recording.id}.avi": [0, 3] for recording in run.recordings("test")}
     (tmp_path / "starts.json").write_text(json.dumps(starts))
     given = evaluate_run(run, Protocol(start_index=tmp_path / "starts.json", resamples=10))
     assert given.folder.name == "test-starts-starts"
@@ -129,19 +130,21 @@ def test_a_failure_while_writing_leaves_the_older_result_whole(run, monkeypatch)
 
 def test_a_folder_that_cannot_be_made_is_said_before_any_prediction(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(split_predictions, "evaluate_studies", lambda *_, **__: pytest.fail("predicted"))
+    monkeypatch.setattr(split_predictions, "evaluate_recordings", lambda *_, **__: pytest.fail("predicted"))
     with pytest.raises(CoReEchoError, match=r"folder .*file/out for the evaluation cannot be made"):
         evaluate_run(run, out=tmp_path / "file" / "out")
 
 
-def test_patients_with_several_studies_are_resampled_together(run, monkeypatch):
+def test_patients_with_several_recordings_are_resampled_together(run, monkeypatch):
     def grouped(self, split):
-        studies = RunFolder.studies(self, split)
-        return [Study(**(vars(study) | {"patient": f"p{place // 2}"})) for place, study in enumerate(studies)]
+        recordings = RunFolder.recordings(self, split)
+        return [
+            Recording(**(vars(recording) | {"patient": f"p{place // 2}"})) for place, recording in enumerate(recordings)
+        ]
 
-    grouped_run = type("Grouped", (RunFolder,), {"studies": grouped})(run.path, run.recipe, run.data, run.info)
+    grouped_run = type("Grouped", (RunFolder,), {"recordings": grouped})(run.path, run.recipe, run.data, run.info)
     metrics = evaluate_run(grouped_run, Protocol(split="train", resamples=50)).metrics
-    assert (metrics.num_studies, metrics.num_patients) == (12, 6)
+    assert (metrics.num_recordings, metrics.num_patients) == (12, 6)
     assert metrics["mae"].method == "percentile bootstrap over patients"
 
 
@@ -149,8 +152,8 @@ def test_an_empty_split_and_missing_weights_are_named(run, monkeypatch):
     run.best_weights.unlink()
     with pytest.raises(CheckpointError, match=r"no best\.safetensors"):
         evaluate_run(run)
-    monkeypatch.setattr(RunFolder, "studies", lambda *_: [])
-    with pytest.raises(DatasetError, match="has no study in its VAL split"):
+    monkeypatch.setattr(RunFolder, "recordings", lambda *_: [])
+    with pytest.raises(DatasetError, match="has no recording in its VAL split"):
         evaluate_run(run, Protocol(split="val"))
 
 
@@ -170,14 +173,14 @@ def test_a_protocol_that_makes_no_sense_is_refused_with_all_its_faults(settings,
 
 
 def test_protocols_describe_themselves():
-    assert Protocol(clips=1).description == "TEST split, 1 clip a study"
-    assert Protocol(split="val").description == "VAL split, 3 clips a study"
+    assert Protocol(clips=1).description == "TEST split, 1 clip a recording"
+    assert Protocol(split="val").description == "VAL split, 3 clips a recording"
     assert Protocol(clips="all").description == "TEST split, the whole video"
 
 
 def test_frames_come_from_the_store_of_the_run(run, monkeypatch):
     evaluate_run(run, Protocol(resamples=10))
     store = FrameStore.open(run.data.store)
-    study = run.studies("test")[0]
-    assert store.num_frames(study.id) == 24
-    assert np.asarray(store.frames(study.id)).shape == (24, 32, 32)
+    recording = run.recordings("test")[0]
+    assert store.num_frames(recording.id) == 24
+    assert np.asarray(store.frames(recording.id)).shape == (24, 32, 32)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.datasets import Study
+from coreecho.datasets import Recording
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import load_model, save_weights
 from coreecho.report.evaluation import evaluate_run
@@ -24,7 +24,7 @@ def trained_at(low: float, high: float) -> TrainedOn:
     return TrainedOn(
         dataset="echonet",
         is_phantom=True,
-        num_studies=10,
+        num_recordings=10,
         fps_range=(low, high),
         ef_range=(5.0, 90.0),
         recipe="tiny",
@@ -37,22 +37,22 @@ class Store:
     def __init__(self, *rates: float | None) -> None:
         self.rates = dict(enumerate(rates))
 
-    def fps(self, study: str) -> float | None:
-        return self.rates[int(study)]
+    def fps(self, recording: str) -> float | None:
+        return self.rates[int(recording)]
 
 
 def note(rates: list[float | None], trained_on: TrainedOn | None) -> tuple[str, ...]:
-    studies = [Study(id=str(number), path=Path("a.avi")) for number in range(len(rates))]
-    return frame_rate_note(Store(*rates), studies, trained_on)
+    recordings = [Recording(id=str(number), path=Path("a.avi")) for number in range(len(rates))]
+    return frame_rate_note(Store(*rates), recordings, trained_on)
 
 
 def test_frame_rates_outside_the_training_s_are_named_with_both():
     assert note([25.0, 30.0, 30.0, 52.0], trained_at(47.0, 66.0)) == (
         "the frame rates of these data, 25.8 to 48.7 per second, lie outside of the training's, 47 to 66, in 3 of 4 "
-        "studies: to the model their hearts beat at another speed",
+        "recordings: to the model their hearts beat at another speed",
     )
     assert note([30.0] * 3, trained_at(50.0, 50.0))[0].startswith(
-        "the frame rates of these data, 30 per second, lie outside of the training's, 50, in 3 of 3 studies"
+        "the frame rates of these data, 30 per second, lie outside of the training's, 50, in 3 of 3 recordings"
     )
 
 
@@ -83,17 +83,19 @@ def test_other_data_at_another_rate_are_warned_of(tmp_path, make_run: MakeRun, p
         (other / name).symlink_to(phantom_root / name)
     result = evaluate_run(run, PROTOCOL, data=other)
     (warning,) = [text for text in result.notes if text.startswith("the frame rates of these data")]
-    assert "lie outside of the training's, 200 to 220, in 12 of 12 studies" in warning
+    assert "lie outside of the training's, 200 to 220, in 12 of 12 recordings" in warning
     assert warning in json.loads((result.folder / "metrics.json").read_text())["notes"]
 
 
 def test_says_which_release_the_ef_is_from(tmp_path, make_run: MakeRun, monkeypatch):
     run = make_run(tmp_path / "run")
-    original = RunFolder.studies
+    original = RunFolder.recordings
     monkeypatch.setattr(
         RunFolder,
-        "studies",
-        lambda self, split: [replace(study, ef_source="CAMUS NIfTI release") for study in original(self, split)],
+        "recordings",
+        lambda self, split: [
+            replace(recording, ef_source="CAMUS NIfTI release") for recording in original(self, split)
+        ],
     )
     result = evaluate_run(run, PROTOCOL)
     assert "EF of the CAMUS NIfTI release" in result.notes
@@ -104,6 +106,8 @@ def test_says_which_release_the_ef_is_from(tmp_path, make_run: MakeRun, monkeypa
 
 
 def test_sources_are_named_once():
-    studies = [Study(id=name, path=Path("a"), ef_source=source) for name, source in zip("abcd", "BAB", strict=False)]
-    assert ef_sources(studies) == ["A", "B"]
-    assert ef_sources([Study(id="a", path=Path("a"))]) == []
+    recordings = [
+        Recording(id=name, path=Path("a"), ef_source=source) for name, source in zip("abcd", "BAB", strict=False)
+    ]
+    assert ef_sources(recordings) == ["A", "B"]
+    assert ef_sources([Recording(id="a", path=Path("a"))]) == []

@@ -84,7 +84,7 @@ def test_pictures_are_png_of_a_readable_size_and_the_same_twice(predictions, epo
             assert min(picture.size) >= 400
 
 
-def test_scatter_has_the_line_of_equality_the_thresholds_and_every_study(predictions, tmp_path, drawn):
+def test_scatter_has_the_line_of_equality_the_thresholds_and_every_recording(predictions, tmp_path, drawn):
     figures.scatter(predictions, tmp_path / "scatter.png")
     axis = drawn[0].axes[0]
     np.testing.assert_allclose(axis.collections[0].get_offsets(), predictions[["ef_true", "ef_predicted"]])
@@ -115,7 +115,7 @@ def test_bland_altman_draws_predicted_minus_true_over_the_mean(predictions, tmp_
     assert {metrics[key].estimate for key in ("bias", "agreement_low", "agreement_high")} <= heights
 
 
-def test_one_study_is_drawn_without_limits_of_agreement(tmp_path, drawn):
+def test_one_recording_is_drawn_without_limits_of_agreement(tmp_path, drawn):
     one = pd.DataFrame({"ef_true": [55.0], "ef_predicted": [57.0]})
     figures.bland_altman(one, tmp_path / "bland_altman.png")
     figures.scatter(one, tmp_path / "scatter.png")
@@ -161,7 +161,7 @@ def test_contact_sheet_tells_time_where_the_frame_rate_is_known(tmp_path, drawn)
 def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(predictions, tmp_path):
     path = tmp_path / "scatter.png"
     path.write_bytes(b"old")
-    with pytest.raises(ValueError, match="at least one study"):
+    with pytest.raises(ValueError, match="at least one recording"):
         figures.scatter(predictions.iloc[:0], path)
     assert [child.name for child in tmp_path.iterdir()] == ["scatter.png"]
     assert path.read_bytes() == b"old"

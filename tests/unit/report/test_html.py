@@ -15,7 +15,7 @@ from coreecho.report.html import write_report
 from coreecho.report.protocol import Protocol
 from coreecho.training.run_folder import RunFolder
 
-# The training split of the phantoms has most studies; few resamples, since no test reads the intervals.
+# The training split of the phantoms has most recordings; few resamples, since no test reads the intervals.
 PROTOCOL = Protocol(split="train", clips=2, resamples=50)
 
 
@@ -96,8 +96,8 @@ def test_says_what_the_figures_are_and_are_not(one):
     assert "Phantom results." in one.text
     assert "say nothing about patients" in one.text
     assert "Not a medical device." in one.text
-    assert "95 % intervals in parentheses: percentile bootstrap over studies, 50 resamples, seed 0." in one.text
-    assert "TRAIN split, 2 clips a study" in one.text
+    assert "95 % intervals in parentheses: percentile bootstrap over recordings, 50 resamples, seed 0." in one.text
+    assert "TRAIN split, 2 clips a recording" in one.text
     assert "the run is not finished" in one.text
 
 
@@ -151,7 +151,7 @@ def test_what_takes_minutes_is_not_measured_twice(folder, first_run, make_run, t
     def refuse(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(dataset_explanation, "lv_focus_of_studies", refuse)
+    monkeypatch.setattr(dataset_explanation, "lv_focus_of_recordings", refuse)
     monkeypatch.setattr(run_continuity, "order_figures", refuse)
     monkeypatch.setattr(continuity_comparison, "paired_differences", refuse)
     second = RunFolder.open(folder / "plain")
@@ -235,15 +235,15 @@ def test_continuity_of_two_runs_has_its_paired_difference(one, two):
         cells = re.findall(r'data-column="B − A, paired">(.*?)</td>', table)
         assert len(cells) == len(re.findall('<th scope="row">', table))
         assert all(re.match(r"−?\d+\.\d\d|n/a", cell) for cell in cells)
-    assert "The difference resamples the same studies for both runs" in two.text
+    assert "The difference resamples the same recordings for both runs" in two.text
     assert "B − A" not in one.text
 
 
 def test_a_split_too_small_for_some_measures_has_a_page_all_the_same(folder, first_run):
     page = write(folder / "val.html", first_run, protocol=Protocol(split="val", clips=1, resamples=5), cases=1)
-    assert "It could not be measured: Continuity compares studies and needs at least 3 of them, got 2." in page.text
+    assert "It could not be measured: Continuity compares recordings and needs at least 3 of them, got 2." in page.text
     assert "What lies near what" not in page.text
-    assert "VAL split, 1 clip a study" in page.text
+    assert "VAL split, 1 clip a recording" in page.text
 
 
 def test_shows_only_what_is_wanted(folder, first_run, one):

@@ -49,17 +49,17 @@ class Store:
     def __init__(self, frames: np.ndarray) -> None:
         self._frames = frames
 
-    def frames(self, study: str) -> np.ndarray:
+    def frames(self, recording: str) -> np.ndarray:
         return self._frames
 
-    def fps(self, study: str) -> float:
+    def fps(self, recording: str) -> float:
         return 50.0
 
 
 def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
     predictions = pd.DataFrame(
         {
-            "study": ["near", "low", "high", "other high"],
+            "recording": ["near", "low", "high", "other high"],
             "ef_true": [50.0, 50.0, 50.0, 50.0],
             "ef_predicted": [51.0, 38.0, 60.0, 60.0],
             "clip_sd": [1.0, 2.0, np.nan, 1.0],
@@ -77,7 +77,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
 
 def test_the_largest_errors_come_first_and_equal_ones_by_name():
     cases = worst_cases(a_run(moving_disc()), None, count=3, show_progress=False)
-    assert [case.study for case in cases] == ["low", "high", "other high"]
+    assert [case.recording for case in cases] == ["low", "high", "other high"]
     assert cases[0].facts[:3] == ("true EF 50.0 %", "predicted 38.0 %", "error −12.0 EF points")
     assert cases[0].facts[3] == "its 3 clips differ by 2.0 (SD)"
     assert len(cases[1].facts) == 3

@@ -9,7 +9,7 @@ def embedded(count: int, *, low: float = 20, high: float = 70) -> EmbeddingSet:
     ef_percent = np.linspace(low, high, count)
     embeddings = np.stack([ef_percent, np.sin(ef_percent), np.cos(ef_percent)], axis=1).astype(np.float32)
     return EmbeddingSet(
-        ids=tuple(f"study {number}" for number in range(count)),
+        ids=tuple(f"recording {number}" for number in range(count)),
         embeddings=embeddings,
         ef_percent=ef_percent,
         ef_predicted=ef_percent + 1,
@@ -18,15 +18,15 @@ def embedded(count: int, *, low: float = 20, high: float = 70) -> EmbeddingSet:
     )
 
 
-def test_each_study_is_a_dot_inside_the_drawing_that_says_who_it_is():
+def test_each_recording_is_a_dot_inside_the_drawing_that_says_who_it_is():
     (drawn,) = page_maps([embedded(20)], ["run"], method="pca")
     assert len(drawn.dots) == 20
     assert all(0 < dot.x < drawn.side and 0 < dot.y < drawn.side for dot in drawn.dots)
-    assert drawn.dots[0].name == "study 0: true EF 20.0 %, predicted 21.0 %"
+    assert drawn.dots[0].name == "recording 0: true EF 20.0 %, predicted 21.0 %"
     # EF grows to the right, from the dark end of the colours to the bright one.
     assert drawn.dots[0].x < drawn.dots[-1].x
     assert (drawn.dots[0].colour, drawn.dots[-1].colour) == (drawn.colours[0], drawn.colours[-1])
-    assert "PCA of 20 studies" in drawn.caption
+    assert "PCA of 20 recordings" in drawn.caption
     assert "Simulated hearts" in drawn.caption
 
 
@@ -36,13 +36,13 @@ def test_two_maps_share_one_scale_of_colours():
     assert first.dots[-1].colour != second.dots[-1].colour
 
 
-def test_too_few_studies_have_no_map():
+def test_too_few_recordings_have_no_map():
     assert page_maps([embedded(3), embedded(10)], ["A", "B"], method="pca") == [None, None]
 
 
 def test_large_test_sets_are_drawn_in_part_and_say_so():
-    studies = embedded(10_000)
-    made = EmbeddingMap(studies, np.random.default_rng(0).normal(size=(10_000, 2)), "PCA")
+    recordings = embedded(10_000)
+    made = EmbeddingMap(recordings, np.random.default_rng(0).normal(size=(10_000, 2)), "PCA")
     drawn = _draw(made, "run", 20, 70)
     assert len(drawn.dots) == 3000
-    assert "3,000 of 10,000 studies are drawn." in drawn.caption
+    assert "3,000 of 10,000 recordings are drawn." in drawn.caption

@@ -10,7 +10,7 @@ TRUE = np.linspace(20, 70, 40)
 
 
 def shown(title: str, predicted: np.ndarray):
-    protocol = SimpleNamespace(description="TEST split, 3 clips a study")
+    protocol = SimpleNamespace(description="TEST split, 3 clips a recording")
     metrics = compute_metrics(TRUE, predicted, resamples=200)
     return SimpleNamespace(title=title, metrics=metrics, evaluation=SimpleNamespace(protocol=protocol))
 
@@ -34,7 +34,7 @@ def test_sentence_claims_nothing_where_the_interval_holds_0(errors):
     first, second = TRUE + errors, TRUE - errors
     differences = compare_metrics(TRUE, first, second, resamples=200)
     sentence = comparison_sentence(differences, shown("A · x", first), shown("B · y", second))
-    assert "The interval holds 0: these 40 studies do not tell the two apart." in sentence
+    assert "The interval holds 0: these 40 recordings do not tell the two apart." in sentence
     assert "lower MAE" not in sentence
 
 
@@ -48,17 +48,17 @@ def test_table_has_real_minus_signs_and_says_why_a_metric_is_missing(errors):
     rows = {row.cells[0]: row for row in metrics_table([run], None).rows}
     assert rows["Bias (EF points)"].cells[1] == "−5.00 (−5.00 to −5.00)"
     assert rows["AUROC, EF < 35 %"].cells[1] == "n/a"
-    assert "no study has a true EF below 35 %" in rows["AUROC, EF < 35 %"].remark
+    assert "no recording has a true EF below 35 %" in rows["AUROC, EF < 35 %"].remark
 
 
-def test_runs_of_other_studies_are_not_subtracted(errors):
+def test_runs_of_other_recordings_are_not_subtracted(errors):
     table = metrics_table([shown("A", TRUE + errors), shown("B", TRUE - errors)], None)
     assert table.header == ("Metric", "A", "B")
-    assert any("not tested on the same studies" in note for note in table.notes)
+    assert any("not tested on the same recordings" in note for note in table.notes)
 
 
 def test_note_holds_all_that_is_needed_to_quote(errors):
     metrics = compute_metrics(TRUE, TRUE + errors, resamples=1234, level=0.9, seed=5)
     assert interval_note(metrics["mae"], metrics.seed) == (
-        "90 % intervals in parentheses: percentile bootstrap over studies, 1,234 resamples, seed 5."
+        "90 % intervals in parentheses: percentile bootstrap over recordings, 1,234 resamples, seed 5."
     )

@@ -45,7 +45,7 @@ def test_rows_that_differ_are_marked_and_others_are_said_once(shown):
 def test_facts_of_a_run(shown):
     rows = {row.cells[0]: row.cells[1] for row in training_table(shown[:1]).rows}
     assert rows["Hearts"] == "simulated (phantoms)"
-    assert rows["Studies (train, validation, test)"] == "12, 2, 2"
+    assert rows["Recordings (train, validation, test)"] == "12, 2, 2"
     assert rows["Epochs done"] == "2 of stage 1, 1 of stage 2, in 0.1 minutes; the run is not finished"
     assert rows["Input"] == "clips of 4 frames, every 4th one, 32 × 32 pixels"
     assert rows["Model"].startswith("uniformer_xs, ")

@@ -52,8 +52,8 @@ def test_other_weights_are_predicted_anew(run):
 
 
 def test_changed_labels_are_noticed(run, monkeypatch):
-    studies = run.studies("val")
-    monkeypatch.setattr(RunFolder, "studies", lambda _, split: studies[:-1])
+    recordings = run.recordings("val")
+    monkeypatch.setattr(RunFolder, "recordings", lambda _, split: recordings[:-1])
     assert stored_evaluation(run, PROTOCOL) is None
 
 
@@ -68,7 +68,12 @@ def test_each_protocol_stands_for_itself(run):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("metrics.json", "{"), ("metrics.json", "{}"), ("predictions.csv", ""), ("predictions.csv", "study,ef\na,b\n")],
+    [
+        ("metrics.json", "{"),
+        ("metrics.json", "{}"),
+        ("predictions.csv", ""),
+        ("predictions.csv", "recording,ef\na,b\n"),
+    ],
 )
 def test_damaged_files_are_as_good_as_missing(run, name, content):
     (run.path / "evaluation" / "val-2" / name).write_text(content)

@@ -20,7 +20,7 @@ def test_every_metric_with_its_interval_and_all_that_is_needed_to_quote_it():
     assert f"{mae.estimate:.2f}" in text
     assert f"{mae.low:.2f} to {mae.high:.2f}" in text
     assert "95 % interval" in text
-    assert "6 studies. Intervals: percentile bootstrap over studies, 1,000 resamples, seed 4." in text
+    assert "6 recordings. Intervals: percentile bootstrap over recordings, 1,000 resamples, seed 4." in text
     assert "not a medical device" in text
     assert "phantom" not in text
     left_out = metrics["auroc_below_35"].excluded_resamples
@@ -37,10 +37,10 @@ def test_what_is_not_defined_is_not_available_with_its_reason():
     text = printed(metrics_table(compute_metrics([50, 60], [51, 59], resamples=10), title="x", is_phantom=False))
     row = next(line for line in text.splitlines() if "AUROC, EF < 35 %" in line)
     assert "n/a" in row
-    assert "no study has a true EF below 35 %" in row
+    assert "no recording has a true EF below 35 %" in row
 
 
-def test_patients_are_counted_where_they_have_several_studies():
+def test_patients_are_counted_where_they_have_several_recordings():
     metrics = compute_metrics([50, 60, 70], [51, 59, 72], patients=["a", "a", "b"], resamples=10)
     text = printed(metrics_table(metrics, title="x", is_phantom=False))
-    assert "3 studies of 2 patients. Intervals: percentile bootstrap over patients" in text
+    assert "3 recordings of 2 patients. Intervals: percentile bootstrap over patients" in text

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from coreecho.datasets import frame_sources, load_studies
+from coreecho.datasets import frame_sources, load_recordings
 from coreecho.datasets.clip_dataset import ValidationClips
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput
@@ -53,13 +53,13 @@ class Hearts:
 @pytest.fixture(scope="module")
 def hearts(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Hearts:
     """The same clip of each of ten phantoms; an infarction is an EF below the median."""
-    studies = load_studies("echonet", phantom_root)[:10]
+    recordings = load_recordings("echonet", phantom_root)[:10]
     sampling = ModelInput(num_frames=FRAMES, stride=4, frame_size=SIZE)
     store = FrameStore.build(
-        tmp_path_factory.mktemp("store"), frame_sources("echonet", studies), frame_size=SIZE, show_progress=False
+        tmp_path_factory.mktemp("store"), frame_sources("echonet", recordings), frame_size=SIZE, show_progress=False
     )
-    clips = ValidationClips(studies, store, sampling, num_clips=1, target="ef")
-    items = [clips[place] for place in range(len(studies))]
+    clips = ValidationClips(recordings, store, sampling, num_clips=1)
+    items = [clips[place] for place in range(len(recordings))]
     ef = torch.stack([item.label for item in items])
     return Hearts(torch.cat([item.clips for item in items]), ef, (ef < ef.median()).float())
 
@@ -78,7 +78,7 @@ def new_model(recipe: Recipe) -> EchoModel:
         dropout=recipe.dropout,
         head=recipe.head,
         head_dropout=recipe.head_dropout,
-        target=recipe.target,
+        task=recipe.task,
     )
 
 

@@ -3,28 +3,27 @@ import pytest
 from coreecho.errors import RecipeError
 from coreecho.training.data import TrainingBatches
 
-
-STUDIES = [f"heart{number}" for number in range(10)]
+RECORDINGS = [f"heart{number}" for number in range(10)]
 
 
 def batches(
     *, first_step: int = 0, rank: int = 0, world_size: int = 1, seed: int = 0, batch_size: int = 4
 ) -> TrainingBatches:
     return TrainingBatches(
-        STUDIES, batch_size=batch_size, seed=seed, epochs=3, first_step=first_step, rank=rank, world_size=world_size
+        RECORDINGS, batch_size=batch_size, seed=seed, epochs=3, first_step=first_step, rank=rank, world_size=world_size
     )
 
 
-def test_each_epoch_takes_each_study_at_most_once_and_drops_the_rest() -> None:
+def test_each_epoch_takes_each_recording_at_most_once_and_drops_the_rest() -> None:
     taken = list(batches())
     assert len(taken) == len(batches()) == 6
     for epoch in range(3):
-        studies = [study for batch in taken[2 * epoch : 2 * epoch + 2] for e, study in batch if e == epoch]
-        assert len(studies) == len(set(studies)) == 8
+        recordings = [recording for batch in taken[2 * epoch : 2 * epoch + 2] for e, recording in batch if e == epoch]
+        assert len(recordings) == len(set(recordings)) == 8
 
 
 def test_epochs_and_seeds_differ_in_order() -> None:
-    orders = [[study for batch in list(batches(seed=seed)) for _, study in batch] for seed in (0, 1)]
+    orders = [[recording for batch in list(batches(seed=seed)) for _, recording in batch] for seed in (0, 1)]
     assert orders[0] != orders[1]
     assert orders[0][:8] != orders[0][8:16]
 
@@ -41,29 +40,27 @@ def test_processes_share_each_batch_of_one_process() -> None:
 
 
 def test_wrong_sizes_are_refused() -> None:
-    with pytest.raises(RecipeError, match="10 studies, fewer than one batch of 11"):
+    with pytest.raises(RecipeError, match="10 recordings, fewer than one batch of 11"):
         batches(batch_size=11)
     with pytest.raises(RecipeError, match="does not split over 3"):
         batches(world_size=3)
 
 
-def test_one_more_study_leaves_the_order_of_the_others() -> None:
-    def order(studies: list[str]) -> list[str]:
+def test_one_more_recording_leaves_the_order_of_the_others() -> None:
+    def order(recordings: list[str]) -> list[str]:
         whole = TrainingBatches(
-            studies, batch_size=len(studies), seed=3, epochs=1, first_step=0, rank=0, world_size=1
+            recordings, batch_size=len(recordings), seed=3, epochs=1, first_step=0, rank=0, world_size=1
         )
-        return [studies[position] for batch in whole for _, position in batch]
+        return [recordings[position] for batch in whole for _, position in batch]
 
-    without, with_one_more = order(STUDIES), order(["first", *STUDIES])
-    assert [study for study in with_one_more if study != "first"] == without
+    without, with_one_more = order(RECORDINGS), order(["first", *RECORDINGS])
+    assert [recording for recording in with_one_more if recording != "first"] == without
 
 
 def test_stages_have_orders_of_their_own() -> None:
     orders = [
         list(
-            TrainingBatches(
-                STUDIES, batch_size=5, seed=0, stage=stage, epochs=1, first_step=0, rank=0, world_size=1
-            )
+            TrainingBatches(RECORDINGS, batch_size=5, seed=0, stage=stage, epochs=1, first_step=0, rank=0, world_size=1)
         )
         for stage in (1, 2)
     ]

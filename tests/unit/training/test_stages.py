@@ -26,7 +26,7 @@ def batch(views: int = 2) -> ClipBatch:
         clips=torch.randint(0, 256, (4, views, 4, 32, 32), dtype=torch.uint8),
         num_valid_frames=torch.full((4, views), 4),
         label=torch.tensor([20.0, 35.0, 55.0, 70.0]),
-        study=torch.arange(4),
+        recording=torch.arange(4),
     )
 
 

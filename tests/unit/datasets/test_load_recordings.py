@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.datasets import load_studies
+from coreecho.datasets import load_recordings
 from coreecho.errors import DatasetError
 
 
@@ -10,11 +10,11 @@ def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> N
     with pytest.raises(
         DatasetError, match=r"'camuss'; known are: camus, echonet, .*hmc-qu, table\. Did you mean camus\?"
     ):
-        load_studies("camuss", tmp_path)
+        load_recordings("camuss", tmp_path)
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetError, match=r"camus has no option chamber; its options are: view, folds, fold, only_with_ef"
     ):
-        load_studies("camus", tmp_path, chamber="4CH")
+        load_recordings("camus", tmp_path, chamber="4CH")

@@ -1,18 +1,21 @@
 """One record for every data set."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-
-from coreecho.target import Target
 
 Split = Literal["train", "val", "test"]
 # Apical four- and two-chamber, and parasternal short-axis.
 View = Literal["A4C", "A2C", "PSAX"]
 
 
+# Attributes of a recording that a model can learn; a truth counts as 1.
+NUMBERS = ("ef_percent", "esv_ml", "edv_ml", "has_mi")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Study:
+class Recording:
     """One clip of one patient, with what is known of it.
 
     Attributes:
@@ -31,6 +34,7 @@ class Study:
             the last where the file runs backwards.
         fps: frames per second, where the data set says so and its files do not.
         ef_source: which release of the data set `ef_percent` is from, where releases differ.
+        labels: other numbers that a table says of it, by their columns.
     """
 
     id: str
@@ -47,9 +51,9 @@ class Study:
     beat: tuple[int, int] | None = None
     fps: float | None = None
     ef_source: str | None = None
+    labels: Mapping[str, float] = field(default_factory=dict, hash=False)
 
-    def label(self, target: Target) -> float | None:
-        """What a model of that target learns: EF in percent; 1 with an infarction and 0 without. None if unknown."""
-        if target == "ef":
-            return self.ef_percent
-        return None if self.has_mi is None else float(self.has_mi)
+    def number(self, label: str) -> float | None:
+        """Return what is known of it under a name: one of `NUMBERS`, or a column of `labels`; None where nothing is."""
+        value = getattr(self, label) if label in NUMBERS else self.labels.get(label)
+        return None if value is None else float(value)

@@ -1,4 +1,4 @@
-"""The studies that continuity is measured on: their embeddings, EF, and what else a picture shows of them."""
+"""The recordings that continuity is measured on: their embeddings, EF, and what else a picture shows of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class ContinuityProtocol:
 
     Attributes:
         split: of the data set.
-        clips: evenly placed clips of each study.
+        clips: evenly placed clips of each recording.
         hearts: simulated hearts whose EF is moved in steps; 0 for none. Only where the data are phantoms.
         seed: of folds and bootstrap.
     """
@@ -39,14 +39,14 @@ class ContinuityProtocol:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ContinuityStudies:
-    """N studies with EF, as a run's model sees them.
+class ContinuityRecordings:
+    """N recordings with EF, as a run's model sees them.
 
     Attributes:
         ids: (N,) text.
         embeddings: (N, D) float32.
         ef_percent: (N,) float64, finite.
-        patients: (N,), whom each study is of; None where each stands for itself.
+        patients: (N,), whom each recording is of; None where each stands for itself.
         nuisances: by name, (N,) or (N, p); None where there are too few patients for shares of variance.
         cohort: of the phantoms, where these are phantoms that can be made anew.
         source: the embeddings, in words.
@@ -65,10 +65,10 @@ class ContinuityStudies:
     notes: list[str]
 
 
-def read_studies(
+def read_recordings(
     run: RunFolder, model: EchoModel, protocol: ContinuityProtocol, *, batch_size: int = 8, show_progress: bool = False
-) -> ContinuityStudies:
-    """Embed a split of a run's data, or read what an earlier call left, with all that is known of the studies.
+) -> ContinuityRecordings:
+    """Embed a split of a run's data, or read what an earlier call left, with all that is known of the recordings.
 
     Args:
         run: the run.
@@ -84,17 +84,17 @@ def read_studies(
         run, model, protocol.split, clips=protocol.clips, batch_size=batch_size, show_progress=show_progress
     )
     known = np.flatnonzero(np.isfinite(embedded.ef_percent))
-    studies = [run.studies(protocol.split)[index] for index in known]
-    ids, patients = [study.id for study in studies], patients_of(studies)
+    recordings = [run.recordings(protocol.split)[index] for index in known]
+    ids, patients = [recording.id for recording in recordings], patients_of(recordings)
     cohort, notes = _cohort(run)
     if len(known) < len(embedded):
-        notes.append(f"{len(embedded) - len(known)} studies have no EF and are left out")
+        notes.append(f"{len(embedded) - len(known)} recordings have no EF and are left out")
     nuisances: Mapping[str, NDArray[np.float64]] | None = None
     if len(set(patients or ids)) < FOLDS:
-        notes.append(f"shares of variance need at least {FOLDS} studies of different patients")
+        notes.append(f"shares of variance need at least {FOLDS} recordings of different patients")
     else:
         nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(run.store(), ids)
-    return ContinuityStudies(
+    return ContinuityRecordings(
         ids=ids,
         embeddings=embedded.embeddings[known],
         ef_percent=embedded.ef_percent[known],

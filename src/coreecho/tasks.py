@@ -1,0 +1,310 @@
+"""What is read from a clip: the ejection fraction, a myocardial infarction, or any other number.
+
+A task owns every fact about its label: where a recording holds it, how the network's output becomes the number that a
+person reads, which losses fit it, what its columns are called, by which metrics it is judged and in which words it is
+told. Everything else asks the task, so a further one is one more object of this kind.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import RecipeError
+from coreecho.registry import Registry
+
+
+class Labelled(Protocol):
+    """A recording, as far as a task looks at it."""
+
+    def number(self, label: str) -> float | None:
+        """Return the number that is known of it under a name, such as `ef_percent`; None where none is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(ABC):
+    """What a model reads from a clip.
+
+    Attributes:
+        name: of the task, in recipes and cards.
+        label: under which a recording, or a column of a table, holds the truth.
+        title: for headings: "Ejection fraction".
+        noun: for sentences: "EF".
+        unit: of the number that a person reads; empty for a pure number.
+        error_unit: of a difference of two: "EF points".
+        true_column: of tables of predictions, holds the labels.
+        predicted_column: of tables of predictions, holds what a person reads.
+        output_column: of tables of predictions, holds the network's output. Metrics are measured on it, since a link
+            may round different outputs to one value.
+        losses: names of the losses of predictions that fit the label, the usual one first.
+        selection: the validation metric whose smallest value makes the best epoch.
+        metrics: the metric family, as an import path; it lies in a room above.
+        notice: what the number is not.
+    """
+
+    name: ClassVar[str]
+    label: str
+    title: str
+    noun: str
+    unit: str
+    error_unit: str
+    true_column: str
+    predicted_column: str
+    output_column: str
+    losses: tuple[str, ...]
+    selection: str
+    metrics: str
+    notice: str
+
+    def label_of(self, recording: Labelled) -> float | None:
+        """The label that a model learns; None where it is not known."""
+        return recording.number(self.label)
+
+    @property
+    def heading(self) -> str:
+        """Of a column of a table for people: `EF (%)`."""
+        return f"{self.noun} ({self.unit})" if self.unit else self.noun
+
+    @abstractmethod
+    def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn the network's output into the number that a person reads: the link."""
+
+    @abstractmethod
+    def bias_of(self, labels: Sequence[float]) -> float:
+        """Where the output of an untrained head starts, for the labels of the training split."""
+
+    @abstractmethod
+    def fault_of_bias(self, bias: float) -> str | None:
+        """Say what is wrong with a start of the head that a recipe asks for; None where nothing is."""
+
+    @abstractmethod
+    def fault_of_labels(self, labels: Sequence[float]) -> str | None:
+        """Say why these labels, all of a split, cannot be of this task, such as for their unit; None where they can."""
+
+    @abstractmethod
+    def is_possible(self, value: float) -> bool:
+        """Whether a number that a person reads can be true of a heart."""
+
+    @abstractmethod
+    def validation_metrics(self, true: NDArray[np.float64], output: NDArray[np.float64]) -> dict[str, float]:
+        """The quick metrics of an epoch, `selection` among them.
+
+        Args:
+            true: (N,) labels.
+            output: (N,) the network's output, before the link.
+        """
+
+    @property
+    def has_output_of_its_own(self) -> bool:
+        """Whether the network's output is another number than the one that a person reads."""
+        return self.output_column != self.predicted_column
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain entries from which `build_task` makes the task again."""
+        return {"name": self.name}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Task):
+    """A number on a scale on which differences count: a regression.
+
+    Attributes:
+        low: no value of a heart is below.
+        high: no value of a heart is above.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The output itself. Not cut to the range: an impossible number should look like one."""
+        return output
+
+    def bias_of(self, labels: Sequence[float]) -> float:
+        """The labels' mean."""
+        return float(np.mean(labels))
+
+    def fault_of_bias(self, bias: float) -> str | None:
+        """See that it is a possible value."""
+        if self.is_possible(bias):
+            return None
+        return f"head_bias is {bias}, expected {self.noun} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
+
+    def fault_of_labels(self, labels: Sequence[float]) -> str | None:
+        """See that every label is in the range, and that they are not all the same."""
+        wrong = [label for label in labels if not self.is_possible(label)]
+        if wrong:
+            return (
+                f"{len(wrong)} of {len(labels)} labels of {self.label} lie outside {self.low:g} to {self.high:g} "
+                f"{self.unit}, such as {wrong[0]:g}"
+            )
+        return None
+
+    def is_possible(self, value: float) -> bool:
+        """Whether it is a number from `low` to `high`."""
+        return self.low <= value <= self.high and math.isfinite(value)
+
+    def validation_metrics(self, true: NDArray[np.float64], output: NDArray[np.float64]) -> dict[str, float]:
+        """Mean absolute error in the label's unit, and R2."""
+        error = output - true
+        spread = ((true - true.mean()) ** 2).sum()
+        return {
+            "val_mae": float(np.abs(error).mean()),
+            "val_r2": float(1 - (error**2).sum() / spread) if spread > 0 else math.nan,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class EF(Number):
+    """The ejection fraction of the left ventricle, in percent."""
+
+    name: ClassVar[str] = "ef"
+    label: str = "ef_percent"
+    title: str = "Ejection fraction"
+    noun: str = "EF"
+    unit: str = "%"
+    error_unit: str = "EF points"
+    true_column: str = "ef_true"
+    predicted_column: str = "ef_predicted"
+    output_column: str = "ef_predicted"
+    losses: tuple[str, ...] = ("l1", "mse")
+    selection: str = "val_mae"
+    metrics: str = "coreecho.evaluation.metrics:EFFamily"
+    notice: str = "Not a medical device: this EF must not guide the care of a patient."
+    low: float = 0.0
+    high: float = 100.0
+
+    def fault_of_labels(self, labels: Sequence[float]) -> str | None:
+        """As of any number; and EF given as fractions, which would train without a word."""
+        if len(labels) > 1 and max(labels) <= 1:
+            return (
+                f"all {len(labels)} labels of {self.label} lie between {min(labels):g} and {max(labels):g}: "
+                "these are fractions, and EF is in percent here. Multiply them with `--label-scale 100`"
+            )
+        return super().fault_of_labels(labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MI(Task):
+    """Whether a segment of the left ventricle's wall moves as after a myocardial infarction: a diagnosis."""
+
+    name: ClassVar[str] = "mi"
+    label: str = "has_mi"
+    title: str = "Probability of a myocardial infarction"
+    noun: str = "finding of infarction"
+    unit: str = ""
+    error_unit: str = ""
+    true_column: str = "has_mi"
+    predicted_column: str = "probability"
+    output_column: str = "mi_logit"
+    losses: tuple[str, ...] = ("bce",)
+    selection: str = "val_bce"
+    metrics: str = "coreecho.evaluation.classification:DiagnosisFamily"
+    notice: str = "Not a medical device: this probability must not guide the care of a patient."
+
+    @property
+    def heading(self) -> str:
+        """Of a column of a table for people."""
+        return "Infarction (%)"
+
+    def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The logistic function, without an overflow for any logit."""
+        return np.exp(-np.logaddexp(0, -output))
+
+    def bias_of(self, labels: Sequence[float]) -> float:
+        """A logit of 0: as likely as not."""
+        return 0.0
+
+    def fault_of_bias(self, bias: float) -> str | None:
+        """Any logit will do."""
+        return None if math.isfinite(bias) else f"head_bias is {bias}, expected a finite logit"
+
+    def fault_of_labels(self, labels: Sequence[float]) -> str | None:
+        """See that they are 0 and 1."""
+        wrong = [label for label in labels if label not in (0, 1)]
+        return None if not wrong else f"{len(wrong)} of {len(labels)} labels of {self.label} are neither 0 nor 1"
+
+    def is_possible(self, value: float) -> bool:
+        """Whether it is a probability."""
+        return 0 <= value <= 1
+
+    def validation_metrics(self, true: NDArray[np.float64], output: NDArray[np.float64]) -> dict[str, float]:
+        """Binary cross-entropy, and accuracy at a probability of 1/2."""
+        # log(1 + e^x) - y x, which no logit overflows.
+        entropy = np.logaddexp(0, output) - true * output
+        return {"val_bce": float(entropy.mean()), "val_accuracy": float(((output > 0) == (true > 0)).mean())}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scalar(Number):
+    """Any other number that a table holds of its clips: a volume, a strain, an age.
+
+    Args:
+        label: column of the table, such as `edv_ml`.
+        unit: of it, such as "mL".
+        low: no true value is below.
+        high: no true value is above.
+    """
+
+    name: ClassVar[str] = "scalar"
+
+    def __init__(self, label: str, unit: str = "", low: float = -math.inf, high: float = math.inf) -> None:
+        if not label.isidentifier():
+            raise RecipeError(f"label is {label!r}, expected the name of a column, such as edv_ml.")
+        if not low < high:
+            raise RecipeError(f"label_low is {low:g} and label_high {high:g}, expected the first below the second.")
+        words = label.replace("_", " ")
+        super().__init__(
+            label=label,
+            title=words,
+            noun=words,
+            unit=unit,
+            error_unit=unit,
+            true_column=f"{label}_true",
+            predicted_column=f"{label}_predicted",
+            output_column=f"{label}_predicted",
+            losses=("l1", "mse"),
+            selection="val_mae",
+            metrics="coreecho.evaluation.metrics:NumberFamily",
+            notice="Not a medical device: this number must not guide the care of a patient.",
+            low=low,
+            high=high,
+        )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Name, label, unit, and the range where it has ends."""
+        entries = {"name": self.name, "label": self.label, "unit": self.unit}
+        ends = {"low": self.low, "high": self.high}
+        return entries | {end: value for end, value in ends.items() if math.isfinite(value)}
+
+
+TASKS: Registry[type[Task]] = Registry(
+    "task",
+    "coreecho.tasks",
+    {"ef": "coreecho.tasks:EF", "mi": "coreecho.tasks:MI", "scalar": "coreecho.tasks:Scalar"},
+)
+
+
+def build_task(entries: Mapping[str, Any]) -> Task:
+    """Make the task that a recipe or a card names.
+
+    Args:
+        entries: `name`, and what the task is told besides, as `Task.to_mapping` gives them.
+
+    Raises:
+        RecipeError: the name is unknown, or the task is told too little or too much.
+    """
+    settings = dict(entries)
+    name = settings.pop("name", None)
+    if not isinstance(name, str):
+        raise RecipeError(f"A task has a name; got {name!r}.")
+    kind = TASKS.get(name)
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        told = ", ".join(settings) or "nothing"
+        raise RecipeError(f"The task {name!r} is told {told}, which does not make it: {error}.") from error

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from coreecho.errors import RecipeError
+from coreecho.tasks import EF, MI, TASKS, Scalar, build_task
+
+
+@pytest.mark.parametrize("task", [EF(), MI(), Scalar("edv_ml", "mL", 0, 500), Scalar("age")])
+def test_a_task_comes_back_from_its_entries(task: EF) -> None:
+    assert build_task(task.to_mapping()) == task
+    assert TASKS.get(task.name) is type(task)
+
+
+def test_a_number_is_read_as_it_is_and_a_logit_as_a_probability() -> None:
+    outputs = np.array([-800.0, -2.0, 0.0, 3.0, 800.0])
+    assert EF().value_of(outputs) is outputs
+    np.testing.assert_allclose(MI().value_of(outputs), expit(outputs), rtol=1e-12)
+
+
+def test_ef_as_fractions_is_found_with_the_way_out() -> None:
+    assert "--label-scale 100" in str(EF().fault_of_labels([0.55, 0.62, 0.31]))
+    assert EF().fault_of_labels([55.0, 0.9]) is None
+    assert "lie outside 0 to 100 %, such as 130" in str(EF().fault_of_labels([55.0, 130.0]))
+
+
+def test_labels_out_of_range_are_found() -> None:
+    assert "neither 0 nor 1" in str(MI().fault_of_labels([0, 1, 2]))
+    assert MI().fault_of_labels([0, 1]) is None
+    assert "outside 0 to 500 mL, such as -3" in str(Scalar("edv_ml", "mL", 0, 500).fault_of_labels([100.0, -3.0]))
+
+
+def test_validation_metrics_are_what_their_names_say() -> None:
+    true, output = np.array([40.0, 50.0, 60.0]), np.array([42.0, 50.0, 57.0])
+    found = EF().validation_metrics(true, output)
+    assert found["val_mae"] == pytest.approx(5 / 3)
+    assert found["val_r2"] == pytest.approx(1 - 13 / 200)
+    logits = np.array([2.0, -1000.0, 1.0])
+    labels = np.array([1.0, 0.0, 0.0])
+    found = MI().validation_metrics(labels, logits)
+    assert found["val_bce"] == pytest.approx((np.log1p(np.exp(-2)) + 0 + np.log1p(np.exp(1))) / 3)
+    assert found["val_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_the_head_starts_at_the_mean_of_a_number_and_at_even_odds() -> None:
+    assert EF().bias_of([40.0, 60.0]) == 50
+    assert MI().bias_of([1.0, 1.0, 0.0]) == 0
+    assert "expected EF from 0 to 100 %" in str(EF().fault_of_bias(120))
+    assert MI().fault_of_bias(-3) is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"name": "eff"}, "no task 'eff'. Did you mean 'ef'"),
+        ({"name": "scalar"}, "is told nothing"),
+        ({"name": "ef", "unit": "mL", "colour": 1}, "told unit, colour"),
+        ({"name": "scalar", "label": "end diastolic"}, "expected the name of a column"),
+        ({"name": "scalar", "label": "age", "low": 3, "high": 2}, "expected the first below the second"),
+        ({}, "A task has a name"),
+    ],
+)
+def test_a_task_that_cannot_be_made_is_refused(entries: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build_task(entries)
