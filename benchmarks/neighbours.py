@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.neighbors import NearestNeighbors
 
-from coreecho.explain.neighbours import NeighbourIndex
+from coreecho.representation.neighbours import NeighbourIndex
 
 RECORDINGS, WIDTH, QUERIES, K = 100_000, 512, 20, 10
 # To the plain way in double precision, whose answer ours must equal.

@@ -56,12 +56,12 @@ def continuity(
     seed:
         Of folds and resamples.
     """
-    from coreecho.explain.continuity_comparison import compare_continuity
-    from coreecho.explain.continuity_recordings import ContinuityProtocol
-    from coreecho.explain.run_continuity import continuity_folder, difference_folder, measure_continuity
-    from coreecho.explain.terminal import show_continuity, show_continuity_difference
     from coreecho.inference import find_device
     from coreecho.models.weights import load_model
+    from coreecho.report.continuity_comparison import compare_continuity
+    from coreecho.report.run_continuity import continuity_folder, difference_folder, measure_continuity
+    from coreecho.report.terminal import show_continuity, show_continuity_difference
+    from coreecho.representation.continuity_recordings import ContinuityProtocol
     from coreecho.training.run_folder import RunFolder
 
     protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)

@@ -43,10 +43,10 @@ def embed(
     """
     from rich.console import Console
 
-    from coreecho.explain.embedding_files import check_embeddings_path, save_embeddings
-    from coreecho.explain.embeddings import embed_run
     from coreecho.inference import find_device
     from coreecho.models.weights import load_model
+    from coreecho.representation.embedding_files import check_embeddings_path, save_embeddings
+    from coreecho.representation.embeddings import embed_run
     from coreecho.training.run_folder import RunFolder
 
     check_embeddings_path(out)

@@ -71,11 +71,11 @@ def explain(
         Of the interval.
     """
     from coreecho.errors import RecipeError
-    from coreecho.explain.dataset_explanation import FocusProtocol, explain_dataset, store_of_run
-    from coreecho.explain.file_explanation import explain_file
-    from coreecho.explain.terminal import show_file_explanation, show_lv_focus
     from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
+    from coreecho.report.file_explanation import explain_file
+    from coreecho.report.terminal import show_file_explanation, show_lv_focus
+    from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset, store_of_run
 
     if file is not None and dataset is None and data is None:
         loaded = load_model(model, device=find_device(device))

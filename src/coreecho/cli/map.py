@@ -58,12 +58,12 @@ def draw_map(
     seed:
         Of UMAP.
     """
-    from coreecho.explain.embedding_map import make_map
-    from coreecho.explain.embeddings import embed_run
-    from coreecho.explain.run_map import place_files, write_maps
-    from coreecho.explain.terminal import show_maps
     from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
+    from coreecho.report.embedding_map import make_map
+    from coreecho.report.run_map import place_files, write_maps
+    from coreecho.report.terminal import show_maps
+    from coreecho.representation.embeddings import embed_run
     from coreecho.training.run_folder import RunFolder
 
     frames = None if beat is None else parse_beat(beat)

@@ -53,10 +53,10 @@ def neighbours(
     device:
         Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
     """
-    from coreecho.explain.neighbour_search import search_neighbours, write_neighbours
-    from coreecho.explain.terminal import show_neighbours
     from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
+    from coreecho.report.neighbour_search import search_neighbours, write_neighbours
+    from coreecho.report.terminal import show_neighbours
     from coreecho.training.run_folder import RunFolder
 
     folder = RunFolder.open(model, data=data)

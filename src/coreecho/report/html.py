@@ -16,10 +16,10 @@ from rich.console import Console
 
 import coreecho
 from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.explain.embedding_map import Method
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import load_model
+from coreecho.report.embedding_map import Method
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run

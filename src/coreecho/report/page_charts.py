@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from coreecho.evaluation import EF_THRESHOLDS_PERCENT, EFRange
-from coreecho.explain.labels import NOTICE, PHANTOM_LABEL
+from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.figures import bland_altman, scatter
 from coreecho.report.page_elements import Picture, chart
 from coreecho.report.page_runs import ShownRun

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
-from coreecho.explain.continuity_comparison import compare_continuity
-from coreecho.explain.continuity_recordings import ContinuityProtocol
-from coreecho.explain.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
+from coreecho.report.continuity_comparison import compare_continuity
 from coreecho.report.page_elements import Picture, Row, Table, chart
 from coreecho.report.page_runs import ShownRun
+from coreecho.report.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
+from coreecho.representation.continuity_recordings import ContinuityProtocol
 
 _CAPTIONS = {
     "order": "Order of the embeddings",

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.errors import VideoError
-from coreecho.explain.explained_output import evidence_in_words
-from coreecho.explain.lit_sector import lit_sector
-from coreecho.explain.overlay import colour_frames
-from coreecho.explain.video_explanation import VideoExplanation, explain_video
+from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Film, data_uri
 from coreecho.report.page_runs import ShownRun
+from coreecho.saliency.explained_output import evidence_in_words
+from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.video import even_starts
+from coreecho.video.lit_sector import lit_sector
 from coreecho.video.store import FrameStore
 
 # Two to four heart beats; a valve's motion is still smooth at this rate.

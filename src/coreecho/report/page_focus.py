@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval, bootstrap_intervals
-from coreecho.explain.dataset_explanation import (
+from coreecho.report.page_elements import Row, Table
+from coreecho.report.page_runs import ShownRun
+from coreecho.report.split_predictions import patients_of
+from coreecho.saliency.run_lv_focus import (
     TRACED_DATASETS,
     DatasetExplanation,
     FocusProtocol,
     explain_dataset,
 )
-from coreecho.report.page_elements import Row, Table
-from coreecho.report.page_runs import ShownRun
-from coreecho.report.split_predictions import patients_of
 
 _TRACINGS = "VolumeTracings.csv"
 _ROWS = (

@@ -8,9 +8,9 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
-from coreecho.explain.embedding_map import COLOURS, EmbeddingMap, Method, ef_range, make_map
-from coreecho.explain.embedding_set import EmbeddingSet
-from coreecho.explain.labels import PHANTOM_LABEL
+from coreecho.notices import PHANTOM_LABEL
+from coreecho.report.embedding_map import COLOURS, EmbeddingMap, Method, ef_range, make_map
+from coreecho.representation.embedding_set import EmbeddingSet
 
 # Units of the drawing; it takes the width that the page gives.
 _SIDE, _MARGIN = 400, 16

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
-from coreecho.explain import continuity_comparison, dataset_explanation, run_continuity
+from coreecho.report import continuity_comparison, run_continuity
 from coreecho.report.html import write_report
 from coreecho.report.protocol import Protocol
+from coreecho.saliency import run_lv_focus
 from coreecho.training.run_folder import RunFolder
 
 # The training split of the phantoms has most recordings; few resamples, since no test reads the intervals.
@@ -151,7 +152,7 @@ def test_what_takes_minutes_is_not_measured_twice(folder, first_run, make_run, t
     def refuse(*_, **__):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(dataset_explanation, "lv_focus_of_recordings", refuse)
+    monkeypatch.setattr(run_lv_focus, "lv_focus_of_recordings", refuse)
     monkeypatch.setattr(run_continuity, "order_figures", refuse)
     monkeypatch.setattr(continuity_comparison, "paired_differences", refuse)
     second = RunFolder.open(folder / "plain")

@@ -11,11 +11,11 @@ import torch
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from coreecho.explain.video_explanation import VideoExplanation
 from coreecho.models import build_model
 from coreecho.models.echo_model import ModelInput
 from coreecho.report import page_films
 from coreecho.report.page_films import why_colourless, worst_cases
+from coreecho.saliency.video_explanation import VideoExplanation
 
 SIZE, FRAMES = 64, 40
 INPUT = ModelInput(num_frames=4, stride=4, frame_size=32)

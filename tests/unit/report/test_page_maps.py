@@ -1,8 +1,8 @@
 import numpy as np
 
-from coreecho.explain.embedding_map import EmbeddingMap
-from coreecho.explain.embedding_set import EmbeddingSet
+from coreecho.report.embedding_map import EmbeddingMap
 from coreecho.report.page_maps import _draw, page_maps
+from coreecho.representation.embedding_set import EmbeddingSet
 
 
 def embedded(count: int, *, low: float = 20, high: float = 70) -> EmbeddingSet:

@@ -1,0 +1,232 @@
+"""Pictures of where a model looks: the map in colour over the grey clip, as a film and as a sheet.
+
+Nothing outside the ultrasound sector is ever drawn, and no name of a file: both can carry a patient's name.
+"""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from coreecho.errors import CoReEchoError
+from coreecho.files import replacing
+from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.phantom.avi import PHANTOM_COMMENT
+
+Pictures = NDArray[np.uint8]
+
+# Even in lightness, and told apart with all common forms of colour blindness. Its darkest third would only blacken the
+# picture where the map is small, and is left out.
+_COLOURS = "inferno"
+_FIRST_COLOUR = 0.35
+# Where the map is largest, this much of the picture is colour: the anatomy stays to be seen.
+_OPACITY = 0.7
+# Frames are enlarged by a whole number to at least this many pixels.
+_SIDE = 448
+_LINE_HEIGHT, _LETTER_WIDTH = 20, 7
+_DPI = 150
+# First that this build of FFmpeg has. H.264 plays in every browser; MPEG-4 part 2 in players.
+_ENCODERS = ("libx264", "libopenh264", "mpeg4")
+# GIF counts in hundredths of a second, and browsers slow down what is faster than 50 a second.
+_MAX_GIF_FPS = 50
+_UNKNOWN_FPS = 25.0
+
+
+def colour_frames(
+    frames: NDArray[np.uint8], maps: NDArray[np.float32], sector: NDArray[np.bool_], *, scale: float | None = None
+) -> Pictures:
+    """Lay maps over frames.
+
+    Args:
+        frames: (T, H, W) uint8.
+        maps: (T, H, W), at least 0; NaN where nothing is known, which stays grey.
+        sector: (H, W), outside of which all is black.
+        scale: value of the maps that gets the full colour; their largest inside the sector when not given.
+
+    Returns:
+        (T, H, W, 3) uint8, red, green, blue.
+
+    Raises:
+        ValueError: shapes disagree.
+    """
+    if frames.shape != maps.shape or frames.shape[1:] != sector.shape:
+        raise ValueError(f"frames {frames.shape}, maps {maps.shape} and sector {sector.shape} do not fit together")
+    known = np.where(np.isnan(maps) | ~sector, 0, maps)
+    scale = float(known.max()) if scale is None else scale
+    strength = np.clip(known / scale, 0, 1) if scale > 0 else np.zeros_like(known)
+    colours = np.asarray(colormaps[_COLOURS](_FIRST_COLOUR + (1 - _FIRST_COLOUR) * strength), dtype=np.float32)[..., :3]
+    opacity = (_OPACITY * strength)[..., None]
+    grey = (frames * sector / 255).astype(np.float32)[..., None]
+    mixed = (1 - opacity) * grey + opacity * colours
+    return np.asarray(np.rint(255 * mixed), dtype=np.uint8) * sector[..., None]
+
+
+def label_pictures(pictures: Pictures, lines: Sequence[str], *, is_phantom: bool) -> Iterator[Pictures]:
+    """Enlarge pictures, and write lines of text into a band below them; the last line is the notice.
+
+    Args:
+        pictures: (T, H, W, 3) uint8.
+        lines: of text, such as the predicted EF; long ones are wrapped.
+        is_phantom: the heart is simulated, which is then said too.
+
+    Yields:
+        (H', W', 3) uint8; both sides even, as films want them.
+    """
+    factor = max(1, -(-_SIDE // pictures.shape[2]))
+    height, width = (factor * side // 2 * 2 for side in pictures.shape[1:3])
+    band = _text_band(width, [*lines, *([PHANTOM_LABEL] if is_phantom else []), NOTICE])
+    for picture in pictures:
+        enlarged = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+        yield np.concatenate([np.asarray(enlarged), band])
+
+
+def _text_band(width: int, lines: Sequence[str]) -> NDArray[np.uint8]:
+    """Lines of text on black, (height, width, 3)."""
+    lines = [part for line in lines for part in textwrap.wrap(line, width // _LETTER_WIDTH)]
+    band = Image.new("RGB", (width, _LINE_HEIGHT * len(lines) + 8))
+    draw, font = ImageDraw.Draw(band), ImageFont.load_default(size=14)
+    for number, line in enumerate(lines):
+        draw.text((6, 3 + number * _LINE_HEIGHT), line, fill=(235, 235, 235), font=font)
+    return np.asarray(band)
+
+
+def write_mp4(path: Path, pictures: Iterable[Pictures], *, fps: float | None, is_phantom: bool) -> str:
+    """Write a film: H.264 where this build of FFmpeg has an encoder for it, else MPEG-4.
+
+    Args:
+        path: the file to write.
+        pictures: at least one; (H, W, 3) uint8 each, all alike, both sides even.
+        fps: frames per second; 25 where it is not known.
+        is_phantom: mark the file as simulated, as `read_video` understands it.
+
+    Returns:
+        The encoder that was used.
+
+    Raises:
+        CoReEchoError: there is no encoder, or the file cannot be written.
+    """
+    encoder = next(_available_encoders(), None)
+    if encoder is None:
+        raise CoReEchoError(f"{path}: this build of PyAV has none of the encoders {', '.join(_ENCODERS)}. Write a GIF.")
+    try:
+        with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+            if is_phantom:
+                container.metadata["comment"] = PHANTOM_COMMENT
+            _encode(container, encoder, pictures, Fraction(fps or _UNKNOWN_FPS).limit_denominator(1000))
+    except OSError as error:
+        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return encoder
+
+
+def _encode(container: OutputContainer, encoder: str, pictures: Iterable[Pictures], rate: Fraction) -> None:
+    films = iter(pictures)
+    first = next(films)
+    stream = container.add_stream(encoder, rate=rate)
+    if not isinstance(stream, VideoStream):
+        raise TypeError(f"{encoder} is no video encoder")
+    stream.height, stream.width = first.shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.options = {"crf": "18"} if encoder == "libx264" else {"b:v": "4000000"}
+    for picture in chain([first], films):
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+    container.mux(stream.encode(None))
+
+
+def _available_encoders() -> Iterator[str]:
+    for name in _ENCODERS:
+        try:
+            av.Codec(name, "w")
+        except ValueError:
+            continue
+        yield name
+
+
+def write_gif(path: Path, pictures: Iterable[Pictures], *, fps: float | None, is_phantom: bool) -> None:
+    """Write an animation that plays anywhere, for ever; frames beyond 50 a second are left out.
+
+    Args:
+        path: the file to write.
+        pictures: at least one; (H, W, 3) uint8 each, all alike.
+        fps: frames per second; 25 where it is not known.
+        is_phantom: mark the file as simulated, in its comment.
+
+    Raises:
+        CoReEchoError: the file cannot be written.
+    """
+    rate = fps or _UNKNOWN_FPS
+    every = max(1, round(rate / _MAX_GIF_FPS))
+    images = (Image.fromarray(picture) for picture in islice(pictures, 0, None, every))
+    duration_ms = max(20, round(1000 * every / rate))
+    comment = PHANTOM_COMMENT if is_phantom else ""
+    try:
+        with replacing(path) as temporary:
+            next(images).save(
+                temporary, "GIF", save_all=True, append_images=images, duration=duration_ms, loop=0, comment=comment
+            )
+    except OSError as error:
+        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def contact_sheet(
+    path: Path,
+    frames: NDArray[np.uint8],
+    pictures: Pictures,
+    sector: NDArray[np.bool_],
+    *,
+    title: str,
+    fps: float | None,
+    is_phantom: bool,
+    columns: int = 8,
+) -> None:
+    """Draw frames of a clip, evenly taken, each above itself with the map.
+
+    Args:
+        path: PNG to write.
+        frames: (T, H, W) uint8.
+        pictures: (T, H, W, 3) uint8, from `colour_frames`.
+        sector: (H, W), outside of which the frames are black.
+        title: over the sheet.
+        fps: frames per second; frames then carry their time, and else their number.
+        is_phantom: the heart is simulated.
+        columns: frames shown at most.
+
+    Raises:
+        CoReEchoError: the file cannot be written.
+    """
+    shown = np.unique(np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int))
+    size = (max(5.5, 1.5 * len(shown)), 4.2)
+    figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, 0.06, 1, 0.94)))
+    figure.suptitle("\n".join([title, *([PHANTOM_LABEL] if is_phantom else [])]), fontsize=12)
+    figure.text(0.995, 0.01, NOTICE, fontsize=9, color="#6E6E6E", ha="right", va="bottom")
+    axes = figure.subplots(2, len(shown), squeeze=False)
+    for (above, below), frame in zip(axes.T, shown, strict=True):
+        above.imshow(frames[frame] * sector, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+        below.imshow(pictures[frame], interpolation="bilinear")
+        above.set_title(f"frame {frame}" if fps is None else f"{frame / fps:.2f} s", fontsize=9)
+        above.set_axis_off()
+        below.set_axis_off()
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all; the same figure gives the same bytes.
+
+    Raises:
+        CoReEchoError: the file cannot be written.
+    """
+    try:
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", metadata={"Software": None})
+    except OSError as error:
+        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error

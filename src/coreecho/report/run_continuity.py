@@ -1,0 +1,206 @@
+"""How continuous the representation of a run is, as a folder of files.
+
+continuity.json   every figure with its interval and its definition, and what it was made from
+continuity.csv    the same as a table
+continuity.png    what the embedding is made of, and how it moves along the EF of one heart
+paths.csv         where simulated hearts can be had: each point of the paths
+
+What lies in the folder is used while it holds: the same weights, data, settings and version of coreecho.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from coreecho.datasets import Split
+from coreecho.errors import CoReEchoError
+from coreecho.evaluation.kept_results import data_fingerprint, file_fingerprint, find_kept, fingerprint_of, write_kept
+from coreecho.files import write_whole
+from coreecho.models.echo_model import EchoModel
+from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.phantom.cohort_folder import GENERATOR_VERSION
+from coreecho.report.continuity_drawing import draw_continuity
+from coreecho.representation.continuity_figures import (
+    ContinuityFigure,
+    figure_from,
+    order_figures,
+    path_figures,
+    variance_figures,
+)
+from coreecho.representation.continuity_recordings import ContinuityProtocol, read_recordings
+from coreecho.representation.ef_paths import PATH_EF_PERCENT, embed_path
+from coreecho.representation.phantom_truth import PhantomCohort
+from coreecho.representation.smoothness import EFPath
+from coreecho.training.run_folder import RunFolder
+
+_DOCUMENT = "continuity.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuity:
+    """What was found of a run, and where it was written.
+
+    Attributes:
+        folder: with the files named above.
+        figures: in the order in which they are shown.
+        num_recordings: with EF.
+        source: the embeddings, in words.
+        is_phantom: the hearts are simulated.
+        notes: what a reader should know.
+    """
+
+    folder: Path
+    figures: tuple[ContinuityFigure, ...]
+    num_recordings: int
+    source: str
+    is_phantom: bool
+    notes: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a figure: group, measure, estimate, low, high, unit, meaning."""
+        return pd.DataFrame(
+            [
+                (figure.group, figure.key, interval.estimate, interval.low, interval.high, figure.unit, figure.meaning)
+                for figure in self.figures
+                for interval in (figure.interval,)
+            ],
+            columns=["group", "measure", "estimate", "low", "high", "unit", "meaning"],
+        )
+
+
+def measure_continuity(
+    run: RunFolder,
+    model: EchoModel,
+    out: Path,
+    *,
+    protocol: ContinuityProtocol | None = None,
+    batch_size: int = 8,
+    show_progress: bool = False,
+) -> Continuity:
+    """Measure a run's representation, and write the folder.
+
+    Args:
+        run: the run.
+        model: its best weights, on the device that shall compute.
+        out: the folder, made where it is missing.
+        protocol: what is measured.
+        batch_size: clips at once.
+        show_progress: show bars on stderr.
+
+    Raises:
+        DatasetError: the split is empty, or has too few recordings with EF.
+        CoReEchoError: the folder cannot be written.
+    """
+    protocol = protocol or ContinuityProtocol()
+    fingerprint = continuity_fingerprint(run, protocol)
+    if (kept := _kept_continuity(out, fingerprint)) is not None:
+        return kept
+    recordings = read_recordings(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
+    patients, seed, temperature = recordings.patients, protocol.seed, run.recipe.temperature
+    figures = order_figures(
+        recordings.embeddings, recordings.ef_percent, temperature=temperature, patients=patients, seed=seed
+    )
+    if recordings.nuisances is not None:
+        figures += variance_figures(
+            recordings.embeddings, recordings.ef_percent, recordings.nuisances, patients=patients, seed=seed
+        )
+    paths: list[EFPath] = []
+    if recordings.cohort and protocol.hearts:
+        hearts = recordings.ids[: protocol.hearts]
+        paths = _embed_paths(model, recordings.cohort, hearts, protocol.clips, batch_size, show_progress)
+        figures += path_figures(paths, seed=seed)
+    measured = Continuity(
+        folder=out,
+        figures=tuple(figures),
+        num_recordings=len(recordings.ids),
+        source=recordings.source,
+        is_phantom=recordings.is_phantom,
+        notes=tuple(recordings.notes),
+    )
+    _write(measured, protocol, paths, temperature, fingerprint)
+    return measured
+
+
+def continuity_folder(run: RunFolder, split: Split) -> Path:
+    """Where a run keeps the figures of a split."""
+    return run.path / "explain" / f"continuity-{split}"
+
+
+def difference_folder(first: RunFolder, second: RunFolder, split: Split) -> Path:
+    """Where a run keeps how it differs from a second one."""
+    return first.path / "explain" / f"continuity-{split}-against-{second.path.resolve().name}"
+
+
+def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:
+    """Changes when anything does that the figures of a run depend on."""
+    return fingerprint_of(
+        weights=file_fingerprint(run.best_weights),
+        data=data_fingerprint(run.data.root, run.recordings(protocol.split)),
+        dataset=run.data.dataset,
+        is_phantom=run.data.is_phantom,
+        temperature=run.recipe.temperature,
+        path_ef_percent=PATH_EF_PERCENT,
+        # Decides whether phantoms can be made anew: without, nuisances are others and there are no paths.
+        generator_version=GENERATOR_VERSION,
+        protocol=asdict(protocol),
+    )
+
+
+def _kept_continuity(folder: Path, fingerprint: str) -> Continuity | None:
+    document = find_kept(folder / _DOCUMENT, fingerprint=fingerprint)
+    if document is None:
+        return None
+    return Continuity(
+        folder=folder,
+        figures=tuple(figure_from(entries) for entries in document["figures"]),
+        num_recordings=document["num_recordings"],
+        source=document["source"],
+        is_phantom=document["is_phantom"],
+        notes=tuple(document["notes"]),
+    )
+
+
+def _embed_paths(
+    model: EchoModel, cohort: PhantomCohort, hearts: Sequence[str], clips: int, batch_size: int, show_progress: bool
+) -> list[EFPath]:
+    console = Console(stderr=True)
+    bar = track(hearts, "Moving EF", console=console, disable=not show_progress, transient=True)
+    return [embed_path(model, cohort, heart, clips=clips, batch_size=batch_size) for heart in bar]
+
+
+def _write(
+    measured: Continuity, protocol: ContinuityProtocol, paths: Sequence[EFPath], temperature: float, fingerprint: str
+) -> None:
+    document = {
+        "result": f"phantom result: {PHANTOM_LABEL}" if measured.is_phantom else "result on real hearts",
+        "is_phantom": measured.is_phantom,
+        "notice": NOTICE,
+        "source": measured.source,
+        "num_recordings": measured.num_recordings,
+        "notes": list(measured.notes),
+        "protocol": {
+            "split": protocol.split,
+            "clips": protocol.clips,
+            "hearts": len(paths),
+            "path_ef_percent": list(PATH_EF_PERCENT) if paths else [],
+            "temperature": temperature,
+            "seed": protocol.seed,
+        },
+        "figures": [figure.to_dict() for figure in measured.figures],
+    }
+    files = ["continuity.csv", "continuity.png", *(["paths.csv"] if paths else [])]
+    out = measured.folder
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if paths:
+            write_whole(out / "paths.csv", pd.concat([path.to_frame() for path in paths]).to_csv(index=False))
+        write_whole(out / "continuity.csv", measured.to_frame().to_csv(index=False))
+        shares = {figure.label: figure.interval for figure in measured.figures if figure.group == "variance"}
+        draw_continuity(out / "continuity.png", shares, paths, source=measured.source, is_phantom=measured.is_phantom)
+        write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=files)
+    except OSError as error:
+        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error

@@ -1,0 +1,142 @@
+"""What the commands of this room print: for people, on a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.report.continuity_comparison import ContinuityDifference
+from coreecho.report.embedding_map import EmbeddingMap
+from coreecho.report.file_explanation import FileExplanation
+from coreecho.report.neighbour_search import NeighbourSearch
+from coreecho.report.run_continuity import Continuity
+from coreecho.report.run_map import PlacedFile
+from coreecho.saliency.explained_output import evidence_in_words, in_words
+from coreecho.saliency.run_lv_focus import DatasetExplanation
+
+_PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
+_FOCUS_LABELS = {
+    "lv_focus": "LV focus",
+    "energy_in_lv": "share of the map inside the LV",
+    "lv_share_of_sector": "share of the sector that the LV takes",
+    "energy_in_sector": "share of the map inside the sector",
+}
+_GROUPS = {"order": "Does it lie in the order of EF?", "variance": "What is it made of?", "path": "One heart, EF moved"}
+
+
+def show_file_explanation(explained: FileExplanation) -> None:
+    """Print the prediction that was explained, and where the files are."""
+    explanation = explained.explanation
+    predicted = in_words(explanation.target, explanation.prediction)
+    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.stage}, "
+             f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence: "
+             f"{evidence_in_words(explanation.target, explanation.evidence)}."]  # fmt: skip
+    lines += [f"Caution: {warning}." for warning in explained.warnings]
+    lines += [f"Note: {note}." for note in explained.clip.video.notes]
+    lines += [_PHANTOM_RESULT] if explained.is_phantom else []
+    _print([*lines, f"Film, contact sheet and map: {explained.folder}"])
+
+
+def show_lv_focus(explained: DatasetExplanation) -> None:
+    """Print the means with their intervals, and how many recordings they are of."""
+    table = _table("LV focus over a data set", is_phantom=explained.is_phantom)
+    for column in ("Mean over recordings", "Value", "95 % interval"):
+        table.add_column(column, justify="left" if column.startswith("Mean") else "right")
+    for key, label in _FOCUS_LABELS.items():
+        interval = explained.means[key]
+        table.add_row(label, f"{interval.estimate:z.3f}", f"{interval.low:z.3f} to {interval.high:z.3f}")
+    Console().print(table)
+    undefined = explained.table[explained.table["lv_focus"].isna()]
+    lines = [f"{len(explained.table) - len(undefined)} of {len(explained.table)} recordings. 1 is a model that looks "
+             "everywhere in the sector alike."]  # fmt: skip
+    if len(undefined):
+        first = undefined.iloc[0]
+        lines.append(f"Not defined in {len(undefined)} recordings, such as {first['recording']}: {first['reason']}.")
+    _print([*lines, f"Of each recording: {explained.folder / 'lv_focus.csv'}"])
+
+
+def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile]], written: tuple[Path, Path]) -> None:
+    """Print what is on the maps, and where they are."""
+    lines = []
+    for made, files in zip(maps, placed, strict=True):
+        lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
+        lines += [f"Note: {made.note}."] if made.note else []
+        for file in files:
+            lines.append(f"{file.placed.label}: predicted EF {file.placed.ef_predicted:.1f} %")
+            lines += [f"Caution: {warning}." for warning in file.warnings]
+    _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
+
+
+def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
+    """Print the clip's EF, and the recordings that are most like it."""
+    is_phantom = found.is_phantom or found.clip.clip.is_phantom
+    table = _table(f"Most alike of the {found.source}", is_phantom=is_phantom)
+    table.add_column("Recording")
+    for column in ("EF %", "Predicted %", "Distance"):
+        table.add_column(column, justify="right")
+    for near in found.neighbours:
+        cells = (f"{near.ef_percent:.1f}", f"{near.ef_predicted:.1f}", f"{near.distance:.3f}")
+        table.add_row(Text(near.recording), *cells)
+    Console().print(table)
+    lines = [
+        f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these recordings "
+        f"{found.ef_of_neighbours:.1f} %. Recordings are usually {found.typical_distance:.3f} from their nearest."
+    ]
+    lines += [f"Caution: {warning}." for warning in found.warnings]
+    _print([*lines, *([f"Table and picture: {out}"] if out else [])])
+
+
+def show_continuity(measured: Continuity) -> None:
+    """Print all figures with their intervals and what they mean."""
+    table = _table(f"{measured.source}: {measured.num_recordings} recordings", is_phantom=measured.is_phantom)
+    for column in ("Measure", "Value", "95 % interval", "Unit", "Meaning"):
+        table.add_column(column, justify="right" if column in ("Value", "95 % interval") else "left")
+    group, meaning = "", ""
+    for figure in measured.figures:
+        if figure.group != group:
+            group = figure.group
+            table.add_row(Text(_GROUPS[group], style="bold"))
+        interval = figure.interval
+        ends = f"{interval.low:z.3f} to {interval.high:z.3f}" if interval.is_defined else ""
+        value = f"{interval.estimate:z.3f}" if interval.is_defined else "n/a"
+        # The shares all mean the same: said once.
+        said = interval.reason or ("" if figure.meaning == meaning else figure.meaning)
+        meaning = figure.meaning
+        table.add_row(f"  {figure.label}", value, ends, figure.unit, said)
+    Console().print(table)
+    _print([*(f"Note: {note}." for note in measured.notes), f"JSON, CSV and picture: {measured.folder}"])
+
+
+def show_continuity_difference(difference: ContinuityDifference, first: Continuity) -> None:
+    """Print the second run's figures minus the first's, which are labelled as the first's are."""
+    title = f"Second run minus first, paired: {difference.num_recordings} recordings"
+    table = _table(title, is_phantom=first.is_phantom)
+    for column in ("Measure", "Difference", "95 % interval", "Unit"):
+        table.add_column(column, justify="right" if column in ("Difference", "95 % interval") else "left")
+    group = ""
+    for figure in first.figures:
+        interval = difference.intervals.get(figure.key)
+        if interval is None:
+            continue
+        if figure.group != group:
+            group = figure.group
+            table.add_row(Text(_GROUPS[group], style="bold"))
+        ends = f"{interval.low:+z.3f} to {interval.high:+z.3f}" if interval.is_defined else ""
+        value = f"{interval.estimate:+z.3f}" if interval.is_defined else "n/a"
+        table.add_row(f"  {figure.label}", value, ends, figure.unit)
+    Console().print(table)
+    lines = ["An interval that holds 0 does not tell the runs apart."]
+    _print([*lines, *(f"Note: {note}." for note in difference.notes), f"JSON: {difference.folder}"])
+
+
+def _table(title: str, *, is_phantom: bool) -> Table:
+    lines = [title, *([_PHANTOM_RESULT] if is_phantom and PHANTOM_LABEL not in title else [])]
+    return Table(title=Text("\n".join(lines)), box=box.SIMPLE_HEAD, title_justify="left")
+
+
+def _print(lines: Sequence[str]) -> None:
+    Console().print("\n".join([*lines, NOTICE]), markup=False, highlight=False, soft_wrap=True)

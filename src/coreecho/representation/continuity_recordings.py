@@ -1,0 +1,118 @@
+"""The recordings that continuity is measured on: their embeddings, EF, and what else a picture shows of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.datasets import Split
+from coreecho.errors import DatasetError, RecipeError
+from coreecho.evaluation.patients import patients_of
+from coreecho.inference.clip_file import DEFAULT_CLIPS
+from coreecho.models.echo_model import EchoModel
+from coreecho.representation.embeddings import embed_run
+from coreecho.representation.explained_variance import FOLDS
+from coreecho.representation.nuisances import picture_nuisances
+from coreecho.representation.phantom_truth import PhantomCohort
+from coreecho.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContinuityProtocol:
+    """What is measured.
+
+    Attributes:
+        split: of the data set.
+        clips: evenly placed clips of each recording.
+        hearts: simulated hearts whose EF is moved in steps; 0 for none. Only where the data are phantoms.
+        seed: of folds and bootstrap.
+    """
+
+    split: Split = "test"
+    clips: int = DEFAULT_CLIPS
+    hearts: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.clips < 1 or self.hearts < 0:
+            raise RecipeError(f"expected at least 1 clip and 0 hearts, got {self.clips} and {self.hearts}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ContinuityRecordings:
+    """N recordings with EF, as a run's model sees them.
+
+    Attributes:
+        ids: (N,) text.
+        embeddings: (N, D) float32.
+        ef_percent: (N,) float64, finite.
+        patients: (N,), whom each recording is of; None where each stands for itself.
+        nuisances: by name, (N,) or (N, p); None where there are too few patients for shares of variance.
+        cohort: of the phantoms, where these are phantoms that can be made anew.
+        source: the embeddings, in words.
+        is_phantom: the hearts are simulated.
+        notes: what a reader should know.
+    """
+
+    ids: list[str]
+    embeddings: NDArray[np.float32]
+    ef_percent: NDArray[np.float64]
+    patients: list[str] | None
+    nuisances: Mapping[str, NDArray[np.float64]] | None
+    cohort: PhantomCohort | None
+    source: str
+    is_phantom: bool
+    notes: list[str]
+
+
+def read_recordings(
+    run: RunFolder, model: EchoModel, protocol: ContinuityProtocol, *, batch_size: int = 8, show_progress: bool = False
+) -> ContinuityRecordings:
+    """Embed a split of a run's data, or read what an earlier call left, with all that is known of the recordings.
+
+    Args:
+        run: the run.
+        model: its best weights, on the device that shall compute.
+        protocol: which split, and how many clips.
+        batch_size: clips at once.
+        show_progress: show a bar on stderr.
+
+    Raises:
+        DatasetError: the split is empty.
+    """
+    embedded = embed_run(
+        run, model, protocol.split, clips=protocol.clips, batch_size=batch_size, show_progress=show_progress
+    )
+    known = np.flatnonzero(np.isfinite(embedded.ef_percent))
+    recordings = [run.recordings(protocol.split)[index] for index in known]
+    ids, patients = [recording.id for recording in recordings], patients_of(recordings)
+    cohort, notes = _cohort(run)
+    if len(known) < len(embedded):
+        notes.append(f"{len(embedded) - len(known)} recordings have no EF and are left out")
+    nuisances: Mapping[str, NDArray[np.float64]] | None = None
+    if len(set(patients or ids)) < FOLDS:
+        notes.append(f"shares of variance need at least {FOLDS} recordings of different patients")
+    else:
+        nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(run.store(), ids)
+    return ContinuityRecordings(
+        ids=ids,
+        embeddings=embedded.embeddings[known],
+        ef_percent=embedded.ef_percent[known],
+        patients=patients,
+        nuisances=nuisances,
+        cohort=cohort,
+        source=embedded.source,
+        is_phantom=embedded.is_phantom,
+        notes=notes,
+    )
+
+
+def _cohort(run: RunFolder) -> tuple[PhantomCohort | None, list[str]]:
+    """The phantoms of a run's data with all that is true of them, or a note why that cannot be had."""
+    if not run.data.is_phantom:
+        return None, []
+    try:
+        return PhantomCohort(run.data.root), []
+    except DatasetError as error:
+        return None, [f"nuisances are measured in the pictures, and there are no paths: {error}"]

@@ -1,0 +1,104 @@
+"""Embeddings on disk: NumPy's `.npz`, and `.parquet` for other languages."""
+
+import importlib
+import importlib.util
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from coreecho.errors import CoReEchoError, DatasetError
+from coreecho.files import write_whole
+from coreecho.representation.embedding_set import EmbeddingSet
+
+_METADATA = "coreecho"
+
+
+def save_embeddings(path: Path, embedded: EmbeddingSet) -> None:
+    """Write embeddings as `.npz` (NumPy) or `.parquet` (a table for R, Julia, DuckDB and others), by the suffix.
+
+    An NPZ holds `ids`, `embeddings`, `ef_percent`, `ef_predicted` and `metadata` (JSON). A Parquet has the columns
+    `recording`, `ef_percent`, `ef_predicted` and `embedding` (lists of D), and the metadata under the key `coreecho`.
+
+    Raises:
+        CoReEchoError: another suffix, pyarrow is not installed, or the file cannot be written.
+    """
+    check_embeddings_path(path)
+    content = _npz(embedded) if path.suffix == ".npz" else _parquet(embedded)
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def check_embeddings_path(path: Path) -> None:
+    """Refuse a file that embeddings could not be written to, before the hours of computing them.
+
+    Raises:
+        CoReEchoError: another suffix than `.npz` and `.parquet`, no such folder, or pyarrow is needed and missing.
+    """
+    if path.suffix not in (".npz", ".parquet"):
+        raise CoReEchoError(f"{path}: embeddings are written as .npz or .parquet; give one of these suffixes.")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise CoReEchoError("Parquet files need pyarrow: `pip install coreecho[parquet]`; or write an .npz file.")
+    if not path.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {path} does not exist: make it first, or give another file.")
+
+
+def _metadata(embedded: EmbeddingSet) -> str:
+    return json.dumps(
+        {"source": embedded.source, "is_phantom": embedded.is_phantom, "fingerprint": embedded.fingerprint}
+    )
+
+
+def _npz(embedded: EmbeddingSet) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        ids=np.array(embedded.ids),
+        embeddings=embedded.embeddings,
+        ef_percent=embedded.ef_percent,
+        ef_predicted=embedded.ef_predicted,
+        metadata=np.array(_metadata(embedded)),
+    )
+    return buffer.getvalue()
+
+
+def _parquet(embedded: EmbeddingSet) -> bytes:
+    arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    width = embedded.embeddings.shape[1]
+    columns = {
+        "recording": arrow.array(embedded.ids),
+        "ef_percent": arrow.array(embedded.ef_percent),
+        "ef_predicted": arrow.array(embedded.ef_predicted),
+        "embedding": arrow.FixedSizeListArray.from_arrays(arrow.array(embedded.embeddings.ravel()), width),
+    }
+    table = arrow.table(columns).replace_schema_metadata({_METADATA: _metadata(embedded)})
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def load_embeddings(path: Path) -> EmbeddingSet:
+    """Read an `.npz` file that `save_embeddings` wrote.
+
+    Raises:
+        DatasetError: no such file, damaged, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            metadata: dict[str, Any] = json.loads(str(archive["metadata"]))
+            return EmbeddingSet(
+                ids=tuple(archive["ids"].tolist()),
+                embeddings=archive["embeddings"],
+                ef_percent=archive["ef_percent"],
+                ef_predicted=archive["ef_predicted"],
+                source=metadata["source"],
+                is_phantom=metadata["is_phantom"],
+                fingerprint=metadata["fingerprint"],
+            )
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        raise DatasetError(f"{path} holds no embeddings that `coreecho embed` wrote ({error}).") from error

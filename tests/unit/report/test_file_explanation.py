@@ -1,0 +1,186 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from coreecho.errors import CoReEchoError, RecipeError, VideoError
+from coreecho.inference import Predictor
+from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.echo_model import EchoModel
+from coreecho.models.video_prediction import predict_video
+from coreecho.phantom.avi import write_mjpeg_avi
+from coreecho.report import file_explanation
+from coreecho.report.file_explanation import explain_file
+from coreecho.video import read_video, resize_frames
+from coreecho.video.temporal import resample_time
+
+Frames = Callable[..., NDArray[np.uint8]]
+
+
+@pytest.fixture
+def clip(tmp_path: Path, sector_frames: Frames) -> Path:
+    path = tmp_path / "JANE DOE.avi"
+    write_mjpeg_avi(path, sector_frames(24), 50)
+    return path
+
+
+def test_writes_the_folder(model: EchoModel, clip: Path, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
+    out = tmp_path / "out"
+    explained = explain_file(model, clip, out, film="both", clips=2)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "contact_sheet.png", "explanation.json", "map.npz", "overlay.gif", "overlay.mp4",
+    ]  # fmt: skip
+    assert_png(out / "contact_sheet.png")
+    with np.load(out / "map.npz", allow_pickle=False) as archive:
+        np.testing.assert_array_equal(archive["video_map"], explained.explanation.video_map())
+        assert archive["video_map"].shape == (24, 56, 56)
+        assert archive["clip_maps"].shape == (2, 6, 56, 56)
+        assert str(archive["stage"]) == "stage2"
+    document = json.loads((out / "explanation.json").read_text())
+    predicted = predict_video(model, explained.clip.frames, explained.explanation.starts)
+    assert document["ef_percent"] == pytest.approx(predicted.value, rel=1e-5)
+    assert (document["target"], document["output"]) == ("ef", "predicted EF")
+    assert "EF points per cell" in document["map"]
+    assert document["is_phantom"] is True
+    assert "not a medical device" in document["notice"]
+    assert document["warnings"] == ["nothing is known of the data that this model was trained on"]
+    # Files are often named after patients.
+    assert not any(b"JANE" in path.read_bytes() for path in out.iterdir())
+
+
+def texts_on_pictures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written below films and over sheets."""
+    written: list[str] = []
+    label, sheet = file_explanation.label_pictures, file_explanation.contact_sheet
+
+    def note_lines(pictures: NDArray[np.uint8], lines: list[str], **options: bool) -> object:
+        written.extend(lines)
+        return label(pictures, lines, **options)
+
+    def note_title(*arguments: object, title: str, **options: object) -> None:
+        written.append(title)
+        sheet(*arguments, title=title, **options)
+
+    monkeypatch.setattr(file_explanation, "label_pictures", note_lines)
+    monkeypatch.setattr(file_explanation, "contact_sheet", note_title)
+    return written
+
+
+def test_of_an_infarction_the_logit_is_explained(
+    mi_model: EchoModel, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = texts_on_pictures(monkeypatch)
+    explained = explain_file(mi_model, clip, tmp_path, film="gif", clips=2)
+    logits = predict_video(mi_model, explained.clip.frames, explained.explanation.starts).clip_values
+    document = json.loads((tmp_path / "explanation.json").read_text())
+    assert document["output"] == "predicted probability of a myocardial infarction"
+    assert document["explained"] == "logit of a myocardial infarction"
+    assert document["mi_logit"] == pytest.approx(logits.mean(), rel=1e-4)
+    assert document["mi_probability"] == pytest.approx(1 / (1 + np.exp(-logits.mean())), rel=1e-4)
+    assert document["clip_mi_probability"] == pytest.approx(1 / (1 + np.exp(-logits)), rel=1e-4)
+    assert "logits per cell" in document["map"]
+    assert document["meaning"] == "bright: what raises the probability of an infarction"
+    with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
+        assert (str(archive["target"]), str(archive["output"])) == ("mi", document["output"])
+        np.testing.assert_allclose(archive["clip_predictions"], logits, rtol=1e-4)
+    # An impossible EF, such as -0.5, would be warned of; a logit is not one.
+    assert document["warnings"] == ["nothing is known of the data that this model was trained on"]
+    percent = 100 * document["mi_probability"]
+    assert sum(f"predicted probability of a myocardial infarction {percent:.1f} %" in text for text in written) == 2
+    assert not any("EF" in text for text in [*written, json.dumps(document)])
+
+
+def test_a_whole_beat_is_shown_as_it_was_resampled(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:
+    explained = explain_file(beat_model, clip, tmp_path, film="gif", beat="all")
+    document = json.loads((tmp_path / "explanation.json").read_text())
+    assert document["clip_starts"] == [0]
+    assert (document["num_frames"], document["file_num_frames"]) == (6, 24)
+    # 24 frames at 50 a second last as long as 6 at 12.5.
+    assert (document["fps"], document["file_fps"]) == (12.5, 50)
+    assert document["beat"] == [0, 23]
+    frames, _ = explained.shown_frames()
+    np.testing.assert_array_equal(frames, resample_time(explained.clip.frames, 6, "spline"))
+    with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
+        assert archive["video_map"].shape == (6, 56, 56)
+        np.testing.assert_array_equal(archive["video_map"], archive["clip_maps"][0])
+
+
+def test_the_beat_is_the_one_that_is_said(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:
+    explained = explain_file(beat_model, clip, tmp_path, film="gif", beat=(15, 4))
+    document = json.loads((tmp_path / "explanation.json").read_text())
+    assert document["beat"] == [15, 4]
+    predicted = Predictor(beat_model)(clip, beat=(15, 4))
+    assert document["mi_probability"] == pytest.approx(predicted.mi_probability, rel=1e-4)
+    assert document["warnings"] == list(predicted.warnings)
+    whole = explain_file(beat_model, clip, tmp_path, film="gif", beat="all")
+    np.testing.assert_array_equal(explained.clip.frames, whole.clip.frames[4:16][::-1])
+    with pytest.raises(RecipeError, match="This model looks at one beat"):
+        explain_file(beat_model, clip, tmp_path)
+
+
+def test_other_models_take_no_beat(model: EchoModel, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="leave the beat out"):
+        explain_file(model, clip, tmp_path, beat=(4, 15))
+
+
+def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_recordings=10,
+        fps_range=fps_range,
+        ef_range=(0.0, 100.0),
+        recipe="tiny",
+        epoch=0,
+        val_mae=10.0,
+    )
+    model.card = WeightsCard(
+        kind="model",
+        reads={"name": "ef"},
+        encoder="uniformer_xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model.model_input,
+        trained_on=trained_on,
+        coreecho_version="0",
+    )
+    return model
+
+
+def test_a_file_is_explained_at_the_training_s_frame_rate(model: EchoModel, clip: Path, tmp_path: Path) -> None:
+    """At 50 frames a second, of a model trained at 25: every second frame is seen, as by `predict`."""
+    with_card(model, fps_range=(25.0, 25.0))
+    explained = explain_file(model, clip, tmp_path, film="gif", clips=2)
+    document = json.loads((tmp_path / "explanation.json").read_text())
+    note = "resampled from 50 to 25 frames per second, the rate of the training"
+    assert note in document["notes"]
+    assert (document["num_frames"], document["fps"]) == (12, 25)
+    assert (document["file_num_frames"], document["file_fps"]) == (24, 50)
+    predicted = Predictor(model, clips=2)(clip)
+    assert note in predicted.notes
+    assert document["ef_percent"] == pytest.approx(predicted.ef_percent, rel=1e-5)
+    assert document["warnings"] == list(predicted.warnings) == []
+    np.testing.assert_array_equal(explained.clip.frames, resize_frames(read_video(clip).frames, 56)[::2])
+    with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
+        assert archive["video_map"].shape == (12, 56, 56)
+
+
+def test_a_clip_without_a_sector_is_refused(model: EchoModel, tmp_path: Path) -> None:
+    path = tmp_path / "still.avi"
+    write_mjpeg_avi(path, [np.full((56, 56), 90, dtype=np.uint8)] * 20, 50)
+    with pytest.raises(VideoError, match="no ultrasound sector found"):
+        explain_file(model, path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_are_checked_before_reading(model: EchoModel, tmp_path: Path, clip: Path) -> None:
+    with pytest.raises(RecipeError, match="clips: expected at least 1, got 0"):
+        explain_file(model, tmp_path / "absent.avi", tmp_path, clips=0)
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(CoReEchoError, match="Give another `--out`"):
+        explain_file(model, clip, tmp_path / "taken")

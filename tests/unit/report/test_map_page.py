@@ -1,0 +1,110 @@
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from coreecho.report.embedding_map import EmbeddingMap, PlacedClip, make_map
+from coreecho.report.map_page import map_fragment, map_page
+from coreecho.representation.embeddings import EmbeddingSet
+
+
+class Parts(HTMLParser):
+    """Collects the tags, and the text of scripts and styles, as a browser would cut them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {"script": [], "style": []}
+        self._open = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open in self.texts:
+            self.texts[self._open].append(data)
+
+
+@pytest.fixture
+def made(plane: EmbeddingSet) -> EmbeddingMap:
+    return make_map(plane, method="pca")
+
+
+def data_of(page: str) -> dict:
+    return json.loads(Parts(page).texts["script"][0])
+
+
+def test_carries_every_recording(made: EmbeddingMap) -> None:
+    data = data_of(map_page([made, made], placed=[[PlacedClip("new clip", 1.0, 2.0, 55.0)], []]))
+    assert len(data["panels"]) == 2
+    panel = data["panels"][0]
+    assert panel["id"] == list(made.recordings.ids)
+    np.testing.assert_allclose(panel["x"], made.coordinates[:, 0], atol=1e-4)
+    np.testing.assert_allclose(panel["ef"], made.recordings.ef_percent, atol=1e-2)
+    np.testing.assert_allclose(panel["predicted"], made.recordings.ef_predicted, atol=1e-2)
+    assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0}]
+    assert data["limits"] == [made.recordings.ef_percent.min(), made.recordings.ef_percent.max()]
+
+
+def test_loads_nothing_from_anywhere(made: EmbeddingMap) -> None:
+    page = map_page([made])
+    parts = Parts(page)
+    assert not any({"src", "href", "srcset"} & set(attributes) for _, attributes in parts.tags)
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "url(" not in page
+    policy = next(attributes["content"] for tag, attributes in parts.tags if "http-equiv" in attributes)
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+
+
+def test_the_policy_allows_just_its_own_style_and_script(made: EmbeddingMap) -> None:
+    """A browser compares the hash of what stands between the tags: one changed letter, and the page is dead."""
+    page = map_page([made])
+    parts = Parts(page)
+    code = {"style": parts.texts["style"][0], "script": parts.texts["script"][1]}
+    for kind, text in code.items():
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src &#x27;sha256-{digest}&#x27;" in page
+
+
+def test_text_cannot_become_code(made: EmbeddingMap) -> None:
+    hostile = "</script><img src=x onerror=alert(1)><!--"
+    recordings = replace(made.recordings, ids=(hostile, *made.recordings.ids[1:]), source=hostile)
+    page = map_page([replace(made, recordings=recordings)])
+    assert "<img" not in page
+    assert data_of(page)["panels"][0]["id"][0] == hostile
+
+
+def test_unknown_ef_is_null(made: EmbeddingMap) -> None:
+    labels = made.recordings.ef_percent.copy()
+    labels[2] = np.nan
+    data = data_of(map_page([replace(made, recordings=replace(made.recordings, ef_percent=labels))]))
+    assert data["panels"][0]["ef"][2] is None
+
+
+def test_says_what_it_is(made: EmbeddingMap) -> None:
+    page = map_page([made])
+    assert page.count("simulated hearts (phantoms)") >= 3
+    assert "not a medical device" in page
+    real = map_page([replace(made, recordings=replace(made.recordings, is_phantom=False, source="TEST split"))])
+    assert "simulated" not in real
+
+
+def test_two_fragments_in_one_page_do_not_share_their_switches(made: EmbeddingMap, plane: EmbeddingSet) -> None:
+    other = make_map(replace(plane, ef_percent=plane.ef_percent[::-1].copy()), method="pca")
+    groups = [set(re.findall(r'name="(colour-\w+)"', map_fragment([one]))) for one in (made, other)]
+    assert len(groups[0]) == len(groups[1]) == 1
+    assert groups[0] != groups[1]
+    with pytest.raises(ValueError, match="at least one map"):
+        map_fragment([])
