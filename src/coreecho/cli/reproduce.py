@@ -1,7 +1,7 @@
 """`coreecho reproduce`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -10,7 +10,7 @@ from coreecho.training.run_folder import Hardware
 
 
 def reproduce(
-    table: Literal["table1", "table2", "table3", "table4", "table5", "cue"],
+    table: str,
     /,
     *,
     data: Path | None = None,
@@ -23,6 +23,7 @@ def reproduce(
     r2plus1d: str | None = None,
     coreecho: str | None = None,
     echocotr: str | None = None,
+    weights: dict[str, str] | None = None,
     batch_size_test: int = 8,
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
 ) -> int:
@@ -31,7 +32,8 @@ def reproduce(
     Parameters
     ----------
     table:
-        1: comparison on EchoNet-Dynamic, 2: components, 3: augmentation and clips, 4: CAMUS, 5: HMC-QU.
+        `table1`: comparison on EchoNet-Dynamic, `table2`: components, `table3`: augmentation and clips, `table4`:
+        CAMUS, `table5`: HMC-QU, `cue`: a planted shortcut; or a YAML file of your own in the same form.
     data:
         Root of the table's data set.
     store:
@@ -52,6 +54,8 @@ def reproduce(
         For table4 and table5: the CoReEcho model to transfer, a run or a file.
     echocotr:
         For table4 and table5: the EchoCoTr model to transfer, a run or a file.
+    weights:
+        Of a table of your own: what it calls NAME, as `--weights.NAME RUN_OR_FILE`.
     batch_size_test:
         Clips at once when a model is tested.
     hardware:
@@ -59,26 +63,29 @@ def reproduce(
     """
     from rich.console import Console
 
-    from coreecho.experiments.paper_tables import NEEDS
     from coreecho.experiments.reproduction import carry_out, make_plan, show_plan
     from coreecho.experiments.result_files import show_results, write_results
     from coreecho.experiments.runs import Execution
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
     from coreecho.experiments.sources import Sources
+    from coreecho.experiments.table_file import read_table
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
-    real: dict[str, Any] = {"data": data, "store": store, "k400": k400, "r2plus1d": r2plus1d}
-    real |= {"coreecho": coreecho, "echocotr": echocotr}
-    given = [name for name, value in real.items() if value is not None]
+    named = {"k400": k400, "r2plus1d": r2plus1d, "coreecho": coreecho, "echocotr": echocotr}
+    pretrained = {name: path for name, path in named.items() if path is not None} | (weights or {})
+    given = [name for name, value in (("data", data), ("store", store)) if value is not None] + list(pretrained)
     if scale.is_phantom and given:
         raise RecipeError(
             f"{_flags(given)} cannot go with simulated hearts, which are written and learned from scratch: "
             "leave out either that, or `--phantom` and `--quick`."
         )
-    if unused := [name for name in given if name not in NEEDS[table] and NEEDS[table]]:
+    needed = read_table(table).weights_needed()
+    if unused := [name for name in pretrained if name not in needed]:
         raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
-    sources = Sources(out=out or Path(default), scale=scale, show_progress=True, **real)
+    sources = Sources(
+        out=out or Path(default), scale=scale, weights=pretrained, data=data, store=store, show_progress=True
+    )
     execution, console = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True), Console()
     made = make_plan(table, sources, execution)
     console.print(show_plan(made))

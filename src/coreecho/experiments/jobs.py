@@ -12,8 +12,9 @@ from coreecho.datasets import Split, load_recordings
 from coreecho.evaluation import Clips
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds, fold_name
 from coreecho.experiments.data import Data
-from coreecho.experiments.runs import Execution, Weights, finish_run, predictions_of
-from coreecho.experiments.transfer import Method, published_settings, start_of, transfer_settings
+from coreecho.experiments.runs import Execution, finish_run, predictions_of
+from coreecho.experiments.table_file import Method, Weights
+from coreecho.experiments.transfer import published_settings, start_of, transfer_settings
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage1

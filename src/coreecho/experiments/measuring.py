@@ -9,11 +9,22 @@ from typing import Any
 
 import pandas as pd
 
-from coreecho.evaluation import CAMUS_QUALITY_GROUPS, Interval, compare_over_seeds, metrics_over_seeds
+from coreecho.datasets import Split
+from coreecho.evaluation import (
+    CAMUS_QUALITY_GROUPS,
+    EF_METRICS,
+    MI_METRICS,
+    Interval,
+    compare_over_seeds,
+    metrics_over_seeds,
+)
 from coreecho.evaluation.groups import MIN_PATIENTS_OF_GROUP
 from coreecho.evaluation.metric_family import MetricFamily
+from coreecho.experiments.paper_table import PaperTable
 from coreecho.experiments.runs import Execution, patients_of
-from coreecho.experiments.tables import FAMILIES, Column, PaperTable
+from coreecho.experiments.table_file import Column
+
+_FAMILIES: Mapping[str, MetricFamily[Any]] = {"ef": EF_METRICS, "mi": MI_METRICS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +93,19 @@ def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measur
         execution: on what predictions that are missing are made.
     """
     # What no column shows is not predicted: of a validation split or a whole video that takes long.
-    needed = {column.reading for column in table.columns}
+    needed = {column.split for column in table.columns}
     tables = {
-        (row.label, name): [read(runs, execution) for read in readings]
+        (row.label, split): [read(runs, execution) for read in readings]
         for row in table.rows
-        for name, readings in row.readings.items()
-        if name in needed
+        for split, readings in row.readings.items()
+        if split in needed
     }
     figures, differences, notes = {}, {}, [*_releases(tables), *_precisions(table, runs)]
     for column in table.columns:
         chosen = {
             label: [_of_group(each, column) for each in found]
-            for (label, reading), found in tables.items()
-            if reading == column.reading and found
+            for (label, split), found in tables.items()
+            if split == column.split and found
         }
         small = [label for label, found in chosen.items() if _num_patients(found[0]) < MIN_PATIENTS_OF_GROUP]
         if small:
@@ -109,7 +120,7 @@ def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measur
     return Measured(table=table, figures=figures, differences=differences, notes=tuple(notes))
 
 
-def _releases(tables: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> list[str]:
+def _releases(tables: Mapping[tuple[str, Split], Sequence[pd.DataFrame]]) -> list[str]:
     """Which release of its data set says the EF, where there are several."""
     found = {source for group in tables.values() for each in group for source in each["ef_source"].dropna()}
     return [f"EF of the release: {', '.join(sorted(found))}."] if found else []
@@ -129,7 +140,7 @@ def _num_patients(table: pd.DataFrame) -> int:
 
 
 def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -> Figure:
-    family, patients = FAMILIES[table.target], _patients(chosen[0])
+    family, patients = _FAMILIES[table.task.name], _patients(chosen[0])
     if len(chosen) == 1:
         interval = _single(chosen[0], family, column)
         return Figure(
@@ -160,7 +171,7 @@ def _single(table: pd.DataFrame, family: MetricFamily[Any], column: Column) -> I
 def _difference(
     first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame], column: Column, table: PaperTable
 ) -> Figure:
-    family, patients = FAMILIES[table.target], _patients(first[0])
+    family, patients = _FAMILIES[table.task.name], _patients(first[0])
     # One seed: the same call with the tables twice has no spread of seeds, and intervals over patients alone.
     times = 2 if len(first) == 1 else 1
     pairs = list(first) * times, list(second) * times

@@ -10,10 +10,10 @@ from rich.table import Table
 from coreecho.experiments.cost import estimate_seconds
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.measuring import Measured, measure_table
-from coreecho.experiments.paper_tables import build_table
+from coreecho.experiments.paper_table import PaperTable
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.sources import Sources
-from coreecho.experiments.tables import PaperTable
+from coreecho.experiments.table_plan import plan_table
 
 RUNS = "runs"
 
@@ -62,10 +62,10 @@ def make_plan(name: str, sources: Sources, execution: Execution) -> Plan:
         execution: on what.
 
     Raises:
-        RecipeError: as in `build_table`.
+        RecipeError: as in `plan_table`.
         DatasetError: the data set is not as its layout says.
     """
-    table, runs = build_table(name, sources), sources.out / RUNS
+    table, runs = plan_table(name, sources), sources.out / RUNS
     jobs = _with_sources(table.jobs)
     left = [job for job in jobs if not job.is_done(runs)]
     seconds = estimate_seconds(left, runs, execution)

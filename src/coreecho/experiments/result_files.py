@@ -14,8 +14,9 @@ from rich.text import Text
 
 import coreecho
 from coreecho.experiments.measuring import Figure, Measured
+from coreecho.experiments.paper_table import TableRow
 from coreecho.experiments.scales import Scale
-from coreecho.experiments.tables import Column, TableRow
+from coreecho.experiments.table_file import Column
 from coreecho.files import write_whole
 from coreecho.report.html import render_tables
 from coreecho.report.page_elements import Row, Table

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 from rich.console import Console
@@ -13,14 +12,13 @@ from coreecho.datasets import Recording, Split
 from coreecho.errors import RecipeError
 from coreecho.evaluation import Clips, evaluate_recordings
 from coreecho.experiments.data import Data
+from coreecho.experiments.table_file import Weights
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import hash_weights, load_model
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
 from coreecho.training.run_folder import Hardware, RunFolder
-
-Weights = Literal["best", "stage1"]
 
 
 @dataclass(frozen=True, kw_only=True)

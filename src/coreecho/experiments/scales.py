@@ -1,6 +1,6 @@
 """How large a reproduction is: the paper's, or one that phantoms and two cores allow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,16 +95,20 @@ class Scale:
             f"{self.camus} phantoms of CAMUS and {self.hmc_qu} of HMC-QU.",
         )
 
-    def recipe(self, shipped: str, *, name: str, seed: int, **settings: Any) -> Recipe:
+    def recipe(
+        self, shipped: str, *, name: str, seed: int, equal: Mapping[str, str] | None = None, **settings: Any
+    ) -> Recipe:
         """A shipped recipe at this scale.
 
         Args:
             shipped: its name.
             name: of the result.
             seed: of the training.
+            equal: settings that take the value of another one, at this scale.
             **settings: what distinguishes it; they win over the scale's.
         """
         given = read_recipe_file(find_recipe(shipped)) | dict(self.settings) | settings
+        given |= {key: given[other] for key, other in (equal or {}).items()}
         known = {key: value for key, value in given.items() if value is not None}
         return Recipe.from_mapping(known | {"name": name, "seed": seed}, source=f"the recipe {name}")
 
@@ -165,7 +169,7 @@ def echonet_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progres
     return Data(dataset="echonet", root=root)
 
 
-def camus_phantoms(out: Path, scale: Scale, *, show_progress: bool = False) -> Data:
+def camus_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
     """Write the phantoms of CAMUS, seen by another scanner, below `out`, unless they are there."""
     root = out / "phantoms" / "camus"
     # Another seed than EchoNet's: other hearts.
@@ -173,8 +177,16 @@ def camus_phantoms(out: Path, scale: Scale, *, show_progress: bool = False) -> D
     return Data(dataset="camus", root=root)
 
 
-def hmc_qu_phantoms(out: Path, scale: Scale, *, show_progress: bool = False) -> Data:
+def hmc_qu_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
     """Write the phantoms of HMC-QU, seen by another scanner, below `out`, unless they are there."""
     root = out / "phantoms" / "hmc-qu"
     write_hmc_qu_phantoms(root, studies=scale.hmc_qu, seed=2, show_progress=show_progress)
     return Data(dataset="hmc-qu", root=root)
+
+
+# By the layout that they are written in.
+PHANTOMS: Mapping[str, Callable[..., Data]] = {
+    "echonet": echonet_phantoms,
+    "camus": camus_phantoms,
+    "hmc-qu": hmc_qu_phantoms,
+}

@@ -1,11 +1,14 @@
 """Where the data and the pretrained weights of a reproduction come from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
-from coreecho.experiments.scales import Scale, camus_phantoms, echonet_phantoms, hmc_qu_phantoms
+from coreecho.experiments.scales import PHANTOMS, Scale
+
+TITLES = {"echonet": "EchoNet-Dynamic", "camus": "CAMUS", "hmc-qu": "HMC-QU"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +20,8 @@ class Sources:
         scale: how large it is.
         data: root of the table's data set; None where phantoms are written.
         store: folder for its decoded frames; beside the data when not given.
-        k400: the encoder's Kinetics-400 weights.
-        r2plus1d: those of R(2+1)D-18.
-        coreecho: weights of a CoReEcho model, for the tables of transfer.
-        echocotr: weights of an EchoCoTr model, for the same.
+        weights: pretrained weights under the names that tables have for them, such as `k400`: a run, a file, or
+            `scratch` to do without.
         show_progress: show a bar while phantoms are written.
     """
 
@@ -28,31 +29,19 @@ class Sources:
     scale: Scale
     data: Path | None = None
     store: Path | None = None
-    k400: str | None = None
-    r2plus1d: str | None = None
-    coreecho: str | None = None
-    echocotr: str | None = None
+    weights: Mapping[str, str] = field(default_factory=dict)
     show_progress: bool = False
 
-    def echonet(self, *, cue: bool = False) -> Data:
-        """EchoNet-Dynamic, or its phantoms."""
-        if self.scale.is_phantom:
-            return echonet_phantoms(self.out, self.scale, cue=cue, show_progress=self.show_progress)
-        return Data(dataset="echonet", root=self._root("EchoNet-Dynamic"), store=self.store)
+    def data_of(self, layout: str, *, cue: bool = False) -> Data:
+        """The data set of a layout, or its phantoms, which are written unless they are there.
 
-    def camus(self) -> Data:
-        """CAMUS, or its phantoms."""
+        Raises:
+            RecipeError: it is not given, or there are no phantoms of it.
+        """
         if self.scale.is_phantom:
-            return camus_phantoms(self.out, self.scale, show_progress=self.show_progress)
-        return Data(dataset="camus", root=self._root("CAMUS"), store=self.store)
-
-    def hmc_qu(self) -> Data:
-        """HMC-QU, or its phantoms."""
-        if self.scale.is_phantom:
-            return hmc_qu_phantoms(self.out, self.scale, show_progress=self.show_progress)
-        return Data(dataset="hmc-qu", root=self._root("HMC-QU"), store=self.store)
-
-    def _root(self, name: str) -> Path:
+            if layout not in PHANTOMS:
+                raise RecipeError(f"There are no phantoms of {layout!r}, only of {', '.join(PHANTOMS)}: give `--data`.")
+            return PHANTOMS[layout](self.out, self.scale, cue=cue, show_progress=self.show_progress)
         if self.data is None:
-            raise RecipeError(f"This table needs the root of {name}: give `--data ROOT`, or `--phantom`.")
-        return self.data
+            raise RecipeError(f"This table needs the root of {TITLES[layout]}: give `--data ROOT`, or `--phantom`.")
+        return Data(dataset=layout, root=self.data, store=self.store)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -32,13 +32,13 @@ from coreecho.evaluation.groups import MIN_PATIENTS_OF_GROUP
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, patients_of, read_predictions
+from coreecho.experiments.table_file import Method
 from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
 from coreecho.target import Target
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
 from coreecho.training.run_folder import RunFolder
 
-Method = Literal["probe", "fine-tune"]
 TransferMetrics = Mapping[str, EFMetrics] | Mapping[str, ClassificationMetrics]
 ALL = "all"
 DATASETS = ("camus", "hmc-qu", "table")

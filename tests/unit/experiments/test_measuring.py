@@ -11,8 +11,10 @@ import pytest
 
 from coreecho.evaluation import compute_metrics
 from coreecho.experiments.measuring import Measured, measure_table
+from coreecho.experiments.paper_table import PaperTable, Published, TableRow
 from coreecho.experiments.runs import Execution
-from coreecho.experiments.tables import Column, Comparison, PaperTable, TableRow, figures_in_order, published_under
+from coreecho.experiments.table_file import Column, Comparison
+from coreecho.tasks import EF
 
 TRUE = np.linspace(20.0, 70.0, 12)
 MAE = Column(metric="mae", label="MAE")
@@ -43,7 +45,7 @@ def row(label: str, *tables: pd.DataFrame, reading: str = "test", **given: Any) 
 
 def table(*rows: TableRow, columns: tuple[Column, ...] = (MAE, R2), **given: Any) -> PaperTable:
     return PaperTable(
-        name="table", title="Made up", target="ef", columns=columns, rows=rows, **({"is_phantom": False} | given)
+        name="table", title="Made up", task=EF(), columns=columns, rows=rows, **({"is_phantom": False} | given)
     )
 
 
@@ -125,7 +127,7 @@ def test_only_readings_that_a_column_shows_are_read() -> None:
     of_test = row("method", predictions(1.0))
     both = TableRow(label="method", readings={**of_test.readings, "val": (must_not_be_read,)})
     assert measured(table(both)).figures["method", "MAE"].value == pytest.approx(1.0)
-    of_val = Column(metric="mae", label="VAL MAE", reading="val")
+    of_val = Column(metric="mae", label="VAL MAE", split="val")
     found = measured(table(row("method", predictions(2.0), reading="val"), columns=(MAE, of_val)))
     assert found.figures.keys() == {("method", "VAL MAE")}
 
@@ -136,9 +138,8 @@ def test_the_release_of_the_ef_is_told() -> None:
 
 
 def test_a_cited_row_has_no_figures() -> None:
-    cited = TableRow(label="cited", published=figures_in_order((3.9, 5.1)), note="cited")
-    cited = published_under(cited, (MAE, R2))
-    assert {label: figure.value for label, figure in cited.published.items()} == {"MAE": 3.9, "R2 (%)": 5.1}
+    published = {"MAE": Published(value=3.9), "R2 (%)": Published(value=5.1)}
+    cited = TableRow(label="cited", published=published, note="cited")
     comparison = Comparison(question="against it", first="cited", second="method")
     found = measured(table(row("method", predictions(1.0)), cited, comparisons=(comparison,)))
     assert {label for label, _ in found.figures} == {"method"}

@@ -9,10 +9,11 @@ from torch import nn
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.experiments import scales
 from coreecho.experiments.jobs import Training, Transfer
-from coreecho.experiments.paper_tables import NEEDS, TABLES, build_table
+from coreecho.experiments.paper_table import PaperTable
 from coreecho.experiments.scales import PAPER, PHANTOM, QUICK, Scale
 from coreecho.experiments.sources import Sources
-from coreecho.experiments.tables import PaperTable
+from coreecho.experiments.table_file import read_table, table_names
+from coreecho.experiments.table_plan import plan_table
 from coreecho.models.card import WeightsCard
 from coreecho.models.weights import save_weights
 from coreecho.phantom import PhantomSettings
@@ -96,7 +97,16 @@ def real(tmp_path: Path) -> Sources:
     """A lab that has everything."""
     small = {name: write_weights(tmp_path / name, "uniformer_small") for name in ("k400", "coreecho", "echocotr")}
     r2plus1d = write_weights(tmp_path / "r2plus1d", "r2plus1d_18")
-    return Sources(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", r2plus1d=r2plus1d, **small)
+    weights = small | {"r2plus1d": r2plus1d}
+    return Sources(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", weights=weights)
+
+
+def without(sources: Sources, name: str) -> Sources:
+    return replace(sources, weights={key: path for key, path in sources.weights.items() if key != name})
+
+
+def given(sources: Sources, **weights: str) -> Sources:
+    return replace(sources, weights={**sources.weights, **weights})
 
 
 @pytest.fixture
@@ -124,7 +134,7 @@ def published(table: PaperTable) -> dict[str, tuple[float | tuple[float, float],
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_papers_figures_stand_in_the_tables(name: str, real: Sources) -> None:
-    table = build_table(name, real)
+    table = plan_table(name, real)
     assert published(table) == FIGURES[name]
     assert tuple(column.label for column in table.columns) == COLUMNS[name]
     assert not table.is_phantom
@@ -135,7 +145,7 @@ def test_the_papers_figures_stand_in_the_tables(name: str, real: Sources) -> Non
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_table_trains_the_papers_recipes_with_its_seeds(name: str, real: Sources) -> None:
-    table = build_table(name, real)
+    table = plan_table(name, real)
     for row in table.rows:
         # Three runs in the ablations, of which the paper gives means; one elsewhere.
         num_runs = 3 if name in ("table2", "table3") else 1
@@ -153,11 +163,11 @@ def test_a_table_trains_the_papers_recipes_with_its_seeds(name: str, real: Sourc
 
 
 @pytest.mark.parametrize("scale", [QUICK, PHANTOM])
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", table_names())
 def test_every_table_has_a_small_form_on_phantoms(
     name: str, scale: Scale, tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    table = build_table(name, Sources(out=tmp_path, scale=scale))
+    table = plan_table(name, Sources(out=tmp_path, scale=scale))
     assert table.is_phantom
     assert phantoms_asked_for
     jobs = table.jobs + [source for job in table.jobs for source in job.sources]
@@ -175,7 +185,7 @@ def test_every_table_has_a_small_form_on_phantoms(
 
 
 def test_ablations_differ_in_what_they_name_alone(real: Sources) -> None:
-    rows = {row.label: row.jobs[0].recipe(real.out).to_mapping() for row in build_table("table3", real).rows}
+    rows = {row.label: row.jobs[0].recipe(real.out).to_mapping() for row in plan_table("table3", real).rows}
     full = rows.pop("L1st + A + 2xC")
     expected = {
         "L1st + A": {"views": ("two_clips", "same_clip")},
@@ -186,11 +196,11 @@ def test_ablations_differ_in_what_they_name_alone(real: Sources) -> None:
         # Stage 2 comes after the weights that the table shows.
         assert differs.keys() - {"name", "stage2"} == expected[label].keys(), label
         assert {key: differs[key] for key in expected[label]} == expected[label]
-    rows = {row.label: row.jobs[0].recipe(real.out) for row in build_table("table2", real).rows}
+    rows = {row.label: row.jobs[0].recipe(real.out) for row in plan_table("table2", real).rows}
     assert (rows["L1 end to end"].objective, rows["L1 end to end"].init) == ("l1", "scratch")
     assert (rows["L1 + L1st"].objective, rows["L1 + L1st"].init) == ("rnc_l1", "scratch")
-    assert rows["L1 + L1st + K400"].init == real.k400
-    assert (rows["EchoCoTr"].head, rows["EchoCoTr"].init) == ("linear", real.k400)
+    assert rows["L1 + L1st + K400"].init == real.weights["k400"]
+    assert (rows["EchoCoTr"].head, rows["EchoCoTr"].init) == ("linear", real.weights["k400"])
     assert rows["RnC as first published"].objective == "rnc"
 
 
@@ -198,15 +208,15 @@ def test_ablations_differ_in_what_they_name_alone(real: Sources) -> None:
 def test_the_second_stage_of_rank_n_contrast_is_as_long_as_its_first(
     scale: Scale, real: Sources, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    rows = {row.label: row for row in build_table("table2", replace(real, scale=scale)).rows}
+    rows = {row.label: row for row in plan_table("table2", replace(real, scale=scale)).rows}
     recipe = rows["RnC as first published"].jobs[0].recipe(real.out)
     assert recipe.stage2_epochs == recipe.stage1_epochs
 
 
 def test_tables_share_their_trainings(tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]) -> None:
     recipes: dict[str, object] = {}
-    for name in TABLES:
-        for job in build_table(name, Sources(out=tmp_path, scale=QUICK)).jobs:
+    for name in table_names():
+        for job in plan_table(name, Sources(out=tmp_path, scale=QUICK)).jobs:
             for each in (job, *job.sources):
                 assert recipes.setdefault(each.name, each.recipe(tmp_path)) == each.recipe(tmp_path)
     assert "coreecho-scratch-seed0" in recipes
@@ -215,7 +225,7 @@ def test_tables_share_their_trainings(tmp_path: Path, phantoms_asked_for: list[t
 def test_the_cue_is_planted_in_a_cohort_of_its_own(
     tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    table = build_table("cue", Sources(out=tmp_path, scale=PHANTOM))
+    table = plan_table("cue", Sources(out=tmp_path, scale=PHANTOM))
     settings = {name: given["settings"] for name, given in phantoms_asked_for}
     assert settings.keys() == {"echonet", "echonet-cue"}
     plain, cue = settings["echonet"], settings["echonet-cue"]
@@ -235,7 +245,7 @@ def test_the_cue_is_planted_in_a_cohort_of_its_own(
 def test_transfers_start_from_the_seed_that_they_bear(
     tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    for row in build_table("table4", Sources(out=tmp_path, scale=QUICK)).rows:
+    for row in plan_table("table4", Sources(out=tmp_path, scale=QUICK)).rows:
         for job in row.jobs:
             assert isinstance(job, Transfer)
             recipe = job.recipe(tmp_path)
@@ -249,8 +259,8 @@ def test_transfers_start_from_the_seed_that_they_bear(
     ("name", "lacking", "message"),
     [
         ("table1", "data", "needs the root of EchoNet-Dynamic: give `--data ROOT`, or `--phantom`"),
-        ("table1", "r2plus1d", "trains r2plus1d from weights of Kinetics-400: give them by `--r2plus1d FILE`"),
-        ("table1", "k400", "trains echocotr from weights of Kinetics-400: give them by `--k400 FILE`"),
+        ("table1", "r2plus1d", "trains r2plus1d from given weights: give them by `--r2plus1d FILE`"),
+        ("table1", "k400", "trains echocotr from given weights: give them by `--k400 FILE`"),
         ("table2", "k400", "give them by `--k400 FILE`"),
         ("table3", "data", "EchoNet-Dynamic"),
         ("table4", "data", "needs the root of CAMUS"),
@@ -262,44 +272,91 @@ def test_transfers_start_from_the_seed_that_they_bear(
 )
 def test_what_is_missing_is_asked_for(name: str, lacking: str, message: str, real: Sources) -> None:
     with pytest.raises(RecipeError) as refused:
-        build_table(name, replace(real, **{lacking: None}))
+        plan_table(name, replace(real, data=None) if lacking == "data" else without(real, lacking))
     assert message in str(refused.value)
 
 
 def test_weights_that_cannot_be_used_are_refused_before_days_of_training(real: Sources, tmp_path: Path) -> None:
     for name, flag in (("table1", "k400"), ("table4", "coreecho"), ("table5", "k400")):
         with pytest.raises(RecipeError, match="holds the encoder r2plus1d_18; this table needs uniformer_small"):
-            build_table(name, replace(real, **{flag: real.r2plus1d}))
+            plan_table(name, given(real, **{flag: real.weights["r2plus1d"]}))
     with pytest.raises(CheckpointError, match="there is no such file"):
-        build_table("table2", replace(real, k400=str(tmp_path / "missing")))
+        plan_table("table2", given(real, k400=str(tmp_path / "missing")))
     with pytest.raises(RecipeError, match="give its weights by `--coreecho RUN_OR_FILE`"):
-        build_table("table4", replace(real, coreecho="scratch"))
+        plan_table("table4", given(real, coreecho="scratch"))
 
 
 def test_without_kinetics_no_row_claims_it(real: Sources) -> None:
-    table = build_table("table2", replace(real, k400="scratch"))
+    table = plan_table("table2", given(real, k400="scratch"))
     rows = {row.label: row for row in table.rows}
-    assert (rows["L1 + L1st + K400"].jobs, rows["L1 + L1st + K400"].published) == ((), {})
+    assert rows["L1 + L1st + K400"].jobs == ()
+    assert rows["L1 + L1st + K400"].note == "there are no Kinetics weights to start from"
+    assert "L1 + L1st + K400 + LP" not in rows
     assert rows["L1 + L1st + LP"].jobs == rows["L1 + L1st"].jobs
     assert rows["L1 + L1st + LP"].published == {}
     assert "what K400 adds" not in [comparison.question for comparison in table.comparisons]
     assert any("`--k400 scratch`" in note for note in table.notes)
     fine_tuned = next(
-        row for row in build_table("table5", replace(real, k400="scratch")).rows if row.label.endswith("K400")
+        row for row in plan_table("table5", given(real, k400="scratch")).rows if row.label.endswith("K400")
     )
     assert (fine_tuned.jobs, fine_tuned.note) == ((), "no Kinetics weights were given")
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_table_needs_what_it_is_said_to_need(name: str, real: Sources, tmp_path: Path) -> None:
-    everything = replace(real, store=tmp_path / "store")
-    given = {entry: getattr(everything, entry) for entry in NEEDS[name]}
-    table = build_table(name, Sources(out=real.out, scale=PAPER, **given))
+    needed = {flag: real.weights[flag] for flag in read_table(name).weights_needed()}
+    table = plan_table(name, replace(real, store=tmp_path / "store", weights=needed))
     assert {job.data.store for job in table.jobs} == {tmp_path / "store"}
 
 
 def test_no_other_table_is_known(real: Sources) -> None:
-    with pytest.raises(RecipeError, match="no table 'table6'; there are table1, table2, "):
-        build_table("table6", real)
+    with pytest.raises(RecipeError, match="no table 'table6'; there are cue, table1, table2, "):
+        plan_table("table6", real)
     with pytest.raises(RecipeError, match="plants a shortcut, which only phantoms allow"):
-        build_table("cue", real)
+        plan_table("cue", real)
+
+
+OWN = """
+title: My ablation
+data: echonet
+trainings:
+  half-rate: {recipe: echonet, settings: {learning_rate: 5.0e-5, stage2: false}}
+columns:
+  - {metric: mae, label: MAE}
+rows:
+  - {label: as published, training: coreecho-scratch}
+  - {label: half the rate, training: half-rate}
+comparisons:
+  - {question: what the rate does, first: as published, second: half the rate}
+"""
+
+
+def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(OWN)
+    table = plan_table(str(tmp_path / "mine.yaml"), without(real, "k400"))
+    assert (table.name, [row.label for row in table.rows]) == ("mine", ["as published", "half the rate"])
+    assert {job.recipe(tmp_path).learning_rate for job in table.rows[1].jobs} == {5e-5}
+    assert table.comparisons[0].question == "what the rate does"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("training: half-rate", "training: halfrate", "row 'half the rate': no training 'halfrate'"),
+        ("second: half the rate", "second: half", "comparison 'what the rate does': no row 'half'"),
+        ("title: My ablation", "titel: My ablation", "no entry titel is known; known are columns"),
+        ("title: My ablation", "title: [1]", "title: expected text, got"),
+        ("label: MAE", "label: MAE, digits: two", "columns 1: digits: expected a whole number, got 'two'"),
+        ("label: as published,", "label: half the rate,", "two rows have one label"),
+        ("title: My ablation", "{", "is not YAML"),
+        ("title: My ablation", "title: !!python/object:os.system x", "is not YAML"),
+        ("{label: as published, training: coreecho-scratch}", "{training: coreecho-scratch}", "label"),
+    ],
+)
+def test_a_table_that_is_written_wrongly_is_explained(
+    old: str, new: str, message: str, real: Sources, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(OWN.replace(old, new))
+    with pytest.raises(RecipeError, match=r"mine\.yaml") as refused:
+        plan_table(str(tmp_path / "mine.yaml"), real)
+    assert message in str(refused.value)

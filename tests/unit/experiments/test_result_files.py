@@ -8,9 +8,11 @@ from rich.console import Console
 
 from coreecho.evaluation import Interval
 from coreecho.experiments.measuring import Figure, Measured
+from coreecho.experiments.paper_table import PaperTable, Published, TableRow
 from coreecho.experiments.result_files import show_results, to_frame, write_results
 from coreecho.experiments.scales import PAPER, QUICK
-from coreecho.experiments.tables import Column, Comparison, PaperTable, Published, TableRow
+from coreecho.experiments.table_file import Column, Comparison
+from coreecho.tasks import EF
 
 NAN = float("nan")
 
@@ -28,7 +30,7 @@ def made_up(*, is_phantom: bool) -> Measured:
     table = PaperTable(
         name="table9",
         title="Made up",
-        target="ef",
+        task=EF(),
         columns=columns,
         rows=(
             TableRow(label="CoReEcho", published={"R2 (%)": Published(value=81.59, sd=0.18)}),

@@ -1,0 +1,208 @@
+"""From a table as it is written down to what has to be trained for it, on given data and weights."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coreecho.errors import RecipeError
+from coreecho.experiments.jobs import Training, Transfer
+from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
+from coreecho.experiments.sources import Sources
+from coreecho.experiments.table_file import Comparison, RowEntry, TableFile, read_table
+from coreecho.experiments.transfer import published_settings, start_of
+from coreecho.models.weights import describe_weights
+from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
+
+CITED = "cited by the paper, not trained here"
+
+
+def plan_table(name_or_path: str, sources: Sources) -> PaperTable:
+    """Plan a table: a shipped one, or a YAML file.
+
+    Args:
+        name_or_path: as for `read_table`.
+        sources: data and weights.
+
+    Raises:
+        RecipeError: there is no such table, it does not hold together, or data or weights that it needs are not given.
+        CheckpointError: weights cannot be read.
+    """
+    return _Planner(read_table(name_or_path), sources).plan()
+
+
+class _Planner:
+    """Makes the jobs of a table."""
+
+    def __init__(self, table: TableFile, sources: Sources) -> None:
+        self.table = table
+        self.sources = sources
+        self.scale = sources.scale
+        if table.only_phantoms and not self.scale.is_phantom:
+            raise RecipeError(f"{table.only_phantoms}: give `--phantom`.")
+        seeds = self.scale.seeds
+        self.seeds = seeds if self.scale.is_phantom or table.paper_seeds is None else seeds[: table.paper_seeds]
+
+    def plan(self) -> PaperTable:
+        """Rows with their jobs, and what is said around them."""
+        # Before weights: what is asked for first is the data.
+        self.sources.data_of(self.table.data)
+        rows = [row for entry in self.table.rows if (row := self._row(entry)) is not None]
+        measured = {row.label for row in rows if row.jobs}
+        return PaperTable(
+            name=self.table.name,
+            title=self._words(self.table.title),
+            task=self._task(rows),
+            columns=self.table.columns,
+            rows=tuple(rows),
+            comparisons=tuple(
+                comparison
+                for comparison in map(self._comparison, self.table.comparisons)
+                if {comparison.first, comparison.second} <= measured
+            ),
+            notes=self._notes(),
+            is_phantom=self.scale.is_phantom,
+        )
+
+    def _task(self, rows: Sequence[TableRow]) -> Any:
+        """What the table's models read, which is that of their recipes.
+
+        Raises:
+            RecipeError: no row trains anything, or their models read different things.
+        """
+        tasks = [job.recipe(self.sources.out).task for row in rows for job in row.jobs[:1]]
+        if not tasks or any(task != tasks[0] for task in tasks):
+            found = ", ".join(sorted({task.noun for task in tasks})) or "nothing"
+            raise RecipeError(f"{self.table.name}: its rows read {found}, expected one and the same thing.")
+        return tasks[0]
+
+    def _row(self, entry: RowEntry) -> TableRow | None:
+        """A row with its jobs; None where it is not there for want of weights, or for their presence."""
+        if entry.unless is not None and self._is_given(entry.unless):
+            return None
+        label = self._words(entry.label)
+        published = {name: _published(figure) for name, figure in entry.paper.items()}
+        if entry.when is not None and not self._is_given(entry.when):
+            if entry.otherwise is None:
+                return None
+            return TableRow(label=label, published=published, note=entry.otherwise)
+        if entry.training is not None:
+            trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
+            readings: dict[str, tuple[Reading, ...]] = {
+                split: tuple(
+                    partial(job.read, split=split, clips=entry.clips, weights=entry.weights) for job in trainings
+                )
+                for split in ("test", "val")
+            }
+            return TableRow(label=label, jobs=trainings, readings=readings, published=published)
+        if entry.transfer is not None:
+            transfers = tuple(self._transfer(entry, seed) for seed in self.scale.transfer_seeds)
+            pooled: dict[str, tuple[Reading, ...]] = {"test": tuple(job.read for job in transfers)}
+            return TableRow(label=label, jobs=transfers, readings=pooled, published=published)
+        return TableRow(label=label, published=published, note=CITED)
+
+    def _training(self, name: str, seed: int) -> Training:
+        entry, is_phantom = self.table.trainings[name], self.scale.is_phantom
+        init = SCRATCH if is_phantom else self._weights(entry.init, name, entry.recipe)
+        if init == SCRATCH and entry.named_from_scratch:
+            # Where all start from scratch, the same training need not be done under two names.
+            name = entry.named_from_scratch
+        settings = dict(entry.settings) | (dict(entry.phantom) if is_phantom else {"init": start_of(init)})
+        recipe = self.scale.recipe(entry.recipe, name=name, seed=seed, equal=entry.equal, **settings)
+        data = self.sources.data_of("echonet" if self.table.pretrained else self.table.data, cue=entry.cue)
+        return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
+
+    def _transfer(self, entry: RowEntry, seed: int) -> Transfer:
+        """A transfer; on phantoms one from each seed of the pretraining."""
+        assert entry.transfer is not None
+        overrides = dict(self.scale.probe if entry.transfer == "probe" else self.scale.fine_tune)
+        if entry.source is None and self.scale.is_phantom:
+            # From scratch the recipe gives the encoder.
+            overrides["encoder"] = self.scale.settings["encoder"]
+        return Transfer(
+            name=f"{self.table.data}-{entry.transfer}-{entry.source or SCRATCH}-seed{seed}",
+            data=self.sources.data_of(self.table.data),
+            method=entry.transfer,
+            source=SCRATCH if entry.source is None else self._pretrained(entry.source, seed),
+            overrides=overrides,
+            seed=seed,
+        )
+
+    def _pretrained(self, name: str, seed: int) -> Training | str:
+        entry = self.table.pretrained[name]
+        if self.scale.is_phantom:
+            assert entry.phantom is not None
+            return self._training(entry.phantom, seed)
+        flag, weights = entry.weights, self.sources.weights.get(entry.weights)
+        if weights is None or weights == SCRATCH:
+            raise RecipeError(
+                f"This table transfers from {flag}: give its weights by `--{flag} RUN_OR_FILE`, such as a finished "
+                f"run, "
+                "a published checkpoint, or what `coreecho import-weights` made of it."
+            )
+        _check_encoder(flag, weights, published_settings(self.table.data, "fine-tune")["encoder"])
+        return weights
+
+    def _weights(self, flag: str, training: str, recipe: str) -> str:
+        """Where the encoder of a training on real data starts.
+
+        Raises:
+            RecipeError: its weights are not given, or of another encoder.
+            CheckpointError: they cannot be read.
+        """
+        if flag == SCRATCH:
+            return SCRATCH
+        weights = self.sources.weights.get(flag)
+        if weights is None:
+            raise RecipeError(
+                f"This table trains {training} from given weights: give them by `--{flag} FILE` (a published "
+                "checkpoint, or what `coreecho import-weights` made of it), or `scratch` to do without."
+            )
+        if weights != SCRATCH:
+            _check_encoder(flag, weights, Recipe.from_yaml(find_recipe(recipe)).encoder)
+        return weights
+
+    def _is_given(self, flag: str) -> bool:
+        """Whether there are weights under a name. Those that are not given are missed by the rows that need them."""
+        return not self.scale.is_phantom and self.sources.weights.get(flag) != SCRATCH
+
+    def _notes(self) -> tuple[str, ...]:
+        scratch = tuple(
+            f"`--{flag} scratch`: models that start from given weights in the paper start from random ones here."
+            for flag in self.table.weights_needed()
+            if self.sources.weights.get(flag) == SCRATCH
+        )
+        of_phantoms = self.table.notes_of_phantoms if self.scale.is_phantom else ()
+        return (*self.table.notes, *scratch, *of_phantoms, *self.scale.notes)
+
+    def _comparison(self, entry: Comparison) -> Comparison:
+        words = self._words
+        return Comparison(question=words(entry.question), first=words(entry.first), second=words(entry.second))
+
+    def _words(self, text: str) -> str:
+        """Put the names of what is transferred, and the scale's strength of a cue, into a text."""
+        names = {
+            key: (entry.name_of_phantom if self.scale.is_phantom else None) or entry.name
+            for key, entry in self.table.pretrained.items()
+        }
+        for key, name in {**names, "cue_strength": f"{self.scale.cue_strength:g}"}.items():
+            text = text.replace(f"{{{key}}}", name)
+        return text
+
+
+def _published(figure: float | Sequence[float]) -> Published:
+    if isinstance(figure, Sequence):
+        value, sd = figure
+        return Published(value=value, sd=sd)
+    return Published(value=figure)
+
+
+def _check_encoder(flag: str, weights: str, wanted: str) -> None:
+    """See that weights are of the encoder that a table trains, which else shows after the trainings that come before.
+
+    Raises:
+        RecipeError: they are of another.
+        CheckpointError: they cannot be read.
+    """
+    if (found := describe_weights(Path(weights)).encoder) != wanted:
+        raise RecipeError(f"`--{flag} {weights}` holds the encoder {found}; this table needs {wanted}.")
