@@ -13,8 +13,9 @@ from coreecho.trust.calibration import CalibratedRange, Calibration, Method, err
 from coreecho.trust.conformal import check_level, finite_vector, smallest_calibration
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, merged_ranges, range_of
 
-# In simulations (docs/simulate_coverage.py) the only one of the plain methods that holds failing hearts as often as
-# healthy ones, and it needs no spread.
+# In simulations (docs/trust.md) it holds failing hearts as often as healthy ones, which a single width does not (77 %
+# of those predicted below 40 %, at a level of 90 %), and it assumes nothing. `normalised-by-range` is narrower where
+# clips disagree more when the error is larger, and wider where they do not.
 DEFAULT_METHOD: Method = "by-range"
 DEFAULT_LEVEL = 0.9
 # EF points. Readers who measure the same pictures again differ by several: a smaller spread says nothing of the error.

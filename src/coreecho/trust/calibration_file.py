@@ -204,8 +204,9 @@ class _Entries:
 
     def integer(self, name: str) -> int:
         value = self._get(name)
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        return value if is_integer else self._refuse(name, "a whole number", value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        return self._refuse(name, "a whole number", value)
 
     def number(self, name: str) -> float:
         value = self._get(name)

@@ -95,7 +95,7 @@ def conformal_p_values(
     at_most = np.searchsorted(known, new + tolerance, side="right")
     high, low = (np.asarray((count + 1) / (len(known) + 1)) for count in (at_least, at_most))
     if side == "both":
-        return np.minimum(1.0, 2 * np.minimum(high, low))
+        return np.asarray(np.minimum(1.0, 2 * np.minimum(high, low)))
     return high if side == "high" else low
 
 

@@ -6,7 +6,7 @@ within a range (a known direction may vary much, one that never varied may not).
 turns each into a p-value against the validation split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from coreecho.errors import CalibrationError
 from coreecho.trust.conformal import finite_vector
-from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, PredictedRange, merged_ranges, range_of
+from coreecho.trust.predicted_ranges import (
+    PREDICTED_EF_EDGES_PERCENT,
+    PredictedRange,
+    merged_ranges,
+    range_of,
+    ranges_between,
+)
 
 DEFAULT_NEIGHBOURS = 10
 # A mean of fewer is mostly chance.
@@ -78,6 +84,46 @@ class ClassDistance:
     def nearest_range(self, embeddings: ArrayLike) -> list[PredictedRange]:
         """Give the range of EF that each embedding is nearest to."""
         return [self.ranges[number] for number in self._to_each_range(embeddings).argmin(axis=1)]
+
+    def to_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Give what is to be stored with a model: no single recording can be told from it."""
+        edges = np.array([part.high for part in self.ranges[:-1]], dtype=np.float64)
+        return {
+            "edges": edges,
+            "means": self.means,
+            "whitening": self.whitening,
+            "shrinkage": np.array([self.shrinkage]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, ArrayLike]) -> "ClassDistance":
+        """Take back what `to_arrays` gave.
+
+        Raises:
+            CalibrationError: an array is missing or unknown, not finite, or does not fit the others.
+        """
+        expected = {"edges", "means", "whitening", "shrinkage"}
+        if set(arrays) != expected:
+            raise CalibrationError(f"Class distance: expected {', '.join(sorted(expected))}, got {', '.join(arrays)}.")
+        found = {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
+        means, edges = found["means"], found["edges"]
+        width = means.shape[1] if means.ndim == 2 else -1
+        shapes = {
+            "means": (edges.size + 1, width),
+            "whitening": (width, width),
+            "shrinkage": (1,),
+            "edges": (edges.size,),
+        }
+        for name, shape in shapes.items():
+            if found[name].shape != shape or not np.isfinite(found[name]).all():
+                raise CalibrationError(
+                    f"Class distance, {name}: expected finite numbers of the shape {shape}, got {found[name].shape}."
+                )
+        try:
+            ranges = ranges_between(edges.tolist())
+        except ValueError as error:
+            raise CalibrationError(f"Class distance, {error}.") from error
+        return cls(ranges=ranges, means=means, whitening=found["whitening"], shrinkage=float(found["shrinkage"][0]))
 
     def _to_each_range(self, embeddings: ArrayLike) -> NDArray[np.float64]:
         """(M, R)."""

@@ -4,7 +4,7 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import ledoit_wolf
 
 from coreecho.errors import CalibrationError
-from coreecho.trust import NeighbourDistance, conformal_p_values, fit_class_distance
+from coreecho.trust import ClassDistance, NeighbourDistance, conformal_p_values, fit_class_distance
 
 
 def embeddings(count, seed, width=12):
@@ -93,3 +93,30 @@ def test_refuses_what_cannot_be_measured():
         fit_class_distance(training[:1], ef[:1])
     with pytest.raises(CalibrationError, match="do not vary"):
         fit_class_distance(np.ones((20, 4)), ef)
+
+
+def test_class_distance_is_stored_and_taken_back():
+    training, ef = embeddings(100, 0)
+    new, _ = embeddings(5, 1)
+    distance = fit_class_distance(training, ef)
+    back = ClassDistance.from_arrays(distance.to_arrays())
+    np.testing.assert_array_equal(back(new), distance(new))
+    assert back.ranges == distance.ranges
+    assert back.shrinkage == distance.shrinkage
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("means", np.zeros((3, 12)), r"means: expected finite numbers of the shape \(4, 12\), got \(3, 12\)"),
+        ("means", np.zeros(12), "means: expected finite"),
+        ("whitening", np.zeros((12, 11)), r"whitening: .* \(12, 12\), got \(12, 11\)"),
+        ("whitening", np.full((12, 12), np.nan), "whitening: expected finite"),
+        ("edges", [40, 30, 55], "edges: expected finite, rising"),
+        ("more", [1.0], "expected edges, means, shrinkage, whitening, got"),
+    ],
+)
+def test_stored_class_distances_that_do_not_fit_are_refused(name, value, message):
+    arrays = dict(fit_class_distance(*embeddings(100, 0)).to_arrays())
+    with pytest.raises(CalibrationError, match=message):
+        ClassDistance.from_arrays({**arrays, name: value})
