@@ -4,7 +4,13 @@ Pure functions and small classes over arrays: this room knows no data set and no
 calibration and a log of numbers.
 """
 
-from coreecho.trust.calibrating import DEFAULT_LEVEL, DEFAULT_METHOD, calibrate, refuse_trained_patients
+from coreecho.trust.calibrating import (
+    DEFAULT_LEVEL,
+    DEFAULT_METHOD,
+    calibrate,
+    refuse_trained_patients,
+    widening_needed,
+)
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method, PredictionInterval
 from coreecho.trust.calibration_file import (
     calibration_from_json,
@@ -83,5 +89,6 @@ __all__ = [
     "reliability",
     "risk_coverage",
     "smallest_calibration",
+    "widening_needed",
     "write_calibration",
 ]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from coreecho.errors import CalibrationError
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method, error_scale
-from coreecho.trust.conformal import check_level, finite_vector, smallest_calibration
+from coreecho.trust.conformal import check_level, conformal_quantile, finite_vector, promise, smallest_calibration
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, merged_ranges, range_of
 
 # In simulations (docs/trust.md) it holds failing hearts as often as healthy ones, which a single width does not (77 %
@@ -93,6 +93,40 @@ def calibrate(
             for number, part in enumerate(ranges)
         ),
     )
+
+
+def widening_needed(
+    calibration: Calibration, ef_true: ArrayLike, ef_predicted: ArrayLike, spread: ArrayLike | None = None
+) -> float:
+    """Measure how much wider intervals must be to hold at their level on recordings of another kind.
+
+    The conformal quantile of their errors in half widths: a calibration of one number, with the same promise, but of
+    these recordings. It stretches all ranges alike, so that few recordings do; enough for ranges of their own deserve
+    a calibration of their own.
+
+    Args:
+        calibration: of the model, on recordings of the first kind.
+        ef_true: (N,) percent, of recordings of the other kind.
+        ef_predicted: (N,) percent.
+        spread: (N,) EF points, where the method is normalised.
+
+    Returns:
+        A factor for `Calibration.widened`, 1 or more.
+
+    Raises:
+        CalibrationError: too few recordings for the level, or a calibration whose intervals have no finite width.
+        ValueError: shapes disagree, or values that are not finite.
+    """
+    true, half_widths = finite_vector("ef_true", ef_true), calibration.half_widths(ef_predicted, spread)
+    if len(true) != len(half_widths):
+        raise ValueError(f"expected one prediction for each of {len(true)} true EF, got {len(half_widths)}")
+    promised = promise(len(true), calibration.level)
+    if not promised.is_finite:
+        raise CalibrationError(f"How much wider intervals must be cannot be measured: {promised.words}")
+    if not (np.isfinite(half_widths) & (half_widths > 0)).all():
+        raise CalibrationError("Intervals without a finite width cannot be widened: calibrate on more recordings.")
+    errors = np.abs(true - np.asarray(ef_predicted, dtype=np.float64))
+    return max(1.0, conformal_quantile(errors / half_widths, calibration.level))
 
 
 def refuse_trained_patients(patients: Collection[str], training_patients: Collection[str]) -> None:

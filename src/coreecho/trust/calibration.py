@@ -80,7 +80,7 @@ class Calibration:
         spread_floor: EF points; None where the method has no spread.
         ranges: from the lowest to the highest predicted EF; together all numbers.
         widened_by: factor on all errors, for use on recordings of another kind; 1 as calibrated.
-        widened_because: in words, where it is not 1.
+        widened_because: in words, what was measured on the other kind; needed where the factor is not 1.
     """
 
     level: float
@@ -107,6 +107,20 @@ class Calibration:
     def num_recordings(self) -> int:
         """Of all ranges."""
         return sum(len(part.errors) for part in self.ranges)
+
+    def half_widths(self, ef_predicted: ArrayLike, spread: ArrayLike | None = None) -> NDArray[np.float64]:
+        """Give how far the truth may lie from each prediction, in EF points; infinity where recordings are too few.
+
+        Args:
+            ef_predicted: (M,) percent.
+            spread: (M,) EF points, where the method is normalised.
+
+        Raises:
+            ValueError: as in `intervals`.
+        """
+        predicted, scale = self._checked(ef_predicted, spread)
+        of_ranges = np.array([part.half_width(self.level) for part in self.ranges])
+        return np.asarray(of_ranges[self._range_of(predicted)] * scale)
 
     def intervals(self, ef_predicted: ArrayLike, spread: ArrayLike | None = None) -> NDArray[np.float64]:
         """Put intervals around predictions.
@@ -196,7 +210,7 @@ class Calibration:
         """Stretch all errors, for recordings on which the model was measured to err more.
 
         Args:
-            factor: 1 or more, on top of what it is widened already.
+            factor: 1 or more, as `widening_needed` measures it, on top of what it is widened already.
             because: in words: what was measured, and on what.
 
         Raises:
@@ -218,16 +232,16 @@ class Calibration:
         for part in self.ranges:
             where = f"Predicted EF {part.predicted.name}: " if len(self.ranges) > 1 else ""
             text += f" {where}{promise(len(part.errors), self.level).words}"
-        if self.widened_by != 1:
-            text += f" Widened {self.widened_by:g} times: {self.widened_because}."
+        if self.widened_because:
+            how = "Wide enough as it is" if self.widened_by == 1 else f"Widened {self.widened_by:g} times"
+            text += f" {how}: {self.widened_because}."
         return text
 
     def _unclipped(
         self, ef_predicted: ArrayLike, spread: ArrayLike | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        predicted, scale = self._checked(ef_predicted, spread)
-        half_widths = np.array([part.half_width(self.level) for part in self.ranges])
-        reach = half_widths[self._range_of(predicted)] * scale
+        reach = self.half_widths(ef_predicted, spread)
+        predicted = np.asarray(ef_predicted, dtype=np.float64)
         return predicted - reach, predicted + reach
 
     def _range_of(self, ef_predicted: ArrayLike) -> NDArray[np.intp]:
@@ -277,7 +291,7 @@ def _check_calibration(calibration: Calibration) -> None:
     _expect(floor is None or (math.isfinite(floor) and floor > 0), "spread_floor", "EF points above 0", floor)
     factor = calibration.widened_by
     _expect(math.isfinite(factor) and factor >= 1, "widened_by", "a factor of 1 or more", factor)
-    _expect((factor == 1) == (calibration.widened_because == ""), "widened_because", "words, where widened", factor)
+    _expect(factor == 1 or calibration.widened_because != "", "widened_because", "words, where widened", "")
     _expect(len(ends) > 0, "ranges", "at least one", ends)
     _expect(
         ends[0][0] == -math.inf

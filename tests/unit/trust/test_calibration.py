@@ -5,7 +5,7 @@ import pytest
 from crepes import ConformalPredictiveSystem, ConformalRegressor
 
 from coreecho.errors import CalibrationError
-from coreecho.trust import calibrate
+from coreecho.trust import calibrate, widening_needed
 from coreecho.trust.calibrating import LEAST_OF_RANGE
 
 WHO = {"calibrated_on": "VAL split of a test", "is_phantom": False, "model": "abc"}
@@ -226,3 +226,36 @@ def test_refuses_predictions_that_are_no_numbers_or_too_few():
         made("absolute").probability_below(np.nan, [50.0])
     with pytest.raises(ValueError, match="tau: expected values from 0 to 1"):
         made("absolute").probability_below(40, [50.0], tau=2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_intervals_widened_by_the_measured_gap_hold_on_recordings_of_the_other_kind(method):
+    held = {"as calibrated": [], "widened": []}
+    for seed in range(150):
+        calibration = made(method, count=300, seed=seed, level=0.9)
+        true, predicted, spread = cohort(300, 20_000 + seed)
+        predicted = true + 1.6 * (predicted - true)  # on these the model errs more
+        factor = widening_needed(calibration, true[:50], predicted[:50], spread[:50])
+        for name, used in (
+            ("as calibrated", calibration),
+            ("widened", calibration.widened(factor, "measured on 50")),
+        ):
+            low, high = used.intervals(predicted[50:], spread[50:]).T
+            held[name].append(((low <= true[50:]) & (true[50:] <= high)).mean())
+    assert np.mean(held["as calibrated"]) < 0.8
+    # Rank 46 of 50 promises 46/51 = 0.902; a calibration of 50 spreads by 4 %, of which 150 leave 0.35 %.
+    assert np.mean(held["widened"]) == pytest.approx(0.902, abs=0.015)
+
+
+def test_intervals_that_are_wide_enough_are_not_narrowed_and_too_few_cannot_tell():
+    calibration = made("absolute", level=0.9)
+    true, predicted, _ = cohort(40, 1)
+    factor = widening_needed(calibration, true, true + 0.1 * (predicted - true))
+    assert factor == 1
+    assert calibration.widened(factor, "40 others").words.endswith("Wide enough as it is: 40 others.")
+    with pytest.raises(CalibrationError, match="cannot be measured: 8 recordings cannot promise 90 %"):
+        widening_needed(calibration, true[:8], predicted[:8])
+    with pytest.raises(CalibrationError, match="calibrate on more recordings"):
+        widening_needed(made("absolute", count=5, level=0.9), true, predicted)
+    with pytest.raises(ValueError, match="one prediction for each of 40"):
+        widening_needed(calibration, true, predicted[:3])
