@@ -17,6 +17,10 @@ class RecipeError(CoReEchoError):
     """A setting of a run is wrong, or does not fit with another."""
 
 
+class CalibrationError(CoReEchoError):
+    """A calibration cannot be read, is damaged, or does not fit what it is asked."""
+
+
 class CheckpointError(CoReEchoError):
     """Weights or a run folder cannot be read, or do not fit the model."""
 

@@ -45,9 +45,14 @@ class EFRange:
     @property
     def name(self) -> str:
         """For tables: `below 35`, `35 to 40`, `60 and above`."""
-        if math.isinf(self.low):
-            return f"below {self.high:g}"
-        return f"{self.low:g} and above" if math.isinf(self.high) else f"{self.low:g} to {self.high:g}"
+        return range_name(self.low, self.high)
+
+
+def range_name(low: float, high: float) -> str:
+    """For tables: `below 35`, `35 to 40`, `60 and above`; `all` for the range without ends."""
+    if math.isinf(low):
+        return "all" if math.isinf(high) else f"below {high:g}"
+    return f"{low:g} and above" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
 def by_ef_range(

@@ -1,0 +1,94 @@
+"""What a predicted EF is worth: an interval that holds, and whether the model knows such recordings at all.
+
+Pure functions and small classes over arrays: this room knows no data set and no network, and no files but a
+calibration and a log of numbers.
+"""
+
+from coreecho.trust.calibrating import (
+    DEFAULT_LEVEL,
+    DEFAULT_METHOD,
+    calibrate,
+    refuse_trained_patients,
+    widening_needed,
+)
+from coreecho.trust.calibration import CalibratedRange, Calibration, Method, PredictionInterval
+from coreecho.trust.calibration_file import (
+    calibration_from_json,
+    calibration_to_json,
+    read_calibration,
+    write_calibration,
+)
+from coreecho.trust.conformal import (
+    CoverageTest,
+    Promise,
+    conformal_p_values,
+    conformal_quantile,
+    conformal_rank,
+    coverage_test,
+    promise,
+    smallest_calibration,
+)
+from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_distance
+from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
+from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, error_ratio, make_gate
+from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, PredictedRange, merged_ranges
+from coreecho.trust.prediction_log import PredictionLog, append_to_log, read_log
+from coreecho.trust.reference_ranges import READER_VARIABILITY, ReaderVariability, ef_grade, ef_words
+from coreecho.trust.reliability import Reliability, ReliabilityBin, reliability
+from coreecho.trust.selective import RiskCoverage, risk_coverage
+
+__all__ = [
+    "CHECKS",
+    "DEFAULT_LEVEL",
+    "DEFAULT_METHOD",
+    "PREDICTED_EF_EDGES_PERCENT",
+    "READER_VARIABILITY",
+    "CalibratedRange",
+    "Calibration",
+    "Check",
+    "CheckDefinition",
+    "ClassDistance",
+    "CoverageTest",
+    "DriftMonitor",
+    "DriftState",
+    "Gate",
+    "GateCheck",
+    "JumperMartingale",
+    "Method",
+    "NeighbourDistance",
+    "PredictedRange",
+    "PredictionInterval",
+    "PredictionLog",
+    "Promise",
+    "ReaderVariability",
+    "Reliability",
+    "ReliabilityBin",
+    "RiskCoverage",
+    "Trust",
+    "TwoSampleTest",
+    "Verdict",
+    "append_to_log",
+    "calibrate",
+    "calibration_from_json",
+    "calibration_to_json",
+    "conformal_p_values",
+    "conformal_quantile",
+    "conformal_rank",
+    "coverage_test",
+    "ef_grade",
+    "ef_words",
+    "energy_test",
+    "error_ratio",
+    "fit_class_distance",
+    "make_gate",
+    "merged_ranges",
+    "promise",
+    "read_calibration",
+    "read_log",
+    "refuse_trained_patients",
+    "reliability",
+    "risk_coverage",
+    "smallest_calibration",
+    "widening_needed",
+    "write_calibration",
+]

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+
+from coreecho.errors import CalibrationError
+from coreecho.trust import CHECKS, Gate, error_ratio, make_gate
+
+# What the validation split shows, and values of a recording that are usual, rare and of another world, for each check.
+# Of 200 recordings and one check, p-values of 0.05 and less are rare: the 9 highest, or 4 at either end.
+USUAL = {
+    "neighbour_distance": (np.linspace(1, 3, 200), 2.0, 2.99, 9.0),
+    "class_distance": (np.linspace(10, 20, 200), 15.0, 19.95, 40.0),
+    "frame_rate": (np.linspace(40, 60, 200), 50.0, 62.0, 20.0),
+    "num_frames": (np.linspace(60, 240, 200), 150.0, 60.0, -500.0),
+    "num_beats": (np.repeat([1.0, 2.0, 3.0], [4, 98, 98]), 2.0, 1.0, -2.0),
+    "contrast": (np.linspace(0.2, 0.3, 200), 0.25, 0.31, 0.0),
+    "chroma": (np.zeros(200), 0.001, 0.008, 0.2),
+    "sector_area": (np.linspace(0.4, 0.5, 200), 0.45, 0.51, 1.0),
+    "lv_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
+    "lv_area": (np.linspace(0.1, 0.2, 200), 0.15, 0.21, 0.0),
+    "clip_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
+    "copy_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
+    "segmentation_disagreement": (np.linspace(0, 10, 200), 4.0, 11.0, 60.0),
+}
+
+
+def test_every_check_is_tested():
+    assert set(USUAL) == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_each_check_tells_good_from_doubtful_from_outside(name):
+    split, usual, rare, outside = USUAL[name]
+    gate = make_gate({name: split})
+    for value, trust in ((usual, "good"), (rare, "doubtful"), (outside, "outside")):
+        verdict = gate.judge({name: value})
+        assert verdict.trust == trust
+        assert [check.name for check in verdict.reasons] == ([] if trust == "good" else [name])
+    if CHECKS[name].side == "both":  # as far on the other side
+        median = np.median(split)
+        assert gate.judge({name: 2 * median - outside}).trust == "outside"
+
+
+@pytest.mark.parametrize("name", [name for name, check in CHECKS.items() if check.side != "both"])
+def test_what_is_strange_on_the_good_side_is_good(name):
+    split, _, _, outside = USUAL[name]
+    assert make_gate({name: split}).judge({name: 2 * np.median(split) - outside}).trust == "good"
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_what_could_not_be_measured_is_doubtful(value):
+    gate = make_gate({"frame_rate": USUAL["frame_rate"][0], "contrast": USUAL["contrast"][0]})
+    for values in ({"frame_rate": value, "contrast": 0.25}, {"contrast": 0.25}):
+        verdict = gate.judge(values)
+        assert verdict.trust == "doubtful"
+        assert verdict.reasons[0].words == "frame rate: could not be measured"
+        assert verdict.reasons[0].to_dict()["value"] is None
+
+
+def test_no_more_recordings_like_the_split_are_flagged_than_promised():
+    rng = np.random.default_rng(0)
+    names = ["neighbour_distance", "frame_rate", "contrast", "clip_disagreement", "num_frames"]
+    flagged = []
+    for _ in range(60):
+        values = dict(zip(names, np.exp(rng.normal(size=(5, 500))), strict=True))
+        gate = make_gate({name: known[:450] for name, known in values.items()})
+        flagged += [
+            gate.judge({name: known[number] for name, known in values.items()}).trust != "good"
+            for number in range(450, 500)
+        ]
+    assert gate.silent_checks == ()
+    assert gate.flagged_at_most == pytest.approx(0.05)
+    # 3,000 recordings: standard error 0.4 % or somewhat more, as 50 share a split.
+    assert 0.02 < np.mean(flagged) <= 0.05 + 0.015
+
+
+def test_a_small_split_cannot_doubt_and_says_so_but_sees_what_is_outside():
+    gate = make_gate({"frame_rate": np.linspace(40, 60, 30), "contrast": np.linspace(0.2, 0.3, 200)})
+    assert gate.silent_checks == ("frame_rate",)
+    assert gate.flagged_at_most == pytest.approx(2 / 31 + 0.025)
+    assert gate.judge({"frame_rate": 62.0, "contrast": 0.25}).trust == "good"
+    assert gate.judge({"frame_rate": 20.0, "contrast": 0.25}).trust == "outside"
+
+
+def test_one_check_decides_and_the_worst_reason_comes_first():
+    gate = make_gate({name: split for name, (split, *_) in USUAL.items()}, doubted_share=0.4)
+    values = {name: usual for name, (_, usual, _, _) in USUAL.items()}
+    assert gate.judge(values).trust == "good"
+    values["chroma"], values["neighbour_distance"] = 0.2, 2.999
+    verdict = gate.judge(values)
+    assert verdict.trust == "outside"
+    assert [check.name for check in verdict.reasons] == ["chroma", "neighbour_distance"]
+    assert len(verdict.checks) == len(CHECKS)
+
+
+def test_words_tell_what_is_usual_and_what_a_reason_was_worth():
+    gate = make_gate({"frame_rate": np.linspace(40, 60, 200), "chroma": np.zeros(200)})
+    gate = gate.with_error_ratios({"frame_rate": 2.13, "chroma": float("nan")}, on="held-out phantoms")
+    outside, plain = gate.judge({"frame_rate": 20.0, "chroma": 0.2}).checks
+    assert outside.words == (
+        "frame rate 20 per second: as low in 0 of 200 recordings of the validation split (40 to 60); "
+        "recordings flagged for this erred 2.1 times as much (held-out phantoms)"
+    )
+    assert outside.error_ratio == 2.13
+    assert plain.error_ratio is None
+    assert "erred" not in gate.judge({"frame_rate": 50.0, "chroma": 0.0}).checks[0].words
+
+
+def test_error_ratio_is_that_of_the_mean_errors():
+    found = error_ratio([2, 2, 8, 4], [False, False, True, True], resamples=500)
+    assert found.estimate == 3
+    assert found.low <= 3 <= found.high
+    assert error_ratio([2, 2], [True, True], resamples=10).reason == "every recording was flagged"
+    assert error_ratio([2, 2], [False, False], resamples=10).reason == "no recording was flagged"
+    assert (
+        error_ratio([2, 0], [True, False], resamples=10).reason == "the recordings that were not flagged have no error"
+    )
+
+
+def test_error_ratio_holds_the_true_ratio():
+    rng = np.random.default_rng(1)
+    held = 0
+    for seed in range(100):
+        flagged = rng.uniform(size=300) < 0.3
+        errors = np.abs(rng.normal(size=300)) * np.where(flagged, 2, 1)
+        found = error_ratio(errors, flagged, resamples=200, seed=seed)
+        held += found.low <= 2 <= found.high
+    assert held >= 86  # of 100 at 95 %, four standard errors
+
+
+def test_refuses_what_makes_no_sense():
+    gate = make_gate({"contrast": [0.2, 0.3]})
+    with pytest.raises(ValueError, match="no check named luck"):
+        gate.judge({"luck": 1.0})
+    with pytest.raises(CalibrationError, match="no check named 'luck'"):
+        make_gate({"luck": [1.0]})
+    with pytest.raises(ValueError, match="contrast: 1 of 2 values are not finite"):
+        make_gate({"contrast": [1.0, np.nan]})
+    with pytest.raises(CalibrationError, match="at least one"):
+        Gate(checks=())
+    with pytest.raises(ValueError, match="one for each of 2 errors"):
+        error_ratio([1, 2], [True])
