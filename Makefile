@@ -1,11 +1,11 @@
-# make demo | test | lint | bench: each does all its own set-up in .venv.
+# make demo | test | lint | bench | hostile: each does all its own set-up in .venv.
 VENV ?= .venv
 # The CPU build is enough for the demo and the tests; set TORCH for another build.
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 DEMO ?= demo-run
 
-.PHONY: demo test lint bench env clean
+.PHONY: demo test lint bench hostile env clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -36,6 +36,10 @@ lint: env  ## ruff, mypy --strict, import-linter
 
 bench: env  ## measure every claim of speed as a ratio
 	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+hostile: env  ## damaged files against every reader, and commands stopped at random moments (an hour)
+	$(BIN)/python -m tests.hostile.campaign --cases $(or $(CASES),10000) --seconds $(or $(SECONDS),300)
+	$(BIN)/python -m tests.hostile.kills --times $(or $(TIMES),20)
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,202 @@
+"""Commands that are stopped at random moments and given again: `python -m tests.hostile.kills --times 12`.
+
+Each command runs once to its end. Then it is begun again and again in an empty folder, stopped by SIGKILL, SIGTERM or
+SIGINT at a random moment, and given once more as its user would. What it leaves must then be what the undisturbed run
+left, to the byte; a stop must be told by the exit code 143 or 130; and no process may outlive it.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_MARK = "COREECHO_HOSTILE_RUN"
+_SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
+_EXIT_CODES = {"SIGKILL": {-9}, "SIGTERM": {143}, "SIGINT": {130}}
+_RECIPE = {
+    "encoder": "uniformer_xs", "num_frames": 4, "stride": 4, "frame_size": 32, "crop_pad": 2, "batch_size": 4,
+    "stage1_epochs": 12, "stage2_epochs": 4, "validation_clips": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command of the program.
+
+    Attributes:
+        name: of it.
+        start: its arguments, with the folder that it writes into.
+        again: its arguments after a stop.
+        result: what must be the same, below that folder.
+    """
+
+    name: str
+    start: Callable[[Path], list[str]]
+    again: Callable[[Path], list[str]]
+    result: Callable[[Path], object]
+
+
+def _digest(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
+    """SHA-256 of every file that is no lock, log or leaving of a stopped process."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and path.name not in but
+    }
+
+
+def _weights(run: Path) -> object:
+    """The weights of a run, and its metrics without the seconds that they took."""
+    import pandas as pd
+    from safetensors.torch import load_file
+
+    weights = {name: value.numpy().tobytes() for name, value in load_file(run / "best.safetensors").items()}
+    metrics = pd.read_csv(run / "metrics.csv").drop(columns="seconds").to_csv()
+    return hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest(), metrics
+
+
+def commands(data: Path, recipe: Path, run: Path) -> list[Command]:
+    """The commands that are stopped.
+
+    Args:
+        data: phantoms in the layout of EchoNet-Dynamic.
+        recipe: of a training that takes seconds.
+        run: a finished run.
+    """
+
+    def same(name: str, arguments: Callable[[Path], list[str]], result: Callable[[Path], object]) -> Command:
+        return Command(name=name, start=arguments, again=arguments, result=result)
+
+    train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
+    return [
+        Command(
+            name="train",
+            start=lambda out: [*train, "--out", str(out / "run"), "--store", str(out / "store")],
+            again=lambda out: (
+                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
+                if (out / "run" / "run.json").exists()
+                else [*train, "--out", str(out / "run"), "--store", str(out / "store")]
+            ),
+            result=lambda out: _weights(out / "run"),
+        ),
+        same("phantom", lambda out: ["phantom", "echonet", str(out / "cohort"), "--studies", "24"], _digest),
+        same(
+            "store",
+            lambda out: ["store", "build", "echonet", str(data), "--store", str(out / "store"), "--frame-size", "48"],
+            _digest,
+        ),
+        same(
+            "convert",
+            lambda out: ["convert", str(data / "Videos"), str(out / "converted")],
+            # Ids are drawn at random, for privacy; the clips are the same.
+            lambda out: sorted(_digest(out / "converted" / "Videos").values()),
+        ),
+        same(
+            "predict",
+            lambda out: ["predict", str(data / "Videos"), "--model", str(run), "--csv", str(out / "ef.csv")],
+            _digest,
+        ),
+        same("report", lambda out: ["report", str(run), "--out", str(out / "report.html")], _digest),
+    ]
+
+
+def stop_once(command: Command, out: Path, how: str, after: float, expected: object) -> list[str]:
+    """Stop a command, give it again, and say what is not as it should be."""
+    environment = os.environ | {_MARK: str(out), "OMP_NUM_THREADS": "1"}
+    program = [sys.executable, "-m", "coreecho"]
+    process = subprocess.Popen(
+        [*program, *command.start(out)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    faults = []
+    try:
+        code = process.wait(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(_SIGNALS[how])
+        code = process.wait(timeout=120)
+        if code not in _EXIT_CODES[how] | {0}:
+            faults.append(f"exit code {code} after {how}")
+    if left := _alive(str(out)):
+        faults.append(f"{len(left)} processes outlived it")
+        for number in left:
+            os.kill(number, signal.SIGKILL)
+    again = subprocess.run(
+        [*program, *command.again(out)], env=environment, capture_output=True, text=True, check=False
+    )
+    if again.returncode:
+        faults.append(f"given again, it ended with {again.returncode}: {again.stderr[-500:]}")
+    elif command.result(out) != expected:
+        faults.append("what it left is not what an undisturbed run leaves")
+    return faults
+
+
+def _alive(mark: str) -> list[int]:
+    """Processes that were begun by a command and still run; a second is given them to end."""
+    for _ in range(20):
+        found = []
+        for place in Path("/proc").iterdir():
+            if place.name.isdigit() and int(place.name) != os.getpid():
+                try:
+                    environment = (place / "environ").read_bytes()
+                    is_zombie = "Z (zombie)" in (place / "status").read_text()
+                except OSError:
+                    continue
+                if f"{_MARK}={mark}".encode() in environment.split(b"\0") and not is_zombie:
+                    found.append(int(place.name))
+        if not found:
+            return []
+        time.sleep(0.1)
+    return found
+
+
+def main() -> int:
+    """Run the campaign; 1 where there are findings."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=12, help="stops of each command")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", help="commands")
+    given = parser.parse_args()
+    chance, counts, findings = random.Random(given.seed), Counter[str](), []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        data, recipe, run = folder / "data", folder / "tiny.yaml", folder / "run"
+        recipe.write_text("".join(f"{key}: {value}\n" for key, value in _RECIPE.items()))
+        program = [sys.executable, "-m", "coreecho"]
+        for arguments in (
+            ["phantom", "echonet", str(data), "--studies", "24", "--min-frames", "24", "--max-frames", "24"],
+            ["train", str(recipe), "--data", str(data), "--out", str(run), "--device", "cpu"],
+        ):
+            subprocess.run([*program, *arguments], check=True, capture_output=True)
+        for command in commands(data, recipe, run):
+            if given.only and command.name not in given.only:
+                continue
+            out = folder / f"{command.name}-whole"
+            out.mkdir()
+            start = time.monotonic()
+            subprocess.run([*program, *command.start(out)], check=True, capture_output=True)
+            seconds, expected = time.monotonic() - start, command.result(out)
+            for number in range(given.times):
+                how, after = chance.choice(sorted(_SIGNALS)), chance.uniform(0, seconds)
+                trial = folder / f"{command.name}-{number}"
+                trial.mkdir()
+                faults = stop_once(command, trial, how, after, expected)
+                counts[f"{command.name} {how}"] += 1
+                findings += [f"{command.name}, {how} after {after:.2f} s: {fault}" for fault in faults]
+                shutil.rmtree(trial)
+            print(f"{command.name}: stopped {given.times} times within {seconds:.1f} s", flush=True)
+    print(json.dumps({"seed": given.seed, "stops": counts, "findings": findings}, indent=2))
+    return int(bool(findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,338 @@
+"""What hostile files are made from, and what reads them: a sound folder of each kind, and the file in it to damage."""
+
+import json
+import pickle
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from PIL import Image
+from pydicom.data import get_testdata_file
+
+# Ids without which no cohort would do, and no id of a person.
+_FRAMES, _SIDE = 12, 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A kind of file.
+
+    Attributes:
+        name: of the kind.
+        write: makes a sound folder of it, and returns the files to damage.
+        read: reads the folder; `damaged` is the file in it that was damaged.
+    """
+
+    name: str
+    write: Callable[[Path], list[Path]]
+    read: Callable[[Path, Path], object]
+
+
+def _frames(seed: int = 0) -> np.ndarray:
+    """A bright disc that moves in the dark, (T, H, W) uint8."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:_SIDE, :_SIDE]
+    places = 12 + 4 * np.sin(np.arange(_FRAMES) / 2 + seed)
+    discs = [(np.hypot(x - place, y - 16) < 9) * rng.integers(40, 250, (_SIDE, _SIDE)) for place in places]
+    return np.array(discs, dtype=np.uint8)
+
+
+# ---- videos and volumes
+
+
+def _write_videos(folder: Path) -> list[Path]:
+    import av
+
+    paths = []
+    for name, codec, options in (
+        ("clip.avi", "mjpeg", {}),
+        ("clip.mp4", "libx264", {"preset": "ultrafast"}),
+        ("clip.mkv", "ffv1", {}),
+        ("clip.webm", "libvpx", {"deadline": "realtime"}),
+    ):
+        with av.open(str(folder / name), "w") as container:
+            stream = container.add_stream(codec, rate=25, options=options)
+            stream.width = stream.height = 64
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for grey in _frames():
+                large = np.repeat(np.repeat(grey, 2, 0), 2, 1)
+                frame = av.VideoFrame.from_ndarray(np.repeat(large[..., None], 3, 2), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        paths.append(folder / name)
+    pictures = [Image.fromarray(frame) for frame in _frames()]
+    for name in ("clip.gif", "clip.webp", "clip.png", "clip.tiff"):
+        pictures[0].save(folder / name, save_all=True, append_images=pictures[1:], duration=40)
+        paths.append(folder / name)
+    return paths
+
+
+def _write_volumes(folder: Path) -> list[Path]:
+    frames = _frames()
+    np.save(folder / "clip.npy", frames)
+    np.savez(folder / "clip.npz", frames=frames)
+    for name in ("clip.nii", "clip.nii.gz"):
+        nib.save(nib.Nifti1Image(frames.transpose(2, 1, 0), np.eye(4)), folder / name)  # type: ignore[attr-defined]
+    header = f"ObjectType = Image\nNDims = 3\nDimSize = {_SIDE} {_SIDE} {_FRAMES}\nElementType = MET_UCHAR\n"
+    (folder / "clip.mha").write_bytes((header + "ElementDataFile = LOCAL\n").encode() + frames.tobytes())
+    (folder / "clip.mhd").write_text(header + "ElementDataFile = clip.raw\n")
+    (folder / "clip.raw").write_bytes(frames.tobytes())
+    nrrd = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {_SIDE} {_SIDE} {_FRAMES}\nencoding: raw\n\n"
+    (folder / "clip.nrrd").write_bytes(nrrd.encode() + frames.tobytes())
+    return [folder / f"clip.{suffix}" for suffix in ("npy", "npz", "nii", "nii.gz", "mha", "mhd", "nrrd")]
+
+
+def _write_dicoms(folder: Path) -> list[Path]:
+    """Small files in every coding that comes without a codec of its own, and pydicom's own in those that need one."""
+    import pydicom
+    from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+
+    sound = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
+    jpeg = folder / "jpeg.dcm"
+    shutil.copy(str(get_testdata_file("examples_ybr_color.dcm")), jpeg)
+    paths = [jpeg]
+    frames = np.repeat(np.repeat(_frames(), 4, 1), 4, 2)
+    for name, syntax in (
+        ("explicit.dcm", ExplicitVRLittleEndian),
+        ("implicit.dcm", ImplicitVRLittleEndian),
+        ("deflated.dcm", DeflatedExplicitVRLittleEndian),
+        ("rle.dcm", RLELossless),
+    ):
+        dataset = pydicom.Dataset()
+        for keyword in ("SOPClassUID", "SOPInstanceUID", "Modality", "FrameTime"):
+            setattr(dataset, keyword, getattr(sound, keyword, "US"))
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.Rows, dataset.Columns, dataset.NumberOfFrames = *frames.shape[1:], len(frames)
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.BitsAllocated = dataset.BitsStored = 8
+        dataset.HighBit, dataset.PixelRepresentation = 7, 0
+        dataset.PixelData = frames.tobytes()
+        if syntax == RLELossless:
+            dataset.compress(RLELossless)
+        else:
+            dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.save_as(folder / name, enforce_file_format=True)
+        paths.append(folder / name)
+    return paths
+
+
+def _read_video(folder: Path, damaged: Path) -> object:
+    from coreecho.video import read_video
+
+    return read_video(damaged)
+
+
+# ---- tables of data sets
+
+
+def _write_clips(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        np.save(folder / name, _frames(number))
+
+
+def _write_tables(folder: Path) -> list[Path]:
+    _write_clips(folder, [f"{number}.npy" for number in range(6)])
+    table = pd.DataFrame(
+        {
+            "path": [f"{number}.npy" for number in range(6)],
+            "ef_percent": [55.1, 62.4, 31.0, 48.5, 70.2, 20.9],
+            "patient": ["a", "b", "c", "d", "e", "f"],
+            "split": ["train", "train", "train", "val", "val", "test"],
+            "edv_ml": [100, 120, 180, 90, 80, 210],
+        }
+    )
+    table.to_csv(folder / "table.csv", index=False)
+    table.to_csv(folder / "semicolons.csv", index=False, sep=";")
+    table.to_excel(folder / "table.xlsx", index=False)
+    table.to_parquet(folder / "table.parquet")
+    return [folder / name for name in ("table.csv", "semicolons.csv", "table.xlsx", "table.parquet")]
+
+
+def _read_table(folder: Path, damaged: Path) -> object:
+    from coreecho.datasets import load_recordings
+
+    return load_recordings("table", damaged)
+
+
+def _write_echonet(folder: Path) -> list[Path]:
+    (folder / "Videos").mkdir(parents=True)
+    names = [f"0X{number:016X}" for number in range(6)]
+    rows = ["FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"]
+    rows += [
+        f"{name},{50 + place},40,90,112,112,50,{_FRAMES},{'TRAIN' if place < 4 else 'VAL'}"
+        for place, name in enumerate(names)
+    ]
+    (folder / "FileList.csv").write_text("\n".join(rows) + "\n")
+    tracings = ["FileName,X1,Y1,X2,Y2,Frame"]
+    for name in names:
+        (folder / "Videos" / f"{name}.avi").write_bytes(b"")
+        tracings += [f"{name}.avi,{40 + i},{30 + i},{60 + i},{31 + i},{frame}" for frame in (2, 8) for i in range(5)]
+    (folder / "VolumeTracings.csv").write_text("\n".join(tracings) + "\n")
+    return [folder / "FileList.csv", folder / "VolumeTracings.csv"]
+
+
+def _read_echonet(folder: Path, damaged: Path) -> object:
+    from coreecho.datasets import load_recordings, read_tracings
+
+    return load_recordings("echonet", folder), read_tracings(folder)
+
+
+# ---- what this package writes
+
+
+def _write_weights(folder: Path) -> list[Path]:
+    import torch
+
+    from coreecho.models import ModelInput, build_model, save_weights
+    from coreecho.models.card import WeightsCard
+
+    model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
+    model = build_model("uniformer_xs", model_input, last_bias=50.0)
+    card = WeightsCard(
+        kind="model", reads={"name": "ef"}, encoder="uniformer_xs", source="hostile", licence="none",
+        num_parameters=1, source_sha256=None, model_input=model_input, trained_on=None, coreecho_version="0",
+    )  # fmt: skip
+    save_weights(folder / "model.safetensors", model, card)
+    torch.save({"state_dict": {"module.norm.weight": torch.ones(3)}}, folder / "published.pt")
+    return [folder / "model.safetensors", folder / "published.pt"]
+
+
+def _read_weights(folder: Path, damaged: Path) -> object:
+    from coreecho.models import import_weights, load_model
+
+    return load_model(damaged) if damaged.suffix == ".safetensors" else import_weights(damaged)
+
+
+def _write_cards(folder: Path) -> list[Path]:
+    from safetensors import safe_open
+
+    [weights, _] = _write_weights(folder)
+    with safe_open(weights, framework="pt") as file:
+        card = file.metadata()["coreecho_card"]
+    (folder / "card.json").write_text(card)
+    return [folder / "card.json"]
+
+
+def _read_card(folder: Path, damaged: Path) -> object:
+    from coreecho.models.card import WeightsCard
+
+    return WeightsCard.from_json(damaged.read_bytes().decode("utf-8", "replace"))
+
+
+def _write_recipes(folder: Path) -> list[Path]:
+    from coreecho.training import find_recipe, recipe_names
+
+    for name in recipe_names():
+        shutil.copy(find_recipe(name), folder / f"{name}.yaml")
+    return sorted(folder.glob("*.yaml"))
+
+
+def _read_recipe(folder: Path, damaged: Path) -> object:
+    from coreecho.training import Recipe
+
+    return Recipe.from_yaml(damaged)
+
+
+def _write_paper_tables(folder: Path) -> list[Path]:
+    from importlib.resources import files
+
+    for entry in (files("coreecho.experiments") / "tables").iterdir():
+        if entry.name != "trainings.yaml":
+            (folder / entry.name).write_text(entry.read_text())
+    return sorted(folder.glob("*.yaml"))
+
+
+def _read_paper_table(folder: Path, damaged: Path) -> object:
+    from coreecho.experiments.table_file import read_table
+
+    return read_table(str(damaged))
+
+
+def _write_starts(folder: Path) -> list[Path]:
+    starts = {f"{number}.avi": np.array([1, 2, 3]) for number in range(4)}
+    (folder / "starts.pkl").write_bytes(pickle.dumps(starts))
+    (folder / "starts.json").write_text(json.dumps({name: value.tolist() for name, value in starts.items()}))
+    return [folder / "starts.pkl", folder / "starts.json"]
+
+
+def _read_starts(folder: Path, damaged: Path) -> object:
+    from coreecho.video import read_start_index
+
+    return read_start_index(damaged)
+
+
+def _write_store(folder: Path) -> list[Path]:
+    from coreecho.video.store import FrameStore
+
+    _write_clips(folder / "clips", [f"{number}.npy" for number in range(3)])
+    sources = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
+    FrameStore.build(folder / "store", sources, frame_size=32, workers=1)
+    return sorted(path for path in (folder / "store").iterdir() if path.suffix == ".json")
+
+
+def _read_store(folder: Path, damaged: Path) -> object:
+    from coreecho.video.store import FrameStore
+
+    sources: Any = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
+    store = FrameStore.build(folder / "store", sources, frame_size=32, workers=1)
+    return [np.asarray(store.frames(str(number))).sum() for number in range(3)]
+
+
+def _write_run(folder: Path) -> list[Path]:
+    from coreecho.models.model_input import ModelInput
+    from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+    from coreecho.training import Hardware, Recipe, train
+
+    settings = PhantomSettings(min_frames=24, max_frames=24)
+    write_echonet_phantoms(folder / "data", studies=16, seed=7, settings=settings, workers=1)
+    recipe = Recipe(
+        encoder="uniformer_xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), crop_pad=2, batch_size=4,
+        stage1_epochs=1, stage2=False,
+    )  # fmt: skip
+    train(recipe, data=folder / "data", out=folder / "run", hardware=Hardware(device="cpu"))
+    return [folder / "run" / name for name in ("run.json", "recipe.yaml", "metrics.csv", "last.ckpt")]
+
+
+def _read_run(folder: Path, damaged: Path) -> object:
+    from coreecho.training import RunFolder
+    from coreecho.training.checkpoint import load_state
+
+    run = RunFolder.open(folder / "run")
+    return run.metrics(), load_state(run.state) if run.state.exists() else None
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(name="videos", write=_write_videos, read=_read_video),
+        Target(name="volumes", write=_write_volumes, read=_read_video),
+        Target(name="dicom", write=_write_dicoms, read=_read_video),
+        Target(name="tables", write=_write_tables, read=_read_table),
+        Target(name="echonet", write=_write_echonet, read=_read_echonet),
+        Target(name="weights", write=_write_weights, read=_read_weights),
+        Target(name="cards", write=_write_cards, read=_read_card),
+        Target(name="recipes", write=_write_recipes, read=_read_recipe),
+        Target(name="paper-tables", write=_write_paper_tables, read=_read_paper_table),
+        Target(name="start-index", write=_write_starts, read=_read_starts),
+        Target(name="store", write=_write_store, read=_read_store),
+        Target(name="run", write=_write_run, read=_read_run),
+    )
+}
+
+
+def write_target(name: str, folder: Path) -> list[Path]:
+    """Write the sound files of a kind, quietly; return those to damage."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TARGETS[name].write(folder)
