@@ -1,0 +1,221 @@
+"""The stored frames of a DICOM clip, one at a time, whatever their coding.
+
+Each coding has one decoder: pydicom would otherwise try the next one where the first finds damage, and some decoders
+return half a picture for half a frame without a word.
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from io import BytesIO
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, uid
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames, parse_basic_offsets
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import iter_pixels, pixel_array
+
+from coreecho.errors import VideoError
+from coreecho.video.jpeg_sizes import declared_size
+from coreecho.video.limits import check_density
+
+# Per transfer syntax, by preference; all but Pillow's and pydicom's own come with `pip install "coreecho[dicom]"`.
+_DECODERS: dict[str, tuple[str, ...]] = {
+    uid.JPEGBaseline8Bit: ("pillow",),
+    uid.JPEGExtended12Bit: ("gdcm",),
+    uid.JPEGLossless: ("gdcm",),
+    uid.JPEGLosslessSV1: ("gdcm",),
+    uid.JPEGLSLossless: ("pyjpegls",),
+    uid.JPEGLSNearLossless: ("pyjpegls",),
+    uid.JPEG2000: ("pylibjpeg",),
+    uid.JPEG2000Lossless: ("pylibjpeg",),
+    uid.HTJ2K: ("pylibjpeg",),
+    uid.HTJ2KLossless: ("pylibjpeg",),
+    uid.HTJ2KLosslessRPCL: ("pylibjpeg",),
+    uid.RLELossless: ("pylibjpeg", "pydicom"),
+}
+_UNCOMPRESSED = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+_AGAIN = "Export it again from the archive or the scanner."
+OFFSETS_NOTE = "its table of where frames begin is wrong and was not used"
+# Two pixels share their chroma, so uncompressed clips of this label have 2 bytes a pixel.
+_SUBSAMPLED = "YBR_FULL_422"
+
+
+class Frames(Protocol):
+    """Frames as they are stored: `raw` leaves colours as they are, otherwise YCbCr becomes RGB."""
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def one(self, number: int) -> NDArray[Any]:
+        """Decode one frame as it is stored."""
+
+    def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
+        """Decode all frames, in order."""
+
+
+class StoredFrames:
+    """The frames of one file.
+
+    Args:
+        dataset: with PixelData, whose size was checked.
+        source: the file, for messages.
+
+    Raises:
+        VideoError: the coding is not supported, its codec is not installed, or frames are missing.
+    """
+
+    def __init__(self, dataset: Dataset, source: str) -> None:
+        self.dataset = dataset
+        self.notes: tuple[str, ...] = ()
+        self._source = source
+        self._num_frames = int(dataset.get("NumberOfFrames") or 1)
+        self._plugin = _decoder(dataset, source)
+        if not self._plugin:
+            self._check_raw()
+            return
+        _check_packing(dataset, self._num_frames, source)
+        self._mend_offsets()
+        if dataset.file_meta.TransferSyntaxUID != uid.RLELossless:
+            _check_pictures(self.dataset, self._num_frames, source)
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    def one(self, number: int) -> NDArray[Any]:
+        """Decode one frame as it is stored."""
+        return pixel_array(
+            self.dataset, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
+        )
+
+    def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
+        """Decode all frames, in order. Raises VideoError where there are more or fewer than declared."""
+        if not self._plugin:
+            # Frame by frame: pydicom 3.0 takes subsampled colours apart wrongly from the second frame on, otherwise.
+            for number in range(self._num_frames):
+                yield pixel_array(self.dataset, index=number, raw=raw, correct_unused_bits=False)
+            return
+        num_decoded = 0
+        for pixels in iter_pixels(self.dataset, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False):
+            num_decoded += 1
+            if num_decoded <= self._num_frames:
+                yield pixels
+        if num_decoded != self._num_frames:
+            raise _wrong_count(self._source, self._num_frames, num_decoded)
+
+    def _check_raw(self) -> None:
+        """Hold the number of bytes against the number of frames; subsampled colours may not be so in truth."""
+        dataset = self.dataset
+        samples = int(dataset.SamplesPerPixel)
+        num_bytes = len(dataset.PixelData)
+        pixels = int(dataset.Rows) * int(dataset.Columns)
+        frame_bytes = pixels * samples * int(dataset.BitsAllocated) // 8
+        if dataset.get("PhotometricInterpretation") == _SUBSAMPLED and samples == 3:
+            if num_bytes - num_bytes % 2 == (padded := frame_bytes * self._num_frames) - padded % 2:
+                # Three bytes a pixel: archives unpack a JPEG clip and leave its label.
+                self.dataset = copy(dataset)
+                self.dataset.PhotometricInterpretation = "YBR_FULL"
+            else:
+                frame_bytes = frame_bytes * 2 // 3
+        expected = frame_bytes * self._num_frames
+        if num_bytes not in (expected, expected + expected % 2):
+            raise _wrong_count(self._source, self._num_frames, num_bytes // max(1, frame_bytes), num_bytes - expected)
+
+    def _mend_offsets(self) -> None:
+        """Leave the offset tables aside where the frames are one fragment each, so that they are not needed."""
+        dataset = self.dataset
+        items = BytesIO(dataset.PixelData)
+        offsets = parse_basic_offsets(items)
+        has_extended = "ExtendedOffsetTable" in dataset
+        if not offsets and not has_extended:
+            return
+        fragments = list(generate_fragments(items))
+        if len(fragments) != self._num_frames:
+            return
+        starts = np.cumsum([0, *(8 + len(fragment) for fragment in fragments[:-1])])
+        if has_extended or list(offsets) != starts.tolist():
+            self.notes = () if has_extended else (OFFSETS_NOTE,)
+            self.dataset = copy(dataset)
+            for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+                self.dataset.pop(keyword, None)
+            self.dataset.PixelData = encapsulate(fragments, has_bot=False)
+
+
+class SeriesFrames:
+    """The frames of single files, one each, in order.
+
+    Args:
+        datasets: one frame each, all of one size and coding.
+        source: the series, for messages.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset], source: str) -> None:
+        self._frames = [StoredFrames(dataset, source) for dataset in datasets]
+        self.dataset = datasets[0]
+        self.notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def one(self, number: int) -> NDArray[Any]:
+        """Decode one frame as it is stored."""
+        return self._frames[number].one(0)
+
+    def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
+        """Decode all frames, in order."""
+        for frames in self._frames:
+            yield from frames.all(raw=raw)
+
+
+def _wrong_count(source: str, num_declared: int, num_held: int, num_bytes_over: int = 0) -> VideoError:
+    if num_held == num_declared:
+        num_bytes = f"{num_bytes_over} bytes more than that" if num_bytes_over > 0 else f"{-num_bytes_over} bytes less"
+        return VideoError(f"{source}: declares {num_declared} frames and holds {num_bytes}: it is damaged. {_AGAIN}")
+    return VideoError(
+        f"{source}: declares {num_declared} frames and holds {num_held}: it is cut off or damaged. {_AGAIN}"
+    )
+
+
+def _decoder(dataset: Dataset, source: str) -> str:
+    """Name the decoder to use; empty for what needs none."""
+    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if syntax is None or syntax in _UNCOMPRESSED:
+        return ""
+    if syntax not in _DECODERS:
+        # Of an unknown coding, pydicom gives as its name whatever stands in the file.
+        name = "unknown" if syntax.name == str(syntax) else syntax.name
+        raise VideoError(
+            f"{source}: its coding, {name}, is not read. Export it as JPEG or uncompressed DICOM, or as MP4."
+        )
+    available = get_decoder(syntax).available_plugins
+    for plugin in _DECODERS[syntax]:
+        if plugin in available:
+            return plugin
+    raise VideoError(f'{source}: reading {syntax.name} takes a codec: pip install "coreecho[dicom]".')
+
+
+def _check_packing(dataset: Dataset, num_frames: int, source: str) -> None:
+    num_pixels = num_frames * int(dataset.Rows) * int(dataset.Columns) * int(dataset.SamplesPerPixel)
+    check_density(source, num_pixels, len(dataset.PixelData))
+
+
+def _check_pictures(dataset: Dataset, num_frames: int, source: str) -> None:
+    """Refuse pictures of another size than the file declares: a few bytes may ask a decoder for gigabytes."""
+    expected = (int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel))
+    tables = [dataset.get(keyword) for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+    pictures = generate_frames(
+        dataset.PixelData,
+        number_of_frames=num_frames,
+        extended_offsets=(tables[0], tables[1]) if all(tables) else None,
+    )
+    for number, picture in enumerate(pictures):
+        found = declared_size(picture)
+        if found != expected:
+            size = "of no known size" if found is None else "{} x {} pixels in {} channels".format(*found)
+            raise VideoError(
+                f"{source}: frame {number} is {size}, where {expected[0]} x {expected[1]} in {expected[2]} were "
+                f"declared: it is damaged. {_AGAIN}"
+            )
