@@ -73,7 +73,7 @@ class ColourLabel:
 
     def to_grey(self, channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Grey level (H, W) of channels (H, W, 3) as they are stored."""
-        return to_grey(channels) if self.luma is None else channels[..., self.luma]
+        return to_grey(channels) if self.luma is None else np.asarray(channels[..., self.luma])
 
     def to_rgb(self, channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB (H, W, 3) of channels as they are stored (ITU-R BT.601, full range)."""
@@ -82,7 +82,7 @@ class ColourLabel:
         luma = channels[..., self.luma].astype(np.float32)
         blue, red = (channels[..., other].astype(np.float32) - 128 for other in range(3) if other != self.luma)
         rgb = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], axis=-1)
-        return np.rint(rgb).clip(0, 255).astype(np.uint8)
+        return np.asarray(np.rint(rgb).clip(0, 255), dtype=np.uint8)
 
 
 def colour_label(pictures: Sequence[NDArray[np.uint8]], labelled: str) -> ColourLabel:
@@ -98,15 +98,17 @@ def colour_label(pictures: Sequence[NDArray[np.uint8]], labelled: str) -> Colour
         The label, wrong or right.
     """
     if labelled == "YCbCr":
-        equal = [np.ptp(picture, axis=-1) <= _MAX_CHROMA_ERROR for picture in pictures]
+        equal = [np.asarray(np.ptp(picture, axis=-1) <= _MAX_CHROMA_ERROR) for picture in pictures]
         # Grey at 128 itself is the same in both.
-        is_telling = [np.abs(picture[..., 0].astype(np.int16) - 128) > 2 * _MAX_CHROMA_ERROR for picture in pictures]
+        is_telling = [
+            np.asarray(np.abs(picture[..., 0].astype(int) - 128) > 2 * _MAX_CHROMA_ERROR) for picture in pictures
+        ]
         share = _share(equal, is_telling)
         return ColourLabel(True, None, (RGB_NOTE,)) if share > _MIN_TELLING else ColourLabel()
-    neutral = [np.abs(picture.astype(np.int16) - 128) <= _MAX_CHROMA_ERROR for picture in pictures]
+    neutral = [np.asarray(np.abs(picture.astype(np.int16) - 128) <= _MAX_CHROMA_ERROR) for picture in pictures]
     for luma in range(3):
         chroma = [channel for channel in range(3) if channel != luma]
-        at_rest = [picture[..., chroma].all(axis=-1) for picture in neutral]
+        at_rest = [np.asarray(picture[..., chroma].all(axis=-1)) for picture in neutral]
         if _share(at_rest, [~picture[..., luma] for picture in neutral]) > _MIN_TELLING:
             return ColourLabel(True, luma, (YCBCR_NOTE,))
     return ColourLabel()

@@ -9,12 +9,12 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -22,10 +22,10 @@ from coreecho.errors import VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.container_ends import NOT_COUNTED_NOTE, check_end, count_empty_avi_frames
 from coreecho.video.decoded import Decoded
-from coreecho.video.geometry import Turn, believed_aspect, turn_of_matrix
+from coreecho.video.geometry import UPRIGHT, believed_aspect, turn_of_matrix
 from coreecho.video.limits import MAX_FRAME_PIXELS, MAX_PIXELS_PER_BYTE_OF_VIDEO, check_density, check_size
 from coreecho.video.luma import LumaReader, is_grey, rgb_frame
-from coreecho.video.temporal import find_times, is_same_rate
+from coreecho.video.temporal import FrameTimes, find_times, is_same_rate
 
 PHANTOM_COMMENT = "CoReEcho phantom"
 UNTIMED_NOTE = "its time stamps are not in order; the frame rate that its header gives is used"
@@ -37,8 +37,8 @@ _NOT_COUNTED = 1 << 30
 def read_container(path: Path, container_format: str, source: str) -> Decoded:
     """Decode a whole file, on one thread.
 
-    Frames come upright, as its display matrix says, and as they are stored in all else: `pixel_aspect` and `times_ms`
-    say what is to be done to them. Whole screens are also looked through for colour.
+    Frames come as they are stored: `turn`, `pixel_aspect` and `times_ms` say what is to be done to them. Whole screens
+    are also looked through for colour.
 
     Args:
         path: the file.
@@ -164,7 +164,8 @@ class _Pictures:
         self._size = height, width
         self._num_declared = num_declared
         self._luma = LumaReader()
-        self._turn, self._notes = Turn(), ()
+        self._turn = UPRIGHT
+        self._notes: tuple[str, ...] = ()
         self._collector: FrameCollector | None = None
         self._stamps: list[int | None] = []
 
@@ -187,22 +188,20 @@ class _Pictures:
                 f"says {height} x {width}). Copy the file again from its origin."
             )
         if self._collector is None:
-            matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+            matrix = _display_matrix(frame)
             if matrix is not None:
-                self._turn, self._notes = turn_of_matrix(bytes(matrix))
-            if self._turn.is_transposed:
-                height, width = width, height
+                self._turn, self._notes = turn_of_matrix(matrix)
             self._collector = FrameCollector(self._source, height, width, self._num_declared or None)
-        self._collector.add(self._turn(self._luma(frame)))
+        self._collector.add(self._luma(frame))
         if not is_grey(frame) and self._collector.wants_colour:
-            self._collector.look_at(self._turn(rgb_frame(frame)))
+            self._collector.look_at(rgb_frame(frame))
         self._stamps.append(frame.pts)
 
     def decoded(self, stream: VideoStream, aspect: float, is_phantom: bool) -> Decoded:
         """All frames, at least one, and their times."""
         assert self._collector is not None
         collector = self._collector
-        pixel_aspect, aspect_notes = believed_aspect(1 / aspect if self._turn.is_transposed and aspect > 0 else aspect)
+        pixel_aspect, aspect_notes = believed_aspect(aspect)
         fps, times_ms, time_notes = self._times(stream)
         frames = collector.frames()
         return Decoded(
@@ -210,35 +209,42 @@ class _Pictures:
             fps,
             collector.coloured(),
             is_phantom,
+            self._turn,
             pixel_aspect,
             times_ms,
             collector.reduction,
             (*collector.notes, *self._luma.notes, *self._notes, *aspect_notes, *time_notes),
         )
 
-    def _times(self, stream: VideoStream) -> tuple[float | None, NDArray[np.float64] | None, tuple[str, ...]]:
-        """Frames per second, the times where they are uneven, and a note."""
+    def _times(self, stream: VideoStream) -> FrameTimes:
+        """By the time stamps; the header's rate where there are none, or where they say the same."""
         declared = float(stream.average_rate) if stream.average_rate else None
         if len(self) < 3 or stream.time_base is None or all(stamp is None for stamp in self._stamps):
-            return declared, None, ()
+            return FrameTimes(declared)
         tick_ms = 1000 * float(stream.time_base)
         if stream.container.format.name == "avi" and self.numbers is not None:
             # AVI has one rate for all, and gaps are frames shown on: `read_container` fills them.
-            return declared, None, ()
+            return FrameTimes(declared)
         if self.numbers is None:
-            return declared, None, (UNTIMED_NOTE,)
-        fps, times_ms = find_times(self.numbers * tick_ms, tick_ms)
+            return FrameTimes(declared, None, (UNTIMED_NOTE,))
+        times = find_times(self.numbers.astype(np.float64) * tick_ms, tick_ms)
         # The header's is exact, and the stamps' is rounded; but the header's may be of another recording.
-        if times_ms is None and declared is not None and fps is not None and is_same_rate(declared, fps):
-            fps = declared
-        return fps, times_ms, ()
+        if times.uneven_ms is None and declared and times.fps and is_same_rate(declared, times.fps):
+            return times._replace(fps=declared)
+        return times
+
+
+def _display_matrix(frame: av.VideoFrame) -> bytes | None:
+    """The nine numbers that say how to show a frame, where it has them."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    return None if data is None else bytes(data)
 
 
 def _with_repeats(frames: NDArray[np.uint8], numbers: NDArray[np.int64] | None, num_frames: int) -> NDArray[np.uint8]:
     """Show each frame until the next one's number, and the last one to the end: (num_frames, H, W)."""
     starts = np.arange(len(frames)) if numbers is None else numbers
     shown = np.searchsorted(starts, np.arange(num_frames), side="right") - 1
-    return frames[shown.clip(0)]
+    return np.asarray(frames[shown.clip(0)])
 
 
 def _check_count(source: str, num_decoded: int, num_declared: int) -> None:

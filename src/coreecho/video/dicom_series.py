@@ -18,7 +18,7 @@ from coreecho.video.dicom import decode_dicom, named_damage, open_dicom, refuse_
 from coreecho.video.dicom_regions import Box
 from coreecho.video.dicom_time import UNKNOWN_RATE_NOTE
 from coreecho.video.limits import MAX_HELD_BYTES, check_size
-from coreecho.video.temporal import find_times
+from coreecho.video.temporal import FrameTimes, find_times
 
 _HEAD_BYTES = 132
 _MARK = slice(128, 132)
@@ -124,17 +124,17 @@ def _timed(decoded: Decoded, datasets: Sequence[Dataset], numbers: NDArray[np.in
     notes = (*decoded.notes, SERIES_NOTE)
     if decoded.fps is not None:
         steps = np.diff(numbers)
-        times_ms = None
         if np.ptp(steps) > 0:
             # The most usual step is that of neighbours.
-            fps, times_ms = find_times((numbers - numbers[0]) / np.median(steps) * (1000 / decoded.fps))
-            return replace(decoded, fps=fps, times_ms=times_ms, notes=(*notes, _GAPS_NOTE))
+            times = find_times((numbers - numbers[0]) / np.median(steps) * (1000 / decoded.fps))
+            notes = (*notes, _GAPS_NOTE, *times.notes)
+            return replace(decoded, fps=times.fps, times_ms=times.uneven_ms, notes=notes)
         return replace(decoded, notes=notes)
     taken = _when_taken(datasets)
-    fps, times_ms = (None, None) if taken is None else find_times(taken, 1.0)
-    if fps is not None:
+    times = FrameTimes(None) if taken is None else find_times(taken, 1.0)
+    if times.fps is not None:
         notes = tuple(note for note in notes if note != UNKNOWN_RATE_NOTE)
-    return replace(decoded, fps=fps, times_ms=times_ms, notes=notes)
+    return replace(decoded, fps=times.fps, times_ms=times.uneven_ms, notes=(*notes, *times.notes))
 
 
 def _when_taken(datasets: Sequence[Dataset]) -> NDArray[np.float64] | None:

@@ -28,15 +28,18 @@ class Turn:
     reverses_rows: bool = False
     reverses_columns: bool = False
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn a picture (H, W) or (H, W, 3); a view."""
+    def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn frames (T, H, W); those that are upright are returned as they are."""
+        if self == UPRIGHT:
+            return frames
         if self.is_transposed:
-            picture = picture.swapaxes(0, 1)
-        rows, columns = (slice(None, None, -1 if is_reversed else 1) for is_reversed in self._reversed())
-        return picture[rows, columns]
+            frames = frames.swapaxes(1, 2)
+        return np.ascontiguousarray(
+            frames[:, :: -1 if self.reverses_rows else 1, :: -1 if self.reverses_columns else 1]
+        )
 
-    def _reversed(self) -> tuple[bool, bool]:
-        return self.reverses_rows, self.reverses_columns
+
+UPRIGHT = Turn()
 
 
 def turn_of_matrix(matrix: bytes) -> tuple[Turn, tuple[str, ...]]:
@@ -48,14 +51,14 @@ def turn_of_matrix(matrix: bytes) -> tuple[Turn, tuple[str, ...]]:
     """
     numbers = np.frombuffer(matrix[:36], dtype="<i4").astype(np.float64)
     if len(numbers) < 9 or not numbers[[0, 1, 3, 4]].any():
-        return Turn(), ()
+        return UPRIGHT, ()
     a, b, c, d = numbers[[0, 1, 3, 4]] / np.abs(numbers[[0, 1, 3, 4]]).max()
     # Small angles are those of a phone that was not held level.
     if abs(b) < 0.1 and abs(c) < 0.1:
         return Turn(False, bool(d < 0), bool(a < 0)), ()
     if abs(a) < 0.1 and abs(d) < 0.1:
         return Turn(True, bool(b < 0), bool(c < 0)), ()
-    return Turn(), (NOT_UPRIGHT_NOTE,)
+    return UPRIGHT, (NOT_UPRIGHT_NOTE,)
 
 
 def believed_aspect(pixel_aspect: float) -> tuple[float, tuple[str, ...]]:

@@ -49,11 +49,11 @@ class LumaReader:
         if self._is_full_range is None:
             self._is_full_range = self._find_range(frame, luma >> shift if shift else luma)
         if not is_deep:
-            return luma.copy() if self._is_full_range else _FROM_LIMITED_RANGE[luma]
+            return np.array(luma if self._is_full_range else _FROM_LIMITED_RANGE[luma], dtype=np.uint8)
         if self._is_full_range:
-            return (luma >> shift).astype(np.uint8)
+            return np.asarray(luma >> shift, dtype=np.uint8)
         levels = (luma.astype(np.float32) - (16 << shift)) * np.float32(255 / (219 << shift))
-        return np.rint(levels).clip(0, 255).astype(np.uint8)
+        return np.asarray(np.rint(levels).clip(0, 255), dtype=np.uint8)
 
     def _find_range(self, frame: av.VideoFrame, luma: NDArray[Any]) -> bool:
         name = frame.format.name

@@ -18,7 +18,7 @@ from coreecho.video.colour import to_grey
 from coreecho.video.decoded import Decoded
 from coreecho.video.depth import bits_in_use, depth_notes, spread
 from coreecho.video.limits import check_density, check_size
-from coreecho.video.temporal import find_times
+from coreecho.video.temporal import FrameTimes, find_times
 
 _AGAIN = "Copy the file again from its origin."
 _NAMES = {"GIF": "GIF", "WEBP": "WebP picture", "PNG": "PNG picture", "TIFF": "TIFF picture"}
@@ -135,28 +135,25 @@ def _levels(
     return lambda page: spread(np.asarray(page), 0, 1 << bits), depth_notes(bits, _DEEP_BITS)
 
 
-def _times(
-    durations_ms: list[float], tick_ms: float
-) -> tuple[float | None, NDArray[np.float64] | None, tuple[str, ...]]:
-    """Frames per second, the times where they are uneven, and a note; how long the last frame is held tells nothing."""
+def _times(durations_ms: list[float], tick_ms: float) -> FrameTimes:
+    """By how long each frame is held; that of the last tells nothing."""
     steps = durations_ms[:-1]
     if not any(durations_ms):
-        return None, None, ()
+        return FrameTimes(None)
     if not all(steps):
-        return None, None, (_UNTIMED_NOTE,)
-    fps, times_ms = find_times(np.concatenate([[0.0], np.cumsum(steps)]), tick_ms)
-    return fps, times_ms, ()
+        return FrameTimes(None, None, (_UNTIMED_NOTE,))
+    return find_times(np.concatenate([[0.0], np.cumsum(steps)]), tick_ms)
 
 
-def _imagej_time(description: str) -> tuple[float | None, None, tuple[str, ...]]:
+def _imagej_time(description: str) -> FrameTimes:
     for name, text in _IMAGEJ_INTERVAL.findall(description):
         try:
             number = float(text)
         except ValueError:
             continue
         if 0 < number < float("inf"):
-            return (number if name == "fps" else 1 / number), None, ()
-    return None, None, ()
+            return FrameTimes(number if name == "fps" else 1 / number)
+    return FrameTimes(None)
 
 
 def _refuse_hidden_pages(description: str, num_frames: int, source: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
 from coreecho.video.arrays import is_npz, read_npy, read_npz
@@ -13,7 +14,7 @@ from coreecho.video.containers import read_container
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom import read_dicom
 from coreecho.video.dicom_series import read_dicom_series
-from coreecho.video.geometry import aspect_notes, square_prepared
+from coreecho.video.geometry import UPRIGHT, aspect_notes, square_prepared
 from coreecho.video.limits import MAX_FILE_BYTES
 from coreecho.video.mhd import is_mhd, read_mhd
 from coreecho.video.nifti import is_nifti, read_nifti
@@ -44,6 +45,8 @@ _OTHER_VIDEOS = {
 }
 # Grey levels. A picture that is nowhere brighter shows no heart.
 _MIN_WHITE = 8
+TURNED_NOTE = "turned upright, as the file says to show it"
+UNEVEN_NOTE = "its frames are not evenly spaced in time; resampled by their time stamps to {:.4g} frames per second"
 BLACK_NOTE = "its picture is black"
 
 Box = tuple[slice, slice]
@@ -173,7 +176,7 @@ def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
     brightest = int(decoded.frames.max())
     if brightest < _MIN_WHITE:
         raise VideoError(f"{source}: its picture is black: no pixel is above {brightest} of 255. Export it again.")
-    times_ms = decoded.times_ms
+    times_ms, turn = decoded.times_ms, decoded.turn
     if is_screen(*decoded.frames.shape[1:]):
         video = crop_to_sector(decoded, source, region)
     else:
@@ -183,17 +186,18 @@ def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
         video = Video(frames, decoded.fps, source, decoded.is_phantom, notes)
     # What is no longer needed is let go before more memory is taken.
     del decoded
+    if turn != UPRIGHT:
+        video = replace(video, frames=turn(video.frames), notes=(*video.notes, TURNED_NOTE))
     return video if times_ms is None else _evenly_timed(video, times_ms)
 
 
-def _evenly_timed(video: Video, times_ms: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Video:
+def _evenly_timed(video: Video, times_ms: NDArray[np.float64]) -> Video:
     fps = video.fps or 0.0
     try:
         frames = resample_uneven(video.frames, times_ms, fps)
     except VideoError as error:
         raise VideoError(f"{video.source}: {error}") from error
-    note = f"its frames are not evenly spaced in time; resampled by their time stamps to {fps:.4g} frames per second"
-    return replace(video, frames=frames, notes=(*video.notes, note))
+    return replace(video, frames=frames, notes=(*video.notes, UNEVEN_NOTE.format(fps)))
 
 
 def _refuse_still(decoded: Decoded, source: str) -> None:

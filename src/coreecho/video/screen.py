@@ -48,7 +48,7 @@ def _cut_out(frames: NDArray[np.uint8], sector: Sector, pixel_aspect: float) -> 
     """Mask, make the pixels square, and centre on black squares, some frames at a time."""
     box = (slice(sector.top, sector.bottom), slice(sector.left, sector.right))
     mask = sector.mask[box]
-    height, width = square_size(*mask.shape, pixel_aspect, len(frames))
+    height, width = square_size(mask.shape[0], mask.shape[1], pixel_aspect, len(frames))
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
     squares = np.zeros((len(frames), side, side), dtype=np.uint8)

@@ -6,7 +6,7 @@ rate (`resample_fps`), so that `stride` frames are as many milliseconds as the m
 `coreecho convert`. Training and evaluation on EchoNet-Dynamic take its frames as they are, as the paper does.
 """
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ _PIXELS_AT_ONCE = 2 * 1024**2
 _MAX_UNEVEN_STEP = 0.1
 _MIN_PAUSE_MS, _MIN_PAUSE_STEPS = 400.0, 5
 _PERCENT_SHORT, _MIN_JITTER = 10, 0.75
+PAUSE_NOTE = "its time stands still for a while, in which no frame was taken; that pause was left out"
 
 
 def take_beat(frames: NDArray[np.uint8], first: int, last: int) -> NDArray[np.uint8]:
@@ -165,7 +166,21 @@ def _mix(
     return mixtures
 
 
-def find_times(times_ms: NDArray[np.float64], tick_ms: float = 0.0) -> tuple[float | None, NDArray[np.float64] | None]:
+class FrameTimes(NamedTuple):
+    """When the frames of a clip were taken.
+
+    Attributes:
+        fps: frames per second, or None where it is not known; where the times are uneven, of their resampling.
+        uneven_ms: (T,), where they are not evenly spaced; else None.
+        notes: what is to be said of them.
+    """
+
+    fps: float | None
+    uneven_ms: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_times(times_ms: NDArray[np.float64], tick_ms: float = 0.0) -> FrameTimes:
     """Tell from the time stamps of a clip's frames at which rate they come, and whether they are evenly spaced.
 
     Even is what differs by no more than the rounding of the stamps to ticks, or a tenth of a step. A single step of
@@ -176,23 +191,25 @@ def find_times(times_ms: NDArray[np.float64], tick_ms: float = 0.0) -> tuple[flo
         tick_ms: to what the stamps were rounded.
 
     Returns:
-        Frames per second, or None where the stamps tell none (they do not rise, or there are fewer than two). Then,
-        where they are uneven, the stamps without pauses, (T,); the rate is that to which they are to be resampled.
+        The rate, None where the stamps tell none (they do not rise, or there are fewer than two); where they are
+        uneven, the stamps without pauses.
     """
     steps = np.diff(times_ms)
     if len(steps) == 0 or not np.isfinite(steps).all() or steps.min() <= 0:
-        return None, None
+        return FrameTimes(None)
     typical = float(np.median(steps))
-    steps = np.where(steps > max(_MIN_PAUSE_MS, _MIN_PAUSE_STEPS * typical), typical, steps)
+    is_pause = steps > max(_MIN_PAUSE_MS, _MIN_PAUSE_STEPS * typical)
+    notes = (PAUSE_NOTE,) if is_pause.any() else ()
+    steps = np.where(is_pause, typical, steps)
     times = np.concatenate([[0.0], np.cumsum(steps)])
     mean = float(times[-1] / len(steps))
     slack = max(_MAX_UNEVEN_STEP * typical, 1.01 * tick_ms)
     is_even = np.abs(steps - typical).max() <= slack and np.abs(times - mean * np.arange(len(times))).max() <= slack
     if is_even:
-        return 1000 / mean, None
+        return FrameTimes(1000 / mean, None, notes)
     # Where frames were dropped the shortest steps are those of the recording; where they jitter, the usual ones.
     short = float(np.percentile(steps, _PERCENT_SHORT, method="lower"))
-    return 1000 / (short if short < _MIN_JITTER * typical else typical), times
+    return FrameTimes(1000 / (short if short < _MIN_JITTER * typical else typical), times, notes)
 
 
 def resample_uneven(frames: NDArray[np.uint8], times_ms: NDArray[np.float64], fps: float) -> NDArray[np.uint8]:
