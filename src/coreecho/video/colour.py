@@ -114,6 +114,13 @@ def colour_label(pictures: Sequence[NDArray[np.uint8]], labelled: str) -> Colour
     return ColourLabel()
 
 
+def neutral_share(channels: NDArray[np.uint8]) -> float:
+    """Share of the pixels of (H, W, 3) that are grey, as RGB or as YCbCr."""
+    rgb = np.ptp(channels, axis=-1) <= _MAX_CHROMA_ERROR
+    ycbcr = (np.abs(channels[..., 1:].astype(np.int16) - 128) <= _MAX_CHROMA_ERROR).all(axis=-1)
+    return float(max(rgb.mean(), ycbcr.mean()))
+
+
 def _share(found: Sequence[NDArray[np.bool_]], among: Sequence[NDArray[np.bool_]]) -> float:
     """Share of the pixels among which it could be told, in which it was found; 0 where there are hardly any."""
     num_among = sum(int(mask.sum()) for mask in among)

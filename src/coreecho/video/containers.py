@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import av.error
@@ -51,8 +51,15 @@ def read_container(path: Path, container_format: str, source: str) -> Decoded:
     """
     is_counted = check_end(path, container_format, source)
     num_bytes = path.stat().st_size
+    declared = None if is_counted else 0
     # "file:" keeps a name such as "http:x.avi" from being taken for an address.
-    whole = _open_and_decode(f"file:{path.resolve()}", container_format, source, None if is_counted else 0, num_bytes)
+    name = f"file:{path.resolve()}"
+    if name.isprintable():
+        whole = _open_and_decode(name, container_format, source, declared, num_bytes)
+    else:
+        # FFmpeg takes names of UTF-8 only; others are exported by old systems.
+        with path.open("rb") as file:
+            whole = _open_and_decode(file, container_format, source, declared, num_bytes)
     decoded, num_declared = whole.decoded, whole.num_declared
     num_decoded = len(decoded.frames)
     if container_format == "avi" and num_declared > num_decoded:
@@ -92,7 +99,7 @@ class _Whole:
 
 
 def _open_and_decode(
-    file: str | io.BytesIO, container_format: str, source: str, num_declared: int | None, num_bytes: int
+    file: str | IO[bytes], container_format: str, source: str, num_declared: int | None, num_bytes: int
 ) -> _Whole:
     """Decode; `num_declared` is None where the container counts its frames, and 0 where nobody does."""
     # The decoder's limit is set here, since FFmpeg decodes a first frame while it opens.

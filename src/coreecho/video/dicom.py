@@ -17,7 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from coreecho.errors import VideoError
 from coreecho.video.decoded import Decoded
-from coreecho.video.dicom_frames import SeriesFrames, StoredFrames
+from coreecho.video.dicom_frames import SeriesFrames, StoredFrames, count_frames
 from coreecho.video.dicom_pixels import DicomFrames, decode
 from coreecho.video.dicom_regions import Box, fitting_region, pixel_aspect, tissue_boxes
 from coreecho.video.dicom_time import frame_times
@@ -54,7 +54,11 @@ def read_dicom(path: Path, source: str) -> tuple[Decoded, Box | None]:
     with named_damage(source):
         dataset = open_dicom(path, source)
         refuse_no_clip(dataset, source)
-        if int(dataset.get("NumberOfFrames") or 1) < 2:
+        declared = dataset.get("NumberOfFrames")
+        num_frames = count_frames(dataset)
+        if num_frames > 1 and num_frames != declared:
+            dataset.NumberOfFrames = num_frames
+        if num_frames < 2:
             raise VideoError(
                 f"{source}: a still: it has one frame. An EF takes a clip of a beating heart. Where a clip lies as "
                 "single frames, one a file, give the folder of all of them as a series: they are read as one."

@@ -17,6 +17,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels, pixel_array
 
 from coreecho.errors import VideoError
+from coreecho.video.colour import neutral_share
 from coreecho.video.jpeg_sizes import declared_size
 from coreecho.video.limits import check_density
 
@@ -37,6 +38,9 @@ _DECODERS: dict[str, tuple[str, ...]] = {
 }
 _UNCOMPRESSED = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
 _AGAIN = "Export it again from the archive or the scanner."
+PLANES_NOTE = "its colours lie otherwise (by pixel or by plane) than the file says; read as they lie"
+# Share of the pixels that are grey if the channels lie otherwise than the file says, and its lead over what it says.
+_MIN_NEUTRAL, _MIN_NEUTRAL_LEAD = 0.9, 0.05
 OFFSETS_NOTE = "its table of where frames begin is wrong and was not used"
 # Two pixels share their chroma, so uncompressed clips of this label have 2 bytes a pixel.
 _SUBSAMPLED = "YBR_FULL_422"
@@ -76,6 +80,7 @@ class StoredFrames:
         self._plugin = _decoder(dataset, source)
         if not self._plugin:
             self._check_raw()
+            self._mend_planes()
             return
         _check_packing(dataset, self._num_frames, source)
         self._mend_offsets()
@@ -124,6 +129,26 @@ class StoredFrames:
         if num_bytes not in (expected, expected + expected % 2):
             raise _wrong_count(self._source, self._num_frames, num_bytes // max(1, frame_bytes), num_bytes - expected)
 
+    def _mend_planes(self) -> None:
+        """Find by their statistics whether the colours lie pixel by pixel or plane by plane, where the label is wrong.
+
+        Of a grey picture in RGB, or in YCbCr, this is plain: see `neutral_share`.
+        """
+        dataset = self.dataset
+        is_subsampled = dataset.get("PhotometricInterpretation") == _SUBSAMPLED
+        if int(dataset.SamplesPerPixel) != 3 or int(dataset.BitsAllocated) != 8 or is_subsampled:
+            return
+        pixels = self.one(self._num_frames // 2).astype(np.uint8, copy=False)
+        found = neutral_share(pixels)
+        is_planar = bool(int(dataset.get("PlanarConfiguration") or 0))
+        stored = pixels.transpose(2, 0, 1) if is_planar else pixels
+        height, width = pixels.shape[:2]
+        other = stored.reshape(height, width, 3) if is_planar else stored.reshape(3, height, width).transpose(1, 2, 0)
+        if neutral_share(other) > max(_MIN_NEUTRAL, found + _MIN_NEUTRAL_LEAD):
+            self.notes = (PLANES_NOTE,)
+            self.dataset = copy(dataset)
+            self.dataset.PlanarConfiguration = 0 if is_planar else 1
+
     def _mend_offsets(self) -> None:
         """Leave the offset tables aside where the frames are one fragment each, so that they are not needed."""
         dataset = self.dataset
@@ -168,6 +193,24 @@ class SeriesFrames:
         """Decode all frames, in order."""
         for frames in self._frames:
             yield from frames.all(raw=raw)
+
+
+def count_frames(dataset: Dataset) -> int:
+    """Count the frames: as declared, or where the file says none, as many as its pixels make."""
+    declared = int(dataset.get("NumberOfFrames") or 0)
+    if declared:
+        return declared
+    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if syntax is None or syntax in _UNCOMPRESSED:
+        samples = 2 if dataset.get("PhotometricInterpretation") == _SUBSAMPLED else int(dataset.SamplesPerPixel)
+        frame_bytes = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.BitsAllocated) // 8
+        return len(dataset.PixelData) // max(1, frame_bytes)
+    items = BytesIO(dataset.PixelData)
+    parse_basic_offsets(items)
+    fragments = list(generate_fragments(items))
+    # A frame may be cut into several fragments, of which only the first begins a picture.
+    begin = sum(declared_size(fragment) is not None for fragment in fragments)
+    return begin or len(fragments)
 
 
 def _wrong_count(source: str, num_declared: int, num_held: int, num_bytes_over: int = 0) -> VideoError:

@@ -88,7 +88,7 @@ def _converter(stored: Frames, photometric: str, label: ColourLabel, source: str
         grey, table = palette(dataset)
         return lambda pixels: (grey[pixels], table[pixels]), ()
     has_colours = int(dataset.SamplesPerPixel) == _COLOURS
-    if not has_colours and photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    if photometric not in (_YCBCR + _RGB if has_colours else ("MONOCHROME1", "MONOCHROME2")):
         raise VideoError(f"{source}: pixels of kind {photometric!r} are not read.")
     levels, notes = find_levels(dataset, stored.one, len(stored), source)
     if has_colours:
