@@ -91,6 +91,8 @@ def _read(file: IO[bytes], stored_bytes: int, source: str, axes: str | None) -> 
     if _is_second(head):
         header_bytes = _HEADER_2_BYTES
         head += file.read(header_bytes - len(head))
+        if len(head) < header_bytes:
+            raise VideoError(f"{source}: cut off within its header. Copy the file again from its origin.")
         header = _HEADER_2.from_fileobj(io.BytesIO(head))
     elif head[_MAGIC_1_OFFSET:] == _MAGIC_1:
         header = _HEADER_1.from_fileobj(io.BytesIO(head + bytes(4)))

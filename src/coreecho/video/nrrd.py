@@ -63,7 +63,7 @@ def read_nrrd(path: Path, source: str | None = None, axes: str | None = None) ->
             head = file.read(_MAX_HEADER_BYTES)
         fields, header_bytes = _parse_header(head, source)
         sizes = _sizes(fields, source)
-        letters = axes or _axes(fields, sizes)
+        letters = _axes(fields, sizes) if axes is None else axes
         pixels = _read_pixels(path, fields, header_bytes, sizes, source)
     except OSError as error:
         raise VideoError(f"{source}: cannot be read ({error.strerror or error}). Check that it is whole.") from error

@@ -7,6 +7,7 @@ first.
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +61,12 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
     """
     try:
         num_bytes = path.stat().st_size
-        num_frames = _COUNT[kind](path.read_bytes()) if kind in _COUNT else None
-        if num_frames is not None and num_frames < 2:
+        num_frames = _COUNT[kind](path.read_bytes())
+        if num_frames < 2:
             what = "it has one frame" if kind == "GIF" else f"a {_NAMES[kind]}"
             raise VideoError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
         with Image.open(path, formats=[kind]) as picture:
             width, height = picture.size
-            check_size(source, num_frames or 1, height, width)
-            num_frames = num_frames or int(getattr(picture, "n_frames", 1))
             check_size(source, num_frames, height, width)
             check_density(source, num_frames * height * width, num_bytes)
             return _decode(picture, kind, num_frames, source)
@@ -78,8 +77,6 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
 
 
 def _decode(picture: Image.Image, kind: str, num_frames: int, source: str) -> Decoded:
-    if num_frames < 2:
-        raise VideoError(f"{source}: a still: a {_NAMES[kind]}. An EF takes a clip of a beating heart.")
     description = str(getattr(picture, "tag_v2", {}).get(270, "")) if kind == "TIFF" else ""
     _refuse_hidden_pages(description, num_frames, source)
     first = 1 if getattr(picture, "default_image", False) else 0
@@ -225,4 +222,29 @@ def _count_webp_frames(content: bytes) -> int:
     return num_frames
 
 
-_COUNT = {"GIF": _count_gif_frames, "PNG": _count_png_frames, "WEBP": _count_webp_frames}
+def _count_tiff_pages(content: bytes) -> int:
+    """Follow the pages' directories to the last; each tells where the next one lies."""
+    order: Literal["little", "big"] = "little" if content[:2] == b"II" else "big"
+    is_big = 43 in content[2:4]
+    place_bytes, count_bytes, entry_bytes = (8, 8, 20) if is_big else (4, 2, 12)
+    head = 8 if is_big else 4
+    seen: set[int] = set()
+    position = int.from_bytes(content[head : head + place_bytes], order)
+    while position:
+        if position in seen:
+            raise ValueError("its pages follow each other in a circle")
+        seen.add(position)
+        num_entries = int.from_bytes(content[position : position + count_bytes], order)
+        link = position + count_bytes + num_entries * entry_bytes
+        if link + place_bytes > len(content) or num_entries == 0:
+            raise ValueError(f"page {len(seen) - 1} lies behind its end")
+        position = int.from_bytes(content[link : link + place_bytes], order)
+    return len(seen)
+
+
+_COUNT: dict[str, Callable[[bytes], int]] = {
+    "GIF": _count_gif_frames,
+    "PNG": _count_png_frames,
+    "WEBP": _count_webp_frames,
+    "TIFF": _count_tiff_pages,
+}
