@@ -55,7 +55,8 @@ def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str, likely
     first, second, last = frames.shape
     if min(frames.shape) < 2:
         return
-    lead = _still_share(frames, 2) - _still_share(frames, 0)
+    shares = [_still_share(frames, axis) for axis in range(3)]
+    lead = shares[2] - max(shares[:2])
     is_squashed = max(second / last, last / second) > _MAX_ASPECT >= max(first / second, second / first)
     has_odd_shape = is_squashed or first == second != last
     if lead > _MIN_LEAD or (has_odd_shape and lead > -_MIN_LEAD):

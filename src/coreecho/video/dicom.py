@@ -24,6 +24,7 @@ from coreecho.video.dicom_time import frame_times
 from coreecho.video.dicom_video import decode_video, is_video
 from coreecho.video.geometry import believed_aspect
 from coreecho.video.limits import check_size
+from coreecho.video.video import MIN_WHITE
 
 # pydicom's warnings quote the values that they complain about, which may name a patient.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
@@ -107,6 +108,8 @@ def decode_dicom(dataset: Dataset, others: Sequence[Dataset] | None, source: str
     else:
         stored = StoredFrames(dataset, source) if others is None else SeriesFrames(others, source)
         pixels = decode(stored, source)
+    if pixels.frames.max() < MIN_WHITE:
+        raise VideoError(f"{source}: its picture is black: no pixel is above {MIN_WHITE - 1} of 255. Export it again.")
     decoded = Decoded(
         pixels.frames,
         fps,

@@ -43,8 +43,6 @@ _OTHER_VIDEOS = {
     b"FLV\x01": "a Flash video",
     b"OggS": "an Ogg file",
 }
-# Grey levels. A picture that is nowhere brighter shows no heart.
-_MIN_WHITE = 8
 TURNED_NOTE = "turned upright, as the file says to show it"
 UNEVEN_NOTE = "its frames are not evenly spaced in time; resampled by their time stamps to {:.4g} frames per second"
 BLACK_NOTE = "its picture is black"
@@ -166,16 +164,12 @@ def _finish_array(decoded: Decoded, source: str, usual: str, axes: str | None) -
     _refuse_still(decoded, source)
     if axes is None:
         refuse_other_axes(decoded.frames, source, usual, usual[1:] + usual[0] if usual[0] == "T" else "THW")
-    notes = decoded.notes if decoded.frames.max() >= _MIN_WHITE else (*decoded.notes, BLACK_NOTE)
-    return Video(decoded.frames, decoded.fps, source, decoded.is_phantom, notes)
+    return _noted(Video(decoded.frames, decoded.fps, source, decoded.is_phantom, decoded.notes))
 
 
 def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
     """Bring what was decoded to an upright, square, evenly timed clip of the sector alone."""
     _refuse_still(decoded, source)
-    brightest = int(decoded.frames.max())
-    if brightest < _MIN_WHITE:
-        raise VideoError(f"{source}: its picture is black: no pixel is above {brightest} of 255. Export it again.")
     times_ms, turn = decoded.times_ms, decoded.turn
     if is_screen(*decoded.frames.shape[1:]):
         video = crop_to_sector(decoded, source, region)
@@ -183,12 +177,17 @@ def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
         frames, notes = decoded.frames, decoded.notes + aspect_notes(decoded.pixel_aspect)
         if decoded.pixel_aspect != 1:
             frames = square_prepared(frames, decoded.pixel_aspect)
-        video = Video(frames, decoded.fps, source, decoded.is_phantom, notes)
+        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes))
     # What is no longer needed is let go before more memory is taken.
     del decoded
     if turn != UPRIGHT:
         video = replace(video, frames=turn(video.frames), notes=(*video.notes, TURNED_NOTE))
     return video if times_ms is None else _evenly_timed(video, times_ms)
+
+
+def _noted(video: Video) -> Video:
+    """Say of a clip that was taken as it is that there is no picture in it."""
+    return replace(video, notes=(*video.notes, BLACK_NOTE)) if video.is_black else video
 
 
 def _evenly_timed(video: Video, times_ms: NDArray[np.float64]) -> Video:

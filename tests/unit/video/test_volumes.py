@@ -128,6 +128,11 @@ def test_axes_are_for_arrays_alone(tmp_path: Path, smooth_frames: Any, write_cli
         read_video(write_clip(tmp_path / "a.avi", smooth_frames), axes="THW")
 
 
+def test_frames_of_one_level_each_are_taken_in_the_usual_order(tmp_path: Path) -> None:
+    frames = np.broadcast_to(np.arange(10, 250, 10, dtype=np.uint8)[:, None, None], (24, 16, 16))
+    np.testing.assert_array_equal(read_video(write_npy(tmp_path / "a", frames)).frames, frames)
+
+
 def test_a_black_array_says_so(tmp_path: Path) -> None:
     assert read_video(write_npy(tmp_path / "a", np.zeros((9, 32, 32), np.uint8))).notes == ("its picture is black",)
 
