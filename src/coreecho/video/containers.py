@@ -15,6 +15,7 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -143,7 +144,9 @@ def _decode(container: InputContainer, source: str, num_declared: int | None, nu
 def _video_stream(container: InputContainer, source: str) -> VideoStream:
     if not container.streams.video:
         raise VideoError(f"{source}: holds no video stream. Export the clip from the scanner again.")
-    stream = container.streams.video[0]
+    # A film may begin with a picture of its cover, which is a stream of its own.
+    films = [film for film in container.streams.video if not film.disposition & Disposition.attached_pic]
+    stream = (films or container.streams.video)[0]
     context = stream.codec_context
     if context is None:
         raise VideoError(f"{source}: its video codec is unknown. Convert it: ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi.")

@@ -35,6 +35,10 @@ _HEAD_BYTES = 4096
 _MAX_HEAD_BYTES = 12
 # Clips have some hundred elements, with a scanner's private ones some thousand; this many are read in seconds.
 _MAX_HEADS = 100_000
+# Uncompressed pixels above this are left in their file, and frames are read one at a time; compressed ones cannot be.
+_DEFERRED_BYTES = 64 * 1024**2
+_MAX_COMPRESSED_BYTES = 512 * 1024**2
+_COMPRESSED = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
 # A region takes about 500 bytes.
 _MAX_REGION_BYTES = 64 * 1024
 
@@ -64,7 +68,7 @@ def read_dicom(path: Path, source: str) -> tuple[Decoded, Box | None]:
                 f"{source}: a still: it has one frame. An EF takes a clip of a beating heart. Where a clip lies as "
                 "single frames, one a file, give the folder of all of them as a series: they are read as one."
             )
-        return decode_dicom(dataset, None, source)
+        return decode_dicom(dataset, None, source, path)
 
 
 @contextmanager
@@ -85,13 +89,16 @@ def named_damage(source: str) -> Iterator[None]:
         ) from error
 
 
-def decode_dicom(dataset: Dataset, others: Sequence[Dataset] | None, source: str) -> tuple[Decoded, Box | None]:
+def decode_dicom(
+    dataset: Dataset, others: Sequence[Dataset] | None, source: str, path: Path | None = None
+) -> tuple[Decoded, Box | None]:
     """Decode a file that may be read, or a series of them: as `read_dicom`.
 
     Args:
         dataset: the clip, or the first frame of a series.
         others: all frames of a series, the first one too; None for a clip.
         source: the path as it was given, for messages.
+        path: of the clip, from which large pixels are read as they are needed.
     """
     boxes = tissue_boxes(dataset, source)
     height, width = int(dataset.Rows), int(dataset.Columns)
@@ -106,7 +113,7 @@ def decode_dicom(dataset: Dataset, others: Sequence[Dataset] | None, source: str
         if fps is None and video.fps is not None:
             fps, notes = video.fps, ()
     else:
-        stored = StoredFrames(dataset, source) if others is None else SeriesFrames(others, source)
+        stored = StoredFrames(dataset, source, path) if others is None else SeriesFrames(others, source)
         pixels = decode(stored, source)
     if pixels.frames.max() < MIN_WHITE:
         raise VideoError(f"{source}: its picture is black: no pixel is above {MIN_WHITE - 1} of 255. Export it again.")
@@ -126,12 +133,18 @@ def open_dicom(path: Path, source: str, *, has_pixels: bool = True) -> Dataset:
     """Open a file without being kept busy or made to take memory by what it declares. Raises VideoError."""
     # An inflated file may be a thousand times larger than it was, and no scanner writes clips so.
     with path.open("rb") as file:
-        is_deflated = DeflatedExplicitVRLittleEndian.encode() in file.read(_HEAD_BYTES)
-    if is_deflated:
+        head = file.read(_HEAD_BYTES)
+    if DeflatedExplicitVRLittleEndian.encode() in head:
         raise VideoError(f"{source}: deflated DICOM is not read. Convert it first: dcmconv +te IN OUT (DCMTK).")
+    num_bytes = path.stat().st_size
+    if has_pixels and num_bytes > _MAX_COMPRESSED_BYTES and any(prefix in head for prefix in _COMPRESSED):
+        raise VideoError(
+            f"{source}: has {num_bytes / 1024**2:.0f} MiB of compressed pixels; at most "
+            f"{_MAX_COMPRESSED_BYTES // 1024**2} MiB are read. Export a shorter clip."
+        )
     # force: some archives leave out the 128 bytes before "DICM"; that it is DICOM was found by its first elements.
     with _CountedFile(io.FileIO(path), source) as file:
-        dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not has_pixels)
+        dataset = pydicom.dcmread(file, force=True, defer_size=_DEFERRED_BYTES, stop_before_pixels=not has_pixels)
     # Read when it is looked at, and so not counted.
     regions = dataset.get_item("SequenceOfUltrasoundRegions")
     if isinstance(regions, RawDataElement) and len(regions.value or b"") > _MAX_REGION_BYTES:

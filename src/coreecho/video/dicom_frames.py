@@ -5,13 +5,15 @@ return half a picture for half a frame without a word.
 """
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, uid
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.encaps import encapsulate, generate_fragments, generate_frames, parse_basic_offsets
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels, pixel_array
@@ -44,6 +46,8 @@ _MIN_NEUTRAL, _MIN_NEUTRAL_LEAD = 0.9, 0.05
 OFFSETS_NOTE = "its table of where frames begin is wrong and was not used"
 # Two pixels share their chroma, so uncompressed clips of this label have 2 bytes a pixel.
 _SUBSAMPLED = "YBR_FULL_422"
+# What describes the pixels, and the pixels.
+_PIXEL_GROUPS = (0x0028, 0x7FE0)
 
 
 class Frames(Protocol):
@@ -67,14 +71,17 @@ class StoredFrames:
     Args:
         dataset: with PixelData, whose size was checked.
         source: the file, for messages.
+        path: the file, needed where its PixelData is large and was left in it: frames are then read one at a time.
 
     Raises:
         VideoError: the coding is not supported, its codec is not installed, or frames are missing.
     """
 
-    def __init__(self, dataset: Dataset, source: str) -> None:
+    def __init__(self, dataset: Dataset, source: str, path: Path | None = None) -> None:
         self.dataset = dataset
         self.notes: tuple[str, ...] = ()
+        self._path = path
+        self._frame_bytes = 0
         self._source = source
         self._num_frames = int(dataset.get("NumberOfFrames") or 1)
         self._plugin = _decoder(dataset, source)
@@ -92,16 +99,30 @@ class StoredFrames:
 
     def one(self, number: int) -> NDArray[Any]:
         """Decode one frame as it is stored."""
+        if not self._plugin:
+            return self._plain(number, raw=True)
         return pixel_array(
             self.dataset, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
         )
+
+    def _plain(self, number: int, *, raw: bool) -> NDArray[Any]:
+        """One frame of an uncompressed file, read from the disk where its pixels were left there."""
+        element = self.dataset.get_item("PixelData", keep_deferred=True)
+        if not (isinstance(element, RawDataElement) and element.value is None) or self._path is None:
+            return pixel_array(self.dataset, index=number, raw=raw, correct_unused_bits=False)
+        with self._path.open("rb") as file:
+            file.seek(element.value_tell + number * self._frame_bytes)
+            content = file.read(self._frame_bytes)
+        frame = changed(self.dataset, NumberOfFrames=1, PixelData=content + bytes(len(content) % 2))
+        frame["PixelData"].VR = element.VR or "OW"
+        return pixel_array(frame, raw=raw, correct_unused_bits=False)
 
     def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
         """Decode all frames, in order. Raises VideoError where there are more or fewer than declared."""
         if not self._plugin:
             # Frame by frame: pydicom 3.0 takes subsampled colours apart wrongly from the second frame on, otherwise.
             for number in range(self._num_frames):
-                yield pixel_array(self.dataset, index=number, raw=raw, correct_unused_bits=False)
+                yield self._plain(number, raw=raw)
             return
         num_decoded = 0
         for pixels in iter_pixels(self.dataset, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False):
@@ -115,16 +136,16 @@ class StoredFrames:
         """Hold the number of bytes against the number of frames; subsampled colours may not be so in truth."""
         dataset = self.dataset
         samples = int(dataset.SamplesPerPixel)
-        num_bytes = len(dataset.PixelData)
+        num_bytes = _pixel_bytes(dataset)
         pixels = int(dataset.Rows) * int(dataset.Columns)
         frame_bytes = pixels * samples * int(dataset.BitsAllocated) // 8
         if dataset.get("PhotometricInterpretation") == _SUBSAMPLED and samples == 3:
             if num_bytes - num_bytes % 2 == (padded := frame_bytes * self._num_frames) - padded % 2:
                 # Three bytes a pixel: archives unpack a JPEG clip and leave its label.
-                self.dataset = copy(dataset)
-                self.dataset.PhotometricInterpretation = "YBR_FULL"
+                self.dataset = changed(dataset, PhotometricInterpretation="YBR_FULL")
             else:
                 frame_bytes = frame_bytes * 2 // 3
+        self._frame_bytes = frame_bytes
         expected = frame_bytes * self._num_frames
         if num_bytes not in (expected, expected + expected % 2):
             raise _wrong_count(self._source, self._num_frames, num_bytes // max(1, frame_bytes), num_bytes - expected)
@@ -146,8 +167,7 @@ class StoredFrames:
         other = stored.reshape(height, width, 3) if is_planar else stored.reshape(3, height, width).transpose(1, 2, 0)
         if neutral_share(other) > max(_MIN_NEUTRAL, found + _MIN_NEUTRAL_LEAD):
             self.notes = (PLANES_NOTE,)
-            self.dataset = copy(dataset)
-            self.dataset.PlanarConfiguration = 0 if is_planar else 1
+            self.dataset = changed(dataset, PlanarConfiguration=0 if is_planar else 1)
 
     def _mend_offsets(self) -> None:
         """Leave the offset tables aside where the frames are one fragment each, so that they are not needed."""
@@ -163,10 +183,10 @@ class StoredFrames:
         starts = np.cumsum([0, *(8 + len(fragment) for fragment in fragments[:-1])])
         if has_extended or list(offsets) != starts.tolist():
             self.notes = () if has_extended else (OFFSETS_NOTE,)
-            self.dataset = copy(dataset)
-            for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-                self.dataset.pop(keyword, None)
-            self.dataset.PixelData = encapsulate(fragments, has_bot=False)
+            content = encapsulate(fragments, has_bot=False)
+            self.dataset = changed(
+                dataset, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content
+            )
 
 
 class SeriesFrames:
@@ -179,8 +199,8 @@ class SeriesFrames:
 
     def __init__(self, datasets: Sequence[Dataset], source: str) -> None:
         self._frames = [StoredFrames(dataset, source) for dataset in datasets]
-        self.dataset = datasets[0]
-        self.notes: tuple[str, ...] = ()
+        self.dataset = self._frames[0].dataset
+        self.notes: tuple[str, ...] = self._frames[0].notes
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -195,6 +215,26 @@ class SeriesFrames:
             yield from frames.all(raw=raw)
 
 
+def changed(dataset: Dataset, **attributes: Any) -> Dataset:
+    """Make a data set of what describes the pixels, with some attributes set to others, or left out where None."""
+    replaced = {tag_for_keyword(keyword) for keyword in attributes}
+    # Iterating over a data set gives elements, and so would read what was left in the file.
+    tags = [tag for tag in dataset.keys() if tag.group in _PIXEL_GROUPS and tag not in replaced]  # noqa: SIM118
+    described = Dataset({tag: dataset.get_item(tag, keep_deferred=True) for tag in tags})
+    described.file_meta = dataset.file_meta
+    for keyword, value in attributes.items():
+        if value is not None:
+            setattr(described, keyword, value)
+    return described
+
+
+def _pixel_bytes(dataset: Dataset) -> int:
+    element = dataset.get_item("PixelData", keep_deferred=True)
+    if isinstance(element, RawDataElement) and element.value is None:
+        return element.length
+    return len(dataset.PixelData)
+
+
 def count_frames(dataset: Dataset) -> int:
     """Count the frames: as declared, or where the file says none, as many as its pixels make."""
     declared = int(dataset.get("NumberOfFrames") or 0)
@@ -204,7 +244,7 @@ def count_frames(dataset: Dataset) -> int:
     if syntax is None or syntax in _UNCOMPRESSED:
         samples = 2 if dataset.get("PhotometricInterpretation") == _SUBSAMPLED else int(dataset.SamplesPerPixel)
         frame_bytes = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.BitsAllocated) // 8
-        return len(dataset.PixelData) // max(1, frame_bytes)
+        return _pixel_bytes(dataset) // max(1, frame_bytes)
     items = BytesIO(dataset.PixelData)
     parse_basic_offsets(items)
     fragments = list(generate_fragments(items))
@@ -232,6 +272,10 @@ def _decoder(dataset: Dataset, source: str) -> str:
         name = "unknown" if syntax.name == str(syntax) else syntax.name
         raise VideoError(
             f"{source}: its coding, {name}, is not read. Export it as JPEG or uncompressed DICOM, or as MP4."
+        )
+    if syntax == uid.JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+        raise VideoError(
+            f"{source}: its coding, JPEG with 12 bits, is not read. Export it as JPEG or uncompressed DICOM."
         )
     available = get_decoder(syntax).available_plugins
     for plugin in _DECODERS[syntax]:

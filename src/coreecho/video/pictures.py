@@ -4,6 +4,7 @@ Pillow takes a file that stops between two frames as complete. So each kind's ow
 first.
 """
 
+import mmap
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,7 +62,8 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
     """
     try:
         num_bytes = path.stat().st_size
-        num_frames = _COUNT[kind](path.read_bytes())
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            num_frames = _COUNT[kind](content)
         if num_frames < 2:
             what = "it has one frame" if kind == "GIF" else f"a {_NAMES[kind]}"
             raise VideoError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
@@ -163,7 +165,7 @@ def _refuse_hidden_pages(description: str, num_frames: int, source: str) -> None
         )
 
 
-def _count_gif_frames(content: bytes) -> int:
+def _count_gif_frames(content: mmap.mmap) -> int:
     """Walk the blocks of a GIF up to its end mark.
 
     Raises:
@@ -190,7 +192,7 @@ def _colour_table_bytes(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _count_png_frames(content: bytes) -> int:
+def _count_png_frames(content: mmap.mmap) -> int:
     """Walk the chunks of a PNG file to its end: those that control a frame are counted; a still has none."""
     position, num_frames = 8, 0
     while position + 12 <= len(content):
@@ -207,7 +209,7 @@ def _count_png_frames(content: bytes) -> int:
     return num_frames + (1 if content.find(b"fcTL") > content.find(b"IDAT") > 0 and num_frames else 0)
 
 
-def _count_webp_frames(content: bytes) -> int:
+def _count_webp_frames(content: mmap.mmap) -> int:
     """Walk the chunks of a WebP file to its end, and count its frames."""
     end = int.from_bytes(content[4:8], "little") + 8
     if end > len(content):
@@ -222,7 +224,7 @@ def _count_webp_frames(content: bytes) -> int:
     return num_frames
 
 
-def _count_tiff_pages(content: bytes) -> int:
+def _count_tiff_pages(content: mmap.mmap) -> int:
     """Follow the pages' directories to the last; each tells where the next one lies."""
     order: Literal["little", "big"] = "little" if content[:2] == b"II" else "big"
     is_big = 43 in content[2:4]
@@ -242,7 +244,7 @@ def _count_tiff_pages(content: bytes) -> int:
     return len(seen)
 
 
-_COUNT: dict[str, Callable[[bytes], int]] = {
+_COUNT: dict[str, Callable[[mmap.mmap], int]] = {
     "GIF": _count_gif_frames,
     "PNG": _count_png_frames,
     "WEBP": _count_webp_frames,

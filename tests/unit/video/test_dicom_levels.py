@@ -252,3 +252,52 @@ def test_frames_of_public_files_are_those_of_pydicom(name: str) -> None:
     assert decoded.notes == ()
     with pytest.raises(VideoError, match=r"a still: it has one frame|has 2 frames|not ultrasound"):
         read_video(str(path))
+
+
+# --- large files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["RGB", "YCbCr", "subsampled", "RGB labelled subsampled", "YCbCr labelled RGB"])
+def test_pixels_that_are_left_in_a_large_file_are_the_same(
+    tmp_path: Path, prepared: Any, write_dicom: Write, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    label, make, notes = COLOURS[name]
+    content = make(prepared)
+    pixels = content if isinstance(content, bytes) else content.tobytes()
+    path = write_dicom(tmp_path / "a.dcm", rgb(prepared), PhotometricInterpretation=label, PixelData=pixels)
+    monkeypatch.setattr("coreecho.video.dicom._DEFERRED_BYTES", 1000)
+    monkeypatch.setattr(pydicom.Dataset, "__getattr__", refuse_pixels)
+    video = read_video(path)
+    np.testing.assert_array_equal(video.frames, prepared)
+    assert video.notes == notes
+
+
+plain_attribute = pydicom.Dataset.__getattr__
+
+
+def refuse_pixels(dataset: pydicom.Dataset, name: str) -> Any:
+    """Fail where a file's whole pixels are asked for, as opposed to those of one frame."""
+    value = plain_attribute(dataset, name)
+    assert name != "PixelData" or len(value) < 64 * 64 * 3 + 2
+    return value
+
+
+def test_large_grey_files_of_16_bits_and_big_endian_are_the_same(
+    tmp_path: Path, prepared: Any, write_dicom: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coreecho.video.dicom._DEFERRED_BYTES", 1000)
+    deep = write_dicom(tmp_path / "a.dcm", prepared.astype(np.uint16) << 4, BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(read_video(deep).frames, prepared)
+    odd = write_dicom(tmp_path / "b.dcm", np.ascontiguousarray(prepared[:, :63, :61]))
+    np.testing.assert_array_equal(read_video(odd).frames[:, 1:62].max(), 255)
+    frames, height, width = (int(value) for value in (10, 63, 61))
+    assert decode(StoredFrames(pydicom.dcmread(odd), "b"), "b").frames.shape == (frames, height, width)
+
+
+def test_a_large_compressed_file_is_refused_before_it_is_read(
+    tmp_path: Path, prepared: Any, write_dicom: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_dicom(tmp_path / "a.dcm", prepared, compression=RLELossless)
+    monkeypatch.setattr("coreecho.video.dicom._MAX_COMPRESSED_BYTES", 1000)
+    with pytest.raises(VideoError, match="MiB of compressed pixels; at most"):
+        read_video(path)
