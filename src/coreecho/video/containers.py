@@ -25,10 +25,11 @@ from coreecho.video.container_ends import NOT_COUNTED_NOTE, check_end, count_emp
 from coreecho.video.decoded import Decoded
 from coreecho.video.geometry import UPRIGHT, believed_aspect, turn_of_matrix
 from coreecho.video.limits import MAX_FRAME_PIXELS, MAX_PIXELS_PER_BYTE_OF_VIDEO, check_density, check_size
-from coreecho.video.luma import LumaReader, is_grey, rgb_frame
+from coreecho.video.luma import LumaReader, is_grey
 from coreecho.video.temporal import FrameTimes, find_times, is_same_rate
 
 PHANTOM_COMMENT = "CoReEcho phantom"
+INTERLACED_NOTE = "its frames are interlaced: every second row is of another instant, which blurs what moves"
 UNTIMED_NOTE = "its time stamps are not in order; the frame rate that its header gives is used"
 
 # FFmpeg writes this number of frames where it cannot go back to write how many there were.
@@ -204,8 +205,10 @@ class _Pictures:
             self._collector = FrameCollector(self._source, height, width, self._num_declared or None)
         self._collector.add(self._luma(frame))
         if not is_grey(frame) and self._collector.wants_colour:
-            self._collector.look_at(rgb_frame(frame))
+            self._collector.look_at(self._luma.rgb(frame))
         self._stamps.append(frame.pts)
+        if frame.interlaced_frame and INTERLACED_NOTE not in self._notes:
+            self._notes = (*self._notes, INTERLACED_NOTE)
 
     def decoded(self, stream: VideoStream, aspect: float, is_phantom: bool) -> Decoded:
         """All frames, at least one, and their times."""

@@ -13,7 +13,12 @@ from pathlib import Path
 import pydicom
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from coreecho.errors import VideoError
 from coreecho.video.decoded import Decoded
@@ -39,6 +44,8 @@ _MAX_HEADS = 100_000
 _DEFERRED_BYTES = 64 * 1024**2
 _MAX_COMPRESSED_BYTES = 512 * 1024**2
 _COMPRESSED = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
+# Of compressed pixels, which lie in items.
+_UNDEFINED_LENGTH = 0xFFFF_FFFF
 # A region takes about 500 bytes.
 _MAX_REGION_BYTES = 64 * 1024
 
@@ -145,11 +152,24 @@ def open_dicom(path: Path, source: str, *, has_pixels: bool = True) -> Dataset:
     # force: some archives leave out the 128 bytes before "DICM"; that it is DICOM was found by its first elements.
     with _CountedFile(io.FileIO(path), source) as file:
         dataset = pydicom.dcmread(file, force=True, defer_size=_DEFERRED_BYTES, stop_before_pixels=not has_pixels)
+    _name_coding(dataset, source)
     # Read when it is looked at, and so not counted.
     regions = dataset.get_item("SequenceOfUltrasoundRegions")
     if isinstance(regions, RawDataElement) and len(regions.value or b"") > _MAX_REGION_BYTES:
         raise VideoError(f"{source}: declares more ultrasound regions than a screen can have. The file is damaged.")
     return dataset
+
+
+def _name_coding(dataset: Dataset, source: str) -> None:
+    """Give a file without the group that names its coding the one that it was read by, which is plain."""
+    if dataset.file_meta.get("TransferSyntaxUID") is not None or "PixelData" not in dataset:
+        return
+    element = dataset.get_item("PixelData", keep_deferred=True)
+    if isinstance(element, RawDataElement) and element.length == _UNDEFINED_LENGTH:
+        raise VideoError(f"{source}: its pixels are compressed, and it does not say how. Export it again.")
+    is_implicit, is_little_endian = dataset.original_encoding
+    explicit = ExplicitVRLittleEndian if is_little_endian else ExplicitVRBigEndian
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
 
 
 class _CountedFile(io.BufferedReader):

@@ -7,7 +7,7 @@ import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from coreecho.video.colour import to_grey
+from coreecho.video.colour import ColourLabel, colour_label
 
 WRONG_RANGE_NOTE = "labelled as limited range, and its levels run from black to white in full range; read as such"
 
@@ -35,6 +35,7 @@ class LumaReader:
 
     def __init__(self) -> None:
         self._is_full_range: bool | None = None
+        self._label: ColourLabel | None = None
         self.notes: tuple[str, ...] = ()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -42,7 +43,7 @@ class LumaReader:
         name = frame.format.name
         deep_name, order = name[:-2], name[-2:]
         if name not in _LUMA_FIRST and (deep_name not in _DEEP_LUMA_FIRST or order not in ("le", "be")):
-            return to_grey(rgb_frame(frame))
+            return self._find_label(frame).to_grey(_rgb_frame(frame))
         is_deep = name not in _LUMA_FIRST
         luma = _plane(frame, np.dtype("u1" if not is_deep else f"{'<' if order == 'le' else '>'}u2"))
         shift = frame.format.components[0].bits - 8 if is_deep else 0
@@ -54,6 +55,18 @@ class LumaReader:
             return np.asarray(luma >> shift, dtype=np.uint8)
         levels = (luma.astype(np.float32) - (16 << shift)) * np.float32(255 / (219 << shift))
         return np.asarray(np.rint(levels).clip(0, 255), dtype=np.uint8)
+
+    def rgb(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8, where the frame has colours."""
+        rgb = _rgb_frame(frame)
+        return rgb if self._label is None else self._label.to_rgb(rgb)
+
+    def _find_label(self, frame: av.VideoFrame) -> ColourLabel:
+        """Tell by the first frame whether what is called RGB is RGB."""
+        if self._label is None:
+            self._label = colour_label([_rgb_frame(frame)], "RGB")
+            self.notes = self._label.notes
+        return self._label
 
     def _find_range(self, frame: av.VideoFrame, luma: NDArray[Any]) -> bool:
         name = frame.format.name
@@ -72,7 +85,7 @@ def is_grey(frame: av.VideoFrame) -> bool:
     return str(frame.format.name).startswith("gray")
 
 
-def rgb_frame(frame: av.VideoFrame) -> NDArray[np.uint8]:
+def _rgb_frame(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """(H, W, 3) uint8."""
     return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 

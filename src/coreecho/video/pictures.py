@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from coreecho.errors import VideoError
 from coreecho.video.collecting import FrameCollector
-from coreecho.video.colour import to_grey
+from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.decoded import Decoded
 from coreecho.video.depth import bits_in_use, depth_notes, spread
 from coreecho.video.limits import check_density, check_size
@@ -85,11 +85,14 @@ def _decode(picture: Image.Image, kind: str, num_frames: int, source: str) -> De
     to_levels, notes = _levels(picture, num_frames, source)
     collector = FrameCollector(source, picture.height, picture.width, num_frames - first)
     durations_ms = []
+    label: ColourLabel | None = None
     for page in _pages(picture, range(first, num_frames), source):
         rgb = None if page.mode in ("L", "1", *_DEEP_MODES) else np.asarray(page.convert("RGB"))
-        collector.add(to_levels(page) if rgb is None else to_grey(rgb))
-        if rgb is not None and collector.wants_colour:
-            collector.look_at(rgb)
+        if rgb is not None and label is None:
+            label = colour_label([rgb], "RGB")
+        collector.add(to_levels(page) if rgb is None or label is None else label.to_grey(rgb))
+        if rgb is not None and label is not None and collector.wants_colour:
+            collector.look_at(label.to_rgb(rgb))
         durations_ms.append(float(page.info.get("duration", 0)))
     fps, times_ms, time_notes = _times(durations_ms, _TICK_MS[kind]) if kind in _TICK_MS else _imagej_time(description)
     coloured, reduction, size_notes = collector.coloured(), collector.reduction, collector.notes
@@ -99,7 +102,7 @@ def _decode(picture: Image.Image, kind: str, num_frames: int, source: str) -> De
         coloured,
         times_ms=times_ms,
         reduction=reduction,
-        notes=(*notes, *size_notes, *time_notes),
+        notes=(*notes, *(label.notes if label is not None else ()), *size_notes, *time_notes),
     )
 
 

@@ -167,6 +167,21 @@ def test_without_preamble_it_is_still_dicom(tmp_path: Path, screen: Any, expecte
     np.testing.assert_array_equal(read_video(path).frames, expected)
 
 
+def test_a_coding_that_is_not_named_is_that_by_which_the_file_was_read(
+    tmp_path: Path, screen: Any, expected: Any, write_dicom: Write
+) -> None:
+    content = write_dicom(tmp_path / "a.dcm", screen).read_bytes()
+    # The group of the file's own elements begins behind "DICM", and tells its length in its first element.
+    length = int.from_bytes(content[140:144], "little")
+    path = tmp_path / "b.dcm"
+    path.write_bytes(content[144 + length :])
+    np.testing.assert_array_equal(read_video(path).frames, expected)
+    content = write_dicom(tmp_path / "a.dcm", screen, compression=RLELossless).read_bytes()
+    path.write_bytes(content[144 + int.from_bytes(content[140:144], "little") :])
+    with pytest.raises(VideoError, match="its pixels are compressed, and it does not say how"):
+        read_video(path)
+
+
 def test_a_coding_without_its_codec_names_the_extra(
     tmp_path: Path, screen: Any, write_dicom: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

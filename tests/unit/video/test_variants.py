@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
+from pydicom.pixels import convert_color_space
 
+from coreecho.errors import VideoError
 from coreecho.video import read_video
+from coreecho.video.colour import YCBCR_NOTE
 from coreecho.video.containers import read_container
 from coreecho.video.geometry import NOT_UPRIGHT_NOTE
 from coreecho.video.luma import WRONG_RANGE_NOTE
@@ -179,6 +182,23 @@ def test_a_wrong_label_of_the_range_is_found(tmp_path: Path, levels: NDArray[np.
     video = read_video(write(tmp_path / "a.mp4", frames, "libx264", X264, color_range=ColorRange.MPEG))
     np.testing.assert_array_equal(video.frames, levels)
     assert video.notes == (WRONG_RANGE_NOTE,)
+
+
+@pytest.mark.parametrize("bright", [False, True])
+def test_ycbcr_that_is_called_rgb_is_found(tmp_path: Path, draw_screen: Callable[..., Any], bright: bool) -> None:
+    """A clip without colour is read as its luma, and one with colour flow is refused, as in its own colours."""
+    screen = draw_screen(has_text=False, flow_colour=(230, 20, 20) if bright else None)
+    ycbcr = convert_color_space(screen, "RGB", "YBR_FULL", per_frame=True)
+    frames = [av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24") for picture in ycbcr]
+    path = write(tmp_path / "a.avi", [frame.reformat(format="bgr24") for frame in frames], "rawvideo")
+    if bright:
+        with pytest.raises(VideoError, match="as in colour Doppler"):
+            read_video(path)
+        return
+    video = read_video(path)
+    assert YCBCR_NOTE in video.notes
+    plain = [av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr24") for picture in screen]
+    np.testing.assert_array_equal(video.frames, read_video(write(tmp_path / "b.avi", plain, "rawvideo")).frames)
 
 
 @pytest.mark.parametrize("container", ["avi", "mp4", "mkv", "wmv"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
 from coreecho.video import read_video
+from coreecho.video.colour import YCBCR_NOTE
 from coreecho.video.nrrd import read_nrrd
 from coreecho.video.volumes import read_levels
 
@@ -115,6 +116,14 @@ def test_channels_may_stand_anywhere(tmp_path: Path, clip: Frames, shape: str, a
     if not shape.endswith("C"):
         with pytest.raises(VideoError, match=f"say axes='{axes}'"):
             read_video(path)
+
+
+def test_ycbcr_that_is_called_rgb_is_found(tmp_path: Path, clip: Frames) -> None:
+    channels = np.full((*clip.shape, 3), 128, np.uint8)
+    channels[..., 0] = clip
+    video = read_video(write_npy(tmp_path / "a", channels))
+    np.testing.assert_array_equal(video.frames, clip)
+    assert video.notes == (YCBCR_NOTE,)
 
 
 @pytest.mark.parametrize("axes", ["", "THWX", "TTH", "THWC", "TH"])
