@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gzip
 import io
 import tempfile
 import warnings
@@ -89,6 +90,37 @@ def npy_content() -> bytes:
     return file.getvalue()
 
 
+def pictures(kind: str) -> bytes:
+    file = io.BytesIO()
+    frames = [Image.effect_noise((32, 32), 60) for _ in range(4)]
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], duration=40)
+    return file.getvalue()
+
+
+def npz_content() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, frames=np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8), fps=50)
+    return file.getvalue()
+
+
+def nrrd_content() -> bytes:
+    header = b"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 32 32 4\nencoding: gzip\n\n"
+    return header + gzip.compress(np.random.default_rng(0).bytes(4096))
+
+
+def container_content(container: str, codec: str) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=30)
+        stream.height = stream.width = 32
+        stream.pix_fmt = "yuv420p"
+        for level in range(50, 250, 50):
+            picture = np.full((32, 32, 3), level, np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode())
+    return file.getvalue()
+
+
 def dicom_content() -> bytes:
     """The first eight frames of the real clip, so that mutations fall on its header as often as on its pixels."""
     dataset = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
@@ -100,7 +132,20 @@ def dicom_content() -> bytes:
     return file.getvalue()
 
 
-MAKERS = {"avi": avi_content, "mp4": mp4_content, "gif": gif_content, "npy": npy_content, "dicom": dicom_content}
+MAKERS = {
+    "avi": avi_content,
+    "mp4": mp4_content,
+    "gif": gif_content,
+    "npy": npy_content,
+    "dicom": dicom_content,
+    "webp": lambda: pictures("WEBP"),
+    "png": lambda: pictures("PNG"),
+    "tiff": lambda: pictures("TIFF"),
+    "npz": npz_content,
+    "nrrd": nrrd_content,
+    "mkv": lambda: container_content("matroska", "mpeg4"),
+    "wmv": lambda: container_content("asf", "wmv2"),
+}
 
 
 @functools.cache

@@ -3,7 +3,8 @@
 from coreecho.video.affine import random_affine
 from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts, random_start, take_clip
-from coreecho.video.reading import read_video
+from coreecho.video.dicom_series import find_series
+from coreecho.video.reading import read_series, read_video
 from coreecho.video.resizing import resize_frames, squash_frames
 from coreecho.video.start_index import read_start_index
 from coreecho.video.store import FrameStore
@@ -17,10 +18,12 @@ __all__ = [
     "Video",
     "all_starts",
     "even_starts",
+    "find_series",
     "num_starts",
     "pad_and_crop",
     "random_affine",
     "random_start",
+    "read_series",
     "read_start_index",
     "read_video",
     "resample_fps",

@@ -1,5 +1,8 @@
 """Colour pictures of grey clips: their grey level, and where they are truly coloured."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -11,6 +14,11 @@ _MIN_SPREAD = 48
 _MIN_SPREAD_OF_MAXIMUM = 0.5
 # Share of a frame below which what is coloured is a marker, and not worth the time of a closer look.
 _MIN_COLOURED = 0.0005
+# Grey levels by which JPEG moves the chroma of a grey picture; the share of the pixels that must tell the same.
+_MAX_CHROMA_ERROR = 6
+_MIN_TELLING = 0.6
+RGB_NOTE = "its colours are labelled YCbCr and are RGB, by their equal channels; read as such"
+YCBCR_NOTE = "its colours are labelled RGB and are YCbCr, by two channels at rest; read as such"
 
 
 def to_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -47,3 +55,75 @@ class ColourTally:
         coloured = is_coloured(rgb)
         if coloured.mean() > _MIN_COLOURED:
             self.mask |= ndimage.binary_opening(coloured, np.ones((3, 3), dtype=np.bool_), iterations=self._line_width)
+
+
+@dataclass(frozen=True)
+class ColourLabel:
+    """What the three channels of a clip are in truth.
+
+    Attributes:
+        is_wrong: the label of the file says otherwise.
+        luma: the channel that is the grey level where they are YCbCr; None for RGB, and where the label is right.
+        notes: say that it is wrong.
+    """
+
+    is_wrong: bool = False
+    luma: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_grey(self, channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Grey level (H, W) of channels (H, W, 3) as they are stored."""
+        return to_grey(channels) if self.luma is None else np.asarray(channels[..., self.luma])
+
+    def to_rgb(self, channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGB (H, W, 3) of channels as they are stored (ITU-R BT.601, full range)."""
+        if self.luma is None:
+            return channels
+        luma = channels[..., self.luma].astype(np.float32)
+        blue, red = (channels[..., other].astype(np.float32) - 128 for other in range(3) if other != self.luma)
+        rgb = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue], axis=-1)
+        return np.asarray(np.rint(rgb).clip(0, 255), dtype=np.uint8)
+
+
+def colour_label(pictures: Sequence[NDArray[np.uint8]], labelled: str) -> ColourLabel:
+    """Find by their statistics whether the channels of a clip are what its label says.
+
+    Grey pictures have three equal channels in RGB, and chroma at 128 in YCbCr; a screen's black background is grey.
+
+    Args:
+        pictures: some frames, (H, W, 3) uint8, their channels as they are stored.
+        labelled: "RGB" or "YCbCr".
+
+    Returns:
+        The label, wrong or right.
+    """
+    if labelled == "YCbCr":
+        equal = [np.asarray(np.ptp(picture, axis=-1) <= _MAX_CHROMA_ERROR) for picture in pictures]
+        # Grey at 128 itself is the same in both.
+        is_telling = [
+            np.asarray(np.abs(picture[..., 0].astype(int) - 128) > 2 * _MAX_CHROMA_ERROR) for picture in pictures
+        ]
+        share = _share(equal, is_telling)
+        return ColourLabel(True, None, (RGB_NOTE,)) if share > _MIN_TELLING else ColourLabel()
+    neutral = [np.asarray(np.abs(picture.astype(np.int16) - 128) <= _MAX_CHROMA_ERROR) for picture in pictures]
+    for luma in range(3):
+        chroma = [channel for channel in range(3) if channel != luma]
+        at_rest = [np.asarray(picture[..., chroma].all(axis=-1)) for picture in neutral]
+        if _share(at_rest, [~picture[..., luma] for picture in neutral]) > _MIN_TELLING:
+            return ColourLabel(True, luma, (YCBCR_NOTE,))
+    return ColourLabel()
+
+
+def neutral_share(channels: NDArray[np.uint8]) -> float:
+    """Share of the pixels of (H, W, 3) that are grey, as RGB or as YCbCr."""
+    rgb = np.ptp(channels, axis=-1) <= _MAX_CHROMA_ERROR
+    ycbcr = (np.abs(channels[..., 1:].astype(np.int16) - 128) <= _MAX_CHROMA_ERROR).all(axis=-1)
+    return float(max(rgb.mean(), ycbcr.mean()))
+
+
+def _share(found: Sequence[NDArray[np.bool_]], among: Sequence[NDArray[np.bool_]]) -> float:
+    """Share of the pixels among which it could be told, in which it was found; 0 where there are hardly any."""
+    num_among = sum(int(mask.sum()) for mask in among)
+    if num_among < _MIN_TELLING * sum(mask.size for mask in among):
+        return 0.0
+    return sum(int((hit & mask).sum()) for hit, mask in zip(found, among, strict=True)) / num_among

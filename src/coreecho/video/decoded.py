@@ -5,25 +5,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.video.geometry import UPRIGHT, Turn
+
 # EchoNet-Dynamic is 112 x 112. What is square and about that small was prepared by someone; all else is a whole screen.
 _MAX_PREPARED_SIDE = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Frames as decoded.
+    """Frames as decoded, and what is to be done to them.
 
     Attributes:
         frames: (T, H, W) uint8 grey.
-        fps: frames per second, or None where the file does not say.
+        fps: frames per second, or None where the file does not say; where `times_ms` are given, of their resampling.
         coloured: (H, W), where some frame is coloured in patches; None where it was not looked at.
         is_phantom: the file says of itself that it is simulated.
+        turn: how they become upright.
+        pixel_aspect: width of a pixel over its height, before they are turned.
+        times_ms: (T,), when each frame is shown, where they are not evenly spaced; else None.
+        reduction: of how many pixels along each side one pixel here is the mean.
+        notes: what the reader did to the frames, or noticed in them, that a user should know.
     """
 
     frames: NDArray[np.uint8]
     fps: float | None
     coloured: NDArray[np.bool_] | None = None
     is_phantom: bool = False
+    turn: Turn = UPRIGHT
+    pixel_aspect: float = 1.0
+    times_ms: NDArray[np.float64] | None = None
+    reduction: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def is_screen(height: int, width: int) -> bool:

@@ -1,12 +1,13 @@
 """DICOM clips whose pixels are one MPEG video, which pydicom does not decode: the stream goes to FFmpeg."""
 
-import numpy as np
-from numpy.typing import NDArray
+from io import BytesIO
+
 from pydicom import Dataset, uid
-from pydicom.encaps import generate_fragments
+from pydicom.encaps import generate_fragments, parse_basic_offsets
 
 from coreecho.errors import VideoError
 from coreecho.video.containers import read_encapsulated
+from coreecho.video.decoded import Decoded
 
 # FFmpeg's name of a bare stream of each transfer syntax.
 _STREAMS: dict[str, str] = {
@@ -28,7 +29,7 @@ def is_video(dataset: Dataset) -> bool:
     return _syntax(dataset) in _STREAMS
 
 
-def decode_video(dataset: Dataset, source: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+def decode_video(dataset: Dataset, source: str) -> Decoded:
     """Decode the stream.
 
     Args:
@@ -36,21 +37,24 @@ def decode_video(dataset: Dataset, source: str) -> tuple[NDArray[np.uint8], NDAr
         source: the file, for messages.
 
     Returns:
-        Frames (T, H, W) uint8, and (H, W) where some frame is coloured in patches; None where it was not looked at.
+        The video; the times of its frames are those that the file around it gives.
 
     Raises:
         VideoError: the stream is damaged, or is not what the file says it is.
     """
     # A video is one fragment, or cut into several at any byte, since no fragment may exceed 4 GiB.
-    content = b"".join(generate_fragments(dataset.PixelData))
+    items = BytesIO(dataset.PixelData)
+    parse_basic_offsets(items)
+    content = b"".join(generate_fragments(items))
     declared = int(dataset.NumberOfFrames), int(dataset.Rows), int(dataset.Columns)
     decoded = read_encapsulated(content, _container(content, _syntax(dataset)), source, declared[0])
-    if decoded.frames.shape != declared:
+    found, reduced = decoded.frames.shape[1:], tuple(side // decoded.reduction for side in declared[1:])
+    if found != reduced:
         raise VideoError(
             f"{source}: declares frames of {declared[1]} x {declared[2]} pixels, but its video has frames of "
-            f"{decoded.frames.shape[1]} x {decoded.frames.shape[2]}. The file is damaged: export it again."
+            f"{found[0] * decoded.reduction} x {found[1] * decoded.reduction}. The file is damaged: export it again."
         )
-    return decoded.frames, decoded.coloured
+    return decoded
 
 
 def _syntax(dataset: Dataset) -> str:

@@ -32,8 +32,8 @@ def clips_in(folder: Path, note_closed_folder: Callable[[OSError], None]) -> lis
 
 
 def _lies_beside_clips(path: Path) -> bool:
-    if path.suffix.lower() in (".raw", ".zraw") and path.with_suffix(".mhd").is_file():
-        # The pixels of a MetaImage, which is read by its header.
+    if path.suffix.lower() in (".raw", ".zraw") and any(path.with_suffix(end).is_file() for end in (".mhd", ".nhdr")):
+        # The pixels of a MetaImage or an NRRD file, which are read by its header.
         return True
     # NIfTI volumes are named .nii.gz.
     is_nifti = path.name.lower().endswith(".nii.gz")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from coreecho.video.reading import read_video
 from coreecho.video.resizing import resize_frames
 
-WHOLE_VIDEO = "whole video"
+# Changes where `read_video` comes to give other frames of the same file.
+WHOLE_VIDEO = "whole video, upright and evenly timed"
 
 
 class PreparedFrames(NamedTuple):

@@ -7,6 +7,18 @@ MAX_FILE_BYTES = 4 * 1024**3
 MAX_SIDE = 16_384
 MAX_FRAME_PIXELS = 64 * 1024**2
 MAX_DECODED_BYTES = 2 * 1024**3
+# What is held of one clip at a time. A whole screen is held twice for a moment, when its sector is cut out of it, and
+# is read at half its resolution where it would pass this; clips that are taken as they are, are held once.
+MAX_SCREEN_BYTES = 256 * 1024**2
+MAX_HELD_BYTES = 512 * 1024**2
+
+# Pixels for each byte of the file. Speckle is noise: without loss it packs to a fifth at best, so with its black screen
+# around it to a hundredth; MPEG codecs reach a thousandth at their worst quality. A few bytes that stand for gigabytes
+# of one grey level are no recording, and would keep their reader busy for minutes.
+MAX_PIXELS_PER_BYTE = 300
+MAX_PIXELS_PER_BYTE_OF_VIDEO = 5000
+# Below this a clip is read however well it packs.
+_SMALL_BYTES = 64 * 1024**2
 
 
 def check_size(source: str, num_frames: int, height: int, width: int) -> None:
@@ -31,9 +43,39 @@ def check_size(source: str, num_frames: int, height: int, width: int) -> None:
             f"{source}: declares frames of {height} x {width} pixels; at most {MAX_SIDE} a side and "
             f"{MAX_FRAME_PIXELS:,} in all are read. The file is damaged, or not an ultrasound clip."
         )
-    num_bytes = num_frames * height * width
-    if num_bytes > MAX_DECODED_BYTES:
+    if num_frames * height * width > MAX_DECODED_BYTES:
+        raise too_long(source, num_frames, height, width, MAX_DECODED_BYTES)
+
+
+def check_held(source: str, num_frames: int, height: int, width: int) -> None:
+    """Refuse a clip that is taken as it is, and is longer than may be held. Raises VideoError."""
+    if num_frames * height * width > MAX_HELD_BYTES:
+        raise too_long(source, num_frames, height, width, MAX_HELD_BYTES)
+
+
+def check_density(source: str, num_pixels: int, num_bytes: int, max_pixels_per_byte: int = MAX_PIXELS_PER_BYTE) -> None:
+    """Refuse a file whose few bytes are said to hold far more pixels than any recording of speckle packs into them.
+
+    Args:
+        source: the file, for the message.
+        num_pixels: of all frames, as declared.
+        num_bytes: of the file, or of the part of it that holds the pixels.
+        max_pixels_per_byte: what its coding can reach.
+
+    Raises:
+        VideoError: it is so.
+    """
+    if num_pixels > _SMALL_BYTES and num_pixels > max_pixels_per_byte * max(num_bytes, 1):
         raise VideoError(
-            f"{source}: {num_frames} frames of {height} x {width} pixels are {num_bytes / 1024**3:.1f} GiB decoded; "
-            f"at most {MAX_DECODED_BYTES // 1024**3} GiB are read. Cut the clip: ffmpeg -i IN -t SECONDS OUT."
+            f"{source}: {num_bytes:,} bytes are said to hold {num_pixels / 1024**2:,.0f} MiB of pixels, more than any "
+            "recording of moving tissue packs into them. The file is damaged, or made to keep its reader busy."
         )
+
+
+def too_long(source: str, num_frames: int, height: int, width: int, max_bytes: int) -> VideoError:
+    """Say that a clip is beyond a limit."""
+    num_bytes = num_frames * height * width
+    return VideoError(
+        f"{source}: {num_frames} frames of {height} x {width} pixels are {num_bytes / 1024**3:.1f} GiB decoded; "
+        f"at most {max_bytes / 1024**3:g} GiB are read. Cut the clip: ffmpeg -i IN -t SECONDS OUT."
+    )

@@ -1,17 +1,19 @@
 """MetaImage files (.mhd beside .raw, or .mha) as clips: the first release of CAMUS is distributed so."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
+from coreecho.video.axes import arrange
 from coreecho.video.containers import PHANTOM_COMMENT
 from coreecho.video.decoded import Decoded
 from coreecho.video.limits import check_size
-from coreecho.video.nifti import grey_levels
+from coreecho.video.volumes import ShortPixelsError, check_volume, file_beside, read_levels, spacing_notes
 
 # Longer than any header in use; where the pixels follow in the same file, the header ends before them.
 _MAX_HEADER_BYTES = 64 * 1024
@@ -35,7 +37,7 @@ def is_mhd(path: Path) -> bool:
     return head.lstrip().startswith(_FIRST_KEYS) and b"NDims" in head and b"=" in head
 
 
-def read_mhd(path: Path, source: str | None = None) -> Decoded:
+def read_mhd(path: Path, source: str | None = None, axes: str | None = None) -> Decoded:
     """Read a MetaImage of whole grey levels 0 to 255: a clip (T, H, W), or a still with T = 1.
 
     The pixels lie in the file that `ElementDataFile` names, in the same folder, or behind the header (`LOCAL`), plain
@@ -44,6 +46,7 @@ def read_mhd(path: Path, source: str | None = None) -> Decoded:
     Args:
         path: the header (.mhd or .mha).
         source: the path as it was given, for messages.
+        axes: which axes the file has, in the order of DimSize, where they are not "WHT".
 
     Raises:
         VideoError: a part is missing, damaged or cut off, beyond the limits, or holds other values.
@@ -55,14 +58,32 @@ def read_mhd(path: Path, source: str | None = None) -> Decoded:
         fields, header_bytes = _parse_header(head, source)
         shape = _shape(fields, source)
         dtype = _element_type(fields, source)
-        check_size(source, shape[0] * dtype.itemsize, shape[1], shape[2])
-        expected = shape[0] * shape[1] * shape[2] * dtype.itemsize
-        data = _pixel_bytes(path, fields, header_bytes, expected, source)
+        check_size(source, *shape)
+        with _pixels(path, fields, header_bytes, shape, dtype, source) as (read, name):
+            try:
+                pixels = read_levels(read, shape, dtype, source)
+            except ShortPixelsError as found:
+                num_bytes = shape[0] * shape[1] * shape[2] * dtype.itemsize
+                raise VideoError(
+                    f"{source}: cut off or damaged: DimSize {fields['DimSize']} of {fields['ElementType']} are "
+                    f"{num_bytes} bytes, but {name} holds {found}. Copy both files again from their origin."
+                ) from found
+    except zlib.error as error:
+        raise VideoError(f"{source}: damaged: its compressed pixels cannot be unpacked ({error}).") from error
     except OSError as error:
         raise VideoError(f"{source}: cannot be read ({error.strerror}). Check that the file is there.") from error
-    values: NDArray[np.generic] = np.frombuffer(data, dtype=dtype).reshape(shape)
     is_phantom = PHANTOM_COMMENT in fields.get("Comment", "")
-    return Decoded(grey_levels(values, source), None, is_phantom=is_phantom)
+    if axes is not None:
+        return Decoded(arrange(pixels, axes[::-1], source), None, is_phantom=is_phantom)
+    return Decoded(pixels, None, is_phantom=is_phantom, notes=_spacing_notes(fields))
+
+
+def _spacing_notes(fields: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        across, down = (float(text) for text in fields.get("ElementSpacing", "").split()[:2])
+    except ValueError:
+        return ()
+    return spacing_notes(across, down)
 
 
 def _parse_header(head: bytes, source: str) -> tuple[dict[str, str], int]:
@@ -119,34 +140,45 @@ def _is_true(text: str) -> bool:
     return text.lower() in ("true", "1")
 
 
-def _pixel_bytes(path: Path, fields: Mapping[str, str], header_bytes: int, expected: int, source: str) -> bytes:
-    """Exactly the bytes of the pixels. Never reads or unpacks more than one byte beyond what is expected."""
+@contextmanager
+def _pixels(
+    path: Path,
+    fields: Mapping[str, str],
+    header_bytes: int,
+    shape: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    source: str,
+) -> Iterator[tuple[Callable[[int], bytes], str]]:
+    """Open the pixels, unpacked as they are read, and the name of their file."""
     name = fields["ElementDataFile"]
     if name == "LOCAL":
         data_path, skip = path, header_bytes
     else:
-        # A name with folders could reach any file of this computer.
-        if Path(name).name != name or name in ("LIST", "", "..") or "\\" in name:
-            raise VideoError(f"{source}: its ElementDataFile is {name!r}; expected a file in the same folder.")
-        data_path, skip = path.with_name(name), _whole_number(fields, "HeaderSize", 0, source)
-        if not data_path.is_file():
-            raise VideoError(f"{source}: its pixels should lie in {name}, which is missing. Copy both files.")
-    is_packed = _is_true(fields.get("CompressedData", "False"))
+        data_path = file_beside(path, name, source, "ElementDataFile")
+        skip = _whole_number(fields, "HeaderSize", 0, source)
+    stored_bytes = data_path.stat().st_size
+    check_volume(source, shape, dtype.itemsize, stored_bytes)
     if skip == -1:
         # By definition: whatever comes before the pixels, which end with the file.
-        skip = max(0, data_path.stat().st_size - expected)
+        skip = max(0, stored_bytes - shape[0] * shape[1] * shape[2] * dtype.itemsize)
     with data_path.open("rb") as file:
         file.seek(max(skip, 0))
-        data = file.read(2 * expected + 1024 if is_packed else expected + 1)
-    if is_packed:
-        try:
-            data = zlib.decompressobj().decompress(data, expected + 1)
-        except zlib.error as error:
-            raise VideoError(f"{source}: damaged: its compressed pixels cannot be unpacked ({error}).") from error
-    if len(data) != expected:
-        found = "more" if len(data) > expected else f"only {len(data)}"
-        raise VideoError(
-            f"{source}: cut off or damaged: DimSize {fields['DimSize']} of {fields['ElementType']} are {expected} "
-            f"bytes, but {data_path.name} holds {found}. Copy both files again from their origin."
-        )
-    return data
+        is_packed = _is_true(fields.get("CompressedData", "False"))
+        yield (Inflater(file).read if is_packed else file.read), data_path.name
+
+
+class Inflater:
+    """Unpacks what zlib has packed, as much at a time as is asked for."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._unpacker = zlib.decompressobj()
+
+    def read(self, num_bytes: int) -> bytes:
+        """Give up to `num_bytes` of the next bytes; none at the end. Raises zlib.error."""
+        while not self._unpacker.eof:
+            packed = self._unpacker.unconsumed_tail or self._file.read(64 * 1024)
+            data = self._unpacker.decompress(packed, num_bytes)
+            if data or not packed:
+                return data
+        return b""

@@ -1,19 +1,30 @@
 """Any file to a Video, by its content and not by its name."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from coreecho.errors import VideoError
-from coreecho.video.arrays import read_gif, read_npy
+from coreecho.video.arrays import is_npz, read_npy, read_npz
+from coreecho.video.axes import refuse_other_axes
 from coreecho.video.containers import read_container
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom import read_dicom
+from coreecho.video.dicom_series import read_dicom_series
+from coreecho.video.geometry import UPRIGHT, aspect_notes, square_prepared
 from coreecho.video.limits import MAX_FILE_BYTES
 from coreecho.video.mhd import is_mhd, read_mhd
 from coreecho.video.nifti import is_nifti, read_nifti
+from coreecho.video.nrrd import is_nrrd, read_nrrd
+from coreecho.video.pictures import picture_kind, read_picture
 from coreecho.video.screen import crop_to_sector
+from coreecho.video.temporal import resample_uneven
 from coreecho.video.video import Video
 
-_READ = "AVI, MP4, MOV, GIF, NPY, DICOM, NIfTI and MHD clips are read"
+_READ = "AVI, MP4, MOV, GIF, NPY, NPZ, MKV, WebM, WMV, WebP, PNG, TIFF, DICOM, NIfTI, MHD and NRRD clips are read"
 # DICOM PS3.10: 128 bytes of anything, then "DICM".
 _DICOM_MARK = slice(128, 132)
 _HEAD_BYTES = 132
@@ -21,32 +32,38 @@ _HEAD_BYTES = 132
 # Boxes that an ISO media or QuickTime file may begin with, after 4 bytes of length.
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif", b"crx ")
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _STILLS = {
-    b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
     b"BM": "a BMP picture",
-    b"II*\x00": "a TIFF picture",
-    b"MM\x00*": "a TIFF picture",
 }
 _OTHER_VIDEOS = {
-    b"\x1a\x45\xdf\xa3": "a Matroska or WebM video",
-    b"\x30\x26\xb2\x75": "a Windows Media video",
     b"\x00\x00\x01\xba": "an MPEG program stream",
     b"\x00\x00\x01\xb3": "an MPEG video stream",
     b"FLV\x01": "a Flash video",
     b"OggS": "an Ogg file",
 }
+TURNED_NOTE = "turned upright, as the file says to show it"
+UNEVEN_NOTE = "its frames are not evenly spaced in time; resampled by their time stamps to {:.4g} frames per second"
+BLACK_NOTE = "its picture is black"
+
+Box = tuple[slice, slice]
 
 
-def read_video(path: str | Path) -> Video:
+def read_video(path: str | Path, *, axes: str | None = None) -> Video:
     """Read an echocardiogram clip.
 
     The kind of file is told by its content. Clips that are square and at most 128 pixels a side, as in
-    EchoNet-Dynamic, and arrays (NPY, NIfTI, MHD) are taken as they are. All others are whole screens: their sector is
-    searched, all else is masked and cut off, and `notes` says so.
+    EchoNet-Dynamic, and arrays (NPY, NPZ, NIfTI, MHD, NRRD) are taken as they are. All others are whole screens: their
+    sector is searched, all else is masked and cut off, and `notes` says so. Pictures are turned upright, pixels that
+    are not square are made so (not in arrays), and frames at uneven times are resampled to an even rate; of each,
+    `notes` says so.
 
     Args:
-        path: an AVI, MP4, MOV, GIF, NPY ((T, H, W) or (T, H, W, 3) of uint8), DICOM, NIfTI (.nii, .nii.gz) or MHD file.
+        path: an AVI, MP4, MOV, MKV, WebM, WMV, GIF, animated WebP or PNG, TIFF stack, NPY or NPZ ((T, H, W) or
+            (T, H, W, 3) of uint8), DICOM, NIfTI (.nii, .nii.gz), MHD or NRRD file.
+        axes: for arrays alone, the axes that the file has, by their letters: T time, H rows, W columns, C channels.
+            NumPy's in the order of the array's shape, e.g. "HWT"; of the others in that of their header, e.g. "THW".
 
     Raises:
         VideoError: the file is missing, unreadable, empty, damaged or cut off, not a clip, a still, too large, or its
@@ -55,21 +72,65 @@ def read_video(path: str | Path) -> Video:
     source = str(path)
     path = Path(path)
     head = _read_head(path, source)
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return _from_decoded(read_container(path, "avi", source), source)
-    if head[4:8] in _ISO_BOXES and head[8:12] not in _STILL_BRANDS:
-        return _from_decoded(read_container(path, "mov", source), source)
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return _from_decoded(read_gif(path, source), source)
-    if head[:6] == b"\x93NUMPY":
-        decoded = read_npy(path, source)
-        return Video(_refuse_still(decoded, source).frames, None, source)
-    if head[_DICOM_MARK] == b"DICM" or _begins_like_dicom(head):
-        return read_dicom(path, source)
-    if is_nifti(path) or is_mhd(path):
-        decoded = read_nifti(path, source) if is_nifti(path) else read_mhd(path, source)
-        return Video(_refuse_still(decoded, source).frames, None, source, decoded.is_phantom)
+    # First: the 128 bytes before its mark may be anything, and in some files they are the head of a TIFF picture.
+    is_dicom = head[_DICOM_MARK] == b"DICM"
+    array_reader = None if is_dicom else _array_reader(head, path)
+    if array_reader is not None:
+        read, usual = array_reader
+        return _finish_array(read(path, source, axes), source, usual, axes)
+    if axes is not None:
+        raise VideoError(f"{source}: axes={axes!r} is for arrays (NPY, NPZ, NIfTI, MHD, NRRD), which this is not.")
+    if is_dicom:
+        return _finish(*read_dicom(path, source), source)
+    container_format = _container_format(head)
+    if container_format is not None:
+        return _finish(read_container(path, container_format, source), None, source)
+    kind = picture_kind(head)
+    if kind is not None:
+        return _finish(read_picture(path, source, kind), None, source)
+    if _begins_like_dicom(head):
+        return _finish(*read_dicom(path, source), source)
     raise VideoError(_why_not(head, path, source))
+
+
+def read_series(files: str | Path | Sequence[str | Path]) -> Video:
+    """Read a clip that lies as single DICOM frames, one a file, as `read_video` reads one that lies in one file.
+
+    Args:
+        files: the files of one series, in any order, or the folder in which they lie: see `find_series`.
+
+    Raises:
+        VideoError: as `read_video`; or there are several clips, or none.
+    """
+    if isinstance(files, (str, Path)):
+        return _finish(*read_dicom_series(Path(files), str(files)), str(files))
+    paths = [Path(file) for file in files]
+    source = str(paths[0].parent) if paths else "the series"
+    return _finish(*read_dicom_series(paths, source), source)
+
+
+def _array_reader(head: bytes, path: Path) -> tuple[Callable[[Path, str, str | None], Decoded], str] | None:
+    """How an array is read, and its usual axes; None for what is none."""
+    if head[:6] == b"\x93NUMPY":
+        return read_npy, "THW"
+    if head[:4] == b"PK\x03\x04" and is_npz(path):
+        return read_npz, "THW"
+    if is_nrrd(head):
+        return read_nrrd, "WHT"
+    if is_nifti(path):
+        return read_nifti, "WHT"
+    return (read_mhd, "WHT") if is_mhd(path) else None
+
+
+def _container_format(head: bytes) -> str | None:
+    """FFmpeg's name of the container."""
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if head[4:8] in _ISO_BOXES and head[8:12] not in _STILL_BRANDS:
+        return "mov"
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return "matroska"
+    return "asf" if head.startswith(_ASF_HEADER) else None
 
 
 def _read_head(path: Path, source: str) -> bytes:
@@ -98,17 +159,49 @@ def _read_head(path: Path, source: str) -> bytes:
     return head
 
 
-def _from_decoded(decoded: Decoded, source: str) -> Video:
+def _finish_array(decoded: Decoded, source: str, usual: str, axes: str | None) -> Video:
+    """Take an array as it is."""
     _refuse_still(decoded, source)
+    if axes is None:
+        refuse_other_axes(decoded.frames, source, usual, usual[1:] + usual[0] if usual[0] == "T" else "THW")
+    return _noted(Video(decoded.frames, decoded.fps, source, decoded.is_phantom, decoded.notes))
+
+
+def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
+    """Bring what was decoded to an upright, square, evenly timed clip of the sector alone."""
+    _refuse_still(decoded, source)
+    times_ms, turn = decoded.times_ms, decoded.turn
     if is_screen(*decoded.frames.shape[1:]):
-        return crop_to_sector(decoded, source)
-    return Video(decoded.frames, decoded.fps, source, decoded.is_phantom)
+        video = crop_to_sector(decoded, source, region)
+    else:
+        frames, notes = decoded.frames, decoded.notes + aspect_notes(decoded.pixel_aspect)
+        if decoded.pixel_aspect != 1:
+            frames = square_prepared(frames, decoded.pixel_aspect)
+        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes))
+    # What is no longer needed is let go before more memory is taken.
+    del decoded
+    if turn != UPRIGHT:
+        video = replace(video, frames=turn(video.frames), notes=(*video.notes, TURNED_NOTE))
+    return video if times_ms is None else _evenly_timed(video, times_ms)
 
 
-def _refuse_still(decoded: Decoded, source: str) -> Decoded:
+def _noted(video: Video) -> Video:
+    """Say of a clip that was taken as it is that there is no picture in it."""
+    return replace(video, notes=(*video.notes, BLACK_NOTE)) if video.is_black else video
+
+
+def _evenly_timed(video: Video, times_ms: NDArray[np.float64]) -> Video:
+    fps = video.fps or 0.0
+    try:
+        frames = resample_uneven(video.frames, times_ms, fps)
+    except VideoError as error:
+        raise VideoError(f"{video.source}: {error}") from error
+    return replace(video, frames=frames, notes=(*video.notes, UNEVEN_NOTE.format(fps)))
+
+
+def _refuse_still(decoded: Decoded, source: str) -> None:
     if len(decoded.frames) < 2:
         raise VideoError(f"{source}: a still: it has one frame. An EF takes a clip of a beating heart.")
-    return decoded
 
 
 def _begins_like_dicom(head: bytes) -> bool:
@@ -120,8 +213,7 @@ def _begins_like_dicom(head: bytes) -> bool:
 
 
 def _why_not(head: bytes, path: Path, source: str) -> str:
-    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    if head[4:8] == b"ftyp" or is_webp:
+    if head[4:8] == b"ftyp":
         return f"{source}: a still picture. An EF takes a clip of a beating heart; {_READ}."
     for mark, kind in _STILLS.items():
         if head.startswith(mark):

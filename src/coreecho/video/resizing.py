@@ -70,12 +70,26 @@ def squash_frames(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint
         raise VideoError(f"Expected frames (T, H, W) of uint8; got shape {frames.shape} of {frames.dtype}.")
     if frame_size < 1:
         raise VideoError(f"The size of a frame must be at least 1 pixel; got {frame_size}.")
-    rows, columns = (_axis_weights(side, frame_size) for side in frames.shape[1:])
-    squashed = np.empty((len(frames), frame_size, frame_size), dtype=np.uint8)
+    return stretch_frames(frames, frame_size, frame_size)
+
+
+def stretch_frames(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize each axis by itself: averaging by area where it shrinks, linear where it grows.
+
+    Args:
+        frames: (T, H, W) uint8.
+        height: rows of the result.
+        width: columns of the result.
+
+    Returns:
+        (T, height, width) uint8.
+    """
+    rows, columns = _axis_weights(frames.shape[1], height), _axis_weights(frames.shape[2], width)
+    stretched = np.empty((len(frames), height, width), dtype=np.uint8)
     for first in range(0, len(frames), _FRAMES_AT_ONCE):
         chunk = frames[first : first + _FRAMES_AT_ONCE].astype(np.float32)
-        squashed[first : first + len(chunk)] = np.floor(rows @ chunk @ columns.T + 0.5).clip(0, 255)
-    return squashed
+        stretched[first : first + len(chunk)] = np.floor(rows @ chunk @ columns.T + 0.5).clip(0, 255)
+    return stretched
 
 
 def _axis_weights(source_size: int, frame_size: int) -> NDArray[np.float32]:

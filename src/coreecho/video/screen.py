@@ -1,10 +1,12 @@
 """From a scanner's whole screen to the sector alone, or to the reason why not."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
 from coreecho.video.decoded import Decoded
-from coreecho.video.resizing import pad_to_square
+from coreecho.video.geometry import aspect_notes, square_size
+from coreecho.video.resizing import stretch_frames
 from coreecho.video.sector import Sector, find_sector, mask_outside
 from coreecho.video.video import Video
 
@@ -13,17 +15,18 @@ NOT_BELIEVED_NOTE = "the file's ultrasound region does not fit its picture and w
 
 # Share of the sector that is coloured in some frame, from which on it is colour Doppler and not a stray marker.
 _MIN_COLOURED = 0.01
+# Bounds the copies of the frames that are cut at a time.
+_FRAMES_AT_ONCE = 16
 
 
-def crop_to_sector(
-    decoded: Decoded, source: str, notes: tuple[str, ...] = (), region: tuple[slice, slice] | None = None
-) -> Video:
+def crop_to_sector(decoded: Decoded, source: str, region: tuple[slice, slice] | None = None) -> Video:
     """Cut the sector out: all else is set to 0, and the sector's box is padded to a square, so its aspect is kept.
+
+    Pixels that are not square are made so.
 
     Args:
         decoded: a whole screen, (T, H, W).
         source: the path as it was given.
-        notes: what was noticed before.
         region: rows and columns in which the file says that the sector lies.
 
     Returns:
@@ -34,11 +37,28 @@ def crop_to_sector(
     """
     sector, is_believed = find_sector(decoded.frames, source, region)
     _refuse_colour(decoded, sector, source)
-    box = (slice(sector.top, sector.bottom), slice(sector.left, sector.right))
-    frames = mask_outside(decoded.frames[:, *box], sector.mask[box])
+    notes = decoded.notes + aspect_notes(decoded.pixel_aspect)
     if region is not None and not is_believed:
         notes = (*notes, NOT_BELIEVED_NOTE)
-    return Video(pad_to_square(frames), decoded.fps, source, decoded.is_phantom, (*notes, CROPPED_NOTE))
+    frames = _cut_out(decoded.frames, sector, decoded.pixel_aspect)
+    return Video(frames, decoded.fps, source, decoded.is_phantom, (*notes, CROPPED_NOTE))
+
+
+def _cut_out(frames: NDArray[np.uint8], sector: Sector, pixel_aspect: float) -> NDArray[np.uint8]:
+    """Mask, make the pixels square, and centre on black squares, some frames at a time."""
+    box = (slice(sector.top, sector.bottom), slice(sector.left, sector.right))
+    mask = sector.mask[box]
+    height, width = square_size(mask.shape[0], mask.shape[1], pixel_aspect, len(frames))
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    squares = np.zeros((len(frames), side, side), dtype=np.uint8)
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        part = slice(first, first + _FRAMES_AT_ONCE)
+        cut = mask_outside(frames[part, *box], mask)
+        if cut.shape[1:] != (height, width):
+            cut = stretch_frames(cut, height, width)
+        squares[part, top : top + height, left : left + width] = cut
+    return squares
 
 
 def _refuse_colour(decoded: Decoded, sector: Sector, source: str) -> None:

@@ -8,6 +8,7 @@ is refused, and the arrays are put together from what the recorders hold.
 import io
 import json
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from coreecho.errors import DatasetError
 
 # The authors' file has 1,277 names and is under 1 MB; far beyond that it is something else.
-_MAX_BYTES = 64 * 1024**2
+_MAX_BYTES = 16 * 1024**2
+# Its pickle takes about 40 steps a name. Each step makes at most some hundred bytes.
+_MAX_STEPS = 500_000
 
 
 def read_start_index(path: str | Path) -> dict[str, NDArray[np.int64]]:
@@ -55,6 +58,7 @@ def _load_json(content: bytes, path: Path) -> Any:
 
 def _load_pickle(content: bytes, path: Path) -> Any:
     try:
+        _refuse_bomb(content)
         return _ArrayUnpickler(content).load()
     except _RefusedError as error:
         raise DatasetError(
@@ -66,6 +70,20 @@ def _load_pickle(content: bytes, path: Path) -> Any:
         raise DatasetError(
             f"{path}: not a start-index file. Expected a pickle or a JSON file of {{name: starts}} ({error})."
         ) from error
+
+
+def _refuse_bomb(content: bytes) -> None:
+    """Walk a pickle's steps without taking them: nine bytes may ask for the memory of a billion numbered objects.
+
+    Raises:
+        ValueError: a step is unknown or cut off, an object's number is beyond any of this file, or there are too many
+            steps.
+    """
+    for number, (operation, argument, _) in enumerate(pickletools.genops(content)):
+        if number >= _MAX_STEPS:
+            raise ValueError("it takes more steps than any start-index file")
+        if operation.name in _NUMBERED and not 0 <= int(str(argument)) <= _MAX_STEPS:
+            raise ValueError("it numbers more objects than it can hold")
 
 
 class _RefusedError(Exception):
@@ -106,6 +124,9 @@ class _Encode(_Recorder):
 class _NDArray(_Recorder):
     """The class `numpy.ndarray`, which is only ever named."""
 
+
+# Steps that file an object under a number, for which the machine makes room up to twice that number.
+_NUMBERED = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 _KNOWN_NAMES: dict[tuple[str, str], type[_Recorder]] = {
     ("numpy", "dtype"): _DType,

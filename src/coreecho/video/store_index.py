@@ -9,7 +9,7 @@ from typing import Any
 
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
-from coreecho.video.frame_source import WHOLE_VIDEO, FrameSource
+from coreecho.video.frame_source import FrameSource
 
 INDEX_NAME = "index.json"
 _FORMAT = "coreecho frame store"
@@ -40,7 +40,8 @@ class StoreEntry:
     source: str
     source_bytes: int
     source_mtime_ns: int
-    preparation: str = WHOLE_VIDEO
+    # Stores of before the preparations were written down hold whole videos, as they were read then.
+    preparation: str = "whole video"
 
     def is_fresh(self, source: os.stat_result, preparation: str) -> bool:
         """Tell whether the source is still the file that was decoded, by its size and time, and prepared so."""

@@ -6,13 +6,14 @@ rate (`resample_fps`), so that `stride` frames are as many milliseconds as the m
 `coreecho convert`. Training and evaluation on EchoNet-Dynamic take its frames as they are, as the paper does.
 """
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 
 from coreecho.errors import RecipeError, VideoError
+from coreecho.video.limits import MAX_HELD_BYTES
 
 TimeMethod = Literal["spline", "trilinear"]
 
@@ -24,6 +25,12 @@ _RATE_TOLERANCE = 0.01
 _MAX_RATE_RATIO = 8
 # Bounds the float32 copies to a few MiB.
 _FRAMES_AT_ONCE = 64
+_PIXELS_AT_ONCE = 2 * 1024**2
+# Uneven times: see `find_times`.
+_MAX_UNEVEN_STEP = 0.1
+_MIN_PAUSE_MS, _MIN_PAUSE_STEPS = 400.0, 5
+_PERCENT_SHORT, _MIN_JITTER = 10, 0.75
+PAUSE_NOTE = "its time stands still for a while, in which no frame was taken; that pause was left out"
 
 
 def take_beat(frames: NDArray[np.uint8], first: int, last: int) -> NDArray[np.uint8]:
@@ -143,10 +150,93 @@ def resample_fps(frames: NDArray[np.uint8], fps: float, target_fps: float) -> ND
     positions = np.minimum(np.arange(num_frames) * (fps / target_fps), len(frames) - 1)
     before = np.floor(positions + 1e-9).astype(np.intp)
     after = np.minimum(before + 1, len(frames) - 1)
-    share = np.maximum(positions - before, 0).astype(np.float32)[:, None, None]
-    resampled = np.empty((num_frames, *frames.shape[1:]), dtype=np.uint8)
-    for first in range(0, num_frames, _FRAMES_AT_ONCE):
-        part = slice(first, first + _FRAMES_AT_ONCE)
-        mixed = (1 - share[part]) * frames[before[part]] + share[part] * frames[after[part]]
-        resampled[part] = np.rint(mixed)
-    return resampled
+    return _mix(frames, before, after, np.maximum(positions - before, 0).astype(np.float32))
+
+
+def _mix(
+    frames: NDArray[np.uint8], before: NDArray[np.intp], after: NDArray[np.intp], share: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Linear mixtures (N, H, W) of pairs of frames: `share` (N,) is that of the later ones."""
+    mixtures = np.empty((len(share), *frames.shape[1:]), dtype=np.uint8)
+    at_once = max(1, min(_FRAMES_AT_ONCE, _PIXELS_AT_ONCE // frames[0].size))
+    for first in range(0, len(share), at_once):
+        part = slice(first, first + at_once)
+        later = share[part, None, None]
+        mixtures[part] = np.rint((1 - later) * frames[before[part]] + later * frames[after[part]])
+    return mixtures
+
+
+class FrameTimes(NamedTuple):
+    """When the frames of a clip were taken.
+
+    Attributes:
+        fps: frames per second, or None where it is not known; where the times are uneven, of their resampling.
+        uneven_ms: (T,), where they are not evenly spaced; else None.
+        notes: what is to be said of them.
+    """
+
+    fps: float | None
+    uneven_ms: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def find_times(times_ms: NDArray[np.float64], tick_ms: float = 0.0) -> FrameTimes:
+    """Tell from the time stamps of a clip's frames at which rate they come, and whether they are evenly spaced.
+
+    Even is what differs by no more than the rounding of the stamps to ticks, or a tenth of a step. A single step of
+    0.4 s and more among short ones is a pause, during which no scanner recorded: it counts as one step.
+
+    Args:
+        times_ms: (T,), when each frame is shown.
+        tick_ms: to what the stamps were rounded.
+
+    Returns:
+        The rate, None where the stamps tell none (they do not rise, or there are fewer than two); where they are
+        uneven, the stamps without pauses.
+    """
+    steps = np.diff(times_ms)
+    if len(steps) == 0 or not np.isfinite(steps).all() or steps.min() <= 0:
+        return FrameTimes(None)
+    typical = float(np.median(steps))
+    is_pause = steps > max(_MIN_PAUSE_MS, _MIN_PAUSE_STEPS * typical)
+    notes = (PAUSE_NOTE,) if is_pause.any() else ()
+    steps = np.where(is_pause, typical, steps)
+    times = np.concatenate([[0.0], np.cumsum(steps)])
+    mean = float(times[-1] / len(steps))
+    slack = max(_MAX_UNEVEN_STEP * typical, 1.01 * tick_ms)
+    is_even = np.abs(steps - typical).max() <= slack and np.abs(times - mean * np.arange(len(times))).max() <= slack
+    if is_even:
+        return FrameTimes(1000 / mean, None, notes)
+    # Where frames were dropped the shortest steps are those of the recording; where they jitter, the usual ones.
+    short = float(np.percentile(steps, _PERCENT_SHORT, method="lower"))
+    return FrameTimes(1000 / (short if short < _MIN_JITTER * typical else typical), times, notes)
+
+
+def resample_uneven(frames: NDArray[np.uint8], times_ms: NDArray[np.float64], fps: float) -> NDArray[np.uint8]:
+    """Bring frames that come at uneven times to an even rate: new frame i shows the instant i / `fps` seconds.
+
+    Linear between the two frames around an instant, as in `resample_fps`.
+
+    Args:
+        frames: (T, H, W) uint8.
+        times_ms: (T,), rising.
+        fps: frames per second of the result.
+
+    Returns:
+        (N, H, W) uint8 with N = floor((t_last - t_first) fps) + 1.
+
+    Raises:
+        VideoError: more than eight times as many frames would be made, or more than may be held.
+    """
+    instants_per_ms = fps / 1000
+    num_frames = int((times_ms[-1] - times_ms[0]) * instants_per_ms + 1e-6) + 1
+    frame_bytes = frames.shape[1] * frames.shape[2]
+    if num_frames > _MAX_RATE_RATIO * len(frames) or num_frames * frame_bytes > MAX_HELD_BYTES:
+        raise VideoError(
+            f"{len(frames)} frames are spaced so unevenly in time that {num_frames} would have to be made of them. "
+            "Expected a clip at a constant frame rate: export it again."
+        )
+    instants = times_ms[0] + np.arange(num_frames) / instants_per_ms
+    before = np.clip(np.searchsorted(times_ms, instants + 1e-6, side="right") - 1, 0, len(frames) - 2)
+    share = np.clip((instants - times_ms[before]) / (times_ms[before + 1] - times_ms[before]), 0, 1)
+    return _mix(frames, before, before + 1, share.astype(np.float32))

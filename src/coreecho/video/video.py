@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
 
+# Grey levels. A picture that is nowhere brighter shows no heart.
+MIN_WHITE = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Video:
@@ -39,6 +42,11 @@ class Video:
     def num_frames(self) -> int:
         """Number of frames, T."""
         return int(self.frames.shape[0])
+
+    @property
+    def is_black(self) -> bool:
+        """Whether no pixel of any frame is bright enough to be seen."""
+        return bool(self.frames.max() < MIN_WHITE)
 
     @property
     def duration_s(self) -> float | None:

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from coreecho.errors import VideoError
-from coreecho.video import dicom_pixels, read_video
+from coreecho.video import dicom_frames, read_video
 from coreecho.video.colour import to_grey
 from coreecho.video.dicom_pixels import decode_frames
 from coreecho.video.screen import CROPPED_NOTE, NOT_BELIEVED_NOTE
@@ -167,11 +167,26 @@ def test_without_preamble_it_is_still_dicom(tmp_path: Path, screen: Any, expecte
     np.testing.assert_array_equal(read_video(path).frames, expected)
 
 
+def test_a_coding_that_is_not_named_is_that_by_which_the_file_was_read(
+    tmp_path: Path, screen: Any, expected: Any, write_dicom: Write
+) -> None:
+    content = write_dicom(tmp_path / "a.dcm", screen).read_bytes()
+    # The group of the file's own elements begins behind "DICM", and tells its length in its first element.
+    length = int.from_bytes(content[140:144], "little")
+    path = tmp_path / "b.dcm"
+    path.write_bytes(content[144 + length :])
+    np.testing.assert_array_equal(read_video(path).frames, expected)
+    content = write_dicom(tmp_path / "a.dcm", screen, compression=RLELossless).read_bytes()
+    path.write_bytes(content[144 + int.from_bytes(content[140:144], "little") :])
+    with pytest.raises(VideoError, match="its pixels are compressed, and it does not say how"):
+        read_video(path)
+
+
 def test_a_coding_without_its_codec_names_the_extra(
     tmp_path: Path, screen: Any, write_dicom: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_dicom(tmp_path / "a.dcm", screen, compression=JPEGLSLossless)
-    monkeypatch.setattr(dicom_pixels, "get_decoder", lambda _: type("Bare", (), {"available_plugins": ()}))
+    monkeypatch.setattr(dicom_frames, "get_decoder", lambda _: type("Bare", (), {"available_plugins": ()}))
     with pytest.raises(VideoError, match=r'JPEG-LS Lossless .* takes a codec: pip install "coreecho\[dicom\]"'):
         read_video(path)
 
@@ -329,7 +344,7 @@ def test_a_wrong_number_of_frames_is_refused(
 def test_huge_dimensions_are_refused_before_decoding(
     tmp_path: Path, smooth_frames: Any, write_dicom: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coreecho.video.dicom.decode_frames", lambda *_: pytest.fail("frames were decoded"))
+    monkeypatch.setattr("coreecho.video.dicom.decode", lambda *_: pytest.fail("frames were decoded"))
     path = write_dicom(tmp_path / "a.dcm", smooth_frames, Rows=60000, Columns=60000)
     with pytest.raises(VideoError, match="declares frames of 60000 x 60000 pixels"):
         read_video(path)

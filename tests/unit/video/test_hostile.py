@@ -14,10 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless
@@ -88,6 +90,46 @@ def packed_zeros(head: bytes, num_bytes: int) -> bytes:
     return b"".join(parts) + packer.flush()
 
 
+LARGE_MHA = (
+    b"NDims = 3\nDimSize = 1024 1024 256\nElementType = MET_CHAR\nCompressedData = True\nElementDataFile = LOCAL\n"
+)
+
+
+def large_volume() -> bytes:
+    """The head of a NIfTI file of 1024 x 1024 x 256 pixels."""
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.int8)
+    header.set_data_shape((1024, 1024, 256))
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    return bytes(header.binaryblock) + bytes(4)
+
+
+def h264_of_one_level() -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "40"})
+        stream.height = stream.width = 1024
+        stream.pix_fmt = "yuv420p"
+        grey = av.VideoFrame.from_ndarray(np.zeros((1024, 1024, 3), np.uint8), format="rgb24").reformat(
+            format="yuv420p"
+        )
+        for number in range(80):
+            grey.pts = number
+            container.mux(stream.encode(grey))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def tiff_in_a_circle() -> bytes:
+    """One page, behind which it comes itself."""
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(file, "TIFF")
+    content = file.getvalue()
+    first = int.from_bytes(content[4:8], "little")
+    link = first + 2 + 12 * int.from_bytes(content[first : first + 2], "little")
+    return content[:link] + content[4:8] + content[link + 4 :]
+
+
 def hostile_files(write_dicom: Callable[..., Path], folder: Path) -> dict[str, tuple[bytes, str]]:
     """Name, content, and the reason for which each is to be refused."""
     noise = np.random.default_rng(0).integers(0, 256, (8, 64, 64), dtype=np.uint8)
@@ -101,6 +143,17 @@ def hostile_files(write_dicom: Callable[..., Path], folder: Path) -> dict[str, t
         dataset = pydicom.dcmread(write_dicom(folder / "compressed.dcm", noise, compression=syntax))
         pictures = list(generate_frames(dataset.PixelData, number_of_frames=8))
         dataset.PixelData = encapsulate([*pictures[:7], change(pictures[7])])
+        file = io.BytesIO()
+        dataset.save_as(file)
+        return file.getvalue()
+
+    def of_one_level(syntax: str, side: int, num_frames: int) -> bytes:
+        """A clip without a picture, which packs to next to nothing."""
+        dataset = pydicom.dcmread(write_dicom(folder / "level.dcm", np.zeros((1, side, side), np.uint8)))
+        dataset.compress(syntax, generate_instance_uid=False)
+        picture = next(generate_frames(dataset.PixelData, number_of_frames=1))
+        dataset.NumberOfFrames = num_frames
+        dataset.PixelData = encapsulate(num_frames * [picture])
         file = io.BytesIO()
         dataset.save_as(file)
         return file.getvalue()
@@ -127,6 +180,13 @@ def hostile_files(write_dicom: Callable[..., Path], folder: Path) -> dict[str, t
         "a GIF with large frames": (gif(64, 64, 3, frame_side=65_535), "damaged or cut off"),
         "1 GiB of zeros packed": (packed_zeros(volume, 2**30), "but it holds more"),
         "zeros packed, and not NIfTI": (packed_zeros(b"no header", 2**28), "not a video"),
+        "256 MiB of zeros packed": (packed_zeros(large_volume(), 2**28), "are said to hold 256 MiB of pixels"),
+        "256 MiB of zeros in MHA": (LARGE_MHA + zlib.compress(bytes(2**28), 9), "are said to hold 256 MiB of pixels"),
+        "JPEG-LS of one level": (of_one_level(JPEGLSLossless, 1024, 900), "are said to hold 900 MiB of pixels"),
+        "H.264 of one level": (h264_of_one_level(), "pixels, more than any recording of moving tissue packs"),
+        "a GIF of 1 GB": (gif(1024, 1024, 1000), "are said to hold 1,000 MiB of pixels"),
+        "an NRRD of 3 GB": (b"NRRD0004\ntype: uchar\nsizes: 1024 1024 3000\nencoding: raw\n\n", "are 2.9 GiB decoded"),
+        "a TIFF in a circle": (tiff_in_a_circle(), "follow each other in a circle"),
         "a zip named .avi": (b"PK\x03\x04" + bytes(1000), "not a video"),
     }
 
@@ -135,7 +195,9 @@ NAMES = [
     "large JPEG in DICOM", "no JPEG in DICOM", "large JPEG 2000", "large JPEG-LS", "deep sequences",
     "deep sequences after the pixels", "a million items", "a million elements", "ten thousand regions",
     "an element of 4 GiB", "a GIF of 65535 x 65535", "a GIF of 5 GB", "a GIF of 300,000 frames",
-    "a GIF with large frames", "1 GiB of zeros packed", "zeros packed, and not NIfTI", "a zip named .avi",
+    "a GIF with large frames", "1 GiB of zeros packed", "zeros packed, and not NIfTI", "256 MiB of zeros packed",
+    "256 MiB of zeros in MHA", "JPEG-LS of one level", "H.264 of one level", "a GIF of 1 GB", "an NRRD of 3 GB",
+    "a TIFF in a circle", "a zip named .avi",
 ]  # fmt: skip
 
 
@@ -206,3 +268,33 @@ def test_a_value_that_pydicom_complains_about_is_told_nowhere(tmp_path: Path) ->
     last = shown.stderr.strip().splitlines()[-1]
     assert "VideoError" in last
     assert "Jo" not in last
+
+
+# --- clips that are read, however large -------------------------------------------------------------------------------
+
+
+def test_a_large_recording_is_read_within_a_gigabyte(tmp_path: Path) -> None:
+    """An H.264 recording of 210 screens of 1024 x 1280 is 263 MiB of grey levels, and is held at half its size."""
+    height, width = 1024, 1280
+    rows, columns = np.mgrid[:height, :width]
+    fan = (np.hypot(rows - 20, columns - width / 2) < 850) & (abs(columns - width / 2) < 0.7 * (rows - 20))
+    rng = np.random.default_rng(0)
+    screens = []
+    for _ in range(8):
+        coarse = rng.integers(30, 255, (height // 16, width // 16), dtype=np.uint8)
+        grey = np.where(fan, np.kron(coarse, np.ones((16, 16), np.uint8)), 0).astype(np.uint8)
+        screens.append(av.VideoFrame.from_ndarray(grey, format="gray").reformat(format="yuv420p"))
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=50, options={"preset": "ultrafast", "crf": "35"})
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for number in range(210):
+            screen = screens[number % len(screens)]
+            screen.pts = number
+            container.mux(stream.encode(screen))
+        container.mux(stream.encode())
+    sound = str(get_testdata_file("examples_ybr_color.dcm"))
+    shown = subprocess.run([sys.executable, "-c", READ, sound, str(path)], capture_output=True, text=True, check=True)
+    _, outcome, _, growth_mib = json.loads(shown.stdout)
+    assert outcome.startswith("read: (210, ")
+    assert growth_mib < 450

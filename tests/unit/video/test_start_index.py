@@ -1,6 +1,9 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +126,41 @@ def test_a_list_within_itself_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"starts\.pkl: cannot be read \(No such file"):
         read_start_index(tmp_path / "starts.pkl")
+
+
+BOMBS = {
+    "a number of 4 billion": b"\x80\x02}r\xff\xff\xff\x7f.",
+    "a number in digits": b"}p2000000000\n.",
+    "an endless list": b"\x80\x02" + b"]" * 600_000 + b".",
+    "bytes that are not there": b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little"),
+    "an array that is not there": b"\x80\x05\x96" + (1 << 33).to_bytes(8, "little"),
+    "text that is not there": b"\x80\x04\x8d" + (1 << 33).to_bytes(8, "little"),
+    "a number of 2 GB": b"\x80\x02\x8b\xff\xff\xff\x7f",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_few_bytes_take_no_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "starts.pkl"
+    path.write_bytes(BOMBS[name])
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match="not a start-index file"):
+            read_start_index(path)
+        assert tracemalloc.get_traced_memory()[1] < 20 * 1024**2
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_memo_of_gigabytes_is_never_made(tmp_path: Path) -> None:
+    """What the machine of pickles takes for its numbered objects no tracer sees, so it runs with little memory."""
+    path = tmp_path / "starts.pkl"
+    path.write_bytes(BOMBS["a number of 4 billion"])
+    code = (
+        "import resource, sys; from coreecho.video import read_start_index; from coreecho.errors import DatasetError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: read_start_index(sys.argv[1])\n"
+        "except DatasetError: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert int(shown.stdout) < 50 * 1024

@@ -22,3 +22,10 @@ def test_other_than_grey_frames_are_refused(frames: np.ndarray) -> None:
 def test_frame_rates_that_cannot_be_are_refused(fps: float) -> None:
     with pytest.raises(VideoError, match="frames per second must be a positive number"):
         Video(np.zeros((2, 8, 8), np.uint8), fps, "a.avi")
+
+
+def test_a_clip_in_which_nothing_is_lit_is_black() -> None:
+    frames = np.zeros((2, 8, 8), np.uint8)
+    assert Video(frames, None, "a.npy").is_black
+    frames[1, 3, 3] = 8
+    assert not Video(frames, None, "a.npy").is_black

@@ -1,0 +1,308 @@
+"""The stored frames of a DICOM clip, one at a time, whatever their coding.
+
+Each coding has one decoder: pydicom would otherwise try the next one where the first finds damage, and some decoders
+return half a picture for half a frame without a word.
+"""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, uid
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames, parse_basic_offsets
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import iter_pixels, pixel_array
+
+from coreecho.errors import VideoError
+from coreecho.video.colour import neutral_share
+from coreecho.video.jpeg_sizes import declared_size
+from coreecho.video.limits import check_density
+
+# Per transfer syntax, by preference; all but Pillow's and pydicom's own come with `pip install "coreecho[dicom]"`.
+_DECODERS: dict[str, tuple[str, ...]] = {
+    uid.JPEGBaseline8Bit: ("pillow",),
+    uid.JPEGExtended12Bit: ("gdcm",),
+    uid.JPEGLossless: ("gdcm",),
+    uid.JPEGLosslessSV1: ("gdcm",),
+    uid.JPEGLSLossless: ("pyjpegls",),
+    uid.JPEGLSNearLossless: ("pyjpegls",),
+    uid.JPEG2000: ("pylibjpeg",),
+    uid.JPEG2000Lossless: ("pylibjpeg",),
+    uid.HTJ2K: ("pylibjpeg",),
+    uid.HTJ2KLossless: ("pylibjpeg",),
+    uid.HTJ2KLosslessRPCL: ("pylibjpeg",),
+    uid.RLELossless: ("pylibjpeg", "pydicom"),
+}
+_UNCOMPRESSED = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+_AGAIN = "Export it again from the archive or the scanner."
+PLANES_NOTE = "its colours lie otherwise (by pixel or by plane) than the file says; read as they lie"
+# Share of the pixels that are grey if the channels lie otherwise than the file says, and its lead over what it says.
+_MIN_NEUTRAL, _MIN_NEUTRAL_LEAD = 0.9, 0.05
+OFFSETS_NOTE = "its table of where frames begin is wrong and was not used"
+# Two pixels share their chroma, so uncompressed clips of this label have 2 bytes a pixel.
+_SUBSAMPLED = "YBR_FULL_422"
+# What describes the pixels, and the pixels.
+_PIXEL_GROUPS = (0x0028, 0x7FE0)
+
+
+class Frames(Protocol):
+    """Frames as they are stored: `raw` leaves colours as they are, otherwise YCbCr becomes RGB."""
+
+    dataset: Dataset
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def one(self, number: int) -> NDArray[Any]:
+        """Decode one frame as it is stored."""
+
+    def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
+        """Decode all frames, in order."""
+
+
+class StoredFrames:
+    """The frames of one file.
+
+    Args:
+        dataset: with PixelData, whose size was checked.
+        source: the file, for messages.
+        path: the file, needed where its PixelData is large and was left in it: frames are then read one at a time.
+
+    Raises:
+        VideoError: the coding is not supported, its codec is not installed, or frames are missing.
+    """
+
+    def __init__(self, dataset: Dataset, source: str, path: Path | None = None) -> None:
+        self.dataset = dataset
+        self.notes: tuple[str, ...] = ()
+        self._path = path
+        self._frame_bytes = 0
+        self._source = source
+        self._num_frames = int(dataset.get("NumberOfFrames") or 1)
+        self._plugin = _decoder(dataset, source)
+        if not self._plugin:
+            self._check_raw()
+            self._mend_planes()
+            return
+        _check_packing(dataset, self._num_frames, source)
+        self._mend_offsets()
+        if dataset.file_meta.TransferSyntaxUID != uid.RLELossless:
+            _check_pictures(self.dataset, self._num_frames, source)
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    def one(self, number: int) -> NDArray[Any]:
+        """Decode one frame as it is stored."""
+        if not self._plugin:
+            return self._plain(number, raw=True)
+        return pixel_array(
+            self.dataset, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
+        )
+
+    def _plain(self, number: int, *, raw: bool) -> NDArray[Any]:
+        """One frame of an uncompressed file, read from the disk where its pixels were left there."""
+        element = self.dataset.get_item("PixelData", keep_deferred=True)
+        if not (isinstance(element, RawDataElement) and element.value is None) or self._path is None:
+            return pixel_array(self.dataset, index=number, raw=raw, correct_unused_bits=False)
+        with self._path.open("rb") as file:
+            file.seek(element.value_tell + number * self._frame_bytes)
+            content = file.read(self._frame_bytes)
+        frame = changed(self.dataset, NumberOfFrames=1, PixelData=content + bytes(len(content) % 2))
+        frame["PixelData"].VR = element.VR or "OW"
+        return pixel_array(frame, raw=raw, correct_unused_bits=False)
+
+    def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
+        """Decode all frames, in order. Raises VideoError where there are more or fewer than declared."""
+        if not self._plugin:
+            # Frame by frame: pydicom 3.0 takes subsampled colours apart wrongly from the second frame on, otherwise.
+            for number in range(self._num_frames):
+                yield self._plain(number, raw=raw)
+            return
+        num_decoded = 0
+        for pixels in iter_pixels(self.dataset, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False):
+            num_decoded += 1
+            if num_decoded <= self._num_frames:
+                yield pixels
+        if num_decoded != self._num_frames:
+            raise _wrong_count(self._source, self._num_frames, num_decoded)
+
+    def _check_raw(self) -> None:
+        """Hold the number of bytes against the number of frames; subsampled colours may not be so in truth."""
+        dataset = self.dataset
+        samples = int(dataset.SamplesPerPixel)
+        num_bytes = _pixel_bytes(dataset)
+        pixels = int(dataset.Rows) * int(dataset.Columns)
+        frame_bytes = pixels * samples * int(dataset.BitsAllocated) // 8
+        if dataset.get("PhotometricInterpretation") == _SUBSAMPLED and samples == 3:
+            if num_bytes - num_bytes % 2 == (padded := frame_bytes * self._num_frames) - padded % 2:
+                # Three bytes a pixel: archives unpack a JPEG clip and leave its label.
+                self.dataset = changed(dataset, PhotometricInterpretation="YBR_FULL")
+            else:
+                frame_bytes = frame_bytes * 2 // 3
+        self._frame_bytes = frame_bytes
+        expected = frame_bytes * self._num_frames
+        if num_bytes not in (expected, expected + expected % 2):
+            raise _wrong_count(self._source, self._num_frames, num_bytes // max(1, frame_bytes), num_bytes - expected)
+
+    def _mend_planes(self) -> None:
+        """Find by their statistics whether the colours lie pixel by pixel or plane by plane, where the label is wrong.
+
+        Of a grey picture in RGB, or in YCbCr, this is plain: see `neutral_share`.
+        """
+        dataset = self.dataset
+        is_subsampled = dataset.get("PhotometricInterpretation") == _SUBSAMPLED
+        if int(dataset.SamplesPerPixel) != 3 or int(dataset.BitsAllocated) != 8 or is_subsampled:
+            return
+        pixels = self.one(self._num_frames // 2).astype(np.uint8, copy=False)
+        found = neutral_share(pixels)
+        is_planar = bool(int(dataset.get("PlanarConfiguration") or 0))
+        stored = pixels.transpose(2, 0, 1) if is_planar else pixels
+        height, width = pixels.shape[:2]
+        other = stored.reshape(height, width, 3) if is_planar else stored.reshape(3, height, width).transpose(1, 2, 0)
+        if neutral_share(other) > max(_MIN_NEUTRAL, found + _MIN_NEUTRAL_LEAD):
+            self.notes = (PLANES_NOTE,)
+            self.dataset = changed(dataset, PlanarConfiguration=0 if is_planar else 1)
+
+    def _mend_offsets(self) -> None:
+        """Leave the offset tables aside where the frames are one fragment each, so that they are not needed."""
+        dataset = self.dataset
+        items = BytesIO(dataset.PixelData)
+        offsets = parse_basic_offsets(items)
+        has_extended = "ExtendedOffsetTable" in dataset
+        if not offsets and not has_extended:
+            return
+        fragments = list(generate_fragments(items))
+        if len(fragments) != self._num_frames:
+            return
+        starts = np.cumsum([0, *(8 + len(fragment) for fragment in fragments[:-1])])
+        if has_extended or list(offsets) != starts.tolist():
+            self.notes = () if has_extended else (OFFSETS_NOTE,)
+            content = encapsulate(fragments, has_bot=False)
+            self.dataset = changed(
+                dataset, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content
+            )
+
+
+class SeriesFrames:
+    """The frames of single files, one each, in order.
+
+    Args:
+        datasets: one frame each, all of one size and coding.
+        source: the series, for messages.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset], source: str) -> None:
+        self._frames = [StoredFrames(dataset, source) for dataset in datasets]
+        self.dataset = self._frames[0].dataset
+        self.notes: tuple[str, ...] = self._frames[0].notes
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def one(self, number: int) -> NDArray[Any]:
+        """Decode one frame as it is stored."""
+        return self._frames[number].one(0)
+
+    def all(self, *, raw: bool) -> Iterator[NDArray[Any]]:
+        """Decode all frames, in order."""
+        for frames in self._frames:
+            yield from frames.all(raw=raw)
+
+
+def changed(dataset: Dataset, **attributes: Any) -> Dataset:
+    """Make a data set of what describes the pixels, with some attributes set to others, or left out where None."""
+    replaced = {tag_for_keyword(keyword) for keyword in attributes}
+    # Iterating over a data set gives elements, and so would read what was left in the file.
+    tags = [tag for tag in dataset.keys() if tag.group in _PIXEL_GROUPS and tag not in replaced]  # noqa: SIM118
+    described = Dataset({tag: dataset.get_item(tag, keep_deferred=True) for tag in tags})
+    described.file_meta = dataset.file_meta
+    for keyword, value in attributes.items():
+        if value is not None:
+            setattr(described, keyword, value)
+    return described
+
+
+def _pixel_bytes(dataset: Dataset) -> int:
+    element = dataset.get_item("PixelData", keep_deferred=True)
+    if isinstance(element, RawDataElement) and element.value is None:
+        return element.length
+    return len(dataset.PixelData)
+
+
+def count_frames(dataset: Dataset) -> int:
+    """Count the frames: as declared, or where the file says none, as many as its pixels make."""
+    declared = int(dataset.get("NumberOfFrames") or 0)
+    if declared:
+        return declared
+    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if syntax is None or syntax in _UNCOMPRESSED:
+        samples = 2 if dataset.get("PhotometricInterpretation") == _SUBSAMPLED else int(dataset.SamplesPerPixel)
+        frame_bytes = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.BitsAllocated) // 8
+        return _pixel_bytes(dataset) // max(1, frame_bytes)
+    items = BytesIO(dataset.PixelData)
+    parse_basic_offsets(items)
+    fragments = list(generate_fragments(items))
+    # A frame may be cut into several fragments, of which only the first begins a picture.
+    begin = sum(declared_size(fragment) is not None for fragment in fragments)
+    return begin or len(fragments)
+
+
+def _wrong_count(source: str, num_declared: int, num_held: int, num_bytes_over: int = 0) -> VideoError:
+    if num_held == num_declared:
+        num_bytes = f"{num_bytes_over} bytes more than that" if num_bytes_over > 0 else f"{-num_bytes_over} bytes less"
+        return VideoError(f"{source}: declares {num_declared} frames and holds {num_bytes}: it is damaged. {_AGAIN}")
+    return VideoError(
+        f"{source}: declares {num_declared} frames and holds {num_held}: it is cut off or damaged. {_AGAIN}"
+    )
+
+
+def _decoder(dataset: Dataset, source: str) -> str:
+    """Name the decoder to use; empty for what needs none."""
+    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if syntax is None or syntax in _UNCOMPRESSED:
+        return ""
+    if syntax not in _DECODERS:
+        # Of an unknown coding, pydicom gives as its name whatever stands in the file.
+        name = "unknown" if syntax.name == str(syntax) else syntax.name
+        raise VideoError(
+            f"{source}: its coding, {name}, is not read. Export it as JPEG or uncompressed DICOM, or as MP4."
+        )
+    if syntax == uid.JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+        raise VideoError(
+            f"{source}: its coding, JPEG with 12 bits, is not read. Export it as JPEG or uncompressed DICOM."
+        )
+    available = get_decoder(syntax).available_plugins
+    for plugin in _DECODERS[syntax]:
+        if plugin in available:
+            return plugin
+    raise VideoError(f'{source}: reading {syntax.name} takes a codec: pip install "coreecho[dicom]".')
+
+
+def _check_packing(dataset: Dataset, num_frames: int, source: str) -> None:
+    num_pixels = num_frames * int(dataset.Rows) * int(dataset.Columns) * int(dataset.SamplesPerPixel)
+    check_density(source, num_pixels, len(dataset.PixelData))
+
+
+def _check_pictures(dataset: Dataset, num_frames: int, source: str) -> None:
+    """Refuse pictures of another size than the file declares: a few bytes may ask a decoder for gigabytes."""
+    expected = (int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel))
+    tables = [dataset.get(keyword) for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+    pictures = generate_frames(
+        dataset.PixelData,
+        number_of_frames=num_frames,
+        extended_offsets=(tables[0], tables[1]) if all(tables) else None,
+    )
+    for number, picture in enumerate(pictures):
+        found = declared_size(picture)
+        if found != expected:
+            size = "of no known size" if found is None else "{} x {} pixels in {} channels".format(*found)
+            raise VideoError(
+                f"{source}: frame {number} is {size}, where {expected[0]} x {expected[1]} in {expected[2]} were "
+                f"declared: it is damaged. {_AGAIN}"
+            )

@@ -1,0 +1,153 @@
+"""One clip in many DICOM files: some archives and viewers write each frame as a file of its own.
+
+The files of a clip share a SeriesInstanceUID, and their InstanceNumber tells their order.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from coreecho.errors import VideoError
+from coreecho.video.decoded import Decoded
+from coreecho.video.dicom import decode_dicom, named_damage, open_dicom, refuse_no_clip
+from coreecho.video.dicom_regions import Box
+from coreecho.video.dicom_time import UNKNOWN_RATE_NOTE
+from coreecho.video.limits import MAX_HELD_BYTES, check_size
+from coreecho.video.temporal import FrameTimes, find_times
+
+_HEAD_BYTES = 132
+_MARK = slice(128, 132)
+SERIES_NOTE = "joined from single frames, one a file"
+_GAPS_NOTE = "its frames' numbers have gaps; frames are missing, and their times were kept"
+# What all frames of a clip have in common.
+_SAME = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored")
+_SECONDS = (3600.0, 60.0, 1.0)
+
+
+def find_series(files: Path | Iterable[Path]) -> list[list[Path]]:
+    """Find the clips that lie as single frames, one a file.
+
+    Args:
+        files: files, or the folder in which they lie; what is no single frame of DICOM is passed over.
+
+    Returns:
+        The files of each clip of two frames and more, in the order of their frames; clips in the order of their first
+        file's name. Empty where there is none.
+    """
+    series: dict[tuple[str, ...], list[tuple[int, Path]]] = defaultdict(list)
+    for path in _listed(files):
+        found = _head(path)
+        if found is not None:
+            series[found[0]].append((found[1], path))
+    clips = [[path for _, path in sorted(frames)] for frames in series.values() if len(frames) > 1]
+    return sorted(clips, key=lambda clip: min(clip))
+
+
+def read_dicom_series(files: Path | Sequence[Path], source: str) -> tuple[Decoded, Box | None]:
+    """Read the frames of one clip, one a file.
+
+    Args:
+        files: the files, in any order, or the folder in which they lie with nothing else of DICOM.
+        source: their name, for messages.
+
+    Returns:
+        The clip, and the rows and columns in which its first file says that its tissue lies.
+
+    Raises:
+        VideoError: there are none, several clips, two frames with one number, or one cannot be read.
+    """
+    clips = find_series(files)
+    if len(clips) != 1:
+        raise VideoError(
+            f"{source}: holds {len(clips)} clips that lie as single DICOM frames, one a file; expected one. "
+            "Give the files of one series."
+        )
+    with named_damage(source):
+        datasets = [open_dicom(path, str(path)) for path in clips[0]]
+        for path, dataset in zip(clips[0], datasets, strict=True):
+            refuse_no_clip(dataset, str(path))
+        first = datasets[0]
+        check_size(source, len(datasets), int(first.Rows), int(first.Columns))
+        _refuse_mixture(datasets, source)
+        numbers = np.array([int(dataset.InstanceNumber) for dataset in datasets], dtype=np.int64)
+        decoded, region = decode_dicom(first, datasets, source)
+    return _timed(decoded, datasets, numbers), region
+
+
+def _listed(files: Path | Iterable[Path]) -> list[Path]:
+    if not isinstance(files, Path):
+        return [Path(file) for file in files]
+    try:
+        return sorted(path for path in files.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise VideoError(f"{files}: cannot be opened ({error.strerror}). Give the folder of a series.") from error
+
+
+def _head(path: Path) -> tuple[tuple[str, ...], int] | None:
+    """What tells the clip of a single frame, and the frame's number; None for what is none."""
+    try:
+        with path.open("rb") as file:
+            if file.read(_HEAD_BYTES)[_MARK] != b"DICM":
+                return None
+        dataset = open_dicom(path, str(path), has_pixels=False)
+        if int(dataset.get("NumberOfFrames") or 1) != 1 or dataset.get("InstanceNumber") is None:
+            return None
+        # A series may hold stills and clips of several sizes.
+        size = dataset.get("Rows"), dataset.get("Columns")
+        return (str(dataset.get("SeriesInstanceUID", "")), *map(str, size)), int(dataset.InstanceNumber)
+    # Damaged files are found when they are read; here they are no frames of a series.
+    except Exception:
+        return None
+
+
+def _refuse_mixture(datasets: Sequence[Dataset], source: str) -> None:
+    numbers = [int(dataset.InstanceNumber) for dataset in datasets]
+    if len(set(numbers)) != len(numbers):
+        raise VideoError(
+            f"{source}: two of its files have the same InstanceNumber, so the order of the frames is not known. "
+            "Give the files of one clip."
+        )
+    for keyword in _SAME:
+        if len({str(dataset.get(keyword)) for dataset in datasets}) > 1:
+            raise VideoError(f"{source}: its frames differ in {keyword}: they are not of one clip.")
+    if sum(len(dataset.PixelData) for dataset in datasets) > MAX_HELD_BYTES:
+        raise VideoError(f"{source}: its frames take more than {MAX_HELD_BYTES // 1024**2} MiB. Give fewer of them.")
+
+
+def _timed(decoded: Decoded, datasets: Sequence[Dataset], numbers: NDArray[np.int64]) -> Decoded:
+    """Give the frames their times: by their numbers where a rate is given, else by when each was taken."""
+    notes = (*decoded.notes, SERIES_NOTE)
+    if decoded.fps is not None:
+        steps = np.diff(numbers)
+        if np.ptp(steps) > 0:
+            # The most usual step is that of neighbours.
+            times = find_times((numbers - numbers[0]) / np.median(steps) * (1000 / decoded.fps))
+            notes = (*notes, _GAPS_NOTE, *times.notes)
+            return replace(decoded, fps=times.fps, times_ms=times.uneven_ms, notes=notes)
+        return replace(decoded, notes=notes)
+    taken = _when_taken(datasets)
+    times = FrameTimes(None) if taken is None else find_times(taken, 1.0)
+    if times.fps is not None:
+        notes = tuple(note for note in notes if note != UNKNOWN_RATE_NOTE)
+    return replace(decoded, fps=times.fps, times_ms=times.uneven_ms, notes=(*notes, *times.notes))
+
+
+def _when_taken(datasets: Sequence[Dataset]) -> NDArray[np.float64] | None:
+    """Milliseconds of the day at which each frame was taken, by ContentTime or AcquisitionTime; None if not known."""
+    for keyword in ("ContentTime", "AcquisitionTime"):
+        texts = [str(dataset.get(keyword) or "") for dataset in datasets]
+        try:
+            parts = [(text[0:2], text[2:4], text[4:]) for text in texts]
+            times = [
+                1000 * sum(float(part) * unit for part, unit in zip(three, _SECONDS, strict=True)) for three in parts
+            ]
+        except ValueError:
+            continue
+        if np.all(np.diff(times) > 0):
+            return np.array(times)
+    return None
