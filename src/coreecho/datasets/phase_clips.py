@@ -50,7 +50,7 @@ def is_far_enough(ed_frame: int, es_frame: int) -> bool:
     return abs(ed_frame - es_frame) > LEAST_DISTANCE
 
 
-def phase_signal(offsets: Floats, distance: int) -> Floats:
+def phase_signal(offsets: Floats | NDArray[np.integer[Any]], distance: int) -> Floats:
     """The signal at frames near ED and ES: a cubic from +1 to -1 that stays near 0 half-way.
 
     Beyond ED and ES it turns back, as if the heart did what it had just done backwards. That is ours; in between it is

@@ -65,7 +65,6 @@ class LVUNet(nn.Module):
         )
         self.head = nn.Conv2d(widths[0], 2, 1)
         self.apply(initialise_convolution)
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Segment frames.
@@ -86,7 +85,7 @@ class LVUNet(nn.Module):
                 f"this LVUNet expects frames (B, {channels}, H, W) with H and W of at least {least} pixels, "
                 f"got {tuple(frames.shape)}"
             )
-        levels = []
+        levels: list[Tensor] = []
         x = frames
         for level in self.down:
             x = level(x if not levels else functional.max_pool2d(x, 2))

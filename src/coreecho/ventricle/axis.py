@@ -15,7 +15,7 @@ Masks = NDArray[np.bool_]
 
 # Samples along and across the axis of what the mask's bilinear interpolation is; ventricles in frames of 112 pixels
 # are 30 to 80 pixels long.
-_SAMPLES = 200
+_SAMPLES = 128
 # The middle of a pixel's edge: between a pixel of the mask and one beside it, the interpolation passes one half.
 _HALF = 0.5
 

@@ -137,7 +137,7 @@ def _disc_widths(profile: Profile) -> Floats:
     """Mean width of the mask in each of NUM_DISCS discs of equal height: each has the area that the mask has there."""
     area = np.concatenate([[0.0], np.cumsum((profile.widths[1:] + profile.widths[:-1]) / 2 * np.diff(profile.along))])
     bounds = np.linspace(0.0, profile.along[-1], NUM_DISCS + 1)
-    return np.diff(np.interp(bounds, profile.along, area)) / np.diff(bounds)
+    return np.asarray(np.diff(np.interp(bounds, profile.along, area)) / np.diff(bounds))
 
 
 def ejection_fraction(edv: float, esv: float) -> float:

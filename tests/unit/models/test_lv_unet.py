@@ -37,7 +37,7 @@ def test_it_learns_a_bright_ring_and_what_lies_in_it() -> None:
     frames = targets[:, MYOCARDIUM, None] + 0.2 * torch.randn(24, 1, 32, 32)
     model = LVUNet(LVUNetSettings(widths=(8, 12, 16)))
     optimiser = torch.optim.Adam(model.parameters(), 2e-2)
-    for _ in range(40):
+    for _ in range(60):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(model(frames[:16]), targets[:16])
         optimiser.zero_grad()
         loss.backward()
