@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.ventricle.axis import LongAxis, Profile, largest_part, measure, shared_direction
+from coreecho.ventricle.smoothing import smooth_masks
 
 Floats = NDArray[np.float64]
 Method = Literal["discs", "area-length"]
@@ -36,6 +37,7 @@ class VentricleCurve:
         axes: the long axis of each frame; None in a frame without a mask.
         method: how the volumes were found.
         mm_per_pixel: size of a pixel; None where it is unknown.
+        smoothed_over: frames over which the masks were smoothed before; 1 where they were not.
     """
 
     areas: Floats
@@ -44,6 +46,7 @@ class VentricleCurve:
     axes: tuple[LongAxis | None, ...]
     method: Method
     mm_per_pixel: float | None
+    smoothed_over: int = 1
 
     @property
     def unit(self) -> str:
@@ -62,6 +65,7 @@ def ventricle_curve(
     method: Method = "discs",
     mm_per_pixel: float | None = None,
     is_apex_up: bool = True,
+    smooth_over: int = 1,
 ) -> VentricleCurve:
     """Measure the ventricle in each frame of a clip.
 
@@ -73,14 +77,17 @@ def ventricle_curve(
         method: of the volumes.
         mm_per_pixel: size of a (square) pixel, where it is known.
         is_apex_up: the apex is the upper end of the long axis.
+        smooth_over: frames over which the masks are smoothed first, odd; see `smooth_masks`. 1 does not.
 
     Raises:
-        ValueError: the masks have another shape or are not Boolean, or the size of a pixel is not a positive number.
+        ValueError: the masks have another shape or are not Boolean, the size of a pixel is not a positive number, or
+            the frames to smooth over are an even number.
     """
     if masks.ndim != 3 or masks.dtype != np.bool_:
         raise ValueError(f"ventricle_curve expects Boolean masks (T, H, W), got {masks.dtype} {masks.shape}")
     if mm_per_pixel is not None and not 0 < mm_per_pixel < np.inf:
         raise ValueError(f"mm_per_pixel must be a positive number, got {mm_per_pixel}")
+    masks = smooth_masks(masks, smooth_over)
     parts = np.stack([largest_part(mask) for mask in masks]) if len(masks) > 0 else masks
     areas = parts.sum(axis=(1, 2)).astype(np.float64)
     direction = shared_direction(parts)
@@ -95,6 +102,7 @@ def ventricle_curve(
         axes=axes,
         method=method,
         mm_per_pixel=mm_per_pixel,
+        smoothed_over=smooth_over,
     )
 
 

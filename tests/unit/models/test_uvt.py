@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+from coreecho.losses.phases import phase_signal_loss, uvt_loss
 from coreecho.models.published_names import load_published
 from coreecho.models.uvt import UVT, UVTS, TransformerLayer, UVTSettings
 
@@ -120,6 +123,37 @@ def test_every_parameter_learns() -> None:
     idle = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
     # A bias before a batch norm has no effect, and one of the keys shifts all logits alike: rounding may leave 0.
     assert [name for name in idle if not name.endswith(("key.bias", ".0.bias", ".3.bias"))] == []
+
+
+def _pulsating_discs(clips: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Discs that contract by a share that is EF, from a phase of their own: clips, signal and EF in percent."""
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    distance = ((rows - 16) ** 2 + (columns - 16) ** 2).sqrt()
+    signal = (2 * torch.pi * (torch.arange(8) / 8 + torch.rand(clips, 1))).cos()
+    ef_percent = 20 + 50 * torch.rand(clips)
+    radii = 11 * (1 - (1 - signal) / 2 * ef_percent[:, None] / 100)
+    frames = (distance < radii[..., None, None]).float()
+    return frames[:, None].expand(-1, 3, -1, -1, -1), signal, ef_percent
+
+
+def test_it_learns_phases_and_ef() -> None:
+    torch.manual_seed(0)
+    model = UVT(replace(SMALL, dropout=0.0))
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    for _ in range(45):
+        clips, signal, ef_percent = _pulsating_discs(6)
+        output = model(clips)
+        loss = uvt_loss(phase_signal_loss(output.phases, signal), output.ef_fraction, ef_percent)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    clips, signal, ef_percent = _pulsating_discs(32)
+    with torch.inference_mode():
+        output = model.eval()(clips)
+    correlation = torch.corrcoef(torch.stack([output.phases.flatten(), signal.flatten()]))[0, 1]
+    assert correlation > 0.9
+    spread = (ef_percent - ef_percent.median()).abs().mean()
+    assert (100 * output.ef_fraction - ef_percent).abs().mean() < 0.6 * spread
 
 
 def test_a_file_with_the_published_names_loads() -> None:

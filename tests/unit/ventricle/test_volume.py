@@ -81,6 +81,22 @@ def test_specks_beside_the_ventricle_do_not_count(ellipse: Shape) -> None:
         assert found.volumes[0] == pytest.approx(clean.volumes[0])
 
 
+def test_smoothing_bridges_a_lost_frame_and_is_stated(ellipse: Shape) -> None:
+    masks = np.stack([ellipse()] * 5)
+    masks[2] = False
+    plain, smooth = ventricle_curve(masks), ventricle_curve(masks, smooth_over=3)
+    assert (plain.num_missing, plain.smoothed_over) == (1, 1)
+    assert (smooth.num_missing, smooth.smoothed_over) == (0, 3)
+    np.testing.assert_allclose(smooth.volumes, plain.volumes[0])
+    with pytest.raises(ValueError, match="odd number of frames"):
+        ventricle_curve(masks, smooth_over=2)
+
+
+def test_a_clip_of_no_frames_has_no_curve(ellipse: Shape) -> None:
+    curve = ventricle_curve(ellipse()[None][:0])
+    assert len(curve.areas) == len(curve.volumes) == len(curve.axes) == 0
+
+
 def test_a_single_pixel_is_measured_without_a_fault() -> None:
     mask = np.zeros((1, 20, 20), dtype=bool)
     mask[0, 3, 4] = True
