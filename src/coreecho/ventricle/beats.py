@@ -140,7 +140,8 @@ def find_end_systoles(areas: Floats, *, rule: RangeRule = "product", fps: float 
     if rule == "product" and fps is not None:
         distance = max(1.0, _DISTANCE_S * fps)
     area_range = robust_range(areas, rule)
-    if area_range <= 0:
+    # A heart that stands still but for single frames has no beats; to the letter, it has whatever dips there are.
+    if rule == "product" and area_range <= 0:
         return []
     found, _ = find_peaks(-areas, distance=distance, prominence=_PROMINENCE * area_range)
     return [int(frame) for frame in found]

@@ -120,6 +120,13 @@ def test_short_and_still_clips_have_no_fault(areas: list[float], rule: str) -> N
     assert found.ef_percent is None
 
 
+def test_a_heart_that_stands_still_has_no_beats() -> None:
+    areas = np.full(200, 900.0)
+    areas[[50, 120]] = 880
+    assert find_end_systoles(areas) == []
+    assert find_end_systoles(areas, rule="power") == [50, 120]
+
+
 def test_frames_without_a_mask_are_bridged(heart_areas: Heart) -> None:
     areas = heart_areas([48] * 3)
     broken = areas.copy()
