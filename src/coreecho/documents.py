@@ -284,15 +284,16 @@ def _of_union(kind: Any, value: Any, at: str, limits: Limits) -> Any:
 def _of_list(kind: Any, value: Any, at: str, limits: Limits) -> Any:
     if not isinstance(value, list | tuple):
         raise _FaultsError((at, f"{_shown(value)}, expected a list"))
-    inner = get_args(kind)
-    is_counted = get_origin(kind) is tuple and Ellipsis not in inner
+    origin, inner = get_origin(kind), get_args(kind)
+    is_counted = origin is tuple and Ellipsis not in inner
     if is_counted and len(value) != len(inner):
         raise _FaultsError((at, f"a list of {len(value)}, expected {len(inner)} entries"))
     _check_length(len(value), limits.max_entries, at)
     kinds = inner if is_counted else (inner[0],) * len(value)
-    entries = [(f"{at}[{place}]", one, entry) for place, (one, entry) in enumerate(zip(kinds, value, strict=True))]
-    read = _all_of([lambda at=where, kind=one, of=entry: _read(kind, of, at, limits) for where, one, entry in entries])
-    return read if get_origin(kind) is list else tuple(read)
+    read = _read_all(
+        [(kind, one, f"{at}[{i}]") for i, (kind, one) in enumerate(zip(kinds, value, strict=True))], limits
+    )
+    return read if origin is list else tuple(read)
 
 
 def _of_mapping(kind: Any, value: Any, at: str, limits: Limits) -> Any:
@@ -302,9 +303,7 @@ def _of_mapping(kind: Any, value: Any, at: str, limits: Limits) -> Any:
     key, inner = get_args(kind)
     if key is not str:
         raise TypeError(f"Names in JSON are texts, and a schema has {key}")
-    read = _all_of(
-        [lambda name=name, of=entry: _read(inner, of, _below(at, name), limits) for name, entry in value.items()]
-    )
+    read = _read_all([(inner, one, _below(at, name)) for name, one in value.items()], limits)
     return dict(zip(value, read, strict=True))
 
 
@@ -321,9 +320,7 @@ def _of_dataclass(kind: Any, value: Any, at: str, limits: Limits) -> Any:
         faults.append((_below(at, name), f"is not known here{hint}"))
     known = [name for name in fields if name in value]
     try:
-        read = _all_of(
-            [lambda name=name: _read(_hints(kind)[name], value[name], _below(at, name), limits) for name in known]
-        )
+        read = _read_all([(_hints(kind)[name], value[name], _below(at, name)) for name in known], limits)
     except _FaultsError as error:
         raise _FaultsError(*faults, *error.faults) from error
     if faults:
@@ -334,12 +331,13 @@ def _of_dataclass(kind: Any, value: Any, at: str, limits: Limits) -> Any:
         raise _FaultsError((at, str(error).rstrip("."))) from error
 
 
-def _all_of(parts: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Read all parts, and report the faults of all."""
-    read, faults = [], []
-    for part in parts:
+def _read_all(parts: Sequence[tuple[Any, Any, str]], limits: Limits) -> list[Any]:
+    """Read parts, each by its annotation, value and place, and report the faults of all."""
+    read: list[Any] = []
+    faults: list[tuple[str, str]] = []
+    for kind, value, at in parts:
         try:
-            read.append(part())
+            read.append(_read(kind, value, at, limits))
         except _FaultsError as error:
             faults.extend(error.faults)
             if len(faults) > _NAMED_AT_MOST:

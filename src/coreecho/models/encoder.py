@@ -178,12 +178,12 @@ def dry_run(network: nn.Module, clips: Tensor) -> Tensor:
         state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         try:
             without_values = {name: value.to("meta") for name, value in state.items()}
-            return functional_call(network, without_values, (clips,))
+            output: Tensor = functional_call(network, without_values, (clips,))
         # Some networks look at values: with one more clip, of zeros, they may.
         except (NotImplementedError, RuntimeError):
             device = next(iter(state.values())).device if state else torch.device("cpu")
-            output: Tensor = network(torch.zeros(clips.shape, device=device))
-            return output
+            output = network(torch.zeros(clips.shape, device=device))
+        return output
 
 
 def _shape_of(convolution: nn.Conv3d) -> list[tuple[int, int, int]]:

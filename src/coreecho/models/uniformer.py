@@ -15,7 +15,7 @@ All tensors between the blocks are (B, C, T, H, W) with channels innermost in me
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -45,6 +45,14 @@ class UniFormerSettings:
     widths: tuple[int, int, int, int]
     head_dim: int = 64
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, most in (("depths", 1_000), ("widths", 100_000)):
+            values = getattr(self, name)
+            if len(values) != 4 or not all(isinstance(value, int) and 1 <= value <= most for value in values):
+                raise ValueError(f"{name} is {values!r:.60}, expected four whole numbers from 1 to {most:,}")
+        if self.head_dim < 1:
+            raise ValueError(f"head_dim is {self.head_dim}, expected at least 1")
 
 
 # `small` and `base` are UniFormer-S and UniFormer-B of Li et al. `xs` is this project's own, for demonstrations and
@@ -318,4 +326,4 @@ def uniformer_base(*, dropout: float = SIZES["base"].dropout, **changes: Any) ->
 def _changed(settings: UniFormerSettings, dropout: float, changes: Mapping[str, Any]) -> UniFormer:
     """A card's JSON knows lists only."""
     as_tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
-    return UniFormer(replace(settings, dropout=dropout, **as_tuples))
+    return UniFormer(UniFormerSettings(**asdict(settings) | {"dropout": dropout} | as_tuples))

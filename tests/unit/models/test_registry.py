@@ -64,6 +64,14 @@ def test_settings_change_an_encoder_and_come_back_as_json_has_them() -> None:
     assert (encoder.embedding_dim, len(build_encoder("uniformer_xs", **encoder.settings).blocks3)) == (64, 2)
 
 
+@pytest.mark.parametrize(
+    "settings", [{"depths": [1, 1, 1, 10**9]}, {"widths": [8, 16, 32]}, {"widths": [8, 16, 32, 0]}, {"head_dim": 0}]
+)
+def test_sizes_that_no_uniformer_has_are_refused_before_it_is_made(settings: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match=f"cannot be made from dropout=.*{next(iter(settings))} is .*expected"):
+        build_encoder("uniformer_xs", dropout=0.1, **settings)
+
+
 def test_an_encoder_made_by_hand_cannot_say_how_it_is_made() -> None:
     encoder = UniFormer(SIZES["xs"])
     assert encoder.name == "UniFormer"
