@@ -39,7 +39,7 @@ class Encoder(nn.Module, ABC):
     """
 
     publications: ClassVar[Sequence[Publication]] = ()
-    classifier: ClassVar[tuple[str, ...]] = ("head.", "fc.", "classifier.")
+    classifier: tuple[str, ...] = ("head.", "fc.", "classifier.")
 
     # Set by `build_encoder`: name and settings.
     built_from: tuple[str, dict[str, Any]] | None = None
