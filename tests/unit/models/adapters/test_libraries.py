@@ -97,9 +97,7 @@ def test_published_weights_of_the_library_start_a_training(torchvision: None, tm
 def test_one_line_says_what_to_install(library: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (library, f"{library}.models"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(
-        RecipeError, match=rf"^The encoder some_net is {library}'s, which is not installed: `pip install"
-    ):
+    with pytest.raises(RecipeError, match=rf"^The encoder some_net is {library}'s, which is not installed: `pip"):
         build_encoder(f"{path}:some_net")
 
 

@@ -145,9 +145,7 @@ def test_what_cannot_be_adapted_is_refused() -> None:
         ModuleEncoder(Pictures(), levels=("layer9",), sees_frames=True)
     with pytest.raises(RecipeError, match=r"A GivesTuple gives tuple, expected a tensor \(B, D\)"):
         ModuleEncoder(GivesTuple())
-    with pytest.raises(
-        RecipeError, match=r"does not take clips of 16 frames of 112 x 112 pixels and .*Give a `sample`"
-    ):
+    with pytest.raises(RecipeError, match=r"does not take clips of 16 frames of 112 x 112 pixels and .*a `sample`"):
         ModuleEncoder(nn.Linear(7, 2))
     with pytest.raises(RecipeError, match=r"A level of layout BTHWC gave \(16, 4, 28, 28\)"):
         ModuleEncoder(Pictures(), levels=("layer1",), layout="BTHWC", sees_frames=True)
