@@ -4,6 +4,8 @@ import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,8 +75,7 @@ def test_its_encoder_is_kept_with_its_settings_and_built_again(
     with torch.inference_mode():
         assert torch.equal(loaded(clips).prediction, model(clips).prediction)
     assert (loaded.encoder.name, loaded.encoder.settings, loaded.task.name) == ("tiny3d", {"width": 12}, "heart_rate")
-    assert loaded.encoder.grid_of("level2", (4, 32, 32)) == (1, 8, 8)
-    assert loaded.encoder.cells_of("level2", (4, 32, 32))[1].step == 4
+    assert list(loaded.encoder.levels) == ["level1", "level2"]
 
 
 def test_bare_weights_of_its_encoder_are_recognised(heartlab: Path, tmp_path: Path) -> None:
@@ -135,30 +136,22 @@ def test_its_layout_refuses_damaged_labels(heartlab: Path, root: Path, tmp_path:
         layouts.LAYOUTS.get("npy-clips").load(tmp_path)
 
 
-def test_it_trains_stops_resumes_predicts_explains_and_reports(heartlab: Path, root: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def training() -> ModuleType:
     for room in ("coreecho.training.objectives", "coreecho.stopping", "coreecho.datasets.layout"):
         pytest.importorskip(room)
-    training, stopping = importlib.import_module("coreecho.training"), importlib.import_module("coreecho.stopping")
-    from coreecho.cli.main import app
+    return importlib.import_module("coreecho.training")
 
-    class StopAtOnce(stopping.Stop):
-        """Asks to stop after the first step."""
 
-        @property
-        def is_set(self) -> bool:
-            return bool(self.is_heeded)
-
-        @is_set.setter
-        def is_set(self, value: bool) -> None:
-            pass
-
+@pytest.fixture(scope="module")
+def run(heartlab: Path, root: Path, tmp_path_factory: pytest.TempPathFactory, training: ModuleType) -> Any:
+    """A run with all that the package adds, from its first step to its last."""
     recipe = training.Recipe.from_mapping(
         {
             "name": "heartlab",
             "encoder": "tiny3d",
             "head": "linear",
             "objective": "huber_norm",
-            "optimizer": "adamw",
             "num_frames": 4,
             "stride": 2,
             "frame_size": 32,
@@ -171,35 +164,70 @@ def test_it_trains_stops_resumes_predicts_explains_and_reports(heartlab: Path, r
         },
         source="test",
     )
-    assert recipe.task.name == "heart_rate"
-    cpu = training.Hardware(device="cpu")
-    settings = {"data": root, "dataset": "npy-clips", "hardware": cpu}
-    whole = training.train(recipe, out=tmp_path / "whole", **settings)
-    stopped = training.train(recipe, out=tmp_path / "run", stop=StopAtOnce(), **settings)
-    assert whole.is_finished
-    assert not stopped.is_finished
-    run = training.resume(stopped.path)
-    assert run.is_finished
-    assert run.best_weights.read_bytes() == whole.best_weights.read_bytes()
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return training.train(recipe, data=root, dataset="npy-clips", out=out, hardware=training.Hardware(device="cpu"))
 
+
+def test_it_trains_and_what_was_trained_is_read_back(run: Any) -> None:
+    assert run.is_finished
+    assert run.recipe.task.name == "heart_rate"
+    metrics = run.metrics()
+    assert {"train_huber", "train_norm", "val_mae"} <= set(metrics.columns)
     model = load_model(run.path)
     assert (model.encoder.name, model.task.name) == ("tiny3d", "heart_rate")
 
-    def command(*arguments: object) -> int:
-        return int(app([str(each) for each in arguments], result_action="return_value", exit_on_error=False) or 0)
 
-    clip = root / "11.npy"
-    assert command("predict", clip, "--model", run.path, "--csv", tmp_path / "rates.csv", "--device", "cpu") == 0
-    header, row = (tmp_path / "rates.csv").read_text().splitlines()[:2]
+def test_stopped_and_resumed_it_gives_the_same_file(run: Any, root: Path, tmp_path: Path, training: ModuleType) -> None:
+    stopping = importlib.import_module("coreecho.stopping")
+
+    class StopAtOnce(stopping.Stop):
+        """Asks to stop after the first step."""
+
+        @property
+        def is_set(self) -> bool:
+            return bool(self.is_heeded)
+
+        @is_set.setter
+        def is_set(self, value: bool) -> None:
+            pass
+
+    cpu = training.Hardware(device="cpu")
+    stopped = training.train(
+        run.recipe, data=root, dataset="npy-clips", out=tmp_path / "run", hardware=cpu, stop=StopAtOnce()
+    )
+    assert not stopped.is_finished
+    resumed = training.resume(stopped.path)
+    assert resumed.is_finished
+    assert resumed.best_weights.read_bytes() == run.best_weights.read_bytes()
+
+
+def command(*arguments: object) -> int:
+    """A command as a user types it, in this process, where the package can be found."""
+    from coreecho.cli.main import app
+
+    texts = [str(each) for each in (*arguments, "--device", "cpu")]
+    return int(app(texts, result_action="return_value", exit_on_error=False) or 0)
+
+
+def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("coreecho.inference.engine")
+    assert command("predict", root / "11.npy", "--model", run.path, "--csv", tmp_path / "rates.csv") == 0
+    header, row = (tmp_path / "rates.csv").read_text(encoding="utf-8").splitlines()[:2]
     told = dict(zip(header.split(","), row.split(","), strict=True))
     assert 20 <= float(told["heart_rate_predicted"]) <= 300
-    assert command("evaluate", run.path, "--device", "cpu") == 0
-    assert (
-        command("explain", clip, "--model", run.path, "--out", tmp_path / "where", "--film", "gif", "--device", "cpu")
-        == 0
-    )
-    assert any(where.iterdir())
-    assert command("report", run.path, "--out", tmp_path / "report.html", "--device", "cpu") == 0
+    assert command("evaluate", run.path) == 0
+
+
+def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("coreecho.inference.engine")
+    where = tmp_path / "where"
+    assert command("explain", root / "11.npy", "--model", run.path, "--out", where, "--film", "gif") == 0
+    assert [path for path in where.iterdir() if path.suffix == ".gif"]
+
+
+def test_it_reports(run: Any, tmp_path: Path) -> None:
+    pytest.importorskip("coreecho.inference.engine")
+    assert command("report", run.path, "--out", tmp_path / "report.html") == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Heart rate" in page
     assert "bpm" in page

@@ -3,7 +3,7 @@
 from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel, EchoOutput
-from coreecho.models.encoder import CellAxis, Encoder
+from coreecho.models.encoder import Encoder
 from coreecho.models.head import LinearHead, MLPHead
 from coreecho.models.model_input import ModelInput
 from coreecho.models.publication import Publication
@@ -23,7 +23,6 @@ __all__ = [
     "ENCODERS",
     "HEADS",
     "SIZES",
-    "CellAxis",
     "EchoModel",
     "EchoOutput",
     "Encoder",

@@ -7,7 +7,6 @@ its package declares as an entry point of the group `coreecho.encoders`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -18,16 +17,6 @@ from coreecho.errors import RecipeError
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.model_input import ModelInput
 from coreecho.models.publication import Publication
-
-Grid = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class CellAxis:
-    """Where the cells of a level lie along one axis of the clip: `first + index * step`, in frames or pixels."""
-
-    first: float
-    step: float
 
 
 class Encoder(nn.Module, ABC):
@@ -51,7 +40,10 @@ class Encoder(nn.Module, ABC):
 
     @property
     def levels(self) -> Mapping[str, nn.Module]:
-        """The modules whose outputs (B, C, T', H', W') show where things are, from the finest grid to the coarsest."""
+        """The modules whose outputs (B, C, T', H', W') show where things are, from the finest grid to the coarsest.
+
+        Their names are `level1` and so on in the encoders of this package.
+        """
         return {}
 
     @property
@@ -82,7 +74,7 @@ class Encoder(nn.Module, ABC):
         """
         size = (model_input.num_frames, model_input.frame_size, model_input.frame_size)
         try:
-            embeddings = self._dry_run(size)
+            embeddings = dry_run(self, torch.empty(1, 3, *size, device="meta"))
         # Whatever a network from outside raises at clips that it does not take.
         except Exception as error:
             raise RecipeError(
@@ -95,50 +87,6 @@ class Encoder(nn.Module, ABC):
                 f"expected its embedding (1, {self.embedding_dim})."
             )
 
-    def path_to(self, level: str) -> Sequence[nn.Conv3d] | None:
-        """The convolutions that make a level's grid, from the clip on; None where it comes about in another way."""
-        return None
-
-    def grid_of(self, level: str, size: Grid) -> Grid:
-        """How many cells a level has.
-
-        Args:
-            level: a key of `levels`.
-            size: frames, height and width of the clips.
-        """
-        path = self.path_to(level)
-        if path is None:
-            return self._dry_grid(level, size)
-        cells = list(size)
-        for convolution in path:
-            for axis, (kernel, stride, padding) in enumerate(_shape_of(convolution)):
-                cells[axis] = (cells[axis] + 2 * padding - kernel) // stride + 1
-        return cells[0], cells[1], cells[2]
-
-    def cells_of(self, level: str, size: Grid) -> tuple[CellAxis, CellAxis, CellAxis]:
-        """Where the centres of a level's cells lie in the clip, in time, height and width.
-
-        A convolution of kernel k, stride s and padding p over cells that start at `first`, `step` apart, has its own
-        cells at first + ((k - 1) / 2 - p) * step, s * step apart. Where the convolutions are not known, the cells are
-        taken to divide the clip evenly.
-
-        Args:
-            level: a key of `levels`.
-            size: frames, height and width of the clips.
-        """
-        path = self.path_to(level)
-        if path is None:
-            steps = [length / cells for length, cells in zip(size, self._dry_grid(level, size), strict=True)]
-            time, height, width = (CellAxis((step - 1) / 2, step) for step in steps)
-            return time, height, width
-        first, step = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
-        for convolution in path:
-            for axis, (kernel, stride, padding) in enumerate(_shape_of(convolution)):
-                first[axis] += ((kernel - 1) / 2 - padding) * step[axis]
-                step[axis] *= stride
-        time, height, width = (CellAxis(start, width) for start, width in zip(first, step, strict=True))
-        return time, height, width
-
     def from_published(self, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Part a published state dict into the entries of this encoder, under its names, and those of a classifier.
 
@@ -146,25 +94,6 @@ class Encoder(nn.Module, ABC):
         """
         classifier = {name: value for name, value in state.items() if name.startswith(self.classifier)}
         return {name: value for name, value in state.items() if name not in classifier}, classifier
-
-    def _dry_grid(self, level: str, size: Grid) -> Grid:
-        shapes: list[torch.Size] = []
-        handle = self.levels[level].register_forward_hook(lambda _module, _inputs, output: shapes.append(output.shape))
-        try:
-            self._dry_run(size)
-        finally:
-            handle.remove()
-        if len(shapes) != 1 or len(shapes[0]) != 5:
-            gave = ", ".join(str(tuple(shape)) for shape in shapes) or "nothing"
-            raise RecipeError(
-                f"The level {level} of the encoder {self.name} gave {gave}, expected (B, C, T', H', W') once. "
-                "Declare another module as this level."
-            )
-        time, height, width = shapes[0][2:]
-        return time, height, width
-
-    def _dry_run(self, size: Grid) -> Tensor:
-        return dry_run(self, torch.empty(1, 3, *size, device="meta"))
 
 
 def dry_run(network: nn.Module, clips: Tensor) -> Tensor:
@@ -184,10 +113,3 @@ def dry_run(network: nn.Module, clips: Tensor) -> Tensor:
             device = next(iter(state.values())).device if state else torch.device("cpu")
             output = network(torch.zeros(clips.shape, device=device))
         return output
-
-
-def _shape_of(convolution: nn.Conv3d) -> list[tuple[int, int, int]]:
-    """Kernel, stride and padding in time, height and width."""
-    if isinstance(convolution.padding, str):
-        raise TypeError(f"The cells of a level need paddings in numbers, got {convolution.padding!r}")
-    return list(zip(convolution.kernel_size, convolution.stride, convolution.padding, strict=True))

@@ -14,7 +14,7 @@ All tensors between the blocks are (B, C, T, H, W) with channels innermost in me
 (B, T*H*W, C) are then a view of them and not a copy, and oneDNN has fast depthwise kernels for that layout only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
@@ -250,11 +250,6 @@ class UniFormer(Encoder):
         """The last blocks of the four levels."""
         blocks = (self.blocks1, self.blocks2, self.blocks3, self.blocks4)
         return {f"level{number}": of_level[-1] for number, of_level in enumerate(blocks, start=1)}
-
-    def path_to(self, level: str) -> Sequence[nn.Conv3d]:
-        """The patch embeddings; all other convolutions keep the grid."""
-        embeddings = (self.patch_embed1, self.patch_embed2, self.patch_embed3, self.patch_embed4)
-        return [embedding.proj for embedding in embeddings[: list(self.levels).index(level) + 1]]
 
     def check_input(self, model_input: ModelInput) -> None:
         """Any number of frames will do, but they are shrunk 32 times.

@@ -1,6 +1,7 @@
 """From the frames of a video to what a model reads from it: the mean over clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 
 from coreecho.models.echo_model import EchoModel, EchoOutput
-from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.video import take_clip
 
 
@@ -51,7 +51,7 @@ def predict_video(
         raise ValueError(
             f"predict_video needs at least one start and a batch size of at least 1, got {len(starts)}, {batch_size}"
         )
-    with evaluation_mode(model), torch.inference_mode():
+    with _evaluation_mode(model), torch.inference_mode():
         outputs = [
             _predict_clips(model, frames, starts[first : first + batch_size])
             for first in range(0, len(starts), batch_size)
@@ -72,3 +72,15 @@ def _predict_clips(model: EchoModel, frames: NDArray[np.uint8], starts: Sequence
         torch.from_numpy(np.stack(clips)).to(device), torch.tensor(num_valid_frames, device=device)
     )
     return EchoOutput(output.embeddings.cpu(), output.prediction.cpu())
+
+
+@contextmanager
+def _evaluation_mode(model: EchoModel) -> Iterator[None]:
+    """Module by module: in stage 2 the encoder evaluates while the head trains."""
+    was_training = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in was_training:
+            module.training = training

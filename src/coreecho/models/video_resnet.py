@@ -15,7 +15,7 @@ Names and shapes of the parameters are those of torchvision's Kinetics checkpoin
 that these load as they are; only their last layer `fc` has no counterpart here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -172,15 +172,6 @@ class VideoResNet(Encoder):
         """The last blocks of the four levels."""
         blocks = (self.layer1, self.layer2, self.layer3, self.layer4)
         return {f"level{number}": of_level[-1] for number, of_level in enumerate(blocks, start=1)}
-
-    def path_to(self, level: str) -> Sequence[nn.Conv3d]:
-        """All convolutions on the way but those of the short cuts."""
-        layers = (self.layer1, self.layer2, self.layer3, self.layer4)
-        parts = (self.stem, *layers[: list(self.levels).index(level) + 1])
-        modules = (found for part in parts for found in part.named_modules())
-        return [
-            module for name, module in modules if isinstance(module, nn.Conv3d) and "downsample" not in name.split(".")
-        ]
 
     def check_input(self, model_input: ModelInput) -> None:
         """Any number of frames will do, but they are shrunk 16 times.

@@ -27,7 +27,6 @@ from coreecho.files import write_whole
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import save_weights
-from coreecho.precision import widest_float
 from coreecho.training.checkpoint import RunState, save_state
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
@@ -124,7 +123,7 @@ class Recorder(pl.Callback):
     def _note_losses(self, stage: Stage, outputs: dict[str, Tensor]) -> bool:
         """Add this step's losses, averaged over the processes, to the epoch's sums; return whether to stop."""
         names = list(outputs)
-        values = torch.stack([outputs[name].detach().to(widest_float(outputs[name].device)) for name in names])
+        values = torch.stack([outputs[name].detach().double() for name in names])
         values = torch.cat([values, values.new_tensor([float(self.stop.is_set)])])
         if is_distributed():
             dist.all_reduce(values)

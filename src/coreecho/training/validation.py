@@ -7,7 +7,6 @@ from torch.utils.data import DataLoader
 
 from coreecho.datasets.clip_dataset import ClipBatch
 from coreecho.models.echo_model import EchoModel
-from coreecho.precision import exact
 from coreecho.tasks import Task
 from coreecho.training.distributed import gather_rows
 
@@ -31,8 +30,8 @@ def validate(model: EchoModel, loader: DataLoader[ClipBatch]) -> pd.DataFrame:
     for batch in loader:
         num_views = batch.clips.shape[1]
         output = model(batch.clips.flatten(0, 1).to(device), batch.num_valid_frames.flatten().to(device))
-        predicted = exact(output.prediction).view(-1, num_views).mean(1)
-        rows.append(torch.stack([exact(batch.recording), exact(batch.label), predicted], dim=1))
+        predicted = output.prediction.double().cpu().view(-1, num_views).mean(1)
+        rows.append(torch.stack([batch.recording.double(), batch.label.double(), predicted], dim=1))
     model.train(was_training)
     columns = ["recording", model.task.true_column, model.task.output_column]
     table = pd.DataFrame(gather_rows(torch.cat(rows)).numpy(), columns=columns)

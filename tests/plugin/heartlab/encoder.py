@@ -1,6 +1,6 @@
 """Two convolutions, for those who have a minute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -27,10 +27,6 @@ class Tiny3D(Encoder):
     @property
     def levels(self) -> Mapping[str, nn.Module]:
         return {"level1": self.first, "level2": self.second}
-
-    def path_to(self, level: str) -> Sequence[nn.Conv3d]:
-        convolutions = [module for module in self.modules() if isinstance(module, nn.Conv3d)]
-        return convolutions[: list(self.levels).index(level) + 1]
 
     def forward(self, clips: Tensor) -> Tensor:
         grid: Tensor = self.second(self.first(clips))

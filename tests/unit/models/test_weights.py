@@ -84,7 +84,7 @@ def test_weights_of_an_encoder_with_settings_build_it_again(tmp_path: Path, card
 
 
 def test_a_card_cannot_ask_for_more_than_its_file_holds(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
-    path, settings = tmp_path / "w.safetensors", {"widths": [24, 48, 96, 3_200_000]}
+    path, settings = tmp_path / "w.safetensors", {"widths": [24, 48, 96, 96_000]}
     save_weights(path, model, replace(card, encoder_settings=settings))
     with pytest.raises(CheckpointError, match=r"does not fit uniformer_xs.*of another shape"):
         load_model(path)

@@ -80,7 +80,10 @@ def test_a_network_of_a_library_is_an_encoder_by_its_import_path(
     assert (encoder.name, encoder.settings, encoder.embedding_dim) == (name, {}, 12)
     assert encoder(torch.randn(2, 3, 4, 32, 32)).shape == (2, 12)
     assert list(encoder.levels) == ["level1", "level2", "level3", "level4"]
-    assert encoder.grid_of("level4", (4, 32, 32)) == grid
+    shapes: list[torch.Size] = []
+    encoder.levels["level4"].register_forward_hook(lambda _m, _i, output: shapes.append(output.shape))
+    encoder(torch.randn(2, 3, 4, 32, 32))
+    assert shapes == [(2, 12, *grid)]
 
 
 def test_published_weights_of_the_library_start_a_training(torchvision: None, tmp_path: Path) -> None:

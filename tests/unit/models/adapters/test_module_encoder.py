@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
-from coreecho.models import CellAxis, EchoModel, ModelInput, build_head
+from coreecho.models import EchoModel, ModelInput, build_head
 from coreecho.models.adapters import ModuleEncoder, without_classifier
 from coreecho.saliency.grad_cam import activations_and_gradients
 
@@ -91,9 +91,6 @@ def test_levels_of_a_network_for_pictures_are_explained() -> None:
     backbone = Pictures()
     without_classifier(backbone)
     encoder = ModuleEncoder(backbone, levels=("layer1", "layer2"), layout="BCHW", sees_frames=True)
-    assert encoder.grid_of("level1", (4, 32, 32)) == (4, 8, 8)
-    assert encoder.grid_of("level2", (4, 32, 32)) == (4, 4, 4)
-    assert encoder.cells_of("level2", (4, 32, 32)) == (CellAxis(0, 1), CellAxis(3.5, 8), CellAxis(3.5, 8))
     model = model_of(encoder)
     of_level, slope = activations(model, encoder.levels["level2"])
     assert of_level.shape == (2, 8, 4, 4, 4)
