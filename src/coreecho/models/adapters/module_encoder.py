@@ -85,6 +85,7 @@ class ModuleEncoder(Encoder):
             return self._pool(self.backbone(clips))
         batch, _, num_frames = clips.shape[:3]
         for tap in self._taps.values():
+            assert isinstance(tap, _Tap)
             tap.num_frames = num_frames
         of_frames = self._pool(self.backbone(clips.transpose(1, 2).flatten(0, 1)))
         return of_frames.view(batch, num_frames, -1).mean(dim=1)
@@ -148,7 +149,7 @@ class _Tap(nn.Module):
         if self.layout == "BTHWC":
             seen: Tensor = self(output.permute(0, 4, 1, 2, 3))
             return seen.permute(0, 2, 3, 4, 1)
-        seen = self(output.unflatten(0, (-1, self.num_frames)).transpose(1, 2))
+        seen = self(output.reshape(-1, self.num_frames, *output.shape[1:]).transpose(1, 2))
         return seen.transpose(1, 2).flatten(0, 1)
 
 
