@@ -1,5 +1,6 @@
 """A package from outside adds an encoder, an objective, a task and a layout, and no file of coreecho knows of it."""
 
+import csv
 import importlib
 import json
 from dataclasses import replace
@@ -212,9 +213,10 @@ def command(*arguments: object) -> int:
 def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None:
     pytest.importorskip("coreecho.inference.engine")
     assert command("predict", root / "11.npy", "--model", run.path, "--csv", tmp_path / "rates.csv") == 0
-    header, row = (tmp_path / "rates.csv").read_text(encoding="utf-8").splitlines()[:2]
-    told = dict(zip(header.split(","), row.split(","), strict=True))
-    assert 20 <= float(told["heart_rate_predicted"]) <= 300
+    with (tmp_path / "rates.csv").open(encoding="utf-8", newline="") as table:
+        (told,) = csv.DictReader(table)
+    assert 20 <= float(told["heart_rate"]) <= 300
+    assert told["notice"].startswith("Not a medical device: this heart rate")
     assert command("evaluate", run.path) == 0
 
 
