@@ -302,7 +302,10 @@ def build_task(entries: Mapping[str, Any]) -> Task:
     name = settings.pop("name", None)
     if not isinstance(name, str):
         raise RecipeError(f"A task has a name; got {name!r}.")
-    kind = TASKS.get(name)
+    kind: object = TASKS.get(name)
+    # Entries come out of files of weights, too, which must not be able to call whatever they like.
+    if not (isinstance(kind, type) and issubclass(kind, Task)):
+        raise RecipeError(f"The task {name!r} is {kind!r:.80}, expected a class that derives from coreecho.tasks.Task.")
     try:
         return kind(**settings)
     except TypeError as error:

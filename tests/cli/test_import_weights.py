@@ -64,6 +64,6 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Pa
     done = run(tmp_path / "other.pth", tmp_path / "out.safetensors")
     assert done.returncode == 2
     assert "CheckpointError" in done.stderr
-    assert "no UniFormer" in done.stderr
+    assert "of no encoder that is known here" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.safetensors").exists()

@@ -3,17 +3,21 @@
 It is stored inside the file, so that weights are never without it.
 """
 
-import json
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
+from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
 from coreecho.tasks import Task, build_task
 
+_LIMITS = Limits(max_bytes=2**20, max_depth=8, max_entries=10_000)
+
 # An encoder alone, or with a head that reads something.
 Kind = Literal["encoder", "model"]
+# NaN where no file of the training split says it.
+_FPS = Annotated[float, Within(0, math.inf, or_unknown=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +38,13 @@ class TrainedOn:
 
     dataset: str
     is_phantom: bool
-    num_recordings: int
-    fps_range: tuple[float, float]
+    num_recordings: Annotated[int, Within(0)]
+    fps_range: tuple[_FPS, _FPS]
     ef_range: tuple[float, float] | None
     recipe: str
-    epoch: int
-    val_mae: float | None
-    fps_median: float | None = None
+    epoch: Annotated[int, Within(0)]
+    val_mae: Annotated[float, Within(0)] | None
+    fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +53,9 @@ class WeightsCard:
 
     Attributes:
         kind: `encoder` alone, or a `model` with its head.
-        encoder: a key of `coreecho.models.ENCODERS`.
-        head: name of the head; None for an encoder alone.
+        encoder: one of `coreecho.models.ENCODERS`, or an import path.
+        encoder_settings: with which `build_encoder` makes it again.
+        head: one of `coreecho.models.HEADS`, or an import path; None for an encoder alone.
         source: where the weights come from: a run, or the publication and file that they were imported from.
         licence: under which they may be used.
         num_parameters: trainable numbers in the file.
@@ -65,18 +70,26 @@ class WeightsCard:
     encoder: str
     source: str
     licence: str
-    num_parameters: int
+    num_parameters: Annotated[int, Within(0)]
     source_sha256: str | None
     model_input: ModelInput | None
     trained_on: TrainedOn | None
     coreecho_version: str
-    head: HeadName | None = "mlp"
+    head: str | None = "mlp"
     reads: dict[str, Any] | None = None
+    encoder_settings: dict[str, Any] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 
     @property
     def task(self) -> Task | None:
-        """What the head reads; None for an encoder alone."""
-        return None if self.reads is None else build_task(self.reads)
+        """What the head reads; None for an encoder alone.
+
+        Raises:
+            CheckpointError: it is a task that is not known here.
+        """
+        try:
+            return None if self.reads is None else build_task(self.reads)
+        except RecipeError as error:
+            raise CheckpointError(f"What these weights read is not known here. {error}") from error
 
     @property
     def target(self) -> str | None:
@@ -84,8 +97,8 @@ class WeightsCard:
         return None if self.task is None else self.task.name
 
     def to_json(self) -> str:
-        """Write the card as a JSON object."""
-        return json.dumps(asdict(self))
+        """Write the card as a JSON object; equal cards give equal texts."""
+        return document_text(self)
 
     @classmethod
     def from_json(cls, text: str) -> "WeightsCard":
@@ -94,23 +107,4 @@ class WeightsCard:
         Raises:
             CheckpointError: not JSON, or other entries than a card has.
         """
-        try:
-            entries = json.loads(text)
-            if entries["kind"] not in get_args(Kind):
-                raise ValueError(f"its kind is {entries['kind']!r}")
-            for name, part in (("model_input", ModelInput), ("trained_on", TrainedOn)):
-                if entries[name] is not None:
-                    entries[name] = part(**_tuples(entries[name]))
-            missing = {field.name for field in fields(cls)} - set(entries)
-            if missing:
-                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-            return cls(**entries)
-        except (ValueError, TypeError, KeyError, RecipeError) as error:
-            raise CheckpointError(
-                f"The card of these weights cannot be read: {error}. They may come from another version of coreecho."
-            ) from error
-
-
-def _tuples(entries: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows lists only."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
+        return parse_document(text, cls, kind="card of these weights", error=CheckpointError, limits=_LIMITS)

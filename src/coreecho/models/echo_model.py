@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from coreecho.models.card import WeightsCard
+from coreecho.models.encoder import Encoder
 from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD, ModelInput
-from coreecho.models.registry import Encoder
 from coreecho.tasks import EF, Task
 
 __all__ = ["ECHONET_MEAN", "ECHONET_STD", "EchoModel", "EchoOutput", "ModelInput"]
@@ -42,9 +42,7 @@ class EchoModel(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(
-        self, encoder: Encoder, head: nn.Sequential, model_input: ModelInput, *, task: Task | None = None
-    ) -> None:
+    def __init__(self, encoder: Encoder, head: nn.Module, model_input: ModelInput, *, task: Task | None = None) -> None:
         super().__init__()
         self.task = task or EF()
         self.encoder = encoder

@@ -6,17 +6,10 @@ import torch
 from torch import Tensor
 
 from coreecho.errors import CheckpointError
-from coreecho.models.registry import UNIFORMERS, build_encoder
 
 _NAMED_AT_MOST = 6
 
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-def encoder_shapes(name: str) -> Shapes:
-    """Name and shape of every entry of an encoder's state dict."""
-    with torch.device("meta"):
-        return shapes_of(build_encoder(name).state_dict())
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
@@ -40,15 +33,10 @@ def misfits(state: Mapping[str, Tensor], expected: Shapes) -> list[str]:
     return [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds.items() if names]
 
 
-def closest_uniformer(state: Mapping[str, Tensor]) -> str:
-    """Name the UniFormer with which a state dict has most entries in common."""
-    found = set(shapes_of(state).items())
-
-    def agreement(name: str) -> int:
-        expected = set(encoder_shapes(name).items())
-        return len(found & expected) - len(expected - found)
-
-    return max(UNIFORMERS, key=agreement)
+def agreement(state: Mapping[str, Tensor], expected: Shapes) -> int:
+    """How many entries a state dict has in common with what a model expects, less those that it lacks."""
+    found, wanted = set(shapes_of(state).items()), set(expected.items())
+    return len(found & wanted) - len(wanted - found)
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:

@@ -1,12 +1,6 @@
-"""The heads: from an embedding to an ejection fraction, or to the logit of a myocardial infarction."""
-
-from typing import Literal
+"""The heads: from an embedding to the one number from which a task makes what a person reads."""
 
 from torch import nn
-
-from coreecho.errors import RecipeError
-
-HeadName = Literal["mlp", "linear"]
 
 
 class MLPHead(nn.Sequential):
@@ -17,7 +11,7 @@ class MLPHead(nn.Sequential):
     Args:
         embedding_dim: D.
         dropout: probability before each linear layer; 0.4 in the authors' code.
-        last_bias: where predictions start, in percent; the mean label of the training set (55.6 for EchoNet-Dynamic).
+        last_bias: where predictions start; of EF in percent the mean of the training set (55.6 for EchoNet-Dynamic).
     """
 
     def __init__(self, embedding_dim: int, *, dropout: float = 0.4, last_bias: float = 0.0) -> None:
@@ -37,7 +31,7 @@ class LinearHead(nn.Sequential):
 
     Args:
         embedding_dim: D.
-        last_bias: where predictions start, in percent (55.6 in both publications' codes).
+        last_bias: where predictions start; of EF in percent 55.6 in both publications' codes.
     """
 
     def __init__(self, embedding_dim: int, *, last_bias: float = 0.0) -> None:
@@ -49,22 +43,3 @@ def last_linear(embedding_dim: int, bias: float) -> nn.Linear:
     last = nn.Linear(embedding_dim, 1)
     nn.init.constant_(last.bias, bias)
     return last
-
-
-def build_head(name: str, embedding_dim: int, *, dropout: float, last_bias: float) -> nn.Sequential:
-    """Make an untrained head.
-
-    Args:
-        name: `mlp` (CoReEcho) or `linear` (EchoCoTr, EchoNet-Dynamic).
-        embedding_dim: D.
-        dropout: inside the MLP; a linear head has none.
-        last_bias: where predictions start.
-
-    Raises:
-        RecipeError: the name is unknown.
-    """
-    if name == "mlp":
-        return MLPHead(embedding_dim, dropout=dropout, last_bias=last_bias)
-    if name == "linear":
-        return LinearHead(embedding_dim, last_bias=last_bias)
-    raise RecipeError(f"There is no head {name!r}; the heads are mlp, linear.")

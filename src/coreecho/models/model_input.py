@@ -1,5 +1,6 @@
 """What an encoder was trained to see: clips cut and normalised in one way and no other."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,6 +14,9 @@ Padding = Literal["black", "mean"]
 ECHONET_MEAN = (0.12741163, 0.1279413, 0.12912785)
 ECHONET_STD = (0.19557191, 0.19562256, 0.1965878)
 
+# Far beyond any echocardiogram: a damaged card shall not ask for all of a machine's memory.
+_AT_MOST = {"num_frames": 10_000, "stride": 10_000, "frame_size": 4_096}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInput(ClipSampling):
@@ -21,7 +25,7 @@ class ModelInput(ClipSampling):
     Attributes:
         padding: what stands for the frames past the end of a short video. `black` (CoReEcho) is zero before
             normalising; `mean` (EchoNet-Dynamic, EchoCoTr) is zero after it, the mean grey.
-        frame_size: height and width, in pixels; at least 32, since the encoder shrinks frames 32 times.
+        frame_size: height and width, in pixels; each encoder knows from how many on it sees anything.
         mean: per channel, as a fraction of full scale.
         std: per channel, as a fraction of full scale.
     """
@@ -35,10 +39,13 @@ class ModelInput(ClipSampling):
         super().__post_init__()
         if self.padding not in get_args(Padding):
             raise RecipeError(f"padding must be one of {', '.join(get_args(Padding))}; got {self.padding!r}.")
-        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 32:
-            raise RecipeError(f"frame_size must be a whole number of at least 32 pixels; got {self.frame_size!r}.")
+        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 1:
+            raise RecipeError(f"frame_size must be a whole number of at least 1 pixel; got {self.frame_size!r}.")
+        for name, most in _AT_MOST.items():
+            if getattr(self, name) > most:
+                raise RecipeError(f"{name} must be at most {most:,}; got {getattr(self, name)!r:.20}.")
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != 3:
-                raise RecipeError(f"{name} must have three values, one a channel; got {values!r}.")
+            if len(values) != 3 or not all(math.isfinite(value) for value in values):
+                raise RecipeError(f"{name} must have three finite values, one a channel; got {values!r}.")
         if min(self.std) <= 0:
             raise RecipeError(f"std must be greater than 0 in every channel; got {self.std!r}.")

@@ -1,19 +1,23 @@
 """Reads the checkpoints that others have published, safely, and says exactly what was taken from them.
 
-    publication                            layout of the file                                 gives
-    UniFormer, Kinetics (Li et al. 2022)   a bare state dict, with a `head` of 400 classes    encoder
-    EchoCoTr (Muhtaseb & Yaqub 2022)       {"state_dict": encoder + `head` 512 -> 1, ...}     encoder, linear head
-    CoReEcho (Maani et al. 2024)           {"model": as EchoCoTr, "regressor": head, ...}     encoder, regression head
+    publication                                layout of the file                                gives
+    UniFormer, Kinetics (Li et al. 2022)       a bare state dict, with a `head` of 400 classes   encoder
+    torchvision, Kinetics (Tran et al. 2018)   a bare state dict, with an `fc` of 400 classes    encoder
+    EchoNet-Dynamic (Ouyang et al. 2020)       {"state_dict": encoder + `fc` 512 -> 1, ...}      encoder, linear head
+    EchoCoTr (Muhtaseb & Yaqub 2022)           {"state_dict": encoder + `head` 512 -> 1, ...}    encoder, linear head
+    CoReEcho (Maani et al. 2024)               {"model": as EchoCoTr, "regressor": head, ...}    encoder, MLP head
 
-Keys may carry the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: they are read
-with `weights_only=True`, which admits tensors and plain values only and refuses everything else unexecuted.
+Each encoder declares its publications and its names of parameters; here stands only how they are asked. Keys may carry
+the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: they are read with
+`weights_only=True`, which admits tensors and plain values only and refuses everything else unexecuted.
 """
 
 import hashlib
+import logging
 import pickle
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +28,15 @@ from torch import Tensor
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.models.card import WeightsCard
-from coreecho.models.fitting import check_finite, closest_uniformer, encoder_shapes, misfits, shapes_of
-from coreecho.models.head import HeadName, MLPHead
+from coreecho.models.encoder import Encoder
+from coreecho.models.fitting import agreement, check_finite, misfits, shapes_of
+from coreecho.models.head import MLPHead
 from coreecho.models.model_input import ModelInput
-from coreecho.models.resnet_weights import ResNetWeights, recognise_resnet
+from coreecho.models.publication import Publication
+from coreecho.models.registry import ENCODERS, build_encoder
 from coreecho.tasks import EF
+
+log = logging.getLogger("coreecho")
 
 # `best_error` and the like may be NumPy scalars. These make one out of its bytes, and nothing else.
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
@@ -47,11 +55,11 @@ class ImportedWeights:
     """What was read from a published checkpoint.
 
     Attributes:
-        state: entries under the names of this project's model; of an `EchoModel` if the card's kind is `model`, of a
-            `UniFormer` if it is `encoder`.
+        state: entries under the names of this project's model; of an `EchoModel` if the card's kind is `model`, of its
+            encoder if it is `encoder`.
         card: encoder, source, licence.
         loaded: names in the file that were taken, in the file's order.
-        skipped: names in the file that have no counterpart here: a classifier `head`.
+        skipped: names in the file that have no counterpart here: a classifier.
         missing: entries of an `EchoModel` that the file does not hold; they start untrained.
     """
 
@@ -63,52 +71,56 @@ class ImportedWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """The parts of a checkpoint, and what is known of the publication."""
+class _Found:
+    """What lies in a file: of which encoder, and of which of its publications."""
 
-    source: str
-    licence: str
-    encoder: Mapping[str, Any]
-    encoder_at: str
-    head: Mapping[str, Any] | None = None
-    head_at: str = ""
-    # What it sees, where one output of the classifier is an EF.
-    clips: ModelInput | None = None
+    encoder: Encoder
+    publication: Publication
+    state: dict[str, Tensor]
+    classifier: dict[str, Tensor]
+    # As they are called in the file, in its order.
+    loaded: tuple[str, ...]
 
 
-def import_weights(file: Path | str, *, source: str | None = None, licence: str | None = None) -> ImportedWeights:
-    """Read a published UniFormer, EchoCoTr, CoReEcho, torchvision or EchoNet-Dynamic checkpoint.
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """A head that reads EF: its entries by the names of this project's, and what they were called in the file."""
+
+    name: str
+    state: dict[str, Tensor]
+    model_input: ModelInput
+    loaded: tuple[str, ...]
+
+
+def import_weights(
+    file: Path | str, *, source: str | None = None, licence: str | None = None, encoder: Encoder | None = None
+) -> ImportedWeights:
+    """Read a checkpoint that others have published, of any encoder that is known here.
 
     Args:
         file: as published (`.pth`, `.pt`).
         source: for the card, instead of the publication's name.
         licence: for the card, instead of the licence of the publication's repository.
+        encoder: is tried besides the known ones, such as one that has an import path for a name.
 
     Raises:
-        CheckpointError: no such file, not a checkpoint, not safe to read, or it does not fit a UniFormer; the reason
+        CheckpointError: no such file, not a checkpoint, not safe to read, or it does not fit any encoder; the reason
             is in the message.
     """
     file = Path(file)
     content = _read_pickle(file)
-    if (resnet := recognise_resnet(content, str(file))) is not None:
-        return _import_resnet(resnet, file, source, licence)
-    layout = _recognise(content, file)
-    encoder, classifier = _split_classifier(_tensors(layout.encoder, file))
-    name = closest_uniformer(encoder)
-    expected = encoder_shapes(name)
-    if not encoder.keys() & expected.keys():
-        raise CheckpointError(f"{file}: no UniFormer; its first entries are {', '.join(list(encoder)[:4])}.")
-    _check_fit(encoder, expected, f"{file}: it does not fit {name}, the closest encoder")
-    head = _find_head(layout, classifier, encoder["norm.weight"].shape[0], file)
-    state = _prefixed(encoder, "encoder.") | _prefixed(head.state, "head.") if head else encoder
+    found = _recognise(content, encoder, file)
+    head = _find_head(found, content, file)
+    state = _prefixed(found.state, "encoder.") | _prefixed(head.state, "head.") if head else found.state
     check_finite(state, str(file))
     card = WeightsCard(
         kind="model" if head else "encoder",
         reads=EF().to_mapping() if head else None,
-        encoder=name,
+        encoder=found.encoder.name,
+        encoder_settings=found.encoder.settings,
         head=head.name if head else None,
-        source=source or f"{layout.source}; imported from {file.name}",
-        licence=licence or layout.licence,
+        source=source or f"{found.publication.source}; imported from {file.name}",
+        licence=licence or found.publication.licence,
         num_parameters=count_parameters(state),
         source_sha256=_sha256(file),
         # An encoder is given its input by a recipe.
@@ -116,70 +128,127 @@ def import_weights(file: Path | str, *, source: str | None = None, licence: str 
         trained_on=None,
         coreecho_version=coreecho.__version__,
     )
-    at_classifier = tuple(_prefixed(classifier, layout.encoder_at))
+    at_classifier = tuple(_prefixed(found.classifier, _prefix(found.publication.encoder_at)))
     return ImportedWeights(
         state=state,
         card=card,
-        loaded=tuple(_prefixed(encoder, layout.encoder_at)) + (head.loaded if head else ()),
+        loaded=found.loaded + (head.loaded if head else ()),
         skipped=tuple(entry for entry in at_classifier if head is None or entry not in head.loaded),
-        missing=() if head else tuple(f"head.{entry}" for entry in _mlp_shapes(encoder["norm.weight"].shape[0])),
+        missing=() if head else tuple(f"head.{entry}" for entry in _mlp_shapes(found.encoder.embedding_dim)),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Head:
-    """A head that reads EF: its entries by the names of this project's, and what they were called in the file."""
+def _recognise(content: Any, extra: Encoder | None, file: Path) -> _Found:
+    """Find the encoder of which a file holds most, and the publication whose layout it has.
 
-    name: HeadName
-    state: dict[str, Tensor]
-    model_input: ModelInput
-    loaded: tuple[str, ...]
+    Raises:
+        CheckpointError: it is no state dict, of no known encoder, or does not fit the closest one.
+    """
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(f"{file}: holds a {type(content).__name__}, expected a dictionary of weights.")
+    encoders = [*([extra] if extra is not None and extra.built_from else []), *_known_encoders()]
+    layouts = dict.fromkeys(publication.encoder_at for encoder in encoders for publication in encoder.publications)
+    at = next((place for place in layouts if place and isinstance(content.get(place), Mapping)), "")
+    published = _tensors(content[at] if at else _bare(content, file), file)
+    parted = [(encoder, *encoder.from_published(published)) for encoder in encoders]
+    encoder, state, classifier = max(parted, key=lambda each: agreement(each[1], shapes_of(each[0].state_dict())))
+    expected = shapes_of(encoder.state_dict())
+    if not state.keys() & expected.keys():
+        raise CheckpointError(
+            f"{file}: of no encoder that is known here; its first entries are {', '.join(list(published)[:4])}."
+        )
+    _check_fit(state, expected, f"{file}: it does not fit {encoder.name}, the closest encoder")
+    _check_classifier(classifier, encoder, file)
+    return _Found(
+        encoder=encoder,
+        publication=_publication(encoder, at, classifier, content),
+        state=state,
+        classifier=classifier,
+        loaded=tuple(_prefix(at) + name for name in published if name not in classifier),
+    )
 
 
-def _find_head(layout: _Layout, classifier: Mapping[str, Tensor], embedding_dim: int, file: Path) -> _Head | None:
-    """CoReEcho's regressor, or EchoCoTr's one output; a classifier of Kinetics is none."""
-    if layout.head is not None:
-        regressor = _tensors(layout.head, file)
-        _check_fit(regressor, _mlp_shapes(embedding_dim), f"{file}: its `regressor` is not the head of CoReEcho")
-        # CoReEcho's clips are this project's defaults.
-        loaded = tuple(_prefixed(regressor, layout.head_at))
-        return _Head(name="mlp", state=regressor, model_input=ModelInput(), loaded=loaded)
-    shapes = {name: tuple(value.shape) for name, value in classifier.items()}
-    if layout.clips is None or shapes != {"head.weight": (1, embedding_dim), "head.bias": (1,)}:
+def _known_encoders() -> list[Encoder]:
+    """Each encoder once, without memory for its weights; without those of other packages that cannot be made here."""
+    encoders = []
+    with torch.device("meta"):
+        for name in ENCODERS.names():
+            try:
+                encoders.append(build_encoder(name))
+            except RecipeError as error:
+                log.warning("The encoder %s is not tried on published weights: %s", name, error)
+    return encoders
+
+
+def _bare(content: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
+    """A file that is a state dict itself."""
+    if all(isinstance(value, Tensor) for value in content.values()):
+        return content
+    raise CheckpointError(
+        f"{file}: its entries are {', '.join(map(str, list(content)[:8]))}. Expected a bare state dict, the "
+        "`state_dict` of EchoCoTr or EchoNet-Dynamic, or CoReEcho's `model` and `regressor`."
+    )
+
+
+def _publication(
+    encoder: Encoder, at: str, classifier: Mapping[str, Tensor], content: Mapping[str, Any]
+) -> Publication:
+    """The one whose layout the file has; of unknown origin where there is none."""
+    for publication in encoder.publications:
+        is_there = publication.encoder_at == at and (
+            not publication.head_at or isinstance(content.get(publication.head_at), Mapping)
+        )
+        if is_there and publication.num_classes in (None, _num_classes(classifier)):
+            return publication
+    return Publication(source=f"a {type(encoder).__name__} of unknown origin", licence="unknown", encoder_at=at)
+
+
+def _num_classes(classifier: Mapping[str, Tensor]) -> int:
+    return next((len(value) for name, value in classifier.items() if name.endswith("bias")), 0)
+
+
+def _check_classifier(classifier: Mapping[str, Tensor], encoder: Encoder, file: Path) -> None:
+    """Refuse one linear layer that does not go with the encoder; none, or another kind, is well."""
+    biases = [name for name in classifier if name.endswith("bias")]
+    if not classifier or len(biases) > 1:
+        return
+    layer = next(iter(classifier)).rpartition(".")[0]
+    weight = classifier.get(f"{layer}.weight")
+    outputs = len(weight) if weight is not None and weight.ndim == 2 else 1
+    expected = {f"{layer}.weight": (outputs, encoder.embedding_dim), f"{layer}.bias": (outputs,)}
+    _check_fit(classifier, expected, f"{file}: its last layer `{layer}` does not fit the encoder")
+    check_finite(classifier, str(file))
+
+
+def _find_head(found: _Found, content: Mapping[str, Any], file: Path) -> _Head | None:
+    """CoReEcho's regressor, or the one output of a classifier where the publication says that it is an EF."""
+    publication, dim = found.publication, found.encoder.embedding_dim
+    if publication.clips is None:
+        return None
+    if publication.head_at:
+        regressor = _tensors(content[publication.head_at], file)
+        what = f"{file}: its `{publication.head_at}` is not the head of CoReEcho"
+        _check_fit(regressor, _mlp_shapes(dim), what)
+        loaded = tuple(_prefixed(regressor, _prefix(publication.head_at)))
+        return _Head(name="mlp", state=regressor, model_input=publication.clips, loaded=loaded)
+    shapes = sorted(shapes_of(found.classifier).values())
+    if shapes != [(1,), (1, dim)]:
         return None
     return _Head(
         name="linear",
-        state={name.replace("head.", "0."): value for name, value in classifier.items()},
-        model_input=layout.clips,
-        loaded=tuple(_prefixed(classifier, layout.encoder_at)),
+        state={f"0.{name.rpartition('.')[2]}": value for name, value in found.classifier.items()},
+        model_input=_clips(publication.clips, content, file),
+        loaded=tuple(_prefixed(found.classifier, _prefix(publication.encoder_at))),
     )
 
 
-def _import_resnet(found: ResNetWeights, file: Path, source: str | None, licence: str | None) -> ImportedWeights:
-    """A video ResNet; with its linear head where that reads an EF, as EchoNet-Dynamic's does."""
-    head = {f"head.0.{name}": value for name, value in found.fc.items()} if found.reads_ef else {}
-    state = _prefixed(found.encoder, "encoder.") | head if head else found.encoder
-    card = WeightsCard(
-        kind="model" if head else "encoder",
-        reads=EF().to_mapping() if head else None,
-        encoder=found.name,
-        head="linear" if head else None,
-        source=source or f"{found.source}; imported from {file.name}",
-        licence=licence or found.licence,
-        num_parameters=count_parameters(state),
-        source_sha256=_sha256(file),
-        # Ouyang et al. 2020: 32 frames at stride 2.
-        model_input=ModelInput(num_frames=32, stride=2, padding="mean") if head else None,
-        trained_on=None,
-        coreecho_version=coreecho.__version__,
-    )
-    return ImportedWeights(
-        state=state,
-        card=card,
-        loaded=found.loaded + (found.skipped if head else ()),
-        skipped=() if head else found.skipped,
-        missing=() if head else ("head.0.weight", "head.0.bias"),
-    )
+def _clips(published: ModelInput, content: Mapping[str, Any], file: Path) -> ModelInput:
+    """What the encoder sees: as its file says, or as published."""
+    frames, period = content.get("frames", published.num_frames), content.get("period", published.stride)
+    try:
+        return replace(published, num_frames=frames, stride=period)
+    except (RecipeError, TypeError) as error:
+        raise CheckpointError(f"{file}: its `frames` and `period` are no clip. {error}") from error
 
 
 def count_parameters(state: Mapping[str, Tensor]) -> int:
@@ -219,40 +288,6 @@ def _read_pickle(file: Path) -> Any:
         ) from error
 
 
-def _recognise(content: Any, file: Path) -> _Layout:
-    """Tell the three publications apart by what lies where."""
-    if not isinstance(content, Mapping) or not content:
-        raise CheckpointError(f"{file}: holds a {type(content).__name__}, expected a dictionary of weights.")
-    if isinstance(content.get("model"), Mapping) and isinstance(content.get("regressor"), Mapping):
-        return _Layout(
-            source="CoReEcho (Maani et al. 2024)",
-            licence="CC BY-NC 4.0 (of the authors' repository)",
-            encoder=content["model"],
-            encoder_at="model.",
-            head=content["regressor"],
-            head_at="regressor.",
-        )
-    if isinstance(content.get("state_dict"), Mapping):
-        return _Layout(
-            source="EchoCoTr (Muhtaseb and Yaqub 2022)",
-            licence="MIT (of the authors' repository)",
-            encoder=content["state_dict"],
-            encoder_at="state_dict.",
-            clips=_echocotr_input(content, file),
-        )
-    if all(isinstance(value, Tensor) for value in content.values()):
-        return _Layout(
-            source="UniFormer (Li et al. 2022)",
-            licence="MIT (of the authors' repository)",
-            encoder=content,
-            encoder_at="",
-        )
-    raise CheckpointError(
-        f"{file}: its entries are {', '.join(map(str, list(content)[:8]))}. Expected a bare UniFormer state dict, "
-        f"EchoCoTr's `state_dict`, or CoReEcho's `model` and `regressor`."
-    )
-
-
 def _tensors(part: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
     """Drop DataParallel's prefix, and bring half precision to single."""
     others = [str(name) for name, value in part.items() if not isinstance(value, Tensor)]
@@ -262,25 +297,6 @@ def _tensors(part: Mapping[str, Any], file: Path) -> dict[str, Tensor]:
         str(name).removeprefix("module."): value.float() if value.is_floating_point() else value
         for name, value in part.items()
     }
-
-
-def _echocotr_input(content: Mapping[str, Any], file: Path) -> ModelInput:
-    """EchoCoTr's clips: as its file says, or 36 frames of every 4th; short videos are padded with the mean grey.
-
-    Its grey levels were normalised by the mean and spread of 128 random training videos, which the file does not keep;
-    those of EchoNet-Dynamic's whole training split stand for them.
-    """
-    frames, period = content.get("frames", 36), content.get("period", 4)
-    try:
-        return ModelInput(num_frames=frames, stride=period, padding="mean")
-    except RecipeError as error:
-        raise CheckpointError(f"{file}: its `frames` and `period` are no clip. {error}") from error
-
-
-def _split_classifier(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Part the encoder from `head`, which this project keeps apart."""
-    classifier = {name: value for name, value in state.items() if name.startswith("head.")}
-    return {name: value for name, value in state.items() if name not in classifier}, classifier
 
 
 def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], what: str) -> None:
@@ -296,6 +312,10 @@ def _mlp_shapes(embedding_dim: int) -> Mapping[str, tuple[int, ...]]:
 
 def _prefixed(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {prefix + name: value for name, value in state.items()}
+
+
+def _prefix(at: str) -> str:
+    return f"{at}." if at else ""
 
 
 def _sha256(file: Path) -> str:

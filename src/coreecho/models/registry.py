@@ -1,44 +1,116 @@
-"""Encoders by name."""
+"""Encoders and heads by name; other packages add to them, and any import path is a name, too.
 
-from dataclasses import replace
+A name stands for a class of networks, or for a function that is annotated to return one. Nothing else is called: names
+and settings also come out of files of weights and recipes, and a file must not be able to call whatever it likes.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import nn
 
 from coreecho.errors import RecipeError
-from coreecho.models.uniformer import SIZES, UniFormer
-from coreecho.models.video_resnet import RESNETS, VideoResNet
+from coreecho.models.encoder import Encoder
+from coreecho.registry import Registry
 
-Encoder = UniFormer | VideoResNet
-UNIFORMERS: tuple[str, ...] = tuple(f"uniformer_{size}" for size in SIZES)
 # UniFormer in its sizes, `uniformer_small` being the paper's; and the video ResNets that it is compared with.
-ENCODERS: tuple[str, ...] = (*UNIFORMERS, *RESNETS)
+ENCODERS: Registry[Callable[..., Encoder]] = Registry(
+    "encoder",
+    "coreecho.encoders",
+    {name: f"coreecho.models.uniformer:{name}" for name in ("uniformer_xs", "uniformer_small", "uniformer_base")}
+    | {name: f"coreecho.models.video_resnet:{name}" for name in ("r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10")},
+)
+# Called with the embedding's dimension D, and with `dropout` and `last_bias` where they take them; (B, D) to (B, 1).
+HEADS: Registry[Callable[..., nn.Module]] = Registry(
+    "head",
+    "coreecho.heads",
+    {"mlp": "coreecho.models.head:MLPHead", "linear": "coreecho.models.head:LinearHead"},
+)
+_WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
 
-def build_encoder(name: str, *, dropout: float | None = None) -> Encoder:
+def build_encoder(name: str, /, *, dropout: float | None = None, **settings: Any) -> Encoder:
     """Make an untrained encoder.
 
     Args:
-        name: one of `ENCODERS`.
-        dropout: of a UniFormer, instead of its own; the ResNets have none.
+        name: one of `ENCODERS`, or the import path of a class or a function.
+        dropout: instead of its own; an encoder that knows of none is left alone.
+        settings: of the encoder; plain values, so that they can be kept with its weights.
 
     Raises:
-        RecipeError: the name is unknown.
+        RecipeError: the name is unknown or stands for no encoder, or the settings are not the encoder's.
     """
-    if name not in ENCODERS:
-        raise RecipeError(f"There is no encoder {name!r}; the encoders are {', '.join(ENCODERS)}.")
-    if name in RESNETS:
-        return VideoResNet(RESNETS[name])
-    settings = SIZES[name.removeprefix("uniformer_")]
-    return UniFormer(settings if dropout is None else replace(settings, dropout=dropout))
+    make = _checked(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP)
+    if dropout is not None and "dropout" in _parameters(make):
+        settings = {"dropout": dropout} | settings
+    encoder: Encoder = _call(make, f"encoder {name!r}", **settings)
+    encoder.built_from = (name, _as_json(name, settings))
+    return encoder
 
 
-def name_of(encoder: Encoder) -> str:
-    """Name the encoder that was built; dropout may differ.
+def build_head(name: str, embedding_dim: int, *, dropout: float, last_bias: float) -> nn.Module:
+    """Make an untrained head.
+
+    Args:
+        name: one of `HEADS`, such as `mlp` (CoReEcho) or `linear` (EchoCoTr, EchoNet-Dynamic), or an import path.
+        embedding_dim: D.
+        dropout: inside the MLP; a linear head has none.
+        last_bias: where predictions start.
 
     Raises:
-        RecipeError: it is none of the named ones.
+        RecipeError: the name is unknown, or stands for no network.
     """
-    if isinstance(encoder, VideoResNet):
-        return encoder.name
-    for size, settings in SIZES.items():
-        if replace(encoder.settings, dropout=settings.dropout) == settings:
-            return f"uniformer_{size}"
-    raise RecipeError(f"The encoder {encoder.settings} is none of {', '.join(ENCODERS)}.")
+    make = _checked(HEADS.get(name), nn.Module, f"head {name!r}")
+    offered = {"dropout": dropout, "last_bias": last_bias}
+    taken = {key: value for key, value in offered.items() if key in _parameters(make)}
+    head: nn.Module = _call(make, f"head {name!r}", embedding_dim, **taken)
+    return head
+
+
+def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Callable[..., Any]:
+    """See, before it is called, that something makes networks of a kind."""
+    called = make.func if isinstance(make, partial) else make
+    made: Any = called
+    if not isinstance(called, type):
+        try:
+            made = inspect.signature(called, eval_str=True).return_annotation
+        except (TypeError, ValueError, NameError):
+            made = None
+    if not (isinstance(made, type) and issubclass(made, kind)):
+        raise RecipeError(
+            f"The {what} is {called!r:.80}, expected a class that derives from {kind.__module__}.{kind.__name__}, or a "
+            f"function that is annotated to return one.{hint}"
+        )
+    checked: Callable[..., Any] = make
+    return checked
+
+
+def _call(make: Callable[..., Any], what: str, *arguments: Any, **settings: Any) -> Any:
+    try:
+        return make(*arguments, **settings)
+    except (TypeError, ValueError) as error:
+        told = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or "no settings"
+        raise RecipeError(f"The {what} cannot be made from {told}: {error}.") from error
+
+
+def _parameters(make: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """What a class or a function is told by name; nothing where Python cannot say."""
+    try:
+        return inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _as_json(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings as a file gives them back."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(settings, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise RecipeError(
+            f"The settings of the encoder {name!r} cannot be kept with its weights: {error}. Give numbers, texts, and "
+            "lists or dictionaries of them."
+        ) from error
+    return plain

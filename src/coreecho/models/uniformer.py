@@ -1,9 +1,9 @@
 """UniFormer for video: convolutions where frames are large, attention where they are small.
 
 Li et al., "UniFormer: Unified Transformer for Efficient Spatial-Temporal Representation Learning", ICLR 2022, in the
-form in which EchoCoTr and CoReEcho use it. A clip is halved in time and shrunk 4, 8, 16 and 32 times in space. Stages 1
-and 2 relate neighbours (depthwise 5x5x5 convolutions), stages 3 and 4 relate all places and times with each other
-(multi-head self-attention). The mean over all tokens is the clip's embedding.
+form in which EchoCoTr and CoReEcho use it. A clip is halved in time and shrunk 4, 8, 16 and 32 times in space, in four
+levels. Levels 1 and 2 relate neighbours (depthwise 5x5x5 convolutions), levels 3 and 4 relate all places and times with
+each other (multi-head self-attention). The mean over all tokens is the clip's embedding.
 
     36 x 112 x 112  ->  18x28x28  ->  18x14x14  ->  18x7x7  ->  18x3x3  ->  512
 
@@ -14,14 +14,20 @@ All tensors between the blocks are (B, C, T, H, W) with channels innermost in me
 (B, T*H*W, C) are then a view of them and not a copy, and oneDNN has fast depthwise kernels for that layout only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coreecho.errors import RecipeError
 from coreecho.models.depthwise_conv import DepthwiseConv3d
+from coreecho.models.encoder import Encoder
+from coreecho.models.model_input import ModelInput
+from coreecho.models.publication import Publication
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +35,9 @@ class UniFormerSettings:
     """What distinguishes one UniFormer from another.
 
     Attributes:
-        depths: blocks of the four stages.
-        widths: channels of the four stages; the last is the embedding's dimension D.
-        head_dim: channels of one attention head; it divides the widths of stages 3 and 4.
+        depths: blocks of the four levels.
+        widths: channels of the four levels; the last is the embedding's dimension D.
+        head_dim: channels of one attention head; it divides the widths of levels 3 and 4.
         dropout: after the first patch embedding, after each attention projection and twice inside each MLP.
     """
 
@@ -39,6 +45,14 @@ class UniFormerSettings:
     widths: tuple[int, int, int, int]
     head_dim: int = 64
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, most in (("depths", 1_000), ("widths", 100_000)):
+            values = getattr(self, name)
+            if len(values) != 4 or not all(isinstance(value, int) and 1 <= value <= most for value in values):
+                raise ValueError(f"{name} is {values!r:.60}, expected four whole numbers from 1 to {most:,}")
+        if self.head_dim < 1:
+            raise ValueError(f"head_dim is {self.head_dim}, expected at least 1")
 
 
 # `small` and `base` are UniFormer-S and UniFormer-B of Li et al. `xs` is this project's own, for demonstrations and
@@ -51,6 +65,26 @@ SIZES: dict[str, UniFormerSettings] = {
 
 MLP_RATIO = 4
 _SPATIAL_REDUCTION = 32
+
+# CoReEcho's clips are the defaults of this project. EchoCoTr's grey levels were normalised by the mean and spread of
+# 128 random training videos, which its files do not keep; those of EchoNet-Dynamic's whole training split stand for
+# them.
+_PUBLICATIONS = (
+    Publication(
+        source="CoReEcho (Maani et al. 2024)",
+        licence="CC BY-NC 4.0 (of the authors' repository)",
+        encoder_at="model",
+        head_at="regressor",
+        clips=ModelInput(),
+    ),
+    Publication(
+        source="EchoCoTr (Muhtaseb and Yaqub 2022)",
+        licence="MIT (of the authors' repository)",
+        encoder_at="state_dict",
+        clips=ModelInput(num_frames=36, stride=4, padding="mean"),
+    ),
+    Publication(source="UniFormer (Li et al. 2022)", licence="MIT (of the authors' repository)"),
+)
 
 
 class PatchEmbed(nn.Module):
@@ -69,7 +103,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(in_channels, width, kernel, stride, padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, T, H, W) to the next stage's (B, C', T', H', W')."""
+        """Map (B, C, T, H, W) to the next level's (B, C', T', H', W')."""
         channels_last: Tensor = self.norm(self.proj(x).permute(0, 2, 3, 4, 1))
         return channels_last.permute(0, 4, 1, 2, 3)
 
@@ -127,7 +161,7 @@ class Attention(nn.Module):
 
 
 class LocalBlock(nn.Module):
-    """Local relation aggregator, stages 1 and 2: what is near in space and time is related by fixed weights."""
+    """Local relation aggregator, levels 1 and 2: what is near in space and time is related by fixed weights."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -148,7 +182,7 @@ class LocalBlock(nn.Module):
 
 
 class GlobalBlock(nn.Module):
-    """Global relation aggregator, stages 3 and 4: all places and times are related by attention."""
+    """Global relation aggregator, levels 3 and 4: all places and times are related by attention."""
 
     def __init__(self, width: int, num_heads: int, dropout: float) -> None:
         super().__init__()
@@ -171,42 +205,63 @@ class GlobalBlock(nn.Module):
         return related
 
 
-class UniFormer(nn.Module):
+class UniFormer(Encoder):
     """The encoder F_E of the paper: clips to embeddings.
 
     Args:
-        settings: depths, widths, heads and dropout; see `SIZES`.
+        architecture: depths, widths, heads and dropout; see `SIZES`.
         in_channels: channels of the clips; 3 in the published checkpoints.
 
     Raises:
-        ValueError: head_dim does not divide the widths of stages 3 and 4.
+        ValueError: head_dim does not divide the widths of levels 3 and 4.
     """
 
-    def __init__(self, settings: UniFormerSettings, in_channels: int = 3) -> None:
+    publications = _PUBLICATIONS
+    classifier = ("head.",)
+
+    def __init__(self, architecture: UniFormerSettings, in_channels: int = 3) -> None:
         super().__init__()
-        for width in settings.widths[2:]:
-            if width % settings.head_dim:
-                raise ValueError(f"head_dim {settings.head_dim} does not divide the attention width {width}")
-        self.settings = settings
-        widths, dropout = settings.widths, settings.dropout
+        for width in architecture.widths[2:]:
+            if width % architecture.head_dim:
+                raise ValueError(f"head_dim {architecture.head_dim} does not divide the attention width {width}")
+        self.architecture = architecture
+        widths, depths, dropout = architecture.widths, architecture.depths, architecture.dropout
         halve = (1, 2, 2)
         self.patch_embed1 = PatchEmbed(in_channels, widths[0], kernel=(3, 4, 4), stride=(2, 4, 4), padding=(1, 0, 0))
         self.patch_embed2 = PatchEmbed(widths[0], widths[1], kernel=halve, stride=halve)
         self.patch_embed3 = PatchEmbed(widths[1], widths[2], kernel=halve, stride=halve)
         self.patch_embed4 = PatchEmbed(widths[2], widths[3], kernel=halve, stride=halve)
         self.pos_drop = nn.Dropout(dropout)
-        heads = [width // settings.head_dim for width in widths]
-        self.blocks1 = nn.ModuleList(LocalBlock(widths[0], dropout) for _ in range(settings.depths[0]))
-        self.blocks2 = nn.ModuleList(LocalBlock(widths[1], dropout) for _ in range(settings.depths[1]))
-        self.blocks3 = nn.ModuleList(GlobalBlock(widths[2], heads[2], dropout) for _ in range(settings.depths[2]))
-        self.blocks4 = nn.ModuleList(GlobalBlock(widths[3], heads[3], dropout) for _ in range(settings.depths[3]))
+        heads = [width // architecture.head_dim for width in widths]
+        self.blocks1 = nn.ModuleList(LocalBlock(widths[0], dropout) for _ in range(depths[0]))
+        self.blocks2 = nn.ModuleList(LocalBlock(widths[1], dropout) for _ in range(depths[1]))
+        self.blocks3 = nn.ModuleList(GlobalBlock(widths[2], heads[2], dropout) for _ in range(depths[2]))
+        self.blocks4 = nn.ModuleList(GlobalBlock(widths[3], heads[3], dropout) for _ in range(depths[3]))
         self.norm = nn.BatchNorm3d(widths[3])
         self.apply(_initialise)
 
     @property
     def embedding_dim(self) -> int:
         """Dimension D of an embedding."""
-        return self.settings.widths[3]
+        return self.architecture.widths[3]
+
+    @property
+    def levels(self) -> Mapping[str, nn.Module]:
+        """The last blocks of the four levels."""
+        blocks = (self.blocks1, self.blocks2, self.blocks3, self.blocks4)
+        return {f"level{number}": of_level[-1] for number, of_level in enumerate(blocks, start=1)}
+
+    def check_input(self, model_input: ModelInput) -> None:
+        """Any number of frames will do, but they are shrunk 32 times.
+
+        Raises:
+            RecipeError: the frames are smaller.
+        """
+        if model_input.frame_size < _SPATIAL_REDUCTION:
+            raise RecipeError(
+                f"frame_size is {model_input.frame_size}, expected at least {_SPATIAL_REDUCTION} pixels: "
+                f"{self.name} shrinks frames {_SPATIAL_REDUCTION} times."
+            )
 
     def forward(self, clips: Tensor) -> Tensor:
         """Embed clips.
@@ -224,7 +279,7 @@ class UniFormer(nn.Module):
         return features.mean(dim=(2, 3, 4))
 
     def features(self, clips: Tensor) -> Tensor:
-        """Give the last stage's normalised tokens (B, D, T', H', W'), of which the embedding is the mean."""
+        """Give the last level's normalised tokens (B, D, T', H', W'), of which the embedding is the mean."""
         channels = self.patch_embed1.proj.in_channels
         if clips.ndim != 5 or clips.shape[1] != channels or min(clips.shape[3:]) < _SPATIAL_REDUCTION:
             raise ValueError(
@@ -232,11 +287,11 @@ class UniFormer(nn.Module):
                 f"pixels, got {tuple(clips.shape)}"
             )
         x: Tensor = self.pos_drop(self.patch_embed1(clips.contiguous(memory_format=torch.channels_last_3d)))
-        stages = chain(
+        modules = chain(
             self.blocks1, [self.patch_embed2], self.blocks2, [self.patch_embed3], self.blocks3, [self.patch_embed4],
             self.blocks4, [self.norm],
         )  # fmt: skip
-        for module in stages:
+        for module in modules:
             x = module(x)
         return x
 
@@ -246,3 +301,24 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
+
+
+def uniformer_xs(*, dropout: float = SIZES["xs"].dropout, **changes: Any) -> UniFormer:
+    """Make the smallest UniFormer, for demonstrations on a CPU; `changes` are of `UniFormerSettings`."""
+    return _changed(SIZES["xs"], dropout, changes)
+
+
+def uniformer_small(*, dropout: float = SIZES["small"].dropout, **changes: Any) -> UniFormer:
+    """Make UniFormer-S, the paper's encoder; `changes` are of `UniFormerSettings`."""
+    return _changed(SIZES["small"], dropout, changes)
+
+
+def uniformer_base(*, dropout: float = SIZES["base"].dropout, **changes: Any) -> UniFormer:
+    """Make UniFormer-B; `changes` are of `UniFormerSettings`."""
+    return _changed(SIZES["base"], dropout, changes)
+
+
+def _changed(settings: UniFormerSettings, dropout: float, changes: Mapping[str, Any]) -> UniFormer:
+    """A card's JSON knows lists only."""
+    as_tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    return UniFormer(UniFormerSettings(**asdict(settings) | {"dropout": dropout} | as_tuples))

@@ -2,24 +2,32 @@
 
 Tran et al., "A Closer Look at Spatiotemporal Convolutions for Action Recognition", CVPR 2018, in the 18-layer forms in
 which Ouyang et al. ("Video-based AI for beat-to-beat assessment of cardiac function", Nature 2020) used them. A stem
-halves the frames in space; the first of four stages keeps the grid, and each of the others halves it: in space, and
+halves the frames in space; the first of four levels keeps the grid, and each of the others halves it: in space, and
 where its convolutions reach through time, in time too. The mean over the last grid is the clip's embedding.
 
     32 x 112 x 112  ->  32x56x56  ->  32x56x56  ->  16x28x28  ->  8x14x14  ->  4x7x7  ->  512
 
     r3d_18       every convolution is 3 x 3 x 3
-    mc3_18       3 x 3 x 3 in the stem and in the first stage, 1 x 3 x 3 from there on
+    mc3_18       3 x 3 x 3 in the stem and in the first level, 1 x 3 x 3 from there on
     r2plus1d_18  every convolution is split in two: 1 x 3 x 3 in space, then 3 x 1 x 1 in time
 
 Names and shapes of the parameters are those of torchvision's Kinetics checkpoints, which EchoNet-Dynamic's have too, so
 that these load as they are; only their last layer `fc` has no counterpart here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from coreecho.errors import RecipeError
+from coreecho.models.encoder import Encoder
+from coreecho.models.model_input import ModelInput
+from coreecho.models.publication import Publication
 
 Convolution = Literal["3d", "2d", "2+1d"]
 
@@ -29,37 +37,46 @@ class VideoResNetSettings:
     """What distinguishes one video ResNet from another.
 
     Attributes:
-        name: under which torchvision publishes it, where it does.
-        convolutions: of the four stages. The stem is split in two where the first stage is.
-        depths: residual blocks of the four stages, two convolutions each.
-        widths: channels of the four stages; the last is the embedding's dimension D.
+        convolutions: of the four levels. The stem is split in two where the first level is.
+        depths: residual blocks of the four levels, two convolutions each.
+        widths: channels of the four levels; the last is the embedding's dimension D.
     """
 
-    name: str
     convolutions: tuple[Convolution, Convolution, Convolution, Convolution]
     depths: tuple[int, int, int, int] = (2, 2, 2, 2)
     widths: tuple[int, int, int, int] = (64, 128, 256, 512)
 
 
+# By the names under which torchvision publishes them.
 RESNETS: dict[str, VideoResNetSettings] = {
-    settings.name: settings
-    for settings in (
-        VideoResNetSettings(name="r2plus1d_18", convolutions=("2+1d", "2+1d", "2+1d", "2+1d")),
-        VideoResNetSettings(name="mc3_18", convolutions=("3d", "2d", "2d", "2d")),
-        VideoResNetSettings(name="r3d_18", convolutions=("3d", "3d", "3d", "3d")),
-        # Not published: as small as phantoms on a few cores want it.
-        VideoResNetSettings(
-            name="r2plus1d_10",
-            convolutions=("2+1d", "2+1d", "2+1d", "2+1d"),
-            depths=(1, 1, 1, 1),
-            widths=(16, 32, 64, 128),
-        ),
-    )
+    "r2plus1d_18": VideoResNetSettings(convolutions=("2+1d", "2+1d", "2+1d", "2+1d")),
+    "mc3_18": VideoResNetSettings(convolutions=("3d", "2d", "2d", "2d")),
+    "r3d_18": VideoResNetSettings(convolutions=("3d", "3d", "3d", "3d")),
+    # Not published: as small as phantoms on a few cores want it.
+    "r2plus1d_10": VideoResNetSettings(
+        convolutions=("2+1d", "2+1d", "2+1d", "2+1d"), depths=(1, 1, 1, 1), widths=(16, 32, 64, 128)
+    ),
 }
+
+_PUBLICATIONS = (
+    Publication(
+        source="EchoNet-Dynamic (Ouyang et al. 2020)",
+        licence="all rights reserved (of the authors' repository)",
+        encoder_at="state_dict",
+        num_classes=1,
+        clips=ModelInput(num_frames=32, stride=2, padding="mean"),
+    ),
+    Publication(
+        source="torchvision, Kinetics-400 (Tran et al. 2018)",
+        licence="BSD-3-Clause (of the repository of torchvision)",
+        num_classes=400,
+    ),
+)
 
 # Channels between the two halves of the (2+1)-D stem as published; the formula of Tran et al. would give 83.
 _STEM_MIDDLE_WIDTH = 45
 _SPATIAL_REDUCTION = 16
+_COUNTER = ".num_batches_tracked"
 
 
 def middle_width(in_width: int, out_width: int) -> int:
@@ -123,34 +140,63 @@ class ResidualBlock(nn.Module):
         return functional.relu(changed + kept, inplace=True)
 
 
-class VideoResNet(nn.Module):
+class VideoResNet(Encoder):
     """Clips to embeddings, by residual networks of convolutions.
 
     Args:
-        settings: kinds of convolution, depths and widths; see `RESNETS`.
+        architecture: kinds of convolution, depths and widths; see `RESNETS`.
         in_channels: channels of the clips; 3 in the published checkpoints.
     """
 
-    def __init__(self, settings: VideoResNetSettings, in_channels: int = 3) -> None:
-        super().__init__()
-        self.settings = settings
-        kinds, depths, widths = settings.convolutions, settings.depths, settings.widths
-        self.stem = _stem(in_channels, widths[0], is_split=kinds[0] == "2+1d")
-        self.layer1 = _stage(widths[0], widths[0], kinds[0], depths[0], stride=1)
-        self.layer2 = _stage(widths[0], widths[1], kinds[1], depths[1], stride=2)
-        self.layer3 = _stage(widths[1], widths[2], kinds[2], depths[2], stride=2)
-        self.layer4 = _stage(widths[2], widths[3], kinds[3], depths[3], stride=2)
-        self.apply(_initialise)
+    publications = _PUBLICATIONS
+    classifier = ("fc.",)
 
-    @property
-    def name(self) -> str:
-        """Name under which torchvision publishes this network."""
-        return self.settings.name
+    def __init__(self, architecture: VideoResNetSettings, in_channels: int = 3) -> None:
+        super().__init__()
+        self.architecture = architecture
+        kinds, depths, widths = architecture.convolutions, architecture.depths, architecture.widths
+        self.stem = _stem(in_channels, widths[0], is_split=kinds[0] == "2+1d")
+        self.layer1 = _level(widths[0], widths[0], kinds[0], depths[0], stride=1)
+        self.layer2 = _level(widths[0], widths[1], kinds[1], depths[1], stride=2)
+        self.layer3 = _level(widths[1], widths[2], kinds[2], depths[2], stride=2)
+        self.layer4 = _level(widths[2], widths[3], kinds[3], depths[3], stride=2)
+        self.apply(_initialise)
 
     @property
     def embedding_dim(self) -> int:
         """Dimension D of an embedding."""
-        return self.settings.widths[3]
+        return self.architecture.widths[3]
+
+    @property
+    def levels(self) -> Mapping[str, nn.Module]:
+        """The last blocks of the four levels."""
+        blocks = (self.layer1, self.layer2, self.layer3, self.layer4)
+        return {f"level{number}": of_level[-1] for number, of_level in enumerate(blocks, start=1)}
+
+    def check_input(self, model_input: ModelInput) -> None:
+        """Any number of frames will do, but they are shrunk 16 times.
+
+        Raises:
+            RecipeError: the frames are smaller.
+        """
+        if model_input.frame_size < _SPATIAL_REDUCTION:
+            raise RecipeError(
+                f"frame_size is {model_input.frame_size}, expected at least {_SPATIAL_REDUCTION} pixels: "
+                f"{self.name} shrinks frames {_SPATIAL_REDUCTION} times."
+            )
+
+    def from_published(self, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """As published, and the counts of batches besides where a file has none.
+
+        PyTorch before 0.4.1 counted no batches. The count matters to a batch norm without momentum only, which these
+        networks do not have.
+        """
+        encoder, classifier = super().from_published(state)
+        own = self.state_dict()
+        if encoder.keys() & own.keys():
+            counters = [entry for entry in own if entry.endswith(_COUNTER) and entry not in encoder]
+            encoder |= {entry: torch.tensor(0, device="cpu") for entry in counters}
+        return encoder, classifier
 
     def forward(self, clips: Tensor) -> Tensor:
         """Embed clips.
@@ -167,7 +213,7 @@ class VideoResNet(nn.Module):
         return self.features(clips).mean(dim=(2, 3, 4))
 
     def features(self, clips: Tensor) -> Tensor:
-        """Give the last stage's grid (B, D, T', H', W'), of which the embedding is the mean."""
+        """Give the last level's grid (B, D, T', H', W'), of which the embedding is the mean."""
         channels = self.stem[0].in_channels
         if clips.ndim != 5 or clips.shape[1] != channels or min(clips.shape[3:]) < _SPATIAL_REDUCTION:
             raise ValueError(
@@ -175,8 +221,8 @@ class VideoResNet(nn.Module):
                 f"pixels, got {tuple(clips.shape)}"
             )
         x: Tensor = self.stem(clips)
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
+        for level in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = level(x)
         return x
 
 
@@ -191,8 +237,8 @@ def _stem(in_channels: int, width: int, *, is_split: bool) -> nn.Sequential:
     return nn.Sequential(*layers, nn.BatchNorm3d(width), nn.ReLU(inplace=True))
 
 
-def _stage(in_width: int, width: int, kind: Convolution, depth: int, stride: int) -> nn.Sequential:
-    """Make the blocks of one stage, of which the first strides."""
+def _level(in_width: int, width: int, kind: Convolution, depth: int, stride: int) -> nn.Sequential:
+    """Make the blocks of one level, of which the first strides."""
     first = ResidualBlock(in_width, width, kind, stride)
     return nn.Sequential(first, *(ResidualBlock(width, width, kind, stride=1) for _ in range(depth - 1)))
 
@@ -215,3 +261,9 @@ def _initialise(module: nn.Module) -> None:
     """Normal weights that keep the variance of gradients (He et al. 2015), as in torchvision; batch norms as made."""
     if isinstance(module, nn.Conv3d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+r2plus1d_18 = partial(VideoResNet, RESNETS["r2plus1d_18"])
+mc3_18 = partial(VideoResNet, RESNETS["mc3_18"])
+r3d_18 = partial(VideoResNet, RESNETS["r3d_18"])
+r2plus1d_10 = partial(VideoResNet, RESNETS["r2plus1d_10"])

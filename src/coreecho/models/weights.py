@@ -13,14 +13,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
-from coreecho.errors import CheckpointError
+from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.building import build_model
 from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.published_weights import ImportedWeights, import_weights, is_safetensors
-from coreecho.models.registry import ENCODERS, name_of
 
 __all__ = [
     "ImportedWeights",
@@ -56,7 +56,9 @@ def save_weights(path: Path | str, module: nn.Module, card: WeightsCard) -> None
 def save_state(path: Path | str, state: Mapping[str, Tensor], card: WeightsCard) -> None:
     """Write a state dict with its card; as `save_weights`."""
     on_cpu = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    content = safetensors_bytes(on_cpu, metadata={"format": "pt", _CARD: card.to_json()})
+    # Of several entries safetensors writes the metadata in an order that changes from call to call; equal weights shall
+    # be equal files.
+    content = safetensors_bytes(on_cpu, metadata={_CARD: card.to_json()})
     try:
         write_whole(Path(path), content)
     except OSError as error:
@@ -112,19 +114,16 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     """
     path = _weights_file(Path(path))
     state, card = read_weights(path)
-    if card.task is None or card.head is None or card.model_input is None:
-        raise CheckpointError(
-            f"{path}: holds an encoder without a head ({card.source}), which cannot predict. "
-            f"Train one from it by `coreecho train ... --init {path}`."
-        )
-    _check_encoder(card, path)
-    model = build_model(card.encoder, card.model_input, last_bias=0.0, head=card.head, task=card.task)
-    faults = misfits(state, shapes_of(model.state_dict()))
+    with torch.device("meta"):
+        blank = _model_of(card, path)
+    # Before memory is taken for what a card asks for.
+    faults = misfits(state, shapes_of(blank.state_dict()))
     if faults:
         raise CheckpointError(
             f"{path}: it does not fit {card.encoder}, the encoder on its card: " + "; ".join(faults) + "."
         )
     check_finite(state, str(path))
+    model = _model_of(card, path)
     model.load_state_dict(state)
     model.card = card
     return model.eval().to(device)
@@ -173,7 +172,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
     path = _weights_file(Path(path))
-    state, card, skipped = _read_any(path)
+    state, card, skipped = _read_any(path, model.encoder)
     if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
         skipped += len(state) - len(encoder)
@@ -181,7 +180,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     faults = misfits(state, shapes_of(model.encoder.state_dict()))
     if faults:
         raise CheckpointError(
-            f"{path}: the encoder {card.encoder} was found and {name_of(model.encoder)} asked for. "
+            f"{path}: the encoder {card.encoder} was found and {model.encoder.name} asked for. "
             + "; ".join(faults)
             + "."
         )
@@ -193,10 +192,30 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     )
 
 
-def _read_any(path: Path) -> tuple[dict[str, Tensor], WeightsCard, int]:
+def _model_of(card: WeightsCard, path: Path) -> EchoModel:
+    """The untrained model that a card describes. Raises CheckpointError: it cannot be made here."""
+    if card.task is None or card.head is None or card.model_input is None:
+        raise CheckpointError(
+            f"{path}: holds an encoder without a head ({card.source}), which cannot predict. "
+            f"Train one from it by `coreecho train ... --init {path}`."
+        )
+    try:
+        return build_model(
+            card.encoder,
+            card.model_input,
+            last_bias=0.0,
+            head=card.head,
+            task=card.task,
+            encoder_settings=card.encoder_settings,
+        )
+    except RecipeError as error:
+        raise CheckpointError(f"{path}: the model on its card cannot be made here. {error}") from error
+
+
+def _read_any(path: Path, encoder: Encoder | None = None) -> tuple[dict[str, Tensor], WeightsCard, int]:
     """Entries, card, and how many entries were left out: of our own file or a published one. Raises CheckpointError."""
     if path.is_file() and not is_safetensors(path):
-        imported = import_weights(path)
+        imported = import_weights(path, encoder=encoder)
         return dict(imported.state), imported.card, len(imported.skipped)
     return *read_weights(path), 0
 
@@ -210,10 +229,3 @@ def _weights_file(path: Path) -> Path:
             )
         return path / _BEST
     return path
-
-
-def _check_encoder(card: WeightsCard, path: Path) -> None:
-    if card.encoder not in ENCODERS:
-        raise CheckpointError(
-            f"{path}: its card says encoder {card.encoder!r}; the encoders here are {', '.join(ENCODERS)}."
-        )

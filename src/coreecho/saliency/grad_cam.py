@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
 from coreecho.models.echo_model import EchoModel
+from coreecho.precision import exact
 from coreecho.saliency.encoder_levels import Stage, cell_axes, choose_stage, enlarge, stage_output
 
 Evidence = Literal["positive", "negative", "absolute"]
@@ -91,7 +92,7 @@ def grad_cam(
         cells = _keep(class_activation(activations, gradients), evidence).cpu().numpy()
     maps = enlarge(cells, tuple(clips.shape[1:]), cell_axes(model.encoder, stage))
     time, height, width = cells.shape[1:]
-    return GradCam(maps, output.double().cpu().numpy(), stage, (time, height, width), evidence)
+    return GradCam(maps, exact(output).numpy(), stage, (time, height, width), evidence)
 
 
 def activations_and_gradients(

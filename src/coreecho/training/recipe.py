@@ -11,14 +11,11 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.config import Dict
 
 from coreecho.errors import RecipeError
-from coreecho.models.head import HeadName
 from coreecho.models.model_input import ModelInput
+from coreecho.models.registry import ENCODERS, HEADS
 from coreecho.tasks import EF, MI, Task
 from coreecho.video.affine import SCALE_LIMITS
 
-EncoderName = Literal[
-    "uniformer_xs", "uniformer_small", "uniformer_base", "r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10"
-]
 Objective = Literal["rnc_l1", "rnc", "l1", "mse", "bce"]
 OptimizerName = Literal["adamw", "sgd", "madgrad"]
 # The `init` of an encoder that has learned nothing.
@@ -39,9 +36,9 @@ class Recipe:
     seed: int = 0
     """Seed of everything random: weights, order, clips, crops, dropout."""
 
-    encoder: EncoderName = "uniformer_small"
+    encoder: str = "uniformer_small"
     """Encoder; the paper's is UniFormer-S, `uniformer_small`."""
-    head: HeadName = "mlp"
+    head: str = "mlp"
     """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
     init: str = SCRATCH
     """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint) or a run."""
@@ -113,6 +110,8 @@ class Recipe:
         return self.task.name
 
     def __post_init__(self) -> None:
+        ENCODERS.check(self.encoder)
+        HEADS.check(self.head)
         at_least = {"seed": 0, "crop_pad": 0, "stage1_epochs": 1, "stage2_epochs": 1, "batch_size": 2}
         at_least |= {"warmup_steps": 0, "decay_every": 1, "validation_clips": 1}
         faults = [

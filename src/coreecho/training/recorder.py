@@ -190,7 +190,8 @@ class Recorder(pl.Callback):
         return WeightsCard(
             kind="model",
             reads=recipe.task.to_mapping(),
-            encoder=recipe.encoder,
+            encoder=model.encoder.name,
+            encoder_settings=model.encoder.settings,
             head=recipe.head,
             source=f"trained by coreecho with the recipe {recipe.name}, seed {recipe.seed}",
             licence="that of the data and of the initial weights that they were trained from",

@@ -1,11 +1,14 @@
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch.autograd import gradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import coreecho
-from coreecho.losses import rank_n_contrast, rank_n_contrast_loss
+from coreecho.losses import RankNContrastLoss, rank_n_contrast, rank_n_contrast_loss
 
 
 def test_three_clips_by_hand() -> None:
@@ -163,6 +166,52 @@ def test_a_broken_embedding_shows_in_the_loss() -> None:
     embeddings = torch.randn(6, 4)
     embeddings[2, 1] = torch.nan
     assert torch.isnan(rank_n_contrast_loss(embeddings, torch.arange(6)))
+
+
+def test_the_module_is_the_function() -> None:
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(12, 5, requires_grad=True), torch.randint(0, 6, (12,)).float()
+    of_module, of_function = (
+        loss(embeddings, labels) for loss in (RankNContrastLoss(0.5), lambda e, y: rank_n_contrast_loss(e, y, 0.5))
+    )
+    assert torch.equal(of_module, of_function)
+    assert torch.equal(*(torch.autograd.grad(loss, embeddings)[0] for loss in (of_module, of_function)))
+    assert not torch.equal(of_module, RankNContrastLoss()(embeddings, labels))
+
+
+def test_the_module_says_its_temperature_and_holds_no_weights() -> None:
+    assert repr(RankNContrastLoss(0.25)) == "RankNContrastLoss(temperature=0.25)"
+    assert RankNContrastLoss().state_dict() == {}
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_module_of_a_wrong_temperature_is_refused_when_it_is_made(temperature: float) -> None:
+    with pytest.raises(ValueError, match="finite temperature > 0"):
+        RankNContrastLoss(temperature)
+
+
+def test_without_doubles_the_loss_is_that_of_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Apple's GPUs: no double is made, and the result is as exact as single precision is."""
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(40, 8, requires_grad=True), torch.rand(40)
+    exact = rank_n_contrast_loss(embeddings, labels)
+    (exact_gradient,) = torch.autograd.grad(exact, embeddings)
+    asked: list[torch.dtype] = []
+
+    class NoDoubles(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            asked.extend(each.dtype for each in tree_leaves(result) if isinstance(each, torch.Tensor))
+            return result
+
+    monkeypatch.setattr(rank_n_contrast, "widest_float", lambda device: torch.float32)
+    with NoDoubles():
+        single = rank_n_contrast_loss(embeddings, labels)
+    (gradient,) = torch.autograd.grad(single, embeddings)
+    assert torch.float32 in asked
+    assert torch.float64 not in asked
+    torch.testing.assert_close(single, exact, rtol=1e-5, atol=0)
+    torch.testing.assert_close(gradient, exact_gradient, rtol=1e-3, atol=1e-6)
 
 
 def test_it_is_public() -> None:

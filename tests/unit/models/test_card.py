@@ -1,10 +1,13 @@
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 
 import pytest
 
 from coreecho.errors import CheckpointError
-from coreecho.models import WeightsCard
+from coreecho.models import ModelInput, WeightsCard
+
+MODEL_INPUT = json.loads(json.dumps(asdict(ModelInput())))
 
 
 def test_what_is_written_is_read_back(card: WeightsCard) -> None:
@@ -16,10 +19,20 @@ def test_what_is_written_is_read_back(card: WeightsCard) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "decoder"}, "its kind is 'decoder'"),
-        ({"surprise": 1}, "surprise"),
-        ({"model_input": {"num_frames": -4}}, "num_frames must be a whole number of at least 1"),
-        ({"trained_on": {"dataset": "echonet"}}, "is_phantom"),
+        ({"kind": "decoder"}, "kind: 'decoder', expected 'encoder' or 'model'"),
+        ({"surprise": 1}, "surprise: is not known here"),
+        # Defaults would stand for what is missing, and another EF would be read.
+        ({"model_input": {}}, "model_input: it lacks num_frames, stride, time, padding, frame_size, mean, std"),
+        ({"model_input": MODEL_INPUT | {"num_frames": -4}}, "model_input: num_frames must be a whole number"),
+        ({"model_input": MODEL_INPUT | {"num_frames": 10**12}}, "model_input: num_frames must be at most 10,000"),
+        ({"model_input": MODEL_INPUT | {"frame_size": True}}, "model_input.frame_size: True, expected a whole number"),
+        ({"model_input": MODEL_INPUT | {"std": [1, 1]}}, "model_input.std: a list of 2, expected 3 entries"),
+        ({"trained_on": {"dataset": "echonet"}}, "trained_on: it lacks is_phantom"),
+        ({"num_parameters": -1}, "num_parameters: -1, expected at least 0"),
+        ({"encoder": None}, "encoder: None, expected a text"),
+        ({"encoder_settings": [1]}, "encoder_settings: a list, expected an object"),
+        ({"reads": "ef"}, "reads: 'ef', expected an object"),
+        ({"source": "x" * 20_000}, "source: 20,000 entries or characters"),
     ],
 )
 def test_a_card_that_is_not_understood_is_refused(card: WeightsCard, change: dict[str, object], message: str) -> None:
@@ -35,7 +48,9 @@ def test_a_card_lacks_an_entry(card: WeightsCard) -> None:
         WeightsCard.from_json(json.dumps(entries))
 
 
-@pytest.mark.parametrize("text", ["", "not JSON", "[1, 2]", "3"])
+@pytest.mark.parametrize(
+    "text", ["", "not JSON", "[1, 2]", "3", "[" * 100_000, '{"a": "' + "x" * 2_000_000 + '"}', '{"kind": NaN}']
+)
 def test_not_a_card_at_all(text: str) -> None:
     with pytest.raises(CheckpointError, match="card of these weights cannot be read"):
         WeightsCard.from_json(text)
@@ -47,3 +62,31 @@ def test_a_card_from_before_the_median_frame_rate_was_kept_is_read(card: Weights
     restored = WeightsCard.from_json(json.dumps(entries))
     assert restored.trained_on is not None
     assert restored.trained_on.fps_median is None
+
+
+def test_a_card_from_before_encoders_had_settings_is_read(card: WeightsCard) -> None:
+    entries = json.loads(card.to_json())
+    del entries["encoder_settings"]
+    assert WeightsCard.from_json(json.dumps(entries)).encoder_settings == {}
+
+
+def test_a_frame_rate_that_no_file_said_stays_unknown(card: WeightsCard) -> None:
+    assert card.trained_on is not None
+    unknown = replace(card, trained_on=replace(card.trained_on, fps_range=(math.nan, math.nan)))
+    text = unknown.to_json()
+    assert "NaN" not in text
+    restored = WeightsCard.from_json(text)
+    assert restored.trained_on is not None
+    assert all(math.isnan(fps) for fps in restored.trained_on.fps_range)
+
+
+def test_equal_cards_are_equal_texts(card: WeightsCard) -> None:
+    one = replace(card, encoder_settings={"depths": [1, 1], "dropout": 0.1})
+    other = replace(card, encoder_settings={"dropout": 0.1, "depths": [1, 1]})
+    assert one.to_json() == other.to_json()
+
+
+@pytest.mark.parametrize("reads", [{"name": "strain"}, {"name": "scalar"}, {"name": "ef", "surprise": 1}, {}])
+def test_a_task_that_is_not_known_is_an_error_of_the_card(card: WeightsCard, reads: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError, match="What these weights read is not known here"):
+        _ = replace(card, reads=reads).task

@@ -202,8 +202,8 @@ def test_weights_that_are_not_numbers(write: Write) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"fc.weight": torch.zeros(2, 2)}, r"no UniFormer; its first entries are fc\.weight"),
-        ({"epoch": 3, "weights": {}}, r"its entries are epoch, weights\. Expected a bare UniFormer state dict"),
+        ({"fc.weight": torch.zeros(2, 2)}, r"of no encoder that is known here; its first entries are fc\.weight"),
+        ({"epoch": 3, "weights": {}}, r"its entries are epoch, weights\. Expected a bare state dict"),
         ([1, 2], "holds a list, expected a dictionary of weights"),
         ({}, "expected a dictionary of weights"),
         ({"state_dict": {"norm.weight": "text"}}, r"these entries are not tensors: norm\.weight"),

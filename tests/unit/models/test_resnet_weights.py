@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from coreecho.errors import CheckpointError
-from coreecho.models.resnet_weights import ResNetWeights, recognise_resnet
+from coreecho.models import ImportedWeights, ModelInput, import_weights
 from coreecho.models.video_resnet import RESNETS, VideoResNet
 
 State = dict[str, Tensor]
-Read = Callable[[Any], ResNetWeights | None]
+Read = Callable[[Any], ImportedWeights]
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +24,11 @@ def published() -> dict[str, State]:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Write a file as it is published, and read it as `published_weights` does."""
+    """Write a file as it is published, and read it."""
 
-    def through_a_file(content: Any) -> ResNetWeights | None:
-        torch.save(content, tmp_path / "published.pt")
-        # What EchoNet-Dynamic's files hold beside tensors: scikit-learn's R2 is a NumPy scalar.
-        harmless = [np._core.multiarray.scalar, np.dtype, type(np.dtype(np.float64))]
-        with torch.serialization.safe_globals(harmless):
-            content = torch.load(tmp_path / "published.pt", map_location="cpu", weights_only=True)
-        return recognise_resnet(content, "published.pt")
+    def through_a_file(content: Any, name: str = "published.pt") -> ImportedWeights:
+        torch.save(content, tmp_path / name)
+        return import_weights(tmp_path / name)
 
     return through_a_file
 
@@ -62,113 +58,113 @@ def echonet(state: State) -> dict[str, Any]:
 def test_torchvision(read: Read, published: dict[str, State], name: str) -> None:
     state = with_fc(published[name], 400)
     found = read(state)
-    assert found is not None
-    assert (found.name, found.reads_ef) == (name, False)
-    assert found.source == "torchvision, Kinetics-400 (Tran et al. 2018)"
+    assert (found.card.encoder, found.card.kind, found.card.head, found.card.encoder_settings) == (
+        name,
+        "encoder",
+        None,
+        {},
+    )
+    assert found.card.source == "torchvision, Kinetics-400 (Tran et al. 2018); imported from published.pt"
     assert found.skipped == ("fc.weight", "fc.bias")
     assert found.loaded == tuple(published[name])
     with torch.device("meta"):
         network = VideoResNet(RESNETS[name])
-    network.load_state_dict(found.encoder, assign=True)
+    network.load_state_dict(found.state, assign=True)
     assert all(torch.equal(value, state[entry]) for entry, value in network.state_dict().items())
 
 
 def test_echonet_dynamic(read: Read, published: dict[str, State]) -> None:
     state = with_fc(published["r2plus1d_18"], 1)
     found = read(echonet(state))
-    assert found is not None
-    assert (found.name, found.reads_ef) == ("r2plus1d_18", True)
-    assert found.source == "EchoNet-Dynamic (Ouyang et al. 2020)"
-    assert found.licence.startswith("all rights reserved")
-    assert found.skipped == ("state_dict.fc.weight", "state_dict.fc.bias")
+    assert (found.card.encoder, found.card.kind, found.card.head) == ("r2plus1d_18", "model", "linear")
+    assert found.card.source.startswith("EchoNet-Dynamic (Ouyang et al. 2020)")
+    assert found.card.licence.startswith("all rights reserved")
+    assert found.card.model_input == ModelInput(num_frames=32, stride=2, padding="mean")
+    assert (found.skipped, found.missing) == ((), ())
     assert found.loaded[0] == "state_dict.stem.0.weight"
-    assert torch.equal(found.fc["weight"], state["fc.weight"])
-    assert torch.equal(found.fc["bias"], torch.tensor([55.6]))
-    assert all(torch.equal(value, state[entry]) for entry, value in found.encoder.items())
+    assert found.loaded[-2:] == ("state_dict.fc.weight", "state_dict.fc.bias")
+    assert torch.equal(found.state["head.0.weight"], state["fc.weight"])
+    assert torch.equal(found.state["head.0.bias"], torch.tensor([55.6]))
+    assert all(torch.equal(value, found.state[f"encoder.{entry}"]) for entry, value in published["r2plus1d_18"].items())
 
 
 def test_files_without_counters_of_batches(read: Read, published: dict[str, State]) -> None:
     old = {name: value for name, value in published["mc3_18"].items() if not name.endswith("num_batches_tracked")}
     found = read(old)
-    assert found is not None
-    assert set(found.encoder) == set(published["mc3_18"])
+    assert set(found.state) == set(published["mc3_18"])
     assert "stem.1.num_batches_tracked" not in found.loaded
-    assert found.encoder["stem.1.num_batches_tracked"] == 0
+    assert found.state["stem.1.num_batches_tracked"] == 0
 
 
 def test_an_encoder_alone_and_half_precision(read: Read, published: dict[str, State]) -> None:
     half = {name: value.half() if value.is_floating_point() else value for name, value in published["mc3_18"].items()}
     found = read(half)
-    assert found is not None
-    assert (found.fc, found.skipped, found.reads_ef, found.source) == (
-        {},
-        (),
-        False,
-        "a video ResNet of unknown origin",
+    assert (found.skipped, found.card.kind) == ((), "encoder")
+    assert (found.card.source, found.card.licence) == (
+        "a VideoResNet of unknown origin; imported from published.pt",
+        "unknown",
     )
-    assert found.encoder["stem.0.weight"].dtype == torch.float32
-    assert found.encoder["stem.1.num_batches_tracked"].dtype == torch.int64
+    assert found.state["stem.0.weight"].dtype == torch.float32
+    assert found.state["stem.1.num_batches_tracked"].dtype == torch.int64
 
 
-def test_one_output_of_unknown_origin_is_not_taken_for_ef(published: dict[str, State]) -> None:
-    found = recognise_resnet(with_fc(published["mc3_18"], 1), "other.pt")
-    assert found is not None
-    assert (found.reads_ef, found.source) == (False, "a video ResNet of unknown origin")
-    assert found.fc["weight"].shape == (1, 512)
+def test_one_output_of_unknown_origin_is_not_taken_for_ef(read: Read, published: dict[str, State]) -> None:
+    found = read(with_fc(published["mc3_18"], 1))
+    assert (found.card.kind, found.card.source.split(";")[0]) == ("encoder", "a VideoResNet of unknown origin")
+    assert found.skipped == ("fc.weight", "fc.bias")
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        [1, 2],
-        {},
         {"epoch": 3, "state_dict": {"module.backbone.conv1.weight": torch.zeros(2)}},
-        {"patch_embed1.proj.weight": torch.zeros(2), "head.weight": torch.zeros(2)},
-        {"model": {"norm.weight": torch.zeros(2)}, "regressor": {}},
-        {"stem.0.weight": torch.zeros(45, 3, 1, 7, 7)},
+        {"model": {"backbone.weight": torch.zeros(2)}, "regressor": {}},
     ],
 )
-def test_other_networks_are_left_to_others(content: Any) -> None:
-    assert recognise_resnet(content, "other.pt") is None
+def test_other_networks_are_refused(read: Read, content: Any) -> None:
+    with pytest.raises(CheckpointError, match=r"of no encoder that is known here; its first entries are backbone"):
+        read(content)
 
 
-def test_a_misfit_says_what_is_missing_unexpected_and_misshapen(published: dict[str, State]) -> None:
+def test_a_misfit_says_what_is_missing_unexpected_and_misshapen(read: Read, published: dict[str, State]) -> None:
     state = with_fc(published["mc3_18"], 400)
     del state["layer2.0.conv1.1.weight"]
     state["layer1.0.extra"] = torch.zeros(1)
     state["stem.0.weight"] = state["stem.0.weight"][:, :1]
     expected = (
-        r"bad\.pt: it does not fit mc3_18, the closest video ResNet: 1 missing: layer2\.0\.conv1\.1\.weight; "
+        r"published\.pt: it does not fit mc3_18, the closest encoder: 1 missing: layer2\.0\.conv1\.1\.weight; "
         r"1 unexpected: layer1\.0\.extra; "
         r"1 of another shape: stem\.0\.weight \(64, 1, 3, 7, 7\) instead of \(64, 3, 3, 7, 7\)"
     )
     with pytest.raises(CheckpointError, match=expected):
-        recognise_resnet(state, "bad.pt")
+        read(state)
 
 
-def test_a_deeper_network_of_the_family_is_refused(published: dict[str, State]) -> None:
+def test_a_deeper_network_of_the_family_is_refused(read: Read, published: dict[str, State]) -> None:
     state = dict(published["r3d_18"])
     state |= {name.replace("layer2.1.", "layer2.2."): value for name, value in state.items() if "layer2.1." in name}
     with pytest.raises(CheckpointError, match=r"does not fit r3d_18.*unexpected: layer2\.2\.conv1"):
-        recognise_resnet(state, "r3d_34.pt")
+        read(state)
 
 
-def test_values_that_are_not_finite_are_refused(published: dict[str, State]) -> None:
-    for entry in ("layer4.1.conv2.1.running_var", "fc.weight"):
-        state = {name: value.clone() for name, value in with_fc(published["mc3_18"], 1).items()}
-        state[entry].view(-1)[0] = torch.nan
-        with pytest.raises(CheckpointError, match=rf"not finite: {entry}"):
-            recognise_resnet(state, "bad.pt")
+@pytest.mark.parametrize("entry", ["layer4.1.conv2.1.running_var", "fc.weight"])
+def test_values_that_are_not_finite_are_refused(read: Read, published: dict[str, State], entry: str) -> None:
+    state = {name: value.clone() for name, value in with_fc(published["mc3_18"], 1).items()}
+    state[entry].view(-1)[0] = torch.nan
+    with pytest.raises(CheckpointError, match=rf"not finite: {entry}"):
+        read(state)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fc.weight": torch.zeros(1, 256)}, r"`fc` does not fit.*weight \(1, 256\) instead of \(1, 512\)"),
-        ({"fc.bias": torch.zeros(2)}, r"`fc` does not fit.*bias \(2,\) instead of \(1,\)"),
-        ({"fc.extra": torch.zeros(2)}, r"`fc` does not fit.*unexpected: extra"),
+        ({"fc.weight": torch.zeros(1, 256)}, r"`fc` does not fit.*fc\.weight \(1, 256\) instead of \(1, 512\)"),
+        ({"fc.bias": torch.zeros(2)}, r"`fc` does not fit.*fc\.bias \(2,\) instead of \(1,\)"),
+        ({"fc.extra": torch.zeros(2)}, r"`fc` does not fit.*unexpected: fc\.extra"),
     ],
 )
-def test_a_last_layer_that_does_not_fit_is_refused(published: dict[str, State], change: State, message: str) -> None:
+def test_a_last_layer_that_does_not_fit_is_refused(
+    read: Read, published: dict[str, State], change: State, message: str
+) -> None:
     with pytest.raises(CheckpointError, match=message):
-        recognise_resnet(with_fc(published["mc3_18"], 1) | change, "bad.pt")
+        read(with_fc(published["mc3_18"], 1) | change)

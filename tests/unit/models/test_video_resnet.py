@@ -6,14 +6,10 @@ from coreecho.models.video_resnet import RESNETS, VideoResNet, VideoResNetSettin
 
 NARROW = {
     "2+1d": VideoResNetSettings(
-        name="narrow", convolutions=("2+1d", "2+1d", "2+1d", "2+1d"), depths=(1, 1, 1, 1), widths=(8, 12, 16, 24)
+        convolutions=("2+1d", "2+1d", "2+1d", "2+1d"), depths=(1, 1, 1, 1), widths=(8, 12, 16, 24)
     ),
-    "mixed": VideoResNetSettings(
-        name="narrow", convolutions=("3d", "2d", "2d", "2d"), depths=(1, 2, 1, 1), widths=(8, 12, 16, 24)
-    ),
-    "3d": VideoResNetSettings(
-        name="narrow", convolutions=("3d", "3d", "3d", "3d"), depths=(1, 1, 1, 1), widths=(8, 12, 16, 24)
-    ),
+    "mixed": VideoResNetSettings(convolutions=("3d", "2d", "2d", "2d"), depths=(1, 2, 1, 1), widths=(8, 12, 16, 24)),
+    "3d": VideoResNetSettings(convolutions=("3d", "3d", "3d", "3d"), depths=(1, 1, 1, 1), widths=(8, 12, 16, 24)),
 }
 
 
@@ -23,7 +19,7 @@ def test_embeddings_have_their_dimensions_whatever_the_clip(name: str, grid: tup
     with torch.device("meta"):
         encoder = VideoResNet(RESNETS[name]).eval()
         embeddings = encoder(torch.empty(2, 3, *grid))
-    assert (encoder.name, encoder.embedding_dim) == (name, 128 if name == "r2plus1d_10" else 512)
+    assert encoder.embedding_dim == (128 if name == "r2plus1d_10" else 512)
     assert embeddings.shape == (2, encoder.embedding_dim)
 
 
@@ -72,11 +68,11 @@ def test_gradients_in_bfloat16_are_those_in_float32(kind: str) -> None:
 def test_only_convolutions_through_time_see_the_order_of_the_frames() -> None:
     torch.manual_seed(0)
     clips = torch.randn(1, 3, 6, 32, 32)
-    flat = VideoResNetSettings(name="flat", convolutions=("2d", "2d", "2d", "2d"), widths=(8, 8, 8, 8))
+    flat = VideoResNetSettings(convolutions=("2d", "2d", "2d", "2d"), widths=(8, 8, 8, 8))
     with torch.inference_mode():
-        stage = VideoResNet(flat).eval().layer2
+        level = VideoResNet(flat).eval().layer2
         grid = torch.randn(1, 8, 6, 16, 16)
-        torch.testing.assert_close(stage(grid.flip(2)), stage(grid).flip(2))
+        torch.testing.assert_close(level(grid.flip(2)), level(grid).flip(2))
         for settings in NARROW.values():
             encoder = VideoResNet(settings).eval()
             assert (encoder(clips) - encoder(clips.flip(2))).abs().max() > 1e-3

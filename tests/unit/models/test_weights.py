@@ -1,6 +1,7 @@
 import errno
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,6 +60,60 @@ def test_weights_in_another_memory_layout_are_saved_all_the_same(
     save_weights(tmp_path / "w.safetensors", model.to(memory_format=torch.channels_last_3d), card)
     state, _ = read_weights(tmp_path / "w.safetensors")
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_equal_weights_are_equal_files(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
+    """The library's own order of metadata changes from call to call, within a process too."""
+    contents = set()
+    for number in range(8):
+        save_weights(tmp_path / f"{number}.safetensors", model.head, card)
+        contents.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(contents) == 1
+
+
+def test_weights_of_an_encoder_with_settings_build_it_again(tmp_path: Path, card: WeightsCard) -> None:
+    settings = {"widths": [8, 16, 32, 64], "dropout": 0.25}
+    assert card.model_input is not None
+    model = build_model("uniformer_xs", card.model_input, last_bias=0.0, encoder_settings=settings).eval()
+    path = tmp_path / "w.safetensors"
+    save_weights(path, model, replace(card, encoder=model.encoder.name, encoder_settings=model.encoder.settings))
+    loaded = load_model(path)
+    assert loaded.encoder.settings == settings
+    with torch.inference_mode():
+        assert torch.equal(loaded(clips()).prediction, model(clips()).prediction)
+
+
+def test_a_card_cannot_ask_for_more_than_its_file_holds(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
+    path, settings = tmp_path / "w.safetensors", {"widths": [24, 48, 96, 96_000]}
+    save_weights(path, model, replace(card, encoder_settings=settings))
+    with pytest.raises(CheckpointError, match=r"does not fit uniformer_xs.*of another shape"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder": "os:mkdir", "encoder_settings": {"path": "made"}}, "expected a class that derives from .*Encoder"),
+        ({"encoder_settings": {"width": 3, "name": "x"}}, "cannot be made from .*name='x', width=3"),
+        ({"encoder_settings": {"widths": "abcd"}}, "cannot be made from widths='abcd'"),
+        ({"head": "os:mkdir"}, "expected a class that derives from torch.nn"),
+        ({"reads": {"name": "os:mkdir", "path": "made"}}, r"expected a class that derives from coreecho\.tasks\.Task"),
+        ({"reads": {"name": "strain"}}, "no task 'strain'"),
+    ],
+)
+def test_a_card_calls_nothing_but_what_makes_a_model(
+    tmp_path: Path,
+    model: EchoModel,
+    card: WeightsCard,
+    change: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_weights("w.safetensors", model, replace(card, **change))
+    with pytest.raises(CheckpointError, match=message):
+        load_model("w.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
 
 def test_a_full_disk_leaves_the_older_file(
@@ -132,7 +187,10 @@ def test_weights_that_do_not_fit_their_card(tmp_path: Path, model: EchoModel, ca
 def test_an_encoder_of_the_future(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
     path = tmp_path / "w.safetensors"
     save_weights(path, model, replace(card, encoder="huge"))
-    with pytest.raises(CheckpointError, match="says encoder 'huge'; the encoders here are uniformer_xs"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"model on its card cannot be made here. There is no encoder 'huge'.*Known are uniformer_xs",
+    ):
         load_model(path)
 
 

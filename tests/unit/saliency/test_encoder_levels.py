@@ -35,7 +35,7 @@ def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
     assert maps[0, 1, 0, 0] == (cells[0, 0, 0, 0] + cells[0, 1, 0, 0]) / 2
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", ENCODERS.names())
 def test_every_encoder_of_the_registry_has_the_grid_that_is_said(name: str) -> None:
     """The axes tell how many cells fit a clip of 8 frames of 64 pixels; the stage gives as many."""
     encoder = build_encoder(name).eval()

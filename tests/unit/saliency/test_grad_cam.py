@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from coreecho.errors import RecipeError
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput
-from coreecho.models.head import build_head
+from coreecho.models.registry import build_head
 from coreecho.models.uniformer import SIZES
 from coreecho.models.video_resnet import RESNETS, VideoResNet
 from coreecho.saliency.encoder_levels import Stage, stage_output
