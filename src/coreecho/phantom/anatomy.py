@@ -71,6 +71,10 @@ class Anatomy:
     """Radius of the descending aorta behind the left atrium; 0 is out of the image plane."""
     aorta_x_mm: float
     wall_motion: WallMotion
+    trabeculae_mm: float | None = None
+    """Depth of the trabeculated layer at the apex, inside of the cavity; None is a smooth cavity."""
+    effusion_mm: float | None = None
+    """Width of fluid between heart and pericardium; None is none."""
 
     def cavity_fraction(self, z_mm: Floats) -> Floats:
         """Squared radius of the cavity over the largest squared radius, at depths (any shape) below the apex."""

@@ -33,9 +33,8 @@ def endocardium_at(
     """The visible cavity, from its visible apex to the annulus."""
     depth = np.linspace(anatomy.apex_mm, anatomy.length_mm, _FINE_LEVELS)
     hidden = out_of_plane_squared(anatomy, depth, foreshortening_rad)
-    contraction = motion.contraction[frame]
-    septal2 = cavity_squared(anatomy, depth, True, contraction) - hidden
-    lateral2 = cavity_squared(anatomy, depth, False, contraction) - hidden
+    septal2 = cavity_squared(anatomy, depth, True, motion.side_contraction(True)[frame]) - hidden
+    lateral2 = cavity_squared(anatomy, depth, False, motion.side_contraction(False)[frame]) - hidden
     return _outline(anatomy, motion.stretch[frame], depth, septal2, lateral2, levels)
 
 
@@ -45,10 +44,10 @@ def epicardium_at(
     """The outer border of the wall: the cavity, and around it the same myocardium as at end-diastole."""
     depth = np.linspace(0.0, anatomy.length_mm, _FINE_LEVELS)
     hidden = out_of_plane_squared(anatomy, depth, foreshortening_rad)
-    contraction, stretch = motion.contraction[frame], motion.stretch[frame]
+    stretch = motion.stretch[frame]
     wall2 = (anatomy.epicardium(depth) ** 2 - anatomy.endocardium_squared(depth)) / stretch
-    septal2 = cavity_squared(anatomy, depth, True, contraction) + wall2 - hidden
-    lateral2 = cavity_squared(anatomy, depth, False, contraction) + wall2 - hidden
+    septal2 = cavity_squared(anatomy, depth, True, motion.side_contraction(True)[frame]) + wall2 - hidden
+    lateral2 = cavity_squared(anatomy, depth, False, motion.side_contraction(False)[frame]) + wall2 - hidden
     return _outline(anatomy, stretch, depth, septal2, lateral2, levels)
 
 

@@ -46,12 +46,14 @@ def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generat
         generator: of this study.
     """
     base = np.array(anatomy.length_mm)
-    septal = np.sqrt(cavity_squared(anatomy, base, True, motion.contraction))
-    lateral = np.sqrt(cavity_squared(anatomy, base, False, motion.contraction))
+    septal = np.sqrt(cavity_squared(anatomy, base, True, motion.side_contraction(True)))
+    lateral = np.sqrt(cavity_squared(anatomy, base, False, motion.side_contraction(False)))
     plane = anatomy.length_mm - motion.shortening_mm
     right_inner = septal + (anatomy.epicardium(base) - anatomy.annulus_mm)
     right_width = np.maximum(anatomy.rv_width_mm - motion.rv_inward_mm, 10.0)
     right_plane = plane - _TRICUSPID_OFFSET_MM
+    if motion.free is not None:
+        right_plane = anatomy.length_mm - _TRICUSPID_OFFSET_MM - motion.free.rv_descent_mm
     levels = generator.normal([3.0, -2.0, -7.0, -8.0], 3.0)
     width = septal + lateral
     # Hinge, direction inwards, length: anterior and posterior mitral, septal and anterior tricuspid leaflet.

@@ -1,7 +1,7 @@
 """All that is true of a study, for those who want to check a claim: masks, volumes, latent variables."""
 
 import json
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,12 @@ def latents(plan: StudyPlan) -> dict[str, str | float | int]:
     record |= {contractility_key(name): float(wall.segments.get(name, 1.0)) for name in SEGMENT_NUMBERS}
     for part in (plan.facts, plan.anatomy, plan.view, motion.sway):
         values = asdict(part)
-        record |= {name: value for name, value in values.items() if name not in record and not _is_nested(value)}
+        record |= {name: value for name, value in values.items() if name not in record and _is_cell(value)}
+    for wide in (plan.view.framing, plan.view.layers, plan.view.echoes if plan.view.layers else None):
+        if wide is not None:
+            # Dots, since some names are those of the view as well.
+            values = {f"{type(wide).__name__.lower()}.{name}": value for name, value in asdict(wide).items()}
+            record |= {name: value if _is_cell(value) else "" for name, value in values.items()}
     return record
 
 
@@ -92,5 +97,5 @@ def contractility_key(segment: str) -> str:
     return f"contractility_{segment.replace(' ', '_')}"
 
 
-def _is_nested(value: object) -> bool:
-    return isinstance(value, dict) or is_dataclass(value)
+def _is_cell(value: object) -> bool:
+    return isinstance(value, str | int | float)

@@ -28,8 +28,6 @@ _SIDE_LOBE_REACH = 0.12
 # Share of the sector's half-width over which a machine fades the outermost beams, and by how much.
 _EDGE_SHARE = 0.16
 _EDGE_DB = 22.0
-# Width in pixels over which the scan converter averages: a real picture was smoothed before it was made so small.
-_PIXEL_REACH = 1.5
 # Points each way at which a pixel looks at the beams.
 _POINTS = 3
 # Entries of the grey map; eight for each of the 256 levels of a picture.
@@ -84,7 +82,9 @@ class BeamGrid:
     def _edge(self) -> Singles:
         """Gain (1, beams) in dB of the beams in the picture: 0, less for the outermost, signal and noise alike."""
         outside = np.clip((np.abs(self.sines) / self.sine_limit - 1.0 + _EDGE_SHARE) / _EDGE_SHARE, 0.0, 1.0)
-        return np.asarray(-_EDGE_DB * outside**2, dtype=np.float32)[None, :]
+        layers = self.view.layers
+        loss = _EDGE_DB if layers is None else layers.edge_db
+        return np.asarray(-loss * outside**2, dtype=np.float32)[None, :]
 
     def _axial_taps(self) -> Singles:
         sigma = self.scanner.pulse_mm / _FWHM / _SAMPLE_MM * np.sqrt(2.0)
@@ -105,13 +105,17 @@ class BeamGrid:
 
     def sampling_points(self) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Where the scan converter looks: depths in mm, sines, and whether inside the sector, (3 H, 3 W) each."""
-        offsets = (np.arange(_POINTS) - 0.5 * (_POINTS - 1)) / _POINTS * _PIXEL_REACH
+        offsets = (np.arange(_POINTS) - 0.5 * (_POINTS - 1)) / _POINTS * self.scanner.pixel_reach
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
         x_mm, z_mm = self.view.from_pixels(fine[None, :], fine[:, None])
         radius = np.hypot(x_mm, z_mm)
         sine = x_mm / np.maximum(radius, 1e-6)
         inside = (radius >= self.depths_mm[0]) & (radius <= self.view.depth_mm) & (radius < self.depths_mm[-1])
         inside &= (np.abs(sine) < self.sine_limit) & (z_mm > 0)
+        framing = self.view.framing
+        if framing is not None:
+            left, right = framing.left_share * self.sine_limit, framing.right_share * self.sine_limit
+            inside &= (sine > -left) & (sine < right)
         return radius, sine, inside
 
     def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
@@ -188,17 +192,25 @@ def envelope_db(echo: Singles) -> Singles:
 
 
 class GreyMap:
-    """Log compression: 0 dB is full white, minus the dynamic range is black, in between a power law.
+    """Log compression: 0 dB is full white, minus the dynamic range is black, in between a power law, or an S.
 
     A table, since a power of each sample would cost as much as the blurring.
 
     Args:
         dynamic_range_db: from black to white.
         power: of the relative level in dB; above 1 darkens the middle.
+        reject: share of the dynamic range, from its lower end, that is black.
+        shoulder: how far the map is an S: 0 is the power law, 1 the S alone.
     """
 
-    def __init__(self, dynamic_range_db: float, power: float) -> None:
-        self._table = (np.arange(_GREY_STEPS + 1) / _GREY_STEPS).astype(np.float32) ** np.float32(power)
+    def __init__(self, dynamic_range_db: float, power: float, reject: float = 0.0, shoulder: float = 0.0) -> None:
+        relative = (np.arange(_GREY_STEPS + 1) / _GREY_STEPS).astype(np.float32)
+        if reject:
+            relative = np.maximum(relative - np.float32(reject), 0.0) / np.float32(1.0 - reject)
+        self._table = relative ** np.float32(power)
+        if shoulder:
+            rising = self._table * self._table * (np.float32(3.0) - np.float32(2.0) * self._table)
+            self._table = self._table + np.float32(shoulder) * (rising - self._table)
         self._scale = np.float32(_GREY_STEPS / dynamic_range_db)
 
     def __call__(self, level_db: Singles, gain_db: float) -> Singles:

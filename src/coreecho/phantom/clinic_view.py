@@ -1,0 +1,154 @@
+"""Views as wide as the clinic: hearts that fill the frame, sectors that it cuts off, pictures of many makers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import ndtr
+
+from coreecho.phantom.anatomy import Anatomy
+from coreecho.phantom.knobs import FramingKnobs, HeartKnobs, Pair, PictureKnobs
+from coreecho.phantom.picture import Echoes, Framing, Layers
+from coreecho.phantom.settings import FRAME_SIZE, Scanner
+from coreecho.phantom.view import View
+
+# The sharpest look at a heart: below it a phantom has fewer samples than pixels.
+_PIXEL_LIMITS_MM = (0.55, 2.6)
+
+
+def widen_framing(
+    view: View,
+    anatomy: Anatomy,
+    scores: Mapping[str, float],
+    generator: np.random.Generator,
+    knobs: FramingKnobs | None = None,
+    heart: HeartKnobs | None = None,
+) -> View:
+    """The same view with another place of the heart under the probe, and another part of the sector in the frame.
+
+    Args:
+        view: gives all else.
+        anatomy: the heart.
+        scores: standard normal scores of `depth` and `tilt`, which may be tied to EF on purpose.
+        generator: of this study.
+        knobs: what it is drawn from.
+        heart: gives the range of foreshortening.
+    """
+    knobs, heart = knobs or FramingKnobs(), heart or HeartKnobs()
+    area_mm2, edv_ml = _cavity_area(anatomy)
+    share = knobs.share * (edv_ml / 100.0) ** knobs.share_power * np.exp(-knobs.share_spread * scores["depth"])
+    pixel_mm = float(np.sqrt(area_mm2 / (np.clip(share, *knobs.share_limits) * FRAME_SIZE**2)))
+    is_cut, is_wide, is_steered = generator.random(3) < (knobs.cut_apex_chance, knobs.wide_chance, knobs.steered_chance)
+    probe_row = float(generator.uniform(*(knobs.cut_apex_range if is_cut else knobs.probe_row_range)))
+    apex_z_mm = float(generator.uniform(*knobs.apex_depth_range_mm))
+    middle, spread = knobs.tilt_normal_deg
+    tilt_rad = float(np.deg2rad(middle + spread * scores["tilt"]))
+    lowest_mm = apex_z_mm + anatomy.length_mm * np.cos(tilt_rad)
+    pixel_mm = max(pixel_mm, float(lowest_mm) / (knobs.lowest_row - probe_row))
+    pixel_mm = float(np.clip(pixel_mm, *_PIXEL_LIMITS_MM))
+    half_angle = generator.normal(45.0, 0.8) if is_wide else generator.uniform(*knobs.half_angle_range_deg)
+    bottom = generator.uniform(*knobs.bottom_row_range)
+    # Beyond the frame's corners nothing is seen.
+    corner_mm = pixel_mm * float(np.hypot(FRAME_SIZE - probe_row, 0.6 * FRAME_SIZE))
+    shares = generator.uniform(0.35, 0.8) if is_steered else 1.0
+    framing = Framing(
+        mm_per_pixel=pixel_mm,
+        probe_column=float(generator.normal(*knobs.probe_column_normal)),
+        probe_row=probe_row,
+        left_share=float(shares) if generator.random() < 0.5 else 1.0,
+        right_share=float(shares) if generator.random() < 0.5 else 1.0,
+    )
+    return replace(
+        view,
+        depth_mm=min(pixel_mm * float(bottom - probe_row), corner_mm),
+        half_angle_rad=float(np.deg2rad(half_angle)),
+        apex_x_mm=float(np.clip(generator.normal(*knobs.apex_x_normal), -12.0, 26.0)),
+        apex_z_mm=apex_z_mm,
+        tilt_rad=tilt_rad,
+        foreshortening_rad=float(np.deg2rad(np.interp(generator.random() ** 2, (0, 1), heart.foreshortening_range_deg))),
+        framing=framing,
+    )
+
+
+def widen_picture(
+    view: View,
+    scanner: Scanner,
+    scores: Mapping[str, float],
+    generator: np.random.Generator,
+    knobs: PictureKnobs | None = None,
+) -> View:
+    """The same view through another chest and another operator's settings.
+
+    Args:
+        view: gives the framing.
+        scanner: gives the dynamic range and the grey map.
+        scores: standard normal scores of `contrast`, `gain` and `haze`, which may be tied to EF on purpose.
+        generator: of this study.
+        knobs: what it is drawn from.
+    """
+    knobs = knobs or PictureKnobs()
+
+    def within(limits: Pair, power: float = 1.0) -> float:
+        return float(np.interp(generator.random() ** power, (0.0, 1.0), limits))
+
+    def happens(chance: float) -> bool:
+        return bool(generator.random() < chance)
+
+    place = {name: float(ndtr(scores[name])) for name in ("contrast", "gain", "haze")}
+    framing = view.framing
+    if framing is not None and happens(knobs.mark_chance):
+        side = generator.choice([1.0, 1.0, -1.0])
+        framing = replace(
+            framing,
+            mark_column=float(framing.probe_column + side * generator.uniform(4.0, 14.0)),
+            tick_offset=float(generator.uniform(3.0, 9.0)),
+        )
+    return replace(
+        view,
+        dynamic_range_db=float(np.interp(1.0 - place["contrast"], (0.0, 1.0), scanner.dynamic_range_db)),
+        grey_power=scanner.grey_power,
+        mean_grey=float(knobs.mean_grey * np.exp(knobs.mean_grey_spread * scores["gain"])),
+        depth_slope_db=within(knobs.slope_db),
+        lateral_dropout_db=within(knobs.lateral_dropout_db, 1.5),
+        septal_dropout_db=within(knobs.septal_dropout_db, 1.5),
+        shadow_db=within(knobs.shadow_db) if happens(knobs.shadow_chance) else 0.0,
+        haze_db=float(np.interp(place["haze"], (0.0, 1.0), knobs.near_haze_db)),
+        noise_db=within(knobs.noise_db),
+        blood_db=within(knobs.blood_db, 1.5),
+        contrast_db=within(knobs.patchiness_db),
+        fibre_db=within(knobs.fibre_db),
+        unevenness_db=within(knobs.unevenness_db),
+        midwall_db=within(knobs.midwall_db),
+        apical_dropout_db=within(knobs.apical_dropout_db, 1.5),
+        framing=framing,
+        echoes=Echoes(
+            septum_db=within(knobs.septum_db),
+            lateral_wall_db=within(knobs.lateral_wall_db),
+            specular_db=within(knobs.specular_db),
+            epicardial_fade_db=within(knobs.epicardial_fade_db),
+            rv_wall_db=within(knobs.rv_wall_db),
+            pericardium_db=within(knobs.pericardium_db),
+            lung_db=within(knobs.lung_db),
+            near_field_db=within((-16.0, 0.0)),
+            atrial_wall_db=within((-9.0, 2.0)),
+            posterior_db=within(knobs.posterior_db),
+            posterior_fade_db_per_mm=within(knobs.posterior_fade_db_per_mm),
+            annulus_db=within((-2.0, 10.0)),
+            apex_lost_db=within(knobs.apex_lost_db) if happens(knobs.apex_lost_chance) else 0.0,
+        ),
+        layers=Layers(
+            near_fade_db_per_mm=within(knobs.near_fade_db_per_mm),
+            veil_db=within(knobs.veil_db) if happens(knobs.veil_chance) else None,
+            veil_side=1.0 if happens(0.75) else -1.0,
+            veil_from=within((0.0, 0.8)),
+            haze_db=within(knobs.haze_db),
+            compensation_db=float(knobs.compensation_sd_db * abs(generator.standard_normal())),
+            edge_db=within((0.0, 22.0)),
+        ),
+    )
+
+
+def _cavity_area(anatomy: Anatomy) -> tuple[float, float]:
+    """Area in mm^2 of the cavity in a plane through the long axis, and its volume in mL."""
+    depths, squared = anatomy.profile()
+    return float(2.0 * np.trapezoid(np.sqrt(squared), depths)), float(np.pi * np.trapezoid(squared, depths) / 1000.0)

@@ -1,0 +1,65 @@
+"""What a view may hold beyond the usual: another framing, other echo levels, more layers of clutter."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Framing:
+    """Which part of the sector the frame shows."""
+
+    mm_per_pixel: float
+    probe_column: float
+    probe_row: float
+    """Where the beams meet, in pixels; above the frame where its apex is cut off."""
+    left_share: float = 1.0
+    right_share: float = 1.0
+    """Shares of the sector's half-width, as sines, that are seen on each side."""
+    mark_column: float | None = None
+    """Column of the probe's mark beside the sector's apex; None is without mark and depth ticks."""
+    tick_offset: float = 5.0
+    """Pixels between the sector's right edge and its ticks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Echoes:
+    """What each tissue sends back, in dB relative to mid-septal myocardium."""
+
+    septum_db: float = -1.0
+    lateral_wall_db: float = -1.0
+    endocardium_db: float = 2.0
+    specular_db: float = 7.0
+    """The specular echo of the endocardium: along the beam, and what it gains across it."""
+    epicardial_fade_db: float = 8.0
+    """The lateral wall fades towards the epicardium."""
+    rv_wall_db: float = -8.0
+    pericardium_db: float = 9.0
+    lung_db: float = -25.0
+    """What lies beside the heart."""
+    near_field_db: float = -7.0
+    atrial_wall_db: float = -5.0
+    posterior_db: float = -2.0
+    posterior_fade_db_per_mm: float = 0.8
+    """What lies behind the atria, and how it fades."""
+    annulus_db: float = 8.0
+    apex_lost_db: float = 0.0
+    """What the walls lose at the apex."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Clutter and losses of one video."""
+
+    near_fade_db_per_mm: float
+    """How fast the near field's clutter fades with depth."""
+    veil_db: float | None
+    """Level of a grey veil over one side of the sector; None is none."""
+    veil_side: float
+    """1 lateral, -1 septal."""
+    veil_from: float
+    """Where it begins, as a share of the sector's half-width."""
+    haze_db: float
+    """Level of the clutter over the whole sector."""
+    compensation_db: float
+    """Size of the errors of the time-gain compensation."""
+    edge_db: float
+    """What the outermost beams lose."""
