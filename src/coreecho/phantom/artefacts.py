@@ -84,8 +84,10 @@ def _veil_power(grid: BeamGrid, layers: Layers, generator: np.random.Generator) 
 
 
 def noise_tape(grid: BeamGrid, generator: np.random.Generator) -> Singles:
-    """Unit noise (2 * samples, 2, beams) with the grain of the beam; each frame shows another stretch of it."""
-    count = grid.num_samples
+    """Unit noise (2 * samples, 2, beams) with the grain of the beam, or finer; each frame shows another stretch of it."""
+    count, layers = grid.num_samples, grid.view.layers
+    if layers is not None and layers.has_fine_noise:
+        return _white(generator, 2 * count, grid.num_beams)
     return np.concatenate([grid.blur(_white(generator, count, grid.num_beams)) for _ in range(2)])
 
 

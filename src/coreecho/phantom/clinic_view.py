@@ -46,17 +46,22 @@ def widen_framing(
     lowest_mm = apex_z_mm + anatomy.length_mm * np.cos(tilt_rad)
     pixel_mm = max(pixel_mm, float(lowest_mm) / (knobs.lowest_row - probe_row))
     pixel_mm = float(np.clip(pixel_mm, *_PIXEL_LIMITS_MM))
+    # The frame may cut the sector's apex off, and little of the heart's.
+    probe_row = max(probe_row, -apex_z_mm / pixel_mm - 3.0)
     half_angle = generator.normal(45.0, 0.8) if is_wide else generator.uniform(*knobs.half_angle_range_deg)
     bottom = generator.uniform(*knobs.bottom_row_range)
     # Beyond the frame's corners nothing is seen.
     corner_mm = pixel_mm * float(np.hypot(FRAME_SIZE - probe_row, 0.6 * FRAME_SIZE))
-    shares = generator.uniform(0.35, 0.8) if is_steered else 1.0
+    # One side of a steered sector is cut off, mostly the lateral one.
+    is_right = is_steered and generator.random() < 0.7
+    share_left, share_right = (float(generator.uniform(0.35, 0.8)) if cut else 1.0 for cut in
+                               (is_steered and not is_right, is_right))
     framing = Framing(
         mm_per_pixel=pixel_mm,
         probe_column=float(generator.normal(*knobs.probe_column_normal)),
         probe_row=probe_row,
-        left_share=float(shares) if generator.random() < 0.5 else 1.0,
-        right_share=float(shares) if generator.random() < 0.5 else 1.0,
+        left_share=share_left,
+        right_share=share_right,
     )
     return replace(
         view,
@@ -133,8 +138,10 @@ def widen_picture(
             atrial_wall_db=within((-9.0, 2.0)),
             posterior_db=within(knobs.posterior_db),
             posterior_fade_db_per_mm=within(knobs.posterior_fade_db_per_mm),
+            papillary_db=within(knobs.papillary_db),
             annulus_db=within((-2.0, 10.0)),
             apex_lost_db=within(knobs.apex_lost_db) if happens(knobs.apex_lost_chance) else 0.0,
+            apex_lost_along=within((0.15, 0.5)),
         ),
         layers=Layers(
             near_fade_db_per_mm=within(knobs.near_fade_db_per_mm),
@@ -144,6 +151,7 @@ def widen_picture(
             haze_db=within(knobs.haze_db),
             compensation_db=float(knobs.compensation_sd_db * abs(generator.standard_normal())),
             edge_db=within((0.0, 22.0)),
+            has_fine_noise=happens(knobs.fine_noise_chance),
         ),
     )
 

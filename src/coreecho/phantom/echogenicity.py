@@ -17,7 +17,6 @@ Flags = NDArray[np.bool_]
 
 BLOOD_DB = -99.0
 _SCAR_DB = 3.0
-_PAPILLARY_DB = -3.0
 # Thickness of the septum between the atria, and of the atria's other walls.
 _SEPTUM_MM = 3.0
 _ATRIAL_WALL_MM = 2.0
@@ -153,7 +152,7 @@ def draw_levels(
     is_muscle = _papillary_muscle(anatomy, at) | _moderator_band(anatomy, at)
     if anatomy.trabeculae_mm is not None:
         is_muscle |= _trabeculae(anatomy, at, anatomy.trabeculae_mm, rough=0.7 * fine + 0.3 * coarse)
-    level = np.where(is_muscle, _PAPILLARY_DB + 1.3 * patchy, level)
+    level = np.where(is_muscle, view.echoes.papillary_db + 1.3 * patchy, level)
     return _annuli(anatomy, view, at, level)
 
 
@@ -205,7 +204,7 @@ def _wall(anatomy: Anatomy, view: View, at: Places) -> Floats:
     level = level + view.fibre_db * (facing - 0.45) + (echoes.endocardium_db + echoes.specular_db * facing) * border
     along = at.level / anatomy.length_mm
     if echoes.apex_lost_db:
-        level = level - echoes.apex_lost_db * np.exp(-np.square(along / 0.3))
+        level = level - echoes.apex_lost_db * np.exp(-np.square(along / echoes.apex_lost_along))
     lost = view.apical_dropout_db * np.exp(-np.square((along - view.apical_dropout_along) / 0.16))
     level = level - np.where(at.is_septal, lost * np.exp(-at.distance / 6.0), lost)
     scar = 1.0 - np.clip(anatomy.wall_motion.contractility(along, at.is_septal), 0.0, 1.0)

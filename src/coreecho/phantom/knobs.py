@@ -39,8 +39,12 @@ class HeartKnobs:
     """Spread of the log size of the left atrium, beside its growth in failing hearts."""
     right_atrium_range: Pair = (0.6, 1.35)
     """Size of the right atrium over the left's."""
-    papillary_range_mm: Pair = (3.0, 11.0)
+    bend_normal_mm: Pair = (4.0, 3.0)
+    """How far the axis bows towards the lateral wall: the septum is the straighter one."""
+    papillary_range_mm: Pair = (2.0, 8.0)
     """How far a papillary muscle stands out into the cavity; three in four are in the image plane."""
+    moderator_chance: float = 0.2
+    """Share of hearts whose moderator band lies in the image plane."""
     trabeculae_range_mm: Pair = (0.0, 6.0)
     """Depth of the trabeculated layer, which belongs to the cavity (non-compaction: beyond 5 mm at the apex)."""
     contractility_sd: float = 0.18
@@ -86,9 +90,9 @@ class MotionKnobs:
     delay_range_s: Pair = (0.0, 0.11)
     """Delay between septum and lateral wall in hearts with a conduction delay or a pacemaker (QRS up to 200 ms)."""
     delay_chance: float = 0.25
-    through_plane_range: Pair = (0.0, 0.9)
+    through_plane_range: Pair = (0.0, 1.4)
     """Radians of phase by which a place's echo turns over to another one's while the ventricle empties (torsion)."""
-    clutter_turn_range: Pair = (0.0, 4.0)
+    clutter_turn_range: Pair = (0.0, 7.0)
     """Radians over which the clutter's speckle turns over to another one's in a second."""
     flicker_sd_db: float = 0.5
     """Scale of the change of gain from frame to frame."""
@@ -102,11 +106,11 @@ class MotionKnobs:
 class FramingKnobs:
     """Where the heart and the sector lie in the picture."""
 
-    share: float = 0.135
+    share: float = 0.15
     """Median of the LV's share of the frame's area at end-diastole, at an EDV of 100 mL."""
     share_power: float = 0.40
     """Power of EDV in it: operators follow a large heart with the depth, but not wholly."""
-    share_spread: float = 0.32
+    share_spread: float = 0.35
     share_limits: Pair = (0.04, 0.36)
     """A third of the frame and more was seen in real clips."""
     lowest_row: float = 106.0
@@ -118,19 +122,19 @@ class FramingKnobs:
     """The same where the sector's apex is cut off."""
     probe_column_normal: Pair = (56.0, 3.5)
     """Column of that point, in pixels; 55.5 is the middle."""
-    bottom_row_range: Pair = (100.0, 124.0)
+    bottom_row_range: Pair = (102.0, 120.0)
     """Row of the sector's lowest point; beyond 112 the frame cuts it off."""
-    wide_chance: float = 0.55
+    wide_chance: float = 0.8
     """Share of sectors about 90 degrees wide, which the frame's sides cut off (the usual one in EchoNet-Dynamic)."""
     half_angle_range_deg: Pair = (29.0, 46.0)
     """Half of the opening angle of the others."""
-    steered_chance: float = 0.08
+    steered_chance: float = 0.05
     """Share of sectors of which one side is cut off."""
     apex_depth_range_mm: Pair = (7.0, 30.0)
     """Depth of the epicardial apex below the probe."""
-    apex_x_normal: Pair = (7.0, 8.0)
+    apex_x_normal: Pair = (8.0, 7.0)
     """Millimetres of the apex beside the probe's axis; positive is lateral."""
-    tilt_normal_deg: Pair = (3.0, 9.0)
+    tilt_normal_deg: Pair = (7.0, 8.5)
     """Turn of the long axis; positive takes the base to the lateral side."""
 
 
@@ -138,17 +142,18 @@ class FramingKnobs:
 class PictureKnobs:
     """What stands between probe and heart, and how each tissue sends back; dB relative to septal myocardium."""
 
-    septum_db: Pair = (-3.0, 6.0)
+    septum_db: Pair = (-7.0, 4.0)
     lateral_wall_db: Pair = (-12.0, 3.0)
     epicardial_fade_db: Pair = (2.0, 14.0)
     """The wall fades from endocardium to epicardium."""
     specular_db: Pair = (1.0, 11.0)
     """What the endocardium gains where the beam meets it squarely."""
+    papillary_db: Pair = (-14.0, 0.0)
     rv_wall_db: Pair = (-18.0, -3.0)
-    pericardium_db: Pair = (-4.0, 12.0)
-    lung_db: Pair = (-34.0, -9.0)
+    pericardium_db: Pair = (-12.0, 10.0)
+    lung_db: Pair = (-32.0, -5.0)
     """Tissue and reverberation beside the heart."""
-    posterior_db: Pair = (-8.0, 6.0)
+    posterior_db: Pair = (-6.0, 9.0)
     posterior_fade_db_per_mm: Pair = (0.15, 0.9)
     """How fast what lies behind the atria fades."""
     septum_mm: Pair = (2.0, 5.0)
@@ -156,12 +161,12 @@ class PictureKnobs:
     fibre_db: Pair = (5.0, 19.0)
     unevenness_db: Pair = (2.5, 9.0)
     patchiness_db: Pair = (2.5, 8.0)
-    midwall_db: Pair = (0.0, 14.0)
+    midwall_db: Pair = (2.0, 16.0)
     apical_dropout_db: Pair = (0.0, 26.0)
     lateral_dropout_db: Pair = (0.0, 22.0)
     septal_dropout_db: Pair = (0.0, 20.0)
-    apex_lost_chance: float = 0.5
-    apex_lost_db: Pair = (4.0, 22.0)
+    apex_lost_chance: float = 0.75
+    apex_lost_db: Pair = (4.0, 30.0)
     """Loss of the walls near the apex, which lie along the beam, under the near field's haze."""
     shadow_chance: float = 0.3
     shadow_db: Pair = (6.0, 26.0)
@@ -171,11 +176,11 @@ class PictureKnobs:
     veil_chance: float = 0.6
     veil_db: Pair = (-30.0, -9.0)
     """Grey veil over one side of the sector (lung, ribs), mostly the lateral one."""
-    haze_db: Pair = (-48.0, -18.0)
+    haze_db: Pair = (-60.0, -21.0)
     """Clutter over the whole sector, which the machine's own processing leaves."""
-    noise_db: Pair = (-52.0, -22.0)
+    noise_db: Pair = (-64.0, -25.0)
     """Electronic noise at full depth."""
-    blood_db: Pair = (-46.0, -20.0)
+    blood_db: Pair = (-60.0, -27.0)
     compensation_sd_db: float = 2.5
     """Errors of the time-gain compensation: bands along depth."""
     slope_db: Pair = (-9.0, 7.0)
@@ -183,6 +188,8 @@ class PictureKnobs:
     mean_grey: float = 0.128
     """Median over videos of a picture's mean, of full scale (EchoNet-Dynamic: 0.127)."""
     mean_grey_spread: float = 0.30
+    fine_noise_chance: float = 0.6
+    """Share of machines whose noise has the grain of single beams instead of the speckle's."""
     mark_chance: float = 0.5
     """Share with a probe mark and depth ticks beside the sector (EchoNet-Dynamic has both in most clips)."""
 
@@ -193,12 +200,12 @@ class MakerKnobs:
 
     wavelength_range_mm: Pair = (0.38, 0.92)
     """4 MHz harmonic to 1.7 MHz fundamental at 1,540 m/s."""
-    aperture_range_mm: Pair = (14.0, 26.0)
+    aperture_range_mm: Pair = (16.0, 36.0)
     focus_range_mm: Pair = (45.0, 125.0)
-    pulse_range_mm: Pair = (0.6, 2.2)
+    pulse_range_mm: Pair = (0.5, 1.9)
     """Axial resolution; with the aperture it makes the speckle's size and how much wider than high it is."""
     dynamic_range_db: Pair = (38.0, 74.0)
-    grey_power_range: Pair = (1.1, 2.6)
+    grey_power_range: Pair = (1.3, 2.8)
     reject_range: Pair = (0.0, 0.18)
     """Share of the dynamic range that is shown black; half of the machines have none."""
     shoulder_range: Pair = (0.0, 0.9)
@@ -206,7 +213,7 @@ class MakerKnobs:
     persistence_range: Pair = (0.0, 0.5)
     fps_range: Pair = (15.0, 140.0)
     """Frames a second; every second machine is exactly at 50, as EchoNet-Dynamic's, the rest log-uniform."""
-    pixel_reach_range: Pair = (0.8, 2.0)
+    pixel_reach_range: Pair = (0.6, 1.6)
     """Width of a pixel's look at the beams: from sharp to soft scan conversion."""
     sharpening_range: Pair = (0.0, 0.8)
     """Edge enhancement: share of the difference to the mean of the neighbours that is added."""

@@ -40,9 +40,13 @@ class Echoes:
     posterior_db: float = -2.0
     posterior_fade_db_per_mm: float = 0.8
     """What lies behind the atria, and how it fades."""
+    papillary_db: float = -3.0
+    """Papillary muscle, moderator band and trabeculae."""
     annulus_db: float = 8.0
     apex_lost_db: float = 0.0
     """What the walls lose at the apex."""
+    apex_lost_along: float = 0.3
+    """How far from it, as a share of the ventricle's length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +67,5 @@ class Layers:
     """Size of the errors of the time-gain compensation."""
     edge_db: float
     """What the outermost beams lose."""
+    has_fine_noise: bool
+    """Whether the noise differs from beam to beam and sample to sample, instead of having the speckle's grain."""
