@@ -32,25 +32,25 @@ class _Build:
 # After the norms and the forms of remodelling of Lang et al. 2015 (Eur Heart J Cardiovasc Imaging 16:233).
 _BUILDS: dict[HeartKind, _Build] = {
     "usual": _Build(
-        sphericity=0.265, wall_mm=8.8, wall_limits_mm=(6.0, 12.0), apical_thinning=(0.0, 0.45), atrium=1.0
+        sphericity=0.265, wall_mm=8.2, wall_limits_mm=(5.5, 11.5), apical_thinning=(0.1, 0.65), atrium=1.0
     ),
     "dilated": _Build(
-        sphericity=0.32, wall_mm=7.2, wall_limits_mm=(4.5, 10.0), apical_thinning=(0.1, 0.6), atrium=1.2
+        sphericity=0.32, wall_mm=6.6, wall_limits_mm=(4.5, 9.5), apical_thinning=(0.1, 0.6), atrium=1.2
     ),
     "ischaemic": _Build(
-        sphericity=0.285, wall_mm=8.0, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.1, 0.6), atrium=1.1
+        sphericity=0.285, wall_mm=7.5, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.1, 0.6), atrium=1.1
     ),
     "aneurysm": _Build(
-        sphericity=0.295, wall_mm=7.8, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.45, 0.75), atrium=1.1
+        sphericity=0.295, wall_mm=7.2, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.45, 0.75), atrium=1.1
     ),
     "infiltrated": _Build(
-        sphericity=0.255, wall_mm=14.5, wall_limits_mm=(11.5, 19.0), apical_thinning=(0.0, 0.3), atrium=1.3
+        sphericity=0.255, wall_mm=13.5, wall_limits_mm=(11.0, 18.0), apical_thinning=(0.0, 0.3), atrium=1.3
     ),
     "hypertrophic": _Build(
-        sphericity=0.235, wall_mm=14.5, wall_limits_mm=(11.0, 21.0), apical_thinning=(-0.3, 0.3), atrium=1.15
+        sphericity=0.235, wall_mm=13.5, wall_limits_mm=(10.5, 20.0), apical_thinning=(-0.3, 0.3), atrium=1.15
     ),
     "large": _Build(
-        sphericity=0.285, wall_mm=9.2, wall_limits_mm=(7.0, 12.0), apical_thinning=(0.0, 0.45), atrium=1.15
+        sphericity=0.285, wall_mm=8.6, wall_limits_mm=(6.5, 12.0), apical_thinning=(0.0, 0.45), atrium=1.15
     ),
 }
 
@@ -76,6 +76,8 @@ def widen_anatomy(
     shaped = replace(
         anatomy,
         apex_mm=apex_mm,
+        cavity_wave=float(generator.uniform(*knobs.wave_range)),
+        cavity_phase=float(generator.random()),
         apex_power=float(generator.uniform(1.9, 3.4 if kind in ("dilated", "aneurysm") else 2.8)),
         widest=float(generator.uniform(0.42, 0.68)),
         annulus_ratio=float(generator.uniform(0.6, 0.9)),

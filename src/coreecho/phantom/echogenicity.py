@@ -197,18 +197,28 @@ def _wall(anatomy: Anatomy, view: View, at: Places) -> Floats:
     # The fibres of the septum's middle layer lie across the beam.
     middle = view.midwall_db * np.exp(-np.square((share - 0.55) / 0.22))
     echoes = view.echoes
+    if echoes.septal_fade_db:
+        middle = middle - echoes.septal_fade_db * np.square((share - 0.5) / 0.5)
     level = np.where(
         at.is_septal, echoes.septum_db + middle, echoes.lateral_wall_db - echoes.epicardial_fade_db * share
     )
     border = np.exp(-np.square((at.distance - at.endocardium) / 1.3))
     level = level + view.fibre_db * (facing - 0.45) + (echoes.endocardium_db + echoes.specular_db * facing) * border
     along = at.level / anatomy.length_mm
-    if echoes.apex_lost_db:
-        level = level - echoes.apex_lost_db * np.exp(-np.square(along / echoes.apex_lost_along))
+    level = level - _apical_loss(anatomy, view, at)
     lost = view.apical_dropout_db * np.exp(-np.square((along - view.apical_dropout_along) / 0.16))
     level = level - np.where(at.is_septal, lost * np.exp(-at.distance / 6.0), lost)
     scar = 1.0 - np.clip(anatomy.wall_motion.contractility(along, at.is_septal), 0.0, 1.0)
     return level + _SCAR_DB * scar
+
+
+def _apical_loss(anatomy: Anatomy, view: View, at: Places) -> Floats | float:
+    """What walls (N,) lose near the apex, in dB."""
+    echoes = view.echoes
+    if not echoes.apex_lost_db:
+        return 0.0
+    along = at.level / anatomy.length_mm
+    return np.asarray(echoes.apex_lost_db * np.exp(-np.square(along / echoes.apex_lost_along)))
 
 
 def _surroundings(anatomy: Anatomy, view: View, at: Places) -> Floats:
@@ -226,7 +236,7 @@ def _surroundings(anatomy: Anatomy, view: View, at: Places) -> Floats:
     facing = np.where(
         at.is_septal, _facing_ventricle(anatomy, view, at, right=True), _facing_ventricle(anatomy, view, at)
     )
-    angle_db = view.fibre_db * (facing - 0.45)
+    angle_db = view.fibre_db * (facing - 0.45) - _apical_loss(anatomy, view, at)
     line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
     level = np.maximum(level, echoes.pericardium_db - 7.0 + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))
     is_rv_wall = at.is_septal & (at.past_rv > 0.0) & (at.past_rv < anatomy.rv_wall_mm) & (at.rv_cavity > 0.0)

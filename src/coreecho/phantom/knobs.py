@@ -35,6 +35,8 @@ class HeartKnobs:
     """Basal width of the right ventricle in mm (Lang et al. 2015: 25 to 41 mm; dilated to 60)."""
     rv_wall_range_mm: Pair = (2.0, 7.0)
     """Thickness of its free wall (normal up to 5 mm)."""
+    wave_range: Pair = (0.0, 0.16)
+    """How far the cavity's squared radius swells and narrows along its length, as a share of it."""
     atrium_spread: float = 0.2
     """Spread of the log size of the left atrium, beside its growth in failing hearts."""
     right_atrium_range: Pair = (0.6, 1.35)
@@ -115,7 +117,7 @@ class FramingKnobs:
     """A third of the frame and more was seen in real clips."""
     lowest_row: float = 106.0
     """The annulus stays above this row of 112."""
-    probe_row_range: Pair = (-8.0, 13.0)
+    probe_row_range: Pair = (-6.0, 13.0)
     """Row of the point where the beams meet, in pixels."""
     cut_apex_chance: float = 0.08
     cut_apex_range: Pair = (-30.0, -8.0)
@@ -130,7 +132,7 @@ class FramingKnobs:
     """Half of the opening angle of the others."""
     steered_chance: float = 0.05
     """Share of sectors of which one side is cut off."""
-    apex_depth_range_mm: Pair = (7.0, 30.0)
+    apex_depth_range_mm: Pair = (4.0, 26.0)
     """Depth of the epicardial apex below the probe."""
     apex_x_normal: Pair = (8.0, 7.0)
     """Millimetres of the apex beside the probe's axis; positive is lateral."""
@@ -143,11 +145,15 @@ class PictureKnobs:
     """What stands between probe and heart, and how each tissue sends back; dB relative to septal myocardium."""
 
     septum_db: Pair = (-7.0, 4.0)
+    septal_fade_db: Pair = (0.0, 16.0)
+    """The septum fades from its middle to both of its borders."""
     lateral_wall_db: Pair = (-12.0, 3.0)
     epicardial_fade_db: Pair = (2.0, 14.0)
     """The wall fades from endocardium to epicardium."""
     specular_db: Pair = (1.0, 11.0)
     """What the endocardium gains where the beam meets it squarely."""
+    leaflets_db: Pair = (-14.0, 3.0)
+    """What the leaflets send back more than the usual: often they are not seen at all."""
     papillary_db: Pair = (-14.0, 0.0)
     rv_wall_db: Pair = (-18.0, -3.0)
     pericardium_db: Pair = (-12.0, 10.0)
@@ -165,12 +171,12 @@ class PictureKnobs:
     apical_dropout_db: Pair = (0.0, 26.0)
     lateral_dropout_db: Pair = (0.0, 22.0)
     septal_dropout_db: Pair = (0.0, 20.0)
-    apex_lost_chance: float = 0.75
+    apex_lost_chance: float = 0.85
     apex_lost_db: Pair = (4.0, 30.0)
     """Loss of the walls near the apex, which lie along the beam, under the near field's haze."""
     shadow_chance: float = 0.3
     shadow_db: Pair = (6.0, 26.0)
-    near_haze_db: Pair = (-24.0, -3.0)
+    near_haze_db: Pair = (-26.0, -7.0)
     near_fade_db_per_mm: Pair = (0.12, 0.5)
     """How fast the near field's clutter fades with depth."""
     veil_chance: float = 0.6
@@ -185,7 +191,7 @@ class PictureKnobs:
     """Errors of the time-gain compensation: bands along depth."""
     slope_db: Pair = (-9.0, 7.0)
     """From the top of the picture to its bottom."""
-    mean_grey: float = 0.128
+    mean_grey: float = 0.118
     """Median over videos of a picture's mean, of full scale (EchoNet-Dynamic: 0.127)."""
     mean_grey_spread: float = 0.30
     fine_noise_chance: float = 0.6
@@ -198,17 +204,19 @@ class PictureKnobs:
 class MakerKnobs:
     """A scanner of any maker, with fundamental (long wavelength) or harmonic imaging."""
 
-    wavelength_range_mm: Pair = (0.38, 0.92)
+    wavelength_range_mm: Pair = (0.36, 0.86)
     """4 MHz harmonic to 1.7 MHz fundamental at 1,540 m/s."""
-    aperture_range_mm: Pair = (16.0, 36.0)
+    aperture_range_mm: Pair = (17.0, 40.0)
     focus_range_mm: Pair = (45.0, 125.0)
-    pulse_range_mm: Pair = (0.5, 1.9)
+    pulse_range_mm: Pair = (0.4, 1.6)
     """Axial resolution; with the aperture it makes the speckle's size and how much wider than high it is."""
-    dynamic_range_db: Pair = (38.0, 74.0)
+    looks_range: Pair = (1.0, 3.99)
+    """Neighbouring samples of a beam whose power is averaged, rounded down: compounding makes speckle smoother."""
+    dynamic_range_db: Pair = (44.0, 78.0)
     grey_power_range: Pair = (1.3, 2.8)
     reject_range: Pair = (0.0, 0.18)
     """Share of the dynamic range that is shown black; half of the machines have none."""
-    shoulder_range: Pair = (0.0, 0.9)
+    shoulder_range: Pair = (0.0, 0.7)
     """How far the grey map is an S, which is steep in the middle and flat at both ends."""
     persistence_range: Pair = (0.0, 0.5)
     fps_range: Pair = (15.0, 140.0)

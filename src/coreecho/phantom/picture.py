@@ -25,6 +25,8 @@ class Echoes:
     """What each tissue sends back, in dB relative to mid-septal myocardium."""
 
     septum_db: float = -1.0
+    septal_fade_db: float = 0.0
+    """The septum fades from its middle to both of its borders."""
     lateral_wall_db: float = -1.0
     endocardium_db: float = 2.0
     specular_db: float = 7.0
@@ -40,6 +42,8 @@ class Echoes:
     posterior_db: float = -2.0
     posterior_fade_db_per_mm: float = 0.8
     """What lies behind the atria, and how it fades."""
+    leaflets_db: float = 0.0
+    """What the leaflets send back more than the usual."""
     papillary_db: float = -3.0
     """Papillary muscle, moderator band and trabeculae."""
     annulus_db: float = 8.0

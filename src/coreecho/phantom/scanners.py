@@ -39,6 +39,7 @@ def draw_scanner(generator: np.random.Generator, knobs: MakerKnobs | None = None
         grey_power=within(knobs.grey_power_range),
         persistence=within(knobs.persistence_range),
         fps=((_COMMON_FPS if common < _COMMON_SHARE else float(fps), 1.0),),
+        looks=int(within(knobs.looks_range)),
         reject=within(knobs.reject_range) if rejects < 0.5 else 0.0,
         shoulder=within(knobs.shoulder_range),
         pixel_reach=within(knobs.pixel_reach_range),

@@ -54,6 +54,8 @@ class Scanner:
     """Weight of the previous output frame in the frame averaging, for a frame rate of 50."""
     fps: tuple[tuple[float, float], ...]
     """Pairs of (frames per second, probability)."""
+    looks: int = 1
+    """Neighbouring samples of a beam whose power is averaged (compounding)."""
     reject: float = 0.0
     """Share of the dynamic range, from its lower end, that is shown black."""
     shoulder: float = 0.0

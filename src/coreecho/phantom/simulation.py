@@ -147,7 +147,12 @@ class Scene:
         self.points = make_scatterers(
             plan.anatomy, plan.view, study_generator(seed, index, _TISSUE), per_mm2=_SCATTERERS_PER_MM2
         )
-        self.leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(seed, index, _LEAFLETS))
+        self.leaflets = make_leaflets(
+            plan.anatomy,
+            plan.motion,
+            study_generator(seed, index, _LEAFLETS),
+            more_db=plan.view.echoes.leaflets_db,
+        )
         self._real = np.concatenate([self.points.real, self.leaflets.real])
         self._imaginary = np.concatenate([self.points.imaginary, self.leaflets.imaginary])
         generator = study_generator(seed, index, _NOISE)
@@ -204,7 +209,7 @@ class Scene:
         echo *= self.transmission
         echo += self.clutter(frame)
         echo += self.noise(frame)
-        level = envelope_db(echo)
+        level = envelope_db(echo, self.grid.scanner.looks)
         level += self.grid.edge_db
         return level
 

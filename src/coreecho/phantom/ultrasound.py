@@ -10,6 +10,7 @@ phased array steers them.
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from coreecho.phantom.settings import Scanner
 from coreecho.phantom.view import FRAME_SIZE, View
@@ -184,9 +185,16 @@ class BeamGrid:
         return np.asarray(np.matmul(zones, self.lateral_blur)).reshape(self.num_samples, 2, _BEAMS)
 
 
-def envelope_db(echo: Singles) -> Singles:
-    """Envelope in dB, (samples, beams), of a complex echo (samples, 2, beams)."""
+def envelope_db(echo: Singles, looks: int = 1) -> Singles:
+    """Envelope in dB, (samples, beams), of a complex echo (samples, 2, beams).
+
+    Args:
+        echo: real and imaginary parts.
+        looks: samples along each beam whose power is averaged.
+    """
     power = np.square(echo[:, 0]) + np.square(echo[:, 1])
+    if looks > 1:
+        power = uniform_filter1d(power, looks, axis=0, mode="nearest")
     power += np.float32(1e-9)
     return np.asarray(np.float32(10.0) * np.log10(power))
 
