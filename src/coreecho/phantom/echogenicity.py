@@ -146,8 +146,9 @@ def draw_levels(
     # No atrium is a smooth oval.
     at = replace(at, behind=at.behind + 1.3 * coarse)
     patchy = view.contrast_db * coarse + 0.5 * view.contrast_db * fine
-    level = _surroundings(anatomy, view, at) + 1.3 * patchy + view.unevenness_db * region
-    level = np.where(at.is_wall, _wall(anatomy, view, at) + 1.2 * patchy + view.unevenness_db * region, level)
+    facing = _facing_ventricle(anatomy, view, at)
+    level = _surroundings(anatomy, view, at, facing) + 1.3 * patchy + view.unevenness_db * region
+    level = np.where(at.is_wall, _wall(anatomy, view, at, facing) + 1.2 * patchy + view.unevenness_db * region, level)
     level = np.where(_is_blood(anatomy, at, roughness_mm=0.8 * fine), BLOOD_DB, level)
     is_muscle = _papillary_muscle(anatomy, at) | _moderator_band(anatomy, at)
     if anatomy.trabeculae_mm is not None:
@@ -190,9 +191,8 @@ def _facing_atria(anatomy: Anatomy, view: View, at: Places) -> Floats:
     return _facing(view, at, across, (at.below / (size * anatomy.atrium_mm)) ** power / anatomy.atrium_mm)
 
 
-def _wall(anatomy: Anatomy, view: View, at: Places) -> Floats:
+def _wall(anatomy: Anatomy, view: View, at: Places, facing: Floats) -> Floats:
     """The wall of the left ventricle: by its angle to the beam, its layers, scars, and the stretch that drops out."""
-    facing = _facing_ventricle(anatomy, view, at)
     share = np.clip((at.distance - at.endocardium) / np.maximum(at.epicardium - at.endocardium, 1.0), 0.0, 1.0)
     # The fibres of the septum's middle layer lie across the beam.
     middle = view.midwall_db * np.exp(-np.square((share - 0.55) / 0.22))
@@ -221,7 +221,7 @@ def _apical_loss(anatomy: Anatomy, view: View, at: Places) -> Floats | float:
     return np.asarray(echoes.apex_lost_db * np.exp(-np.square(along / echoes.apex_lost_along)))
 
 
-def _surroundings(anatomy: Anatomy, view: View, at: Places) -> Floats:
+def _surroundings(anatomy: Anatomy, view: View, at: Places, facing: Floats) -> Floats:
     """Everything but the left ventricle: lung, right heart's walls, pericardium, atria, what lies behind them."""
     beyond = np.where(at.is_septal, at.past_rv - anatomy.rv_wall_mm, at.outside)
     echoes = view.echoes
@@ -233,9 +233,7 @@ def _surroundings(anatomy: Anatomy, view: View, at: Places) -> Floats:
         np.maximum(level, echoes.near_field_db - 0.12 * np.abs(at.x_mm) + 0.5 * np.minimum(at.z_mm, 0.0)),
         level,
     )
-    facing = np.where(
-        at.is_septal, _facing_ventricle(anatomy, view, at, right=True), _facing_ventricle(anatomy, view, at)
-    )
+    facing = np.where(at.is_septal, _facing_ventricle(anatomy, view, at, right=True), facing)
     angle_db = view.fibre_db * (facing - 0.45) - _apical_loss(anatomy, view, at)
     line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
     level = np.maximum(level, echoes.pericardium_db - 7.0 + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))

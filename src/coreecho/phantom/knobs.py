@@ -223,7 +223,7 @@ class MakerKnobs:
     """Frames a second; every second machine is exactly at 50, as EchoNet-Dynamic's, the rest log-uniform."""
     pixel_reach_range: Pair = (0.6, 1.6)
     """Width of a pixel's look at the beams: from sharp to soft scan conversion."""
-    sharpening_range: Pair = (0.0, 0.8)
-    """Edge enhancement: share of the difference to the mean of the neighbours that is added."""
+    sharpening_range: Pair = (0.1, 1.0)
+    """Edge enhancement: share of the difference to the mean of the neighbours that is added; half have none."""
     jpeg_chance: float = 0.3
     jpeg_quality_range: Pair = (40.0, 90.0)

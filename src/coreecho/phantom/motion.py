@@ -177,8 +177,13 @@ def simulate_free_motion(
 
 def cavity_squared(anatomy: Anatomy, z_mm: Floats, is_septal: NDArray[np.bool_] | bool, contraction: Floats) -> Floats:
     """Squared radius of the contracted cavity in mm^2, at depths given for end-diastole; the arguments broadcast."""
-    left = 1.0 - contraction * anatomy.contraction_weight(z_mm, is_septal)
-    return np.asarray(anatomy.endocardium_squared(z_mm) * np.maximum(left, SMALLEST_AREA_FRACTION))
+    left = remaining(contraction, anatomy.contraction_weight(z_mm, is_septal))
+    return np.asarray(anatomy.endocardium_squared(z_mm) * left)
+
+
+def remaining(contraction: Floats | float, weight: Floats) -> Floats:
+    """What a contraction leaves of the cavity's squared radius, as a share, where the wall contracts by a weight."""
+    return np.maximum(1.0 - contraction * weight, SMALLEST_AREA_FRACTION)
 
 
 def _contract(anatomy: Anatomy, wanted_ml: Floats, stretch: Floats) -> tuple[Floats, Floats]:

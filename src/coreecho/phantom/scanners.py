@@ -24,7 +24,7 @@ def draw_scanner(generator: np.random.Generator, knobs: MakerKnobs | None = None
     def log_within(limits: Pair) -> float:
         return float(np.exp(generator.uniform(*np.log(limits))))
 
-    common, rejects, stores = generator.random(3)
+    common, rejects, stores, sharpens = generator.random(4)
     fps = round(log_within(knobs.fps_range))
     return Scanner(
         name="any",
@@ -39,10 +39,12 @@ def draw_scanner(generator: np.random.Generator, knobs: MakerKnobs | None = None
         grey_power=within(knobs.grey_power_range),
         persistence=within(knobs.persistence_range),
         fps=((_COMMON_FPS if common < _COMMON_SHARE else float(fps), 1.0),),
+        scatterers_per_mm2=1.0,
+        sampling_points=2,
         looks=int(within(knobs.looks_range)),
         reject=within(knobs.reject_range) if rejects < 0.5 else 0.0,
         shoulder=within(knobs.shoulder_range),
         pixel_reach=within(knobs.pixel_reach_range),
-        sharpening=within(knobs.sharpening_range),
+        sharpening=within(knobs.sharpening_range) if sharpens < 0.5 else 0.0,
         jpeg_quality=int(within(knobs.jpeg_quality_range)) if stores < knobs.jpeg_chance else 0,
     )

@@ -54,6 +54,10 @@ class Scanner:
     """Weight of the previous output frame in the frame averaging, for a frame rate of 50."""
     fps: tuple[tuple[float, float], ...]
     """Pairs of (frames per second, probability)."""
+    scatterers_per_mm2: float = 1.3
+    """Density of the simulated scatterers; their Gaussian amplitudes make the speckle fully developed at 1 already."""
+    sampling_points: int = 3
+    """Points each way at which a pixel looks at the beams."""
     looks: int = 1
     """Neighbouring samples of a beam whose power is averaged (compounding)."""
     reject: float = 0.0

@@ -6,6 +6,7 @@ Planning (`plan_study`) is cheap and knows all the truth; rendering (`render_stu
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from coreecho.phantom.anatomy import Anatomy, draw_anatomy
 from coreecho.phantom.artefacts import clutter_layers, noise_amplitude, noise_tape, transmission
 from coreecho.phantom.clinic_heart import widen_anatomy
 from coreecho.phantom.cohort import Split, StudyFacts, draw_facts, scanner_of, study_generator
-from coreecho.phantom.contours import Outline, endocardium_at, epicardium_at
+from coreecho.phantom.contours import Outline, Surfaces
 from coreecho.phantom.leaflets import make_leaflets
 from coreecho.phantom.motion import Motion, simulate_free_motion, simulate_motion
 from coreecho.phantom.overlay import BurnedIn
@@ -32,7 +33,6 @@ Singles = NDArray[np.float32]
 # Streams of a study's random numbers; facts use 0, 7, 8 and 9.
 _ANATOMY, _MOTION, _VIEW, _TISSUE, _NOISE, _LEAFLETS = 1, 2, 3, 4, 5, 6
 _WIDE_ANATOMY, _BEHIND = 10, 11
-_SCATTERERS_PER_MM2 = 1.3
 _GAIN_FRAMES = 4
 # Share of the frame that EchoNet-Dynamic's sectors cover: the mean of a smaller one's picture is lower.
 _USUAL_SECTOR = 0.6
@@ -76,11 +76,15 @@ class StudyPlan:
 
     def endocardium(self, frame: int) -> Outline:
         """The visible cavity of the left ventricle at a frame."""
-        return endocardium_at(self.anatomy, self.motion, frame, foreshortening_rad=self.view.foreshortening_rad)
+        return self._surfaces.endocardium(self.motion, frame)
 
     def epicardium(self, frame: int) -> Outline:
         """The outer border of the left ventricle at a frame."""
-        return epicardium_at(self.anatomy, self.motion, frame, foreshortening_rad=self.view.foreshortening_rad)
+        return self._surfaces.epicardium(self.motion, frame)
+
+    @cached_property
+    def _surfaces(self) -> Surfaces:
+        return Surfaces(self.anatomy, self.view.foreshortening_rad)
 
 
 def plan_study(settings: PhantomSettings, seed: int, index: int, split: Split) -> StudyPlan:
@@ -145,7 +149,7 @@ class Scene:
         self.grid = BeamGrid(plan.scanner or SCANNERS[plan.settings.scanner], plan.view)
         seed, index = plan.seed, plan.facts.index
         self.points = make_scatterers(
-            plan.anatomy, plan.view, study_generator(seed, index, _TISSUE), per_mm2=_SCATTERERS_PER_MM2
+            plan.anatomy, plan.view, study_generator(seed, index, _TISSUE), per_mm2=self.grid.scanner.scatterers_per_mm2
         )
         self.leaflets = make_leaflets(
             plan.anatomy,

@@ -17,10 +17,13 @@ def sharpen(grey: Singles, sector: NDArray[np.bool_], amount: float) -> Singles:
         sector: (H, W).
         amount: the share; 0 changes nothing.
     """
-    picture = np.zeros((sector.shape[0] + 2, sector.shape[1] + 2), dtype=np.float32)
-    picture[1:-1, 1:-1][sector] = grey
-    neighbours = picture[:-2, 1:-1] + picture[2:, 1:-1] + picture[1:-1, :-2] + picture[1:-1, 2:]
-    added = grey - np.float32(0.25) * neighbours[sector]
+    width = sector.shape[1] + 2
+    picture = np.zeros((sector.shape[0] + 2) * width, dtype=np.float32)
+    rows, columns = np.nonzero(sector)
+    places = (rows + 1) * width + columns + 1
+    picture[places] = grey
+    neighbours = picture[places - width] + picture[places + width] + picture[places - 1] + picture[places + 1]
+    added = grey - np.float32(0.25) * neighbours
     return np.asarray(np.clip(grey + np.float32(amount) * added, 0.0, 1.0))
 
 

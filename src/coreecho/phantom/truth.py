@@ -21,12 +21,22 @@ MYOCARDIUM_LABEL = 2
 
 def label_frame(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
     """Mask (112, 112) of a frame: 0 background, 1 cavity of the left ventricle, 2 its myocardium."""
-    columns, rows = np.meshgrid(np.arange(FRAME_SIZE, dtype=float), np.arange(FRAME_SIZE, dtype=float))
-    x_mm, z_mm = plan.to_heart(*plan.view.from_pixels(columns, rows), frame)
     labels = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
-    labels[_is_inside(plan.epicardium(frame), x_mm, z_mm)] = MYOCARDIUM_LABEL
-    labels[_is_inside(plan.endocardium(frame), x_mm, z_mm)] = LV_LABEL
+    outer = plan.epicardium(frame)
+    # Pixels away from the outline need no look, and those of the cavity lie inside of it.
+    columns, rows = (_covered(ends) for ends in plan.to_pixels(*outer.polygon(), frame))
+    places = np.arange(columns.start, columns.stop, dtype=float)[None, :], np.arange(rows.start, rows.stop)[:, None]
+    x_mm, z_mm = plan.to_heart(*plan.view.from_pixels(*places), frame)
+    inside = _is_inside(outer, x_mm, z_mm)
+    in_cavity = _is_inside(plan.endocardium(frame), x_mm[inside], z_mm[inside])
+    labels[rows, columns][inside] = np.where(in_cavity, LV_LABEL, MYOCARDIUM_LABEL)
     return labels
+
+
+def _covered(places: Floats) -> slice:
+    """The pixels between the smallest and the largest of some places along an axis, and one more at each end."""
+    first, last = np.clip([np.floor(places.min()) - 1.0, np.ceil(places.max()) + 2.0], 0, FRAME_SIZE)
+    return slice(int(first), int(last))
 
 
 def _is_inside(outline: Outline, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
@@ -48,6 +58,18 @@ def frame_truth(plan: StudyPlan) -> dict[str, NDArray[Any]]:
         "shift_x_mm": motion.shift_x_mm,
         "shift_z_mm": motion.shift_z_mm,
         "rotation_rad": motion.rotation_rad,
+        "ed_frame": np.array(motion.ed_frame),
+        "es_frame": np.array(motion.es_frame),
+        "mm_per_pixel": np.array(plan.view.mm_per_pixel),
+    }
+
+
+def frame_masks(plan: StudyPlan) -> dict[str, NDArray[Any]]:
+    """What segmentation is trained from: labels (T, 112, 112) uint8, volumes (T,) in mL, frames of ED and ES."""
+    motion = plan.motion
+    return {
+        "labels": np.stack([label_frame(plan, frame) for frame in range(motion.num_frames)]),
+        "volume_ml": motion.volume_ml.astype(np.float32),
         "ed_frame": np.array(motion.ed_frame),
         "es_frame": np.array(motion.es_frame),
         "mm_per_pixel": np.array(plan.view.mm_per_pixel),

@@ -29,8 +29,6 @@ _SIDE_LOBE_REACH = 0.12
 # Share of the sector's half-width over which a machine fades the outermost beams, and by how much.
 _EDGE_SHARE = 0.16
 _EDGE_DB = 22.0
-# Points each way at which a pixel looks at the beams.
-_POINTS = 3
 # Entries of the grey map; eight for each of the 256 levels of a picture.
 _GREY_STEPS = 2048
 # FWHM of a Gaussian over its standard deviation.
@@ -105,8 +103,10 @@ class BeamGrid:
         return np.asarray(blur / energy[:, None, None], dtype=np.float32)
 
     def sampling_points(self) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Where the scan converter looks: depths in mm, sines, and whether inside the sector, (3 H, 3 W) each."""
-        offsets = (np.arange(_POINTS) - 0.5 * (_POINTS - 1)) / _POINTS * self.scanner.pixel_reach
+        """Where the scan converter looks: depths in mm, sines, and whether inside the sector, (n H, n W) each for n
+        points of a pixel each way."""
+        points = self.scanner.sampling_points
+        offsets = (np.arange(points) - 0.5 * (points - 1)) / points * self.scanner.pixel_reach
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
         x_mm, z_mm = self.view.from_pixels(fine[None, :], fine[:, None])
         radius = np.hypot(x_mm, z_mm)
@@ -123,7 +123,8 @@ class BeamGrid:
         """Sparse (pixels in the sector, samples * beams) matrix of bilinear weights, and the sector (H, W)."""
         radius, sine, inside = self.sampling_points()
         rows, columns = np.nonzero(inside)
-        pixel = (rows // _POINTS) * FRAME_SIZE + columns // _POINTS
+        points = self.scanner.sampling_points
+        pixel = (rows // points) * FRAME_SIZE + columns // points
         sample = (radius[inside] - _FIRST_SAMPLE_MM) / _SAMPLE_MM
         beam = (sine[inside] + self.sine_limit) / (2.0 * self.sine_limit) * (_BEAMS - 1)
         first, left = sample.astype(np.intp), beam.astype(np.intp)
@@ -135,7 +136,7 @@ class BeamGrid:
             (corner + _BEAMS, down * (1 - right)),
             (corner + _BEAMS + 1, down * right),
         ]
-        weights = np.concatenate([weight for _, weight in entries]) / _POINTS**2
+        weights = np.concatenate([weight for _, weight in entries]) / points**2
         places = (np.tile(pixel, 4), np.concatenate([place for place, _ in entries]))
         shape = (FRAME_SIZE * FRAME_SIZE, self.num_samples * _BEAMS)
         matrix = scipy.sparse.coo_array((weights.astype(np.float32), places), shape=shape).tocsr()
