@@ -31,12 +31,8 @@ class _Build:
 
 # After the norms and the forms of remodelling of Lang et al. 2015 (Eur Heart J Cardiovasc Imaging 16:233).
 _BUILDS: dict[HeartKind, _Build] = {
-    "usual": _Build(
-        sphericity=0.265, wall_mm=8.2, wall_limits_mm=(5.5, 11.5), apical_thinning=(0.1, 0.65), atrium=1.0
-    ),
-    "dilated": _Build(
-        sphericity=0.32, wall_mm=6.6, wall_limits_mm=(4.5, 9.5), apical_thinning=(0.1, 0.6), atrium=1.2
-    ),
+    "usual": _Build(sphericity=0.265, wall_mm=8.2, wall_limits_mm=(5.5, 11.5), apical_thinning=(0.1, 0.65), atrium=1.0),
+    "dilated": _Build(sphericity=0.32, wall_mm=6.6, wall_limits_mm=(4.5, 9.5), apical_thinning=(0.1, 0.6), atrium=1.2),
     "ischaemic": _Build(
         sphericity=0.285, wall_mm=7.5, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.1, 0.6), atrium=1.1
     ),

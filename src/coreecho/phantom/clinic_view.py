@@ -54,8 +54,9 @@ def widen_framing(
     corner_mm = pixel_mm * float(np.hypot(FRAME_SIZE - probe_row, 0.6 * FRAME_SIZE))
     # One side of a steered sector is cut off, mostly the lateral one.
     is_right = is_steered and generator.random() < 0.7
-    share_left, share_right = (float(generator.uniform(0.35, 0.8)) if cut else 1.0 for cut in
-                               (is_steered and not is_right, is_right))
+    share_left, share_right = (
+        float(generator.uniform(0.35, 0.8)) if cut else 1.0 for cut in (is_steered and not is_right, is_right)
+    )
     framing = Framing(
         mm_per_pixel=pixel_mm,
         probe_column=float(generator.normal(*knobs.probe_column_normal)),
@@ -70,7 +71,9 @@ def widen_framing(
         apex_x_mm=float(np.clip(generator.normal(*knobs.apex_x_normal), -12.0, 26.0)),
         apex_z_mm=apex_z_mm,
         tilt_rad=tilt_rad,
-        foreshortening_rad=float(np.deg2rad(np.interp(generator.random() ** 2, (0, 1), heart.foreshortening_range_deg))),
+        foreshortening_rad=float(
+            np.deg2rad(np.interp(generator.random() ** 2, (0, 1), heart.foreshortening_range_deg))
+        ),
         framing=framing,
     )
 

@@ -37,9 +37,7 @@ class Leaflets:
     """(T, N): what of the amplitude comes back, by the angle to the beam."""
 
 
-def make_leaflets(
-    anatomy: Anatomy, motion: Motion, generator: np.random.Generator, more_db: float = 0.0
-) -> Leaflets:
+def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generator, more_db: float = 0.0) -> Leaflets:
     """Hang the leaflets into their annuli and let them follow the flow.
 
     Args:
