@@ -84,7 +84,7 @@ def _veil_power(grid: BeamGrid, layers: Layers, generator: np.random.Generator) 
 
 
 def noise_tape(grid: BeamGrid, generator: np.random.Generator) -> Singles:
-    """Unit noise (2 * samples, 2, beams) with the grain of the beam, or finer; each frame shows another stretch of it."""
+    """Unit noise (2 * samples, 2, beams), as coarse as the beam or finer; each frame shows another stretch of it."""
     count, layers = grid.num_samples, grid.view.layers
     if layers is not None and layers.has_fine_noise:
         return _white(generator, 2 * count, grid.num_beams)

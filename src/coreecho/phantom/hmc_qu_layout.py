@@ -17,6 +17,7 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
@@ -101,8 +102,14 @@ def write_hmc_qu_phantoms(
         show_progress: draw a progress bar on stderr.
 
     Raises:
-        DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
+        DatasetError: a number is out of range, the folder holds something else, or it cannot be written; or the
+            difficulty is `clinic`, whose diseases this layout's labels do not know.
     """
+    if settings.difficulty == "clinic":
+        raise DatasetError(
+            f"phantoms for {out}: HMC-QU's labels know infarcts in healthy hearts alone, and difficulty is 'clinic'; "
+            "expected easy or standard."
+        )
     write_cohort(
         out,
         make_card("HMC-QU", studies, seed, settings, _NOTES),

@@ -56,10 +56,10 @@ def write_echonet_phantoms(
     """Write a cohort of simulated A4C videos in the layout of EchoNet-Dynamic.
 
     Writes FileList.csv, VolumeTracings.csv, Videos/*.avi and, last of all, phantom.json; with `settings.truth` also
-    Truth/*.npz (masks, volumes and movements frame by frame) and latents.csv (all else that is true), with
-    `settings.masks` Masks/*.npz (masks and volumes alone). Same settings and seed, same bytes, whatever the number of workers. A complete cohort with the same card is left as it is; an
-    interrupted one is continued. With several workers, a script that calls this needs the usual
-    `if __name__ == "__main__"` guard.
+    Truth/*.npz (masks, volumes and movements frame by frame) and latents.csv (all else that is true); with
+    `settings.masks` also Masks/*.npz (masks and volumes alone). Same settings and seed, same bytes, whatever the number
+    of workers. A complete cohort with the same card is left as it is; an interrupted one is continued. With several
+    workers, a script that calls this needs the usual `if __name__ == "__main__"` guard.
 
     Args:
         out: the folder; made if it is missing.

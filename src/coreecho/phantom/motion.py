@@ -53,7 +53,7 @@ class Motion:
     """What moves beside the left ventricle by itself; None where everything follows it."""
 
     def side_contraction(self, is_septal: bool) -> Floats:
-        """c (T,) of one side."""
+        """Contraction (T,) of one side."""
         if self.skew is None:
             return self.contraction
         return self.contraction + (self.skew if is_septal else -self.skew)

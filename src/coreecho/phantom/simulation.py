@@ -162,7 +162,8 @@ class Scene:
         generator = study_generator(seed, index, _NOISE)
         self.transmission = transmission(self.grid, generator) * self.grid.compensation
         free = plan.motion.free
-        self._clutters = clutter_layers(self.grid, generator, count=1 if free is None else 2)
+        self.clutter, *others = clutter_layers(self.grid, generator, count=1 if free is None else 2)
+        self._other_clutter = others
         self._tape = noise_tape(self.grid, generator)
         self._noise_amplitude = noise_amplitude(self.grid)
         machine = self.grid.scanner
@@ -194,13 +195,13 @@ class Scene:
                 all_points[: len(here)] = math.cos(turn) * here + math.sin(turn) * behind
         return self.grid.insonify(x_mm, z_mm, self._real, self._imaginary)
 
-    def clutter(self, frame: int) -> Singles:
+    def clutter_at(self, frame: int) -> Singles:
         """Complex echo (samples, 2, beams) of near field and haze, which may slowly become another one."""
         free = self.plan.motion.free
         if free is None:
-            return self._clutters[0]
+            return self.clutter
         turn = float(free.clutter_rad[frame])
-        return np.asarray(math.cos(turn) * self._clutters[0] + math.sin(turn) * self._clutters[1])
+        return np.asarray(math.cos(turn) * self.clutter + math.sin(turn) * self._other_clutter[0])
 
     def noise(self, frame: int) -> Singles:
         """Complex echo (samples, 2, beams) of blood, which has changed by the next frame, and electronic noise."""
@@ -211,7 +212,7 @@ class Scene:
         """Echo level in dB, (samples, beams), at a frame: tissue, clutter, blood and noise."""
         echo = self.tissue_echo(frame)
         echo *= self.transmission
-        echo += self.clutter(frame)
+        echo += self.clutter_at(frame)
         echo += self.noise(frame)
         level = envelope_db(echo, self.grid.scanner.looks)
         level += self.grid.edge_db

@@ -103,8 +103,10 @@ class BeamGrid:
         return np.asarray(blur / energy[:, None, None], dtype=np.float32)
 
     def sampling_points(self) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Where the scan converter looks: depths in mm, sines, and whether inside the sector, (n H, n W) each for n
-        points of a pixel each way."""
+        """Where the scan converter looks: depths in mm, sines, and whether inside the sector.
+
+        Each is (n H, n W), for n points of a pixel each way.
+        """
         points = self.scanner.sampling_points
         offsets = (np.arange(points) - 0.5 * (points - 1)) / points * self.scanner.pixel_reach
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()

@@ -119,7 +119,7 @@ def _cut_out(frames: Singles, boxes: NDArray[np.float64], most: float) -> None:
     Each row holds centre and size, as shares of the frame and of a third of it.
     """
     size = np.array(frames.shape[1:])
-    for box in boxes[1 : 1 + int(round(boxes[0, 0] * most))]:
+    for box in boxes[1 : 1 + round(float(boxes[0, 0]) * most)]:
         half = box[2:] * size / 6.0
         first = np.maximum(box[:2] * size - half, 0.0).astype(int)
         last = (box[:2] * size + half).astype(int)
