@@ -64,7 +64,10 @@ def clutter_layers(grid: BeamGrid, generator: np.random.Generator, count: int) -
     if view.layers is not None:
         level = 10.0 * np.log10(10.0 ** (level / 10.0) + _veil_power(grid, view.layers, generator))
     amplitude = _amplitude(level)
-    return [grid.blur(_white(generator, grid.num_samples, grid.num_beams) * amplitude) for _ in range(count)]
+    whites = [_white(generator, grid.num_samples, grid.num_beams) * amplitude for _ in range(count)]
+    if view.layers is not None and view.layers.has_fine_noise:
+        return whites
+    return [grid.blur(white) for white in whites]
 
 
 def _veil_power(grid: BeamGrid, layers: Layers, generator: np.random.Generator) -> Floats:

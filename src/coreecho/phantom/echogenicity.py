@@ -257,7 +257,14 @@ def _atria(anatomy: Anatomy, view: View, at: Places) -> Floats:
     fossa = near_septum & (np.abs(at.below / anatomy.atrium_mm - 0.5) < 0.3)
     wall = wall - view.atrial_dropout_db * fossa
     walled = np.where(at.behind < _ATRIAL_WALL_MM, np.maximum(wall, posterior), posterior)
-    return np.where(fossa, wall, walled)
+    between = np.where(fossa, wall, walled)
+    if not echoes.atrial_septum_mm:
+        return between
+    middle = np.abs(at.x_mm + anatomy.annulus_mm + 0.5 * _SEPTUM_MM)
+    across = np.exp(-np.square(middle / echoes.atrial_septum_mm))
+    septum = echoes.atrial_wall_db + echoes.atrial_septum_db - view.atrial_dropout_db * fossa
+    septum = septum - 6.0 * at.below / anatomy.atrium_mm + 20.0 * np.log10(np.maximum(across, 1e-3))
+    return np.where(at.below < anatomy.atrium_mm, np.maximum(between, septum), between)
 
 
 def _is_blood(anatomy: Anatomy, at: Places, roughness_mm: Floats) -> Flags:
@@ -309,7 +316,12 @@ def _annuli(anatomy: Anatomy, view: View, at: Places, level: Floats) -> Floats:
     """The fibrous annuli, and the crux where septum and valves meet, are bright."""
     annulus_db = view.echoes.annulus_db
     from_mitral = np.hypot(at.distance - anatomy.annulus_mm - 3.0, at.z_mm - anatomy.length_mm)
-    level = np.where(from_mitral < 3.5, np.where(at.is_septal, annulus_db, annulus_db - 5.0), level)
+    reach = from_mitral / view.echoes.crux_mm
+    fibrous = np.where(at.is_septal, annulus_db, annulus_db - 5.0)
+    if view.echoes.crux_fade_db:
+        # It merges into the walls.
+        fibrous = np.maximum(fibrous - view.echoes.crux_fade_db * np.square(reach), level)
+    level = np.where(reach < 1.0, fibrous, level)
     right = at.epicardium + anatomy.rv_width_mm + 1.0
     from_tricuspid = np.hypot(at.distance - right, at.z_mm - anatomy.length_mm + 4.0)
     return np.where(at.is_septal & (from_tricuspid < 3.0), annulus_db - 6.0, level)

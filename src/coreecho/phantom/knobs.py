@@ -54,7 +54,7 @@ class HeartKnobs:
     effusion_chance: float = 0.07
     effusion_range_mm: Pair = (2.0, 14.0)
     """Width of fluid around the heart (small below 10 mm, moderate to 20)."""
-    foreshortening_range_deg: Pair = (0.0, 9.0)
+    foreshortening_range_deg: Pair = (0.0, 8.5)
     """Angle between image plane and long axis; squared uniform, so that most are small. Beyond 9 degrees the contour's
     EF is more than 4 points above the volume's."""
 
@@ -109,11 +109,11 @@ class MotionKnobs:
 class FramingKnobs:
     """Where the heart and the sector lie in the picture."""
 
-    share: float = 0.15
+    share: float = 0.122
     """Median of the LV's share of the frame's area at end-diastole, at an EDV of 100 mL."""
     share_power: float = 0.40
     """Power of EDV in it: operators follow a large heart with the depth, but not wholly."""
-    share_spread: float = 0.35
+    share_spread: float = 0.36
     share_limits: Pair = (0.04, 0.36)
     """A third of the frame and more was seen in real clips."""
     lowest_row: float = 106.0
@@ -145,32 +145,38 @@ class FramingKnobs:
 class PictureKnobs:
     """What stands between probe and heart, and how each tissue sends back; dB relative to septal myocardium."""
 
-    septum_db: Pair = (-7.0, 4.0)
+    septum_db: Pair = (-9.0, 2.0)
     septal_fade_db: Pair = (0.0, 16.0)
     """The septum fades from its middle to both of its borders."""
-    lateral_wall_db: Pair = (-12.0, 3.0)
+    lateral_wall_db: Pair = (-9.0, 5.0)
     epicardial_fade_db: Pair = (2.0, 14.0)
     """The wall fades from endocardium to epicardium."""
     specular_db: Pair = (1.0, 11.0)
     """What the endocardium gains where the beam meets it squarely."""
-    leaflets_db: Pair = (-14.0, 3.0)
+    leaflets_db: Pair = (-18.0, 0.0)
     """What the leaflets send back more than the usual: often they are not seen at all."""
     papillary_db: Pair = (-14.0, 0.0)
     rv_wall_db: Pair = (-18.0, -3.0)
     pericardium_db: Pair = (-12.0, 10.0)
-    lung_db: Pair = (-32.0, -5.0)
+    lung_db: Pair = (-28.0, -4.0)
     """Tissue and reverberation beside the heart."""
     posterior_db: Pair = (-6.0, 9.0)
     posterior_fade_db_per_mm: Pair = (0.15, 0.9)
     """How fast what lies behind the atria fades."""
-    septum_mm: Pair = (2.0, 5.0)
-    """Thickness of the septum between the atria."""
+    atrial_septum_db: Pair = (-6.0, 12.0)
+    """What the septum between the atria gains, and how far it is thickened there."""
+    atrial_septum_mm: Pair = (1.5, 4.0)
+    """Half of its thickness (lipomatous hypertrophy: 2 cm in all)."""
+    crux_mm: Pair = (3.0, 6.5)
+    """Reach of the fibrous crux, where septa and valves meet."""
+    crux_fade_db: Pair = (4.0, 16.0)
+    """How far it fades over its reach."""
     fibre_db: Pair = (5.0, 19.0)
     unevenness_db: Pair = (2.5, 9.0)
     patchiness_db: Pair = (2.5, 8.0)
-    midwall_db: Pair = (2.0, 16.0)
+    midwall_db: Pair = (0.0, 12.0)
     apical_dropout_db: Pair = (0.0, 26.0)
-    lateral_dropout_db: Pair = (0.0, 22.0)
+    lateral_dropout_db: Pair = (0.0, 20.0)
     septal_dropout_db: Pair = (0.0, 20.0)
     apex_lost_chance: float = 0.85
     apex_lost_db: Pair = (4.0, 30.0)
@@ -209,22 +215,25 @@ class MakerKnobs:
     """4 MHz harmonic to 1.7 MHz fundamental at 1,540 m/s."""
     aperture_range_mm: Pair = (17.0, 40.0)
     focus_range_mm: Pair = (45.0, 125.0)
+    defocus_range: Pair = (0.02, 0.11)
+    """How far the beam widens away from the focus: little with dynamic focusing on receive and zone by zone."""
     pulse_range_mm: Pair = (0.4, 1.6)
     """Axial resolution; with the aperture it makes the speckle's size and how much wider than high it is."""
     looks_range: Pair = (1.0, 3.99)
     """Neighbouring samples of a beam whose power is averaged, rounded down: compounding makes speckle smoother."""
     dynamic_range_db: Pair = (44.0, 78.0)
     grey_power_range: Pair = (1.3, 2.8)
-    reject_range: Pair = (0.0, 0.18)
-    """Share of the dynamic range that is shown black; half of the machines have none."""
+    reject_chance: float = 0.7
+    reject_range: Pair = (0.02, 0.25)
+    """Share of the dynamic range that is shown black."""
     shoulder_range: Pair = (0.0, 0.7)
     """How far the grey map is an S, which is steep in the middle and flat at both ends."""
     persistence_range: Pair = (0.0, 0.5)
     fps_range: Pair = (15.0, 140.0)
     """Frames a second; every second machine is exactly at 50, as EchoNet-Dynamic's, the rest log-uniform."""
-    pixel_reach_range: Pair = (0.6, 1.6)
+    pixel_reach_range: Pair = (0.4, 1.4)
     """Width of a pixel's look at the beams: from sharp to soft scan conversion."""
-    sharpening_range: Pair = (0.1, 1.0)
+    sharpening_range: Pair = (0.2, 1.3)
     """Edge enhancement: share of the difference to the mean of the neighbours that is added; half have none."""
     jpeg_chance: float = 0.3
     jpeg_quality_range: Pair = (40.0, 90.0)

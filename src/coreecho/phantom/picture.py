@@ -46,6 +46,14 @@ class Echoes:
     """What the leaflets send back more than the usual."""
     papillary_db: float = -3.0
     """Papillary muscle, moderator band and trabeculae."""
+    atrial_septum_db: float = 0.0
+    """What the septum between the atria sends back more than the atria's other walls."""
+    atrial_septum_mm: float = 0.0
+    """Half of the thickness of the part that does."""
+    crux_mm: float = 3.5
+    """Reach of the fibrous crux, where septa and valves meet."""
+    crux_fade_db: float = 0.0
+    """How far it fades over its reach."""
     annulus_db: float = 8.0
     apex_lost_db: float = 0.0
     """What the walls lose at the apex."""

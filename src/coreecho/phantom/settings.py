@@ -54,6 +54,8 @@ class Scanner:
     """Weight of the previous output frame in the frame averaging, for a frame rate of 50."""
     fps: tuple[tuple[float, float], ...]
     """Pairs of (frames per second, probability)."""
+    defocus: float = 0.11
+    """Width of the beam away from the focus: radians for each mm of aperture and 1/mm of inverse depth."""
     scatterers_per_mm2: float = 1.3
     """Density of the simulated scatterers; their Gaussian amplitudes make the speckle fully developed at 1 already."""
     sampling_points: int = 3

@@ -67,7 +67,7 @@ class BeamGrid:
         """
         scanner = self.scanner
         diffraction = 1.4 * scanner.wavelength_mm / scanner.aperture_mm
-        geometric = 0.11 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
+        geometric = scanner.defocus * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
         return np.asarray(np.hypot(diffraction, geometric) / _FWHM)
 
     def _compensation(self) -> Singles:

@@ -79,7 +79,7 @@ def test_ef_by_discs_from_the_true_contour_agrees_with_the_label(hearts) -> None
     # Uneven walls and planes beside the long axis make one plane's discs differ from the volume, as in patients.
     assert np.median(np.abs(differences)) < 1.2
     assert np.mean(np.abs(differences)) < 2.0
-    assert abs(np.mean(differences)) < 1.0
+    assert abs(np.mean(differences)) < 1.2
 
 
 def test_the_true_contour_holds_the_volume_of_each_frame_in_delayed_hearts_too(hearts) -> None:
