@@ -71,6 +71,8 @@ class Anatomy:
     """Radius of the descending aorta behind the left atrium; 0 is out of the image plane."""
     aorta_x_mm: float
     wall_motion: WallMotion
+    atrial_waist: float | None = None
+    """Width of the atria at the annuli over their largest, which lies half-way down; None is widest at the annuli."""
     cavity_wave: float | None = None
     """How far the cavity's squared radius swells and narrows along its length, as a share of it; None is smooth."""
     cavity_phase: float | None = None

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import convolve1d, gaussian_filter
 
 from coreecho.phantom.picture import Layers
 from coreecho.phantom.ultrasound import BeamGrid
@@ -66,7 +66,7 @@ def clutter_layers(grid: BeamGrid, generator: np.random.Generator, count: int) -
     amplitude = _amplitude(level)
     whites = [_white(generator, grid.num_samples, grid.num_beams) * amplitude for _ in range(count)]
     if view.layers is not None and view.layers.has_fine_noise:
-        return whites
+        return [_soften(white) for white in whites]
     return [grid.blur(white) for white in whites]
 
 
@@ -90,7 +90,7 @@ def noise_tape(grid: BeamGrid, generator: np.random.Generator) -> Singles:
     """Unit noise (2 * samples, 2, beams), as coarse as the beam or finer; each frame shows another stretch of it."""
     count, layers = grid.num_samples, grid.view.layers
     if layers is not None and layers.has_fine_noise:
-        return _white(generator, 2 * count, grid.num_beams)
+        return _soften(_white(generator, 2 * count, grid.num_beams))
     return np.concatenate([grid.blur(_white(generator, count, grid.num_beams)) for _ in range(2)])
 
 
@@ -103,6 +103,14 @@ def noise_amplitude(grid: BeamGrid) -> Singles:
 
 def _white(generator: np.random.Generator, samples: int, beams: int) -> Singles:
     return np.float32(np.sqrt(0.5)) * generator.standard_normal((samples, 2, beams), dtype=np.float32)
+
+
+def _soften(white: Singles) -> Singles:
+    """Noise (samples, 2, beams) averaged over three samples and three beams, of the same power."""
+    for axis in (0, 2):
+        # The squares of 1/4, 1/2 and 1/4 add up to 3/8.
+        white = convolve1d(white, np.array([0.25, 0.5, 0.25]) / np.sqrt(0.375), axis=axis, mode="wrap")
+    return white
 
 
 def _amplitude(level_db: Floats) -> Singles:

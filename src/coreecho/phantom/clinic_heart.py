@@ -83,6 +83,7 @@ def widen_anatomy(
     atrium = (cavity_mm / 82.0) ** 0.4 * build.atrium
     atrium *= np.exp(0.12 * failing + knobs.atrium_spread * generator.standard_normal())
     atrium = float(np.clip(atrium, 0.6, 2.2))
+    width_mm = float(np.clip(generator.normal(42.0, 4.0) * atrium, 1.5 * sphericity * cavity_mm, None))
     return replace(
         shaped,
         length_mm=cavity_mm + apex_mm,
@@ -92,7 +93,9 @@ def widen_anatomy(
         rv_wall_mm=float(generator.uniform(*knobs.rv_wall_range_mm)),
         rv_start=float(generator.uniform(0.05, 0.45)),
         atrium_mm=float(generator.normal(36.0, 4.0) * atrium),
-        atrium_width_mm=float(np.clip(generator.normal(42.0, 4.0) * atrium, 1.5 * sphericity * cavity_mm, None)),
+        atrium_width_mm=width_mm,
+        # At the annulus an atrium is little wider than that.
+        atrial_waist=float(np.clip(2.0 * shaped.annulus_ratio * sphericity * cavity_mm / width_mm, 0.5, 1.0)),
         right_atrium_ratio=float(generator.uniform(*knobs.right_atrium_range)),
         atrium_shape=float(generator.uniform(1.9, 3.2)),
         bend_mm=float(generator.normal(*knobs.bend_normal_mm)),

@@ -138,6 +138,7 @@ def widen_picture(
             epicardial_fade_db=within(knobs.epicardial_fade_db),
             rv_wall_db=within(knobs.rv_wall_db),
             pericardium_db=within(knobs.pericardium_db),
+            rv_pericardium_db=within(knobs.rv_pericardium_db),
             lung_db=within(knobs.lung_db),
             near_field_db=within((-16.0, 0.0)),
             atrial_wall_db=within((-9.0, 2.0)),

@@ -20,6 +20,8 @@ _SCAR_DB = 3.0
 # Thickness of the septum between the atria, and of the atria's other walls.
 _SEPTUM_MM = 3.0
 _ATRIAL_WALL_MM = 2.0
+# Width of a superellipse of the usual power at half its height, over its largest.
+_MIDDLE_WIDTH = 0.9
 # Smooth variation of the level: lengths in mm over which it changes.
 _REGION_MM = 12.0
 _COARSE_MM = 7.0
@@ -87,6 +89,11 @@ def locate(anatomy: Anatomy, x_mm: Floats, z_mm: Floats, foreshortening_rad: flo
 
     def dome(centre_mm: float, half_mm: float, height_mm: float) -> Floats:
         sideways = np.abs(x_mm - centre_mm) / half_mm
+        if anatomy.atrial_waist is not None:
+            down = np.clip(below / height_mm, 0.0, 1.0)
+            sideways = sideways / (anatomy.atrial_waist + (1.0 - anatomy.atrial_waist) * np.sin(np.pi * down))
+            # So wide at half its height, the superellipse would be too narrow there.
+            sideways = sideways * _MIDDLE_WIDTH
         return np.asarray((sideways**power + (below / height_mm) ** power) ** (1.0 / power))
 
     left_centre = half - anatomy.annulus_mm
@@ -236,7 +243,8 @@ def _surroundings(anatomy: Anatomy, view: View, at: Places, facing: Floats) -> F
     facing = np.where(at.is_septal, _facing_ventricle(anatomy, view, at, right=True), facing)
     angle_db = view.fibre_db * (facing - 0.45) - _apical_loss(anatomy, view, at)
     line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
-    level = np.maximum(level, echoes.pericardium_db - 7.0 + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))
+    pericardium = echoes.pericardium_db - 7.0 + np.where(at.is_septal, echoes.rv_pericardium_db, 0.0)
+    level = np.maximum(level, pericardium + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))
     is_rv_wall = at.is_septal & (at.past_rv > 0.0) & (at.past_rv < anatomy.rv_wall_mm) & (at.rv_cavity > 0.0)
     level = np.where(is_rv_wall & at.is_ventricular, echoes.rv_wall_db + angle_db, level)
     return np.where(at.below > 0.0, np.maximum(_atria(anatomy, view, at), echoes.lung_db - 6.0), level)

@@ -109,11 +109,11 @@ class MotionKnobs:
 class FramingKnobs:
     """Where the heart and the sector lie in the picture."""
 
-    share: float = 0.122
+    share: float = 0.128
     """Median of the LV's share of the frame's area at end-diastole, at an EDV of 100 mL."""
     share_power: float = 0.40
     """Power of EDV in it: operators follow a large heart with the depth, but not wholly."""
-    share_spread: float = 0.36
+    share_spread: float = 0.40
     share_limits: Pair = (0.04, 0.36)
     """A third of the frame and more was seen in real clips."""
     lowest_row: float = 106.0
@@ -158,6 +158,8 @@ class PictureKnobs:
     papillary_db: Pair = (-14.0, 0.0)
     rv_wall_db: Pair = (-18.0, -3.0)
     pericardium_db: Pair = (-12.0, 10.0)
+    rv_pericardium_db: Pair = (-20.0, 0.0)
+    """Beside the right ventricle, more than elsewhere."""
     lung_db: Pair = (-28.0, -4.0)
     """Tissue and reverberation beside the heart."""
     posterior_db: Pair = (-6.0, 9.0)
@@ -167,9 +169,9 @@ class PictureKnobs:
     """What the septum between the atria gains, and how far it is thickened there."""
     atrial_septum_mm: Pair = (1.5, 4.0)
     """Half of its thickness (lipomatous hypertrophy: 2 cm in all)."""
-    crux_mm: Pair = (3.0, 6.5)
+    crux_mm: Pair = (2.0, 5.0)
     """Reach of the fibrous crux, where septa and valves meet."""
-    crux_fade_db: Pair = (4.0, 16.0)
+    crux_fade_db: Pair = (8.0, 20.0)
     """How far it fades over its reach."""
     fibre_db: Pair = (5.0, 19.0)
     unevenness_db: Pair = (2.5, 9.0)
@@ -231,7 +233,7 @@ class MakerKnobs:
     persistence_range: Pair = (0.0, 0.5)
     fps_range: Pair = (15.0, 140.0)
     """Frames a second; every second machine is exactly at 50, as EchoNet-Dynamic's, the rest log-uniform."""
-    pixel_reach_range: Pair = (0.4, 1.4)
+    pixel_reach_range: Pair = (0.7, 1.4)
     """Width of a pixel's look at the beams: from sharp to soft scan conversion."""
     sharpening_range: Pair = (0.2, 1.3)
     """Edge enhancement: share of the difference to the mean of the neighbours that is added; half have none."""

@@ -35,6 +35,8 @@ class Echoes:
     """The lateral wall fades towards the epicardium."""
     rv_wall_db: float = -8.0
     pericardium_db: float = 9.0
+    rv_pericardium_db: float = 0.0
+    """What the pericardium sends back more beside the right ventricle."""
     lung_db: float = -25.0
     """What lies beside the heart."""
     near_field_db: float = -7.0

@@ -98,8 +98,8 @@ def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator
         per_mm2: scatterers per mm^2 of the image plane.
     """
     step = per_mm2**-0.5
-    left, right = (-85.0, 80.0) if view.framing is None else (-115.0, 110.0)
-    x_mm, z_mm = np.meshgrid(np.arange(left, right, step), np.arange(-30.0, anatomy.length_mm + 80.0, step))
+    left, right, lowest = _span(anatomy, view)
+    x_mm, z_mm = np.meshgrid(np.arange(left, right, step), np.arange(-30.0, lowest, step))
     shape = (x_mm.shape[0], x_mm.shape[1])
     x_mm = (x_mm + step * generator.random(shape)).ravel()
     z_mm = (z_mm + step * generator.random(shape)).ravel()
@@ -120,6 +120,18 @@ def trace_tissue(anatomy: Anatomy, view: View, x_mm: Floats, z_mm: Floats) -> Ti
     """The movement of given points (N,), in heart coordinates at end-diastole: contours, or tests' landmarks."""
     places = locate(anatomy, x_mm, z_mm, view.foreshortening_rad)
     return _movement(anatomy, places, np.arange(len(x_mm)))
+
+
+def _span(anatomy: Anatomy, view: View) -> tuple[float, float, float]:
+    """Smallest and largest X and largest Z, in heart coordinates, that the picture can show."""
+    if view.framing is None:
+        return -85.0, 80.0, anatomy.length_mm + 80.0
+    # The frame's corners, turned by the tilt, and a margin for motion.
+    half = 0.5 * FRAME_SIZE * view.mm_per_pixel + abs(view.apex_x_mm) + 12.0
+    depth = view.depth_mm - view.apex_z_mm + 12.0
+    sine = abs(np.sin(view.tilt_rad))
+    reach = half + float(sine) * depth
+    return -reach, reach, depth + float(sine) * half
 
 
 def _in_sight(view: View, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings, write_hmc_qu_phantoms
@@ -244,11 +245,11 @@ def test_pictures_have_the_brightness_of_real_ones_and_differ_widely(films) -> N
 
 
 def test_gain_and_clutter_change_over_time_without_the_heart(hearts) -> None:
-    plan = max(hearts[:60], key=lambda plan: np.ptp(plan.motion.free.clutter_rad))
+    plan = min(hearts[:60], key=lambda plan: abs(np.ptp(plan.motion.free.clutter_rad) - 0.5 * np.pi))
     scene = Scene(plan)
     first, last = scene.clutter_at(0), scene.clutter_at(plan.motion.num_frames - 1)
-    assert np.mean(first**2) == pytest.approx(np.mean(last**2), rel=0.3)
-    assert _correlation(first.ravel(), last.ravel()) < 0.95
+    assert np.mean(first**2) == pytest.approx(np.mean(last**2), rel=0.5)
+    assert abs(_correlation(first.ravel(), last.ravel())) < 0.2
 
 
 def test_speckle_fades_as_the_plane_is_left(hearts) -> None:
@@ -274,7 +275,10 @@ def test_speckle_fades_as_the_plane_is_left(hearts) -> None:
         held = replace(plan.motion, free=free, skew=None, **same)
         scene = Scene(replace(plan, motion=held))
         scene.leaflets = replace(scene.leaflets, strength=np.zeros_like(scene.leaflets.strength))
-        correlation.append(_correlation(scene.tissue_echo(0).ravel(), scene.tissue_echo(1).ravel()))
+        first, second = scene.tissue_echo(0), scene.tissue_echo(1)
+        # All places count alike, however strong their echo.
+        strength = np.sqrt(gaussian_filter(first**2 + second**2, (6, 1, 6)) + 1e-9)
+        correlation.append(_correlation((first / strength).ravel(), (second / strength).ravel()))
     assert correlation[0] == pytest.approx(1.0, abs=1e-6)
     assert correlation[1] == pytest.approx(np.cos(1.0), abs=0.12)
 
