@@ -135,7 +135,7 @@ def _swing(beat: Floats, rhythm: Rhythm, time_s: Floats, generator: np.random.Ge
 
 def _slow_waves(time_s: Floats, range_hz: Pair, generator: np.random.Generator) -> Floats:
     """A sum of three waves (T,), of unit variance over draws."""
-    rates = np.exp(generator.uniform(*np.log(range_hz), size=_WAVES))
+    rates = np.exp(generator.uniform(np.log(range_hz[0]), np.log(range_hz[1]), size=_WAVES))
     phases = generator.random(_WAVES)
     sizes = generator.standard_normal(_WAVES)
     waves = np.sin(2.0 * np.pi * (rates[:, None] * time_s[None, :] + phases[:, None]))

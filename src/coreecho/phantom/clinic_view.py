@@ -2,28 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr
 
 from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.knobs import FramingKnobs, HeartKnobs, Pair, PictureKnobs
-from coreecho.phantom.picture import Echoes, Framing, Layers
-from coreecho.phantom.settings import FRAME_SIZE, Scanner
-from coreecho.phantom.view import View
+from coreecho.phantom.picture import FRAME_SIZE, Echoes, Framing, Layers
+from coreecho.phantom.settings import Scanner
+
+if TYPE_CHECKING:
+    from coreecho.phantom.view import View
 
 # The sharpest look at a heart: below it a phantom has fewer samples than pixels.
 _PIXEL_LIMITS_MM = (0.55, 2.6)
 
 
 def widen_framing(
-    view: View,
+    view: "View",
     anatomy: Anatomy,
     scores: Mapping[str, float],
     generator: np.random.Generator,
     knobs: FramingKnobs | None = None,
     heart: HeartKnobs | None = None,
-) -> View:
+) -> "View":
     """The same view with another place of the heart under the probe, and another part of the sector in the frame.
 
     Args:
@@ -79,12 +82,12 @@ def widen_framing(
 
 
 def widen_picture(
-    view: View,
+    view: "View",
     scanner: Scanner,
     scores: Mapping[str, float],
     generator: np.random.Generator,
     knobs: PictureKnobs | None = None,
-) -> View:
+) -> "View":
     """The same view through another chest and another operator's settings.
 
     Args:

@@ -25,11 +25,12 @@ from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.motion import simulate_motion
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import StudyPlan, render_study
 from coreecho.phantom.truth import MYOCARDIUM_LABEL, label_frame
-from coreecho.phantom.view import FRAME_SIZE, View, draw_view
+from coreecho.phantom.view import View, draw_view
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
 from coreecho.phantom.xlsx import workbook_bytes
 

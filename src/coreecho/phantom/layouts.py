@@ -16,11 +16,11 @@ from coreecho.files import write_whole
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.phantom.cohort import Split, draw_splits
 from coreecho.phantom.cohort_folder import CARD_NAME, make_card, write_cohort
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import Scene, StudyPlan, plan_study, render_study
 from coreecho.phantom.tracings import trace_frame
 from coreecho.phantom.truth import frame_masks, frame_truth, latents
-from coreecho.phantom.view import FRAME_SIZE
 
 FILE_LIST = "FileList.csv"
 TRACINGS = "VolumeTracings.csv"

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from coreecho.phantom.cohort import StudyFacts
-from coreecho.phantom.picture import Framing
+from coreecho.phantom.picture import FRAME_SIZE, Framing
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import Overlay
-from coreecho.phantom.view import FRAME_SIZE, View
+from coreecho.phantom.view import View
 
 Floats = NDArray[np.floating[Any]]
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# Height and width of a frame in pixels: EchoNet-Dynamic's.
+FRAME_SIZE = 112
+
 
 @dataclass(frozen=True, kw_only=True)
 class Framing:

@@ -21,8 +21,6 @@ _NUISANCE_SCALES: dict[str, float] = {"easy": 0.25, "standard": 0.65, "clinic": 
 # Settings that came later: at these values a card does not name them, so that older cohorts keep their cards.
 LATER_SETTINGS: dict[str, Any] = {"leave_out": "nothing", "masks": False}
 
-# Height and width of a frame, pixels: EchoNet-Dynamic's.
-FRAME_SIZE = 112
 # Frame counts of EchoNet-Dynamic: 28 to 1,002.
 ECHONET_FRAME_RANGE = (28, 1002)
 

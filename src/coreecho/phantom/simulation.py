@@ -20,11 +20,12 @@ from coreecho.phantom.contours import Outline, Surfaces
 from coreecho.phantom.leaflets import make_leaflets
 from coreecho.phantom.motion import Motion, simulate_free_motion, simulate_motion
 from coreecho.phantom.overlay import BurnedIn
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import SCANNERS, PhantomSettings, Scanner
 from coreecho.phantom.storing import sharpen, store_as_jpeg
 from coreecho.phantom.tissue import make_scatterers
 from coreecho.phantom.ultrasound import BeamGrid, GreyMap, envelope_db
-from coreecho.phantom.view import FRAME_SIZE, View, draw_view
+from coreecho.phantom.view import View, draw_view
 
 Floats = NDArray[np.floating[Any]]
 Singles = NDArray[np.float32]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.echogenicity import BLOOD_DB, Places, draw_levels, locate
 from coreecho.phantom.motion import Motion
-from coreecho.phantom.settings import FRAME_SIZE
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.view import View
 
 Floats = NDArray[np.float64]

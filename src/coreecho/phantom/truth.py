@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.phantom.contours import Outline
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.simulation import StudyPlan
-from coreecho.phantom.view import FRAME_SIZE
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS
 
 Floats = NDArray[np.floating[Any]]

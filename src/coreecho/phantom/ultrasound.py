@@ -12,8 +12,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import Scanner
-from coreecho.phantom.view import FRAME_SIZE, View
+from coreecho.phantom.view import View
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from coreecho.phantom.anatomy import Anatomy
+from coreecho.phantom.clinic_view import widen_framing, widen_picture
 from coreecho.phantom.cohort import StudyFacts
-from coreecho.phantom.picture import Echoes, Framing, Layers
-from coreecho.phantom.settings import FRAME_SIZE, SCANNERS, PhantomSettings, Scanner
+from coreecho.phantom.picture import FRAME_SIZE, Echoes, Framing, Layers
+from coreecho.phantom.settings import SCANNERS, PhantomSettings, Scanner
 
 Floats = NDArray[np.floating[Any]]
 
@@ -144,8 +145,6 @@ def draw_view(
         generator: of this study.
         scanner: its machine; the default is the one that the settings name.
     """
-    from coreecho.phantom.clinic_view import widen_framing, widen_picture
-
     scanner = scanner or SCANNERS[settings.scanner]
     scale = settings.nuisance_scale
     scores = _draw_scores(settings, facts, generator)

@@ -121,7 +121,8 @@ def random_frame_rate(
 
 def _smooth_waves(num_frames: int, cycles_per_frame: tuple[float, float], rng: np.random.Generator) -> Floats:
     """Four movements (4, T) between -1 and 1, each the sum of two waves."""
-    rates = np.exp(rng.uniform(*np.log(cycles_per_frame), size=(4, 2, 1)))
+    low, high = np.log(cycles_per_frame)
+    rates = np.exp(rng.uniform(low, high, size=(4, 2, 1)))
     phases = rng.random((4, 2, 1))
     first = rng.random((4, 1, 1))
     shares = np.concatenate([first, 1.0 - first], axis=1) * rng.choice([-1.0, 1.0], size=(4, 2, 1))
@@ -159,7 +160,7 @@ def _warp(clip: NDArray[np.uint8], turn_rad: Floats, scale: Floats, down: Floats
     lower += columns * (flat.take(corner + stride + 1) - lower)
     upper += rows * (lower - upper)
     upper += np.float32(0.5)
-    return upper.astype(np.uint8)
+    return np.asarray(upper.astype(np.uint8))
 
 
 def _per_frame(values: Floats) -> NDArray[np.float32]:
