@@ -81,6 +81,21 @@ def widen_framing(
     )
 
 
+class _Draw:
+    """Draws from ranges, one after the other."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def within(self, limits: Pair, power: float = 1.0) -> float:
+        """A number between the limits; a power above 1 makes the lower ones commoner."""
+        return float(np.interp(self._generator.random() ** power, (0.0, 1.0), limits))
+
+    def happens(self, chance: float) -> bool:
+        """Whether something of this chance is the case."""
+        return bool(self._generator.random() < chance)
+
+
 def widen_picture(
     view: "View",
     scanner: Scanner,
@@ -98,75 +113,81 @@ def widen_picture(
         knobs: what it is drawn from.
     """
     knobs = knobs or PictureKnobs()
-
-    def within(limits: Pair, power: float = 1.0) -> float:
-        return float(np.interp(generator.random() ** power, (0.0, 1.0), limits))
-
-    def happens(chance: float) -> bool:
-        return bool(generator.random() < chance)
-
-    place = {name: float(ndtr(scores[name])) for name in ("contrast", "gain", "haze")}
-    framing = view.framing
-    if framing is not None and happens(knobs.mark_chance):
-        side = generator.choice([1.0, 1.0, -1.0])
-        framing = replace(
-            framing,
-            mark_column=float(framing.probe_column + side * generator.uniform(4.0, 14.0)),
-            tick_offset=float(generator.uniform(3.0, 9.0)),
-        )
+    draw = _Draw(generator)
+    place = {name: float(ndtr(scores[name])) for name in ("contrast", "haze")}
     return replace(
         view,
         dynamic_range_db=float(np.interp(1.0 - place["contrast"], (0.0, 1.0), scanner.dynamic_range_db)),
         grey_power=scanner.grey_power,
         mean_grey=float(knobs.mean_grey * np.exp(knobs.mean_grey_spread * scores["gain"])),
-        depth_slope_db=within(knobs.slope_db),
-        lateral_dropout_db=within(knobs.lateral_dropout_db, 2.0),
-        septal_dropout_db=within(knobs.septal_dropout_db, 1.5),
-        atrial_dropout_db=within((0.0, 16.0)),
-        shadow_db=within(knobs.shadow_db) if happens(knobs.shadow_chance) else 0.0,
+        depth_slope_db=draw.within(knobs.slope_db),
+        lateral_dropout_db=draw.within(knobs.lateral_dropout_db, 2.0),
+        septal_dropout_db=draw.within(knobs.septal_dropout_db, 1.5),
+        atrial_dropout_db=draw.within(knobs.atrial_dropout_db),
+        shadow_db=draw.within(knobs.shadow_db) if draw.happens(knobs.shadow_chance) else 0.0,
         haze_db=float(np.interp(place["haze"], (0.0, 1.0), knobs.near_haze_db)),
-        noise_db=within(knobs.noise_db, 1.8),
-        blood_db=within(knobs.blood_db, 2.0),
-        contrast_db=within(knobs.patchiness_db),
-        fibre_db=within(knobs.fibre_db),
-        unevenness_db=within(knobs.unevenness_db),
-        midwall_db=within(knobs.midwall_db),
-        apical_dropout_db=within(knobs.apical_dropout_db, 1.5),
-        framing=framing,
-        echoes=Echoes(
-            septum_db=within(knobs.septum_db),
-            septal_fade_db=within(knobs.septal_fade_db),
-            lateral_wall_db=within(knobs.lateral_wall_db),
-            specular_db=within(knobs.specular_db),
-            epicardial_fade_db=within(knobs.epicardial_fade_db),
-            rv_wall_db=within(knobs.rv_wall_db),
-            pericardium_db=within(knobs.pericardium_db),
-            rv_pericardium_db=within(knobs.rv_pericardium_db),
-            lung_db=within(knobs.lung_db),
-            near_field_db=within((-16.0, 0.0)),
-            atrial_wall_db=within((-9.0, 2.0)),
-            posterior_db=within(knobs.posterior_db),
-            posterior_fade_db_per_mm=within(knobs.posterior_fade_db_per_mm),
-            leaflets_db=within(knobs.leaflets_db),
-            papillary_db=within(knobs.papillary_db),
-            atrial_septum_db=within(knobs.atrial_septum_db),
-            atrial_septum_mm=within(knobs.atrial_septum_mm),
-            crux_fade_db=within(knobs.crux_fade_db),
-            crux_mm=within(knobs.crux_mm),
-            annulus_db=within((-2.0, 10.0)),
-            apex_lost_db=within(knobs.apex_lost_db) if happens(knobs.apex_lost_chance) else 0.0,
-            apex_lost_along=within((0.15, 0.5)),
-        ),
-        layers=Layers(
-            near_fade_db_per_mm=within(knobs.near_fade_db_per_mm),
-            veil_db=within(knobs.veil_db) if happens(knobs.veil_chance) else None,
-            veil_side=1.0 if happens(0.75) else -1.0,
-            veil_from=within((0.0, 0.8)),
-            haze_db=within(knobs.haze_db, 1.6),
-            compensation_db=float(knobs.compensation_sd_db * abs(generator.standard_normal())),
-            edge_db=within((0.0, 22.0)),
-            has_fine_noise=happens(knobs.fine_noise_chance),
-        ),
+        noise_db=draw.within(knobs.noise_db, 1.8),
+        blood_db=draw.within(knobs.blood_db, 2.0),
+        contrast_db=draw.within(knobs.patchiness_db),
+        fibre_db=draw.within(knobs.fibre_db),
+        unevenness_db=draw.within(knobs.unevenness_db),
+        midwall_db=draw.within(knobs.midwall_db),
+        apical_dropout_db=draw.within(knobs.apical_dropout_db, 1.5),
+        framing=_draw_marks(view.framing, draw, knobs),
+        echoes=_draw_echoes(draw, knobs),
+        layers=_draw_layers(draw, knobs),
+    )
+
+
+def _draw_marks(framing: Framing | None, draw: _Draw, knobs: PictureKnobs) -> Framing | None:
+    """The same framing with a probe mark and depth ticks beside the sector, or without."""
+    if framing is None or not draw.happens(knobs.mark_chance):
+        return framing
+    side = 1.0 if draw.happens(0.67) else -1.0
+    return replace(
+        framing,
+        mark_column=framing.probe_column + side * draw.within((4.0, 14.0)),
+        tick_offset=draw.within((3.0, 9.0)),
+    )
+
+
+def _draw_echoes(draw: _Draw, knobs: PictureKnobs) -> Echoes:
+    return Echoes(
+        septum_db=draw.within(knobs.septum_db),
+        septal_fade_db=draw.within(knobs.septal_fade_db),
+        lateral_wall_db=draw.within(knobs.lateral_wall_db),
+        specular_db=draw.within(knobs.specular_db),
+        epicardial_fade_db=draw.within(knobs.epicardial_fade_db),
+        rv_wall_db=draw.within(knobs.rv_wall_db),
+        pericardium_db=draw.within(knobs.pericardium_db),
+        rv_pericardium_db=draw.within(knobs.rv_pericardium_db),
+        lung_db=draw.within(knobs.lung_db),
+        near_field_db=draw.within(knobs.near_field_db),
+        atrial_wall_db=draw.within(knobs.atrial_wall_db),
+        posterior_db=draw.within(knobs.posterior_db),
+        posterior_fade_db_per_mm=draw.within(knobs.posterior_fade_db_per_mm),
+        leaflets_db=draw.within(knobs.leaflets_db),
+        papillary_db=draw.within(knobs.papillary_db),
+        atrial_septum_db=draw.within(knobs.atrial_septum_db),
+        atrial_septum_mm=draw.within(knobs.atrial_septum_mm),
+        crux_mm=draw.within(knobs.crux_mm),
+        crux_fade_db=draw.within(knobs.crux_fade_db),
+        annulus_db=draw.within(knobs.annulus_db),
+        apex_lost_db=draw.within(knobs.apex_lost_db) if draw.happens(knobs.apex_lost_chance) else 0.0,
+        apex_lost_along=draw.within(knobs.apex_lost_along),
+    )
+
+
+def _draw_layers(draw: _Draw, knobs: PictureKnobs) -> Layers:
+    return Layers(
+        near_fade_db_per_mm=draw.within(knobs.near_fade_db_per_mm),
+        veil_db=draw.within(knobs.veil_db) if draw.happens(knobs.veil_chance) else None,
+        veil_side=1.0 if draw.happens(0.75) else -1.0,
+        veil_from=draw.within(knobs.veil_from),
+        haze_db=draw.within(knobs.haze_db, 1.6),
+        compensation_db=draw.within(knobs.compensation_db, 1.5),
+        edge_db=draw.within(knobs.edge_db),
+        has_fine_noise=draw.happens(knobs.fine_noise_chance),
     )
 
 

@@ -153,7 +153,7 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
         fps = float(rates[np.argmax(shares)])
     num_frames = int(np.clip(draw_num_frames(generator), settings.min_frames, settings.max_frames))
     num_frames, fps = _fit_a_systole(num_frames, fps, settings)
-    facts = StudyFacts(
+    usual = StudyFacts(
         index=index,
         stem=stem,
         split=split,
@@ -165,15 +165,20 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
         fps=fps,
         num_frames=num_frames,
     )
-    if settings.difficulty != "clinic":
-        return facts
-    # All of clinic has its spread of EF, also with the hearts left out, so that only the group itself makes a
-    # difference.
-    facts = replace(facts, ef_percent=float(np.interp(probability, _CLINIC_PROBABILITY, _CLINIC_EF_PERCENT)))
+    return usual if settings.difficulty != "clinic" else _spread_ef(usual, settings, seed, probability)
+
+
+def _spread_ef(facts: StudyFacts, settings: PhantomSettings, seed: int, probability: float) -> StudyFacts:
+    """The same study with the EF that has its place in `clinic`'s distribution, and a heart that goes with it.
+
+    All of clinic has its spread of EF, with `hearts` left out as well, so that the group alone makes the difference.
+    """
+    ef_percent = float(np.interp(probability, _CLINIC_PROBABILITY, _CLINIC_EF_PERCENT))
     if settings.is_wide("hearts"):
-        return _clinic_facts(facts, HeartKnobs(), study_generator(seed, index, _CLINIC_STREAM))
-    edv_ml *= median_edv_ml(facts.ef_percent) / median_edv_ml(ef_percent)
-    return replace(facts, edv_ml=float(np.clip(edv_ml, 35.0, 320.0)))
+        generator = study_generator(seed, facts.index, _CLINIC_STREAM)
+        return _clinic_facts(replace(facts, ef_percent=ef_percent), HeartKnobs(), generator)
+    edv_ml = facts.edv_ml * median_edv_ml(ef_percent) / median_edv_ml(facts.ef_percent)
+    return replace(facts, ef_percent=ef_percent, edv_ml=float(np.clip(edv_ml, 35.0, 320.0)))
 
 
 def _clinic_facts(facts: StudyFacts, knobs: HeartKnobs, generator: np.random.Generator) -> StudyFacts:

@@ -21,7 +21,7 @@ from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv_ml, study_generator
+from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv_ml, scanner_of, study_generator
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.motion import simulate_motion
@@ -137,11 +137,13 @@ def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
         pose_scale=settings.nuisance_scale,
         is_steady=settings.is_steady,
     )
+    scanner = scanner_of(settings, seed, index)
     return StudyPlan(
         facts=facts,
         anatomy=anatomy,
         motion=motion,
-        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW)),
+        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW), scanner),
+        scanner=scanner,
         settings=replace(settings, overlay="none"),
         seed=seed,
     )

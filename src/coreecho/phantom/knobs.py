@@ -160,6 +160,13 @@ class PictureKnobs:
     pericardium_db: Pair = (-12.0, 10.0)
     rv_pericardium_db: Pair = (-20.0, 0.0)
     """Beside the right ventricle, more than elsewhere."""
+    near_field_db: Pair = (-16.0, 0.0)
+    """Tissue between the probe and the heart."""
+    atrial_wall_db: Pair = (-9.0, 2.0)
+    atrial_dropout_db: Pair = (0.0, 16.0)
+    """Loss of the septum between the atria at the fossa ovalis."""
+    annulus_db: Pair = (-2.0, 10.0)
+    """Level of the fibrous crux."""
     lung_db: Pair = (-28.0, -4.0)
     """Tissue and reverberation beside the heart."""
     posterior_db: Pair = (-6.0, 9.0)
@@ -183,6 +190,8 @@ class PictureKnobs:
     apex_lost_chance: float = 0.85
     apex_lost_db: Pair = (4.0, 30.0)
     """Loss of the walls near the apex, which lie along the beam, under the near field's haze."""
+    apex_lost_along: Pair = (0.15, 0.5)
+    """How far that reaches, as a share of the ventricle's length."""
     shadow_chance: float = 0.3
     shadow_db: Pair = (6.0, 26.0)
     near_haze_db: Pair = (-26.0, -7.0)
@@ -191,13 +200,17 @@ class PictureKnobs:
     veil_chance: float = 0.6
     veil_db: Pair = (-30.0, -9.0)
     """Grey veil over one side of the sector (lung, ribs), mostly the lateral one."""
+    veil_from: Pair = (0.0, 0.8)
+    """Where it begins, as a share of the sector's half-width."""
     haze_db: Pair = (-60.0, -21.0)
     """Clutter over the whole sector, which the machine's own processing leaves."""
     noise_db: Pair = (-64.0, -25.0)
     """Electronic noise at full depth."""
     blood_db: Pair = (-60.0, -27.0)
-    compensation_sd_db: float = 2.5
-    """Errors of the time-gain compensation: bands along depth."""
+    compensation_db: Pair = (0.0, 6.0)
+    """Size of the errors of the time-gain compensation: bands along depth."""
+    edge_db: Pair = (0.0, 22.0)
+    """What the outermost beams lose."""
     slope_db: Pair = (-9.0, 7.0)
     """From the top of the picture to its bottom."""
     mean_grey: float = 0.118

@@ -21,7 +21,7 @@ from coreecho.phantom.leaflets import make_leaflets
 from coreecho.phantom.motion import Motion, simulate_free_motion, simulate_motion
 from coreecho.phantom.overlay import BurnedIn
 from coreecho.phantom.picture import FRAME_SIZE
-from coreecho.phantom.settings import SCANNERS, PhantomSettings, Scanner
+from coreecho.phantom.settings import PhantomSettings, Scanner
 from coreecho.phantom.storing import sharpen, store_as_jpeg
 from coreecho.phantom.tissue import make_scatterers
 from coreecho.phantom.ultrasound import BeamGrid, GreyMap, envelope_db
@@ -51,8 +51,8 @@ class StudyPlan:
     view: View
     settings: PhantomSettings
     seed: int
-    scanner: Scanner | None = None
-    """The machine; None is the one that the settings name."""
+    scanner: Scanner
+    """The machine that films it."""
 
     def to_scan(self, x_mm: Floats, z_mm: Floats, frame: int) -> tuple[Floats, Floats]:
         """Places under the probe, in mm, of places in heart coordinates (any shape, any float type) at a frame."""
@@ -147,7 +147,7 @@ class Scene:
 
     def __init__(self, plan: StudyPlan) -> None:
         self.plan = plan
-        self.grid = BeamGrid(plan.scanner or SCANNERS[plan.settings.scanner], plan.view)
+        self.grid = BeamGrid(plan.scanner, plan.view)
         seed, index = plan.seed, plan.facts.index
         self.points = make_scatterers(
             plan.anatomy, plan.view, study_generator(seed, index, _TISSUE), per_mm2=self.grid.scanner.scatterers_per_mm2

@@ -11,7 +11,7 @@ from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.clinic_view import widen_framing, widen_picture
 from coreecho.phantom.cohort import StudyFacts
 from coreecho.phantom.picture import FRAME_SIZE, Echoes, Framing, Layers
-from coreecho.phantom.settings import SCANNERS, PhantomSettings, Scanner
+from coreecho.phantom.settings import PhantomSettings, Scanner
 
 Floats = NDArray[np.floating[Any]]
 
@@ -132,7 +132,7 @@ def draw_view(
     facts: StudyFacts,
     anatomy: Anatomy,
     generator: np.random.Generator,
-    scanner: Scanner | None = None,
+    scanner: Scanner,
 ) -> View:
     """The view of one study. An easy cohort has the same middle values with less spread, and fewer shadows.
 
@@ -143,9 +143,8 @@ def draw_view(
         facts: the study.
         anatomy: its heart.
         generator: of this study.
-        scanner: its machine; the default is the one that the settings name.
+        scanner: its machine.
     """
-    scanner = scanner or SCANNERS[settings.scanner]
     scale = settings.nuisance_scale
     scores = _draw_scores(settings, facts, generator)
     normal = {name: scale * score for name, score in scores.items()}
