@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 # Slow waves of the hand and of the gain, in Hz.
 _SLOW_HZ = (0.08, 1.2)
 _WAVES = 3
+# Largest movement over the usual one.
+_WILDEST = 3.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,8 @@ def draw_free_motion(
     beat = ejected_share(rhythm, time_s)
     chances = generator.random(2)
     # Many videos hold still, and a few move wildly.
-    swinging, holding = (generator.exponential(1.0, 2) * (chances > knobs.still_chance)).tolist()
+    amplitudes = np.minimum(generator.exponential(1.0, 2), _WILDEST)
+    swinging, holding = (amplitudes * (chances > knobs.still_chance)).tolist()
     radians = np.pi / 180.0
     swings = np.array([knobs.swing_mm, 0.8 * knobs.swing_mm, radians * knobs.swing_deg]) * swinging
     hands = np.array([knobs.probe_mm, 0.7 * knobs.probe_mm, radians * knobs.probe_deg]) * holding

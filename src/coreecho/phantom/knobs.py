@@ -65,17 +65,17 @@ class MotionKnobs:
 
     still_chance: float = 0.15
     """Share of videos in which probe and breath hold still; in the others the amplitudes vary tenfold."""
-    swing_mm: float = 2.2
+    swing_mm: float = 1.8
     """Scale of the shift of the whole heart with each beat, each way (rocking hearts: up to 10 mm)."""
-    swing_deg: float = 2.2
+    swing_deg: float = 1.6
     """Scale of its turning with each beat (apical rocking, pendulum hearts with effusion: up to 10 degrees)."""
-    probe_mm: float = 1.5
+    probe_mm: float = 1.2
     """Scale of the slow waves of the hand that holds the probe."""
-    probe_deg: float = 1.6
+    probe_deg: float = 1.1
     """Scale of its turning."""
-    breath_mm: float = 2.2
+    breath_mm: float = 2.0
     """Scale of breathing's shift (diaphragm in quiet breathing: 10 to 20 mm, of which the window takes most away)."""
-    breath_deg: float = 1.5
+    breath_deg: float = 1.0
     breath_range_s: Pair = (2.4, 6.0)
     """Period of breathing: 10 to 25 a minute."""
     rv_ef_range: Pair = (0.08, 0.62)
@@ -97,9 +97,9 @@ class MotionKnobs:
     """Radians of phase by which a place's echo turns over to another one's while the ventricle empties (torsion)."""
     clutter_turn_range: Pair = (0.0, 7.0)
     """Radians over which the clutter's speckle turns over to another one's in a second."""
-    flicker_sd_db: float = 0.5
+    flicker_sd_db: float = 0.35
     """Scale of the change of gain from frame to frame."""
-    pumping_sd_db: float = 1.2
+    pumping_sd_db: float = 0.9
     """Scale of the slow change of gain: contact, and the machine's own adaptation."""
     rhythm_shares: tuple[float, float, float, float] = (0.68, 0.12, 0.13, 0.07)
     """Sinus rhythm, ectopic beats, atrial fibrillation, paced."""
@@ -111,7 +111,7 @@ class FramingKnobs:
 
     share: float = 0.128
     """Median of the LV's share of the frame's area at end-diastole, at an EDV of 100 mL."""
-    share_power: float = 0.40
+    share_power: float = 0.50
     """Power of EDV in it: operators follow a large heart with the depth, but not wholly."""
     share_spread: float = 0.40
     share_limits: Pair = (0.04, 0.36)

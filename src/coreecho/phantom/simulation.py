@@ -35,6 +35,7 @@ Singles = NDArray[np.float32]
 _ANATOMY, _MOTION, _VIEW, _TISSUE, _NOISE, _LEAFLETS = 1, 2, 3, 4, 5, 6
 _WIDE_ANATOMY, _BEHIND = 10, 11
 _GAIN_FRAMES = 4
+_TURN_STEP_RAD = 0.05
 # Share of the frame that EchoNet-Dynamic's sectors cover: the mean of a smaller one's picture is lower.
 _USUAL_SECTOR = 0.6
 # Rows of the noise tape between frames: too far for a tracker to find the noise of one frame in the next.
@@ -165,6 +166,8 @@ class Scene:
         free = plan.motion.free
         self.clutter, *others = clutter_layers(self.grid, generator, count=1 if free is None else 2)
         self._other_clutter = others
+        self._clutter_turned = 0.0, self.clutter
+        self._turned = 0.0
         self._tape = noise_tape(self.grid, generator)
         self._noise_amplitude = noise_amplitude(self.grid)
         machine = self.grid.scanner
@@ -187,22 +190,31 @@ class Scene:
         strength = self.leaflets.strength[frame]
         self._real[len(self.points.real) :] = strength * self.leaflets.real
         self._imaginary[len(self.points.real) :] = strength * self.leaflets.imaginary
-        free = self.plan.motion.free
-        if free is not None:
-            turn = float(free.through_plane_rad[frame])
-            for all_points, here, behind in zip(
-                (self._real, self._imaginary), (self.points.real, self.points.imaginary), self._behind, strict=True
-            ):
-                all_points[: len(here)] = math.cos(turn) * here + math.sin(turn) * behind
+        if self.plan.motion.free is not None:
+            self._turn_over(_step(self.plan.motion.free.through_plane_rad[frame]))
         return self.grid.insonify(x_mm, z_mm, self._real, self._imaginary)
+
+    def _turn_over(self, turn: float) -> None:
+        """Let scatterers from before and behind the image plane take the place of those in it."""
+        if turn == self._turned:
+            return
+        self._turned = turn
+        cosine, sine = np.float32(math.cos(turn)), np.float32(math.sin(turn))
+        for all_points, here, behind in zip(
+            (self._real, self._imaginary), (self.points.real, self.points.imaginary), self._behind, strict=True
+        ):
+            all_points[: len(here)] = cosine * here + sine * behind
 
     def clutter_at(self, frame: int) -> Singles:
         """Complex echo (samples, 2, beams) of near field and haze, which may slowly become another one."""
         free = self.plan.motion.free
         if free is None:
             return self.clutter
-        turn = float(free.clutter_rad[frame])
-        return np.asarray(math.cos(turn) * self.clutter + math.sin(turn) * self._other_clutter[0])
+        turn = _step(free.clutter_rad[frame])
+        if turn != self._clutter_turned[0]:
+            mixed = np.float32(math.cos(turn)) * self.clutter + np.float32(math.sin(turn)) * self._other_clutter[0]
+            self._clutter_turned = turn, mixed
+        return self._clutter_turned[1]
 
     def noise(self, frame: int) -> Singles:
         """Complex echo (samples, 2, beams) of blood, which has changed by the next frame, and electronic noise."""
@@ -238,6 +250,11 @@ class Scene:
             mean = float(np.mean(self._grey_map(levels, middle) @ shares))
             low, high = (middle, high) if mean < wanted else (low, middle)
         return 0.5 * (low + high)
+
+
+def _step(turn_rad: float) -> float:
+    """A phase to the nearest step, too small to be seen: what has not turned need not be mixed again."""
+    return _TURN_STEP_RAD * round(float(turn_rad) / _TURN_STEP_RAD)
 
 
 def _draw_tape_rows(frames: int, rows: int, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """All that is true of a study, for those who want to check a claim: masks, volumes, latent variables."""
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -35,14 +36,20 @@ def label_frame(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
 
 def _covered(places: Floats) -> slice:
     """The pixels between the smallest and the largest of some places along an axis, and one more at each end."""
-    first, last = np.clip([np.floor(places.min()) - 1.0, np.ceil(places.max()) + 2.0], 0, FRAME_SIZE)
-    return slice(int(first), int(last))
+    first, last = math.floor(places.min()) - 1, math.ceil(places.max()) + 2
+    return slice(min(max(first, 0), FRAME_SIZE), min(max(last, 0), FRAME_SIZE))
 
 
 def _is_inside(outline: Outline, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
-    between = (z_mm >= outline.depth[0]) & (z_mm <= outline.depth[-1])
-    septal = np.interp(z_mm, outline.depth, outline.septal_x)
-    lateral = np.interp(z_mm, outline.depth, outline.lateral_x)
+    first, last = outline.depth[0], outline.depth[-1]
+    between = (z_mm >= first) & (z_mm <= last)
+    # The levels are even, so that a place's neighbours are known without a search.
+    steps = len(outline.depth) - 1
+    place = np.maximum((z_mm - first) * (steps / (last - first)), 0.0)
+    above = np.minimum(place.astype(np.intp), steps - 1)
+    share = place - above
+    septal = outline.septal_x[above] + share * np.diff(outline.septal_x)[above]
+    lateral = outline.lateral_x[above] + share * np.diff(outline.lateral_x)[above]
     return np.asarray(between & (x_mm >= septal) & (x_mm <= lateral))
 
 

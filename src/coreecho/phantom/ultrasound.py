@@ -10,7 +10,6 @@ phased array steers them.
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import Scanner
@@ -194,11 +193,15 @@ def envelope_db(echo: Singles, looks: int = 1) -> Singles:
 
     Args:
         echo: real and imaginary parts.
-        looks: samples along each beam whose power is averaged.
+        looks: samples along each beam whose power is averaged, 1 to 3.
     """
     power = np.square(echo[:, 0]) + np.square(echo[:, 1])
     if looks > 1:
-        power = uniform_filter1d(power, looks, axis=0, mode="nearest")
+        single = power * np.float32(1.0 / looks)
+        power = single.copy()
+        power[1:] += single[:-1]
+        if looks > 2:
+            power[:-1] += single[1:]
     power += np.float32(1e-9)
     return np.asarray(np.float32(10.0) * np.log10(power))
 
