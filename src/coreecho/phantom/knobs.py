@@ -114,7 +114,7 @@ class FramingKnobs:
     share_power: float = 0.50
     """Power of EDV in it: operators follow a large heart with the depth, but not wholly."""
     share_spread: float = 0.40
-    share_limits: Pair = (0.04, 0.36)
+    share_limits: Pair = (0.05, 0.36)
     """A third of the frame and more was seen in real clips."""
     lowest_row: float = 106.0
     """The annulus stays above this row of 112."""
@@ -148,7 +148,7 @@ class PictureKnobs:
     septum_db: Pair = (-9.0, 2.0)
     septal_fade_db: Pair = (0.0, 16.0)
     """The septum fades from its middle to both of its borders."""
-    lateral_wall_db: Pair = (-9.0, 5.0)
+    lateral_wall_db: Pair = (-7.0, 6.0)
     epicardial_fade_db: Pair = (2.0, 14.0)
     """The wall fades from endocardium to epicardium."""
     specular_db: Pair = (1.0, 11.0)
@@ -226,11 +226,11 @@ class PictureKnobs:
 class MakerKnobs:
     """A scanner of any maker, with fundamental (long wavelength) or harmonic imaging."""
 
-    wavelength_range_mm: Pair = (0.36, 0.86)
-    """4 MHz harmonic to 1.7 MHz fundamental at 1,540 m/s."""
-    aperture_range_mm: Pair = (17.0, 40.0)
+    wavelength_range_mm: Pair = (0.35, 0.82)
+    """4.4 MHz harmonic to 1.9 MHz fundamental at 1,540 m/s."""
+    aperture_range_mm: Pair = (18.0, 44.0)
     focus_range_mm: Pair = (45.0, 125.0)
-    defocus_range: Pair = (0.02, 0.11)
+    defocus_range: Pair = (0.01, 0.09)
     """How far the beam widens away from the focus: little with dynamic focusing on receive and zone by zone."""
     pulse_range_mm: Pair = (0.4, 1.6)
     """Axial resolution; with the aperture it makes the speckle's size and how much wider than high it is."""

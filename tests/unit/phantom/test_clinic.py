@@ -1,13 +1,15 @@
 """The widest cohort: hearts as clinics see them, motion free of EF, framing and pictures of many makers."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from coreecho.errors import DatasetError
-from coreecho.phantom import PhantomSettings, write_hmc_qu_phantoms
+from coreecho.phantom import CAMUS_SETTINGS, PhantomSettings, write_hmc_qu_phantoms
+from coreecho.phantom.camus_layout import two_chamber_recording
 from coreecho.phantom.contours import Surfaces
 from coreecho.phantom.motion import cavity_squared
 from coreecho.phantom.overlay import BurnedIn
@@ -310,3 +312,15 @@ def test_a_steered_sector_lacks_one_side(hearts) -> None:
     cut, full = (Scene(replace(plan, view=view)).grid.sector for view in (plan.view, whole))
     assert np.sum(cut) < 0.95 * np.sum(full)
     assert not np.any(cut & ~full)
+
+
+def test_camus_s_layout_has_the_clinic_s_hearts_in_both_views() -> None:
+    settings = replace(CAMUS_SETTINGS, difficulty="clinic", scanner="any")
+    plan = plan_study(settings, 3, 0, "TRAIN")
+    other = two_chamber_recording(plan)
+    assert other.scanner == plan.scanner
+    assert other.view.framing != plan.view.framing
+    assert other.motion is plan.motion
+    frames = list(islice(render_study(other), 2))
+    assert frames[0].shape == (112, 112)
+    assert frames[0].max() > 60
