@@ -250,5 +250,5 @@ class MakerKnobs:
     """Width of a pixel's look at the beams: from sharp to soft scan conversion."""
     sharpening_range: Pair = (0.2, 1.3)
     """Edge enhancement: share of the difference to the mean of the neighbours that is added; half have none."""
-    jpeg_chance: float = 0.3
+    jpeg_chance: float = 0.2
     jpeg_quality_range: Pair = (40.0, 90.0)

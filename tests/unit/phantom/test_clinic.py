@@ -180,7 +180,7 @@ def test_each_study_has_its_own_machine(hearts) -> None:
     assert len({machine.wavelength_mm for machine in machines}) == 100
     assert {machine.looks for machine in machines} == {1, 2, 3}
     assert plan_study(_CLINIC, 7, 3, "TRAIN").scanner == hearts[3].scanner
-    assert 0.15 < np.mean([machine.jpeg_quality > 0 for machine in machines]) < 0.45
+    assert 0.1 < np.mean([machine.jpeg_quality > 0 for machine in machines]) < 0.35
 
 
 def test_latents_tell_the_knobs(hearts) -> None:
