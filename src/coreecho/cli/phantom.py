@@ -77,7 +77,7 @@ def write_camus(
         studies: Number of patients, at most 500.
         seed: Seed of the cohort.
         scanner: C is not EchoNet's, which is A, so that a model has to be transferred.
-        difficulty: standard resembles real echo; easy has steady hearts and few nuisances.
+        difficulty: standard resembles real echo; easy has steady hearts and few nuisances; clinic is widest.
         label_noise: Standard deviation, in EF points, of the labels' error.
         workers: Processes; by default one for each available core.
     """

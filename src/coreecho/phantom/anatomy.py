@@ -71,6 +71,16 @@ class Anatomy:
     """Radius of the descending aorta behind the left atrium; 0 is out of the image plane."""
     aorta_x_mm: float
     wall_motion: WallMotion
+    atrial_waist: float | None = None
+    """Width of the atria at the annuli over their largest, which lies half-way down; None is widest at the annuli."""
+    cavity_wave: float | None = None
+    """How far the cavity's squared radius swells and narrows along its length, as a share of it; None is smooth."""
+    cavity_phase: float | None = None
+    """Where it does, in turns."""
+    trabeculae_mm: float | None = None
+    """Depth of the trabeculated layer at the apex, inside of the cavity; None is a smooth cavity."""
+    effusion_mm: float | None = None
+    """Width of fluid between heart and pericardium; None is none."""
 
     def cavity_fraction(self, z_mm: Floats) -> Floats:
         """Squared radius of the cavity over the largest squared radius, at depths (any shape) below the apex."""
@@ -78,7 +88,12 @@ class Anatomy:
         along = np.clip(along, 0.0, 1.0)
         apical = 1.0 - np.abs((self.widest - along) / self.widest) ** self.apex_power
         basal = 1.0 - (1.0 - self.annulus_ratio**2) * ((along - self.widest) / (1.0 - self.widest)) ** 2
-        return np.where(along < self.widest, apical, basal)
+        fraction = np.where(along < self.widest, apical, basal)
+        if self.cavity_wave is None or self.cavity_phase is None:
+            return fraction
+        # Nothing at the apex and the annulus.
+        wave = np.sin(np.pi * along) * np.sin(2.0 * np.pi * (1.4 * along + self.cavity_phase))
+        return np.asarray(fraction * (1.0 + self.cavity_wave * wave))
 
     def endocardium_squared(self, z_mm: Floats) -> Floats:
         """Squared radius of the endocardium in mm^2."""

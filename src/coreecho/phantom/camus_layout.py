@@ -114,7 +114,7 @@ def two_chamber_recording(plan: StudyPlan) -> StudyPlan:
     Between the two views the probe was moved: its place, the speckle and the noise are others.
     """
     generator = study_generator(plan.seed, plan.facts.index, _SECOND_VIEW)
-    view = draw_view(plan.settings, plan.facts, plan.anatomy, generator)
+    view = draw_view(plan.settings, plan.facts, plan.anatomy, generator, plan.scanner)
     anatomy = replace(
         plan.anatomy,
         rv_width_mm=_NO_VENTRICLE_MM,

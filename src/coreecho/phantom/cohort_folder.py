@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
-from coreecho.phantom.settings import PhantomSettings
+from coreecho.phantom.settings import LATER_SETTINGS, PhantomSettings
 
 CARD_NAME = "phantom.json"
 # A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
@@ -122,10 +122,10 @@ def _compare_cards(out: Path, name: str, card: dict[str, Any]) -> None:
     advice = "Delete the folder or choose another."
     try:
         found = json.loads((out / name).read_text(encoding="utf-8"))
-        flat_found = {**found, **found.pop("settings")}
+        flat_found = {**LATER_SETTINGS, **found, **found.pop("settings")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"phantoms for {out}: {name} is not a phantom card ({error}). {advice}") from error
-    asked = {**card, **card["settings"]}
+    asked = {**LATER_SETTINGS, **card, **card["settings"]}
     differences = [
         f"{key} is {flat_found.get(key)!r} there, {asked[key]!r} asked for"
         for key in asked

@@ -16,25 +16,12 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 BLOOD_DB = -99.0
-_SEPTUM_DB = -1.0
-_LATERAL_WALL_DB = -1.0
-# The specular echo of the endocardium: along the beam, and what it gains across it.
-_ENDOCARDIUM_DB = 2.0
-_SPECULAR_DB = 7.0
-# The lateral wall fades towards the epicardium.
-_EPICARDIAL_FADE_DB = 8.0
-_RV_WALL_DB = -8.0
-_PERICARDIUM_DB = 9.0
-_LUNG_DB = -25.0
-_NEAR_FIELD_DB = -7.0
-_ATRIAL_WALL_DB = -5.0
-_POSTERIOR_DB = -2.0
-_ANNULUS_DB = 8.0
 _SCAR_DB = 3.0
-_PAPILLARY_DB = -3.0
 # Thickness of the septum between the atria, and of the atria's other walls.
 _SEPTUM_MM = 3.0
 _ATRIAL_WALL_MM = 2.0
+# Width of a superellipse of the usual power at half its height, over its largest.
+_MIDDLE_WIDTH = 0.9
 # Smooth variation of the level: lengths in mm over which it changes.
 _REGION_MM = 12.0
 _COARSE_MM = 7.0
@@ -102,6 +89,11 @@ def locate(anatomy: Anatomy, x_mm: Floats, z_mm: Floats, foreshortening_rad: flo
 
     def dome(centre_mm: float, half_mm: float, height_mm: float) -> Floats:
         sideways = np.abs(x_mm - centre_mm) / half_mm
+        if anatomy.atrial_waist is not None:
+            down = np.clip(below / height_mm, 0.0, 1.0)
+            sideways = sideways / (anatomy.atrial_waist + (1.0 - anatomy.atrial_waist) * np.sin(np.pi * down))
+            # So wide at half its height, the superellipse would be too narrow there.
+            sideways = sideways * _MIDDLE_WIDTH
         return np.asarray((sideways**power + (below / height_mm) ** power) ** (1.0 / power))
 
     left_centre = half - anatomy.annulus_mm
@@ -161,12 +153,15 @@ def draw_levels(
     # No atrium is a smooth oval.
     at = replace(at, behind=at.behind + 1.3 * coarse)
     patchy = view.contrast_db * coarse + 0.5 * view.contrast_db * fine
-    level = _surroundings(anatomy, view, at) + 1.3 * patchy + view.unevenness_db * region
-    level = np.where(at.is_wall, _wall(anatomy, view, at) + 1.2 * patchy + view.unevenness_db * region, level)
+    facing = _facing_ventricle(anatomy, view, at)
+    level = _surroundings(anatomy, view, at, facing) + 1.3 * patchy + view.unevenness_db * region
+    level = np.where(at.is_wall, _wall(anatomy, view, at, facing) + 1.2 * patchy + view.unevenness_db * region, level)
     level = np.where(_is_blood(anatomy, at, roughness_mm=0.8 * fine), BLOOD_DB, level)
     is_muscle = _papillary_muscle(anatomy, at) | _moderator_band(anatomy, at)
-    level = np.where(is_muscle, _PAPILLARY_DB + 1.3 * patchy, level)
-    return _annuli(anatomy, at, level)
+    if anatomy.trabeculae_mm is not None:
+        is_muscle |= _trabeculae(anatomy, at, anatomy.trabeculae_mm, rough=0.7 * fine + 0.3 * coarse)
+    level = np.where(is_muscle, view.echoes.papillary_db + 1.3 * patchy, level)
+    return _annuli(anatomy, view, at, level)
 
 
 def _facing(view: View, at: Places, normal_x: Floats, normal_z: Floats) -> Floats:
@@ -203,56 +198,81 @@ def _facing_atria(anatomy: Anatomy, view: View, at: Places) -> Floats:
     return _facing(view, at, across, (at.below / (size * anatomy.atrium_mm)) ** power / anatomy.atrium_mm)
 
 
-def _wall(anatomy: Anatomy, view: View, at: Places) -> Floats:
+def _wall(anatomy: Anatomy, view: View, at: Places, facing: Floats) -> Floats:
     """The wall of the left ventricle: by its angle to the beam, its layers, scars, and the stretch that drops out."""
-    facing = _facing_ventricle(anatomy, view, at)
     share = np.clip((at.distance - at.endocardium) / np.maximum(at.epicardium - at.endocardium, 1.0), 0.0, 1.0)
     # The fibres of the septum's middle layer lie across the beam.
     middle = view.midwall_db * np.exp(-np.square((share - 0.55) / 0.22))
-    level = np.where(at.is_septal, _SEPTUM_DB + middle, _LATERAL_WALL_DB - _EPICARDIAL_FADE_DB * share)
+    echoes = view.echoes
+    if echoes.septal_fade_db:
+        middle = middle - echoes.septal_fade_db * np.square((share - 0.5) / 0.5)
+    level = np.where(
+        at.is_septal, echoes.septum_db + middle, echoes.lateral_wall_db - echoes.epicardial_fade_db * share
+    )
     border = np.exp(-np.square((at.distance - at.endocardium) / 1.3))
-    level = level + view.fibre_db * (facing - 0.45) + (_ENDOCARDIUM_DB + _SPECULAR_DB * facing) * border
+    level = level + view.fibre_db * (facing - 0.45) + (echoes.endocardium_db + echoes.specular_db * facing) * border
     along = at.level / anatomy.length_mm
+    level = level - _apical_loss(anatomy, view, at)
     lost = view.apical_dropout_db * np.exp(-np.square((along - view.apical_dropout_along) / 0.16))
     level = level - np.where(at.is_septal, lost * np.exp(-at.distance / 6.0), lost)
     scar = 1.0 - np.clip(anatomy.wall_motion.contractility(along, at.is_septal), 0.0, 1.0)
     return level + _SCAR_DB * scar
 
 
-def _surroundings(anatomy: Anatomy, view: View, at: Places) -> Floats:
+def _apical_loss(anatomy: Anatomy, view: View, at: Places) -> Floats | float:
+    """What walls (N,) lose near the apex, in dB."""
+    echoes = view.echoes
+    if not echoes.apex_lost_db:
+        return 0.0
+    along = at.level / anatomy.length_mm
+    return np.asarray(echoes.apex_lost_db * np.exp(-np.square(along / echoes.apex_lost_along)))
+
+
+def _surroundings(anatomy: Anatomy, view: View, at: Places, facing: Floats) -> Floats:
     """Everything but the left ventricle: lung, right heart's walls, pericardium, atria, what lies behind them."""
     beyond = np.where(at.is_septal, at.past_rv - anatomy.rv_wall_mm, at.outside)
-    level = _LUNG_DB - 0.25 * np.clip(beyond, 0.0, 60.0)
+    echoes = view.echoes
+    if anatomy.effusion_mm is not None:
+        beyond = beyond - anatomy.effusion_mm * _effusion_shape(anatomy, at)
+    level = echoes.lung_db - 0.25 * np.clip(beyond, 0.0, 60.0)
     level = np.where(
         at.z_mm < 4.0,
-        np.maximum(level, _NEAR_FIELD_DB - 0.12 * np.abs(at.x_mm) + 0.5 * np.minimum(at.z_mm, 0.0)),
+        np.maximum(level, echoes.near_field_db - 0.12 * np.abs(at.x_mm) + 0.5 * np.minimum(at.z_mm, 0.0)),
         level,
     )
-    facing = np.where(
-        at.is_septal, _facing_ventricle(anatomy, view, at, right=True), _facing_ventricle(anatomy, view, at)
-    )
-    angle_db = view.fibre_db * (facing - 0.45)
+    facing = np.where(at.is_septal, _facing_ventricle(anatomy, view, at, right=True), facing)
+    angle_db = view.fibre_db * (facing - 0.45) - _apical_loss(anatomy, view, at)
     line = np.exp(-np.square((beyond - 1.5) / 1.1)) * at.is_ventricular
-    level = np.maximum(level, _PERICARDIUM_DB - 7.0 + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))
+    pericardium = echoes.pericardium_db - 7.0 + np.where(at.is_septal, echoes.rv_pericardium_db, 0.0)
+    level = np.maximum(level, pericardium + angle_db + 20.0 * np.log10(np.maximum(line, 1e-3)))
     is_rv_wall = at.is_septal & (at.past_rv > 0.0) & (at.past_rv < anatomy.rv_wall_mm) & (at.rv_cavity > 0.0)
-    level = np.where(is_rv_wall & at.is_ventricular, _RV_WALL_DB + angle_db, level)
-    return np.where(at.below > 0.0, np.maximum(_atria(anatomy, view, at), _LUNG_DB - 6.0), level)
+    level = np.where(is_rv_wall & at.is_ventricular, echoes.rv_wall_db + angle_db, level)
+    return np.where(at.below > 0.0, np.maximum(_atria(anatomy, view, at), echoes.lung_db - 6.0), level)
 
 
 def _atria(anatomy: Anatomy, view: View, at: Places) -> Floats:
     """The atria's thin walls, bright only across the beam, and behind them pericardium and fading tissue."""
     reach = np.clip(at.below / (0.9 * anatomy.atrium_mm), 0.0, 1.0) ** 3
-    posterior = _POSTERIOR_DB - 0.8 * at.behind - 26.0 * (1.0 - reach) - np.square(at.x_mm + 14.0) / 260.0
+    echoes = view.echoes
+    fading = echoes.posterior_db - echoes.posterior_fade_db_per_mm * at.behind
+    posterior = fading - 26.0 * (1.0 - reach) - np.square(at.x_mm + 14.0) / 260.0
     facing = _facing_atria(anatomy, view, at)
     bright = np.exp(-np.square((at.behind - 3.5) / 1.6)) * reach * facing
-    posterior = np.maximum(posterior, _PERICARDIUM_DB - 3.0 + 20.0 * np.log10(np.maximum(bright, 1e-3)))
-    wall = _ATRIAL_WALL_DB + view.fibre_db * (facing - 0.6)
+    posterior = np.maximum(posterior, echoes.pericardium_db - 3.0 + 20.0 * np.log10(np.maximum(bright, 1e-3)))
+    wall = echoes.atrial_wall_db + view.fibre_db * (facing - 0.6)
     # The septum between the atria lies along the beam; the fossa ovalis, half-way down, is thin besides.
     near_septum = np.abs(at.x_mm + anatomy.annulus_mm + 1.5) < 3.0
     fossa = near_septum & (np.abs(at.below / anatomy.atrium_mm - 0.5) < 0.3)
     wall = wall - view.atrial_dropout_db * fossa
     walled = np.where(at.behind < _ATRIAL_WALL_MM, np.maximum(wall, posterior), posterior)
-    return np.where(fossa, wall, walled)
+    between = np.where(fossa, wall, walled)
+    if not echoes.atrial_septum_mm:
+        return between
+    middle = np.abs(at.x_mm + anatomy.annulus_mm + 0.5 * _SEPTUM_MM)
+    across = np.exp(-np.square(middle / echoes.atrial_septum_mm))
+    septum = echoes.atrial_wall_db + echoes.atrial_septum_db - view.atrial_dropout_db * fossa
+    septum = septum - 6.0 * at.below / anatomy.atrium_mm + 20.0 * np.log10(np.maximum(across, 1e-3))
+    return np.where(at.below < anatomy.atrium_mm, np.maximum(between, septum), between)
 
 
 def _is_blood(anatomy: Anatomy, at: Places, roughness_mm: Floats) -> Flags:
@@ -262,7 +282,26 @@ def _is_blood(anatomy: Anatomy, at: Places, roughness_mm: Floats) -> Flags:
     ventricles = at.is_ventricular & (left | (at.is_septal & inside_rv))
     aorta_z_mm = anatomy.length_mm + anatomy.atrium_mm + 4.0 + anatomy.aorta_mm
     aorta = np.hypot(at.x_mm - anatomy.aorta_x_mm, at.z_mm - aorta_z_mm) < anatomy.aorta_mm
-    return np.asarray(ventricles | ((at.below > 0.0) & (at.behind < 0.0)) | aorta)
+    blood = ventricles | ((at.below > 0.0) & (at.behind < 0.0)) | aorta
+    if anatomy.effusion_mm:
+        outer = np.where(at.is_septal, at.past_rv - anatomy.rv_wall_mm, at.outside)
+        fluid = (outer > 0.0) & (outer < anatomy.effusion_mm * _effusion_shape(anatomy, at))
+        blood |= fluid & at.is_ventricular
+    return np.asarray(blood)
+
+
+def _effusion_shape(anatomy: Anatomy, at: Places) -> Floats:
+    """Width (N,) of fluid around the heart, of its largest: it gathers below the base and thins to the apex."""
+    return np.asarray(0.4 + 0.6 * np.sin(0.5 * np.pi * at.level / anatomy.length_mm))
+
+
+def _trabeculae(anatomy: Anatomy, at: Places, depth_mm: float, rough: Floats) -> Flags:
+    """Strands of muscle inside of the cavity, deeper and denser towards the apex and on the lateral side."""
+    along = np.clip(at.level / anatomy.length_mm, 0.0, 1.0)
+    reach = depth_mm * (1.0 - 0.8 * along) * np.where(at.is_septal, 0.5, 1.0)
+    depth = np.minimum(at.endocardium - at.distance, at.z_mm - anatomy.apex_mm)
+    dense = rough > 0.2 + 0.8 * depth / np.maximum(reach, 0.1)
+    return np.asarray(at.is_ventricular & (depth > 0.0) & (depth < 1.6 * reach) & dense)
 
 
 def _papillary_muscle(anatomy: Anatomy, at: Places) -> Flags:
@@ -281,10 +320,16 @@ def _moderator_band(anatomy: Anatomy, at: Places) -> Flags:
     return np.asarray(in_cavity & (np.abs(at.z_mm - middle) < 0.5 * anatomy.moderator_mm))
 
 
-def _annuli(anatomy: Anatomy, at: Places, level: Floats) -> Floats:
+def _annuli(anatomy: Anatomy, view: View, at: Places, level: Floats) -> Floats:
     """The fibrous annuli, and the crux where septum and valves meet, are bright."""
+    annulus_db = view.echoes.annulus_db
     from_mitral = np.hypot(at.distance - anatomy.annulus_mm - 3.0, at.z_mm - anatomy.length_mm)
-    level = np.where(from_mitral < 3.5, np.where(at.is_septal, _ANNULUS_DB, _ANNULUS_DB - 5.0), level)
+    reach = from_mitral / view.echoes.crux_mm
+    fibrous = np.where(at.is_septal, annulus_db, annulus_db - 5.0)
+    if view.echoes.crux_fade_db:
+        # It merges into the walls.
+        fibrous = np.maximum(fibrous - view.echoes.crux_fade_db * np.square(reach), level)
+    level = np.where(reach < 1.0, fibrous, level)
     right = at.epicardium + anatomy.rv_width_mm + 1.0
     from_tricuspid = np.hypot(at.distance - right, at.z_mm - anatomy.length_mm + 4.0)
-    return np.where(at.is_septal & (from_tricuspid < 3.0), _ANNULUS_DB - 6.0, level)
+    return np.where(at.is_septal & (from_tricuspid < 3.0), annulus_db - 6.0, level)

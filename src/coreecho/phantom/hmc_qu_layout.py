@@ -17,18 +17,20 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv_ml, study_generator
+from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv_ml, scanner_of, study_generator
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.motion import simulate_motion
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import StudyPlan, render_study
 from coreecho.phantom.truth import MYOCARDIUM_LABEL, label_frame
-from coreecho.phantom.view import FRAME_SIZE, View, draw_view
+from coreecho.phantom.view import View, draw_view
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
 from coreecho.phantom.xlsx import workbook_bytes
 
@@ -101,8 +103,14 @@ def write_hmc_qu_phantoms(
         show_progress: draw a progress bar on stderr.
 
     Raises:
-        DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
+        DatasetError: a number is out of range, the folder holds something else, or it cannot be written; or the
+            difficulty is `clinic`, whose diseases this layout's labels do not know.
     """
+    if settings.difficulty == "clinic":
+        raise DatasetError(
+            f"phantoms for {out}: HMC-QU's labels know infarcts in healthy hearts alone, and difficulty is 'clinic'; "
+            "expected easy or standard."
+        )
     write_cohort(
         out,
         make_card("HMC-QU", studies, seed, settings, _NOTES),
@@ -129,11 +137,13 @@ def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
         pose_scale=settings.nuisance_scale,
         is_steady=settings.is_steady,
     )
+    scanner = scanner_of(settings, seed, index)
     return StudyPlan(
         facts=facts,
         anatomy=anatomy,
         motion=motion,
-        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW)),
+        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW), scanner),
+        scanner=scanner,
         settings=replace(settings, overlay="none"),
         seed=seed,
     )

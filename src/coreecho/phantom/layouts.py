@@ -16,16 +16,17 @@ from coreecho.files import write_whole
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.phantom.cohort import Split, draw_splits
 from coreecho.phantom.cohort_folder import CARD_NAME, make_card, write_cohort
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import Scene, StudyPlan, plan_study, render_study
 from coreecho.phantom.tracings import trace_frame
-from coreecho.phantom.truth import frame_truth, latents
-from coreecho.phantom.view import FRAME_SIZE
+from coreecho.phantom.truth import frame_masks, frame_truth, latents
 
 FILE_LIST = "FileList.csv"
 TRACINGS = "VolumeTracings.csv"
 VIDEO_FOLDER = "Videos"
 TRUTH_FOLDER = "Truth"
+MASK_FOLDER = "Masks"
 LATENTS = "latents.csv"
 
 _FILE_LIST_HEADER = "FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"
@@ -55,10 +56,10 @@ def write_echonet_phantoms(
     """Write a cohort of simulated A4C videos in the layout of EchoNet-Dynamic.
 
     Writes FileList.csv, VolumeTracings.csv, Videos/*.avi and, last of all, phantom.json; with `settings.truth` also
-    Truth/*.npz (masks, volumes and movements frame by frame) and latents.csv (all else that is true). Same settings and
-    seed, same bytes, whatever the number of workers. A complete cohort with the same card is left as it is; an
-    interrupted one is continued. With several workers, a script that calls this needs the usual
-    `if __name__ == "__main__"` guard.
+    Truth/*.npz (masks, volumes and movements frame by frame) and latents.csv (all else that is true); with
+    `settings.masks` also Masks/*.npz (masks and volumes alone). Same settings and seed, same bytes, whatever the number
+    of workers. A complete cohort with the same card is left as it is; an interrupted one is continued. With several
+    workers, a script that calls this needs the usual `if __name__ == "__main__"` guard.
 
     Args:
         out: the folder; made if it is missing.
@@ -109,17 +110,28 @@ def _write_study(settings: PhantomSettings, seed: int, out: Path, task: tuple[in
         truth.parent.mkdir(exist_ok=True)
         if not truth.is_file():
             write_whole(truth, _pack(frame_truth(plan)))
+    if settings.masks:
+        masks = out / MASK_FOLDER / f"{plan.facts.stem}.npz"
+        masks.parent.mkdir(exist_ok=True)
+        if not masks.is_file():
+            # Level 1 is a tenth of the time and hardly larger, since masks are smooth.
+            write_whole(masks, _pack(frame_masks(plan), level=1))
     return _table_rows(plan)
 
 
-def _pack(arrays: dict[str, NDArray[Any]]) -> bytes:
-    """An NPZ file, the same bytes for the same arrays (NumPy's own writer leaves the time open)."""
+def _pack(arrays: dict[str, NDArray[Any]], level: int | None = None) -> bytes:
+    """An NPZ file, the same bytes for the same arrays (NumPy's own writer leaves the time open).
+
+    Args:
+        arrays: by name.
+        level: of the compression, 1 to 9; None is the usual one.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             content = io.BytesIO()
             np.save(content, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED, level)
     return packed.getvalue()
 
 

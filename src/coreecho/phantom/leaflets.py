@@ -37,22 +37,25 @@ class Leaflets:
     """(T, N): what of the amplitude comes back, by the angle to the beam."""
 
 
-def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generator) -> Leaflets:
+def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generator, more_db: float = 0.0) -> Leaflets:
     """Hang the leaflets into their annuli and let them follow the flow.
 
     Args:
         anatomy: the heart at end-diastole.
         motion: its frames.
         generator: of this study.
+        more_db: how much brighter they are than the usual.
     """
     base = np.array(anatomy.length_mm)
-    septal = np.sqrt(cavity_squared(anatomy, base, True, motion.contraction))
-    lateral = np.sqrt(cavity_squared(anatomy, base, False, motion.contraction))
+    septal = np.sqrt(cavity_squared(anatomy, base, True, motion.side_contraction(True)))
+    lateral = np.sqrt(cavity_squared(anatomy, base, False, motion.side_contraction(False)))
     plane = anatomy.length_mm - motion.shortening_mm
     right_inner = septal + (anatomy.epicardium(base) - anatomy.annulus_mm)
     right_width = np.maximum(anatomy.rv_width_mm - motion.rv_inward_mm, 10.0)
     right_plane = plane - _TRICUSPID_OFFSET_MM
-    levels = generator.normal([3.0, -2.0, -7.0, -8.0], 3.0)
+    if motion.free is not None:
+        right_plane = anatomy.length_mm - _TRICUSPID_OFFSET_MM - motion.free.rv_descent_mm
+    levels = generator.normal([3.0, -2.0, -7.0, -8.0], 3.0) + more_db
     width = septal + lateral
     # Hinge, direction inwards, length: anterior and posterior mitral, septal and anterior tricuspid leaflet.
     hung = [

@@ -12,49 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.phantom.anatomy import Anatomy
+from coreecho.phantom.clinic_motion import FreeMotion, delayed_sides, draw_delay, draw_free_motion
 from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.knobs import MotionKnobs
 from coreecho.phantom.rhythm import Rhythm, draw_rhythm, volume_curve
+from coreecho.phantom.sway import Sway, draw_sway
 
 Floats = NDArray[np.float64]
 
 # The cavity never closes completely: what is left of its squared radius.
 SMALLEST_AREA_FRACTION = 0.02
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sway:
-    """How the whole heart moves under the probe: with breathing, with the hand's drift, and with each beat."""
-
-    breath_s: float
-    """Period of breathing."""
-    breath_phase: float
-    """In turns, at the first frame."""
-    breath_x_mm: float
-    breath_z_mm: float
-    breath_rad: float
-    """Amplitudes of breathing."""
-    drift_x_mm_per_s: float
-    drift_z_mm_per_s: float
-    swing_x_mm: float
-    swing_rad: float
-    """Shift and rotation of a ventricle that has emptied completely."""
-
-
-def draw_sway(generator: np.random.Generator, pose_scale: float) -> Sway:
-    """The sway of one study; `pose_scale` is 1 for the usual, 0 for none."""
-    period, phase = generator.uniform(3.0, 5.5), generator.random()
-    push = pose_scale * generator.standard_normal(6)
-    return Sway(
-        breath_s=float(period),
-        breath_phase=float(phase),
-        breath_x_mm=float(1.0 * push[0]),
-        breath_z_mm=float(1.6 * push[2]),
-        breath_rad=float(np.deg2rad(1.0) * push[4]),
-        drift_x_mm_per_s=float(0.4 * push[1]),
-        drift_z_mm_per_s=float(0.4 * push[3]),
-        swing_x_mm=float(1.5 * push[5]),
-        swing_rad=float(np.deg2rad(1.5) * push[5]),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +47,16 @@ class Motion:
     rotation_rad: Floats
     ed_frame: int
     es_frame: int
+    skew: Floats | None = None
+    """What the septal side contracts more than `contraction`, and the lateral side less; None is nothing."""
+    free: FreeMotion | None = None
+    """What moves beside the left ventricle by itself; None where everything follows it."""
+
+    def side_contraction(self, is_septal: bool) -> Floats:
+        """Contraction (T,) of one side."""
+        if self.skew is None:
+            return self.contraction
+        return self.contraction + (self.skew if is_septal else -self.skew)
 
     @property
     def num_frames(self) -> int:
@@ -147,10 +124,66 @@ def simulate_motion(
     )
 
 
+def simulate_free_motion(
+    facts: StudyFacts, anatomy: Anatomy, generator: np.random.Generator, knobs: MotionKnobs | None = None
+) -> Motion:
+    """Move the heart as in clinics: the ventricle as its EF has it, and all else free of that.
+
+    Args:
+        facts: the study.
+        anatomy: its heart at end-diastole.
+        generator: of this study.
+        knobs: what the movements are drawn from.
+    """
+    knobs = knobs or MotionKnobs()
+    rhythm = draw_rhythm(facts, generator, shares=knobs.rhythm_shares)
+    time_s = np.arange(facts.num_frames) / facts.fps
+    wanted_ml, opening = volume_curve(rhythm, time_s)
+    emptied = np.clip(1.0 - wanted_ml / facts.edv_ml, -0.25, 0.95)
+    shortening = anatomy.length_mm * generator.uniform(*knobs.shortening_range) * emptied
+    stretch = 1.0 - shortening / anatomy.length_mm
+    contraction, volume = _contract(anatomy, wanted_ml, stretch)
+    delay_s = draw_delay(rhythm.kind == "paced", generator, knobs)
+    skew = delayed_sides(contraction, time_s, delay_s) if delay_s else None
+    if skew is not None:
+        volume = _volume(anatomy, stretch, contraction + skew, contraction - skew)
+    ed_frame, es_frame = _labelled_frames(rhythm, volume, facts.fps)
+    free = draw_free_motion(
+        rhythm,
+        time_s,
+        rv_width_mm=anatomy.rv_width_mm,
+        stroke_ml=facts.edv_ml * facts.ef_percent / 100.0,
+        generator=generator,
+        knobs=knobs,
+    )
+    return Motion(
+        rhythm=rhythm,
+        volume_ml=volume,
+        shortening_mm=shortening,
+        stretch=stretch,
+        contraction=contraction,
+        rv_inward_mm=free.rv_inward_mm,
+        valve_opening=opening * free.valve_scale,
+        sway=free.sway,
+        shift_x_mm=free.shift_x_mm,
+        shift_z_mm=free.shift_z_mm,
+        rotation_rad=free.rotation_rad,
+        ed_frame=ed_frame,
+        es_frame=es_frame,
+        skew=skew,
+        free=free,
+    )
+
+
 def cavity_squared(anatomy: Anatomy, z_mm: Floats, is_septal: NDArray[np.bool_] | bool, contraction: Floats) -> Floats:
     """Squared radius of the contracted cavity in mm^2, at depths given for end-diastole; the arguments broadcast."""
-    left = 1.0 - contraction * anatomy.contraction_weight(z_mm, is_septal)
-    return np.asarray(anatomy.endocardium_squared(z_mm) * np.maximum(left, SMALLEST_AREA_FRACTION))
+    left = remaining(contraction, anatomy.contraction_weight(z_mm, is_septal))
+    return np.asarray(anatomy.endocardium_squared(z_mm) * left)
+
+
+def remaining(contraction: Floats | float, weight: Floats) -> Floats:
+    """What a contraction leaves of the cavity's squared radius, as a share, where the wall contracts by a weight."""
+    return np.maximum(1.0 - contraction * weight, SMALLEST_AREA_FRACTION)
 
 
 def _contract(anatomy: Anatomy, wanted_ml: Floats, stretch: Floats) -> tuple[Floats, Floats]:
@@ -160,9 +193,17 @@ def _contract(anatomy: Anatomy, wanted_ml: Floats, stretch: Floats) -> tuple[Flo
     full_ml = np.pi * np.trapezoid(squared, depths) / 1000.0
     weighted_ml = np.pi * np.trapezoid(squared * weight, depths) / 1000.0
     contraction = (full_ml - wanted_ml / stretch) / weighted_ml
-    halves = sum(cavity_squared(anatomy, depths, is_septal, contraction[:, None]) for is_septal in (True, False))
-    volume = np.pi / 2.0 * stretch * np.trapezoid(np.asarray(halves), depths, axis=1) / 1000.0
-    return contraction, volume
+    return contraction, _volume(anatomy, stretch, contraction, contraction)
+
+
+def _volume(anatomy: Anatomy, stretch: Floats, septal: Floats, lateral: Floats) -> Floats:
+    """Volume (T,) in mL that the shape holds with these contractions (T,) of its sides."""
+    depths, _ = anatomy.profile()
+    halves = sum(
+        cavity_squared(anatomy, depths, is_septal, contraction[:, None])
+        for is_septal, contraction in ((True, septal), (False, lateral))
+    )
+    return np.asarray(np.pi / 2.0 * stretch * np.trapezoid(np.asarray(halves), depths, axis=1) / 1000.0)
 
 
 def _labelled_frames(rhythm: Rhythm, volume_ml: Floats, fps: float) -> tuple[int, int]:

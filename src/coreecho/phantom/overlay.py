@@ -7,14 +7,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.picture import FRAME_SIZE, Framing
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import Overlay
-from coreecho.phantom.view import FRAME_SIZE, View
+from coreecho.phantom.view import View
 
 Floats = NDArray[np.floating[Any]]
 
 _GREY = 150
 _TICK_SPACING_MM = 50.0
+# Where the bracket beside the sector begins and ends, and dots beside it, as shares of the frame's height.
+_BRACKET = (0.38, 0.56)
+_DOTS = (0.2, 0.74)
 # One sweep of the ECG fills the width of the picture.
 _SWEEP_S = 3.0
 _ECG_ROW = 104
@@ -37,6 +41,8 @@ class BurnedIn:
         self._background = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
         self._fps = facts.fps
         self._ecg: Floats | None = None
+        if view.framing is not None and view.framing.mark_column is not None:
+            self._draw_marks(view, view.framing, view.framing.mark_column)
         if kind != "none":
             self._draw_ticks(view)
         if kind == "full":
@@ -65,6 +71,25 @@ class BurnedIn:
         depths = np.arange(_TICK_SPACING_MM, view.depth_mm, _TICK_SPACING_MM)
         _, rows = view.to_pixels(np.zeros_like(depths), depths)
         self._background[np.round(rows).astype(np.intp), FRAME_SIZE - 2 :] = _GREY
+
+    def _draw_marks(self, view: View, framing: Framing, mark_column: float) -> None:
+        """A small probe mark beside the sector's apex, and along its right edge a bracket with ticks at its ends."""
+        picture = Image.fromarray(self._background)
+        pen = ImageDraw.Draw(picture)
+        top = max(framing.probe_row, 0.0)
+        pen.ellipse((mark_column - 1.0, top - 1.0, mark_column + 1.0, top + 1.0), outline=_GREY)
+        pen.point((mark_column, top), fill=_GREY - 60)
+        # Down the edge, and away from it.
+        sine, cosine = np.sin(view.half_angle_rad), np.cos(view.half_angle_rad)
+        along, away = np.array([sine, cosine]), np.array([cosine, -sine])
+        origin = np.array([framing.probe_column, framing.probe_row]) + framing.tick_offset * away
+        first, last = (origin + share * FRAME_SIZE * along for share in _BRACKET)
+        pen.line([tuple(first), tuple(last)], fill=_GREY)
+        for end in (first, last):
+            pen.line([tuple(end - 1.5 * away), tuple(end + 1.5 * away)], fill=_GREY)
+        for share in _DOTS:
+            pen.point(tuple(origin + share * FRAME_SIZE * along), fill=_GREY)
+        self._background = np.array(picture)
 
     def _draw_text(self, view: View, facts: StudyFacts) -> None:
         image = Image.fromarray(self._background)

@@ -1,6 +1,7 @@
 """When the heart beats, and the volume of its left ventricle over time."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 from coreecho.phantom.cohort import StudyFacts
 
 Floats = NDArray[np.float64]
-RhythmKind = Literal["sinus", "ectopic", "atrial fibrillation"]
+RhythmKind = Literal["sinus", "ectopic", "atrial fibrillation", "paced"]
 
 # How often a study shows ectopic beats or atrial fibrillation.
-_KIND_SHARES: dict[RhythmKind, float] = {"sinus": 0.90, "ectopic": 0.06, "atrial fibrillation": 0.04}
+_KINDS: tuple[RhythmKind, ...] = ("sinus", "ectopic", "atrial fibrillation", "paced")
+_KIND_SHARES = (0.90, 0.06, 0.04)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,13 @@ class Rhythm:
         return self.isovolumic_contraction_s + self.ejection_s
 
 
-def draw_rhythm(facts: StudyFacts, generator: np.random.Generator, *, is_steady: bool = False) -> Rhythm:
+def draw_rhythm(
+    facts: StudyFacts,
+    generator: np.random.Generator,
+    *,
+    is_steady: bool = False,
+    shares: Sequence[float] = _KIND_SHARES,
+) -> Rhythm:
     """The beats of a study.
 
     Ejection lasts 0.413 - 0.0017 HR seconds (Weissler et al. 1968, men). An ectopic beat comes after about 60 % of the
@@ -49,8 +57,9 @@ def draw_rhythm(facts: StudyFacts, generator: np.random.Generator, *, is_steady:
         facts: the study.
         generator: of this study.
         is_steady: sinus rhythm only.
+        shares: how often it is sinus, ectopic, atrial fibrillation and, with a fourth share, paced.
     """
-    kind: RhythmKind = generator.choice(list(_KIND_SHARES), p=list(_KIND_SHARES.values()))
+    kind: RhythmKind = generator.choice(list(_KINDS[: len(shares)]), p=list(shares))
     if is_steady:
         kind = "sinus"
     rate = facts.heart_rate_bpm
@@ -62,7 +71,7 @@ def draw_rhythm(facts: StudyFacts, generator: np.random.Generator, *, is_steady:
     first = generator.uniform(0.5 / facts.fps, max(0.6 / facts.fps, min(duration - span, 60.0 / rate)))
     labelled = int(np.ceil(first * rate / 60.0 * 1.6)) + 3
     count = labelled + int(np.ceil(duration * rate / 60.0 * 1.8)) + 3
-    spread = 0.16 if kind == "atrial fibrillation" else 0.03
+    spread = {"atrial fibrillation": 0.16, "paced": 0.004}.get(kind, 0.03)
     intervals = 60.0 / rate * np.exp(spread * generator.standard_normal(count))
     edv = facts.edv_ml * np.exp(0.015 * generator.standard_normal(count))
     ef = np.clip(facts.ef_percent + generator.standard_normal(count), 4.0, 92.0)
@@ -143,3 +152,10 @@ def volume_curve(rhythm: Rhythm, time_s: Floats) -> tuple[Floats, Floats]:
     late *= 0.75 if rhythm.atrial_share > 0.0 else 0.0
     drifting = 0.25 * ((slow_part > 0.0) & (kick_part < 1.0))
     return volume, np.maximum(np.maximum(early, late), drifting)
+
+
+def ejected_share(rhythm: Rhythm, time_s: Floats) -> Floats:
+    """Share (n,) of each beat's stroke volume that is ejected and not yet filled again, at times (n,): 0 to 1."""
+    beats = np.ones_like(rhythm.edv_ml)
+    volume, _ = volume_curve(replace(rhythm, edv_ml=beats, esv_ml=np.zeros_like(beats)), time_s)
+    return 1.0 - volume

@@ -9,13 +9,17 @@ from typing import Any, Literal, get_args
 
 from coreecho.errors import DatasetError
 
-ScannerName = Literal["A", "B", "C"]
-Difficulty = Literal["easy", "standard"]
+ScannerName = Literal["A", "B", "C", "any"]
+Difficulty = Literal["easy", "standard", "clinic"]
+Group = Literal["hearts", "motion", "framing", "pictures"]
 Overlay = Literal["none", "ticks", "full"]
 Cue = Literal["none", "gain", "depth", "contrast", "haze", "tilt"]
 
 # Chosen so that the demo model, trained end to end on 1,000 standard studies, reaches a test R2 between 0.75 and 0.92.
-_NUISANCE_SCALES: dict[str, float] = {"easy": 0.25, "standard": 0.65}
+_NUISANCE_SCALES: dict[str, float] = {"easy": 0.25, "standard": 0.65, "clinic": 1.0}
+
+# Settings that came later: at these values a card does not name them, so that older cohorts keep their cards.
+LATER_SETTINGS: dict[str, Any] = {"leave_out": "nothing", "masks": False}
 
 # Frame counts of EchoNet-Dynamic: 28 to 1,002.
 ECHONET_FRAME_RANGE = (28, 1002)
@@ -48,6 +52,24 @@ class Scanner:
     """Weight of the previous output frame in the frame averaging, for a frame rate of 50."""
     fps: tuple[tuple[float, float], ...]
     """Pairs of (frames per second, probability)."""
+    defocus: float = 0.11
+    """Width of the beam away from the focus: radians for each mm of aperture and 1/mm of inverse depth."""
+    scatterers_per_mm2: float = 1.3
+    """Density of the simulated scatterers; their Gaussian amplitudes make the speckle fully developed at 1 already."""
+    sampling_points: int = 3
+    """Points each way at which a pixel looks at the beams."""
+    looks: int = 1
+    """Neighbouring samples of a beam whose power is averaged (compounding)."""
+    reject: float = 0.0
+    """Share of the dynamic range, from its lower end, that is shown black."""
+    shoulder: float = 0.0
+    """How far the grey map is an S: 0 is a power law, 1 the S alone."""
+    pixel_reach: float = 1.5
+    """Width in pixels over which the scan converter averages: a real picture was smoothed before it was made small."""
+    sharpening: float = 0.0
+    """Share of the difference between a pixel and the mean of its neighbours that is added to it."""
+    jpeg_quality: int = 0
+    """Quality, 1 to 95, at which the machine stores its frames; 0 stores them as they are."""
 
 
 # EchoNet-Dynamic's frame rates: 18 to 138, 79 % exactly 50. The minor modes are an even spread over the rest.
@@ -123,9 +145,11 @@ class PhantomSettings:
     """
 
     scanner: ScannerName = "A"
-    """A resembles EchoNet-Dynamic; B (older) and C (newer) differ in texture, contrast, gain, depth and frame rate."""
+    """A resembles EchoNet-Dynamic; B (older) and C (newer) differ in texture, contrast, gain, depth and frame rate.
+    `any` is another machine for each study."""
     difficulty: Difficulty = "standard"
-    """`standard` resembles real echo; `easy`, for the demo, has steady hearts and few nuisances."""
+    """`standard` resembles EchoNet-Dynamic; `easy`, for the demo, has steady hearts and few nuisances; `clinic` draws
+    hearts, motion, framing and pictures as widely as clinics see them, and EF more evenly."""
     min_frames: int = ECHONET_FRAME_RANGE[0]
     """Fewest frames of a video."""
     max_frames: int = ECHONET_FRAME_RANGE[1]
@@ -140,13 +164,18 @@ class PhantomSettings:
     """Standard deviation, in EF points, of the labels' error; human readers differ by about 5."""
     truth: bool = False
     """Write masks, volumes per frame and all latent variables beside the videos."""
+    masks: bool = False
+    """Write masks and volumes per frame alone: small and fast, to train segmentation from."""
+    leave_out: Literal["nothing", "hearts", "motion", "framing", "pictures"] = "nothing"
+    """Of `clinic`: a group of knobs that is drawn as for `standard` instead, to learn what it is worth."""
 
     def __post_init__(self) -> None:
         choices = {
-            "scanner": tuple(SCANNERS),
+            "scanner": get_args(ScannerName),
             "difficulty": get_args(Difficulty),
             "overlay": get_args(Overlay),
             "cue": get_args(Cue),
+            "leave_out": ("nothing", *get_args(Group)),
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
@@ -168,6 +197,11 @@ class PhantomSettings:
                 f"phantom settings: cue is {self.cue!r} and cue_strength {self.cue_strength}; expected both or "
                 "neither, since a cue without strength changes nothing."
             )
+        if self.leave_out != "nothing" and self.difficulty != "clinic":
+            raise DatasetError(
+                f"phantom settings: leave_out is {self.leave_out!r} and difficulty {self.difficulty!r}; only of "
+                "'clinic' can something be left out."
+            )
         if not 0.0 <= self.label_noise <= 20.0:
             raise DatasetError(f"phantom settings: label_noise is {self.label_noise}, expected 0 to 20 EF points.")
 
@@ -184,6 +218,10 @@ class PhantomSettings:
         """
         return self.difficulty == "easy"
 
+    def is_wide(self, group: Group) -> bool:
+        """Whether a group of hidden variables is drawn as widely as clinics see it."""
+        return self.difficulty == "clinic" and self.leave_out != group
+
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values, for the card beside the videos."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if LATER_SETTINGS.get(name) != value}

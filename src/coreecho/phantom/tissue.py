@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.echogenicity import BLOOD_DB, Places, draw_levels, locate
 from coreecho.phantom.motion import Motion
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.view import View
 
 Floats = NDArray[np.float64]
@@ -45,13 +46,20 @@ class Tissue:
     rv: Singles
     depth_mm: Singles
     along: Singles
+    rv_along: Singles
+    """How far a point follows the descent of the right ventricle's free wall, where that is free."""
+    atrial: Singles
+    """How far it follows the atria's walls outwards."""
 
     def __len__(self) -> int:
         return len(self.side)
 
     def place(self, motion: Motion, frame: int) -> tuple[Singles, Singles]:
         """Heart coordinates X and Z in mm, (N,) each, at a frame."""
-        squared = self.fixed_mm2 + np.float32(motion.contraction[frame]) * self.emptied_mm2
+        contraction: np.float32 | Singles = np.float32(motion.contraction[frame])
+        if motion.skew is not None:
+            contraction = contraction - np.float32(motion.skew[frame]) * self.side
+        squared = self.fixed_mm2 + contraction * self.emptied_mm2
         squared += np.float32(1.0 / motion.stretch[frame]) * self.lengthened_mm2
         np.maximum(squared, 0.0, out=squared)
         across = np.sqrt(squared, out=squared)
@@ -60,7 +68,11 @@ class Tissue:
         across -= np.float32(motion.rv_inward_mm[frame]) * self.rv
         across *= self.side
         across += self.bend_mm
-        return across, self.depth_mm - np.float32(motion.shortening_mm[frame]) * self.along
+        depth = self.depth_mm - np.float32(motion.shortening_mm[frame]) * self.along
+        if motion.free is not None:
+            across += np.float32(motion.free.atrial_mm[frame]) * self.atrial
+            depth -= np.float32(motion.free.rv_descent_mm[frame] - motion.shortening_mm[frame]) * self.rv_along
+        return across, depth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +82,8 @@ class Scatterers:
     tissue: Tissue
     real: Singles
     imaginary: Singles
+    amplitude: Singles
+    """Standard deviation of both."""
 
 
 def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator, *, per_mm2: float) -> Scatterers:
@@ -84,7 +98,8 @@ def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator
         per_mm2: scatterers per mm^2 of the image plane.
     """
     step = per_mm2**-0.5
-    x_mm, z_mm = np.meshgrid(np.arange(-85.0, 80.0, step), np.arange(-30.0, anatomy.length_mm + 80.0, step))
+    left, right, lowest = _span(anatomy, view)
+    x_mm, z_mm = np.meshgrid(np.arange(left, right, step), np.arange(-30.0, lowest, step))
     shape = (x_mm.shape[0], x_mm.shape[1])
     x_mm = (x_mm + step * generator.random(shape)).ravel()
     z_mm = (z_mm + step * generator.random(shape)).ravel()
@@ -97,6 +112,7 @@ def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator
         tissue=_movement(anatomy, places, kept),
         real=(amplitude * generator.standard_normal(len(kept))).astype(np.float32),
         imaginary=(amplitude * generator.standard_normal(len(kept))).astype(np.float32),
+        amplitude=amplitude.astype(np.float32),
     )
 
 
@@ -106,6 +122,18 @@ def trace_tissue(anatomy: Anatomy, view: View, x_mm: Floats, z_mm: Floats) -> Ti
     return _movement(anatomy, places, np.arange(len(x_mm)))
 
 
+def _span(anatomy: Anatomy, view: View) -> tuple[float, float, float]:
+    """Smallest and largest X and largest Z, in heart coordinates, that the picture can show."""
+    if view.framing is None:
+        return -85.0, 80.0, anatomy.length_mm + 80.0
+    # The frame's corners, turned by the tilt, and a margin for motion.
+    half = 0.5 * FRAME_SIZE * view.mm_per_pixel + abs(view.apex_x_mm) + 12.0
+    depth = view.depth_mm - view.apex_z_mm + 12.0
+    sine = abs(np.sin(view.tilt_rad))
+    reach = half + float(sine) * depth
+    return -reach, reach, depth + float(sine) * half
+
+
 def _in_sight(view: View, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
     """Within the sector, or so near that motion can bring a point into it."""
     cosine, sine = np.cos(view.tilt_rad), np.sin(view.tilt_rad)
@@ -113,7 +141,12 @@ def _in_sight(view: View, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
     scan_z = view.apex_z_mm - sine * x_mm + cosine * z_mm
     margin = 12.0
     edge = np.abs(scan_x) * np.cos(view.half_angle_rad) - scan_z * np.sin(view.half_angle_rad)
-    return np.asarray((edge < margin) & (scan_z > 0.0) & (np.hypot(scan_x, scan_z) < view.depth_mm + margin))
+    seen = (edge < margin) & (scan_z > 0.0) & (np.hypot(scan_x, scan_z) < view.depth_mm + margin)
+    if view.framing is not None:
+        columns, rows = view.to_pixels(scan_x, scan_z)
+        pixels = margin / view.mm_per_pixel
+        seen &= (np.abs(columns - 0.5 * FRAME_SIZE) < 0.5 * FRAME_SIZE + pixels) & (rows < FRAME_SIZE + pixels)
+    return np.asarray(seen)
 
 
 def _movement(anatomy: Anatomy, at: Places, kept: NDArray[np.intp]) -> Tissue:
@@ -136,6 +169,7 @@ def _movement(anatomy: Anatomy, at: Places, kept: NDArray[np.intp]) -> Tissue:
     rigid = np.exp(-np.maximum(beyond_heart, 0.0) / _RIGID_REACH_MM)
     ventricular = np.maximum(at.z_mm, 0.0) / anatomy.length_mm
     atrial = np.clip(1.0 - at.below / anatomy.atrium_mm, 0.0, 1.0)
+    along = np.where(at.below > 0.0, atrial, ventricular) * rigid
     columns = {
         "side": np.where(at.is_septal, -1.0, 1.0),
         "bend_mm": anatomy.bend(at.z_mm),
@@ -146,6 +180,17 @@ def _movement(anatomy: Anatomy, at: Places, kept: NDArray[np.intp]) -> Tissue:
         "lengthened_mm2": ring2 - cavity2,
         "rv": np.where(at.is_septal & (at.outside > 0.0), rv, 0.0),
         "depth_mm": at.z_mm,
-        "along": np.where(at.below > 0.0, atrial, ventricular) * rigid,
+        "along": along,
+        "rv_along": np.where(at.is_septal, along * across_rv, 0.0),
+        "atrial": _atrial_follow(anatomy, at),
     }
     return Tissue(**{name: column[kept].astype(np.float32) for name, column in columns.items()})
+
+
+def _atrial_follow(anatomy: Anatomy, at: Places) -> Floats:
+    """How far points (N,) follow the atria's walls outwards: those beside an atrium, and less with distance."""
+    depth = np.clip(at.below / anatomy.atrium_mm, 0.0, 2.0)
+    beside = np.sin(0.5 * np.pi * np.clip(depth, 0.0, 1.0)) * np.exp(-np.maximum(at.behind, 0.0) / _RIGID_REACH_MM)
+    # The septum between the atria stays, their outer walls move.
+    middle = -anatomy.annulus_mm
+    return np.asarray(np.tanh((at.x_mm - middle) / 15.0) * beside)

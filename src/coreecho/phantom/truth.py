@@ -1,15 +1,16 @@
 """All that is true of a study, for those who want to check a claim: masks, volumes, latent variables."""
 
 import json
-from dataclasses import asdict, is_dataclass
+import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.phantom.contours import Outline
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.simulation import StudyPlan
-from coreecho.phantom.view import FRAME_SIZE
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS
 
 Floats = NDArray[np.floating[Any]]
@@ -21,18 +22,34 @@ MYOCARDIUM_LABEL = 2
 
 def label_frame(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
     """Mask (112, 112) of a frame: 0 background, 1 cavity of the left ventricle, 2 its myocardium."""
-    columns, rows = np.meshgrid(np.arange(FRAME_SIZE, dtype=float), np.arange(FRAME_SIZE, dtype=float))
-    x_mm, z_mm = plan.to_heart(*plan.view.from_pixels(columns, rows), frame)
     labels = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
-    labels[_is_inside(plan.epicardium(frame), x_mm, z_mm)] = MYOCARDIUM_LABEL
-    labels[_is_inside(plan.endocardium(frame), x_mm, z_mm)] = LV_LABEL
+    outer = plan.epicardium(frame)
+    # Pixels away from the outline need no look, and those of the cavity lie inside of it.
+    columns, rows = (_covered(ends) for ends in plan.to_pixels(*outer.polygon(), frame))
+    places = np.arange(columns.start, columns.stop, dtype=float)[None, :], np.arange(rows.start, rows.stop)[:, None]
+    x_mm, z_mm = plan.to_heart(*plan.view.from_pixels(*places), frame)
+    inside = _is_inside(outer, x_mm, z_mm)
+    in_cavity = _is_inside(plan.endocardium(frame), x_mm[inside], z_mm[inside])
+    labels[rows, columns][inside] = np.where(in_cavity, LV_LABEL, MYOCARDIUM_LABEL)
     return labels
 
 
+def _covered(places: Floats) -> slice:
+    """The pixels between the smallest and the largest of some places along an axis, and one more at each end."""
+    first, last = math.floor(places.min()) - 1, math.ceil(places.max()) + 2
+    return slice(min(max(first, 0), FRAME_SIZE), min(max(last, 0), FRAME_SIZE))
+
+
 def _is_inside(outline: Outline, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_]:
-    between = (z_mm >= outline.depth[0]) & (z_mm <= outline.depth[-1])
-    septal = np.interp(z_mm, outline.depth, outline.septal_x)
-    lateral = np.interp(z_mm, outline.depth, outline.lateral_x)
+    first, last = outline.depth[0], outline.depth[-1]
+    between = (z_mm >= first) & (z_mm <= last)
+    # The levels are even, so that a place's neighbours are known without a search.
+    steps = len(outline.depth) - 1
+    place = np.maximum((z_mm - first) * (steps / (last - first)), 0.0)
+    above = np.minimum(place.astype(np.intp), steps - 1)
+    share = place - above
+    septal = outline.septal_x[above] + share * np.diff(outline.septal_x)[above]
+    lateral = outline.lateral_x[above] + share * np.diff(outline.lateral_x)[above]
     return np.asarray(between & (x_mm >= septal) & (x_mm <= lateral))
 
 
@@ -48,6 +65,18 @@ def frame_truth(plan: StudyPlan) -> dict[str, NDArray[Any]]:
         "shift_x_mm": motion.shift_x_mm,
         "shift_z_mm": motion.shift_z_mm,
         "rotation_rad": motion.rotation_rad,
+        "ed_frame": np.array(motion.ed_frame),
+        "es_frame": np.array(motion.es_frame),
+        "mm_per_pixel": np.array(plan.view.mm_per_pixel),
+    }
+
+
+def frame_masks(plan: StudyPlan) -> dict[str, NDArray[Any]]:
+    """What segmentation is trained from: labels (T, 112, 112) uint8, volumes (T,) in mL, frames of ED and ES."""
+    motion = plan.motion
+    return {
+        "labels": np.stack([label_frame(plan, frame) for frame in range(motion.num_frames)]),
+        "volume_ml": motion.volume_ml.astype(np.float32),
         "ed_frame": np.array(motion.ed_frame),
         "es_frame": np.array(motion.es_frame),
         "mm_per_pixel": np.array(plan.view.mm_per_pixel),
@@ -83,7 +112,12 @@ def latents(plan: StudyPlan) -> dict[str, str | float | int]:
     record |= {contractility_key(name): float(wall.segments.get(name, 1.0)) for name in SEGMENT_NUMBERS}
     for part in (plan.facts, plan.anatomy, plan.view, motion.sway):
         values = asdict(part)
-        record |= {name: value for name, value in values.items() if name not in record and not _is_nested(value)}
+        record |= {name: value for name, value in values.items() if name not in record and _is_cell(value)}
+    for wide in (plan.view.framing, plan.view.layers, plan.view.echoes if plan.view.layers else None):
+        if wide is not None:
+            # Dots, since some names are those of the view as well.
+            values = {f"{type(wide).__name__.lower()}.{name}": value for name, value in asdict(wide).items()}
+            record |= {name: value if _is_cell(value) else "" for name, value in values.items()}
     return record
 
 
@@ -92,5 +126,5 @@ def contractility_key(segment: str) -> str:
     return f"contractility_{segment.replace(' ', '_')}"
 
 
-def _is_nested(value: object) -> bool:
-    return isinstance(value, dict) or is_dataclass(value)
+def _is_cell(value: object) -> bool:
+    return isinstance(value, str | int | float)

@@ -11,8 +11,9 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import Scanner
-from coreecho.phantom.view import FRAME_SIZE, View
+from coreecho.phantom.view import View
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -28,10 +29,6 @@ _SIDE_LOBE_REACH = 0.12
 # Share of the sector's half-width over which a machine fades the outermost beams, and by how much.
 _EDGE_SHARE = 0.16
 _EDGE_DB = 22.0
-# Width in pixels over which the scan converter averages: a real picture was smoothed before it was made so small.
-_PIXEL_REACH = 1.5
-# Points each way at which a pixel looks at the beams.
-_POINTS = 3
 # Entries of the grey map; eight for each of the 256 levels of a picture.
 _GREY_STEPS = 2048
 # FWHM of a Gaussian over its standard deviation.
@@ -70,7 +67,7 @@ class BeamGrid:
         """
         scanner = self.scanner
         diffraction = 1.4 * scanner.wavelength_mm / scanner.aperture_mm
-        geometric = 0.11 * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
+        geometric = scanner.defocus * scanner.aperture_mm * np.abs(1.0 / np.asarray(depth_mm) - 1.0 / scanner.focus_mm)
         return np.asarray(np.hypot(diffraction, geometric) / _FWHM)
 
     def _compensation(self) -> Singles:
@@ -84,7 +81,9 @@ class BeamGrid:
     def _edge(self) -> Singles:
         """Gain (1, beams) in dB of the beams in the picture: 0, less for the outermost, signal and noise alike."""
         outside = np.clip((np.abs(self.sines) / self.sine_limit - 1.0 + _EDGE_SHARE) / _EDGE_SHARE, 0.0, 1.0)
-        return np.asarray(-_EDGE_DB * outside**2, dtype=np.float32)[None, :]
+        layers = self.view.layers
+        loss = _EDGE_DB if layers is None else layers.edge_db
+        return np.asarray(-loss * outside**2, dtype=np.float32)[None, :]
 
     def _axial_taps(self) -> Singles:
         sigma = self.scanner.pulse_mm / _FWHM / _SAMPLE_MM * np.sqrt(2.0)
@@ -104,21 +103,30 @@ class BeamGrid:
         return np.asarray(blur / energy[:, None, None], dtype=np.float32)
 
     def sampling_points(self) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Where the scan converter looks: depths in mm, sines, and whether inside the sector, (3 H, 3 W) each."""
-        offsets = (np.arange(_POINTS) - 0.5 * (_POINTS - 1)) / _POINTS * _PIXEL_REACH
+        """Where the scan converter looks: depths in mm, sines, and whether inside the sector.
+
+        Each is (n H, n W), for n points of a pixel each way.
+        """
+        points = self.scanner.sampling_points
+        offsets = (np.arange(points) - 0.5 * (points - 1)) / points * self.scanner.pixel_reach
         fine = (np.arange(FRAME_SIZE)[:, None] + offsets[None, :]).ravel()
         x_mm, z_mm = self.view.from_pixels(fine[None, :], fine[:, None])
         radius = np.hypot(x_mm, z_mm)
         sine = x_mm / np.maximum(radius, 1e-6)
         inside = (radius >= self.depths_mm[0]) & (radius <= self.view.depth_mm) & (radius < self.depths_mm[-1])
         inside &= (np.abs(sine) < self.sine_limit) & (z_mm > 0)
+        framing = self.view.framing
+        if framing is not None:
+            left, right = framing.left_share * self.sine_limit, framing.right_share * self.sine_limit
+            inside &= (sine > -left) & (sine < right)
         return radius, sine, inside
 
     def _scan_converter(self) -> tuple[scipy.sparse.csr_array, NDArray[np.bool_]]:
         """Sparse (pixels in the sector, samples * beams) matrix of bilinear weights, and the sector (H, W)."""
         radius, sine, inside = self.sampling_points()
         rows, columns = np.nonzero(inside)
-        pixel = (rows // _POINTS) * FRAME_SIZE + columns // _POINTS
+        points = self.scanner.sampling_points
+        pixel = (rows // points) * FRAME_SIZE + columns // points
         sample = (radius[inside] - _FIRST_SAMPLE_MM) / _SAMPLE_MM
         beam = (sine[inside] + self.sine_limit) / (2.0 * self.sine_limit) * (_BEAMS - 1)
         first, left = sample.astype(np.intp), beam.astype(np.intp)
@@ -130,7 +138,7 @@ class BeamGrid:
             (corner + _BEAMS, down * (1 - right)),
             (corner + _BEAMS + 1, down * right),
         ]
-        weights = np.concatenate([weight for _, weight in entries]) / _POINTS**2
+        weights = np.concatenate([weight for _, weight in entries]) / points**2
         places = (np.tile(pixel, 4), np.concatenate([place for place, _ in entries]))
         shape = (FRAME_SIZE * FRAME_SIZE, self.num_samples * _BEAMS)
         matrix = scipy.sparse.coo_array((weights.astype(np.float32), places), shape=shape).tocsr()
@@ -180,25 +188,44 @@ class BeamGrid:
         return np.asarray(np.matmul(zones, self.lateral_blur)).reshape(self.num_samples, 2, _BEAMS)
 
 
-def envelope_db(echo: Singles) -> Singles:
-    """Envelope in dB, (samples, beams), of a complex echo (samples, 2, beams)."""
+def envelope_db(echo: Singles, looks: int = 1) -> Singles:
+    """Envelope in dB, (samples, beams), of a complex echo (samples, 2, beams).
+
+    Args:
+        echo: real and imaginary parts.
+        looks: samples along each beam whose power is averaged, 1 to 3.
+    """
     power = np.square(echo[:, 0]) + np.square(echo[:, 1])
+    if looks > 1:
+        single = power * np.float32(1.0 / looks)
+        power = single.copy()
+        power[1:] += single[:-1]
+        if looks > 2:
+            power[:-1] += single[1:]
     power += np.float32(1e-9)
     return np.asarray(np.float32(10.0) * np.log10(power))
 
 
 class GreyMap:
-    """Log compression: 0 dB is full white, minus the dynamic range is black, in between a power law.
+    """Log compression: 0 dB is full white, minus the dynamic range is black, in between a power law, or an S.
 
     A table, since a power of each sample would cost as much as the blurring.
 
     Args:
         dynamic_range_db: from black to white.
         power: of the relative level in dB; above 1 darkens the middle.
+        reject: share of the dynamic range, from its lower end, that is black.
+        shoulder: how far the map is an S: 0 is the power law, 1 the S alone.
     """
 
-    def __init__(self, dynamic_range_db: float, power: float) -> None:
-        self._table = (np.arange(_GREY_STEPS + 1) / _GREY_STEPS).astype(np.float32) ** np.float32(power)
+    def __init__(self, dynamic_range_db: float, power: float, reject: float = 0.0, shoulder: float = 0.0) -> None:
+        relative = (np.arange(_GREY_STEPS + 1) / _GREY_STEPS).astype(np.float32)
+        if reject:
+            relative = np.maximum(relative - np.float32(reject), 0.0) / np.float32(1.0 - reject)
+        self._table = relative ** np.float32(power)
+        if shoulder:
+            rising = self._table * self._table * (np.float32(3.0) - np.float32(2.0) * self._table)
+            self._table = self._table + np.float32(shoulder) * (rising - self._table)
         self._scale = np.float32(_GREY_STEPS / dynamic_range_db)
 
     def __call__(self, level_db: Singles, gain_db: float) -> Singles:

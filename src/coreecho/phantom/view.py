@@ -1,6 +1,6 @@
 """How the heart is seen: the operator's settings, where the heart lies under the probe, and what stands between."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from coreecho.phantom.anatomy import Anatomy
+from coreecho.phantom.clinic_view import widen_framing, widen_picture
 from coreecho.phantom.cohort import StudyFacts
-from coreecho.phantom.settings import SCANNERS, PhantomSettings
+from coreecho.phantom.picture import FRAME_SIZE, Echoes, Framing, Layers
+from coreecho.phantom.settings import PhantomSettings, Scanner
 
 Floats = NDArray[np.floating[Any]]
 
-FRAME_SIZE = 112
 # The nuisances that are drawn; those that can be a cue bear the cue's name in the settings.
 _SCORES = (
     "habitus",
@@ -94,31 +95,56 @@ class View:
     """Where that is, as a fraction of the ventricle's length from the apex."""
     atrial_dropout_db: float
     """Loss of the septum between the atria at the fossa ovalis."""
+    framing: Framing | None = None
+    """Which part of the sector the frame shows; None is all of it, its depth as high as the frame."""
+    echoes: Echoes = field(default_factory=Echoes)
+    """What each tissue sends back."""
+    layers: Layers | None = None
+    """Clutter and losses beyond the usual ones; None is none."""
 
     @property
     def mm_per_pixel(self) -> float:
         """Width of a pixel."""
+        if self.framing is not None:
+            return self.framing.mm_per_pixel
         return self.depth_mm / (FRAME_SIZE - 1.0 - _TOP_PIXELS)
+
+    @property
+    def probe_pixel(self) -> tuple[float, float]:
+        """Column and row of the point where the beams meet."""
+        if self.framing is not None:
+            return self.framing.probe_column, self.framing.probe_row
+        return 0.5 * (FRAME_SIZE - 1), _TOP_PIXELS - 0.5
 
     def to_pixels(self, x_mm: Floats, z_mm: Floats) -> tuple[Floats, Floats]:
         """Pixel coordinates (column, row) of places under the probe; whole numbers are the middles of pixels."""
-        centre = 0.5 * (FRAME_SIZE - 1)
-        return centre + np.asarray(x_mm) / self.mm_per_pixel, _TOP_PIXELS - 0.5 + np.asarray(z_mm) / self.mm_per_pixel
+        column, row = self.probe_pixel
+        return column + np.asarray(x_mm) / self.mm_per_pixel, row + np.asarray(z_mm) / self.mm_per_pixel
 
     def from_pixels(self, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """Places (x, z) in mm under the probe of pixel coordinates."""
-        centre = 0.5 * (FRAME_SIZE - 1)
-        return (np.asarray(columns) - centre) * self.mm_per_pixel, (
-            np.asarray(rows) - _TOP_PIXELS + 0.5
-        ) * self.mm_per_pixel
+        column, row = self.probe_pixel
+        return (np.asarray(columns) - column) * self.mm_per_pixel, (np.asarray(rows) - row) * self.mm_per_pixel
 
 
-def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, generator: np.random.Generator) -> View:
+def draw_view(
+    settings: PhantomSettings,
+    facts: StudyFacts,
+    anatomy: Anatomy,
+    generator: np.random.Generator,
+    scanner: Scanner,
+) -> View:
     """The view of one study. An easy cohort has the same middle values with less spread, and fewer shadows.
 
     A large body moves the heart deeper and more upright, weakens the echo, and adds clutter and noise.
+
+    Args:
+        settings: of the cohort.
+        facts: the study.
+        anatomy: its heart.
+        generator: of this study.
+        scanner: its machine.
     """
-    scanner = SCANNERS[settings.scanner]
     scale = settings.nuisance_scale
     scores = _draw_scores(settings, facts, generator)
     normal = {name: scale * score for name, score in scores.items()}
@@ -127,7 +153,7 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
     apex_z = 22.0 + 3.5 * habitus + 2.0 * normal["contact"]
     lowest = apex_z + anatomy.length_mm + anatomy.atrium_mm + 4.0 * normal["margin"]
     has_shadow = generator.random() < 0.3 * scale
-    return View(
+    view = View(
         depth_mm=float(max(_within(scanner.depth_mm, place["depth"]), lowest)),
         half_angle_rad=float(np.deg2rad(_within(scanner.half_angle_deg, place["angle"]))),
         dynamic_range_db=_within(scanner.dynamic_range_db, 1.0 - place["contrast"]),
@@ -155,6 +181,11 @@ def draw_view(settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, ge
         apical_dropout_along=float(generator.uniform(0.08, 0.7)),
         atrial_dropout_db=float(8.0 + 6.0 * normal["atrial"]),
     )
+    if settings.is_wide("framing"):
+        view = widen_framing(view, anatomy, scores, generator)
+    if settings.is_wide("pictures"):
+        view = widen_picture(view, scanner, scores, generator)
+    return view
 
 
 def _draw_scores(settings: PhantomSettings, facts: StudyFacts, generator: np.random.Generator) -> dict[str, float]:

@@ -245,3 +245,35 @@ def test_truth_is_written_beside_the_same_videos(cohort, tmp_path) -> None:
     plan = plan_study(settings, 4, int(latents[0]["index"]), labels[latents[0]["stem"]]["Split"])
     assert len(json.loads(latents[0]["beat_starts_s"])) >= 1
     assert float(latents[0]["gain_db"]) == pytest.approx(Scene(plan).gain(), rel=1e-4)
+
+
+def test_masks_are_written_beside_the_same_videos(cohort, tmp_path) -> None:
+    settings = PhantomSettings(min_frames=20, max_frames=20, masks=True)
+    write_echonet_phantoms(tmp_path, studies=8, seed=4, settings=settings, workers=1)
+    assert _digest(cohort / "Videos") == _digest(tmp_path / "Videos")
+    assert not (tmp_path / "Truth").exists()
+    for row in _rows(tmp_path / "FileList.csv"):
+        with np.load(tmp_path / "Masks" / f"{row['FileName']}.npz") as masks:
+            labels, volume = masks["labels"], masks["volume_ml"]
+            ed, es, pixel_mm = int(masks["ed_frame"]), int(masks["es_frame"]), float(masks["mm_per_pixel"])
+        assert labels.dtype == np.uint8
+        assert labels.shape == (20, 112, 112)
+        assert 100 * (volume[ed] - volume[es]) / volume[ed] == pytest.approx(float(row["EF"]), abs=1e-3)
+        # An ellipsoid of half-length a and radius b has V = 4/3 pi a b^2 and A = pi a b, so V / A^1.5 is 0.75 times the
+        # root of b / a; hearts have b / a of 0.35 to 0.75.
+        area_mm2 = np.sum(labels[ed] == 1) * pixel_mm**2
+        assert 0.44 < 1000.0 * volume[ed] / area_mm2**1.5 < 0.66
+
+
+def test_an_older_card_without_later_settings_is_the_same_cohort(cohort, tmp_path) -> None:
+    assert "masks" not in json.loads((cohort / "phantom.json").read_text())["settings"]
+    with pytest.raises(DatasetError, match="masks is False there, True asked for"):
+        write_echonet_phantoms(
+            cohort, studies=8, seed=4, settings=PhantomSettings(min_frames=20, max_frames=20, masks=True)
+        )
+    left_out = PhantomSettings(min_frames=20, max_frames=20, difficulty="clinic", leave_out="motion")
+    write_echonet_phantoms(tmp_path, studies=1, seed=4, settings=left_out, workers=1)
+    with pytest.raises(DatasetError, match="leave_out is 'motion' there, 'nothing' asked for"):
+        write_echonet_phantoms(
+            tmp_path, studies=1, seed=4, settings=PhantomSettings(min_frames=20, max_frames=20, difficulty="clinic")
+        )
