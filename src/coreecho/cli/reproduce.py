@@ -65,6 +65,7 @@ def reproduce(
     from coreecho.experiments.runs import Execution
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
     from coreecho.experiments.sources import Sources
+    from coreecho.stopping import stop_on_signals
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
     real: dict[str, Any] = {"data": data, "store": store, "k400": k400, "r2plus1d": r2plus1d}
@@ -79,12 +80,14 @@ def reproduce(
         raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
     sources = Sources(out=out or Path(default), scale=scale, show_progress=True, **real)
-    execution, console = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True), Console()
-    made = make_plan(table, sources, execution)
-    console.print(show_plan(made))
-    if plan:
-        return 0
-    measured = carry_out(made, execution)
+    console = Console()
+    with stop_on_signals(doing="after this step") as stop:
+        execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
+        made = make_plan(table, sources, execution)
+        console.print(show_plan(made))
+        if plan:
+            return 0
+        measured = carry_out(made, execution)
     console.print(show_results(measured))
     for path in write_results(measured, sources.out, scale):
         console.print(f"written  {path}", markup=False, soft_wrap=True)
