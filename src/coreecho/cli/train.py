@@ -86,7 +86,11 @@ def train(
     recipe:
         The settings of the recipe; each flag overrules the recipe's file.
     """
-    keeping = {"checkpoint_minutes": checkpoint_minutes, "show_progress": True, "tensorboard": tensorboard}
+    keeping: dict[str, Any] = {
+        "checkpoint_minutes": checkpoint_minutes,
+        "show_progress": True,
+        "tensorboard": tensorboard,
+    }
     if resume is not None:
         if any(given is not None for given in (recipe_name, recipe, out, dataset, fold, view)):
             raise RecipeError(

@@ -87,7 +87,7 @@ def _global_statistics(values: Tensor, dims: list[int]) -> tuple[Tensor, Tensor,
 def share_batch_statistics(module: nn.Module, *, on_gpu: bool) -> nn.Module:
     """Make every batch normalisation below `module` a global one; parameters and their names stay."""
     if on_gpu:
-        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return shared
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm3d):

@@ -11,8 +11,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from coreecho.errors import RecipeError
@@ -33,12 +33,13 @@ class LocalDDP(DDPStrategy):
 
     def setup_environment(self) -> None:
         """Join the other processes."""
-        is_local = self.num_nodes == 1 and isinstance(self.cluster_environment, LightningEnvironment)
-        if is_local and not dist.is_initialized():
+        cluster = self.cluster_environment
+        is_local = self.num_nodes == 1 and isinstance(cluster, LightningEnvironment)
+        if is_local and cluster is not None and not dist.is_initialized():
             _join_on_loopback(
                 rank=self.local_rank,
                 world_size=self.num_processes,
-                port=self.cluster_environment.main_port,
+                port=cluster.main_port,
                 backend=self._get_process_group_backend(),
             )
         super().setup_environment()
@@ -52,7 +53,7 @@ def _join_on_loopback(*, rank: int, world_size: int, port: int, backend: str) ->
     listener = None
     if rank == 0:
         listener = socket.create_server((LOOPBACK, port)).detach()
-    store = dist.TCPStore(
+    store = dist.TCPStore(  # type: ignore[attr-defined]
         LOOPBACK,
         port,
         world_size,

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -42,4 +42,5 @@ def build_optimiser(recipe: "Recipe", parameters: Sequence[nn.Parameter]) -> tor
     kind = optimiser_class(recipe.optimizer)
     known = inspect.signature(kind).parameters
     settings = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "momentum": recipe.momentum}
-    return kind(parameters, **{name: value for name, value in settings.items() if name in known})
+    taken: dict[str, Any] = {name: value for name, value in settings.items() if name in known}
+    return kind(parameters, **taken)

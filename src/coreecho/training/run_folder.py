@@ -19,10 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import lightning_fabric
 import numpy as np
 import pandas as pd
 import torch
+from lightning_fabric.__version__ import version as fabric_version
 
 import coreecho
 from coreecho.datasets import Recording, Split, frame_sources, is_phantom_root, load_recordings
@@ -108,7 +108,7 @@ class RunFolder:
                 "coreecho": coreecho.__version__,
                 "python": platform.python_version(),
                 "torch": str(torch.__version__),
-                "lightning_fabric": lightning_fabric.__version__,
+                "lightning_fabric": fabric_version,
                 "numpy": np.__version__,
             },
             # The path of the weights that a run starts from says little once files have moved or changed.
