@@ -123,13 +123,13 @@ def train(
 
 
 def show_run(run: RunFolder, stop: Stop) -> int:
-    """Draw the run's plots and say where it stands; 130 or 143 when it was stopped by Ctrl-C or SIGTERM."""
+    """Say where a run stands, and draw its plots; 130 or 143 when it was stopped by Ctrl-C or SIGTERM."""
     console = Console(stderr=True)
-    if (run.path / "metrics.csv").exists():
-        draw_run(run)
     if not run.is_finished:
+        # Nothing is drawn: who stops a program waits for it, and a cluster not for long.
         console.print(f"Stopped. Go on with: coreecho train --resume {run.path}", markup=False, soft_wrap=True)
         return stop.exit_code
+    draw_run(run)
     kind = " (simulated hearts)" if run.data.is_phantom else ""
     console.print(f"Finished: {run.path}{_in_words(run)}{kind}.", markup=False, soft_wrap=True)
     console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)

@@ -221,7 +221,11 @@ class Recipe:
         name = given.name if isinstance(given, Task) else given
         told = {"label": self.label, "unit": self.unit, "low": self.label_low, "high": self.label_high}
         settings = {key: value for key, value in told.items() if value is not None}
-        task = build_task({"name": name} | settings)
+        try:
+            task = build_task({"name": name} | settings)
+        except RecipeError as error:
+            self._refuse([f"{str(error).rstrip('.')} (it is told by label, unit, label_low and label_high)"])
+            raise
         if build_task(task.to_mapping()) != task:
             # It would be forgotten by the weights' card.
             self._refuse([f"task is {name}, which has a label of its own, and {', '.join(settings)} is given as well"])
