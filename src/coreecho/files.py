@@ -1,9 +1,19 @@
-"""Files that are written whole or not at all: a killed process or a full disk never leaves half a file."""
+"""Files and folders as a careful program leaves them, and the only file that knows about operating systems.
+
+Files are written whole or not at all: a killed process or a full disk never leaves half a file. A folder that a long
+command works in belongs to it alone.
+"""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from coreecho.errors import BusyError
+
+LOCK_NAME = ".lock"
 
 
 @contextmanager
@@ -22,6 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -30,3 +41,46 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` to `path` in one step; text is UTF-8."""
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk, which syncing a file does not: after a power cut a rename may be undone.
+
+    Windows opens no folders, and some network drives sync none; there the file system does what it does.
+    """
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path, *, doing: str) -> Iterator[None]:
+    """Keep every other process, and thread, that asks likewise out of a folder while the body runs.
+
+    The operating system lets go of the lock however this process ends. The file of the lock stays.
+
+    Args:
+        folder: exists.
+        doing: in words, for the other one's message: "training".
+
+    Raises:
+        BusyError: another one is at it.
+        OSError: the folder cannot be written.
+    """
+    # A thread of this process is another one, too: the lock counts for its holder, not for the process.
+    lock = FileLock(folder / LOCK_NAME, blocking=False, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BusyError(
+            f"Another process is {doing} in {folder}. Wait until it has ended, or give another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

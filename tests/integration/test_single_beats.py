@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from coreecho.training.checkpoint import load_state
 
 from coreecho.cli.main import main
 from coreecho.datasets import load_recordings
@@ -16,7 +17,6 @@ from coreecho.inference import Predictor
 from coreecho.phantom import write_camus_phantoms, write_hmc_qu_phantoms
 from coreecho.training import Hardware, Recipe, RunFolder, resume, train
 from coreecho.training import recorder as recorder_module
-from coreecho.training.checkpoint import load_state
 from coreecho.video.nifti import read_nifti
 
 # The command line is read from sys.argv on purpose.

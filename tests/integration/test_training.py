@@ -2,12 +2,10 @@
 
 import csv
 import errno
-import fcntl
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -20,10 +18,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from coreecho.errors import CheckpointError, DatasetError, RecipeError, TrainingError
+from coreecho.errors import BusyError, CheckpointError, DatasetError, RecipeError, TrainingError
+from coreecho.files import alone_in
+from coreecho.stopping import Stop
 from coreecho.training import Hardware, Recipe, RunFolder, resume, train
 from coreecho.training import recorder as recorder_module
-from coreecho.training.checkpoint import RunState, load_state
+from coreecho.training.state import RunState, load_state
 
 CPU = Hardware(device="cpu")
 
@@ -78,12 +78,16 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     assert "stage2 epoch 0" in (finished.path / "train.log").read_text()
 
 
-def test_tensorboard_gets_every_epoch_where_it_is_installed(finished: RunFolder) -> None:
+def test_tensorboard_gets_every_epoch_where_it_is_asked_for(
+    finished: RunFolder, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
     loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = loading.EventAccumulator(str(finished.path / "tensorboard"))
+    assert not (finished.path / "tensorboard").exists()
+    run = train(tiny_recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU, tensorboard=True)
+    events = loading.EventAccumulator(str(run.path / "tensorboard"))
     events.Reload()
     curve = [event.value for stage in ("stage1", "stage2") for event in events.Scalars(f"{stage}/val_mae")]
-    np.testing.assert_allclose(curve, finished.metrics().val_mae, rtol=1e-5)
+    np.testing.assert_allclose(curve, run.metrics().val_mae, rtol=1e-5)
 
 
 def test_validation_of_the_best_epoch_is_kept(finished: RunFolder) -> None:
@@ -108,22 +112,30 @@ def test_the_same_recipe_gives_the_same_weights(finished: RunFolder, tmp_path: P
     assert_same_weights(again, finished)
 
 
+class StopAfter(Stop):
+    """Asks to stop when it is looked at for the n-th time, which a training does once in each step."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        super().__init__()
+
+    @property
+    def is_set(self) -> bool:  # type: ignore[override]
+        self.steps -= self.is_heeded
+        return self.steps < 1
+
+    @is_set.setter
+    def is_set(self, value: bool) -> None:
+        pass
+
+
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 5, 6])
 def test_stopped_after_any_step_it_resumes_to_the_same_weights(
-    finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+    finished: RunFolder, tmp_path: Path, stop_after: int
 ) -> None:
-    steps = iter(range(1, 100))
-    note_losses = recorder_module.Recorder._note_losses
-
-    def stop_later(self: Any, *arguments: Any) -> bool:
-        # As if Ctrl-C had come during this step.
-        if next(steps) == stop_after:
-            os.kill(os.getpid(), signal.SIGINT)
-        return note_losses(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(recorder_module.Recorder, "_note_losses", stop_later)
-        stopped = train(finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU)
+    stopped = train(
+        finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU, stop=StopAfter(stop_after)
+    )
     assert not stopped.is_finished
     whole = resume(stopped.path)
     assert whole.is_finished
@@ -260,16 +272,14 @@ def test_a_second_process_does_not_train_in_the_same_folder(finished: RunFolder,
     shutil.copytree(finished.path, run)
     info = json.loads((run / "run.json").read_text()) | {"is_finished": False}
     (run / "run.json").write_text(json.dumps(info))
-    with (run / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(RecipeError, match="Another process is training"):
-            resume(run)
+    with alone_in(run, doing="training"), pytest.raises(BusyError, match="Another process is training in"):
+        resume(run)
     assert resume(run).is_finished
 
 
 def test_hardware_that_is_not_there_is_refused(finished: RunFolder, tmp_path: Path) -> None:
     if not torch.cuda.is_available():
-        with pytest.raises(RecipeError, match="Cannot train on 1 x gpu"):
+        with pytest.raises(RecipeError, match=r"Cannot compute on the device 'gpu'.*Here are cpu"):
             train(finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=Hardware(device="gpu"))
         assert not (tmp_path / "run").exists()
     with pytest.raises(RecipeError, match="`devices` is 0"):

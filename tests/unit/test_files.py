@@ -1,9 +1,16 @@
 import errno
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
-from coreecho.files import replacing, write_whole
+from coreecho.errors import BusyError
+from coreecho.files import alone_in, replacing, write_whole
 
 
 def test_writes_text_and_bytes(tmp_path: Path) -> None:
@@ -26,3 +33,86 @@ def test_a_failure_keeps_the_older_file_and_leaves_no_other(tmp_path: Path) -> N
         write_half()
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows opens no folders")
+def test_the_folder_is_put_on_disk_after_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, fsync = [], os.fsync
+
+    def note(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append("folder" if is_folder else "file")
+        if is_folder:
+            assert (tmp_path / "a.txt").read_text() == "new"
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_whole(tmp_path / "a.txt", "new")
+    assert synced == ["file", "folder"]
+
+
+def test_a_file_system_that_syncs_no_folders_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write_whole(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_one_is_alone_in_a_folder_also_among_threads(tmp_path: Path) -> None:
+    found: list[str] = []
+
+    def try_to_enter() -> None:
+        try:
+            with alone_in(tmp_path, doing="converting"):
+                found.append("in")
+        except BusyError as error:
+            found.append(str(error))
+
+    with alone_in(tmp_path, doing="converting"):
+        thread = threading.Thread(target=try_to_enter)
+        thread.start()
+        thread.join()
+        try_to_enter()
+    try_to_enter()
+    assert found[0] == found[1]
+    assert found[0].startswith(f"Another process is converting in {tmp_path}. Wait")
+    assert found[2] == "in"
+
+
+def test_the_lock_of_a_killed_process_is_let_go(tmp_path: Path) -> None:
+    program = f"""
+        import os, signal
+        from pathlib import Path
+        from coreecho.files import alone_in
+        with alone_in(Path({str(tmp_path)!r}), doing="training"):
+            print("in", flush=True)
+            signal.pause()
+    """
+    other = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "in\n"
+    with pytest.raises(BusyError), alone_in(tmp_path, doing="training"):
+        pass
+    other.kill()
+    other.wait()
+    with alone_in(tmp_path, doing="training"):
+        pass
+
+
+def test_training_is_imported_where_the_system_has_no_fcntl() -> None:
+    program = """
+        import sys
+        sys.modules["fcntl"] = None
+        import coreecho.training, coreecho.cli.train
+        print(coreecho.training.Recipe().name)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert done.stdout == "custom\n", done.stderr

@@ -10,6 +10,7 @@ from rich.panel import Panel
 
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.predict import predict
+from coreecho.stopping import Stop, stop_on_signals
 
 if TYPE_CHECKING:
     from coreecho.training import RunFolder
@@ -40,10 +41,11 @@ def demo(*, out: Path = Path("demo-run"), recordings: int = 1340, seed: int = 0)
     settings = PhantomSettings(difficulty="easy", min_frames=64, max_frames=64)
     write_echonet_phantoms(phantoms, studies=recordings, seed=seed, settings=settings, show_progress=True)
     console.rule("2. Training: Rank-N-Contrast + L1, then the head alone")
-    run = _train_or_resume(run_path, phantoms, seed)
+    with stop_on_signals(doing="after this step") as stop:
+        run = _train_or_resume(run_path, phantoms, seed, stop)
     if not run.is_finished:
         console.print("Stopped. `make demo` goes on where it stopped.")
-        return 130
+        return stop.exit_code
     draw_run(run)
     console.rule("3. Phantoms that it has not seen")
     evaluate(run_path)
@@ -53,14 +55,14 @@ def demo(*, out: Path = Path("demo-run"), recordings: int = 1340, seed: int = 0)
     return 0
 
 
-def _train_or_resume(run_path: Path, phantoms: Path, seed: int) -> "RunFolder":
+def _train_or_resume(run_path: Path, phantoms: Path, seed: int, stop: Stop) -> "RunFolder":
     from coreecho.training import Recipe, find_recipe, resume, train
 
     if (run_path / "run.json").exists():
-        return resume(run_path, show_progress=True)
+        return resume(run_path, show_progress=True, stop=stop)
     settings = Recipe.from_yaml(find_recipe("demo")).to_mapping() | {"seed": seed}
     recipe = Recipe.from_mapping(settings, source="the demo recipe")
-    return train(recipe, data=phantoms, out=run_path, show_progress=True)
+    return train(recipe, data=phantoms, out=run_path, show_progress=True, stop=stop)
 
 
 def _real_clip(out: Path) -> Path:

@@ -22,6 +22,7 @@ from coreecho.cli.predict import predict
 from coreecho.cli.report import report
 from coreecho.cli.store import app as store_app
 from coreecho.errors import CoReEchoError
+from coreecho.stopping import Stopped
 
 app = App(
     name="coreecho",
@@ -97,6 +98,8 @@ def main() -> None:
             f"Cannot read or write{where}: {error.strerror or error}.", style="red", markup=False
         )
         code = 2
+    except Stopped as stopped:
+        code = stopped.exit_code
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)

@@ -69,6 +69,7 @@ def reproduce(
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
     from coreecho.experiments.sources import Sources
     from coreecho.experiments.table_file import read_table
+    from coreecho.stopping import stop_on_signals
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
     named = {"k400": k400, "r2plus1d": r2plus1d, "coreecho": coreecho, "echocotr": echocotr}
@@ -86,12 +87,14 @@ def reproduce(
     sources = Sources(
         out=out or Path(default), scale=scale, weights=pretrained, data=data, store=store, show_progress=True
     )
-    execution, console = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True), Console()
-    made = make_plan(table, sources, execution)
-    console.print(show_plan(made))
-    if plan:
-        return 0
-    measured = carry_out(made, execution)
+    console = Console()
+    with stop_on_signals(doing="after this step") as stop:
+        execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
+        made = make_plan(table, sources, execution)
+        console.print(show_plan(made))
+        if plan:
+            return 0
+        measured = carry_out(made, execution)
     console.print(show_results(measured))
     for path in write_results(measured, sources.out, scale):
         console.print(f"written  {path}", markup=False, soft_wrap=True)

@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import pandas as pd
 from cyclopts import App, Parameter
-from cyclopts.config import Dict, Yaml
+from cyclopts.config import Dict
 from rich.console import Console
 
 from coreecho.errors import RecipeError
 from coreecho.report.figures import bland_altman, learning_curves, scatter
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.stopping import Stop, stop_on_signals
+from coreecho.tasks import EF
+from coreecho.training.fabric import is_first_process
+from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
 from coreecho.training.run import resume as resume_run
 from coreecho.training.run import train as train_run
 from coreecho.training.run_folder import Hardware, RunFolder
@@ -21,11 +24,17 @@ def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> N
     """Let the recipe's YAML, or the hardware of the run to go on with, give every setting that no flag gives."""
     given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
     if "recipe_name" in given:
-        Yaml(str(find_recipe(given["recipe_name"])), use_commands_as_keys=False)(app, commands, arguments)
+        path = find_recipe(given["recipe_name"])
+        Dict(_flags_of(read_recipe_file(path)), source=str(path), use_commands_as_keys=False)(app, commands, arguments)
     elif "resume" in given:
         saved = asdict(RunFolder.open(given["resume"]).hardware)
         known = {name: value for name, value in saved.items() if value is not None}
         Dict(known, source=given["resume"], use_commands_as_keys=False)(app, commands, arguments)
+
+
+def _flags_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a file as flags give them; what a file leaves open, `null`, is no flag."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 app = App(name="train", config=_files_as_defaults)
@@ -44,6 +53,7 @@ def train(
     view: str | None = None,
     store: Path | None = None,
     checkpoint_minutes: float = 5.0,
+    tensorboard: bool = False,
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
     recipe: Recipe | None = None,
 ) -> int:
@@ -69,19 +79,26 @@ def train(
         Folder for the decoded frames [default: beside the data].
     checkpoint_minutes:
         The longest time between two saved states; 0 saves after every step.
+    tensorboard:
+        Write TensorBoard's files into the run's folder as well.
     hardware:
         What to compute on.
     recipe:
         The settings of the recipe; each flag overrules the recipe's file.
     """
-    settings: dict[str, Any] = {"checkpoint_minutes": checkpoint_minutes, "show_progress": True}
+    keeping: dict[str, Any] = {
+        "checkpoint_minutes": checkpoint_minutes,
+        "show_progress": True,
+        "tensorboard": tensorboard,
+    }
     if resume is not None:
         if any(given is not None for given in (recipe_name, recipe, out, dataset, fold, view)):
             raise RecipeError(
                 "`--resume RUN` goes on with the recipe of that run: "
                 "give no recipe, setting, `--dataset` or `--out` with it."
             )
-        run = resume_run(resume, data=data, store=store, hardware=hardware, **settings)
+        with stop_on_signals(doing="after this step") as stop:
+            run = resume_run(resume, data=data, store=store, hardware=hardware, stop=stop, **keeping)
     else:
         if recipe_name is None or data is None:
             raise RecipeError(
@@ -90,44 +107,56 @@ def train(
         recipe = recipe or Recipe()
         options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
         out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-        run = train_run(
-            recipe,
-            data=data,
-            out=out,
-            dataset=dataset or "echonet",
-            options=options,
-            store=store,
-            hardware=hardware,
-            **settings,
-        )
-    return show_run(run)
+        with stop_on_signals(doing="after this step") as stop:
+            run = train_run(
+                recipe,
+                data=data,
+                out=out,
+                dataset=dataset or "echonet",
+                options=options,
+                store=store,
+                hardware=hardware,
+                stop=stop,
+                **keeping,
+            )
+    return show_run(run, stop) if is_first_process() else 0
 
 
-def show_run(run: RunFolder) -> int:
-    """Draw the run's plots and say where it stands; 130, as after Ctrl-C, when it was stopped."""
+def show_run(run: RunFolder, stop: Stop) -> int:
+    """Say where a run stands, and draw its plots; 130 or 143 when it was stopped by Ctrl-C or SIGTERM."""
     console = Console(stderr=True)
-    if (run.path / "metrics.csv").exists():
-        draw_run(run)
     if not run.is_finished:
-        console.print(f"Stopped. Go on with: coreecho train --resume {run.path}")
-        return 130
-    metrics = run.metrics()
-    of_last_stage = metrics[metrics.stage == metrics.stage.iloc[-1]]
+        # Nothing is drawn: who stops a program waits for it, and a cluster not for long.
+        console.print(f"Stopped. Go on with: coreecho train --resume {run.path}", markup=False, soft_wrap=True)
+        return stop.exit_code
+    draw_run(run)
     kind = " (simulated hearts)" if run.data.is_phantom else ""
-    if run.recipe.target == "mi":
-        console.print(f"Finished: {run.path}, best validation cross-entropy {of_last_stage.val_bce.min():.3f}{kind}.")
-        return 0
-    console.print(f"Finished: {run.path}, best validation MAE {of_last_stage.val_mae.min():.2f} EF points{kind}.")
-    console.print(f"Next: coreecho evaluate {run.path}")
+    console.print(f"Finished: {run.path}{_in_words(run)}{kind}.", markup=False, soft_wrap=True)
+    console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)
     return 0
 
 
+def _in_words(run: RunFolder) -> str:
+    """The validation of the weights that were kept, where there is one."""
+    metrics, task = run.metrics(), run.task
+    last = metrics[metrics.stage == metrics.stage.iloc[-1]].reset_index(drop=True)
+    if task.selection not in last or last[task.selection].isna().all():
+        return ", last epoch"
+    epoch = len(last) - 1 if run.recipe.select == "last" else int(last[task.selection].argmin())
+    name = task.selection.removeprefix("val_").upper()
+    value = f"{last[task.selection][epoch]:.3g} {task.error_unit}".rstrip()
+    return f", {run.recipe.select} epoch {epoch + 1} of {len(last)}, validation {name} {value}"
+
+
 def draw_run(run: RunFolder) -> None:
-    """Draw learning curves, and scatter and Bland-Altman of the validation split."""
+    """Draw learning curves, and of EF scatter and Bland-Altman of the validation split."""
+    metrics = run.metrics()
+    if run.task.selection not in metrics:
+        return
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
-    learning_curves(run.metrics(), plots / "learning_curves.png", is_phantom=run.data.is_phantom)
-    if run.recipe.target == "mi":
+    learning_curves(metrics, plots / "learning_curves.png", is_phantom=run.data.is_phantom)
+    if not isinstance(run.task, EF):
         return
     validation = pd.read_csv(run.path / "validation.csv")
     scatter(validation, plots / "validation_scatter.png", is_phantom=run.data.is_phantom)

@@ -82,6 +82,7 @@ def transfer(
     from coreecho.experiments.runs import Execution
     from coreecho.experiments.transfer import check_comparable, start_of
     from coreecho.experiments.transfer import transfer as run_transfer
+    from coreecho.stopping import stop_on_signals
 
     if against is not None:
         check_comparable(against)
@@ -94,8 +95,9 @@ def transfer(
     if all_clips:
         options["only_with_masks"] = False
     out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-    execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True)
-    result = run_transfer(recipe, Data(dataset=dataset, root=data, options=options, store=store), out, execution)
+    with stop_on_signals(doing="after this step") as stop:
+        execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
+        result = run_transfer(recipe, Data(dataset=dataset, root=data, options=options, store=store), out, execution)
     show(result, against)
     return 0
 

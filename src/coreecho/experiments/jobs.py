@@ -17,7 +17,7 @@ from coreecho.experiments.table_file import Method, Weights
 from coreecho.experiments.transfer import published_settings, start_of, transfer_settings
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
-from coreecho.training.stages import Stage1
+from coreecho.training.stages import stages_of
 
 # Of each recording, as most tables test a model. A table that tests whole videos sees more clips, which are not
 # counted.
@@ -184,8 +184,8 @@ def work_of(recipe: Recipe, *, num_train: int, num_val: int, num_test: int = 0, 
         num_test: recordings that are tested at the end.
         test_clips: clips of each of those.
     """
-    per_epoch = num_train // recipe.batch_size * recipe.batch_size
-    stage1 = recipe.stage1_epochs * per_epoch * Stage1.num_views_of(recipe)
+    per_epoch = num_train if recipe.keep_last_batch else num_train // recipe.batch_size * recipe.batch_size
+    stage1 = recipe.stage1_epochs * per_epoch * stages_of(recipe)[0].objective.num_views
     stage2 = recipe.stage2_epochs * per_epoch if recipe.stage2 else 0
     shown = _num_epochs(recipe) * num_val * recipe.validation_clips + num_test * test_clips
     if recipe.trained == "head":

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ from coreecho.experiments.table_file import Weights
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import hash_weights, load_model
+from coreecho.stopping import Stop, Stopped
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
 from coreecho.training.run_folder import Hardware, RunFolder
@@ -29,6 +30,7 @@ class Execution:
         hardware: what trainings compute on; one device.
         batch_size: clips at once when a trained model is tested.
         show_progress: show bars with the time left.
+        stop: asks trainings to stop where they can go on later.
 
     Raises:
         RecipeError: no clip at once, or several devices.
@@ -37,6 +39,7 @@ class Execution:
     hardware: Hardware | None = None
     batch_size: int = 8
     show_progress: bool = False
+    stop: Stop = field(default_factory=Stop, compare=False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -65,12 +68,17 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
 
     Raises:
         RecipeError: the folder holds a run of another recipe, from other weights or of other data.
-        KeyboardInterrupt: it was stopped by Ctrl-C or SIGTERM. Its state is saved; the same call goes on.
+        Stopped: it was asked to stop. Its state is saved; the same call goes on.
     """
     if (path / "run.json").exists():
         _check_same(RunFolder.open(path, data=data.root, store=data.store), recipe, data)
         run = resume(
-            path, data=data.root, store=data.store, hardware=execution.hardware, show_progress=execution.show_progress
+            path,
+            data=data.root,
+            store=data.store,
+            hardware=execution.hardware,
+            show_progress=execution.show_progress,
+            stop=execution.stop,
         )
     else:
         run = train(
@@ -82,11 +90,12 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
             store=data.store,
             hardware=execution.hardware,
             show_progress=execution.show_progress,
+            stop=execution.stop,
         )
     if not run.is_finished:
         if execution.show_progress:
             Console(stderr=True).print("Stopped. The same command goes on from here.")
-        raise KeyboardInterrupt
+        raise Stopped(execution.stop)
     # Of use to an unfinished run alone, and more than half of the folder: a table is dozens of them.
     run.state.unlink(missing_ok=True)
     return run

@@ -19,10 +19,10 @@ from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
 from coreecho.inference.clip_reading import read_clip_file
-from coreecho.inference.device import find_device
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.frame_rate import at_training_rate
 from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
@@ -309,6 +309,6 @@ def _describe(card: WeightsCard | None) -> str:
     trained_on = card.trained_on
     hearts = "simulated" if trained_on.is_phantom else "real"
     return (
-        f"{card.encoder}, recipe {trained_on.recipe}, epoch {trained_on.epoch}, "
+        f"recipe {trained_on.recipe} ({card.encoder}), weights of epoch {trained_on.epoch + 1}, "
         f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
     )

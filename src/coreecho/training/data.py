@@ -1,17 +1,23 @@
 """Loaders: which clip, crop and order every step sees is a pure function of (seed, stage, epoch, recording, view)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from torch.utils.data import DataLoader, Sampler
 
-from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationClips
+from coreecho.datasets import Recording
+from coreecho.datasets.clip_dataset import Augmentation, ClipBatch, TrainingClips, ValidationClips
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.errors import RecipeError
+from coreecho.training.recipe import Recipe
+from coreecho.training.stages import Stage
+from coreecho.video.affine import random_affine
+from coreecho.video.augmentation import pad_and_crop
+from coreecho.video.store import FrameStore
 
 
 class TrainingBatches(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, recording) for a whole stage, from any step on; the last incomplete batch of an epoch is
-    dropped.
+    """Batches of (epoch, recording) for a whole stage, from any step on.
 
     One pass over this sampler is what remains of the stage, so the place in the training is one number, the step.
 
@@ -24,6 +30,8 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         first_step: steps already done.
         rank: of this process; it gets its own share of each batch.
         world_size: number of processes.
+        keep_last: whether the incomplete batch at an epoch's end is taken; of a single recording it never is, since
+            batch normalisation needs two.
 
     Raises:
         RecipeError: fewer recordings than one batch, or a batch that does not split evenly over the processes.
@@ -40,11 +48,17 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         first_step: int,
         rank: int,
         world_size: int,
+        keep_last: bool = False,
     ) -> None:
-        check_batch(len(recordings), batch_size)
+        check_batch(len(recordings), batch_size, keep_last=keep_last)
         if batch_size % world_size:
             raise RecipeError(
                 f"`batch_size` {batch_size} counts the videos of all processes and does not split over {world_size}."
+            )
+        if keep_last and world_size > 1:
+            raise RecipeError(
+                f"`keep_last_batch` is true with {world_size} processes, expected one: an incomplete batch does not "
+                "split evenly."
             )
         self.recordings = tuple(recordings)
         self.batch_size = batch_size
@@ -52,12 +66,14 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         self.stage = stage
         self.epochs = epochs
         self.first_step = first_step
+        self.keep_last = keep_last
         self.share = slice(rank * batch_size // world_size, (rank + 1) * batch_size // world_size)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in an epoch."""
-        return len(self.recordings) // self.batch_size
+        """Batches in an epoch."""
+        whole, left = divmod(len(self.recordings), self.batch_size)
+        return whole + (self.keep_last and left > 1)
 
     def __len__(self) -> int:
         return self.epochs * self.steps_per_epoch - self.first_step
@@ -79,13 +95,36 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         return sorted(range(len(drawn)), key=lambda position: (drawn[position], self.recordings[position]))
 
 
-def check_batch(num_recordings: int, batch_size: int) -> None:
+def check_batch(num_recordings: int, batch_size: int, *, keep_last: bool = False) -> None:
     """See that an epoch has a batch. Raises RecipeError."""
-    if num_recordings < batch_size:
+    if num_recordings < (2 if keep_last else batch_size):
         raise RecipeError(
             f"The training split has {num_recordings} recordings, fewer than one batch of {batch_size}: "
             "set a smaller `batch_size`."
         )
+
+
+def training_clips(stage: Stage, recordings: Sequence[Recording], store: FrameStore) -> TrainingClips:
+    """Random clips of the training split, as many of each recording as the stage's objective looks at."""
+    recipe = stage.recipe
+    return TrainingClips(
+        recordings,
+        store,
+        recipe.input,
+        views=stage.objective.num_views,
+        is_same_clip=recipe.views == "same_clip",
+        augment=AUGMENTATIONS[recipe.augmentation](recipe),
+        seed=recipe.seed,
+        stage=stage.number,
+        task=recipe.task,
+    )
+
+
+def validation_clips(recipe: Recipe, recordings: Sequence[Recording], store: FrameStore) -> ValidationClips | None:
+    """Fixed clips of the validation split; None where the data have none."""
+    if not recordings:
+        return None
+    return ValidationClips(recordings, store, recipe.input, num_clips=recipe.validation_clips, task=recipe.task)
 
 
 def training_loader(
@@ -95,6 +134,41 @@ def training_loader(
     return DataLoader(clips, batch_sampler=batches, num_workers=workers, pin_memory=pin_memory)
 
 
-def validation_loader(clips: ValidationClips, *, batch_size: int, rank: int, world_size: int) -> DataLoader[ClipBatch]:
+def validation_loader(
+    clips: ValidationClips | None, *, batch_size: int, rank: int, world_size: int
+) -> DataLoader[ClipBatch] | None:
     """Loader of this process's share of the validation split: every `world_size`-th recording."""
+    if clips is None:
+        return None
     return DataLoader(clips, batch_size=batch_size, sampler=range(rank, len(clips), world_size))
+
+
+def _crop(recipe: Recipe) -> Augmentation | None:
+    if not recipe.crop_pad:
+        return None
+    # Padded as the frames past a video's end are; the mean grey of bytes is right to half a step of 255.
+    grey = {"black": 0, "mean": round(255 * sum(recipe.input.mean) / len(recipe.input.mean))}
+    return partial(
+        pad_and_crop, pad=recipe.crop_pad, fill=grey[recipe.input.padding], last_offset=recipe.crop_last_offset
+    )
+
+
+def _affine(recipe: Recipe) -> Augmentation:
+    return partial(
+        random_affine,
+        rotation_degrees=recipe.rotation_degrees,
+        scale_range=recipe.scale_range,
+        translation=recipe.translation,
+    )
+
+
+def _unchanged(recipe: Recipe) -> None:
+    """Clips stay as they are."""
+
+
+# What a recipe does to each clip at random.
+AUGMENTATIONS: Mapping[str, Callable[[Recipe], Augmentation | None]] = {
+    "crop": _crop,
+    "affine": _affine,
+    "none": _unchanged,
+}

@@ -6,7 +6,7 @@ With both, one step of W processes is the same as one step of a single process w
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather, all_reduce
+from torch.distributed.nn.functional import all_gather
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -53,11 +53,7 @@ class GlobalBatchNorm(_BatchNorm):
         dims = [0, *range(2, input.dim())]
         shape = [1, -1] + [1] * (input.dim() - 2)
         values = input.float()
-        local = torch.stack([values.sum(dims), values.square().sum(dims)])
-        count = torch.full_like(local[:1], input.numel() / input.shape[1])
-        total, total_square, num_values = all_reduce(torch.cat([local, count]))  # type: ignore[no-untyped-call]
-        mean = total / num_values
-        variance = total_square / num_values - mean.square()
+        mean, variance, num_values = _global_statistics(values, dims)
         self._update_running_statistics(mean.detach(), variance.detach(), num_values.detach())
         scale = self.weight * torch.rsqrt(variance + self.eps)
         normalised: Tensor = (values - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)
@@ -72,14 +68,33 @@ class GlobalBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance * num_values / (num_values - 1), momentum)
 
 
-def share_batch_statistics(module: nn.Module) -> nn.Module:
+def _global_statistics(values: Tensor, dims: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, biased variance and number of the values of each channel over all processes, each (C,).
+
+    From each process's mean and sum of squares about that mean (Chan, Golub and LeVeque 1983). E[x^2] - E[x]^2 in
+    single precision leaves nothing of a variance that is small beside the mean, and may fall below zero.
+    """
+    variance, mean = torch.var_mean(values, dims, correction=0)
+    count = torch.full_like(mean, values.numel() / mean.numel())
+    every = torch.stack(all_gather(torch.stack([count, mean, variance * count])))  # type: ignore[no-untyped-call]
+    counts, means, squares = every.unbind(1)
+    total = counts.sum(0)
+    # About the first process's mean, so that the sum loses no digits either.
+    mean = means[0] + (counts * (means - means[0])).sum(0) / total
+    return mean, (squares + counts * (means - mean).square()).sum(0) / total, total
+
+
+def share_batch_statistics(module: nn.Module, *, on_gpu: bool) -> nn.Module:
     """Make every batch normalisation below `module` a global one; parameters and their names stay."""
+    if on_gpu:
+        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+        return shared
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm3d):
-            shared = GlobalBatchNorm(child.num_features, eps=child.eps, momentum=child.momentum)
-            shared.load_state_dict(child.state_dict())
-            shared.train(child.training)
-            setattr(module, name, shared)
+            layer = GlobalBatchNorm(child.num_features, eps=child.eps, momentum=child.momentum)
+            layer.load_state_dict(child.state_dict())
+            layer.train(child.training)
+            setattr(module, name, layer)
         else:
-            share_batch_statistics(child)
+            share_batch_statistics(child, on_gpu=on_gpu)
     return module

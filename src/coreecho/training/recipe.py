@@ -1,25 +1,60 @@
-"""The typed settings of a run. A YAML recipe is one of these, and so are the flags of `coreecho train`."""
+"""The typed settings of a run. A YAML recipe is one of these, and so are the flags of `coreecho train`.
+
+However it is built, in Python, from YAML or by flags, a recipe is checked as it is made: a value that no part of the
+program knows is an error that names the likely right one, and never falls to a default.
+"""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import yaml
-from cyclopts import App, CycloptsError, Parameter
-from cyclopts.config import Dict
+from cyclopts import Parameter
 
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.models.registry import ENCODERS, HEADS
-from coreecho.tasks import EF, MI, Task
+from coreecho.registry import Registry
+from coreecho.tasks import TASKS, Task, build_task
+from coreecho.training.checking import fault_of_name, faults_of_types, nearest
+from coreecho.training.objectives import OBJECTIVES, Refining, build_objective, objective_class
+from coreecho.training.optimisers import OPTIMISERS, optimiser_class
 from coreecho.video.affine import SCALE_LIMITS
 
-Objective = Literal["rnc_l1", "rnc", "l1", "mse", "bce"]
-OptimizerName = Literal["adamw", "sgd", "madgrad"]
 # The `init` of an encoder that has learned nothing.
 SCRATCH = "scratch"
+# Settings that name a part of the program.
+_NAMES: Mapping[str, Registry[Any] | Sequence[str]] = {
+    "encoder": ENCODERS,
+    "head": HEADS,
+    "objective": OBJECTIVES,
+    "optimizer": OPTIMISERS,
+}
+_AT_LEAST = {
+    "seed": 0,
+    "crop_pad": 0,
+    "stage1_epochs": 1,
+    "stage2_epochs": 1,
+    "batch_size": 2,
+    "warmup_steps": 0,
+    "decay_every": 1,
+    "validation_clips": 1,
+}
+_POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
+_BELOW_ONE = ("dropout", "head_dropout", "momentum", "translation")
+
+
+def _task_of_the_objective() -> Any:
+    """None, which `Recipe` replaces by the task that its objective usually teaches."""
+    return None
+
+
+def _as_written(type_: Any, tokens: Sequence[Any]) -> Any:
+    """The name of a task as it stands on the command line; `Recipe` looks it up."""
+    return tokens[0].value
 
 
 @Parameter(name="*")
@@ -35,6 +70,21 @@ class Recipe:
     """Name of the recipe, kept with every result."""
     seed: int = 0
     """Seed of everything random: weights, order, clips, crops, dropout."""
+
+    task: Annotated[Task, Parameter(name="--task", converter=_as_written, n_tokens=1, accepts_keys=False)] = field(
+        default_factory=_task_of_the_objective
+    )
+    """What is learned: `ef`, `mi`, or as a `scalar` any other number; the objective's usual one when not given."""
+    label: str | None = None
+    """Task scalar: under which name the data hold the number, such as `edv_ml`, or a column of a table."""
+    unit: str | None = None
+    """Task scalar: of the number, such as mL."""
+    label_low: float | None = None
+    """Task scalar: no true value is below."""
+    label_high: float | None = None
+    """Task scalar: no true value is above."""
+    label_scale: float = 1.0
+    """What labels are multiplied with as they are read: 100 turns fractions into percent."""
 
     encoder: str = "uniformer_small"
     """Encoder; the paper's is UniFormer-S, `uniformer_small`."""
@@ -52,7 +102,7 @@ class Recipe:
     """What the untrained head predicts: an EF in percent, the training labels' mean when not given; 0 of a logit."""
     input: Annotated[ModelInput, Parameter(name="*")] = field(default_factory=ModelInput)
 
-    objective: Objective = "rnc_l1"
+    objective: str = "rnc_l1"
     """Stage 1: Rank-N-Contrast for the encoder and L1 behind a stop-gradient for the head (`rnc_l1`, CoReEcho),
     Rank-N-Contrast alone (`rnc`), or end to end `l1`, `mse`, or for myocardial infarction `bce`."""
     temperature: float = 1.0
@@ -60,9 +110,12 @@ class Recipe:
     views: Literal["two_clips", "same_clip", "one_clip"] = "two_clips"
     """Two clips of each video, one clip augmented twice (Table 3), or one."""
     augmentation: Literal["crop", "affine", "none"] = "crop"
-    """Zero-pad and crop at random, or turn, scale and move at random; one draw per clip."""
+    """Pad and crop at random, or turn, scale and move at random; one draw per clip."""
     crop_pad: int = 6
-    """Crop: zero padding on each side before it, in pixels; 6 makes 112 x 112 into 124 x 124."""
+    """Crop: padding on each side before it, in pixels; 6 makes 112 x 112 into 124 x 124. What it adds is as the
+    frames past a video's end: black, or with `padding: mean` the mean grey."""
+    crop_last_offset: bool = True
+    """Crop: whether the last of its 2 `crop_pad` + 1 places is drawn as well; EchoNet-Dynamic's code never does."""
     rotation_degrees: float = 20.0
     """Affine: the largest angle, either way."""
     scale_range: tuple[float, float] = (0.8, 1.1)
@@ -78,7 +131,9 @@ class Recipe:
     """Epochs of stage 2."""
     batch_size: int = 16
     """Videos in a step, over all processes together; stage 1 sees two clips of each."""
-    optimizer: OptimizerName = "adamw"
+    keep_last_batch: bool = False
+    """Whether an epoch's last, incomplete batch is trained on, as in the code that HMC-QU's protocol is from."""
+    optimizer: str = "adamw"
     """Optimiser of both stages."""
     learning_rate: float = 1e-4
     """In both stages."""
@@ -98,11 +153,8 @@ class Recipe:
     """EchoNet-Dynamic: leave out the videos with fewer than two traced frames, as the published codes do."""
     validation_clips: int = 3
     """Evenly placed clips of each video whose mean prediction is validated."""
-
-    @property
-    def task(self) -> Task:
-        """What the model learns to read."""
-        return MI() if self.objective == "bce" else EF()
+    select: Literal["best", "last"] = "best"
+    """Which epoch's weights are kept: the first with the best validation, or the last, which needs none."""
 
     @property
     def target(self) -> str:
@@ -110,57 +162,99 @@ class Recipe:
         return self.task.name
 
     def __post_init__(self) -> None:
-        ENCODERS.check(self.encoder)
-        HEADS.check(self.head)
-        at_least = {"seed": 0, "crop_pad": 0, "stage1_epochs": 1, "stage2_epochs": 1, "batch_size": 2}
-        at_least |= {"warmup_steps": 0, "decay_every": 1, "validation_clips": 1}
+        # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
+        self._refuse(faults_of_types(self, leave_out=["task"]) + faults_of_types(self.input))
+        self._refuse([*self._names(), *self._ranges()])
+        object.__setattr__(self, "task", self._find_task())
+        self._refuse(self._misfits())
+
+    def _refuse(self, faults: Sequence[str]) -> None:
+        """Raises RecipeError where there are any."""
+        if faults:
+            raise RecipeError(f"The recipe {self.name!r} does not hold together: {'; '.join(faults)}.")
+
+    def _names(self) -> list[str]:
+        """Names that stand for nothing."""
+        found = [fault_of_name(setting, getattr(self, setting), known) for setting, known in _NAMES.items()]
+        if self.task is not None:
+            name = self.task.name if isinstance(self.task, Task) else self.task
+            found.append(fault_of_name("task", name, TASKS))
+        return [fault for fault in found if fault is not None]
+
+    def _ranges(self) -> list[str]:
+        """Values that are out of their range."""
         faults = [
             f"{name} is {getattr(self, name)}, expected at least {low}"
-            for name, low in at_least.items()
+            for name, low in _AT_LEAST.items()
             if getattr(self, name) < low
         ]
         if self.seed >= 2**63:
             faults.append(f"seed is {self.seed}, expected less than 2^63")
-        positive = ("temperature", "learning_rate", "decay_factor")
         faults += [
-            f"{name} is {getattr(self, name)}, expected more than 0" for name in positive if not getattr(self, name) > 0
+            f"{name} is {getattr(self, name)}, expected more than 0" for name in _POSITIVE if getattr(self, name) <= 0
         ]
-        shares = ("dropout", "head_dropout")
         faults += [
             f"{name} is {getattr(self, name)}, expected 0 <= {name} < 1"
-            for name in shares
+            for name in _BELOW_ONE
             if not 0 <= getattr(self, name) < 1
         ]
-        if not 0 <= self.momentum < 1:
-            faults.append(f"momentum is {self.momentum}, expected 0 <= momentum < 1")
-        if not self.weight_decay >= 0:
+        if self.weight_decay < 0:
             faults.append(f"weight_decay is {self.weight_decay}, expected at least 0")
-        faults += self._misfits()
-        if self.target == "ef" and self.head_bias is not None and not 0 <= self.head_bias <= 100:
-            faults.append(f"head_bias is {self.head_bias}, expected an EF in percent, 0 to 100")
-        if faults:
-            raise RecipeError(f"The recipe {self.name!r} does not hold together: " + "; ".join(faults) + ".")
-
-    def _misfits(self) -> list[str]:
-        """Settings that are fine alone and not together."""
-        faults = []
-        if self.trained == "head" and self.objective in ("rnc", "rnc_l1"):
-            faults.append(
-                f"trained is head and objective is {self.objective}, expected l1, mse or bce: Rank-N-Contrast trains "
-                "the encoder"
-            )
-        if self.objective == "rnc" and not self.stage2:
-            faults.append("objective is rnc and stage2 is false, expected true: nothing else trains the head")
-        if self.objective == "bce" and self.stage2:
-            faults.append("objective is bce and stage2 is true, expected false: stage 2 refines an EF by L1")
-        low, high = self.scale_range
         if not 0 <= self.rotation_degrees <= 180:
             faults.append(f"rotation_degrees is {self.rotation_degrees}, expected 0 to 180")
+        low, high = self.scale_range
         least, most = SCALE_LIMITS
         if not least <= low <= high <= most:
             faults.append(f"scale_range is {self.scale_range}, expected {least:g} <= smallest <= largest <= {most:g}")
-        if not 0 <= self.translation < 1:
-            faults.append(f"translation is {self.translation}, expected 0 <= translation < 1")
+        return faults
+
+    def _find_task(self) -> Task:
+        """Make the task of its name and of what the recipe tells it.
+
+        Raises:
+            RecipeError: it is told too little or too much.
+        """
+        given: object = self.task
+        if given is None:
+            given = objective_class(self.objective).usual_task
+        name = given.name if isinstance(given, Task) else given
+        told = {"label": self.label, "unit": self.unit, "low": self.label_low, "high": self.label_high}
+        settings = {key: value for key, value in told.items() if value is not None}
+        try:
+            task = build_task({"name": name} | settings)
+        except RecipeError as error:
+            self._refuse([f"{str(error).rstrip('.')} (it is told by label, unit, label_low and label_high)"])
+            raise
+        if build_task(task.to_mapping()) != task:
+            # It would be forgotten by the weights' card.
+            self._refuse([f"task is {name}, which has a label of its own, and {', '.join(settings)} is given as well"])
+        return task
+
+    def _misfits(self) -> list[str]:
+        """Settings that are fine alone and not together."""
+        optimiser_class(self.optimizer)
+        try:
+            objective = build_objective(self)
+        except RecipeError as error:
+            return [str(error)]
+        losses = ", ".join(self.task.losses)
+        faults = []
+        if not objective.fits(self.task):
+            faults.append(
+                f"objective is {self.objective} and task is {self.task.name}, expected an objective with a loss that "
+                f"fits the task: {losses}"
+            )
+        if not objective.learns_head and not self.stage2:
+            faults.append(
+                f"objective is {self.objective} and stage2 is false, expected true: nothing else trains the head"
+            )
+        if self.stage2 and not Refining(self).fits(self.task):
+            faults.append(
+                f"task is {self.task.name} and stage2 is true, expected false: stage 2 refines the head by "
+                f"{Refining.loss}, and the losses that fit the task are {losses}"
+            )
+        if self.head_bias is not None and (fault := self.task.fault_of_bias(self.head_bias)):
+            faults.append(fault)
         return faults
 
     @classmethod
@@ -173,39 +267,52 @@ class Recipe:
         return cls.from_mapping(read_recipe_file(path), source=str(path))
 
     @classmethod
-    def from_mapping(cls, settings: dict[str, Any], *, source: str) -> "Recipe":
-        """Build a recipe from flat keys and values, checked as the command line checks its flags."""
-        app = App(
-            config=Dict(settings, source=source, use_commands_as_keys=False),
-            result_action="return_value",
-            exit_on_error=False,
-            print_error=False,
-            help_flags=[],
-            version_flags=[],
-        )
+    def from_mapping(cls, settings: Mapping[str, Any], *, source: str) -> "Recipe":
+        """Build a recipe from flat keys and plain values.
 
-        @app.default
-        def build(*, recipe: Recipe | None = None) -> Recipe:
-            return recipe or cls()
+        Args:
+            settings: as they stand in a YAML file.
+            source: of them, for messages.
 
+        Raises:
+            RecipeError: a wrong key or value; it names the likely right one.
+        """
+        check_keys(settings, source=source)
+        own, of_input = _types_of(cls), _types_of(ModelInput)
         try:
-            built = app([])
-        except CycloptsError as error:
-            raise RecipeError(f"{source}: {str(error).strip()}") from error
-        assert isinstance(built, cls)
-        return built
+            model_input = ModelInput(
+                **{key: _read(settings[key], of_input[key]) for key in settings if key in of_input}
+            )
+            return cls(input=model_input, **{key: _read(settings[key], own[key]) for key in settings if key in own})
+        except RecipeError as error:
+            raise RecipeError(f"{source}: {error}") from error
 
     def to_mapping(self) -> dict[str, Any]:
         """Flat keys and plain values, as they stand in a YAML file."""
-        settings = dataclasses.asdict(self)
-        model_input = settings.pop("input")
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in (settings | model_input).items()
-        }
+        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        settings |= dataclasses.asdict(settings.pop("input"))
+        # The usual task stays unsaid, so that another objective may bring its own.
+        usual = objective_class(self.objective).usual_task
+        settings["task"] = None if self.task.name == usual else self.task.name
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
 
     def to_yaml(self) -> str:
         """The recipe as a YAML file's text; `from_yaml` reads it back to an equal recipe."""
         return yaml.safe_dump(self.to_mapping(), sort_keys=False)
+
+
+def check_keys(settings: Mapping[str, Any], *, source: str) -> None:
+    """See that every key is a setting of a recipe.
+
+    Raises:
+        RecipeError: one is not; it names the nearest one.
+    """
+    known = [name for kind in (Recipe, ModelInput) for name in _types_of(kind)]
+    for key in settings:
+        if key not in known:
+            close = nearest(key, known)
+            hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(known)}."
+            raise RecipeError(f"{source}: there is no setting {key!r}.{hint}")
 
 
 def recipe_names() -> list[str]:
@@ -233,17 +340,40 @@ def find_recipe(name_or_path: str) -> Path:
 
 
 def read_recipe_file(path: Path) -> dict[str, Any]:
-    """Read the flat keys and values of a recipe file, not yet checked."""
+    """Read the flat keys and values of a recipe file; keys are checked, values not yet.
+
+    Raises:
+        RecipeError: it cannot be read, is not YAML of plain values, or has a key that is no setting.
+    """
     try:
-        settings = yaml.safe_load(path.read_text())
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not YAML: {error}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise RecipeError(f"{path} is not YAML of plain values: {error}.") from error
     if not isinstance(settings, dict):
         raise RecipeError(f"{path}: expected `key: value` lines, got {type(settings).__name__}.")
+    check_keys(settings, source=str(path))
     return settings
 
 
 def _shipped() -> list[Any]:
     return list((resources.files("coreecho") / "recipes").iterdir())
+
+
+def _types_of(kind: type) -> dict[str, Any]:
+    """Types of the settings of a dataclass by their names, in order; without `input`, whose settings are flat."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.name != "input"}
+
+
+def _read(value: Any, expected: Any) -> Any:
+    """What a plain value of YAML stands for. YAML has no tuples, and reads 1e-4, without a point, as a text."""
+    if isinstance(value, list):
+        return tuple(_read(part, float) for part in value)
+    if isinstance(value, str) and (expected is float or float in get_args(expected)):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

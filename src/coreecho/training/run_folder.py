@@ -1,10 +1,10 @@
 """The folder of a run: all that one needs to use, resume or report on it.
 
 recipe.yaml        the settings
-run.json           versions, seed, data set, hardware, and whether the run is finished
+run.json           versions, seed, data set, what lay in each split, hardware, and whether the run is finished
 metrics.csv        one row for each epoch
-validation.csv     EF of the validation split at the best epoch: recording, ef_true, ef_predicted
-best.safetensors   the weights with the lowest validation MAE of the latest stage, with their card
+validation.csv     the validation split at the epoch whose weights are kept: recording, label, output
+best.safetensors   the weights with the best validation of the latest stage, or its last ones, with their card
 stage1.safetensors the same of stage 1, from which stage 2 begins
 last.ckpt          the state from which `coreecho train --resume` goes on
 train.log          what happened
@@ -14,21 +14,24 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import torch
+from lightning_fabric.__version__ import version as fabric_version
 
 import coreecho
 from coreecho.datasets import Recording, Split, frame_sources, is_phantom_root, load_recordings
+from coreecho.datasets.recording import NUMBERS
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
+from coreecho.tasks import Task
+from coreecho.training.checking import faults_of_types
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.video.store import FrameStore
 
@@ -49,8 +52,8 @@ class DataSource:
 class Hardware:
     """What a run computes on. None of it changes which clips a step sees."""
 
-    device: Literal["auto", "cpu", "gpu"] = "auto"
-    """Processor to train on."""
+    device: str = "auto"
+    """Processor to train on: `auto` (a GPU if there is one), `cpu`, `gpu`, or one by its name: `cuda:1`, `mps`."""
     devices: int = 1
     """Processes on each node, one for each device."""
     nodes: int = 1
@@ -61,6 +64,8 @@ class Hardware:
     """Processes that load clips; none on the CPU and four for each GPU when not given."""
 
     def __post_init__(self) -> None:
+        if faults := faults_of_types(self):
+            raise RecipeError(f"The hardware is not told in words that are known: {'; '.join(faults)}.")
         at_least = {"devices": 1, "nodes": 1} | ({} if self.workers is None else {"workers": 0})
         for name, low in at_least.items():
             if getattr(self, name) < low:
@@ -103,7 +108,7 @@ class RunFolder:
                 "coreecho": coreecho.__version__,
                 "python": platform.python_version(),
                 "torch": str(torch.__version__),
-                "pytorch_lightning": version("pytorch-lightning"),
+                "lightning_fabric": fabric_version,
                 "numpy": np.__version__,
             },
             # The path of the weights that a run starts from says little once files have moved or changed.
@@ -112,6 +117,7 @@ class RunFolder:
         }
         folder = cls(path, recipe, data, info)
         info["data_fingerprint"] = folder.data_fingerprint()
+        info["split_ids"] = folder.present_split_ids()
         path.mkdir(parents=True, exist_ok=True)
         write_whole(path / "recipe.yaml", recipe.to_yaml())
         folder.write_info()
@@ -141,15 +147,28 @@ class RunFolder:
                 root=data or root,
                 store=store or stored,
                 is_phantom=info["is_phantom"],
-                options=info["data"]["options"],
+                options=dict(info["data"]["options"]),
             )
             Hardware(**info["hardware"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if not isinstance(info["data_fingerprint"], str) or not isinstance(info["is_finished"], bool):
+                raise TypeError("data_fingerprint or is_finished is of another kind")
+            {split: dict(info["split_ids"][split]) for split in get_args(Split)}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointError(
                 f"{path} is not the folder of a run: its run.json cannot be read ({error}). "
                 "Give the folder that `coreecho train --out` wrote."
             ) from error
         return cls(path, Recipe.from_yaml(path / "recipe.yaml"), source, info)
+
+    @property
+    def task(self) -> Task:
+        """What is learned."""
+        return self.recipe.task
+
+    @property
+    def split_ids(self) -> dict[Split, dict[str, str]]:
+        """What lay in each split when the run began: a hash of the frames of each recording, by its id."""
+        return {split: dict(self.info["split_ids"][split]) for split in get_args(Split)}
 
     @property
     def hardware(self) -> Hardware:
@@ -177,11 +196,14 @@ class RunFolder:
 
     @cached_property
     def all_recordings(self) -> list[Recording]:
-        """Recordings of every split, and of none."""
+        """Recordings of every split, and of none; their labels are multiplied as the recipe says."""
         options = dict(self.data.options)
         if self.data.dataset == "echonet":
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
-        return load_recordings(self.data.dataset, self.data.root, **options)
+        recordings = load_recordings(self.data.dataset, self.data.root, **options)
+        if self.recipe.label_scale == 1:
+            return recordings
+        return [_scaled(recording, self.task.label, self.recipe.label_scale) for recording in recordings]
 
     def recordings(self, split: Split) -> list[Recording]:
         """Recordings of a split, in the order that `TrainingClips` counts them."""
@@ -207,16 +229,35 @@ class RunFolder:
         return pd.read_csv(path)
 
     def data_fingerprint(self) -> str:
-        """Changes when a recording, label or split does."""
+        """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
+        store = self.store()
         lines = [
-            f"{recording.id},{self.recipe.task.label_of(recording)},{recording.split}"
+            f"{recording.id},{self.task.label_of(recording)},{recording.split},{store.digest(recording.id)}"
             for recording in self.all_recordings
         ]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def present_split_ids(self) -> dict[Split, dict[str, str]]:
+        """What lies in each split now, as `split_ids`."""
+        store = self.store()
+        return {
+            split: {recording.id: store.digest(recording.id) for recording in self.recordings(split)}
+            for split in get_args(Split)
+        }
 
     def write_info(self) -> None:
         """Write run.json."""
         write_whole(self.path / "run.json", json.dumps(self.info, indent=2) + "\n")
+
+
+def _scaled(recording: Recording, label: str, factor: float) -> Recording:
+    """The recording with one of its numbers multiplied."""
+    number = recording.number(label)
+    if number is None:
+        return recording
+    if label in NUMBERS:
+        return replace(recording, **{label: number * factor})  # type: ignore[arg-type]
+    return replace(recording, labels={**recording.labels, label: number * factor})
 
 
 def check_is_free(path: Path) -> None:

@@ -30,7 +30,8 @@ def validate(model: EchoModel, loader: DataLoader[ClipBatch]) -> pd.DataFrame:
     for batch in loader:
         num_views = batch.clips.shape[1]
         output = model(batch.clips.flatten(0, 1).to(device), batch.num_valid_frames.flatten().to(device))
-        predicted = output.prediction.double().cpu().view(-1, num_views).mean(1)
+        # To the processor first: not every GPU has double precision.
+        predicted = output.prediction.cpu().double().view(-1, num_views).mean(1)
         rows.append(torch.stack([batch.recording.double(), batch.label.double(), predicted], dim=1))
     model.train(was_training)
     columns = ["recording", model.task.true_column, model.task.output_column]

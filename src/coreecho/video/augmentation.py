@@ -8,8 +8,10 @@ from coreecho.errors import RecipeError
 Floats = NDArray[np.float64]
 
 
-def pad_and_crop(clip: NDArray[np.uint8], pad: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Pad each side of every frame with zeros and cut out a random window of the original size.
+def pad_and_crop(
+    clip: NDArray[np.uint8], pad: int, rng: np.random.Generator, *, fill: int = 0, last_offset: bool = True
+) -> NDArray[np.uint8]:
+    """Pad each side of every frame with one grey and cut out a random window of the original size.
 
     Maani et al. 2024 pad 112 x 112 to 124 x 124, which is `pad=6`. The window is drawn once, so that the heart does
     not jump from frame to frame.
@@ -18,6 +20,8 @@ def pad_and_crop(clip: NDArray[np.uint8], pad: int, rng: np.random.Generator) ->
         clip: (T, H, W) uint8.
         pad: pixels added on each side; 0 leaves the clip as it is.
         rng: gives the two offsets of the window, each uniform over 0 to 2 * pad.
+        fill: the grey that is added, 0 to 255.
+        last_offset: whether 2 * pad is among the offsets; in the code of EchoNet-Dynamic it is not.
 
     Returns:
         (T, H, W) uint8, a new array.
@@ -27,9 +31,10 @@ def pad_and_crop(clip: NDArray[np.uint8], pad: int, rng: np.random.Generator) ->
     """
     if pad < 0:
         raise RecipeError(f"The padding of an augmentation must be at least 0 pixels; got {pad}.")
-    # A window at (top, left) of the padded frame is the frame moved by (pad - top, pad - left), zeros behind it.
-    down, right = (int(pad - offset) for offset in rng.integers(0, 2 * pad + 1, size=2))
-    cropped = np.zeros_like(clip, subok=False)
+    # A window at (top, left) of the padded frame is the frame moved by (pad - top, pad - left), the grey behind it.
+    offsets = rng.integers(0, max(2 * pad + last_offset, 1), size=2)
+    down, right = (int(pad - offset) for offset in offsets)
+    cropped = np.full_like(clip, fill, subok=False)
     cropped[:, _target(down), _target(right)] = clip[:, _target(-down), _target(-right)]
     return cropped
 

@@ -1,6 +1,8 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,27 +13,34 @@ from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, read_predictions
-from coreecho.training import run as run_module
+from coreecho.stopping import Stop, Stopped
 from coreecho.training.recipe import Recipe
-from coreecho.training.recorder import StopSignal
 from coreecho.training.run_folder import RunFolder
 
 MakeRecipe = Callable[..., Recipe]
 TableOfFolds = Callable[..., Data]
 
 
-class StopInSecondRun(StopSignal):
-    """A Ctrl-C in the first step of the second training that asks."""
-
-    runs = 0
+class StopInSecondRun(Stop):
+    """A Ctrl-C in the first step of the second training that looks."""
 
     def __init__(self) -> None:
-        type(self).runs += 1
-        self.is_second = type(self).runs == 2
+        self.runs = 0
+        super().__init__()
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        self.runs += 1
+        with super().heeded():
+            yield
 
     @property
     def is_set(self) -> bool:  # type: ignore[override]
-        return self.is_second
+        return self.runs == 2
+
+    @is_set.setter
+    def is_set(self, value: bool) -> None:
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +95,11 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_table(
     make_recipe: MakeRecipe,
     execution: Execution,
     trained: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, recipe = table_of_folds(), make_recipe()
     whole = cross_validate(recipe, data, tmp_path / "whole", execution)
-    with monkeypatch.context() as patched:
-        StopInSecondRun.runs = 0
-        patched.setattr(run_module, "StopSignal", StopInSecondRun)
-        with pytest.raises(KeyboardInterrupt):
-            cross_validate(recipe, data, tmp_path / "stopped", execution)
+    with pytest.raises(Stopped):
+        cross_validate(recipe, data, tmp_path / "stopped", replace(execution, stop=StopInSecondRun()))
     assert not (tmp_path / "stopped" / PREDICTIONS).exists()
     assert not RunFolder.open(tmp_path / "stopped" / "fold-02").is_finished
     trained.clear()

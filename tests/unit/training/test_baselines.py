@@ -12,9 +12,10 @@ from coreecho.datasets import frame_sources, load_recordings
 from coreecho.datasets.clip_dataset import ValidationClips
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput
-from coreecho.training.optimizers import build_optimizer
+from coreecho.training.loop import Learner
+from coreecho.training.objectives import Objective, Refining, build_objective
+from coreecho.training.optimisers import build_optimiser
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
-from coreecho.training.stages import Stage, Stage1, Stage2
 from coreecho.video.store import FrameStore
 
 FRAMES, SIZE = 4, 32
@@ -74,7 +75,7 @@ def new_model(recipe: Recipe) -> EchoModel:
     return build_model(
         recipe.encoder,
         recipe.input,
-        last_bias=0.0 if recipe.target == "mi" else 45.0,
+        last_bias=recipe.task.bias_of([45.0]),
         dropout=recipe.dropout,
         head=recipe.head,
         head_dropout=recipe.head_dropout,
@@ -82,22 +83,22 @@ def new_model(recipe: Recipe) -> EchoModel:
     )
 
 
-def train(stage: Stage, hearts: Hearts, steps: int) -> list[float]:
+def train(
+    recipe: Recipe, model: EchoModel, hearts: Hearts, steps: int, objective: Objective | None = None
+) -> list[float]:
     """Loss of each step on the same batch; two views are the clip twice."""
-    labels = hearts.has_mi if stage.recipe.target == "mi" else hearts.ef_percent
-    views = stage.num_views_of(stage.recipe)
+    labels = {"has_mi": hearts.has_mi, "ef_percent": hearts.ef_percent}[recipe.task.label]
+    learner = Learner(model, objective or build_objective(recipe))
+    views = learner.objective.num_views
     batch = (
         hearts.clips.repeat_interleave(views, dim=0),
         torch.full((len(labels) * views,), FRAMES),
         labels.repeat_interleave(views),
     )
-    optimizer = build_optimizer(stage.recipe, [each for each in stage.parameters() if each.requires_grad])
+    optimizer = build_optimiser(recipe, [each for each in model.parameters() if each.requires_grad])
     losses = []
     for _ in range(steps):
-        stage.train()
-        if stage.is_encoder_frozen:
-            stage.model.encoder.eval()
-        loss = torch.stack(list(stage.losses(*batch).values())).sum()
+        loss = torch.stack(list(learner(*batch).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -108,7 +109,7 @@ def train(stage: Stage, hearts: Hearts, steps: int) -> list[float]:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_training_loss_falls(method: str, hearts: Hearts) -> None:
     recipe = small(method)
-    losses = train(Stage1(new_model(recipe), recipe, steps_per_epoch=1), hearts, steps=30)
+    losses = train(recipe, new_model(recipe), hearts, steps=30)
     first, last = losses[0], sum(losses[-3:]) / 3
     # A squared error falls faster than an absolute one with the same steps.
     share = {"mse": 0.6, "bce": 0.3, "rnc": 0.5, "l1": 0.8, "rnc_l1": 0.8}[recipe.objective]
@@ -118,7 +119,7 @@ def test_the_training_loss_falls(method: str, hearts: Hearts) -> None:
 @pytest.mark.parametrize("encoder", ["r2plus1d_18", "mc3_18", "r3d_18"])
 def test_the_video_resnets_learn_at_their_published_size(encoder: str, hearts: Hearts) -> None:
     recipe = replace(small("R(2+1)D"), encoder=encoder, learning_rate=1e-4)
-    losses = train(Stage1(new_model(recipe), recipe, steps_per_epoch=1), hearts, steps=4)
+    losses = train(recipe, new_model(recipe), hearts, steps=4)
     assert losses[-1] < 0.8 * losses[0], losses
 
 
@@ -126,10 +127,10 @@ def test_the_head_learns_on_an_encoder_that_contrast_alone_has_trained(hearts: H
     recipe = small("RnC as first published")
     model = new_model(recipe)
     head = {name: value.clone() for name, value in model.head.state_dict().items()}
-    train(Stage1(model, recipe, steps_per_epoch=1), hearts, steps=30)
+    train(recipe, model, hearts, steps=30)
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
     encoder = {name: value.clone() for name, value in model.encoder.state_dict().items()}
-    losses = train(Stage2(model, recipe, steps_per_epoch=1), hearts, steps=30)
+    losses = train(recipe, model, hearts, steps=30, objective=Refining(recipe))
     assert losses[-1] < 0.8 * losses[0], losses
     assert all(torch.equal(value, encoder[name]) for name, value in model.encoder.state_dict().items())
     assert any(not torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
@@ -149,7 +150,7 @@ def test_an_untrained_encoder_orders_the_hearts_worse_than_a_contrasted_one(hear
         return float(torch.corrcoef(pairs)[0, 1])
 
     before = rank_agreement()
-    train(Stage1(model, recipe, steps_per_epoch=1), hearts, steps=40)
+    train(recipe, model, hearts, steps=40)
     assert rank_agreement() > max(before, 0.8)
 
 

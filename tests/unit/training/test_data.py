@@ -1,16 +1,31 @@
+import numpy as np
 import pytest
 
 from coreecho.errors import RecipeError
-from coreecho.training.data import TrainingBatches
+from coreecho.training.data import AUGMENTATIONS, TrainingBatches
+from coreecho.training.recipe import Recipe, find_recipe
 
 RECORDINGS = [f"heart{number}" for number in range(10)]
 
 
 def batches(
-    *, first_step: int = 0, rank: int = 0, world_size: int = 1, seed: int = 0, batch_size: int = 4
+    *,
+    first_step: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    seed: int = 0,
+    batch_size: int = 4,
+    keep_last: bool = False,
 ) -> TrainingBatches:
     return TrainingBatches(
-        RECORDINGS, batch_size=batch_size, seed=seed, epochs=3, first_step=first_step, rank=rank, world_size=world_size
+        RECORDINGS,
+        batch_size=batch_size,
+        seed=seed,
+        epochs=3,
+        first_step=first_step,
+        rank=rank,
+        world_size=world_size,
+        keep_last=keep_last,
     )
 
 
@@ -46,6 +61,20 @@ def test_wrong_sizes_are_refused() -> None:
         batches(world_size=3)
 
 
+@pytest.mark.parametrize(("batch_size", "sizes"), [(4, [4, 4, 2]), (5, [5, 5]), (3, [3, 3, 3]), (16, [10])])
+def test_the_last_batch_is_kept_where_it_is_asked_for_and_holds_two(batch_size: int, sizes: list[int]) -> None:
+    taken = list(batches(batch_size=batch_size, keep_last=True))
+    assert [len(batch) for batch in taken] == 3 * sizes
+    assert len(taken) == len(batches(batch_size=batch_size, keep_last=True))
+    # From the middle on it is the rest of the same.
+    assert list(batches(batch_size=batch_size, keep_last=True, first_step=1)) == taken[1:]
+
+
+def test_an_incomplete_batch_is_not_shared_between_processes() -> None:
+    with pytest.raises(RecipeError, match="`keep_last_batch` is true with 2 processes"):
+        batches(keep_last=True, world_size=2)
+
+
 def test_one_more_recording_leaves_the_order_of_the_others() -> None:
     def order(recordings: list[str]) -> list[str]:
         whole = TrainingBatches(
@@ -65,3 +94,28 @@ def test_stages_have_orders_of_their_own() -> None:
         for stage in (1, 2)
     ]
     assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "fill", "last_offset"),
+    [({}, 0, True), ({"padding": "mean", "crop_last_offset": False}, 33, False)],
+)
+def test_the_crops_border_is_padded_as_the_videos_end(
+    settings: dict[str, object], fill: int, last_offset: bool
+) -> None:
+    augment = AUGMENTATIONS["crop"](Recipe.from_mapping({"crop_pad": 4} | settings, source="test"))
+    clip = np.full((1, 32, 32), 200, np.uint8)
+    assert augment is not None
+    seen = [augment(clip, rng=np.random.default_rng(seed)) for seed in range(60)]
+    assert {int(grey) for each in seen for grey in np.unique(each)} == {fill, 200}
+    # The window's last place shows four rows of border at the bottom.
+    assert any((each[0, -4:] == fill).all() for each in seen) == last_offset
+
+
+def test_shipped_baselines_pad_with_the_mean_grey() -> None:
+    for name in ("echocotr", "r2plus1d"):
+        recipe = Recipe.from_yaml(find_recipe(name))
+        augment = AUGMENTATIONS[recipe.augmentation](recipe)
+        assert augment is not None
+        cropped = augment(np.full((1, 112, 112), 200, np.uint8), rng=np.random.default_rng(0))
+        assert np.unique(cropped).tolist() == [33, 200]

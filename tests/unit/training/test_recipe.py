@@ -1,9 +1,14 @@
+import dataclasses
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from coreecho.errors import RecipeError
 from coreecho.models.echo_model import ModelInput
+from coreecho.tasks import EF, MI, Scalar, Task
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
 
 
@@ -73,13 +78,19 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("batch_size: many", "batch_size"),
         ("batch_size: 1", "batch_size is 1, expected at least 2"),
         ("head_dropout: 1.0", "head_dropout is 1.0, expected 0 <= head_dropout < 1"),
-        ("learning_rate: .nan", "learning_rate is nan, expected more than 0"),
+        ("learning_rate: .nan", "learning_rate is nan, expected a finite number"),
         ("num_frames: 0", "num_frames"),
-        ("trained: head", "trained is head and objective is rnc_l1, expected l1, mse or bce"),
-        ("trained: head\nobjective: rnc", "Rank-N-Contrast trains the encoder"),
+        (
+            "trained: head",
+            "trained is head and objective is rnc_l1, which trains the encoder; expected .*: l1, mse or bce",
+        ),
+        ("trained: head\nobjective: rnc", "objective is rnc, which trains the encoder"),
         ("objective: rnc\nstage2: false", "stage2 is false, expected true: nothing else trains the head"),
-        ("objective: bce", "stage2 is true, expected false: stage 2 refines an EF by L1"),
-        ("rotation_degrees: 181", "rotation_degrees is 181.0, expected 0 to 180"),
+        (
+            "objective: bce",
+            "task is mi and stage2 is true, expected false: stage 2 refines the head by l1, and .* are bce",
+        ),
+        ("rotation_degrees: 181", "rotation_degrees is 181, expected 0 to 180"),
         ("scale_range: [1.1, 0.8]", "scale_range is .*, expected 0.1 <= smallest <= largest <= 10"),
         ("scale_range: [0.0, 0.8]", "scale_range is .*, expected 0.1 <= smallest"),
         ("scale_range: [0.05, 1.1]", "scale_range is .*, expected 0.1 <= smallest"),
@@ -98,6 +109,109 @@ def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, mes
     path.write_text(text)
     with pytest.raises(RecipeError, match=f"(?s){message}"):
         Recipe.from_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer is 'adam', expected adamw, sgd, madgrad .*; did you mean adamw"),
+        ({"objective": "l2"}, "objective is 'l2', expected rnc_l1, .*; did you mean l1"),
+        ({"schedule": "linear"}, "schedule is 'linear', expected step, cosine, constant"),
+        ({"schedule": "cosin"}, "did you mean cosine"),
+        ({"augmentation": "Crop"}, "augmentation is 'Crop', expected crop, affine, none; did you mean crop"),
+        ({"encoder": "uniformer_smal"}, "encoder is 'uniformer_smal', .*did you mean uniformer_small"),
+        ({"head": "lineer"}, "head is 'lineer', expected .*did you mean linear"),
+        ({"task": "eff"}, "task is 'eff', .*did you mean ef"),
+        ({"views": "two"}, "views is 'two', expected two_clips, same_clip, one_clip; did you mean two_clips"),
+        ({"trained": "encoder"}, "trained is 'encoder', expected all, head"),
+        ({"select": "first"}, "select is 'first', expected best, last"),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1', expected a finite number"),
+        ({"learning_rate": math.nan}, "learning_rate is nan, expected a finite number"),
+        ({"temperature": math.inf}, "temperature is inf, expected a finite number"),
+        ({"batch_size": True}, "batch_size is True, expected a whole number"),
+        ({"batch_size": 16.0}, "batch_size is 16.0, expected a whole number"),
+        ({"stage2": 1}, "stage2 is 1, expected true or false"),
+        ({"stage2": "yes"}, "stage2 is 'yes', expected true or false"),
+        ({"name": 3}, "name is 3, expected a text"),
+        ({"head_bias": "55"}, "head_bias is '55', expected a finite number or nothing"),
+        ({"scale_range": (0.8,)}, "scale_range is .*, expected 2 values, each a finite number"),
+        ({"scale_range": (0.8, math.inf)}, "scale_range is"),
+        ({"input": ModelInput(mean=(math.nan, 0.1, 0.1))}, "mean is .nan.*, expected 3 values, each a finite number"),
+        ({"label_scale": 0.0}, "label_scale is 0.0, expected more than 0"),
+        ({"label": "edv_ml"}, "task is ef, which has a label of its own, and label is given"),
+        ({"task": "mi"}, "objective is rnc_l1 and task is mi, expected an objective .*: bce"),
+        ({"task": "scalar"}, "label"),
+        ({"task": "scalar", "label": "edv_ml", "label_low": 9.0, "label_high": 3.0}, "label_low"),
+        ({"task": "scalar", "label": "edv_ml", "head_bias": -1.0, "label_low": 0.0}, "head_bias is -1.0, expected edv"),
+    ],
+)
+def test_however_it_is_built_a_wrong_value_is_refused(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=f"(?s){message}"):
+        Recipe(**settings)
+    with pytest.raises(RecipeError, match=f"(?s){message}"):
+        dataclasses.replace(Recipe(), **settings)
+    # YAML of other types is of other values: a text in quotes where a number belongs is a number there.
+    if settings.keys() & {"input", "learning_rate", "head_bias", "scale_range"}:
+        return
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    with pytest.raises(RecipeError, match=f"(?s)recipe.yaml: .*{message}"):
+        Recipe.from_yaml(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: !!python/object/apply:os.system ['true']",
+        "- a list",
+        "just words",
+        "",
+        "learning_rat: 1",
+        "a: [",
+        "17: 3",
+        "objective: l2",
+        "num_frames: 1.5",
+        "stage1_epochs: {a: 1}",
+        "name: \x00",
+    ],
+)
+def test_a_file_that_is_no_recipe_is_named(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r"mine\.yaml"):
+        Recipe.from_yaml(path)
+
+
+def test_a_rate_without_a_point_is_a_number() -> None:
+    assert yaml.safe_load("learning_rate: 1e-4") == {"learning_rate": "1e-4"}
+    assert Recipe.from_mapping({"learning_rate": "1e-4", "num_frames": 8}, source="test").learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("settings", "task"),
+    [
+        ({}, EF()),
+        ({"objective": "bce", "stage2": False}, MI()),
+        ({"task": "ef", "objective": "mse"}, EF()),
+        ({"task": "scalar", "label": "edv_ml", "unit": "mL"}, Scalar("edv_ml", "mL")),
+        (
+            {"task": "scalar", "label": "gls", "unit": "%", "label_low": -40.0, "label_high": 0.0},
+            Scalar("gls", "%", -40.0, 0.0),
+        ),
+    ],
+)
+def test_a_recipe_knows_its_task_and_is_read_back_with_it(settings: dict[str, Any], task: Task, tmp_path: Path) -> None:
+    recipe = Recipe(**settings)
+    assert recipe.task == task
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.to_yaml())
+    assert Recipe.from_yaml(path) == recipe
+    assert dataclasses.replace(recipe, seed=3).task == task
+
+
+def test_another_objective_brings_its_own_task() -> None:
+    settings = Recipe().to_mapping() | {"objective": "bce", "stage2": False}
+    assert Recipe.from_mapping(settings, source="test").task == MI()
 
 
 def test_all_faults_are_named_at_once() -> None:

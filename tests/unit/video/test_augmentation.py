@@ -33,6 +33,21 @@ def test_all_frames_move_alike_and_windows_reach_both_ends() -> None:
     assert np.max(shifts, axis=0).tolist() == [6, 6]
 
 
+def test_the_border_has_the_grey_that_is_asked_for() -> None:
+    clip = np.full((2, 8, 8), 200, np.uint8)
+    cropped = [pad_and_crop(clip, 3, np.random.default_rng(seed), fill=33) for seed in range(10)]
+    assert {int(grey) for each in cropped for grey in np.unique(each)} == {33, 200}
+
+
+def test_the_last_place_is_left_out_where_the_published_code_never_draws_it() -> None:
+    clip = np.zeros((1, 16, 16), np.uint8)
+    clip[:, 8, 8] = 255
+    rng = np.random.default_rng(0)
+    shifts = [np.argwhere(pad_and_crop(clip, 2, rng, last_offset=False))[0, 1:] - 8 for _ in range(200)]
+    # A window that lies further down shows the heart further up.
+    assert sorted({int(shift) for shift, _ in shifts}) == [-1, 0, 1, 2]
+
+
 def test_no_padding_changes_nothing() -> None:
     clip = np.arange(2 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4)
     np.testing.assert_array_equal(pad_and_crop(clip, 0, np.random.default_rng(0)), clip)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from coreecho.errors import RecipeError
-from coreecho.inference.device import find_device
+from coreecho.models.device import find_device
 
 
 def test_the_processor_is_always_there():

@@ -9,15 +9,14 @@ def find_device(name: str) -> torch.device:
     """Turn a device's name into a device that is there.
 
     Args:
-        name: "cpu", "gpu" (the first), "auto" (a GPU if there is one), or as PyTorch names them: "cuda:1", "mps".
+        name: "cpu", "gpu" (the first, of NVIDIA, AMD or Apple), "auto" (a GPU if there is one), or as PyTorch names
+            them: "cuda:1", "mps".
 
     Raises:
         RecipeError: no such name, or this machine has no such device.
     """
-    if name == "auto":
-        name = "gpu" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device("cuda:0" if name == "gpu" else name)
+        device = torch.device(_in_words_of_torch(name))
         # Naming a device does not touch it; a number on it does.
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -30,5 +29,20 @@ def find_device(name: str) -> torch.device:
     return device
 
 
+def _in_words_of_torch(name: str) -> str:
+    if name == "auto":
+        return _first_gpu() or "cpu"
+    # Where there is none, PyTorch says why.
+    return _first_gpu() or "cuda:0" if name == "gpu" else name
+
+
+def _first_gpu() -> str | None:
+    """PyTorch's name of the first GPU; None where there is none."""
+    if torch.cuda.is_available():
+        return "cuda:0"
+    return "mps" if torch.backends.mps.is_available() else None
+
+
 def _devices_here() -> list[str]:
-    return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    apple = ["mps"] if torch.backends.mps.is_available() else []
+    return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count())), *apple]

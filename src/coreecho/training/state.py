@@ -8,7 +8,7 @@ import io
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from coreecho.training.stages import StageName
 class RunState:
     """Where a run stands.
 
-    model: state dict of the EchoModel. optimizer: state dict of AdamW, None before a stage's first step.
+    model: state dict of the EchoModel. optimizer: state dict of the optimiser, None before a stage's first step.
     step: optimiser steps of `stage` that are done. history: one row for each finished epoch.
     sums: sums of the loss terms over the steps of the unfinished epoch.
     """
@@ -55,10 +55,31 @@ def load_state(path: Path) -> RunState:
         CheckpointError: missing, damaged, or not a state of this version.
     """
     try:
-        return RunState(**torch.load(path, map_location="cpu", weights_only=True))
+        state = RunState(**torch.load(path, map_location="cpu", weights_only=True))
+        if fault := _fault_of(state):
+            raise TypeError(fault)
+        return state
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path} is missing: the run has saved no state yet, so it can only start anew."
         ) from error
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a state of a run that this version can read: {error}") from error
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError, LookupError) as error:
+        raise CheckpointError(
+            f"{path} is not a state of a run that this version can read: {error}. Take the file from a copy of the "
+            "run, or train anew with another `--out`."
+        ) from error
+
+
+def _fault_of(state: RunState) -> str | None:
+    """What in a state is of another kind than was saved."""
+    if state.stage not in get_args(StageName):
+        return f"stage is {state.stage!r}"
+    if isinstance(state.step, bool) or not isinstance(state.step, int) or state.step < 0:
+        return f"step is {state.step!r}"
+    if not isinstance(state.model, dict) or not all(isinstance(value, Tensor) for value in state.model.values()):
+        return "model holds no weights"
+    if not isinstance(state.optimizer, dict | None) or not isinstance(state.sums, dict):
+        return "optimizer or sums is no table"
+    if not isinstance(state.history, list) or not all(isinstance(row, dict) for row in state.history):
+        return "history is no list of epochs"
+    return None

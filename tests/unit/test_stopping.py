@@ -1,0 +1,61 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from coreecho.stopping import Stop, Stopped, stop_on_signals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_asks_and_its_number_is_the_exit_code(number: int, code: int) -> None:
+    before = signal.getsignal(number)
+    with stop_on_signals(doing="after this step") as stop, stop.heeded():
+        os.kill(os.getpid(), number)
+        assert stop.is_set
+        assert stop.exit_code == code
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    with stop_on_signals(doing="after this step") as stop, stop.heeded():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert stop.exit_code == 143
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_where_nobody_looks_a_signal_ends_at_once(number: int, error: type[BaseException]) -> None:
+    with stop_on_signals(doing="after this step") as stop:
+        with pytest.raises(error) as raised:
+            os.kill(os.getpid(), number)
+        assert not stop.is_set
+    if error is SystemExit:
+        assert raised.value.code == 143  # type: ignore[attr-defined]
+
+
+def test_a_program_may_ask_from_any_thread() -> None:
+    stop = Stop()
+    thread = threading.Thread(target=stop.ask)
+    thread.start()
+    thread.join()
+    assert stop.is_set
+    assert stop.exit_code == 130
+    assert Stopped(stop).exit_code == 130
+
+
+def test_it_says_what_happens_even_in_the_middle_of_a_print() -> None:
+    program = """
+        import os, signal, sys
+        from coreecho.stopping import stop_on_signals
+        with stop_on_signals(doing="after this step") as stop, stop.heeded():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert done.returncode == 143
+    assert done.stderr.split("\n\n") == ["\nStopping after this step; once more to stop at once.", "Stopped at once.\n"]
