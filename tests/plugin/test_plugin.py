@@ -221,14 +221,14 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
 
 
 def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
-    pytest.importorskip("coreecho.inference.engine")
+    pytest.importorskip("coreecho.saliency.file_explanation")
     where = tmp_path / "where"
     assert command("explain", root / "11.npy", "--model", run.path, "--out", where, "--film", "gif") == 0
     assert [path for path in where.iterdir() if path.suffix == ".gif"]
 
 
 def test_it_reports(run: Any, tmp_path: Path) -> None:
-    pytest.importorskip("coreecho.inference.engine")
+    pytest.importorskip("coreecho.report.rendering")
     assert command("report", run.path, "--out", tmp_path / "report.html") == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Heart rate" in page
