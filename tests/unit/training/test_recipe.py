@@ -136,7 +136,6 @@ def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, mes
         ({"head_bias": "55"}, "head_bias is '55', expected a finite number or nothing"),
         ({"scale_range": (0.8,)}, "scale_range is .*, expected 2 values, each a finite number"),
         ({"scale_range": (0.8, math.inf)}, "scale_range is"),
-        ({"input": ModelInput(mean=(math.nan, 0.1, 0.1))}, "mean is .nan.*, expected 3 values, each a finite number"),
         ({"label_scale": 0.0}, "label_scale is 0.0, expected more than 0"),
         ({"label": "edv_ml"}, "task is ef, which has a label of its own, and label is given"),
         ({"task": "mi"}, "objective is rnc_l1 and task is mi, expected an objective .*: bce"),
