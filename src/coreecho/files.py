@@ -1,5 +1,6 @@
 """Files that are written whole or not at all: a killed process or a full disk never leaves half a file."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,3 +31,9 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` to `path` in one step; text is UTF-8."""
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def sha256_of(path: Path) -> str:
+    """Fingerprint of a file's content, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

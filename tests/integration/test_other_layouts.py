@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from coreecho.datasets import load_recordings
+from coreecho.evaluation.protocol import Protocol
 from coreecho.models import ModelInput
 from coreecho.report.evaluation import evaluate_run
-from coreecho.report.protocol import Protocol
 from coreecho.training import Recipe, RunFolder, train
 from coreecho.training.run_folder import Hardware
 

@@ -7,7 +7,6 @@ from coreecho.models.head import LinearHead, MLPHead
 from coreecho.models.model_input import ModelInput
 from coreecho.models.registry import ENCODERS
 from coreecho.models.uniformer import SIZES, UniFormer, UniFormerSettings
-from coreecho.models.video_prediction import VideoPrediction, predict_video
 from coreecho.models.weights import (
     ImportedWeights,
     import_weights,
@@ -29,13 +28,11 @@ __all__ = [
     "TrainedOn",
     "UniFormer",
     "UniFormerSettings",
-    "VideoPrediction",
     "WeightsCard",
     "build_model",
     "import_weights",
     "initialise_encoder",
     "load_model",
-    "predict_video",
     "read_weights",
     "save_weights",
 ]

@@ -137,6 +137,11 @@ class FrameStore:
         """Frames of a video. Raises DatasetError."""
         return self._entry(video_id).num_frames
 
+    def digest(self, video_id: str) -> str:
+        """Short hash of a video's frames as they are stored: their checksum and number. Raises DatasetError."""
+        entry = self._entry(video_id)
+        return f"{entry.crc32:08x}-{entry.num_frames}"
+
     def stale(self, sources: Mapping[str, Path | FrameSource]) -> list[str]:
         """Return the ids whose source is not in the store, has changed since, or is gone."""
         wanted = as_sources(sources).items()

@@ -1,9 +1,9 @@
 import pytest
 
+from coreecho.evaluation.protocol import Protocol
 from coreecho.models.weights import load_model
 from coreecho.report.evaluation import evaluate_run
 from coreecho.report.page_runs import recipe_tables, show_run, training_table
-from coreecho.report.protocol import Protocol
 from coreecho.training.recipe import Recipe, find_recipe
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.inference.engine import predict_video
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
 from coreecho.representation.embedding_files import load_embeddings, save_embeddings
 from coreecho.representation.embeddings import EmbeddingSet, embed_recordings, embed_run

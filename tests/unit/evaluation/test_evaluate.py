@@ -7,12 +7,12 @@ import pytest
 
 from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, RecipeError
+from coreecho.evaluation.protocol import Protocol
 from coreecho.models.building import build_model
 from coreecho.models.weights import WeightsCard, save_weights
 from coreecho.report import evaluation as evaluation_module
 from coreecho.report import split_predictions
 from coreecho.report.evaluation import evaluate_run
-from coreecho.report.protocol import Protocol
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 from coreecho.video.store import FrameStore

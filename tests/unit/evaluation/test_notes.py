@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from coreecho.report.stored_evaluation import stored_evaluation
 
 from coreecho.datasets import Recording
+from coreecho.evaluation.notes import ef_sources, frame_rate_note
+from coreecho.evaluation.protocol import Protocol
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import load_model, save_weights
 from coreecho.report.evaluation import evaluate_run
-from coreecho.report.evaluation_notes import ef_sources, frame_rate_note
-from coreecho.report.protocol import Protocol
-from coreecho.report.stored_evaluation import stored_evaluation
 from coreecho.training.run_folder import RunFolder
 
 MakeRun = Callable[..., RunFolder]
