@@ -13,14 +13,13 @@ from typing import Any
 
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
-from coreecho.files import sha256_of
 from coreecho.inference.device import find_device
 from coreecho.inference.engine import Precision
 from coreecho.inference.results import Results
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.model_input import ModelInput
-from coreecho.models.weights import describe_weights, load_model
+from coreecho.models.weights import describe_weights, hash_weights, load_model
 from coreecho.tasks import Task
 from coreecho.training.run_folder import DataSource, RunFolder, locate_data
 from coreecho.video.store import FrameStore
@@ -150,10 +149,8 @@ class Subject:
     @cached_property
     def weights_sha256(self) -> str:
         """Fingerprint of the weights. Raises CheckpointError."""
-        try:
-            return sha256_of(self.weights)
-        except OSError as error:
-            raise CheckpointError(f"{self.weights}: the weights cannot be read: {error.strerror or error}.") from error
+        is_lost = self.run is not None and not self.weights.is_file()
+        return hash_weights(self.path if is_lost else self.weights)
 
     def model(self, device: str = "auto") -> EchoModel:
         """The model, in evaluation mode; loaded once a device. Raises CheckpointError and RecipeError."""
@@ -307,6 +304,7 @@ class Subject:
             "recipe": self.recipe_name,
             "model": {
                 "encoder": self.card.encoder if run is None else run.recipe.encoder,
+                "num_parameters": self.card.num_parameters,
                 "weights_sha256": self.weights_sha256,
                 "training_seed": None if run is None else run.recipe.seed,
             },

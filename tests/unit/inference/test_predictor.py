@@ -191,7 +191,7 @@ def test_a_file_that_takes_too_long_is_given_up_and_takes_no_other_along(model, 
 
 def test_one_path_is_not_taken_for_a_list_of_letters(model, write_clip):
     path = write_clip("clip.avi")
-    assert [result.file for result in Predictor(model).predict_many(str(path))] == [str(path)]
+    assert [result.file for result in Predictor(model, seconds_a_file=None).predict_many(str(path))] == [str(path)]
 
 
 def test_stopping_half_way_leaves_no_reader_behind(model, write_clip):
@@ -266,7 +266,7 @@ def test_a_rate_goes_with_an_array_and_a_beat_with_a_file(model, write_clip):
 
 
 def test_one_predictor_serves_several_threads(model, write_clip):
-    predictor = Predictor(model)
+    predictor = Predictor(model, seconds_a_file=None)
     paths = [write_clip(f"{number}.avi", num_frames=10 + number) for number in range(6)]
     expected = [predictor(path) for path in paths]
     with ThreadPoolExecutor(4) as pool:
@@ -289,7 +289,7 @@ def test_files_fill_batches(model, write_clip, monkeypatch):
 
     monkeypatch.setattr(type(model), "forward", note)
     files = [write_clip(f"{number}.avi") for number in range(5)]
-    assert len(list(Predictor(model, batch_size=6).predict_many(files))) == 5
+    assert len(list(Predictor(model, batch_size=6, seconds_a_file=None).predict_many(files))) == 5
     assert sizes == [6, 6, 3]
 
 
