@@ -29,8 +29,6 @@ from coreecho.tasks import EF, MI
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
-NOTICES: dict[str, str] = {task.name: task.notice for task in (EF(), MI())}
-NOTICE = NOTICES[EF.name]
 _READERS = 2
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
@@ -71,7 +69,7 @@ class Prediction:
     fps: float | None
     num_frames: int
     model: str
-    notice: str = NOTICE
+    notice: str = EF.notice
     beat: tuple[int, int] | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     """(D,) float32, the mean over the clips."""

@@ -225,7 +225,7 @@ class Subject:
         Raises:
             DatasetError: frames cannot be decoded.
         """
-        known = self._known_splits()
+        known = self._known_splits
         has_same_ids = self.run is not None and self.run.data.dataset == self.data.dataset
         digests: Mapping[str, str] = {}
         if any(digest for of_split in known.values() for digest in of_split.values()):
@@ -271,6 +271,7 @@ class Subject:
             )
         return overlap
 
+    @cached_property
     def _known_splits(self) -> Mapping[str, Mapping[str, str | None]]:
         """Recordings of each split at training time: id -> hash of its frames, None where it was not kept."""
         if self.run is None:
@@ -295,7 +296,7 @@ class Subject:
     @property
     def knows_its_training(self) -> bool:
         """Whether it can be said which recordings the model was trained on."""
-        return bool(self._known_splits())
+        return bool(self._known_splits)
 
     def provenance(self) -> dict[str, Any]:
         """What all results depend on: weights and data. JSON-able, without dates. Raises CheckpointError."""

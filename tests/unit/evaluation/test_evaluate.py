@@ -223,11 +223,11 @@ def test_replaced_videos_are_predicted_and_embedded_anew(run, phantom_root, tmp_
     np.testing.assert_array_equal(new.embeddings[1:], old.embeddings[1:])
 
 
-def with_splits(run: RunFolder, *, hashed: bool = True) -> RunFolder:
+def with_splits(run: RunFolder) -> RunFolder:
     """The run, as if it had kept what lay in each split when it began."""
     store = run.store()
     run.info["split_ids"] = {
-        split: {recording.id: store.digest(recording.id) if hashed else None for recording in run.recordings(split)}
+        split: {recording.id: store.digest(recording.id) for recording in run.recordings(split)}
         for split in ("train", "val", "test")
     }
     run.write_info()

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from coreecho.errors import CoReEchoError
-from coreecho.inference import NOTICES, Prediction, PredictionFailure
+from coreecho.inference import Prediction, PredictionFailure
 from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
 from coreecho.report.text import csv_cell, escaped
 from coreecho.tasks import MI, Scalar
@@ -80,7 +80,7 @@ def test_a_table_that_cannot_be_written_is_said(tmp_path):
 
 def infarction(**changes):
     fields = {"task": "mi", "value": 0.4375, "unit": "", "clip_values": (0.4375,), "clip_sd": None, "clip_starts": (4,)}
-    return prediction(**(fields | {"beat": (4, 20), "notice": NOTICES["mi"]} | changes))
+    return prediction(**(fields | {"beat": (4, 20), "notice": MI().notice} | changes))
 
 
 def test_infarctions_are_probabilities_in_every_format(tmp_path):
@@ -101,7 +101,7 @@ def test_infarctions_are_probabilities_in_every_format(tmp_path):
     assert table.loc[0, "mi_probability"] == 0.4375
     assert table.loc[0, "beat"] == "4:20"
     assert "ef_percent" not in table
-    assert set(table["notice"]) == {NOTICES["mi"]}
+    assert set(table["notice"]) == {MI().notice}
 
 
 def test_any_number_is_told_in_its_words_and_its_unit(tmp_path):
