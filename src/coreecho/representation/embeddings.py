@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
@@ -153,15 +154,24 @@ def _view(
     is_phantom: bool,
     fingerprint: str,
 ) -> EmbeddingSet:
-    labels = [np.nan if recording.ef_percent is None else recording.ef_percent for recording in recordings]
+    outputs = np.array([prediction.value for prediction in predictions], dtype=np.float64)
+    predicted = task.value_of(outputs)
     # Of a model that reads something else, what it says is no EF.
     is_ef = task.label == "ef_percent"
     return EmbeddingSet(
         ids=tuple(recording.id for recording in recordings),
         embeddings=np.stack([prediction.embedding for prediction in predictions]),
-        ef_percent=np.array(labels, dtype=np.float64),
-        ef_predicted=np.array([prediction.value if is_ef else np.nan for prediction in predictions], dtype=np.float64),
+        ef_percent=_known([recording.ef_percent for recording in recordings]),
+        ef_predicted=predicted if is_ef else np.full(len(recordings), np.nan),
         source=source,
         is_phantom=is_phantom,
         fingerprint=fingerprint,
+        task=task,
+        true=_known([task.label_of(recording) for recording in recordings]),
+        predicted=predicted,
     )
+
+
+def _known(labels: Sequence[float | None]) -> NDArray[np.float64]:
+    """(N,), with NaN for what is not known."""
+    return np.array([np.nan if label is None else label for label in labels], dtype=np.float64)

@@ -106,8 +106,17 @@ def test_a_recording_is_the_mean_of_its_clips(model: EchoModel, truth_root: Path
 def test_a_logit_is_no_ef(mi_model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
     recording = load_echonet_dynamic(truth_root)[0]
     store = FrameStore.build(tmp_path, {recording.id: recording.path}, frame_size=56, workers=1)
-    embedded = embed_recordings(mi_model, store, [recording], source="one", is_phantom=True, clips=1)
+    embedded = embed_recordings(
+        mi_model, store, [replace(recording, has_mi=True)], source="one", is_phantom=True, clips=1
+    )
     assert np.isnan(embedded.ef_predicted).all()
+    assert embedded.ef_percent.tolist() == [recording.ef_percent]
+    assert embedded.true.tolist() == [1.0]
+    logit = predict_video(mi_model, store.frames(recording.id), even_starts(26, mi_model.model_input, 1)).value
+    assert embedded.predicted == pytest.approx([1 / (1 + np.exp(-logit))])
+    save_embeddings(tmp_path / "mi.npz", embedded)
+    restored = load_embeddings(tmp_path / "mi.npz")
+    assert (restored.task.name, restored.true.tolist()) == ("mi", [1.0])
     assert np.isfinite(embedded.embeddings).all()
 
 
