@@ -119,6 +119,9 @@ def prepare_file(
     """
     check_beat(model, beat)
     if beat is not None:
+        if read is not read_resized:
+            # A beat is cut out in this process, once another has shown that the file can be read in time and memory.
+            read(path, model.model_input.frame_size)
         video, frames_of_beat, num_frames = read_beat(path, beat, model)
         # A whole beat is interpolated to the model's frames; clips of a stride have their place in time.
         seen = video if model.model_input.is_whole_beat else at_training_rate(video, _trained_on(model))

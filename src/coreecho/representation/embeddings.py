@@ -90,7 +90,8 @@ def embed_run(
 
     Args:
         run: the run, or model and data.
-        model: with its weights, on the device that shall compute; loaded where it is needed when not given.
+        model: on the device that shall compute; None where `device` says which. What is kept under the fingerprint of
+            the weights is computed by these weights alone, so they are loaded from their file where a clip is missing.
         split: of the data.
         clips: evenly placed clips of each recording.
         batch_size: clips at once.
@@ -116,7 +117,7 @@ def embed_run(
     ]
     results = subject.results()
     said = results.predict(
-        lambda: subject.model(device) if model is None else model,
+        lambda: subject.model(device if model is None else str(model.scale.device)),
         store,
         starts,
         batch_size=batch_size,

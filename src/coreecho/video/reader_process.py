@@ -64,6 +64,7 @@ class ReaderProcesses:
         for _ in range(count):
             self._free.put(None)
         self._started: list[_Process] = []
+        self._is_closed = False
 
     def read(self, path: str | Path, frame_size: int) -> ResizedVideo:
         """Read a video as `read_resized` does.
@@ -73,6 +74,8 @@ class ReaderProcesses:
         """
         process = self._free.get()
         try:
+            if self._is_closed:
+                raise VideoError(f"{path}: not read, since the reading was ended.")
             if process is None or not process.is_alive:
                 process = _Process()
                 self._started.append(process)
@@ -81,7 +84,8 @@ class ReaderProcesses:
             self._free.put(process)
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes; nothing is read after."""
+        self._is_closed = True
         for process in self._started:
             process.end()
 

@@ -92,3 +92,5 @@ def test_closing_ends_the_processes(clip: Path) -> None:
     (process,) = processes._started
     processes.close()
     assert not process.is_alive
+    with pytest.raises(VideoError, match="the reading was ended"):
+        processes.read(clip, 16)
