@@ -14,7 +14,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -212,8 +212,9 @@ class Results:
                 with closing(np.load(path, allow_pickle=False)) as archive:
                     parts.append(_Rows(**{name: archive[name] for name in _COLUMNS}))
             except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-                # As good as missing: it can be made again.
-                path.unlink(missing_ok=True)
+                # As good as missing: it can be made again. Where nothing can be removed, nothing can be added either.
+                with suppress(OSError):
+                    path.unlink()
         return parts
 
 

@@ -339,7 +339,7 @@ def open_subject(
         CheckpointError: neither a run nor a file of weights.
         RecipeError: a file of weights without data, or a layout without data.
     """
-    if dataset is not None and data is None and not isinstance(source, RunFolder):
+    if dataset is not None and data is None:
         raise RecipeError("`--dataset` is the layout of the data under `--data`: give both.")
     if not isinstance(source, RunFolder) and not _is_run(Path(source)):
         return _of_weights(Path(source), data, dataset, store, options)

@@ -8,6 +8,7 @@ import torch
 
 from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.evaluation import family_of, metrics_by_group
 from coreecho.evaluation.predictions import evaluate_recordings
 from coreecho.evaluation.protocol import choose_starts
 from coreecho.inference.engine import predict_video
@@ -183,3 +184,14 @@ def test_the_release_of_an_ef_is_kept_where_it_is_known(model, store, recordings
     table = evaluate_recordings(model, store, [*known, recordings[2]], clips=1)
     assert table["ef_source"].fillna("").tolist() == ["CAMUS NIfTI release", "CAMUS NIfTI release", ""]
     assert "ef_source" not in evaluate_recordings(model, store, recordings, clips=1)
+
+
+def test_the_metrics_of_a_diagnosis_read_the_packages_own_table(mi_model, store):
+    """They once asked for a column `logit`, which no table of this package has."""
+    recordings = [Recording(id=name, path=Path(name), has_mi=has_mi) for name, has_mi in (("a", True), ("b", False))]
+    table = evaluate_recordings(mi_model, store, recordings)
+    family = family_of(mi_model.task)
+    metrics = metrics_by_group(table, ["all"] * 2, family=family, min_patients=0, resamples=20)["all"]
+    straight = family.measure(table[family.true_column], table[family.predicted_column], resamples=20)
+    assert metrics["auroc"].estimate == straight["auroc"].estimate
+    assert family.predicted_column == "mi_logit"
