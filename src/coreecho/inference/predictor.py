@@ -55,6 +55,7 @@ class Prediction:
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
     file: str
@@ -72,7 +73,6 @@ class Prediction:
     notice: str = EF.notice
     beat: tuple[int, int] | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """(D,) float32, the mean over the clips."""
 
     @property
     def ef_percent(self) -> float | None:
