@@ -4,6 +4,7 @@ Files are written whole or not at all: a killed process or a full disk never lea
 command works in belongs to it alone.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,12 @@ from filelock import FileLock, Timeout
 from coreecho.errors import BusyError
 
 LOCK_NAME = ".lock"
+
+
+def sha256_of(path: Path) -> str:
+    """Fingerprint of a file's content, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

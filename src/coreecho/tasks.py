@@ -69,6 +69,15 @@ class Task(ABC):
         """Of a column of a table for people: `EF (%)`."""
         return f"{self.noun} ({self.unit})" if self.unit else self.noun
 
+    @property
+    def value_name(self) -> str:
+        """What a person reads is called in documents about files, which have no label: `ef_percent`."""
+        return self.label
+
+    def shown(self, value: float) -> str:
+        """What a person reads, as it stands below `heading`."""
+        return f"{value:.1f}"
+
     @abstractmethod
     def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn the network's output into the number that a person reads: the link."""
@@ -210,6 +219,15 @@ class MI(Task):
     def heading(self) -> str:
         """Of a column of a table for people."""
         return "Infarction (%)"
+
+    @property
+    def value_name(self) -> str:
+        """The label is a truth, and what is read is not."""
+        return "mi_probability"
+
+    def shown(self, value: float) -> str:
+        """In percent, as the heading says."""
+        return f"{100 * value:.1f}"
 
     def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
         """The logistic function, without an overflow for any logit."""

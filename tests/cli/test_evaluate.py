@@ -94,6 +94,37 @@ def test_start_index_and_out(coreecho, run, tmp_path):
     assert f"lacks 1 of {len(recordings)} recordings: {recordings[1].id}" in err.replace("\n", " ")
 
 
+def test_imported_weights_are_evaluated_on_data_with_given_starts(coreecho, run, phantom_root, tmp_path):
+    weights = tmp_path / "published.safetensors"
+    weights.write_bytes((run / "best.safetensors").read_bytes())
+    recordings = RunFolder.open(run).recordings("test")
+    starts = tmp_path / "starts.json"
+    starts.write_text(json.dumps({f"{recording.id}.avi": [1, 2, 3] for recording in recordings}))
+    flags = ["--data", phantom_root, "--start-index", starts, "--resamples", 10]
+    code, out, _ = coreecho("evaluate", weights, *flags)
+    assert code == 0
+    assert "MAE" in out
+    assert (tmp_path / "published-results" / "evaluation").is_dir()
+    code, _, err = coreecho("evaluate", weights)
+    assert code == 2
+    assert "is a file of weights, and knows no data" in err.replace("\n", " ")
+
+
+def test_recordings_of_the_training_are_refused_or_labelled(coreecho, run):
+    folder = RunFolder.open(run)
+    swapped = {"train": folder.recordings("test"), "val": folder.recordings("val")}
+    splits = swapped | {"test": []}
+    folder.info["split_ids"] = {split: {each.id: "" for each in of_split} for split, of_split in splits.items()}
+    folder.write_info()
+    code, _, err = coreecho("evaluate", run, "--resamples", 10)
+    assert code == 2
+    assert "was trained on 2 of the 2 recordings" in err.replace("\n", " ")
+    code, out, _ = coreecho("evaluate", run, "--resamples", 10, "--allow-overlap")
+    assert code == 0
+    assert "includes recordings the model was trained on: 2 of 2" in out
+    assert (run / "evaluation" / "test-3" / "scatter.png").is_file()
+
+
 def test_a_folder_that_is_no_run(coreecho, tmp_path):
     code, out, err = coreecho("evaluate", tmp_path)
     assert code == 2

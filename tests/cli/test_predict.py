@@ -1,6 +1,9 @@
 """`coreecho predict`, as a user types it."""
 
+import itertools
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from coreecho.cli.main import main
+from coreecho.inference import Predictor
 from coreecho.models import ModelInput, TrainedOn, WeightsCard, build_model, save_weights
 
 # The command line is read from sys.argv on purpose.
@@ -160,3 +164,38 @@ def test_help_teaches(coreecho):
     assert "Not a medical device" in text
     assert "--json" in text
     assert "--no-json" not in text
+
+
+def test_ctrl_c_keeps_the_rows_that_are_ready_and_says_so(coreecho, weights, phantom_root, tmp_path, monkeypatch):
+    """It once lost all of them without a word."""
+    videos = sorted((phantom_root / "Videos").iterdir())[:4]
+    predict_many = Predictor.predict_many
+
+    def stopped(self, paths, **options):
+        yield from itertools.islice(predict_many(self, paths, **options), 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Predictor, "predict_many", stopped)
+    code, out, err = coreecho("predict", *videos, "--model", weights, "--csv", tmp_path / "ef.csv")
+    assert code == 130
+    assert videos[1].name in out.replace("\n", "")
+    assert "Stopped. The first 2 files are done" in err
+    assert pd.read_csv(tmp_path / "ef.csv")["file"].tolist() == [str(video) for video in videos[:2]]
+
+
+def test_names_of_any_kind(coreecho, weights, phantom_root, tmp_path):
+    video = next((phantom_root / "Videos").iterdir())
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    try:
+        for name in (b"M\xfcller.avi", b"\x1b[31m.avi", b"=1+1.avi"):
+            shutil.copy(video, folder / os.fsdecode(name))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    code, out, err = coreecho("predict", folder, "--model", weights, "--csv", tmp_path / "ef.csv")
+    assert (code, err.strip()) == (0, "")
+    assert "\x1b[31m" not in out
+    assert pd.read_csv(tmp_path / "ef.csv")["file"].str.contains(r"M\\xfcller|x1b\[31m|=1\+1").all()
+    code, out, _ = coreecho("predict", folder, "--model", weights, "--json")
+    assert code == 0
+    assert len(json.loads(out)["predictions"]) == 3

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from coreecho.datasets import load_recordings
+from coreecho.evaluation.evaluate import evaluate
+from coreecho.evaluation.protocol import Protocol
+from coreecho.inference.subject import open_subject
 from coreecho.models import ModelInput
-from coreecho.report.evaluation import evaluate_run
-from coreecho.report.protocol import Protocol
 from coreecho.training import Recipe, RunFolder, train
 from coreecho.training.run_folder import Hardware
 
@@ -59,7 +60,7 @@ def test_trains_and_is_evaluated(dataset: str, written, phantom_root: Path, tmp_
     train(TINY, data=root, out=tmp_path / "run", dataset=dataset, hardware=Hardware(device="cpu"))
     run = RunFolder.open(tmp_path / "run")
     assert run.is_finished
-    found = evaluate_run(run, Protocol(split="test", clips=1, resamples=20), device="cpu")
+    found = evaluate(open_subject(run), Protocol(split="test", clips=1, resamples=20), device="cpu")
     tested = [recording for recording in load_recordings(dataset, root) if recording.split == "test"]
     assert len(tested) >= 1
     assert found.predictions["recording"].tolist() == [recording.id for recording in tested]

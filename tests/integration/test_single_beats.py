@@ -212,9 +212,9 @@ def test_a_file_predicts_as_its_recording_is_evaluated_hmc_qu(hmc_qu_run: RunFol
     document = json.loads(out)
     (prediction,) = document["predictions"]
     assert prediction["mi_probability"] == pytest.approx(evaluated.probability[recording.id], abs=1e-5)
-    assert prediction["ef_percent"] is None
+    assert "ef_percent" not in prediction
     assert prediction["beat"] == [first, last]
-    assert document["target"] == "mi"
+    assert document["task"] == {"name": "mi"}
     assert document["notice"] == "Not a medical device: this probability must not guide the care of a patient."
     assert any("as HMC-QU's clips of A4C" in note for note in prediction["notes"])
     row = pd.read_csv(table).iloc[0]

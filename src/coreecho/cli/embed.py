@@ -9,13 +9,16 @@ AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 
 
 def embed(
-    run: Path,
+    model: Path,
     /,
     *,
     out: Path,
     split: Literal["train", "val", "test"] = "test",
     clips: AtLeastOne = 3,
     data: Path | None = None,
+    dataset: str | None = None,
+    store: Path | None = None,
+    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
 ) -> int:
@@ -26,8 +29,8 @@ def embed(
 
     Parameters
     ----------
-    run:
-        Folder of a run that `coreecho train` wrote.
+    model:
+        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
     out:
         File to write: `.npz` or `.parquet`.
     split:
@@ -35,7 +38,13 @@ def embed(
     clips:
         Clips of each recording whose mean is its embedding.
     data:
-        Root of the run's data set, where it has moved.
+        Root of another data set to embed, or of the run's own where it has moved.
+    dataset:
+        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
+    store:
+        Folder for the decoded frames [default: beside the data].
+    allow_overlap:
+        Embed a test split with recordings that the model was trained on, too; the result then says so.
     batch_size:
         Clips at once.
     device:
@@ -43,16 +52,21 @@ def embed(
     """
     from rich.console import Console
 
-    from coreecho.inference import find_device
-    from coreecho.models.weights import load_model
+    from coreecho.inference.subject import open_subject
     from coreecho.representation.embedding_files import check_embeddings_path, save_embeddings
     from coreecho.representation.embeddings import embed_run
-    from coreecho.training.run_folder import RunFolder
 
     check_embeddings_path(out)
-    folder = RunFolder.open(run, data=data)
-    model = load_model(run, device=find_device(device))
-    embedded = embed_run(folder, model, split, clips=clips, batch_size=batch_size, show_progress=True)
+    embedded = embed_run(
+        open_subject(model, data=data, dataset=dataset, store=store),
+        None,
+        split,
+        clips=clips,
+        batch_size=batch_size,
+        device=device,
+        allow_overlap=allow_overlap,
+        show_progress=True,
+    )
     save_embeddings(out, embedded)
     count, width = embedded.embeddings.shape
     Console().print(f"{count} embeddings of {width} numbers: {out}\n{embedded.source}", markup=False, soft_wrap=True)

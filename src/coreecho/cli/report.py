@@ -59,8 +59,8 @@ def report(
     """
     from rich.console import Console
 
+    from coreecho.evaluation.protocol import Protocol
     from coreecho.report.html import write_report
-    from coreecho.report.protocol import Protocol
     from coreecho.training.run_folder import RunFolder
 
     runs = [RunFolder.open(path, data=data) for path in (run, run2) if path is not None]

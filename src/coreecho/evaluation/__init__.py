@@ -4,23 +4,27 @@ from coreecho.evaluation.classification import (
     CLASSIFICATION_DEFINITIONS,
     DECISION_THRESHOLD,
     MI_METRICS,
-    ClassificationFamily,
     ClassificationMetrics,
+    DiagnosisFamily,
     compute_classification_metrics,
 )
-from coreecho.evaluation.comparison import compare_classification_metrics, compare_metrics
+from coreecho.evaluation.comparison import compare_classification_metrics, compare_metrics, paired_differences
 from coreecho.evaluation.ef_ranges import EF_RANGE_EDGES_PERCENT, EFRange, by_ef_range
 from coreecho.evaluation.groups import CAMUS_QUALITY_GROUPS, metrics_by_group
 from coreecho.evaluation.intervals import Interval, bootstrap_intervals
-from coreecho.evaluation.metric_family import MetricDefinition, MetricFamily, Metrics
+from coreecho.evaluation.metric_family import MetricDefinition, MetricFamily, Metrics, family_of
 from coreecho.evaluation.metrics import (
     EF_METRICS,
     EF_THRESHOLDS_PERCENT,
     METRIC_DEFINITIONS,
+    EFFamily,
     EFMetrics,
+    NumberFamily,
+    NumberMetrics,
     compute_metrics,
 )
-from coreecho.evaluation.protocols import Clips, evaluate_recordings
+from coreecho.evaluation.predictions import evaluate_recordings
+from coreecho.evaluation.protocol import Clips, Protocol
 from coreecho.evaluation.seeds import OverSeeds, SeedMetrics, compare_over_seeds, metrics_over_seeds
 
 __all__ = [
@@ -32,16 +36,20 @@ __all__ = [
     "EF_THRESHOLDS_PERCENT",
     "METRIC_DEFINITIONS",
     "MI_METRICS",
-    "ClassificationFamily",
     "ClassificationMetrics",
     "Clips",
+    "DiagnosisFamily",
+    "EFFamily",
     "EFMetrics",
     "EFRange",
     "Interval",
     "MetricDefinition",
     "MetricFamily",
     "Metrics",
+    "NumberFamily",
+    "NumberMetrics",
     "OverSeeds",
+    "Protocol",
     "SeedMetrics",
     "bootstrap_intervals",
     "by_ef_range",
@@ -51,6 +59,8 @@ __all__ = [
     "compute_classification_metrics",
     "compute_metrics",
     "evaluate_recordings",
+    "family_of",
     "metrics_by_group",
     "metrics_over_seeds",
+    "paired_differences",
 ]

@@ -21,21 +21,32 @@ from numpy.typing import ArrayLike, NDArray
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, WeightedStatistics
 from coreecho.evaluation.metric_family import InOrder, MetricDefinition, MetricFamily, Metrics
 from coreecho.evaluation.ranking import RankingOfCounts
+from coreecho.tasks import MI, Task
 
 DECISION_THRESHOLD = 0.5
 
-CLASSIFICATION_DEFINITIONS: tuple[MetricDefinition, ...] = tuple(
-    MetricDefinition(key=key, label=label, unit="", meaning=meaning, least=0, largest=1)
-    for key, label, meaning in (
-        ("sensitivity", "Sensitivity", "share of those with MI who are found"),
-        ("specificity", "Specificity", "share of those without MI who are spared"),
-        ("precision", "Precision", "share of those called MI who have it"),
-        ("f1", "F1", "harmonic mean of precision and sensitivity"),
-        ("accuracy", "Accuracy", "share of recordings that are called rightly"),
-        ("auroc", "AUROC", "how often a recording with MI scores higher than one without"),
-        ("auprc", "AUPRC", "average precision, each recording with MI being the threshold once"),
+
+def _definitions(task: Task) -> tuple[MetricDefinition, ...]:
+    name = _short_name(task)
+    return tuple(
+        MetricDefinition(key=key, label=label, unit="", meaning=meaning, least=0, largest=1)
+        for key, label, meaning in (
+            ("sensitivity", "Sensitivity", f"share of those with {name} who are found"),
+            ("specificity", "Specificity", f"share of those without {name} who are spared"),
+            ("precision", "Precision", f"share of those called {name} who have it"),
+            ("f1", "F1", "harmonic mean of precision and sensitivity"),
+            ("accuracy", "Accuracy", "share of recordings that are called rightly"),
+            ("auroc", "AUROC", f"how often a recording with {name} scores higher than one without"),
+            ("auprc", "AUPRC", f"average precision, each recording with {name} being the threshold once"),
+        )
     )
-)
+
+
+def _short_name(task: Task) -> str:
+    return task.name.upper()
+
+
+CLASSIFICATION_DEFINITIONS = _definitions(MI())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +57,6 @@ class ClassificationMetrics(Metrics):
         threshold: a probability of at least this is called positive.
     """
 
-    definitions = CLASSIFICATION_DEFINITIONS
-
     threshold: float = DECISION_THRESHOLD
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,30 +64,27 @@ class ClassificationMetrics(Metrics):
         return {"threshold": self.threshold, **super().to_dict()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassificationFamily(MetricFamily[ClassificationMetrics]):
+class DiagnosisFamily(MetricFamily[ClassificationMetrics]):
     """The metrics of a binary diagnosis.
 
-    Attributes:
+    Args:
+        task: the diagnosis.
         threshold: a probability of at least this is called positive; 0.5 is the protocol.
         is_logit: whether predictions are logits, as the network gives them, and not probabilities. Logits rank
             recordings whose probabilities are all rounded to 1; a probability of 0.5 is a logit of 0.
     """
 
-    threshold: float = DECISION_THRESHOLD
-    is_logit: bool = False
-
-    definitions = CLASSIFICATION_DEFINITIONS
-    true_column = "has_mi"
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"threshold: expected a probability between 0 and 1 such as 0.5, got {self.threshold}")
+    def __init__(self, task: Task, *, threshold: float = DECISION_THRESHOLD, is_logit: bool = True) -> None:
+        if not 0 < threshold < 1:
+            raise ValueError(f"threshold: expected a probability between 0 and 1 such as 0.5, got {threshold}")
+        super().__init__(task, _definitions(task), ClassificationMetrics)
+        self.threshold = threshold
+        self.is_logit = is_logit
 
     @property
     def predicted_column(self) -> str:
-        """Of a table of predictions: `logit` or `probability`."""
-        return "logit" if self.is_logit else "probability"
+        """Of a table of predictions, holds what is measured: the logits, or the probabilities where it was told so."""
+        return self.task.output_column if self.is_logit else self.task.predicted_column
 
     def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Turn diagnoses and predictions into arrays (N,).
@@ -90,11 +96,12 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
         has_mi, score = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
         if has_mi.ndim != 1 or has_mi.shape != score.shape:
             raise ValueError(
-                f"has_mi and {self.predicted_column}: expected the same shape (N,), got {has_mi.shape}, {score.shape}"
+                f"{self.true_column} and {self.predicted_column}: expected the same shape (N,), "
+                f"got {has_mi.shape}, {score.shape}"
             )
         if len(has_mi) == 0:
             raise ValueError("metrics need at least one recording, got none")
-        _refuse("has_mi", has_mi, ~np.isin(has_mi, (0, 1)), "neither 0 (no) nor 1 (yes)")
+        _refuse(self.true_column, has_mi, ~np.isin(has_mi, (0, 1)), "neither 0 (no) nor 1 (yes)")
         _refuse(self.predicted_column, score, ~np.isfinite(score), "not finite")
         if not self.is_logit:
             expected = "no probability from 0 to 1 (are they logits? Then say so with is_logit)"
@@ -108,15 +115,16 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
 
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
         """Say why these recordings do not define a metric: a class is missing, or nobody is called positive."""
+        name = _short_name(self.task)
         if key in ("auroc", "auprc"):
-            return f"{'every' if true.all() else 'no'} recording has MI: both classes are needed"
+            return f"{'every' if true.all() else 'no'} recording has {name}: both classes are needed"
         if key == "sensitivity":
-            return "no recording has MI: there is none to be found"
+            return f"no recording has {name}: there is none to be found"
         if key == "specificity":
-            return "every recording has MI: there is none to be spared"
+            return f"every recording has {name}: there is none to be spared"
         if key == "f1":
-            return "no recording has MI, and none is called MI"
-        return f"no recording is called MI: no probability is {self.threshold:g} or more"
+            return f"no recording has {name}, and none is called {name}"
+        return f"no recording is called {name}: no probability is {self.threshold:g} or more"
 
     def collected(
         self,
@@ -130,6 +138,7 @@ class ClassificationFamily(MetricFamily[ClassificationMetrics]):
     ) -> ClassificationMetrics:
         """Put the intervals of all metrics, in order, into one object."""
         return ClassificationMetrics(
+            definitions=self.definitions,
             num_recordings=num_recordings,
             num_patients=num_patients,
             seed=seed,
@@ -172,7 +181,7 @@ class ClassificationOfCounts:
         return np.column_stack([*at_threshold, self._ranking.auroc(counts), self._ranking.average_precision(counts)])
 
 
-MI_METRICS = ClassificationFamily()
+MI_METRICS = DiagnosisFamily(MI())
 
 
 def compute_classification_metrics(
@@ -209,7 +218,7 @@ def compute_classification_metrics(
         ValueError: shapes disagree, no recordings, a value is no diagnosis or no probability, a threshold outside (0,
             1), or as in `bootstrap_intervals`.
     """
-    family = ClassificationFamily(threshold=threshold, is_logit=is_logit)
+    family = DiagnosisFamily(MI(), threshold=threshold, is_logit=is_logit)
     return family.measure(has_mi, probability, patients=patients, resamples=resamples, level=level, seed=seed)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from coreecho.evaluation.classification import DECISION_THRESHOLD, ClassificationFamily
+from coreecho.evaluation.classification import DECISION_THRESHOLD, DiagnosisFamily
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.evaluation.metric_family import MetricFamily
 from coreecho.evaluation.metrics import EF_METRICS
+from coreecho.tasks import MI
 
 
 def compare_metrics(
@@ -43,7 +44,7 @@ def compare_metrics(
     Raises:
         ValueError: as in `compute_metrics`.
     """
-    return _differences(
+    return paired_differences(
         EF_METRICS,
         ef_true,
         ef_predicted_first,
@@ -87,8 +88,8 @@ def compare_classification_metrics(
     Raises:
         ValueError: as in `compute_classification_metrics`.
     """
-    return _differences(
-        ClassificationFamily(threshold=threshold, is_logit=is_logit),
+    return paired_differences(
+        DiagnosisFamily(MI(), threshold=threshold, is_logit=is_logit),
         has_mi,
         probability_first,
         probability_second,
@@ -99,9 +100,21 @@ def compare_classification_metrics(
     )
 
 
-def _differences(
+def paired_differences(
     family: MetricFamily[Any], true: ArrayLike, first: ArrayLike, second: ArrayLike, **bootstrap: Any
 ) -> Mapping[str, Interval]:
+    """Subtract the metrics of a first model from those of a second one on the same recordings, of any task.
+
+    Args:
+        family: which metrics.
+        true: (N,) labels.
+        first: (N,) predictions of the first model, in the family's `predicted_column`.
+        second: (N,) predictions of the second model.
+        **bootstrap: `patients`, `resamples`, `level` and `seed`, as in `bootstrap_intervals`.
+
+    Raises:
+        ValueError: as in `MetricFamily.measure`.
+    """
     labels, of_first = family.checked(true, first)
     labels, of_second = family.checked(labels, second)
     before, after = family.statistics(labels, of_first), family.statistics(labels, of_second)

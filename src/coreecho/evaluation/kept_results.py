@@ -16,7 +16,8 @@ from typing import Any
 import coreecho
 from coreecho.datasets import Recording
 from coreecho.evaluation.intervals import Interval
-from coreecho.files import write_whole
+from coreecho.files import sha256_of, write_whole
+from coreecho.inference.results import HashedFrames
 
 _KEY = "kept"
 
@@ -31,19 +32,13 @@ def fingerprint_of(**parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_fingerprint(path: Path) -> str:
-    """SHA-256 of a file, such as of weights."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def data_fingerprint(root: Path, recordings: Sequence[Recording]) -> str:
-    """Changes when a recording's label, patient or video does, or a table of the data set; not when the data are
-    copied.
+def data_fingerprint(root: Path, recordings: Sequence[Recording], store: HashedFrames) -> str:
+    """Changes when frames, labels or patients of recordings do, or a table of the data; not when the data are copied.
 
     Args:
         root: of the data set; what lies directly in it are its tables and cards.
         recordings: of it.
+        store: their frames.
     """
     digest = hashlib.sha256()
     for recording in recordings:
@@ -53,12 +48,13 @@ def data_fingerprint(root: Path, recordings: Sequence[Recording]) -> str:
             recording.has_mi,
             recording.patient,
             recording.beat,
-            recording.path.stat().st_size,
+            sorted(recording.labels.items()),
+            store.digest(recording.id),
         )
-        digest.update(repr(parts).encode())
+        digest.update(repr(parts).encode("utf-8", "surrogateescape"))
     for table in sorted(root.iterdir() if root.is_dir() else [], key=lambda path: path.name):
         if table.is_file() and table.suffix in (".csv", ".json"):
-            digest.update(f"{table.name} {file_fingerprint(table)}".encode())
+            digest.update(f"{table.name} {sha256_of(table)}".encode())
     return digest.hexdigest()
 
 
@@ -74,7 +70,7 @@ def write_kept(path: Path, document: dict[str, Any], *, fingerprint: str, files:
     Raises:
         OSError: it cannot be written.
     """
-    kept = {"fingerprint": fingerprint, "files": {name: file_fingerprint(path.parent / name) for name in files}}
+    kept = {"fingerprint": fingerprint, "files": {name: sha256_of(path.parent / name) for name in files}}
     write_whole(path, json.dumps({**document, _KEY: kept}, indent=2, allow_nan=False) + "\n")
 
 
@@ -90,7 +86,7 @@ def find_kept(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
         kept = document[_KEY]
         if kept["fingerprint"] != fingerprint:
             return None
-        is_whole = all(file_fingerprint(path.parent / name) == sha256 for name, sha256 in kept["files"].items())
+        is_whole = all(sha256_of(path.parent / name) == sha256 for name, sha256 in kept["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # Damaged or of another version: it can be made again.
         return None

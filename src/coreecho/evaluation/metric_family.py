@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from coreecho.evaluation.intervals import (
     WeightedStatistics,
     bootstrap_intervals,
 )
+from coreecho.registry import Registry
+from coreecho.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Metrics:
     """The metrics of one set of predictions, each with its interval, all from the same resamples.
 
     Attributes:
+        definitions: of the metrics, in order.
         num_recordings: N.
         num_patients: how many patients they come from; what is resampled.
         seed: of the resamples.
@@ -58,8 +61,7 @@ class Metrics:
         intervals: by the keys of `definitions`, in that order.
     """
 
-    definitions: ClassVar[tuple[MetricDefinition, ...]] = ()
-
+    definitions: tuple[MetricDefinition, ...]
     num_recordings: int
     num_patients: int
     seed: int
@@ -100,20 +102,32 @@ M = TypeVar("M", bound=Metrics)
 
 
 class MetricFamily(ABC, Generic[M]):
-    """The metrics that go with one kind of label, and the columns in which tables of predictions hold it.
+    """The metrics that go with one kind of label, in the columns and the words of one task.
+
+    Args:
+        task: what was predicted.
+        definitions: of the metrics, in order.
+        metrics: what holds them.
 
     Attributes:
-        definitions: of the metrics, in order.
-        true_column: of a table of predictions, holds the labels.
+        task: as given.
+        definitions: as given.
     """
 
-    definitions: ClassVar[tuple[MetricDefinition, ...]]
-    true_column: ClassVar[str]
+    def __init__(self, task: Task, definitions: Sequence[MetricDefinition], metrics: type[M]) -> None:
+        self.task = task
+        self.definitions = tuple(definitions)
+        self._metrics = metrics
 
     @property
-    @abstractmethod
+    def true_column(self) -> str:
+        """Of a table of predictions, holds the labels."""
+        return self.task.true_column
+
+    @property
     def predicted_column(self) -> str:
-        """Of a table of predictions, holds what was predicted."""
+        """Of a table of predictions, holds what is measured: the network's output."""
+        return self.task.output_column
 
     @abstractmethod
     def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -131,7 +145,6 @@ class MetricFamily(ABC, Generic[M]):
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
         """Say why these recordings do not define a metric."""
 
-    @abstractmethod
     def collected(
         self,
         *,
@@ -143,6 +156,15 @@ class MetricFamily(ABC, Generic[M]):
         intervals: list[Interval],
     ) -> M:
         """Put the intervals of all metrics, in order, into one object."""
+        return self._metrics(
+            definitions=self.definitions,
+            num_recordings=num_recordings,
+            num_patients=num_patients,
+            seed=seed,
+            level=level,
+            resamples=resamples,
+            intervals=self.by_key(intervals),
+        )
 
     def by_key(self, intervals: Sequence[Interval]) -> dict[str, Interval]:
         """Name intervals that are in the order of the definitions."""
@@ -222,6 +244,17 @@ class MetricFamily(ABC, Generic[M]):
             resamples=resamples,
             intervals=self.with_reasons(intervals, true, predicted),
         )
+
+
+# Kinds of metrics by name; a task names its own, most often by an import path.
+METRICS: Registry[type[MetricFamily[Any]]] = Registry("metric family", "coreecho.metrics", {})
+
+
+def family_of(task: Task) -> MetricFamily[Any]:
+    """The metrics by which a task is judged. Raises RecipeError: they cannot be imported."""
+    kind: Any = METRICS.get(task.metrics)
+    family: MetricFamily[Any] = kind(task)
+    return family
 
 
 class InOrder:

@@ -1,13 +1,15 @@
-"""How good predicted ejection fractions are: errors, correlation, agreement, and who is below a clinical threshold."""
+"""How good predicted numbers are: errors, correlation, agreement; of EF also who is below a clinical threshold."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, WeightedStatistics
-from coreecho.evaluation.metric_family import InOrder, MetricDefinition, MetricFamily, Metrics
+from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, WeightedStatistics
+from coreecho.evaluation.metric_family import InOrder, M, MetricDefinition, MetricFamily, Metrics
 from coreecho.evaluation.ranking import RankingOfCounts
+from coreecho.tasks import EF, Task
 
 # Reduced EF is below 40 % and mildly reduced below 50 % in the ESC guidelines on heart failure (McDonagh et al. 2021);
 # below 35 % a defibrillator is considered. Ouyang et al. 2020 (EchoNet-Dynamic) report the same three.
@@ -17,31 +19,41 @@ AGREEMENT_DEVIATIONS = 1.96
 # A resample of one recording repeated has a variance of rounding errors, not of exactly zero.
 _RELATIVE_ZERO = 1e-12
 
+
+def _number_definitions(task: Task) -> tuple[MetricDefinition, ...]:
+    unit, noun = task.error_unit, task.noun
+    return (
+        MetricDefinition(key="mae", label="MAE", unit=unit, meaning="mean absolute error", least=0),
+        MetricDefinition(key="rmse", label="RMSE", unit=unit, meaning="root of the mean squared error", least=0),
+        MetricDefinition(
+            key="r2", label="R²", unit="", meaning=f"share of the variance of {noun} that is explained", largest=1
+        ),
+        MetricDefinition(
+            key="pearson",
+            label="Pearson r",
+            unit="",
+            meaning=f"linear correlation of predicted and true {noun}",
+            least=-1,
+            largest=1,
+        ),
+        MetricDefinition(key="bias", label="Bias", unit=unit, meaning="mean of predicted minus true"),
+        MetricDefinition(
+            key="agreement_low",
+            label="Lower limit of agreement",
+            unit=unit,
+            meaning="bias − 1.96 standard deviations of predicted minus true",
+        ),
+        MetricDefinition(
+            key="agreement_high",
+            label="Upper limit of agreement",
+            unit=unit,
+            meaning="bias + 1.96 standard deviations of predicted minus true",
+        ),
+    )
+
+
 METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
-    MetricDefinition(key="mae", label="MAE", unit="EF points", meaning="mean absolute error", least=0),
-    MetricDefinition(key="rmse", label="RMSE", unit="EF points", meaning="root of the mean squared error", least=0),
-    MetricDefinition(key="r2", label="R²", unit="", meaning="share of the variance of EF that is explained", largest=1),
-    MetricDefinition(
-        key="pearson",
-        label="Pearson r",
-        unit="",
-        meaning="linear correlation of predicted and true EF",
-        least=-1,
-        largest=1,
-    ),
-    MetricDefinition(key="bias", label="Bias", unit="EF points", meaning="mean of predicted minus true"),
-    MetricDefinition(
-        key="agreement_low",
-        label="Lower limit of agreement",
-        unit="EF points",
-        meaning="bias − 1.96 standard deviations of predicted minus true",
-    ),
-    MetricDefinition(
-        key="agreement_high",
-        label="Upper limit of agreement",
-        unit="EF points",
-        meaning="bias + 1.96 standard deviations of predicted minus true",
-    ),
+    *_number_definitions(EF()),
     *(
         MetricDefinition(
             key=f"auroc_below_{threshold}",
@@ -56,10 +68,12 @@ METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
 )
 
 
-class EFMetrics(Metrics):
-    """The metrics of predicted EF; `intervals` has the keys of `METRIC_DEFINITIONS`, in that order."""
+class NumberMetrics(Metrics):
+    """The metrics of a predicted number: errors in its unit, correlation and agreement."""
 
-    definitions = METRIC_DEFINITIONS
+
+class EFMetrics(NumberMetrics):
+    """The metrics of predicted EF; `intervals` has the keys of `METRIC_DEFINITIONS`, in that order."""
 
 
 def compute_metrics(
@@ -97,23 +111,30 @@ class MetricsOfCounts:
     """All metrics of recordings that count several times: (R, N) counts -> (R, K), in the order of the definitions.
 
     Args:
-        true: (N,) EF percent.
-        predicted: (N,) EF percent, **falling**, so that the score -predicted rises.
+        true: (N,) labels, such as EF percent.
+        predicted: (N,) in the same unit, **falling**, so that the score -predicted rises.
+        thresholds: below which a recording is to be found.
     """
 
-    def __init__(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        true: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+        thresholds: Sequence[float] = EF_THRESHOLDS_PERCENT,
+    ) -> None:
         difference = predicted - true
         self._mean_difference = difference.mean()
         # Second moments are taken of centred values: raw ones lose half the digits to cancellation.
         y, p, d = true - true.mean(), predicted - predicted.mean(), difference - difference.mean()
         self._moments = np.stack([np.abs(difference), difference**2, d, d**2, y, y**2, p, p**2, y * p], axis=1)
         self._zero_y, self._zero_p = _RELATIVE_ZERO * np.max(y**2), _RELATIVE_ZERO * np.max(p**2)
-        is_below = np.stack([true < threshold for threshold in EF_THRESHOLDS_PERCENT], axis=1).astype(np.float64)
-        self._ranking = RankingOfCounts(-predicted, is_below)
+        is_below = (true[:, None] < np.array(thresholds, dtype=np.float64)).astype(np.float64)
+        self._ranking = RankingOfCounts(-predicted, is_below) if len(thresholds) > 0 else None
 
     def __call__(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """(R, N) counts to (R, K) metrics."""
-        return np.column_stack([self._errors(counts), self._ranking.auroc(counts)])
+        errors = self._errors(counts)
+        return errors if self._ranking is None else np.column_stack([errors, self._ranking.auroc(counts)])
 
     def _errors(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         n = counts.sum(axis=1)
@@ -130,66 +151,77 @@ class MetricsOfCounts:
         return np.column_stack([mae, np.sqrt(mse), r2, pearson, bias, bias - reach, bias + reach])
 
 
-def checked_pair(ef_true: ArrayLike, ef_predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Turn true and predicted EF into arrays (N,). Raises ValueError: shapes disagree, no recordings, not finite."""
+def checked_pair(
+    ef_true: ArrayLike, ef_predicted: ArrayLike, names: tuple[str, str] = ("ef_true", "ef_predicted")
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Turn true and predicted numbers into arrays (N,).
+
+    Args:
+        ef_true: (N,) labels.
+        ef_predicted: (N,) predictions.
+        names: of the two, for messages.
+
+    Raises:
+        ValueError: shapes disagree, no recordings, or not finite.
+    """
     true, predicted = np.asarray(ef_true, dtype=np.float64), np.asarray(ef_predicted, dtype=np.float64)
     if true.ndim != 1 or true.shape != predicted.shape:
-        raise ValueError(f"ef_true and ef_predicted: expected the same shape (N,), got {true.shape}, {predicted.shape}")
+        raise ValueError(
+            f"{names[0]} and {names[1]}: expected the same shape (N,), got {true.shape}, {predicted.shape}"
+        )
     if len(true) == 0:
         raise ValueError("metrics need at least one recording, got none")
-    for name, values in (("ef_true", true), ("ef_predicted", predicted)):
+    for name, values in zip(names, (true, predicted), strict=True):
         unusable = np.flatnonzero(~np.isfinite(values))
         if len(unusable) > 0:
             raise ValueError(f"{name}: {len(unusable)} of {len(values)} values are not finite, first at {unusable[0]}")
     return true, predicted
 
 
-class EFMetricFamily(MetricFamily[EFMetrics]):
-    """The metrics of predicted EF; both columns are in percent."""
+class _NumberFamily(MetricFamily[M]):
+    """What is measured of predicted numbers.
 
-    definitions = METRIC_DEFINITIONS
-    true_column = "ef_true"
-    predicted_column = "ef_predicted"
+    Attributes:
+        thresholds: below which a recording is to be found.
+    """
+
+    thresholds: ClassVar[tuple[int, ...]] = ()
 
     def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """As `checked_pair`."""
-        return checked_pair(true, predicted)
+        return checked_pair(true, predicted, (self.true_column, self.predicted_column))
 
     def statistics(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> WeightedStatistics:
         """Give `MetricsOfCounts` for recordings in any order."""
         order = np.lexsort((true, -predicted))
-        return InOrder(order, MetricsOfCounts(true[order], predicted[order]))
+        return InOrder(order, MetricsOfCounts(true[order], predicted[order], self.thresholds))
 
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
         """Say why these recordings do not define a metric: one class, one recording, or constants."""
         if key.startswith("auroc_below_"):
             threshold = float(key.removeprefix("auroc_below_"))
             share = "every" if np.all(true < threshold) else "no"
-            return f"{share} recording has a true EF below {threshold:g} %: both classes are needed"
+            return f"{share} recording has a true {self.task.noun} below {threshold:g} %: both classes are needed"
         if len(true) < 2:
             return "one recording only: at least two are needed"
         constant = "true" if np.ptp(true) == 0 else "predicted"
-        return f"the {constant} EF is the same in every recording"
-
-    def collected(
-        self,
-        *,
-        num_recordings: int,
-        num_patients: int,
-        seed: int,
-        level: float,
-        resamples: int,
-        intervals: list[Interval],
-    ) -> EFMetrics:
-        """Put the intervals of all metrics, in order, into one object."""
-        return EFMetrics(
-            num_recordings=num_recordings,
-            num_patients=num_patients,
-            seed=seed,
-            level=level,
-            resamples=resamples,
-            intervals=self.by_key(intervals),
-        )
+        return f"the {constant} {self.task.noun} is the same in every recording"
 
 
-EF_METRICS = EFMetricFamily()
+class NumberFamily(_NumberFamily[NumberMetrics]):
+    """The metrics of any predicted number, in the task's unit."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, _number_definitions(task), NumberMetrics)
+
+
+class EFFamily(_NumberFamily[EFMetrics]):
+    """The metrics of predicted EF: those of a number, and how well an EF below clinical thresholds is found."""
+
+    thresholds = EF_THRESHOLDS_PERCENT
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, METRIC_DEFINITIONS, EFMetrics)
+
+
+EF_METRICS = EFFamily(EF())

@@ -1,6 +1,5 @@
 """Trainings that are begun, gone on with, or found done, and what they predict."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +9,12 @@ from rich.console import Console
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import RecipeError
-from coreecho.evaluation import Clips, evaluate_recordings
+from coreecho.evaluation import Clips, Protocol
+from coreecho.evaluation.evaluate import predict
 from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Weights
-from coreecho.files import write_whole
-from coreecho.inference import find_device
-from coreecho.models.weights import hash_weights, load_model
+from coreecho.inference.subject import Subject
+from coreecho.models.weights import hash_weights
 from coreecho.stopping import Stop, Stopped
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
@@ -109,37 +108,30 @@ def predictions_of(
     clips: Clips = 3,
     weights: Weights = "best",
 ) -> pd.DataFrame:
-    """Predict a split by a finished run; once, since the result stays in the run's folder.
+    """Predict a split by a finished run; once, since what it says stays in the run's folder.
 
     Args:
         run: finished.
         execution: on what.
         split: which recordings.
-        clips: of each recording, as in `evaluate_recordings`.
+        clips: of each recording, as in `Protocol`.
         weights: the `best` of the run, or those with which its `stage1` ended.
 
     Returns:
-        The table of `evaluate_recordings`, with the columns patient, quality and ef_source of the recordings.
+        The table of `predictions_table`, with the columns patient, quality and ef_source of the recordings.
     """
     file = run.best_weights if weights == "best" else run.stage_weights(weights)
     recordings = run.recordings(split)
-    # The name holds all that the predictions depend on, so that those that are there are the right ones.
-    content = "\n".join([hashlib.sha256(file.read_bytes()).hexdigest(), run.data_fingerprint()])
-    key = hashlib.sha256(content.encode()).hexdigest()[:12]
-    path = run.path / "predictions" / f"{split}-{clips}-{weights}-{key}.csv"
-    if not path.is_file():
-        table = evaluate_recordings(
-            load_model(file, device=find_device(execution.device)),
-            run.store(),
-            recordings,
-            clips=clips,
-            batch_size=execution.batch_size,
-            show_progress=execution.show_progress,
-        )
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, table.to_csv(index=False))
-    # Not kept, since a corrected table of the data set may change them.
-    return _with_facts(read_predictions(path), recordings)
+    subject = Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
+    table = predict(
+        subject,
+        Protocol(split=split, clips=clips),
+        recordings,
+        batch_size=execution.batch_size,
+        device=execution.device,
+        show_progress=execution.show_progress,
+    )
+    return _with_facts(table, recordings)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

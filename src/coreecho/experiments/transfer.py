@@ -24,11 +24,11 @@ from coreecho.evaluation import (
     ClassificationMetrics,
     EFMetrics,
     Interval,
-    compare_classification_metrics,
-    compare_metrics,
     metrics_by_group,
+    paired_differences,
 )
 from coreecho.evaluation.groups import MIN_PATIENTS_OF_GROUP
+from coreecho.evaluation.metric_family import MetricFamily
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, patients_of, read_predictions
@@ -151,7 +151,10 @@ def measure(predictions: pd.DataFrame, target: Target) -> TransferMetrics:
     """Metrics of pooled predictions: of all recordings and, of EF where it is graded, by image quality (Table 4)."""
     patients = patients_of(predictions)
     if target == "mi":
-        found = MI_METRICS.measure(predictions["has_mi"], predictions["probability"], patients=patients)
+        # The network's output, as `coreecho evaluate`: probabilities of many recordings are all rounded to 1.
+        found = MI_METRICS.measure(
+            predictions[MI_METRICS.true_column], predictions[MI_METRICS.predicted_column], patients=patients
+        )
         return {ALL: found}
     metrics = {ALL: EF_METRICS.measure(predictions["ef_true"], predictions["ef_predicted"], patients=patients)}
     if predictions["quality"].isin(list(CAMUS_QUALITY_GROUPS)).all():
@@ -202,13 +205,14 @@ def check_comparable(other: Path) -> None:
 
 def _differences(first: pd.DataFrame, second: pd.DataFrame, target: Target) -> Mapping[str, Interval]:
     label, predicted = _columns(target)
-    compared = compare_classification_metrics if target == "mi" else compare_metrics
-    return compared(second[label], first[predicted], second[predicted], patients=patients_of(second))
+    family: MetricFamily[Any] = MI_METRICS if target == "mi" else EF_METRICS
+    return paired_differences(family, second[label], first[predicted], second[predicted], patients=patients_of(second))
 
 
 def _columns(target: Target) -> tuple[str, str]:
     """Label and prediction."""
-    return ("has_mi", "probability") if target == "mi" else ("ef_true", "ef_predicted")
+    family: MetricFamily[Any] = MI_METRICS if target == "mi" else EF_METRICS
+    return family.true_column, family.predicted_column
 
 
 def _document(result: TransferResult, recipe: Recipe, data: Data) -> dict[str, Any]:

@@ -2,16 +2,13 @@
 
 from coreecho.inference.frame_rate import is_rate_known, is_training_rate
 from coreecho.models.card import TrainedOn
-from coreecho.target import Target
+from coreecho.tasks import EF, Task
 from coreecho.video.clips import ClipSampling
 from coreecho.video.video import Video
 
-# What is read, in the sentences below.
-_READ: dict[Target, str] = {"ef": "EF", "mi": "finding"}
-
 
 def cautions_of_video(
-    video: Video, sampling: ClipSampling, trained_on: TrainedOn | None, target: Target = "ef"
+    video: Video, sampling: ClipSampling, trained_on: TrainedOn | None, task: Task | None = None
 ) -> list[str]:
     """Say in what a video differs from those that the model was trained on.
 
@@ -19,12 +16,13 @@ def cautions_of_video(
         video: as the model sees it: at the training's frame rate where it could be brought to it.
         sampling: of the model.
         trained_on: from the model's card; None where it is not known.
-        target: of the model.
+        task: of the model; EF when not given.
 
     Returns:
         One sentence for each difference; empty when there is none.
     """
     cautions = []
+    noun = (task or EF()).noun
     if video.num_frames < sampling.span:
         missing = sampling.span - video.num_frames
         cautions.append(
@@ -34,19 +32,30 @@ def cautions_of_video(
     if trained_on is None:
         cautions.append("nothing is known of the data that this model was trained on")
     else:
-        cautions += _domain(video, trained_on, _READ[target])
+        cautions += _domain(video, trained_on, noun)
         # A whole beat is interpolated to the model's frames, however fast they were taken.
-        cautions += [] if sampling.is_whole_beat else _frame_rate(video, trained_on, _READ[target])
+        cautions += [] if sampling.is_whole_beat else _frame_rate(video, trained_on, noun)
     return cautions
 
 
-def cautions_of_ef(ef_percent: float, trained_on: TrainedOn | None) -> list[str]:
-    """Say whether a predicted EF is impossible, or beyond all that the model was trained on."""
-    if not 0 <= ef_percent <= 100:
-        return [f"an EF of {ef_percent:.1f} % is impossible"]
-    low, high = (0.0, 100.0) if trained_on is None or trained_on.ef_range is None else trained_on.ef_range
-    if not low <= ef_percent <= high:
-        return [f"an EF of {ef_percent:.1f} % lies outside the {low:.1f} to {high:.1f} % of the training"]
+def cautions_of_value(value: float, trained_on: TrainedOn | None, task: Task) -> list[str]:
+    """Say whether what a person reads is impossible, or beyond all that the model was trained on.
+
+    Args:
+        value: in the task's unit.
+        trained_on: from the model's card; None where it is not known.
+        task: of the model.
+    """
+    if task.has_output_of_its_own:
+        # A link gives possible values only.
+        return []
+    read = f"{_a(task.noun)} of {value:.1f} {task.unit}".rstrip()
+    if not task.is_possible(value):
+        return [f"{read} is impossible"]
+    learned = None if trained_on is None else trained_on.ef_range
+    if learned is not None and not learned[0] <= value <= learned[1]:
+        low, high = learned
+        return [f"{read} lies outside the {low:.1f} to {high:.1f} {task.unit} of the training".replace("  ", " ")]
     return []
 
 
@@ -80,5 +89,5 @@ def _frame_rate(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
     ]
 
 
-def _a(read: str) -> str:
-    return f"an {read}" if read == "EF" else f"a {read}"
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[:1].casefold() in "aeio" else f"a {noun}"

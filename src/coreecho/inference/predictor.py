@@ -1,56 +1,50 @@
-"""File -> EF, or probability of an infarction: reads a clip, predicts, and says what speaks against trusting it."""
+"""File -> what a model reads: predicts clips, and says what speaks against trusting each number."""
 
 import statistics
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import islice
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from scipy.special import expit
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
-from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
-from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
-from coreecho.inference.clip_reading import read_clip_file
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
+from coreecho.inference.beat import Beat, check_beat
+from coreecho.inference.cautions import cautions_of_value
+from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
 from coreecho.inference.files import PredictionFailure, find_files
-from coreecho.inference.frame_rate import at_training_rate
+from coreecho.inference.preparing import ClipFile, ReadFile, prepare_array, prepare_file
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
+from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import load_model
-from coreecho.target import Target
+from coreecho.tasks import EF, MI
 from coreecho.video.clips import all_starts, even_starts
-from coreecho.video.resizing import resize_frames
-from coreecho.video.video import Video
+from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
-NOTICES: dict[Target, str] = {
-    "ef": "Not a medical device: this EF must not guide the care of a patient.",
-    "mi": "Not a medical device: this probability must not guide the care of a patient.",
-}
-NOTICE = NOTICES["ef"]
-# Two files decode while a third is predicted, and at most four wait: memory holds a few videos of the model's size.
 _READERS = 2
-_READ_AHEAD = 4
+_NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a model reads from one file: an EF, or the probability of an infarction.
+    """What a model reads from one file.
 
     Attributes:
-        file: its path, as given or as found in a given folder.
-        ef_percent: mean over the clips, percent. Not cut to 0 to 100: an impossible EF should look like one. None of a
-            model that finds infarctions.
-        clip_ef_percent: EF of each clip.
-        clip_sd: standard deviation over the clips, EF points; None for a single clip.
+        file: its path, as given or as found in a given folder; of an array, which it was.
+        task: name of what is read: "ef", "mi", "scalar".
+        value: what a person reads, in `unit`; the task's link of the mean over the clips. Not cut to what is possible:
+            an impossible EF should look like one.
+        unit: of `value`: "%" of an EF; empty of a probability, 0 to 1.
+        clip_values: the same of each clip.
+        clip_sd: standard deviation over the clips, in `unit`; None for a single clip, and of what has a link.
         clip_starts: first frame of each clip, in the file's frames.
         warnings: what speaks against trusting the prediction.
         notes: what was done to the video, such as cropping it to the sector, or resampling it to the frame rate of
@@ -59,15 +53,16 @@ class Prediction:
         num_frames: length of the file's video.
         model: what predicted it.
         notice: what this number is not.
-        mi_probability: that the wall moves as after a myocardial infarction, 0 to 1: the logistic function of the mean
-            of the clips' logits. None of a model that reads EF.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
     file: str
-    ef_percent: float | None
-    clip_ef_percent: tuple[float, ...]
+    task: str = EF.name
+    value: float
+    unit: str = "%"
+    clip_values: tuple[float, ...]
     clip_sd: float | None
     clip_starts: tuple[int, ...]
     warnings: tuple[str, ...]
@@ -75,50 +70,50 @@ class Prediction:
     fps: float | None
     num_frames: int
     model: str
-    notice: str = NOTICE
-    mi_probability: float | None = None
+    notice: str = EF.notice
     beat: tuple[int, int] | None = None
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def ef_percent(self) -> float | None:
+        """The EF in percent; None of a model that reads something else."""
+        return self.value if self.task == EF.name else None
+
+    @property
+    def clip_ef_percent(self) -> tuple[float, ...]:
+        """The EF of each clip in percent; none of a model that reads something else."""
+        return self.clip_values if self.task == EF.name else ()
+
+    @property
+    def mi_probability(self) -> float | None:
+        """That the wall moves as after a myocardial infarction, 0 to 1; None of a model that reads something else."""
+        return self.value if self.task == MI.name else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON-able dictionary."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-
-
-@dataclass(frozen=True)
-class _ReadyVideo:
-    """A video at the model's size, with what was known of it before.
-
-    Attributes:
-        frames: (T, S, S) uint8, at the training's frame rate where the file's could be brought to it.
-        fps: frames per second of the file.
-        num_frames: frames of the file.
-        step: frames of the file from one of `frames` to the next; 1 where nothing was resampled.
-        cautions: how it differs from the training.
-        notes: what was done to it.
-        beat: first and last frame in the file, where it is a beat.
-    """
-
-    frames: NDArray[np.uint8]
-    fps: float | None
-    num_frames: int
-    step: float
-    cautions: list[str]
-    notes: tuple[str, ...]
-    beat: tuple[int, int] | None = None
-
-    def file_frames(self, starts: list[int]) -> tuple[int, ...]:
-        """The frames of the file at which clips start that start at these frames."""
-        first, last = self.beat or (0, self.num_frames)
-        direction = 1 if first <= last else -1
-        return tuple(first + direction * round(start * self.step) for start in starts)
+        """Give a JSON-able dictionary: without what does not apply, and with an EF under its usual names, too."""
+        entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        del entries["embedding"]
+        if self.beat is None:
+            del entries["beat"]
+        usual = {
+            "ef_percent": self.ef_percent,
+            "clip_ef_percent": list(self.clip_ef_percent) or None,
+            "mi_probability": self.mi_probability,
+        }
+        return entries | {name: value for name, value in usual.items() if value is not None}
 
 
 class Predictor:
-    """Predicts the EF of echocardiogram files (apical four-chamber clips), or the probability of an infarction.
+    """Predicts what a model reads from echocardiogram files (apical four-chamber clips): an EF, or what it learned.
 
     Example:
         predictor = Predictor("runs/demo")
         print(predictor("clip.dcm").ef_percent)
+        print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
+
+    One predictor may serve several threads: nothing of it changes after it was made, and its model only computes. The
+    files of `predict_many` are read in other processes, so that one of them cannot take all time or memory; what is
+    given to a call itself is read in this one.
 
     Args:
         model_or_path: a run folder, a `.safetensors` file, or a loaded model.
@@ -126,10 +121,13 @@ class Predictor:
             stride.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded model stays where it is and
             one from a path goes to the CPU.
-        batch_size: clips at once.
+        batch_size: clips at once, of one file after another.
         beat: first and last frame of the beat in each file, counted from 0, both included, or "all" frames; the last
             before the first runs backwards. For models that look at one beat, such as those trained on CAMUS and
             HMC-QU, and for those alone.
+        precision: of the encoder: "fp32", or "bf16", which is faster on GPUs and right to about three digits.
+        seconds_a_file: that `predict_many` lets a file take to be read, and one more for each megabyte; None reads the
+            files in this process, for as long as they take.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
@@ -138,7 +136,7 @@ class Predictor:
 
     Raises:
         CheckpointError: no readable model at the path.
-        RecipeError: `clips`, `batch_size` or `beat` make no sense, or there is no such device.
+        RecipeError: `clips`, `batch_size`, `precision` or `beat` make no sense, or there is no such device.
     """
 
     def __init__(
@@ -149,11 +147,16 @@ class Predictor:
         device: str | None = None,
         batch_size: int = 8,
         beat: Beat | None = None,
+        precision: Precision = "fp32",
+        seconds_a_file: float | None = SECONDS_A_FILE,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
         if batch_size < 1:
             raise RecipeError(f"batch_size: expected at least 1, got {batch_size}")
+        if seconds_a_file is not None and not seconds_a_file > 0:
+            raise RecipeError(f"seconds_a_file: expected more than 0, or None, got {seconds_a_file}")
+        check_precision(precision)
         if isinstance(model_or_path, EchoModel):
             self.model = model_or_path if device is None else model_or_path.to(find_device(device))
             # Batch normalisation and dropout of a model in training would make an EF depend on its neighbours.
@@ -166,28 +169,60 @@ class Predictor:
         self.beat = beat
         self.clips = clips
         self.batch_size = batch_size
+        self.precision: Precision = precision
+        self.seconds_a_file = seconds_a_file
         self.model_name = _describe(self.card)
 
-    def __call__(self, path: str | Path, *, beat: Beat | None = None) -> Prediction:
-        """Predict one file.
+    @overload
+    def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
+
+    @overload
+    def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
+
+    def __call__(
+        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+    ) -> "Prediction | list[Prediction]":
+        """Predict one file, or one or several clips in memory.
 
         Args:
-            path: of the file.
+            source: a file; or grey frames of uint8, 0 black to 255 white: (T, H, W), or (B, T, H, W) for several
+                clips. An array is taken for the sector, without text; a model of one beat takes it for that beat.
             beat: of this file, before that of all files.
+            fps: frames per second of an array; with it, clips of another frame rate than the training's are resampled.
+
+        Returns:
+            The prediction; of an array (B, T, H, W) a list of them.
 
         Raises:
-            VideoError: it is not a readable clip, or shorter than the beat.
+            VideoError: it is not a readable clip, or shorter than the beat, or an array of another shape.
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
-        beat = self.beat if beat is None else beat
-        check_beat(self.model, beat)
-        return self._predict(str(path), self._read(path, beat))
+        if isinstance(source, str | Path):
+            if fps is not None:
+                raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
+            name, clip = str(source), prepare_file(self.model, source, beat=self.beat if beat is None else beat)
+            return self._predict_clip(name, clip)
+        if beat is not None:
+            raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
+        frames = np.asarray(source)
+        if frames.ndim != 4:
+            return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
+        if frames.shape[-1] == 3:
+            raise VideoError(
+                f"array: expected grey frames (T, H, W), or several clips (B, T, H, W); got shape {frames.shape}, "
+                "which looks like colour (T, H, W, 3). Give one of the three channels: frames[..., 0]."
+            )
+        names = [f"array[{number}]" for number in range(len(frames))]
+        clips = [prepare_array(self.model, clip, fps=fps, name=name) for name, clip in zip(names, frames, strict=True)]
+        sources = [ClipSource(number, partial(self._with_starts, clip)) for number, clip in enumerate(clips)]
+        videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
+        return [self._prediction(names[number], clips[number], video) for number, video in videos]
 
     def predict_many(
         self, paths: Iterable[str | Path], *, show_progress: bool = False
     ) -> Iterator[Prediction | PredictionFailure]:
-        """Predict files and folders, in order; the next files are read while one is predicted.
+        """Predict files and folders, in order, in full batches; the next files are read while others are predicted.
 
         A file that cannot be predicted gives a `PredictionFailure` and never stops the others.
 
@@ -212,83 +247,76 @@ class Predictor:
             transient=True,
         )
 
-    def _predict_in_order(self, files: list[Path | PredictionFailure]) -> Iterator[Prediction | PredictionFailure]:
-        left = iter(files)
-        waiting: deque[tuple[str, Future[_ReadyVideo] | PredictionFailure]] = deque()
-        pool = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="coreecho-reader")
-        try:
-            while True:
-                for file in islice(left, _READ_AHEAD - len(waiting)):
-                    if isinstance(file, PredictionFailure):
-                        waiting.append((file.file, file))
-                    else:
-                        waiting.append((str(file), pool.submit(self._read, file, self.beat)))
-                if not waiting:
-                    return
-                yield self._result(*waiting.popleft())
-        finally:
-            # Also when the caller stops half way: nothing goes on reading behind its back.
-            pool.shutdown(wait=True, cancel_futures=True)
+    def _predict_in_order(self, files: Sequence[Path | PredictionFailure]) -> Iterator[Prediction | PredictionFailure]:
+        # Both are filled by the readers, a few files ahead.
+        failures = {number: file for number, file in enumerate(files) if isinstance(file, PredictionFailure)}
+        clips: dict[int, ClipFile] = {}
 
-    def _result(self, file: str, reading: Future[_ReadyVideo] | PredictionFailure) -> Prediction | PredictionFailure:
-        if isinstance(reading, PredictionFailure):
-            return reading
-        try:
-            return self._predict(file, reading.result())
-        except CoReEchoError as error:
-            return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
-        except Exception as error:
+        def read(number: int, file: Path, read_file: ReadFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
+            try:
+                clip = prepare_file(self.model, file, beat=self.beat, read=read_file)
+                taken = self._with_starts(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
-            return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")
+            except Exception as error:
+                failures[number] = _failure(str(file), error)
+                return _NOTHING, []
+            clips[number] = clip
+            return taken
 
-    def _read(self, path: str | Path, beat: Beat | None) -> _ReadyVideo:
-        if beat is not None:
-            return self._read_beat(path, beat)
-        video = read_clip_file(path)
-        model_input = self.model.model_input
-        # Resized first: a whole screen has fifty times the pixels.
-        seen = replace(video, frames=resize_frames(video.frames, model_input.frame_size))
-        seen = at_training_rate(seen, self._trained_on)
-        return _ReadyVideo(
-            seen.frames, video.fps, video.num_frames, _step(video, seen), self._cautions(seen), seen.notes
-        )
+        left = 0
+        with _reader(self.seconds_a_file) as read_file:
+            sources = (
+                ClipSource(number, partial(read, number, file, read_file))
+                for number, file in enumerate(files)
+                if isinstance(file, Path)
+            )
+            videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
+            for number, video in videos:
+                yield from (failures.pop(failed) for failed in range(left, number))
+                left = number + 1
+                file = str(files[number])
+                try:
+                    yield self._prediction(file, clips.pop(number), video)
+                except CheckpointError as error:
+                    yield _failure(file, error)
+        yield from (failures.pop(failed) for failed in range(left, len(files)))
 
-    def _read_beat(self, path: str | Path, beat: Beat) -> _ReadyVideo:
-        video, frames, num_frames = read_beat(path, beat, self.model)
-        # A whole beat is interpolated to the model's frames; clips of a stride have their place in time.
-        seen = video if self.model.model_input.is_whole_beat else at_training_rate(video, self._trained_on)
-        cautions = self._cautions(seen) + cautions_of_beat(video, self.model)
-        return _ReadyVideo(seen.frames, video.fps, num_frames, _step(video, seen), cautions, seen.notes, frames)
+    def _predict_clip(self, name: str, clip: ClipFile) -> Prediction:
+        frames, starts = self._with_starts(clip)
+        video = predict_video(self.model, frames, starts, batch_size=self.batch_size, precision=self.precision)
+        return self._prediction(name, clip, video)
 
-    def _cautions(self, seen: Video) -> list[str]:
-        return cautions_of_video(seen, self.model.model_input, self._trained_on, self.model.target)
-
-    def _predict(self, file: str, video: _ReadyVideo) -> Prediction:
-        sampling, is_ef = self.model.model_input, self.model.target == "ef"
+    def _with_starts(self, clip: ClipFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
+        sampling = self.model.model_input
         if self.clips == "all":
-            starts = all_starts(len(video.frames), sampling, sampling.stride)
-        else:
-            starts = even_starts(len(video.frames), sampling, self.clips)
-        predicted = predict_video(self.model, video.frames, starts, batch_size=self.batch_size)
-        value = predicted.value
-        if not np.isfinite(value):
-            read = "EF" if is_ef else "logit"
-            raise CheckpointError(f"{file}: the model's {read} is {value}, not a number; its weights may be damaged.")
-        clip_ef = tuple(float(ef) for ef in predicted.clip_values) if is_ef else ()
+            return clip.frames, all_starts(len(clip.frames), sampling, sampling.stride)
+        return clip.frames, even_starts(len(clip.frames), sampling, self.clips)
+
+    def _prediction(self, name: str, clip: ClipFile, video: VideoPrediction) -> Prediction:
+        task = self.model.task
+        output = video.value
+        if not np.isfinite(output):
+            read = task.output_column if task.has_output_of_its_own else task.noun
+            raise CheckpointError(f"{name}: the model's {read} is {output}, not a number; its weights may be damaged.")
+        value = float(task.value_of(np.array([output]))[0])
+        of_clips = tuple(float(each) for each in task.value_of(video.clip_values.astype(np.float64)))
+        has_spread = len(of_clips) > 1 and not task.has_output_of_its_own
         return Prediction(
-            file=file,
-            ef_percent=value if is_ef else None,
-            mi_probability=None if is_ef else float(expit(value)),
-            clip_ef_percent=clip_ef,
-            clip_sd=statistics.stdev(clip_ef) if len(clip_ef) > 1 else None,
-            clip_starts=video.file_frames(starts),
-            warnings=(*video.cautions, *(cautions_of_ef(value, self._trained_on) if is_ef else [])),
-            notes=video.notes,
-            fps=video.fps,
-            num_frames=video.num_frames,
+            file=name,
+            task=task.name,
+            value=value,
+            unit=task.unit,
+            clip_values=of_clips,
+            clip_sd=statistics.stdev(of_clips) if has_spread else None,
+            clip_starts=clip.file_frames(video.starts),
+            warnings=(*clip.cautions(self.model), *cautions_of_value(value, self._trained_on, task)),
+            notes=clip.video.notes,
+            fps=clip.file_fps,
+            num_frames=clip.file_num_frames,
             model=self.model_name,
-            notice=NOTICES[self.model.target],
-            beat=video.beat,
+            notice=task.notice,
+            beat=clip.beat,
+            embedding=video.embedding,
         )
 
     @property
@@ -296,9 +324,20 @@ class Predictor:
         return None if self.card is None else self.card.trained_on
 
 
-def _step(video: Video, seen: Video) -> float:
-    """Frames of a video from one frame that is seen to the next; 1 where nothing was resampled."""
-    return video.fps / seen.fps if video.fps is not None and seen.fps is not None else 1.0
+@contextmanager
+def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
+    """What reads files from outside: processes that can be ended, where this program may start any."""
+    if seconds_a_file is None or not sys.executable:
+        yield read_resized
+        return
+    with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
+        yield processes.read
+
+
+def _failure(file: str, error: Exception) -> PredictionFailure:
+    if isinstance(error, CoReEchoError):
+        return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
+    return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
 
 def _describe(card: WeightsCard | None) -> str:

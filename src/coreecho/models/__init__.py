@@ -9,7 +9,6 @@ from coreecho.models.model_input import ModelInput
 from coreecho.models.publication import Publication
 from coreecho.models.registry import ENCODERS, HEADS, build_encoder, build_head
 from coreecho.models.uniformer import SIZES, UniFormer, UniFormerSettings
-from coreecho.models.video_prediction import VideoPrediction, predict_video
 from coreecho.models.weights import (
     ImportedWeights,
     import_weights,
@@ -34,7 +33,6 @@ __all__ = [
     "TrainedOn",
     "UniFormer",
     "UniFormerSettings",
-    "VideoPrediction",
     "WeightsCard",
     "build_encoder",
     "build_head",
@@ -42,7 +40,6 @@ __all__ = [
     "import_weights",
     "initialise_encoder",
     "load_model",
-    "predict_video",
     "read_weights",
     "save_weights",
 ]

@@ -84,6 +84,7 @@ def scatter(
     metrics: EFMetrics | None = None,
     size: tuple[float, float] = (6.8, 7.2),
     is_phantom: bool = False,
+    caution: str | None = None,
 ) -> None:
     """Draw predicted against true EF, with the line of equality and the clinical thresholds.
 
@@ -93,13 +94,14 @@ def scatter(
         metrics: of these predictions; computed here where not given.
         size: width and height, inches.
         is_phantom: the hearts are simulated.
+        caution: stands below the title.
 
     Raises:
         ValueError: no recording, or a value is not finite.
     """
     true, predicted = _pair(predictions)
     metrics = metrics or compute_metrics(true, predicted)
-    figure, (axis,) = _figure("Predicted and true ejection fraction", size=size, is_phantom=is_phantom)
+    figure, (axis,) = _figure("Predicted and true ejection fraction", size=size, is_phantom=is_phantom, caution=caution)
     low = 10 * math.floor(min(true.min(), predicted.min(), 30) / 10)
     high = 10 * math.ceil(max(true.max(), predicted.max(), 70) / 10)
     for threshold in EF_THRESHOLDS_PERCENT:
@@ -128,6 +130,7 @@ def bland_altman(
     metrics: EFMetrics | None = None,
     size: tuple[float, float] = (8.6, 5.8),
     is_phantom: bool = False,
+    caution: str | None = None,
 ) -> None:
     """Draw the difference of predicted and true EF over their mean, with bias and limits of agreement.
 
@@ -140,13 +143,16 @@ def bland_altman(
         metrics: of these predictions; computed here where not given.
         size: width and height, inches.
         is_phantom: the hearts are simulated.
+        caution: stands below the title.
 
     Raises:
         ValueError: no recording, or a value is not finite.
     """
     true, predicted = _pair(predictions)
     metrics = metrics or compute_metrics(true, predicted)
-    figure, (axis,) = _figure("Agreement of predicted and true EF (Bland-Altman)", size=size, is_phantom=is_phantom)
+    figure, (axis,) = _figure(
+        "Agreement of predicted and true EF (Bland-Altman)", size=size, is_phantom=is_phantom, caution=caution
+    )
     axis.axhline(0, color="black", linewidth=0.8, zorder=2)
     _draw_recordings(axis, (true + predicted) / 2, predicted - true)
     lines = (
@@ -223,13 +229,19 @@ def contact_sheet(
 
 
 def _figure(
-    title: str, *, rows: int = 1, columns: int = 1, size: tuple[float, float], is_phantom: bool
+    title: str,
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    size: tuple[float, float],
+    is_phantom: bool,
+    caution: str | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """Make a figure whose title tells simulated hearts, with the footer; axes come row by row."""
     footer = 0.25 / size[1]  # a quarter of an inch
     figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, footer, 1, 1 - footer)))
     axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
-    lines = [line for line in (title, PHANTOM_LABEL if is_phantom else "") if line]
+    lines = [line for line in (title, PHANTOM_LABEL if is_phantom else "", caution) if line]
     if lines:
         figure.suptitle("\n".join(lines), fontsize=_TITLE)
     figure.text(0.995, 0.008, NOTICE, fontsize=_SMALL, color=_GREY, ha="right", va="bottom")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.files import write_whole
 from coreecho.inference.beat import Beat
-from coreecho.inference.clip_file import ClipFile, read_clip
+from coreecho.inference.preparing import ClipFile, read_clip
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4

@@ -16,15 +16,17 @@ from rich.console import Console
 
 import coreecho
 from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.evaluation.evaluate import evaluate
+from coreecho.evaluation.protocol import Protocol
 from coreecho.files import write_whole
 from coreecho.inference import find_device
+from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
 from coreecho.report.embedding_map import Method
+from coreecho.report.evaluation import pictures_of
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run
-from coreecho.report.protocol import Protocol
-from coreecho.report.stored_evaluation import find_or_evaluate
 from coreecho.training.run_folder import RunFolder
 
 _MAX_RUNS = 2
@@ -83,7 +85,14 @@ def write_report(
     for number, run in enumerate(runs):
         console.print(f"Predictions of {run.path}", markup=False)
         learning = run.metrics()
-        evaluation = find_or_evaluate(run, protocol, batch_size=batch_size, device=device, show_progress=show_progress)
+        evaluation = evaluate(
+            open_subject(run),
+            protocol,
+            batch_size=batch_size,
+            device=device,
+            draw=pictures_of,
+            show_progress=show_progress,
+        )
         model = load_model(run.path, device=find_device(device))
         shown.append(show_run(number, len(runs), run, model=model, evaluation=evaluation, learning=learning))
     options = PageOptions(

@@ -22,7 +22,7 @@ from coreecho.datasets import Split
 from coreecho.errors import CoReEchoError, RecipeError, VideoError
 from coreecho.files import write_whole
 from coreecho.inference.beat import Beat
-from coreecho.inference.clip_file import DEFAULT_CLIPS, EmbeddedClip, embed_file
+from coreecho.inference.preparing import DEFAULT_CLIPS, EmbeddedClip, embed_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.overlay import save_figure

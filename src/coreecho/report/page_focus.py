@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval, bootstrap_intervals
+from coreecho.evaluation.patients import patients_of
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.page_runs import ShownRun
-from coreecho.report.split_predictions import patients_of
 from coreecho.saliency.run_lv_focus import (
     TRACED_DATASETS,
     DatasetExplanation,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from coreecho.evaluation import METRIC_DEFINITIONS, EFRange, Interval, by_ef_range, compare_metrics
+from coreecho.evaluation.patients import patients_of
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.page_runs import ShownRun
-from coreecho.report.split_predictions import patients_of
 
 Differences = Mapping[str, Interval]
 Grouping = Literal["predicted", "true"]

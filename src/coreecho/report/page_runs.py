@@ -8,10 +8,10 @@ import pandas as pd
 
 from coreecho.datasets import Split
 from coreecho.evaluation import EFMetrics
+from coreecho.evaluation.evaluate import Evaluation
+from coreecho.files import sha256_of
 from coreecho.models.echo_model import EchoModel
-from coreecho.report.evaluation import Evaluation
 from coreecho.report.page_elements import Row, Table
-from coreecho.report.split_predictions import sha256_of
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
 from coreecho.training.run_folder import RunFolder
 

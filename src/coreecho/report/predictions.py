@@ -1,8 +1,9 @@
-"""Predicted EF, or probabilities of an infarction, for people, for programs and for spreadsheets."""
+"""What was predicted of files, for people, for programs and for spreadsheets, in the words of the task."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -13,17 +14,16 @@ from rich.text import Text
 import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
-from coreecho.inference import NOTICES, Prediction, PredictionFailure
-from coreecho.target import Target
+from coreecho.inference import Prediction, PredictionFailure
+from coreecho.report.text import csv_cell, escaped
+from coreecho.tasks import EF, Task
 
 Results = Sequence[Prediction | PredictionFailure]
+# After the file and what was read from it, in every table.
 _CSV_COLUMNS = [
-    "file",
-    "ef_percent",
-    "mi_probability",
+    "unit",
     "clip_sd",
     "num_clips",
-    "clip_ef_percent",
     "clip_starts",
     "beat",
     "fps",
@@ -36,74 +36,90 @@ _CSV_COLUMNS = [
 ]
 
 
-def predictions_table(results: Results, *, model_name: str, target: Target = "ef") -> Group:
-    """Lay out the files that have a prediction, and what speaks against it; of an EF how much the clips differ."""
+def predictions_table(results: Results, *, model_name: str, task: Task | None = None) -> Group:
+    """Lay out the files that have a prediction, and what speaks against it; of a number how much the clips differ."""
+    task = task or EF()
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("File", overflow="fold")
-    if target == "ef":
-        table.add_column("EF (%)", justify="right", no_wrap=True)
+    table.add_column(task.heading, justify="right", no_wrap=True)
+    if not task.has_output_of_its_own:
         table.add_column("± clips", justify="right", no_wrap=True)
-    else:
-        table.add_column("Infarction (%)", justify="right", no_wrap=True)
     table.add_column("Warnings", overflow="fold")
     for result in results:
         if isinstance(result, Prediction):
             # Text, not markup: a file may be called [red].avi.
             table.add_row(
-                Text(result.file),
-                *_cells(result, target),
-                Text("\n".join(result.warnings)),
+                Text(escaped(result.file)),
+                *_cells(result, task),
+                Text("\n".join(map(escaped, result.warnings))),
                 end_section=len(result.warnings) > 1,
             )
-    title = {"ef": "Ejection fraction", "mi": "Probability of a myocardial infarction"}[target]
-    return Group(Text(f"{title} by {model_name}", style="bold"), table, Text(NOTICES[target], style="bold"))
+    return Group(Text(f"{task.title} by {model_name}", style="bold"), table, Text(task.notice, style="bold"))
 
 
-def _cells(result: Prediction, target: Target) -> tuple[str, ...]:
-    if target == "mi":
-        return ("" if result.mi_probability is None else f"{100 * result.mi_probability:.1f}",)
-    return (
-        "" if result.ef_percent is None else f"{result.ef_percent:.1f}",
-        "" if result.clip_sd is None else f"{result.clip_sd:.1f}",
-    )
+def _cells(result: Prediction, task: Task) -> tuple[str, ...]:
+    value = task.shown(result.value)
+    if task.has_output_of_its_own:
+        return (value,)
+    return value, "" if result.clip_sd is None else f"{result.clip_sd:.1f}"
 
 
-def predictions_json(results: Results, *, model_name: str, target: Target = "ef") -> str:
+def predictions_json(results: Results, *, model_name: str, task: Task | None = None) -> str:
     """Give one JSON document of all files, those without a prediction under `failures`."""
+    task = task or EF()
     document = {
-        "notice": NOTICES[target],
-        "target": target,
+        "notice": task.notice,
+        "task": task.to_mapping(),
         "model": model_name,
         "coreecho_version": coreecho.__version__,
         "predictions": [result.to_dict() for result in results if isinstance(result, Prediction)],
         "failures": [result.to_dict() for result in results if isinstance(result, PredictionFailure)],
     }
-    return json.dumps(document, indent=2, allow_nan=False)
+    return json.dumps(_escaped_texts(document), indent=2, allow_nan=False)
 
 
-def write_predictions_csv(results: Results, path: Path, *, target: Target = "ef") -> None:
+def _escaped_texts(part: Any) -> Any:
+    if isinstance(part, str):
+        return escaped(part)
+    if isinstance(part, dict):
+        return {name: _escaped_texts(value) for name, value in part.items()}
+    return [_escaped_texts(each) for each in part] if isinstance(part, list | tuple) else part
+
+
+def write_predictions_csv(results: Results, path: Path, *, task: Task | None = None) -> None:
     """Write one row a file, in order; a file without a prediction has its `error`. An older file is replaced whole.
+
+    What was read stands in a column of the task's `value_name`.
 
     Raises:
         CoReEchoError: the file cannot be written.
     """
-    table = pd.DataFrame([_row(result, target) for result in results], columns=_CSV_COLUMNS)
+    task = task or EF()
+    columns = ["file", task.value_name, *_CSV_COLUMNS, f"clip_{task.value_name}"]
+    table = pd.DataFrame([_row(result, task) for result in results], columns=columns)
     try:
         write_whole(path, table.to_csv(index=False))
     except OSError as error:
         raise CoReEchoError(f"The table {path} cannot be written: {error.strerror or error}.") from error
 
 
-def _row(result: Prediction | PredictionFailure, target: Target) -> dict[str, object]:
+def _row(result: Prediction | PredictionFailure, task: Task) -> dict[str, object]:
     if isinstance(result, PredictionFailure):
-        return {**result.to_dict(), "notice": NOTICES[target]}
+        return {"file": csv_cell(result.file), "error": csv_cell(result.error), "notice": task.notice}
     return {
-        **result.to_dict(),
+        "file": csv_cell(result.file),
+        task.value_name: result.value,
+        "unit": result.unit,
+        "clip_sd": result.clip_sd,
         "num_clips": len(result.clip_starts),
-        "clip_ef_percent": "; ".join(str(ef) for ef in result.clip_ef_percent),
-        "clip_starts": "; ".join(str(start) for start in result.clip_starts),
+        f"clip_{task.value_name}": csv_cell("; ".join(str(each) for each in result.clip_values)),
+        "clip_starts": csv_cell("; ".join(str(start) for start in result.clip_starts)),
         # As `--beat` takes it.
         "beat": None if result.beat is None else ":".join(map(str, result.beat)),
-        "warnings": "; ".join(result.warnings),
-        "notes": "; ".join(result.notes),
+        "fps": result.fps,
+        "num_frames": result.num_frames,
+        "warnings": csv_cell("; ".join(result.warnings)),
+        "notes": csv_cell("; ".join(result.notes)),
+        "model": csv_cell(result.model),
+        "notice": result.notice,
     }

@@ -18,8 +18,8 @@ from rich.progress import track
 
 from coreecho.datasets import Split
 from coreecho.errors import CoReEchoError
-from coreecho.evaluation.kept_results import data_fingerprint, file_fingerprint, find_kept, fingerprint_of, write_kept
-from coreecho.files import write_whole
+from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
+from coreecho.files import sha256_of, write_whole
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION
@@ -138,8 +138,8 @@ def difference_folder(first: RunFolder, second: RunFolder, split: Split) -> Path
 def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:
     """Changes when anything does that the figures of a run depend on."""
     return fingerprint_of(
-        weights=file_fingerprint(run.best_weights),
-        data=data_fingerprint(run.data.root, run.recordings(protocol.split)),
+        weights=sha256_of(run.best_weights),
+        data=data_fingerprint(run.data.root, run.recordings(protocol.split), run.store()),
         dataset=run.data.dataset,
         is_phantom=run.data.is_phantom,
         temperature=run.recipe.temperature,

@@ -14,7 +14,7 @@ import pandas as pd
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference.beat import Beat
-from coreecho.inference.clip_file import embed_file
+from coreecho.inference.preparing import embed_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.report.embedding_map import EmbeddingMap, PlacedClip, draw_maps, place_on_map
 from coreecho.report.map_page import map_page

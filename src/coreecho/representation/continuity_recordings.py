@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from coreecho.datasets import Split
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.patients import patients_of
-from coreecho.inference.clip_file import DEFAULT_CLIPS
+from coreecho.inference.preparing import DEFAULT_CLIPS
 from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.explained_variance import FOLDS

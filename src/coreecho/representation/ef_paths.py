@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from coreecho.inference.clip_file import DEFAULT_CLIPS
+from coreecho.inference.engine import predict_video
+from coreecho.inference.preparing import DEFAULT_CLIPS
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
 from coreecho.representation.phantom_truth import PhantomCohort
 from coreecho.representation.smoothness import EFPath
 from coreecho.video import even_starts, resize_frames

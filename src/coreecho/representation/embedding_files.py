@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from coreecho.errors import CoReEchoError, DatasetError
+from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.files import write_whole
 from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.tasks import build_task
 
 _METADATA = "coreecho"
 
@@ -20,8 +21,9 @@ _METADATA = "coreecho"
 def save_embeddings(path: Path, embedded: EmbeddingSet) -> None:
     """Write embeddings as `.npz` (NumPy) or `.parquet` (a table for R, Julia, DuckDB and others), by the suffix.
 
-    An NPZ holds `ids`, `embeddings`, `ef_percent`, `ef_predicted` and `metadata` (JSON). A Parquet has the columns
-    `recording`, `ef_percent`, `ef_predicted` and `embedding` (lists of D), and the metadata under the key `coreecho`.
+    An NPZ holds `ids`, `embeddings`, `ef_percent`, `ef_predicted`, `true` and `predicted` (of the model's task, which
+    the metadata name) and `metadata` (JSON). A Parquet has the columns `recording`, `ef_percent`, `ef_predicted`, those
+    of the task where they are others, and `embedding` (lists of D), and the metadata under the key `coreecho`.
 
     Raises:
         CoReEchoError: another suffix, pyarrow is not installed, or the file cannot be written.
@@ -50,7 +52,12 @@ def check_embeddings_path(path: Path) -> None:
 
 def _metadata(embedded: EmbeddingSet) -> str:
     return json.dumps(
-        {"source": embedded.source, "is_phantom": embedded.is_phantom, "fingerprint": embedded.fingerprint}
+        {
+            "source": embedded.source,
+            "is_phantom": embedded.is_phantom,
+            "fingerprint": embedded.fingerprint,
+            "task": embedded.task.to_mapping(),
+        }
     )
 
 
@@ -62,6 +69,8 @@ def _npz(embedded: EmbeddingSet) -> bytes:
         embeddings=embedded.embeddings,
         ef_percent=embedded.ef_percent,
         ef_predicted=embedded.ef_predicted,
+        true=embedded.true,
+        predicted=embedded.predicted,
         metadata=np.array(_metadata(embedded)),
     )
     return buffer.getvalue()
@@ -70,10 +79,16 @@ def _npz(embedded: EmbeddingSet) -> bytes:
 def _parquet(embedded: EmbeddingSet) -> bytes:
     arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     width = embedded.embeddings.shape[1]
+    task = embedded.task
     columns = {
         "recording": arrow.array(embedded.ids),
         "ef_percent": arrow.array(embedded.ef_percent),
         "ef_predicted": arrow.array(embedded.ef_predicted),
+    }
+    if task.label != "ef_percent":
+        columns[task.true_column] = arrow.array(embedded.true)
+        columns[task.predicted_column] = arrow.array(embedded.predicted)
+    columns |= {
         "embedding": arrow.FixedSizeListArray.from_arrays(arrow.array(embedded.embeddings.ravel()), width),
     }
     table = arrow.table(columns).replace_schema_metadata({_METADATA: _metadata(embedded)})
@@ -99,6 +114,9 @@ def load_embeddings(path: Path) -> EmbeddingSet:
                 source=metadata["source"],
                 is_phantom=metadata["is_phantom"],
                 fingerprint=metadata["fingerprint"],
+                task=build_task(metadata["task"]),
+                true=archive["true"],
+                predicted=archive["predicted"],
             )
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, RecipeError) as error:
         raise DatasetError(f"{path} holds no embeddings that `coreecho embed` wrote ({error}).") from error

@@ -1,43 +1,45 @@
-"""The embeddings of a run's recordings, with their labels: made once, kept in a file, read anywhere.
+"""The embeddings of recordings, with their labels: a view of what a model says, clip by clip.
 
 A recording's embedding is the mean over its clips, as its EF is.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import DatasetError, RecipeError
-from coreecho.inference.clip_file import DEFAULT_CLIPS
+from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
+from coreecho.inference.preparing import DEFAULT_CLIPS
+from coreecho.inference.subject import Subject, open_subject
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
 from coreecho.notices import PHANTOM_LABEL
-from coreecho.representation.embedding_files import load_embeddings, save_embeddings
 from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.tasks import Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
-from coreecho.video.store import FrameStore
 
 __all__ = ["EmbeddingSet", "embed_recordings", "embed_run"]
 
 
 def embed_recordings(
     model: EchoModel,
-    store: FrameStore,
+    store: Frames,
     recordings: Sequence[Recording],
     *,
     source: str,
     is_phantom: bool,
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
+    precision: Precision = "fp32",
     fingerprint: str = "",
     show_progress: bool = False,
 ) -> EmbeddingSet:
-    """Embed recordings.
+    """Embed recordings, and keep nothing.
 
     Args:
         model: on the device that shall compute.
@@ -47,6 +49,7 @@ def embed_recordings(
         is_phantom: the hearts are simulated.
         clips: evenly placed clips of each recording.
         batch_size: clips at once.
+        precision: of the encoder.
         fingerprint: kept with the result.
         show_progress: show a bar with the time left, on stderr.
 
@@ -54,87 +57,122 @@ def embed_recordings(
         DatasetError: there is no recording.
         RecipeError: fewer than one clip.
     """
-    if not recordings:
-        raise DatasetError(f"There is no recording to embed: {source} is empty.")
-    if clips < 1:
-        raise RecipeError(f"clips: expected at least 1, got {clips}")
-    embeddings, predicted = [], []
-    for recording in _tracked(recordings, show_progress):
-        starts = even_starts(store.num_frames(recording.id), model.model_input, clips)
-        prediction = predict_video(model, store.frames(recording.id), starts, batch_size=batch_size)
-        embeddings.append(prediction.embeddings.mean(axis=0))
-        predicted.append(prediction.value if model.target == "ef" else np.nan)
-    labels = [np.nan if recording.ef_percent is None else recording.ef_percent for recording in recordings]
-    return EmbeddingSet(
-        ids=tuple(recording.id for recording in recordings),
-        embeddings=np.stack(embeddings).astype(np.float32),
-        ef_percent=np.array(labels, dtype=np.float64),
-        ef_predicted=np.array(predicted, dtype=np.float64),
-        source=source,
-        is_phantom=is_phantom,
-        fingerprint=fingerprint,
+    _check(recordings, clips, source)
+    starts = [
+        (recording.id, even_starts(store.num_frames(recording.id), model.model_input, clips))
+        for recording in recordings
+    ]
+    videos = predict_videos(model, sources_from_store(store, starts), batch_size=batch_size, precision=precision)
+    bar = track(
+        videos,
+        total=len(starts),
+        description="Embedding",
+        console=Console(stderr=True),
+        disable=not show_progress,
+        transient=True,
     )
-
-
-def _tracked(recordings: Sequence[Recording], show_progress: bool) -> Iterable[Recording]:
-    return track(recordings, "Embedding", console=Console(stderr=True), disable=not show_progress, transient=True)
+    predictions = [prediction for _, prediction in bar]
+    return _view(model.task, recordings, predictions, source, is_phantom, fingerprint)
 
 
 def embed_run(
-    run: RunFolder,
-    model: EchoModel,
+    run: RunFolder | Subject,
+    model: EchoModel | None,
     split: Split,
     *,
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
+    device: str = "auto",
+    allow_overlap: bool = False,
     show_progress: bool = False,
 ) -> EmbeddingSet:
-    """Embed a split of a run's data with its best weights, or read what an earlier call left in the run's folder.
+    """Embed a split by the weights of a run or of a subject; clips that any command predicted before are read.
 
     Args:
-        run: the run.
-        model: its best weights, on the device that shall compute.
-        split: of its data set.
+        run: the run, or model and data.
+        model: on the device that shall compute; None where `device` says which. What is kept under the fingerprint of
+            the weights is computed by these weights alone, so they are loaded from their file where a clip is missing.
+        split: of the data.
         clips: evenly placed clips of each recording.
         batch_size: clips at once.
+        device: where to compute when no model is given.
+        allow_overlap: see `Subject.check_overlap`; the embeddings' `source` then says so.
         show_progress: show a bar with the time left, on stderr.
 
     Raises:
-        DatasetError: the split is empty.
+        DatasetError: the split is empty, or the model was trained on some of it.
+        RecipeError: fewer than one clip.
     """
-    recordings = run.recordings(split)
-    fingerprint = _fingerprint(run, recordings, clips)
-    cache = run.path / "explain" / f"embeddings-{split}-{clips}.npz"
-    if cache.is_file():
-        try:
-            kept = load_embeddings(cache)
-            if kept.fingerprint == fingerprint:
-                return kept
-        except DatasetError:
-            # Half a file, or one of another version: it is only a copy, and is made anew.
-            cache.unlink()
-    source = f"{run.recipe.name} ({run.recipe.objective}), {split.upper()} split of {run.data.dataset}"
-    if run.data.is_phantom:
-        source += f", {PHANTOM_LABEL}"
-    embedded = embed_recordings(
-        model,
-        run.store(show_progress=show_progress),
-        recordings,
-        source=source,
-        is_phantom=run.data.is_phantom,
-        clips=clips,
+    subject = run if isinstance(run, Subject) else open_subject(run)
+    recordings = subject.recordings(split)
+    source = _source_of(subject, split)
+    _check(recordings, clips, source)
+    overlap = subject.check_overlap(recordings, split, allow=allow_overlap, show_progress=show_progress)
+    if overlap.label is not None and split != "train":
+        source += f", {overlap.label}"
+    store = subject.store(show_progress=show_progress)
+    starts = [
+        (recording.id, even_starts(store.num_frames(recording.id), subject.model_input, clips))
+        for recording in recordings
+    ]
+    results = subject.results()
+    said = results.predict(
+        lambda: subject.model(device if model is None else str(model.scale.device)),
+        store,
+        starts,
         batch_size=batch_size,
-        fingerprint=fingerprint,
+        description="Embedding",
         show_progress=show_progress,
     )
-    cache.parent.mkdir(exist_ok=True)
-    save_embeddings(cache, embedded)
-    return embedded
+    lines = [
+        f"{recording.id},{subject.task.label_of(recording)},{store.digest(recording.id)}" for recording in recordings
+    ]
+    text = "\n".join([results.key, f"{clips} clips", *lines])
+    fingerprint = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return _view(subject.task, recordings, said, source, subject.is_phantom, fingerprint)
 
 
-def _fingerprint(run: RunFolder, recordings: Sequence[Recording], clips: int) -> str:
-    """Changes when the weights, a label, a video's size or the number of clips does; not when the data are copied."""
-    digest = hashlib.sha256(run.best_weights.read_bytes())
-    lines = [f"{recording.id},{recording.ef_percent},{recording.path.stat().st_size}" for recording in recordings]
-    digest.update("\n".join([f"{clips} clips", *lines]).encode())
-    return digest.hexdigest()
+def _check(recordings: Sequence[Recording], clips: int, source: str) -> None:
+    if not recordings:
+        raise DatasetError(f"There is no recording to embed: {source} is empty.")
+    if clips < 1:
+        raise RecipeError(f"clips: expected at least 1, got {clips}")
+
+
+def _source_of(subject: Subject, split: Split) -> str:
+    """What the embeddings are, in words."""
+    recipe = None if subject.run is None else subject.run.recipe
+    model = subject.recipe_name if recipe is None else f"{recipe.name} ({recipe.objective})"
+    source = f"{model}, {split.upper()} split of {subject.data.dataset}"
+    return source + (f", {PHANTOM_LABEL}" if subject.is_phantom else "")
+
+
+def _view(
+    task: Task,
+    recordings: Sequence[Recording],
+    predictions: Sequence[VideoPrediction],
+    source: str,
+    is_phantom: bool,
+    fingerprint: str,
+) -> EmbeddingSet:
+    outputs = np.array([prediction.value for prediction in predictions], dtype=np.float64)
+    predicted = task.value_of(outputs)
+    # Of a model that reads something else, what it says is no EF.
+    is_ef = task.label == "ef_percent"
+    return EmbeddingSet(
+        ids=tuple(recording.id for recording in recordings),
+        embeddings=np.stack([prediction.embedding for prediction in predictions]),
+        ef_percent=_known([recording.ef_percent for recording in recordings]),
+        ef_predicted=predicted if is_ef else np.full(len(recordings), np.nan),
+        source=source,
+        is_phantom=is_phantom,
+        fingerprint=fingerprint,
+        task=task,
+        true=_known([task.label_of(recording) for recording in recordings]),
+        predicted=predicted,
+    )
+
+
+def _known(labels: Sequence[float | None]) -> NDArray[np.float64]:
+    """(N,), with NaN for what is not known."""
+    return np.array([np.nan if label is None else label for label in labels], dtype=np.float64)

@@ -15,14 +15,13 @@ from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.kept_results import (
     data_fingerprint,
-    file_fingerprint,
     find_kept,
     fingerprint_of,
     interval_from,
     write_kept,
 )
 from coreecho.evaluation.patients import patients_of
-from coreecho.files import write_whole
+from coreecho.files import sha256_of, write_whole
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.saliency.encoder_levels import Stage, choose_stage
@@ -123,10 +122,10 @@ def explain_dataset(
     if not recordings:
         raise DatasetError(f"{root} has no recording in its {protocol.split.upper()} split.")
     _make_folder(out)
-    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, dataset, stage, protocol)
+    frames = _open_store(dataset, root, store, model, show_progress)
+    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, frames, dataset, stage, protocol)
     if weights is not None and (kept := _kept_explanation(out, fingerprint)) is not None:
         return kept
-    frames = _open_store(dataset, root, store, model, show_progress)
     table = lv_focus_of_recordings(
         model,
         frames,
@@ -148,11 +147,17 @@ def explain_dataset(
 
 
 def _fingerprint(
-    weights: Path, root: Path, recordings: Sequence[Recording], dataset: str, stage: Stage, protocol: FocusProtocol
+    weights: Path,
+    root: Path,
+    recordings: Sequence[Recording],
+    frames: FrameStore,
+    dataset: str,
+    stage: Stage,
+    protocol: FocusProtocol,
 ) -> str:
     return fingerprint_of(
-        weights=file_fingerprint(weights),
-        data=data_fingerprint(root, recordings),
+        weights=sha256_of(weights),
+        data=data_fingerprint(root, recordings, frames),
         has_truth=has_simulated_ventricles(root),
         dataset=dataset,
         protocol={**asdict(protocol), "stage": stage},

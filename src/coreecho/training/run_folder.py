@@ -276,9 +276,16 @@ def find_data(
     dataset: str, root: Path, recipe: Recipe, store: Path | None, options: Mapping[str, Any] | None = None
 ) -> DataSource:
     """Say where the data of a run and their decoded frames lie."""
+    return locate_data(dataset, root, recipe.input.frame_size, store, options)
+
+
+def locate_data(
+    dataset: str, root: Path, frame_size: int, store: Path | None, options: Mapping[str, Any] | None = None
+) -> DataSource:
+    """Say where data and their frames, decoded at a size in pixels, lie."""
     # Of a table, the root may be the file itself.
     beside = root.parent if root.is_file() else root
-    folder = store or beside / f".coreecho-store-{recipe.input.frame_size}"
+    folder = store or beside / f".coreecho-store-{frame_size}"
     return DataSource(
         dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root), options=dict(options or {})
     )

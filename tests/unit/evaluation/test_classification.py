@@ -10,11 +10,12 @@ from sklearn import metrics as sk
 
 from coreecho.evaluation import (
     CLASSIFICATION_DEFINITIONS,
-    MI_METRICS,
+    DiagnosisFamily,
     compare_classification_metrics,
     compute_classification_metrics,
 )
 from coreecho.evaluation.intervals import resampled_counts
+from coreecho.tasks import MI
 
 KEYS = [definition.key for definition in CLASSIFICATION_DEFINITIONS]
 
@@ -57,7 +58,7 @@ def test_counts_by_hand():
 def test_every_resample_equals_scikit_learn_on_the_repeated_recordings(num_recordings):
     has_mi, probability = cohort(num_recordings)
     counts = np.concatenate(list(resampled_counts(np.arange(num_recordings), resamples=40, seed=1)))
-    ours = MI_METRICS.statistics(has_mi.astype(float), probability)(counts)
+    ours = DiagnosisFamily(MI(), is_logit=False).statistics(has_mi.astype(float), probability)(counts)
     for row, count in zip(ours, counts.astype(int), strict=True):
         expected = by_scikit_learn(np.repeat(has_mi, count), np.repeat(probability, count))
         np.testing.assert_allclose(row, expected, rtol=1e-12, equal_nan=True)

@@ -73,7 +73,7 @@ def test_a_named_group_without_recordings_is_listed(table):
 
 
 def test_diagnoses_have_groups_too():
-    table = pd.DataFrame({"has_mi": [0, 1, 1] * 4, "probability": [0.2, 0.6, 0.3] * 4})
+    table = pd.DataFrame({"has_mi": [0, 1, 1] * 4, "mi_logit": [-1.4, 0.4, -0.8] * 4})
     metrics = metrics_by_group(table, [0, 0, 1] * 4, family=MI_METRICS, min_patients=2, resamples=50)
     assert metrics["0"]["accuracy"].estimate == 1
     assert metrics["1"]["accuracy"].estimate == 0

@@ -166,8 +166,8 @@ def test_no_interval_leaves_what_a_metric_can_be():
 
 def test_diagnoses_over_seeds_and_a_seed_that_calls_nobody():
     base = pd.DataFrame({"recording": list("abcdef"), "has_mi": [0, 0, 0, 1, 1, 1]})
-    good = base.assign(probability=[0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
-    shy = base.assign(probability=[0.1, 0.1, 0.2, 0.3, 0.4, 0.4])
+    good = base.assign(mi_logit=[-2.2, -1.4, -0.8, 0.8, 1.4, 2.2])
+    shy = base.assign(mi_logit=[-2.2, -2.2, -1.4, -0.8, -0.4, -0.4])
     metrics = metrics_over_seeds([good, shy], family=MI_METRICS, resamples=100)
     assert metrics["sensitivity"].of_seeds == (1, 0)
     assert metrics["sensitivity"].sd == pytest.approx(math.sqrt(0.5))

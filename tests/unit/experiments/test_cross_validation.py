@@ -10,6 +10,7 @@ import pytest
 
 from coreecho.datasets import load_recordings
 from coreecho.errors import DatasetError, RecipeError
+from coreecho.experiments import cross_validation
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, read_predictions
@@ -74,7 +75,7 @@ def test_every_recording_is_tested_once_by_a_model_that_did_not_see_it(
 
     # What is done is not done again, nor predicted again.
     assert [path.name for path in trained] == ["fold-01", "fold-02", "fold-03"]
-    monkeypatch.setattr("coreecho.experiments.runs.load_model", lambda *_, **__: pytest.fail("predicted again"))
+    monkeypatch.setattr("coreecho.inference.subject.load_model", lambda *_, **__: pytest.fail("predicted again"))
     pd.testing.assert_frame_equal(cross_validate(recipe, data, finished, execution), pooled)
     assert len(trained) == 3
 
@@ -114,6 +115,7 @@ def test_a_fold_that_is_lost_is_trained_again_and_never_left_out(
     make_recipe: MakeRecipe,
     execution: Execution,
     trained: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out, data = tmp_path / "out", table_of_folds()
     recipe = make_recipe()
@@ -124,13 +126,16 @@ def test_a_fold_that_is_lost_is_trained_again_and_never_left_out(
     assert [path.name for path in trained] == ["fold-02"]
 
     # Predictions of a fold that lost a line, and of one that has a line of another, are not pooled.
-    for fold, fault in ((3, "1 are missing"), (2, "1 come twice")):
-        [path] = (out / f"fold-{fold:02d}" / "predictions").iterdir()
-        lines = path.read_text().splitlines(keepends=True)
-        path.write_text("".join(lines[:-1] if fold == 3 else [*lines, lines[-1]]))
+    predictions_of = cross_validation.predictions_of
+    for rows, fault in (([0, 1, 2, 3], "1 are missing"), ([0, 1, 2, 3, 4, 4], "1 come twice")):
+
+        def faulty(run: RunFolder, *arguments: object, rows: list[int] = rows, **options: object) -> pd.DataFrame:
+            table = predictions_of(run, *arguments, **options)
+            return table.iloc[rows] if run.path.name == "fold-03" else table
+
+        monkeypatch.setattr(cross_validation, "predictions_of", faulty)
         with pytest.raises(DatasetError, match=fault):
             cross_validate(recipe, data, out, execution)
-        path.write_text("".join(lines))
 
 
 def test_folds_are_dealt_though_the_table_has_splits(

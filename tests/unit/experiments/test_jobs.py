@@ -10,6 +10,8 @@ from coreecho.experiments.reproduction import carry_out, in_words, make_plan, sh
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.scales import Scale
 from coreecho.experiments.sources import Sources
+from coreecho.files import sha256_of
+from coreecho.inference.results import Results
 from coreecho.models.echo_model import ModelInput
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
@@ -136,7 +138,8 @@ def test_what_is_done_costs_nothing_and_is_not_done_again(
     # Of the test split, and of stage 1, whatever stage 2 made of it.
     run = RunFolder.open(plan.runs / "coreecho-scratch-seed0")
     assert figure.num_recordings == len(run.recordings("test"))
-    assert [path.name.split("-")[:3] for path in (run.path / "predictions").iterdir()] == [["test", "3", "stage1"]]
+    of_stage1 = Results(run.path / "results", weights_sha256=sha256_of(run.stage_weights("stage1")))
+    assert list((run.path / "results").iterdir()) == [of_stage1.folder]
 
 
 def test_a_finished_training_is_read_where_its_data_have_moved(

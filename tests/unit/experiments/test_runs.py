@@ -87,7 +87,7 @@ def test_predictions_are_made_once_for_each_kind_of_weights(
     stage1 = predictions_of(pretrained, execution, clips=1, weights="stage1")
     assert best["recording"].tolist() == [recording.id for recording in pretrained.recordings("test")]
     assert (best["ef_predicted"] != stage1["ef_predicted"]).all()
-    monkeypatch.setattr("coreecho.experiments.runs.load_model", lambda *_, **__: pytest.fail("predicted again"))
+    monkeypatch.setattr("coreecho.inference.subject.load_model", lambda *_, **__: pytest.fail("predicted again"))
     assert predictions_of(pretrained, execution, clips=1).equals(best)
 
 

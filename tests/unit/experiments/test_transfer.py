@@ -2,13 +2,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.evaluation import compute_classification_metrics, compute_metrics
+from coreecho.evaluation import compute_classification_metrics, compute_metrics, family_of
 from coreecho.experiments.cross_validation import PREDICTIONS
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution
@@ -16,6 +17,7 @@ from coreecho.experiments.transfer import TransferResult, compare, measure, tran
 from coreecho.models.card import WeightsCard
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import save_weights
+from coreecho.tasks import MI
 from coreecho.training.recipe import Recipe, find_recipe
 
 SEEN = ModelInput(num_frames=32, stride=2, padding="mean", frame_size=96, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
@@ -163,11 +165,25 @@ def test_ef_is_measured_by_image_quality_too() -> None:
 
 def test_infarctions_are_measured_by_the_papers_metrics() -> None:
     table = pd.DataFrame({"recording": list("abcd"), "patient": None, "has_mi": [True, True, False, False]})
-    table["probability"] = [0.9, 0.4, 0.6, 0.1]
+    table["mi_logit"] = [2.2, -0.4, 0.4, -2.2]
     found = measure(table, "mi")["all"]
     expected = {"sensitivity": 0.5, "specificity": 0.5, "precision": 0.5, "f1": 0.5, "accuracy": 0.5, "auroc": 0.75}
     assert {name: found[name].estimate for name in expected} == pytest.approx(expected)
-    assert found["f1"].estimate == compute_classification_metrics(table["has_mi"], table["probability"])["f1"].estimate
+    of_logits = compute_classification_metrics(table["has_mi"], table["mi_logit"], is_logit=True)
+    assert found["f1"].estimate == of_logits["f1"].estimate
+
+
+def test_saturated_logits_are_ranked_as_evaluate_ranks_them() -> None:
+    """Beyond a logit of 37 every probability is 1 in double precision, and an AUROC of probabilities is one of ties."""
+    rng = np.random.default_rng(0)
+    has_mi = np.arange(200) % 2 == 1
+    logit = 60 + 5 * rng.standard_normal(200) + 7 * has_mi
+    table = pd.DataFrame({"recording": [f"r{n}" for n in range(200)], "patient": None, "has_mi": has_mi})
+    table = table.assign(mi_logit=logit, probability=MI().value_of(logit))
+    assert set(table["probability"]) == {1.0}
+    by_evaluate = family_of(MI()).measure(table["has_mi"], table[family_of(MI()).predicted_column])
+    found = measure(table, "mi")["all"]
+    assert found["auroc"].estimate == by_evaluate["auroc"].estimate > 0.8
 
 
 def test_two_transfers_are_compared_recording_by_recording_and_by_quality(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import torch
 from coreecho.errors import RecipeError, VideoError
 from coreecho.inference import PredictionFailure, Predictor, parse_beat
 from coreecho.inference.beat import cautions_of_beat
+from coreecho.inference.engine import predict_video
 from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel, ModelInput
-from coreecho.models.video_prediction import predict_video
 from coreecho.tasks import build_task
 from coreecho.video import resize_frames, squash_frames
 from coreecho.video.video import Video
@@ -144,7 +144,8 @@ def test_an_infarction_of_a_real_clip_by_a_model_of_phantoms_means_nothing(whole
     model.card = replace(model.card, trained_on=replace(model.card.trained_on, is_phantom=True))
     (warning,) = Predictor(model, beat="all")(nifti).warnings
     assert warning == (
-        "the model was trained on simulated hearts only: this finding of a real clip has no clinical meaning"
+        "the model was trained on simulated hearts only: this finding of infarction of a real clip has no clinical "
+        "meaning"
     )
 
 

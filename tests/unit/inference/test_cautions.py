@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coreecho.inference.cautions import cautions_of_ef, cautions_of_video
+from coreecho.inference.cautions import cautions_of_value, cautions_of_video
 from coreecho.models.card import TrainedOn
+from coreecho.tasks import EF, MI, Scalar
 from coreecho.video.clips import ClipSampling
 from coreecho.video.video import Video
 
@@ -91,4 +92,12 @@ def test_a_model_without_a_known_training():
     ],
 )
 def test_an_ef_beyond_the_training_or_beyond_the_possible(ef_percent, trained_on, expected):
-    assert cautions_of_ef(ef_percent, trained_on) == expected
+    assert cautions_of_value(ef_percent, trained_on, EF()) == expected
+
+
+def test_other_numbers_have_their_own_range_and_unit():
+    task = Scalar("edv_ml", "mL", 0, 500)
+    assert cautions_of_value(120.0, None, task) == []
+    assert cautions_of_value(-3.0, None, task) == ["an edv ml of -3.0 mL is impossible"]
+    # A logit beyond the labels 0 and 1 is nothing odd.
+    assert cautions_of_value(0.99, TRAINED_ON, MI()) == []

@@ -106,6 +106,8 @@ def test_of_two_runs_it_is_kept_while_it_holds(
     run: RunFolder, tmp_path: Path, retrained: Callable[[RunFolder], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RunFolder, "recordings", lambda self, _split: self.all_recordings)
+    # Its training met none of them, so that all may be asked about.
+    run.info["split_ids"] = {split: {} for split in ("train", "val", "test")}
     protocol, model = ContinuityProtocol(clips=1, hearts=0), load_model(run.path)
     retrained(run)
     other = load_model(run.path)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError, VideoError
 from coreecho.inference import Predictor
+from coreecho.inference.engine import predict_video
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.report import file_explanation
 from coreecho.report.file_explanation import explain_file

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError, VideoError
-from coreecho.inference.clip_file import embed_file, read_clip
+from coreecho.inference.preparing import embed_file, read_clip
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import load_model
 from coreecho.phantom.avi import write_mjpeg_avi

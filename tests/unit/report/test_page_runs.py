@@ -1,9 +1,10 @@
 import pytest
 
+from coreecho.evaluation.evaluate import evaluate
+from coreecho.evaluation.protocol import Protocol
+from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
-from coreecho.report.evaluation import evaluate_run
 from coreecho.report.page_runs import recipe_tables, show_run, training_table
-from coreecho.report.protocol import Protocol
 from coreecho.training.recipe import Recipe, find_recipe
 
 
@@ -26,7 +27,7 @@ def shown(place, make_run):
             2,
             run,
             model=load_model(run.path),
-            evaluation=evaluate_run(run, Protocol(split="val", clips=1, resamples=5)),
+            evaluation=evaluate(open_subject(run), Protocol(split="val", clips=1, resamples=5)),
             learning=run.metrics(),
         )
         for number, run in enumerate(runs)

@@ -6,15 +6,17 @@ import pytest
 from rich.console import Console
 
 from coreecho.errors import CoReEchoError
-from coreecho.inference import NOTICES, Prediction, PredictionFailure
+from coreecho.inference import Prediction, PredictionFailure
 from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
+from coreecho.report.text import csv_cell, escaped
+from coreecho.tasks import MI, Scalar
 
 
 def prediction(**changes):
     fields = {
         "file": "a.avi",
-        "ef_percent": 55.25,
-        "clip_ef_percent": (54.0, 56.5),
+        "value": 55.25,
+        "clip_values": (54.0, 56.5),
         "clip_sd": 1.7678,
         "clip_starts": (0, 9),
         "warnings": ("short clip", "frame rate unknown"),
@@ -77,25 +79,74 @@ def test_a_table_that_cannot_be_written_is_said(tmp_path):
 
 
 def infarction(**changes):
-    fields = {"ef_percent": None, "clip_ef_percent": (), "clip_sd": None, "clip_starts": (4,), "mi_probability": 0.4375}
-    return prediction(**(fields | {"beat": (4, 20), "notice": NOTICES["mi"]} | changes))
+    fields = {"task": "mi", "value": 0.4375, "unit": "", "clip_values": (0.4375,), "clip_sd": None, "clip_starts": (4,)}
+    return prediction(**(fields | {"beat": (4, 20), "notice": MI().notice} | changes))
 
 
 def test_infarctions_are_probabilities_in_every_format(tmp_path):
     console = Console(file=io.StringIO(), width=100)
-    console.print(predictions_table([infarction()], model_name="a model", target="mi"))
+    console.print(predictions_table([infarction()], model_name="a model", task=MI()))
     text = console.file.getvalue()
     assert "Probability of a myocardial infarction by a model" in text
     row = next(line for line in text.splitlines() if "a.avi" in line)
     assert row.split()[:2] == ["a.avi", "43.8"]
     assert "this probability must not guide" in text
-    document = json.loads(predictions_json([infarction(), FAILURE], model_name="a model", target="mi"))
+    document = json.loads(predictions_json([infarction(), FAILURE], model_name="a model", task=MI()))
     assert document["predictions"][0]["mi_probability"] == 0.4375
-    assert document["predictions"][0]["ef_percent"] is None
+    assert "ef_percent" not in document["predictions"][0]
+    assert document["task"] == {"name": "mi"}
     assert "probability" in document["notice"]
-    write_predictions_csv([infarction(), FAILURE], tmp_path / "mi.csv", target="mi")
+    write_predictions_csv([infarction(), FAILURE], tmp_path / "mi.csv", task=MI())
     table = pd.read_csv(tmp_path / "mi.csv")
     assert table.loc[0, "mi_probability"] == 0.4375
     assert table.loc[0, "beat"] == "4:20"
-    assert table["ef_percent"].isna().all()
-    assert set(table["notice"]) == {NOTICES["mi"]}
+    assert "ef_percent" not in table
+    assert set(table["notice"]) == {MI().notice}
+
+
+def test_any_number_is_told_in_its_words_and_its_unit(tmp_path):
+    task = Scalar("edv_ml", "mL")
+    volume = prediction(task="scalar", value=121.5, unit="mL", clip_values=(120.0, 123.0), notice=task.notice)
+    console = Console(file=io.StringIO(), width=100)
+    console.print(predictions_table([volume], model_name="a model", task=task))
+    text = console.file.getvalue()
+    assert "edv ml (mL)" in text
+    assert "121.5" in text
+    assert "EF" not in text
+    write_predictions_csv([volume], tmp_path / "edv.csv", task=task)
+    table = pd.read_csv(tmp_path / "edv.csv")
+    assert (table.loc[0, "edv_ml"], table.loc[0, "unit"], table.loc[0, "clip_edv_ml"]) == (121.5, "mL", "120.0; 123.0")
+    assert json.loads(predictions_json([volume], model_name="a model", task=task))["task"]["label"] == "edv_ml"
+
+
+def test_names_that_are_not_utf8_survive_every_output(tmp_path):
+    """Latin-1 exports are common; one such name once lost the results of all other files."""
+    name = b"M\xfcller.avi".decode("utf-8", "surrogateescape")
+    results = [prediction(), prediction(file=name), PredictionFailure(file=name, error=f"{name}: no clip")]
+    write_predictions_csv(results, tmp_path / "ef.csv")
+    assert pd.read_csv(tmp_path / "ef.csv")["file"].tolist() == ["a.avi", r"M\xfcller.avi", r"M\xfcller.avi"]
+    document = json.loads(predictions_json(results, model_name="a model"))
+    assert document["predictions"][1]["file"] == document["failures"][0]["file"] == r"M\xfcller.avi"
+    console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), width=100)
+    console.print(predictions_table(results, model_name="a model"))
+    console.file.seek(0)
+    assert r"M\xfcller.avi" in console.file.read()
+
+
+def test_control_sequences_in_names_do_not_reach_the_terminal():
+    assert escaped("a\x1b[2Jb\r\nc\u202ed") == r"a\x1b[2Jb\r\nc\u202ed"
+    assert escaped("Prüfung 心 é") == "Prüfung 心 é"
+    console = Console(file=io.StringIO(), width=100)
+    console.print(predictions_table([prediction(file="\x1b]0;title\x07.avi")], model_name="a model"))
+    assert "\x1b]0" not in console.file.getvalue()
+
+
+@pytest.mark.parametrize("formula", ["=1+1.avi", "+1.avi", "-1.avi", "@SUM(A1).avi", "\t=1.avi"])
+def test_a_spreadsheet_runs_no_name(formula, tmp_path):
+    write_predictions_csv([prediction(file=formula, warnings=(formula,))], tmp_path / "ef.csv")
+    table = pd.read_csv(tmp_path / "ef.csv")
+    assert table.loc[0, "file"].startswith("'")
+    assert table.loc[0, "warnings"].startswith("'")
+    # Numbers stay numbers.
+    assert table.loc[0, "ef_percent"] == 55.25
+    assert csv_cell("plain.avi") == "plain.avi"

@@ -10,8 +10,8 @@ import pytest
 
 from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.inference.engine import predict_video
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
 from coreecho.models.weights import load_model
 from coreecho.representation.embedding_files import load_embeddings, save_embeddings
 from coreecho.representation.embeddings import EmbeddingSet, embed_recordings, embed_run
@@ -106,8 +106,17 @@ def test_a_recording_is_the_mean_of_its_clips(model: EchoModel, truth_root: Path
 def test_a_logit_is_no_ef(mi_model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
     recording = load_echonet_dynamic(truth_root)[0]
     store = FrameStore.build(tmp_path, {recording.id: recording.path}, frame_size=56, workers=1)
-    embedded = embed_recordings(mi_model, store, [recording], source="one", is_phantom=True, clips=1)
+    embedded = embed_recordings(
+        mi_model, store, [replace(recording, has_mi=True)], source="one", is_phantom=True, clips=1
+    )
     assert np.isnan(embedded.ef_predicted).all()
+    assert embedded.ef_percent.tolist() == [recording.ef_percent]
+    assert embedded.true.tolist() == [1.0]
+    logit = predict_video(mi_model, store.frames(recording.id), even_starts(26, mi_model.model_input, 1)).value
+    assert embedded.predicted == pytest.approx([1 / (1 + np.exp(-logit))])
+    save_embeddings(tmp_path / "mi.npz", embedded)
+    restored = load_embeddings(tmp_path / "mi.npz")
+    assert (restored.task.name, restored.true.tolist()) == ("mi", [1.0])
     assert np.isfinite(embedded.embeddings).all()
 
 
@@ -117,20 +126,20 @@ def test_a_run_is_embedded_once(run: RunFolder, monkeypatch: pytest.MonkeyPatch)
     assert first.is_phantom
     assert "simulated hearts" in first.source
     assert first.ids == tuple(recording.id for recording in run.recordings("train"))
-    monkeypatch.setattr(RunFolder, "store", _refuse)
+    monkeypatch.setattr(EchoModel, "forward", _refuse)
     assert_same(embed_run(run, model, "train", clips=1), first)
 
 
 def _refuse(*_: object, **__: object) -> None:
-    raise AssertionError("decoded again")
+    raise AssertionError("embedded again")
 
 
 def test_other_weights_or_a_damaged_copy_are_embedded_anew(
     run: RunFolder, retrained: Callable[[RunFolder], None]
 ) -> None:
     first = embed_run(run, load_model(run.path), "test", clips=1)
-    (cache,) = (run.path / "explain").glob("embeddings-test-1.npz")
-    cache.write_bytes(cache.read_bytes()[:100])
+    (part,) = (run.path / "results").glob("*/part-*.npz")
+    part.write_bytes(part.read_bytes()[:100])
     assert_same(embed_run(run, load_model(run.path), "test", clips=1), first)
     retrained(run)
     second = embed_run(run, load_model(run.path), "test", clips=1)
@@ -146,5 +155,7 @@ def test_other_videos_are_embedded_anew(run: RunFolder, tmp_path: Path, truth_ro
     assert embed_run(moved, load_model(run.path), "test", clips=1).fingerprint == first.fingerprint
     recording = moved.recordings("test")[0]
     shutil.copy(moved.recordings("train")[0].path, recording.path)
-    second = embed_run(moved, load_model(run.path), "test", clips=1)
+    # Of a run that was opened before the change, the store is open, too.
+    moved = RunFolder.open(run.path, data=root)
+    second = embed_run(moved, load_model(run.path), "test", clips=1, allow_overlap=True)
     assert not np.array_equal(second.embeddings[0], first.embeddings[0])

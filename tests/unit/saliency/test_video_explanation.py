@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from coreecho.inference.engine import predict_video
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.video_prediction import predict_video
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.video.clips import ClipSampling, ClipTime, take_clip
 

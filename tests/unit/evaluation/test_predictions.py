@@ -8,10 +8,12 @@ import torch
 
 from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
-from coreecho.evaluation.protocols import choose_starts, evaluate_recordings
+from coreecho.evaluation import family_of, metrics_by_group
+from coreecho.evaluation.predictions import evaluate_recordings
+from coreecho.evaluation.protocol import choose_starts
+from coreecho.inference.engine import predict_video
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput
-from coreecho.models.video_prediction import predict_video
 from coreecho.tasks import MI
 from coreecho.video.clips import ClipSampling
 
@@ -163,7 +165,7 @@ def test_infarctions_are_a_mean_logit_and_its_probability(mi_model, store):
     logits = predict_video(mi_model, store.frames("a"), [0, 7, 13]).clip_values.astype(float)
     assert table.loc[1, "mi_logit"] == pytest.approx(logits.mean())
     # The probability is that of the mean logit, which is not the mean of the probabilities.
-    assert table.loc[1, "probability"] == pytest.approx(1 / (1 + math.exp(-logits.mean())), abs=1e-12)
+    assert table.loc[1, "probability"] == pytest.approx(1 / (1 + math.exp(-table.loc[1, "mi_logit"])), abs=1e-12)
 
 
 def test_recordings_without_the_models_label_are_named(mi_model, store, recordings):
@@ -182,3 +184,14 @@ def test_the_release_of_an_ef_is_kept_where_it_is_known(model, store, recordings
     table = evaluate_recordings(model, store, [*known, recordings[2]], clips=1)
     assert table["ef_source"].fillna("").tolist() == ["CAMUS NIfTI release", "CAMUS NIfTI release", ""]
     assert "ef_source" not in evaluate_recordings(model, store, recordings, clips=1)
+
+
+def test_the_metrics_of_a_diagnosis_read_the_packages_own_table(mi_model, store):
+    """They once asked for a column `logit`, which no table of this package has."""
+    recordings = [Recording(id=name, path=Path(name), has_mi=has_mi) for name, has_mi in (("a", True), ("b", False))]
+    table = evaluate_recordings(mi_model, store, recordings)
+    family = family_of(mi_model.task)
+    metrics = metrics_by_group(table, ["all"] * 2, family=family, min_patients=0, resamples=20)["all"]
+    straight = family.measure(table[family.true_column], table[family.predicted_column], resamples=20)
+    assert metrics["auroc"].estimate == straight["auroc"].estimate
+    assert family.predicted_column == "mi_logit"

@@ -7,28 +7,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coreecho.datasets import Recording
+from coreecho.datasets import Recording, Split
 from coreecho.inference.frame_rate import is_rate_known, is_training_rate
+from coreecho.inference.subject import Overlap, Subject
 from coreecho.models.card import TrainedOn
-from coreecho.training.run_folder import RunFolder
 from coreecho.video.store import FrameStore
 
 # As the card's own range: the ends are not those of one odd file.
 _PERCENTILES = (5, 95)
 
 
-def notes_of(run: RunFolder, source: RunFolder, recordings: Sequence[Recording]) -> tuple[str, ...]:
-    """What a reader of the metrics should know of a run that is evaluated on the data of another, or of its own.
+def notes_of(subject: Subject, recordings: Sequence[Recording], overlap: Overlap, split: Split) -> tuple[str, ...]:
+    """What a reader of the metrics should know.
 
     Args:
-        run: the run.
-        source: whose data it is evaluated on.
+        subject: the model, and the data that it is evaluated on.
         recordings: of these data.
+        overlap: which of them the model has met before.
+        split: of them.
     """
     notes = []
-    if not run.is_finished:
+    if not subject.is_finished:
         notes.append("the run is not finished: these are the best weights so far")
-    if run.data.is_phantom and not source.data.is_phantom:
+    if overlap.label is not None:
+        notes.append(overlap.label)
+    if overlap.selected and split != "val":
+        notes.append(f"the best epoch was chosen by {len(overlap.selected)} of these recordings")
+    if subject.is_own_data and not subject.knows_its_training:
+        notes.append(
+            "splits or labels have changed since the training, and the run does not know which recordings it was "
+            "trained on: some of these may be among them"
+        )
+    if subject.learned_from_phantoms and not subject.is_phantom:
         notes.append("the model was trained on simulated hearts only")
     notes += [f"EF of the {name}" for name in ef_sources(recordings)]
     return tuple(notes)

@@ -1,0 +1,208 @@
+"""From a file, or an array, to what a model sees of it: once for all commands."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import RecipeError, VideoError
+from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
+from coreecho.inference.cautions import cautions_of_value, cautions_of_video
+from coreecho.inference.engine import predict_video
+from coreecho.inference.frame_rate import at_training_rate
+from coreecho.models.card import TrainedOn
+from coreecho.models.echo_model import EchoModel
+from coreecho.video import Video, even_starts, resize_frames
+from coreecho.video.lit_sector import lit_sector
+from coreecho.video.reader_process import ResizedVideo, read_resized
+from coreecho.video.sector import MIN_FRAMES
+
+# Evenly placed clips of a recording whose mean is taken, as in the paper.
+DEFAULT_CLIPS = 3
+# Reads a file at a frame size; in this process, or in one that can be ended.
+ReadFile = Callable[[str | Path, int], ResizedVideo]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipFile:
+    """A clip as a model sees it.
+
+    Attributes:
+        video: of the model's frame size, and at the training's frame rate where it could be brought to it; its notes
+            say what was done.
+        file_num_frames: frames of the file.
+        file_fps: frames per second of the file; None where it does not say.
+        beat: first and last frame of the file, both included, where the clip is one beat; the last may come first.
+        read_fps: frames per second before the clip was brought to the training's frame rate.
+    """
+
+    video: Video
+    file_num_frames: int
+    file_fps: float | None
+    beat: tuple[int, int] | None = None
+    read_fps: float | None = None
+
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """(F, S, S) uint8, as the model sees them."""
+        return self.video.frames
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the heart is simulated."""
+        return self.video.is_phantom
+
+    @cached_property
+    def sector(self) -> NDArray[np.bool_]:
+        """(S, S), where there is ultrasound; nothing else may be shown. Raises VideoError: there is none."""
+        return lit_sector(self.frames, self.video.source)
+
+    def file_frames(self, starts: Sequence[int]) -> tuple[int, ...]:
+        """The frames of the file at which clips start that start at these frames."""
+        step = 1.0
+        if self.read_fps is not None and self.video.fps is not None:
+            step = self.read_fps / self.video.fps
+        first, last = self.beat or (0, self.file_num_frames)
+        direction = 1 if first <= last else -1
+        return tuple(first + direction * round(start * step) for start in starts)
+
+    def cautions(self, model: EchoModel) -> list[str]:
+        """How it differs from what the model was trained on."""
+        cautions = cautions_of_video(self.video, model.model_input, _trained_on(model), model.task)
+        return cautions + ([] if self.beat is None else cautions_of_beat(self.video, model))
+
+    def warnings(self, model: EchoModel, output: float) -> tuple[str, ...]:
+        """What speaks against trusting what the model says of it.
+
+        Args:
+            model: that saw it.
+            output: of the network, the mean over the clips.
+        """
+        value = float(model.task.value_of(np.array([output]))[0])
+        return (*self.cautions(model), *cautions_of_value(value, _trained_on(model), model.task))
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedClip:
+    """A clip, and where a model puts it.
+
+    Attributes:
+        clip: the file.
+        embedding: (D,) float32, the mean over its clips, as a recording's is.
+        ef_percent: predicted: the mean of the network's output over the clips.
+        warnings: what speaks against trusting it.
+    """
+
+    clip: ClipFile
+    embedding: NDArray[np.float32]
+    ef_percent: float
+    warnings: tuple[str, ...]
+
+
+def prepare_file(
+    model: EchoModel, path: str | Path, *, beat: Beat | None = None, read: ReadFile = read_resized
+) -> ClipFile:
+    """Read a file for a model.
+
+    Args:
+        model: that shall see it.
+        path: the clip.
+        beat: first and last frame of the beat, or "all", for a model that looks at one beat, and for it alone.
+        read: what reads whole videos.
+
+    Raises:
+        VideoError: not a readable clip, too short for a heartbeat, or shorter than the beat.
+        RecipeError: the model looks at one beat and none is given, or the reverse.
+    """
+    check_beat(model, beat)
+    if beat is not None:
+        if read is not read_resized:
+            # A beat is cut out in this process, once another has shown that the file can be read in time and memory.
+            read(path, model.model_input.frame_size)
+        video, frames_of_beat, num_frames = read_beat(path, beat, model)
+        # A whole beat is interpolated to the model's frames; clips of a stride have their place in time.
+        seen = video if model.model_input.is_whole_beat else at_training_rate(video, _trained_on(model))
+        return ClipFile(seen, num_frames, video.fps, frames_of_beat, video.fps)
+    file = read(path, model.model_input.frame_size)
+    if file.num_frames < MIN_FRAMES:
+        raise VideoError(
+            f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
+        )
+    return ClipFile(
+        at_training_rate(file.video, _trained_on(model)), file.num_frames, file.fps, read_fps=file.video.fps
+    )
+
+
+def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | None = None, name: str) -> ClipFile:
+    """Take an array for a clip, as `prepare_file` takes a file.
+
+    Args:
+        model: that shall see it. One that looks at one beat takes the array for that beat.
+        frames: (T, H, W) uint8, grey, 0 black to 255 white: the sector, without text.
+        fps: frames per second; None where they are not known.
+        name: of the array, for messages.
+
+    Raises:
+        VideoError: another shape or kind of number, too few frames, or an impossible frame rate.
+    """
+    array = np.asarray(frames)
+    if array.ndim != 3 or array.dtype != np.uint8:
+        raise VideoError(
+            f"{name}: expected grey frames (T, H, W) of uint8, 0 black to 255 white, or several clips (B, T, H, W); "
+            f"got shape {array.shape} of {array.dtype}."
+        )
+    if len(array) < MIN_FRAMES and not model.model_input.is_whole_beat:
+        raise VideoError(
+            f"{name}: has {len(array)} frames (shape {array.shape}, read as (T, H, W)); a heartbeat takes at least "
+            f"{MIN_FRAMES}."
+        )
+    if 0 in array.shape:
+        raise VideoError(f"{name}: expected frames (T, H, W) with T, H and W at least 1; got shape {array.shape}.")
+    given = Video(resize_frames(array, model.model_input.frame_size), fps, name)
+    if model.model_input.is_whole_beat:
+        return ClipFile(given, len(array), fps, (0, len(array) - 1), fps)
+    return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)
+
+
+def read_clip(model: EchoModel, path: Path, *, beat: Beat | None = None) -> ClipFile:
+    """Read a file of which pictures are to be shown; as `prepare_file`.
+
+    Raises:
+        VideoError: as in `prepare_file`, or it has no sector.
+        RecipeError: as in `prepare_file`.
+    """
+    clip = prepare_file(model, path, beat=beat)
+    # Found here, and not after minutes of computing.
+    _ = clip.sector
+    return clip
+
+
+def embed_file(
+    model: EchoModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8, beat: Beat | None = None
+) -> EmbeddedClip:
+    """Embed a file as `embed_recordings` embeds a recording.
+
+    Args:
+        model: on the device that shall compute.
+        path: the clip.
+        clips: evenly placed clips of it.
+        batch_size: clips at once.
+        beat: see `prepare_file`.
+
+    Raises:
+        VideoError: as in `read_clip`.
+        RecipeError: as in `read_clip`, or fewer than one clip.
+    """
+    if clips < 1:
+        raise RecipeError(f"clips: expected at least 1, got {clips}")
+    clip = read_clip(model, path, beat=beat)
+    starts = even_starts(len(clip.frames), model.model_input, clips)
+    prediction = predict_video(model, clip.frames, starts, batch_size=batch_size)
+    return EmbeddedClip(clip, prediction.embedding, prediction.value, clip.warnings(model, prediction.value))
+
+
+def _trained_on(model: EchoModel) -> TrainedOn | None:
+    return None if model.card is None else model.card.trained_on

@@ -1,0 +1,381 @@
+"""A model that something is asked of, and the recordings that it is asked about.
+
+A run on the data that it learned from, a run on other data, or a file of weights, such as imported published ones, on
+any data: commands that evaluate, embed, explain or report are told which, and then see no difference.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from coreecho.datasets import Recording, Split, frame_sources, load_recordings
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.inference.engine import Precision
+from coreecho.inference.results import Results
+from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.device import find_device
+from coreecho.models.echo_model import EchoModel
+from coreecho.models.model_input import ModelInput
+from coreecho.models.weights import describe_weights, hash_weights, load_model
+from coreecho.tasks import Task
+from coreecho.training.run_folder import DataSource, RunFolder, locate_data
+from coreecho.video.store import FrameStore
+
+OVERLAP_LABEL = "includes recordings the model was trained on"
+_NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """Recordings that a model has met before.
+
+    Attributes:
+        num_recordings: of those that were asked about.
+        trained: ids of those that it was trained on, whatever they were called then.
+        selected: ids of those by which its best epoch was chosen.
+    """
+
+    num_recordings: int
+    trained: tuple[str, ...]
+    selected: tuple[str, ...]
+
+    @property
+    def label(self) -> str | None:
+        """For every figure and table that is made of these recordings; None where there is nothing to say."""
+        if not self.trained:
+            return None
+        return f"{OVERLAP_LABEL}: {len(self.trained)} of {self.num_recordings}"
+
+
+class Subject:
+    """A model and recordings.
+
+    Args:
+        weights: the file of weights.
+        data: where the recordings lie.
+        folder: where what is found is kept, such as that of the run.
+        run: that made the weights; None where that is not known.
+        source: the same run on `data`; None where there is no run.
+
+    Attributes:
+        weights: as given.
+        data: as given.
+        folder: as given.
+        run: as given.
+    """
+
+    def __init__(
+        self, *, weights: Path, data: DataSource, folder: Path, run: RunFolder | None, source: RunFolder | None
+    ) -> None:
+        self.weights = weights
+        self.data = data
+        self.folder = folder
+        self.run = run
+        self._source = source
+        self._store: FrameStore | None = None
+        self._models: dict[str, EchoModel] = {}
+
+    @property
+    def path(self) -> Path:
+        """What a person calls it by: the folder of the run, or the file of weights."""
+        return self.weights if self.run is None else self.run.path
+
+    @property
+    def name(self) -> str:
+        """Of the run, or of the file, without the path to it."""
+        return self.path.resolve().stem if self.run is None else self.path.resolve().name
+
+    @property
+    def recipe_name(self) -> str:
+        """Of the recipe, or where the weights are from."""
+        return self.card.source if self.run is None else self.run.recipe.name
+
+    @property
+    def is_own_data(self) -> bool:
+        """Whether it is asked about the data that it learned from."""
+        return self.run is not None and self._source is self.run
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the hearts are simulated."""
+        return self.data.is_phantom
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its training is done, as far as is known."""
+        return self.run is None or self.run.is_finished
+
+    @property
+    def learned_from_phantoms(self) -> bool:
+        """Whether it was trained on simulated hearts only."""
+        if self.run is not None:
+            return self.run.data.is_phantom
+        return self.trained_on is not None and self.trained_on.is_phantom
+
+    @cached_property
+    def card(self) -> WeightsCard:
+        """Of the weights. Raises CheckpointError."""
+        return describe_weights(self.weights)
+
+    @property
+    def trained_on(self) -> TrainedOn | None:
+        """What it learned from; None where the card does not say."""
+        return self.card.trained_on
+
+    @cached_property
+    def task(self) -> Task:
+        """What it reads. Raises CheckpointError: it reads nothing."""
+        if self.run is not None:
+            return self.run.recipe.task
+        if self.card.task is None:
+            raise CheckpointError(
+                f"{self.weights}: holds an encoder without a head ({self.card.source}), which reads nothing. "
+                f"Train one from it by `coreecho train ... --init {self.weights}`."
+            )
+        return self.card.task
+
+    @property
+    def model_input(self) -> ModelInput:
+        """How clips are cut and normalised for it. Raises CheckpointError."""
+        if self.run is not None:
+            return self.run.recipe.input
+        if self.card.model_input is None:
+            raise CheckpointError(f"{self.weights}: its card does not say how clips are cut and normalised for it.")
+        return self.card.model_input
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Fingerprint of the weights. Raises CheckpointError."""
+        is_lost = self.run is not None and not self.weights.is_file()
+        return hash_weights(self.path if is_lost else self.weights)
+
+    def model(self, device: str = "auto") -> EchoModel:
+        """The model, in evaluation mode; loaded once a device. Raises CheckpointError and RecipeError."""
+        if device not in self._models:
+            self._models[device] = load_model(self.weights, device=find_device(device))
+        return self._models[device]
+
+    @cached_property
+    def all_recordings(self) -> list[Recording]:
+        """Recordings of every split, and of none. Raises DatasetError."""
+        if self._source is not None:
+            return self._source.all_recordings
+        return load_recordings(self.data.dataset, self.data.root, **self.data.options)
+
+    def recordings(self, split: Split) -> list[Recording]:
+        """Recordings of a split.
+
+        Raises:
+            DatasetError: the data are not as expected.
+        """
+        if self._source is not None:
+            return self._source.recordings(split)
+        return [recording for recording in self.all_recordings if recording.split == split]
+
+    def some_recordings(self, split: Split) -> list[Recording]:
+        """Recordings of a split, of which there must be one. Raises DatasetError."""
+        recordings = self.recordings(split)
+        if not recordings:
+            raise DatasetError(f"{self.data.root} has no recording in its {split.upper()} split.")
+        return recordings
+
+    def store(self, *, show_progress: bool = False) -> FrameStore:
+        """Decoded frames of all recordings; what is missing or stale is decoded first. Raises DatasetError."""
+        if self._source is not None:
+            return self._source.store(show_progress=show_progress)
+        if self._store is None:
+            self._store = FrameStore.build(
+                self.data.store,
+                frame_sources(self.data.dataset, self.all_recordings),
+                frame_size=self.model_input.frame_size,
+                show_progress=show_progress,
+            )
+        return self._store
+
+    def results(self, precision: Precision = "fp32") -> Results:
+        """The table of what it says, clip by clip; it lies in `folder`."""
+        return Results(self.folder / "results", weights_sha256=self.weights_sha256, precision=precision)
+
+    def result_folder(self, kind: str, name: str) -> Path:
+        """Where a result lies when nobody says otherwise: FOLDER/evaluation/test-3, and of other data with their name.
+
+        Args:
+            kind: of result: "evaluation".
+            name: of the protocol: "test-3".
+        """
+        if self.is_own_data:
+            return self.folder / kind / name
+        root = self.data.root.resolve()
+        # Data sets whose folders have the same name lie in different places.
+        place = hashlib.sha256(str(root.parent).encode("utf-8", "surrogateescape")).hexdigest()[:6]
+        return self.folder / kind / f"{name}-on-{root.name}-{place}"
+
+    def overlap(self, recordings: Sequence[Recording], *, show_progress: bool = False) -> Overlap:
+        """Find recordings that the model was trained on, or chosen by: by their id, and by what they show.
+
+        Ids count where the data are in the layout that the model learned from; frames count everywhere.
+
+        Args:
+            recordings: of `data`.
+            show_progress: show a bar on stderr while frames are decoded.
+
+        Raises:
+            DatasetError: frames cannot be decoded.
+        """
+        known = self._known_splits
+        has_same_ids = self.run is not None and self.run.data.dataset == self.data.dataset
+        digests: Mapping[str, str] = {}
+        if any(digest for of_split in known.values() for digest in of_split.values()):
+            store = self.store(show_progress=show_progress)
+            digests = {recording.id: store.digest(recording.id) for recording in recordings}
+
+        def met_in(split: str) -> tuple[str, ...]:
+            of_split = known.get(split, {})
+            contents = {digest for digest in of_split.values() if digest}
+            return tuple(
+                recording.id
+                for recording in recordings
+                if (has_same_ids and recording.id in of_split) or digests.get(recording.id) in contents
+            )
+
+        return Overlap(num_recordings=len(recordings), trained=met_in("train"), selected=met_in("val"))
+
+    def check_overlap(
+        self, recordings: Sequence[Recording], split: Split, *, allow: bool = False, show_progress: bool = False
+    ) -> Overlap:
+        """See that a model is not tested on what it was trained on.
+
+        Who asks for the training split by its name knows what it is: that is labelled and not refused.
+
+        Args:
+            recordings: of the split.
+            split: that was asked for.
+            allow: go on all the same; the result carries `Overlap.label`.
+            show_progress: show a bar on stderr while frames are decoded.
+
+        Raises:
+            DatasetError: the model was trained on some of them.
+        """
+        overlap = self.overlap(recordings, show_progress=show_progress)
+        if overlap.trained and split != "train" and not allow:
+            more = len(overlap.trained) - _NAMED_AT_MOST
+            named = ", ".join(overlap.trained[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+            raise DatasetError(
+                f"{self.path} was trained on {len(overlap.trained)} of the {len(recordings)} recordings in the "
+                f"{split.upper()} split of {self.data.root}: {named}. Results on them say nothing about new patients. "
+                "Were splits changed after the training? Restore them, or take these recordings out; or give "
+                "`--allow-overlap`, which labels every figure."
+            )
+        return overlap
+
+    @cached_property
+    def _known_splits(self) -> Mapping[str, Mapping[str, str | None]]:
+        """Recordings of each split at training time: id -> hash of its frames, None where it was not kept."""
+        if self.run is None:
+            return {}
+        kept = self.run.info.get("split_ids")
+        if kept is not None:
+            return {
+                split: dict(of_split) if isinstance(of_split, Mapping) else dict.fromkeys(of_split)
+                for split, of_split in kept.items()
+            }
+        # A run of an earlier version: its splits are known while they are those of then.
+        try:
+            if self.run.data_fingerprint() != self.run.info.get("data_fingerprint"):
+                return {}
+            return {
+                split: dict.fromkeys(recording.id for recording in self.run.recordings(split))
+                for split in ("train", "val")
+            }
+        except DatasetError:
+            return {}
+
+    @property
+    def knows_its_training(self) -> bool:
+        """Whether it can be said which recordings the model was trained on."""
+        return bool(self._known_splits)
+
+    def provenance(self) -> dict[str, Any]:
+        """What all results depend on: weights and data. JSON-able, without dates. Raises CheckpointError."""
+        run = self.run
+        return {
+            "recipe": self.recipe_name,
+            "model": {
+                "encoder": self.card.encoder if run is None else run.recipe.encoder,
+                "num_parameters": self.card.num_parameters,
+                "weights_sha256": self.weights_sha256,
+                "training_seed": None if run is None else run.recipe.seed,
+            },
+            "data": {
+                "dataset": self.data.dataset,
+                "root": str(self.data.root),
+                "options": dict(self.data.options),
+            },
+        }
+
+
+def open_subject(
+    source: str | Path | RunFolder,
+    *,
+    data: Path | None = None,
+    dataset: str | None = None,
+    store: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Subject:
+    """Say which model is asked about which recordings.
+
+    Args:
+        source: the folder of a run, an opened one, or a file of weights.
+        data: root of a data set: others than those of the run, or where these have moved to. A file of weights needs
+            it.
+        dataset: its layout; that of the run, or the one that the weights were trained on, when not given.
+        store: folder for the decoded frames; beside the data when not given.
+        options: of the data set's loader, such as `fold` and `view`; those of the run for data in its layout.
+
+    Raises:
+        CheckpointError: neither a run nor a file of weights.
+        RecipeError: a file of weights without data, or a layout without data.
+    """
+    if dataset is not None and data is None:
+        raise RecipeError("`--dataset` is the layout of the data under `--data`: give both.")
+    if not isinstance(source, RunFolder) and not _is_run(Path(source)):
+        return _of_weights(Path(source), data, dataset, store, options)
+    run = source if isinstance(source, RunFolder) else RunFolder.open(source)
+    layout = dataset or run.data.dataset
+    is_same_layout = layout == run.data.dataset
+    if data is None or (is_same_layout and data.resolve() == run.data.root.resolve()):
+        own = run if store is None else RunFolder.open(run.path, store=store)
+        return Subject(weights=run.best_weights, data=own.data, folder=run.path, run=own, source=own)
+    if is_same_layout and not run.data.root.exists():
+        # The run's own data, which have moved; decoded frames that lay below them have moved along.
+        moved = RunFolder.open(run.path, data=data, store=store)
+        return Subject(weights=run.best_weights, data=moved.data, folder=run.path, run=moved, source=moved)
+    given = dict(run.data.options if is_same_layout else {}) | dict(options or {})
+    found = locate_data(layout, data, run.recipe.input.frame_size, store, given)
+    other = RunFolder(run.path, run.recipe, found, run.info)
+    return Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=other)
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a path is meant to be a run: a folder is, and what is not there is said by `RunFolder.open`."""
+    return not path.is_file() and path.suffix != ".safetensors"
+
+
+def _of_weights(
+    path: Path, data: Path | None, dataset: str | None, store: Path | None, options: Mapping[str, Any] | None
+) -> Subject:
+    card = describe_weights(path)
+    if data is None:
+        raise RecipeError(
+            f"{path} is a file of weights, and knows no data: give `--data ROOT`, and `--dataset` where it is not "
+            "EchoNet-Dynamic's layout; or give the folder of a run."
+        )
+    if card.model_input is None:
+        raise CheckpointError(f"{path}: its card does not say how clips are cut and normalised for it.")
+    layout = dataset or ("echonet" if card.trained_on is None else card.trained_on.dataset)
+    found = locate_data(layout, data, card.model_input.frame_size, store, options)
+    folder = path.with_name(f"{path.stem}-results")
+    return Subject(weights=path, data=found, folder=folder, run=None, source=None)

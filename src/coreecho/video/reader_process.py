@@ -1,0 +1,248 @@
+"""Reads files from outside in a process of its own, which can be ended: no file takes all time or all memory.
+
+Some kilobytes can ask for minutes of decoding or gigabytes of frames. A file has ten seconds, and one more for each
+megabyte; what is not read by then is given up, and the process with it. The next file gets a new one.
+
+What comes back is numbers, text and the pixels, never an object: a decoder that a hostile file has taken over can tell
+lies about that file, and nothing else.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from coreecho.errors import VideoError
+from coreecho.video.reading import read_video
+from coreecho.video.resizing import resize_frames
+from coreecho.video.video import Video
+
+SECONDS_A_FILE = 10.0
+_BYTES_A_SECOND = 1e6
+# Beside what the interpreter takes.
+_MEMORY_BYTES = 3 * 1024**3
+_SERVE = "from coreecho.video.reader_process import serve; serve()"
+
+
+class ResizedVideo(NamedTuple):
+    """A file's video at a frame size, how many frames the file has, and how many a second where it says so."""
+
+    video: Video
+    num_frames: int
+    fps: float | None
+
+
+def read_resized(path: str | Path, frame_size: int) -> ResizedVideo:
+    """Read a video in this process, and resize it. Raises VideoError."""
+    video = read_video(path)
+    # Resized at once: a whole screen has fifty times the pixels.
+    frames = resize_frames(video.frames, frame_size)
+    resized = Video(frames, video.fps, video.source, video.is_phantom, video.notes)
+    return ResizedVideo(resized, video.num_frames, video.fps)
+
+
+class ReaderProcesses:
+    """Processes that read files, started when they are needed.
+
+    Args:
+        count: files that are read at once; more callers wait.
+        seconds: that a file has, besides a second a megabyte.
+    """
+
+    def __init__(self, count: int, *, seconds: float = SECONDS_A_FILE) -> None:
+        self._seconds = seconds
+        self._free: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        for _ in range(count):
+            self._free.put(None)
+        self._started: list[_Process] = []
+        self._is_closed = False
+
+    def read(self, path: str | Path, frame_size: int) -> ResizedVideo:
+        """Read a video as `read_resized` does.
+
+        Raises:
+            VideoError: it cannot be read, takes too long or too much memory, or ends the process that reads it.
+        """
+        process = self._free.get()
+        try:
+            if self._is_closed:
+                raise VideoError(f"{path}: not read, since the reading was ended.")
+            if process is None or not process.is_alive:
+                process = _Process()
+                self._started.append(process)
+            return process.read(str(path), frame_size, self._seconds)
+        finally:
+            self._free.put(process)
+
+    def close(self) -> None:
+        """End all processes; nothing is read after."""
+        self._is_closed = True
+        for process in self._started:
+            process.end()
+
+    def __enter__(self) -> "ReaderProcesses":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Process:
+    def __init__(self) -> None:
+        # The packages of this process, wherever they lie; and one thread of the libraries, which are many processes.
+        search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        environment = {**os.environ, "PYTHONPATH": search_path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        # Its start is no part of a file's time.
+        self._receive()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def read(self, path: str, frame_size: int, seconds: float) -> ResizedVideo:
+        with contextlib.suppress(OSError):
+            seconds += Path(path).stat().st_size / _BYTES_A_SECOND
+        is_late = threading.Event()
+        watch = threading.Timer(seconds, self._give_up, [is_late])
+        watch.daemon = True
+        watch.start()
+        try:
+            _send(self._stream(self._process.stdin), {"path": path, "frame_size": frame_size})
+            answer = self._receive()
+            if "error" in answer:
+                raise VideoError(answer["error"])
+            shape = tuple(answer["shape"])
+            content = _read_exactly(self._stream(self._process.stdout), int(np.prod(shape)))
+        except (EOFError, OSError, ValueError, KeyError) as error:
+            self.end()
+            if is_late.is_set():
+                raise VideoError(
+                    f"{path}: given up: it was not read within {seconds:.0f} seconds, which is enough for a clip of "
+                    "its size. It may be damaged; convert it with another program."
+                ) from error
+            raise VideoError(
+                f"{path}: the process that read it came to an end ({_how_it_ended(self._process.returncode)}). It may "
+                "be damaged, or need too much memory; convert it with another program."
+            ) from error
+        finally:
+            watch.cancel()
+        frames = np.frombuffer(content, dtype=np.uint8).reshape(shape)
+        video = Video(frames, answer["seen_fps"], path, answer["is_phantom"], tuple(answer["notes"]))
+        return ResizedVideo(video, answer["num_frames"], answer["fps"])
+
+    def _give_up(self, is_late: threading.Event) -> None:
+        is_late.set()
+        self._process.kill()
+
+    def _receive(self) -> dict[str, Any]:
+        return _receive(self._stream(self._process.stdout))
+
+    @staticmethod
+    def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+        if stream is None:
+            raise EOFError("the process has no pipe")
+        return stream
+
+
+def serve() -> None:
+    """Answer requests on standard input until it ends."""
+    # Ctrl-C is for the process that asks; it ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whatever a library prints does not go between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _limit_memory()
+    _send(answers, {"is_ready": True})
+    for request in _requests(sys.stdin.buffer):
+        try:
+            read = read_resized(request["path"], request["frame_size"])
+        except VideoError as error:
+            _send(answers, {"error": str(error)})
+        except MemoryError:
+            _send(answers, {"error": f"{request['path']}: needs more than {_MEMORY_BYTES / 1e9:.1f} GB to be read."})
+        # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
+        except Exception as error:
+            _send(answers, {"error": f"{request['path']}: unexpected {type(error).__name__}: {error}"})
+        else:
+            video = read.video
+            head = {
+                "shape": video.frames.shape,
+                "seen_fps": video.fps,
+                "is_phantom": video.is_phantom,
+                "notes": video.notes,
+                "num_frames": read.num_frames,
+                "fps": read.fps,
+            }
+            _send(answers, head, np.ascontiguousarray(video.frames).data)
+
+
+def _requests(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+    while True:
+        try:
+            yield _receive(stream)
+        except EOFError:
+            return
+
+
+def _send(stream: IO[bytes], head: dict[str, Any], content: bytes | memoryview = b"") -> None:
+    """One line of JSON, in which a name that is not UTF-8 stays as it is, and then bytes."""
+    stream.write(json.dumps(head).encode("ascii") + b"\n")
+    stream.write(content)
+    stream.flush()
+
+
+def _receive(stream: IO[bytes]) -> dict[str, Any]:
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError("the process has ended")
+    head: dict[str, Any] = json.loads(line)
+    return head
+
+
+def _read_exactly(stream: IO[bytes], count: int) -> bytes:
+    content = stream.read(count)
+    if len(content) != count:
+        raise EOFError("the process has ended")
+    return content
+
+
+def _how_it_ended(returncode: int | None) -> str:
+    if returncode is None:
+        return "for an unknown reason"
+    return f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
+
+
+def _limit_memory() -> None:
+    """Let the system refuse what no clip needs, where it can."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + _MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except (ImportError, OSError, ValueError):
+        return

@@ -1,0 +1,77 @@
+"""A model and the recordings that it is asked about: runs, moved runs, other data, and weights without a run."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.inference.subject import OVERLAP_LABEL, Overlap, open_subject
+from coreecho.models.weights import describe_weights, load_model, save_weights
+from coreecho.training.run_folder import RunFolder
+
+
+def test_a_run_is_asked_about_its_own_data(run: RunFolder) -> None:
+    subject = open_subject(run.path)
+    assert (subject.name, subject.is_own_data, subject.is_phantom) == ("run", True, True)
+    assert subject.task.name == "ef"
+    assert subject.model_input == run.recipe.input
+    assert [each.id for each in subject.recordings("test")] == [each.id for each in run.recordings("test")]
+    assert subject.result_folder("evaluation", "test-3") == run.path / "evaluation" / "test-3"
+    assert subject.model("cpu") is subject.model("cpu")
+
+
+def test_data_that_have_moved_are_the_runs_own_and_a_copy_is_not(
+    run: RunFolder, truth_root: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(truth_root, copy, ignore=shutil.ignore_patterns(".coreecho-store*"))
+    other = open_subject(run.path, data=copy)
+    assert not other.is_own_data
+    assert other.result_folder("evaluation", "test-3").name.startswith("test-3-on-copy-")
+    info = json.loads((run.path / "run.json").read_text())
+    info["data"]["root"] = str(tmp_path / "gone")
+    (run.path / "run.json").write_text(json.dumps(info))
+    moved = open_subject(run.path, data=copy)
+    assert moved.is_own_data
+    assert moved.data.root == copy
+
+
+def test_weights_are_asked_about_any_data(run: RunFolder, truth_root: Path, tmp_path: Path) -> None:
+    weights = Path(shutil.copy(run.best_weights, tmp_path / "published.safetensors"))
+    subject = open_subject(weights, data=truth_root)
+    assert subject.data.dataset == "echonet"
+    assert subject.learned_from_phantoms
+    assert subject.recipe_name == "a test"
+    assert subject.weights_sha256 == open_subject(run).weights_sha256
+    assert subject.folder == tmp_path / "published-results"
+    # What is known of the training of a file is on its card, and that is no list of recordings.
+    assert not subject.knows_its_training
+    assert subject.overlap(subject.recordings("train")).label is None
+
+
+def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "encoder.safetensors"
+    card = replace(describe_weights(run.path), kind="encoder", head=None, reads=None)
+    save_weights(weights, load_model(run.path).encoder, card)
+    with pytest.raises(CheckpointError, match="an encoder without a head"):
+        _ = open_subject(weights, data=truth_root).task
+    with pytest.raises(RecipeError, match=r"give `--data ROOT`"):
+        open_subject(weights)
+    with pytest.raises(RecipeError, match="`--dataset` is the layout of the data under `--data`"):
+        open_subject(run.path, dataset="table")
+    with pytest.raises(CheckpointError, match="is not the folder of a run"):
+        open_subject(tmp_path / "nothing")
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        open_subject(tmp_path / "nothing.safetensors", data=truth_root)
+    subject = open_subject(run.path)
+    subject.__dict__["_source"] = type("Empty", (), {"recordings": lambda _self, _split: []})()
+    with pytest.raises(DatasetError, match="has no recording in its VAL split"):
+        subject.some_recordings("val")
+
+
+def test_an_overlap_says_how_many_of_how_many() -> None:
+    assert Overlap(num_recordings=9, trained=(), selected=("a",)).label is None
+    assert Overlap(num_recordings=9, trained=("a", "b"), selected=()).label == f"{OVERLAP_LABEL}: 2 of 9"
