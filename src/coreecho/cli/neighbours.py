@@ -55,8 +55,9 @@ def neighbours(
     """
     from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
-    from coreecho.report.neighbour_search import search_neighbours, write_neighbours
+    from coreecho.report.neighbour_drawing import write_neighbours
     from coreecho.report.terminal import show_neighbours
+    from coreecho.representation.neighbour_search import search_neighbours
     from coreecho.training.run_folder import RunFolder
 
     folder = RunFolder.open(model, data=data)

@@ -19,12 +19,12 @@ from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import load_model
-from coreecho.report.embedding_map import Method
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run
 from coreecho.report.protocol import Protocol
 from coreecho.report.stored_evaluation import find_or_evaluate
+from coreecho.representation.embedding_map import Method
 from coreecho.training.run_folder import RunFolder
 
 _MAX_RUNS = 2

@@ -18,7 +18,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.embedding_map import COLOURS, EmbeddingMap, PlacedClip, ef_range
+from coreecho.report.pictures import COLOURS
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
 
 _STOPS = 17
 # Of predicted minus true EF: two hues that are told apart with all common forms of colour blindness, white between.

@@ -7,7 +7,6 @@ from typing import Any
 from rich.console import Console
 
 from coreecho.evaluation import EFRange, Interval
-from coreecho.report.embedding_map import Method
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
 from coreecho.report.page_elements import Picture, Table
@@ -16,6 +15,7 @@ from coreecho.report.page_focus import has_known_ventricles, lv_focus
 from coreecho.report.page_maps import DrawnMap, page_maps
 from coreecho.report.page_metrics import comparison_sentence, ef_ranges, metrics_table, paired_differences, range_table
 from coreecho.report.page_runs import ShownRun, recipe_tables, training_table
+from coreecho.representation.embedding_map import Method
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.embeddings import embed_run
 

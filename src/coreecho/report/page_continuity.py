@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
-from coreecho.report.continuity_comparison import compare_continuity
+from coreecho.report.continuity_drawing import draw_continuity
 from coreecho.report.page_elements import Picture, Row, Table, chart
 from coreecho.report.page_runs import ShownRun
-from coreecho.report.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
+from coreecho.representation.continuity_comparison import compare_continuity
 from coreecho.representation.continuity_recordings import ContinuityProtocol
+from coreecho.representation.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
 
 _CAPTIONS = {
     "order": "Order of the embeddings",
@@ -145,7 +146,7 @@ def _notes(intervals: Sequence[Interval]) -> list[str]:
 
 def _picture(run: ShownRun, measured: Continuity) -> Picture:
     return chart(
-        lambda path: path.write_bytes((measured.folder / "continuity.png").read_bytes()),
+        lambda path: draw_continuity(path, measured),
         description=f"What the embeddings of {run.title} are made of, and how they move along the EF of one heart; the "
         "figures stand in the tables above.",
         caption=run.title,

@@ -18,7 +18,6 @@ from coreecho.errors import VideoError
 from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Film, data_uri
 from coreecho.report.page_runs import ShownRun
-from coreecho.saliency.explained_output import evidence_in_words
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
@@ -99,9 +98,8 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     # Side by side in one film, the two never drift apart.
     pictures = np.concatenate([np.repeat(grey[..., None], 3, axis=-1), coloured], axis=2)
     description = (
-        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM of {explanation.stage} in "
-        f"colour, "
-        f"brightest on {evidence_in_words(explanation.target, explanation.evidence)} most"
+        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM of {explanation.level} in "
+        f"colour, brightest on {explanation.meaning} most"
     )
     # Paper shows one frame: that in which the map is strongest says most.
     strength = np.nansum(maps * sector, axis=(1, 2))
@@ -127,7 +125,7 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
     if np.nansum(explanation.at_frames(shown) * sector) > 0:
         return ""
     maps = explanation.video_map()
-    evidence = evidence_in_words(explanation.target, explanation.evidence).removeprefix("what ")
+    evidence = explanation.meaning.removeprefix("what ")
     if np.nansum(maps) == 0:
         return f"no evidence that {evidence}: the map is zero in all {len(explanation.starts)} clips"
     if np.nansum(maps * sector) == 0:

@@ -9,7 +9,8 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from coreecho.notices import PHANTOM_LABEL
-from coreecho.report.embedding_map import COLOURS, EmbeddingMap, Method, ef_range, make_map
+from coreecho.report.pictures import COLOURS
+from coreecho.representation.embedding_map import EmbeddingMap, Method, ef_range, make_map
 from coreecho.representation.embedding_set import EmbeddingSet
 
 # Units of the drawing; it takes the width that the page gives.

@@ -9,13 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.continuity_comparison import ContinuityDifference
-from coreecho.report.embedding_map import EmbeddingMap
-from coreecho.report.file_explanation import FileExplanation
-from coreecho.report.neighbour_search import NeighbourSearch
-from coreecho.report.run_continuity import Continuity
-from coreecho.report.run_map import PlacedFile
-from coreecho.saliency.explained_output import evidence_in_words, in_words
+from coreecho.representation.continuity_comparison import ContinuityDifference
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip
+from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.representation.run_continuity import Continuity
+from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.run_lv_focus import DatasetExplanation
 
 _PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
@@ -28,17 +26,16 @@ _FOCUS_LABELS = {
 _GROUPS = {"order": "Does it lie in the order of EF?", "variance": "What is it made of?", "path": "One heart, EF moved"}
 
 
-def show_file_explanation(explained: FileExplanation) -> None:
+def show_file_explanation(explained: FileExplanation, out: Path) -> None:
     """Print the prediction that was explained, and where the files are."""
-    explanation = explained.explanation
-    predicted = in_words(explanation.target, explanation.prediction)
-    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.stage}, "
+    explanation, predicted = explained.explanation, explained.explanation.predicted
+    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.level}, "
              f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence: "
-             f"{evidence_in_words(explanation.target, explanation.evidence)}."]  # fmt: skip
+             f"{explanation.meaning}."]  # fmt: skip
     lines += [f"Caution: {warning}." for warning in explained.warnings]
     lines += [f"Note: {note}." for note in explained.clip.video.notes]
     lines += [_PHANTOM_RESULT] if explained.is_phantom else []
-    _print([*lines, f"Film, contact sheet and map: {explained.folder}"])
+    _print([*lines, f"Film, contact sheet and map: {out}"])
 
 
 def show_lv_focus(explained: DatasetExplanation) -> None:
@@ -59,22 +56,21 @@ def show_lv_focus(explained: DatasetExplanation) -> None:
     _print([*lines, f"Of each recording: {explained.folder / 'lv_focus.csv'}"])
 
 
-def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile]], written: tuple[Path, Path]) -> None:
+def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip]], written: tuple[Path, Path]) -> None:
     """Print what is on the maps, and where they are."""
     lines = []
     for made, files in zip(maps, placed, strict=True):
         lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
-        for file in files:
-            lines.append(f"{file.placed.label}: predicted EF {file.placed.ef_predicted:.1f} %")
-            lines += [f"Caution: {warning}." for warning in file.warnings]
+        for clip in files:
+            lines.append(f"{clip.label}: predicted EF {clip.ef_predicted:.1f} %")
+            lines += [f"Caution: {warning}." for warning in clip.warnings]
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 
 
 def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
     """Print the clip's EF, and the recordings that are most like it."""
-    is_phantom = found.is_phantom or found.clip.clip.is_phantom
-    table = _table(f"Most alike of the {found.source}", is_phantom=is_phantom)
+    table = _table(f"Most alike of the {found.source}", is_phantom=found.is_phantom)
     table.add_column("Recording")
     for column in ("EF %", "Predicted %", "Distance"):
         table.add_column(column, justify="right")

@@ -22,7 +22,7 @@ from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.models.echo_model import EchoModel
-from coreecho.saliency.encoder_levels import Stage
+from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.ventricles import KnownVentricle
 from coreecho.saliency.video_explanation import explain_video
@@ -97,7 +97,7 @@ def lv_focus_of_recording(
     ventricle: KnownVentricle,
     recording: str,
     *,
-    stage: Stage = "auto",
+    level: str = AUTO,
     evidence: Evidence = "positive",
 ) -> LVFocus:
     """Measure one recording.
@@ -107,14 +107,14 @@ def lv_focus_of_recording(
         frames: (F, S, S) uint8, of the model's frame size.
         ventricle: where the LV is, and the clips that see it there.
         recording: id.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
 
     Raises:
         VideoError: the video has no sector.
     """
     sector = lit_sector(frames, recording)
-    explanation = explain_video(model, frames, ventricle.starts, stage=stage, evidence=evidence)
+    explanation = explain_video(model, frames, ventricle.starts, level=level, evidence=evidence)
     return focus_of_maps(recording, explanation.at_frames(ventricle.frames), ventricle.masks, sector)
 
 
@@ -124,7 +124,7 @@ def lv_focus_of_recordings(
     recordings: Sequence[Recording],
     ventricle_of: Callable[[Recording], KnownVentricle],
     *,
-    stage: Stage = "auto",
+    level: str = AUTO,
     evidence: Evidence = "positive",
     show_progress: bool = False,
 ) -> pd.DataFrame:
@@ -135,7 +135,7 @@ def lv_focus_of_recordings(
         store: decoded frames of all the recordings.
         recordings: at least one.
         ventricle_of: where the LV of a recording is; a VideoError of it says why that is not known.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
         show_progress: show a bar with the time left, on stderr.
 
@@ -153,7 +153,7 @@ def lv_focus_of_recordings(
     for recording in bar:
         try:
             ventricle, frames = ventricle_of(recording), store.frames(recording.id)
-            focus = lv_focus_of_recording(model, frames, ventricle, recording.id, stage=stage, evidence=evidence)
+            focus = lv_focus_of_recording(model, frames, ventricle, recording.id, level=level, evidence=evidence)
         except VideoError as error:
             focus = LVFocus(recording=recording.id, reason=str(error))
         rows.append(asdict(focus))

@@ -25,7 +25,7 @@ from coreecho.evaluation.patients import patients_of
 from coreecho.files import write_whole
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.saliency.encoder_levels import Stage, choose_stage
+from coreecho.saliency.encoder_levels import AUTO, choose_level
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.lv_focus import MEANS, lv_focus_of_recordings, mean_lv_focus
 from coreecho.saliency.ventricles import (
@@ -50,7 +50,7 @@ class FocusProtocol:
     Attributes:
         split: of the data set.
         clips: of each recording, whose maps are averaged.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -58,7 +58,7 @@ class FocusProtocol:
 
     split: Split = "test"
     clips: int = 1
-    stage: Stage = "auto"
+    level: str = AUTO
     evidence: Evidence = "positive"
     resamples: int = DEFAULT_RESAMPLES
     seed: int = 0
@@ -109,11 +109,12 @@ def explain_dataset(
 
     Raises:
         DatasetError: no tracings in this layout, an empty split, or LV focus is defined in no recording.
-        RecipeError: no such stage or evidence.
+        RecipeError: no such level or evidence.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or FocusProtocol()
-    stage = choose_stage(model.encoder, protocol.stage, model.model_input.frame_size)
+    shape = model.model_input
+    level = choose_level(model.encoder, protocol.level, (shape.num_frames, shape.frame_size, shape.frame_size)).name
     if dataset not in TRACED_DATASETS:
         raise DatasetError(
             f"LV focus needs traced ventricles, and {dataset!r} has none that can be read here; "
@@ -123,7 +124,7 @@ def explain_dataset(
     if not recordings:
         raise DatasetError(f"{root} has no recording in its {protocol.split.upper()} split.")
     _make_folder(out)
-    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, dataset, stage, protocol)
+    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, dataset, level, protocol)
     if weights is not None and (kept := _kept_explanation(out, fingerprint)) is not None:
         return kept
     frames = _open_store(dataset, root, store, model, show_progress)
@@ -132,13 +133,13 @@ def explain_dataset(
         frames,
         recordings,
         _ventricles(root, frames, model.model_input, protocol.clips),
-        stage=stage,
+        level=level,
         evidence=protocol.evidence,
         show_progress=show_progress,
     )
     means = mean_lv_focus(table, patients=patients_of(recordings), resamples=protocol.resamples, seed=protocol.seed)
     explained = DatasetExplanation(folder=out, table=table, means=means, is_phantom=is_phantom_root(root))
-    document = _document(explained, protocol, stage, dataset, has_simulated_ventricles(root))
+    document = _document(explained, protocol, level, dataset, has_simulated_ventricles(root))
     try:
         write_whole(out / "lv_focus.csv", table.to_csv(index=False))
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=["lv_focus.csv"])
@@ -148,14 +149,14 @@ def explain_dataset(
 
 
 def _fingerprint(
-    weights: Path, root: Path, recordings: Sequence[Recording], dataset: str, stage: Stage, protocol: FocusProtocol
+    weights: Path, root: Path, recordings: Sequence[Recording], dataset: str, level: str, protocol: FocusProtocol
 ) -> str:
     return fingerprint_of(
         weights=file_fingerprint(weights),
         data=data_fingerprint(root, recordings),
         has_truth=has_simulated_ventricles(root),
         dataset=dataset,
-        protocol={**asdict(protocol), "stage": stage},
+        protocol={**asdict(protocol), "level": level},
     )
 
 
@@ -224,7 +225,7 @@ def _ventricles(
 
 
 def _document(
-    explained: DatasetExplanation, protocol: FocusProtocol, stage: Stage, dataset: str, is_truth: bool
+    explained: DatasetExplanation, protocol: FocusProtocol, level: str, dataset: str, is_truth: bool
 ) -> dict[str, object]:
     table = explained.table
     undefined = table.loc[table["lv_focus"].isna(), ["recording", "reason"]]
@@ -243,7 +244,7 @@ def _document(
             "dataset": dataset,
             "split": protocol.split,
             "clips": protocol.clips,
-            "stage": stage,
+            "level": level,
             "evidence": protocol.evidence,
             "seed": protocol.seed,
         },

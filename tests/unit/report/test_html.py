@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
-from coreecho.report import continuity_comparison, run_continuity
 from coreecho.report.html import write_report
 from coreecho.report.protocol import Protocol
+from coreecho.representation import continuity_comparison, run_continuity
 from coreecho.saliency import run_lv_focus
 from coreecho.training.run_folder import RunFolder
 

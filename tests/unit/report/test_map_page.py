@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from coreecho.report.embedding_map import EmbeddingMap, PlacedClip, make_map
 from coreecho.report.map_page import map_fragment, map_page
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, make_map
 from coreecho.representation.embeddings import EmbeddingSet
 
 

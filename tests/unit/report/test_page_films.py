@@ -16,6 +16,7 @@ from coreecho.models.echo_model import ModelInput
 from coreecho.report import page_films
 from coreecho.report.page_films import why_colourless, worst_cases
 from coreecho.saliency.video_explanation import VideoExplanation
+from coreecho.tasks import EF, MI, Task
 
 SIZE, FRAMES = 64, 40
 INPUT = ModelInput(num_frames=4, stride=4, frame_size=32)
@@ -118,17 +119,17 @@ def test_no_film_where_no_sector_is_found():
     assert "low" in case.reason
 
 
-def explained(maps: np.ndarray, starts: list[int], target: str = "ef") -> VideoExplanation:
+def explained(maps: np.ndarray, starts: list[int], task: Task | None = None) -> VideoExplanation:
     """Of a video of 40 frames, every 4th sampled; maps (k, 4, 32, 32)."""
     return VideoExplanation(
         clip_maps=maps.astype(np.float32),
         clip_predictions=np.zeros(len(maps)),
-        target=target,
+        task=task or EF(),
         starts=tuple(starts),
         num_valid_frames=(4,) * len(maps),
         sampling=INPUT,
         num_frames=FRAMES,
-        stage="stage1",
+        level="level1",
         grid=(2, 8, 8),
         evidence="positive",
     )
@@ -149,8 +150,8 @@ def test_no_evidence_at_all_is_said():
     assert why_colourless(explained(maps, [0, 20]), range(16), SECTOR) == (
         "no evidence that raises the EF: the map is zero in all 2 clips"
     )
-    assert "no evidence that raises the probability of an infarction" in why_colourless(
-        explained(maps, [0, 20], target="mi"), range(16), SECTOR
+    assert "no evidence that raises the probability of a myocardial infarction" in why_colourless(
+        explained(maps, [0, 20], task=MI()), range(16), SECTOR
     )
 
 

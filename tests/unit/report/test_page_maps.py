@@ -1,7 +1,7 @@
 import numpy as np
 
-from coreecho.report.embedding_map import EmbeddingMap
 from coreecho.report.page_maps import _draw, page_maps
+from coreecho.representation.embedding_map import EmbeddingMap
 from coreecho.representation.embedding_set import EmbeddingSet
 
 

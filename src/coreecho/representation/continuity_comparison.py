@@ -19,7 +19,6 @@ from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedS
 from coreecho.evaluation.kept_results import find_kept, fingerprint_of, interval_from, write_kept
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.run_continuity import continuity_fingerprint
 from coreecho.representation.continuity import (
     NEIGHBOURS,
     PAIR_RESAMPLES,
@@ -33,6 +32,7 @@ from coreecho.representation.continuity import (
 from coreecho.representation.continuity_figures import share_key
 from coreecho.representation.continuity_recordings import ContinuityProtocol, ContinuityRecordings, read_recordings
 from coreecho.representation.explained_variance import FOLDS, SharesOfCounts, shares_of_counts
+from coreecho.representation.run_continuity import continuity_fingerprint
 from coreecho.training.run_folder import RunFolder
 
 _DOCUMENT = "continuity_difference.json"
