@@ -167,7 +167,7 @@ class TestMap:
         words = ("--split", "train", "--method", "pca", "--clips", 1, "--clip", clip, "--out", tmp_path / "map")
         out = coreecho("map", run, other, *words)
         assert out.count("PCA of 12 recordings: tiny (rnc_l1), TRAIN split of echonet, simulated hearts") == 2
-        assert out.count("new clip: predicted EF 5") == 2
+        assert out.count("new clip, predicted EF 5") == 2
         table = pd.read_csv(tmp_path / "map" / "map.csv")
         assert table["map"].value_counts().to_dict() == {1: 12, 2: 12}
         assert table["is_phantom"].all()

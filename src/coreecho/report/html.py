@@ -6,15 +6,10 @@ same bytes.
 """
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from rich.console import Console
 
-import coreecho
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.files import write_whole
 from coreecho.inference import find_device
@@ -23,6 +18,7 @@ from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run
 from coreecho.report.protocol import Protocol
+from coreecho.report.rendering import render_page
 from coreecho.report.stored_evaluation import find_or_evaluate
 from coreecho.representation.embedding_map import Method
 from coreecho.training.run_folder import RunFolder
@@ -96,37 +92,14 @@ def write_report(
     )
     contents = gather_contents(shown, options, console)
     try:
-        write_whole(out, render(contents))
+        write_whole(out, render_page("report.html", **contents))
     except OSError as error:
         raise CoReEchoError(f"{out} cannot be written: {error.strerror or error}. Give another `--out`.") from error
 
 
-def render(contents: dict[str, Any]) -> str:
-    """Lay out the contents of a page; every text among them is escaped."""
-    environment, style = _template_environment(), _style()
-    return environment.get_template("report.html").render(contents, style=style, version=coreecho.__version__)
-
-
 def render_tables(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
     """A page of tables alone, in the style of the report: one file that loads nothing and runs no script."""
-    template = _template_environment().get_template("tables.html")
-    return template.render(title=title, tables=tables, notes=notes, style=_style(), version=coreecho.__version__)
-
-
-def _template_environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("coreecho.report", "template"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _style() -> Markup:
-    style = (resources.files("coreecho.report") / "template" / "report.css").read_text(encoding="utf-8")
-    # The style sheet is ours, and would not survive being escaped.
-    return Markup(style)
+    return render_page("tables.html", title=title, tables=tables, notes=notes)
 
 
 def _check_writable(out: Path) -> None:

@@ -99,8 +99,7 @@ def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:
 
 def _draw_placed(axis: Axes, clip: PlacedClip) -> None:
     axis.scatter(clip.x, clip.y, s=260, marker="*", color=VERMILION, edgecolor="white", zorder=4)
-    text = f"{clip.label}, predicted {clip.ef_predicted:.0f} %"
-    axis.annotate(text, (clip.x, clip.y), (8, 8), textcoords="offset points", fontsize=9, zorder=5)
+    axis.annotate(clip.caption, (clip.x, clip.y), (8, 8), textcoords="offset points", fontsize=9, zorder=5)
 
 
 def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Gathers what a page shows of its runs; `template/report.html` says where it stands."""
+"""Gathers what a page shows of its runs; `templates/report.html` says where it stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +93,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     pages = [_page_of_run(*of_run) for of_run in zip(runs, by_predicted, maps, cases, strict=True)]
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
+        "quantity": "Ejection fraction (EF)",
         "title": " and ".join(run.title for run in runs),
         "protocol": runs[0].evaluation.protocol.description,
         "level": f"{100 * runs[0].metrics.level:g} %",

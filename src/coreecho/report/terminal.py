@@ -63,7 +63,7 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
         lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
         for clip in files:
-            lines.append(f"{clip.label}: predicted EF {clip.ef_predicted:.1f} %")
+            lines.append(clip.caption)
             lines += [f"Caution: {warning}." for warning in clip.warnings]
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 

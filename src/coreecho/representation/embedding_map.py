@@ -7,6 +7,7 @@ which keeps large distances and blurs small ones, and says so.
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from coreecho.inference.clip_file import embed_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import EmbeddingSet
 from coreecho.representation.neighbours import NeighbourIndex
+from coreecho.tasks import EF
 
 Method = Literal["auto", "umap", "pca"]
 
@@ -56,7 +58,7 @@ class PlacedClip:
         label: what to call it; no patient's name.
         x: on the map.
         y: on the map.
-        ef_predicted: what the model says, percent.
+        ef_predicted: what the model says, percent; NaN of one that reads no EF.
         warnings: what speaks against trusting it.
     """
 
@@ -65,6 +67,11 @@ class PlacedClip:
     y: float
     ef_predicted: float
     warnings: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """Its label, and what the model says: `new clip, predicted EF 55.0 %`."""
+        return self.label + (f", predicted EF {self.ef_predicted:.1f} %" if math.isfinite(self.ef_predicted) else "")
 
 
 def make_map(recordings: EmbeddingSet, *, method: Method = "auto", seed: int = 0) -> EmbeddingMap:
@@ -172,7 +179,8 @@ def place_files(
         embedded = embed_file(model, path, clips=clips, beat=beat)
         ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
         label = "new clip" if len(paths) == 1 else f"new clip {number}"
-        placed.append(PlacedClip(label, x, y, embedded.ef_percent, embedded.warnings))
+        ef_percent = embedded.ef_percent if model.task.label == EF().label else math.nan
+        placed.append(PlacedClip(label, x, y, ef_percent, embedded.warnings))
     return placed
 
 

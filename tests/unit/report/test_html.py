@@ -1,5 +1,7 @@
 """The page as a whole: what it holds, what it must not hold, and that equal runs give equal bytes."""
 
+import base64
+import hashlib
 import re
 import shutil
 from collections import Counter
@@ -80,7 +82,12 @@ def test_page_needs_nothing_beside_it(two):
     tags = Counter(name for name, _ in two.tags)
     assert tags["script"] == tags["link"] == tags["iframe"] == tags["object"] == tags["base"] == 0
     (policy,) = [meta["content"] for meta in two.all("meta") if "http-equiv" in meta]
-    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    style = two.html.split("<style>")[1].split("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    assert not any("style" in attributes for _, attributes in two.tags)
     for _, attributes in two.tags:
         for name, value in attributes.items():
             assert not name.startswith("on")

@@ -177,7 +177,7 @@ def test_the_reason_stands_with_the_case():
     torch.nn.init.zeros_(run.model.head[-1].weight)
     (case,) = worst_cases(run, None, count=1, show_progress=False)
     assert case.remark == "no evidence that raises the EF: the map is zero in all 3 clips"
-    page = Environment(loader=PackageLoader("coreecho.report", "template"), autoescape=True)
+    page = Environment(loader=PackageLoader("coreecho.report", "templates"), autoescape=True)
     shown = page.get_template("parts.html").module.show_case(case)
     assert "No colour: no evidence that raises the EF" in shown
 
