@@ -47,6 +47,8 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    # Values between which the clinic decides; none where it does not.
+    thresholds: ClassVar[tuple[float, ...]] = ()
     label: str
     title: str
     noun: str
@@ -205,6 +207,9 @@ class EF(Number):
     """The ejection fraction of the left ventricle, in percent."""
 
     name: ClassVar[str] = "ef"
+    # Reduced EF is below 40 % and mildly reduced below 50 % in the ESC guidelines on heart failure (McDonagh et al.
+    # 2021); below 35 % a defibrillator is considered.
+    thresholds: ClassVar[tuple[float, ...]] = (35, 40, 50)
     label: str = "ef_percent"
     title: str = "Ejection fraction"
     noun: str = "EF"

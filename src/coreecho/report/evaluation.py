@@ -20,7 +20,8 @@ from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation import EFMetrics, Metrics, compute_metrics
 from coreecho.evaluation.metric_family import M
 from coreecho.files import write_whole
-from coreecho.report.figures import NOTICE, bland_altman, scatter
+from coreecho.notices import NOTICE
+from coreecho.report.figures import bland_altman, scatter
 from coreecho.report.protocol import Protocol
 from coreecho.report.split_predictions import make_folder, predict_split
 from coreecho.training.run_folder import RunFolder

@@ -5,8 +5,9 @@ texts are escaped. Of patients it holds recording ids and pixels inside the ultr
 same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -14,6 +15,8 @@ from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import load_model
+from coreecho.report.evaluation import Evaluation
+from coreecho.report.mi_evaluation import evaluate_mi_run
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
 from coreecho.report.page_runs import show_run
@@ -21,6 +24,7 @@ from coreecho.report.protocol import Protocol
 from coreecho.report.rendering import render_page
 from coreecho.report.stored_evaluation import find_or_evaluate
 from coreecho.representation.embedding_map import Method
+from coreecho.tasks import Number
 from coreecho.training.run_folder import RunFolder
 
 _MAX_RUNS = 2
@@ -57,19 +61,16 @@ def write_report(
         show_progress: say on stderr what takes long.
 
     Raises:
-        RecipeError: not one or two runs, or a setting makes no sense.
+        RecipeError: not one or two runs, runs that read different things, or a setting makes no sense.
         DatasetError: a data set or split is not as expected.
         CheckpointError: a run has no readable weights, or no finished epoch.
         CoReEchoError: the file cannot be written.
     """
     if not 1 <= len(runs) <= _MAX_RUNS:
         raise RecipeError(f"A report shows one run or two side by side, got {len(runs)}.")
-    others = [run.path for run in runs if run.recipe.target != "ef"]
-    if others:
-        raise RecipeError(
-            f"{others[0]} finds infarctions, and a report shows models that read EF. `coreecho evaluate {others[0]}` "
-            "prints and writes its metrics."
-        )
+    if len({str(run.recipe.task.to_mapping()) for run in runs}) > 1:
+        read = " and ".join(f"{run.path} the {run.recipe.task.quantity}" for run in runs)
+        raise RecipeError(f"A report shows runs side by side that read the same thing, and {read}.")
     if cases < 0 or hearts < 0:
         raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
     protocol = protocol or Protocol()
@@ -79,7 +80,9 @@ def write_report(
     for number, run in enumerate(runs):
         console.print(f"Predictions of {run.path}", markup=False)
         learning = run.metrics()
-        evaluation = find_or_evaluate(run, protocol, batch_size=batch_size, device=device, show_progress=show_progress)
+        evaluate: Callable[..., Evaluation[Any]]
+        evaluate = find_or_evaluate if isinstance(run.recipe.task, Number) else evaluate_mi_run
+        evaluation = evaluate(run, protocol, batch_size=batch_size, device=device, show_progress=show_progress)
         model = load_model(run.path, device=find_device(device))
         shown.append(show_run(number, len(runs), run, model=model, evaluation=evaluation, learning=learning))
     options = PageOptions(

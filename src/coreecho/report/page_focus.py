@@ -1,15 +1,14 @@
 """How much the runs of a page look at the left ventricle, where the data say where it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval, bootstrap_intervals
-from coreecho.report.page_elements import Row, Table
-from coreecho.report.page_runs import ShownRun
+from coreecho.report.page_elements import Row, Section, Table
+from coreecho.report.page_runs import ShownRun, in_cell, without_paths
 from coreecho.report.split_predictions import patients_of
 from coreecho.saliency.run_lv_focus import (
     TRACED_DATASETS,
@@ -26,19 +25,6 @@ _ROWS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Focus:
-    """LV focus of the runs.
-
-    Attributes:
-        table: of all runs; None where it could not be measured.
-        reason: why; empty where it was.
-    """
-
-    table: Table | None
-    reason: str = ""
-
-
 def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
     """Whether the data of every run say where the left ventricle is."""
     return all(
@@ -46,7 +32,7 @@ def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
     )
 
 
-def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
+def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Section:
     """Measure LV focus over the recordings that the runs were evaluated on; leaves the details in the runs' folders.
 
     Args:
@@ -57,16 +43,13 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
         explained = [_explain(run, show_progress=show_progress) for run in runs]
     except DatasetError as error:
         # The rest of the page stands without it.
-        reason = str(error)
-        for run in runs:
-            reason = run.without_path(reason)
-        return Focus(table=None, reason=reason)
+        return Section(reason=without_paths(runs, str(error)))
     difference = _difference(runs, explained)
     rows = []
     for key, name, meaning in _ROWS:
-        cells = [name, *(_cell(of_run.means[key]) for of_run in explained)]
+        cells = [name, *(in_cell(of_run.means[key]) for of_run in explained)]
         if difference is not None:
-            cells.append(_cell(difference) if key == "lv_focus" else "")
+            cells.append(in_cell(difference) if key == "lv_focus" else "")
         rows.append(Row(cells=tuple(cells), remark=meaning))
     interval = explained[0].means["lv_focus"]
     numbers = [
@@ -79,7 +62,7 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
         f"Defined in {'; '.join(numbers)}.",
         f"Intervals in parentheses: {interval.method}, {interval.resamples:,} resamples.",
     )
-    return Focus(table=Table(caption=caption, header=header, rows=tuple(rows), notes=notes))
+    return Section(tables=[Table(caption=caption, header=header, rows=tuple(rows), notes=notes)])
 
 
 def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
@@ -118,7 +101,3 @@ def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation
         mean, int(is_defined.sum()), patients=kept, resamples=protocol.resamples, seed=protocol.seed
     )
     return interval
-
-
-def _cell(interval: Interval) -> str:
-    return interval.format().replace("-", "−")

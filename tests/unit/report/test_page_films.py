@@ -70,6 +70,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
     model_input = ModelInput(num_frames=4, stride=4, frame_size=size)
     return SimpleNamespace(
         title=title,
+        task=EF(),
         evaluation=SimpleNamespace(predictions=predictions),
         folder=SimpleNamespace(store=lambda show_progress: Store(frames)),
         model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
@@ -98,15 +99,15 @@ def test_film_plays_and_the_still_is_one_of_its_frames():
     assert film.info["loop"] == 0
     film.load()
     assert film.info["duration"] == 40
-    assert opened(case.film.still).size == film.size
-    assert getattr(opened(case.film.still), "n_frames", 1) == 1
+    assert opened(case.film.source).size == film.size
+    assert getattr(opened(case.film.source), "n_frames", 1) == 1
 
 
 def test_nothing_outside_the_sector_is_shown():
     frames = moving_disc()
     (case,) = worst_cases(a_run(frames), None, count=1, show_progress=False)
     label = frames[0] == 255
-    for uri in (case.film.moving, case.film.still):
+    for uri in (case.film.moving, case.film.source):
         for picture in frames_of(opened(uri)):
             assert picture[:, :32][label].max() < 30
             assert picture[:, 32:][label].max() < 30

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from coreecho.models.weights import load_model
@@ -44,6 +46,8 @@ def test_rows_that_differ_are_marked_and_others_are_said_once(shown):
 
 def test_facts_of_a_run(shown):
     rows = {row.cells[0]: row.cells[1] for row in training_table(shown[:1]).rows}
+    assert rows["Objective"] == "rnc_l1 (Rank-N-Contrast + L1)"
+    assert re.fullmatch(r"\d+\.\d to \d+\.\d %, mean \d+\.\d %", rows["EF of the training recordings"])
     assert rows["Hearts"] == "simulated (phantoms)"
     assert rows["Recordings (train, validation, test)"] == "12, 2, 2"
     assert rows["Epochs done"] == "2 of stage 1, 1 of stage 2, in 0.1 minutes; the run is not finished"

@@ -21,7 +21,7 @@ def test_names_are_escaped_as_html_and_as_what_is_no_letter() -> None:
     page = tables(HOSTILE, HOSTILE)
     page.encode("utf-8")
     assert "<b>" not in page
-    assert page.count(r"&lt;b&gt;\x1b[2J\xfc\u202e\x00&lt;/b&gt;") == 8
+    assert page.count(r"&lt;b&gt;\x1b[2J\xfc\u202e\x00&lt;/b&gt;") == 10
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", page)
 
 
