@@ -13,6 +13,11 @@ def test_writes_text_and_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "b.bin").read_bytes() == b"\x00\x01"
 
 
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.csv", "M\udcfcller,Ω\n")
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "M\\udcfcller,Ω\n"
+
+
 def test_a_failure_keeps_the_older_file_and_leaves_no_other(tmp_path: Path) -> None:
     path = tmp_path / "state"
     write_whole(path, "older")

@@ -37,12 +37,13 @@ def term_name(column: str) -> str:
 
 def loss_columns(metrics: pd.DataFrame) -> list[str]:
     """Columns of the training losses that some stage had, the total first; which they are the objective decides."""
-    return [column for column in metrics if column.startswith("train_") and not metrics[column].isna().all()]
+    columns = map(str, metrics.columns)
+    return [column for column in columns if column.startswith("train_") and not metrics[column].isna().all()]
 
 
 def validation_columns(metrics: pd.DataFrame, task: Task) -> dict[str, str]:
     """What was validated, by column: the one that chose the best epoch first, with what to call it on an axis."""
-    columns = [column for column in metrics if column.startswith("val_")]
+    columns = [column for column in map(str, metrics.columns) if column.startswith("val_")]
     if not columns:
         return {}
     # A task that is not told may be another than the run's.

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.models.weights import load_model
+from coreecho.names import printable
 from coreecho.report.evaluation import Evaluation
 from coreecho.report.mi_evaluation import evaluate_mi_run
 from coreecho.report.page import PageOptions, gather_contents
@@ -23,6 +22,7 @@ from coreecho.report.page_runs import show_run
 from coreecho.report.protocol import Protocol
 from coreecho.report.rendering import render_page
 from coreecho.report.stored_evaluation import find_or_evaluate
+from coreecho.report.terminal import console
 from coreecho.representation.embedding_map import Method
 from coreecho.tasks import Number
 from coreecho.training.run_folder import RunFolder
@@ -75,10 +75,11 @@ def write_report(
         raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
     protocol = protocol or Protocol()
     _check_writable(out)
-    console = Console(stderr=True, quiet=not show_progress)
+    progress = console(stderr=True)
+    progress.quiet = not show_progress
     shown = []
     for number, run in enumerate(runs):
-        console.print(f"Predictions of {run.path}", markup=False)
+        progress.print(printable(f"Predictions of {run.path}"), markup=False)
         learning = run.metrics()
         evaluate: Callable[..., Evaluation[Any]]
         evaluate = find_or_evaluate if isinstance(run.recipe.task, Number) else evaluate_mi_run
@@ -93,7 +94,7 @@ def write_report(
         batch_size=batch_size,
         show_progress=show_progress,
     )
-    contents = gather_contents(shown, options, console)
+    contents = gather_contents(shown, options, progress)
     try:
         write_whole(out, render_page("report.html", **contents))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def agreement_charts(run: ShownRun) -> list[Picture]:
     predictions, metrics, task = run.evaluation.predictions, run.metrics, run.task
     if not isinstance(task, Number):
         return []
-    words = {"metrics": metrics, "task": task, "model": run.name, "is_phantom": run.is_phantom}
+    words: dict[str, Any] = {"metrics": metrics, "task": task, "model": run.name, "is_phantom": run.is_phantom}
     return [
         chart(
             lambda path: scatter(predictions, path, size=_SCATTER_SIZE, **words),

@@ -8,7 +8,6 @@ global is touched, threads may draw at once, and no display is needed.
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,10 +70,10 @@ def new_figure(
     above += [PHANTOM_LABEL] if is_phantom and PHANTOM_LABEL not in title else []
     if above:
         figure.suptitle("\n".join(above), fontsize=TITLE)
-    for number, (side, line) in enumerate(reversed(lines)):
+    for number, line in enumerate(reversed(lines)):
         place = (0.05 + number * SMALL * _LINE) / height
-        x = 0.005 if side == "left" else 0.995
-        figure.text(x, place, line, fontsize=SMALL, color=GREY, ha=side, va="bottom")
+        figure.text(0.005, place, line, fontsize=SMALL, color=GREY, ha="left", va="bottom")
+    figure.text(0.995, 0.05 / height, NOTICE, fontsize=SMALL, color=GREY, ha="right", va="bottom")
     axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False, height_ratios=heights).ravel())
     for axis in axes:
         axis.tick_params(labelsize=SMALL + 1)
@@ -84,13 +83,12 @@ def new_figure(
     return figure, axes
 
 
-def _footer(width: float, model: str, cautions: Sequence[str]) -> list[tuple[Literal["left", "right"], str]]:
+def _footer(width: float, model: str, cautions: Sequence[str]) -> list[str]:
+    """Lines below a picture; the last leaves the notice its place on the right."""
     told = [f"Caution: {caution}" for caution in cautions] + ([f"Model: {model}"] if model else [])
     letters = _letters(width, SMALL)
-    return [
-        *(("left", part) for line in told for part in textwrap.wrap(printable(line), letters)),
-        ("right", NOTICE),
-    ]
+    lines = [part for line in told for part in textwrap.wrap(printable(line), letters)]
+    return lines if lines and len(lines[-1]) + len(NOTICE) + 4 < letters else [*lines, ""]
 
 
 def _letters(width: float, size: float) -> int:

@@ -10,7 +10,7 @@ This is the claim of Maani et al. 2024, Fig. 3 ("reduced focus on backgrounds an
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.models.echo_model import EchoModel
+from coreecho.names import printable
 from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.ventricles import KnownVentricle
@@ -156,7 +157,7 @@ def lv_focus_of_recordings(
             focus = lv_focus_of_recording(model, frames, ventricle, recording.id, level=level, evidence=evidence)
         except VideoError as error:
             focus = LVFocus(recording=recording.id, reason=str(error))
-        rows.append(asdict(focus))
+        rows.append(asdict(replace(focus, recording=printable(focus.recording))))
     return pd.DataFrame(rows, columns=[field.name for field in fields(LVFocus)])
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
+from coreecho.names import printable
 from coreecho.report.html import write_report
 from coreecho.report.protocol import Protocol
 from coreecho.representation import continuity_comparison, run_continuity
@@ -177,14 +179,17 @@ def test_holds_no_path(folder, two):
 
 
 def test_hostile_names_are_only_text(tmp_path, make_run, hostile_root):
-    run = make_run(tmp_path / "<b onclick=alert(2)>", root=hostile_root, name="<i>recipe</i>")
+    # Where a system allows it, with a sequence that a terminal obeys.
+    folder = "<b onclick=alert(2)>" + ("\x1b[31m" if os.name == "posix" else "")
+    run = make_run(tmp_path / folder, root=hostile_root, name="<i>recipe</i>\x1b[31m")
     page = write(tmp_path / "page.html", run, cases=12)
     assert not page.all("script")
     assert not page.all("b")
     assert not page.all("i")
     assert "<script>alert(1)<script>&\"'" in page.text
-    assert "<b onclick=alert(2)>" in page.text
-    assert "<i>recipe</i>" in page.text
+    assert printable(folder) in page.text
+    assert r"<i>recipe</i>\x1b[31m" in page.text
+    assert "\x1b" not in page.html
 
 
 def rules_of(style: str, media: str) -> str:
