@@ -7,15 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from coreecho.datasets import Split
 from coreecho.errors import RecipeError
 from coreecho.inference.beat import Beat
 from coreecho.inference.clip_file import DEFAULT_CLIPS, EmbeddedClip, embed_file
 from coreecho.models.echo_model import EchoModel
-from coreecho.representation.embeddings import embed_run
+from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.neighbours import Neighbour, NeighbourIndex, most_alike
 from coreecho.tasks import EF
-from coreecho.training.run_folder import RunFolder
 
 # Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
 _FAR = 5.0
@@ -66,46 +64,32 @@ class NeighbourSearch:
 
 
 def search_neighbours(
-    run: RunFolder,
     model: EchoModel,
+    searched: EmbeddingSet,
     path: Path,
     *,
     k: int = 5,
-    split: Split = "train",
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
     beat: Beat | None = None,
-    show_progress: bool = False,
 ) -> NeighbourSearch:
-    """Find the recordings of a run's data that its model finds most like a clip.
-
-    The first call embeds the split, and keeps that in the run's folder; later calls take a moment.
+    """Find the recordings that a model finds most like a clip.
 
     Args:
-        run: the run.
-        model: its best weights, on the device that shall compute.
+        model: on the device that shall compute.
+        searched: embeddings of the recordings by the same model, such as `embed_run` makes.
         path: the clip.
         k: how many recordings.
-        split: that is searched.
-        clips: evenly placed clips of the file and of each recording.
+        clips: evenly placed clips of the file, as many as of each recording.
         batch_size: clips at once.
         beat: see `read_clip`.
-        show_progress: show bars on stderr.
 
     Raises:
         VideoError: not a readable clip, or it has no sector.
         RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no EF.
-        DatasetError: the split is empty.
     """
-    if k < 1:
-        raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
-    if model.task.label != EF().label:
-        raise RecipeError(
-            f"Neighbours are recordings with their EF, and this model reads the {model.task.quantity}: "
-            "`coreecho explain` shows where it looks."
-        )
+    check_neighbours(model, k)
     clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat)
-    searched = embed_run(run, model, split, clips=clips, batch_size=batch_size, show_progress=show_progress)
     index = NeighbourIndex(searched.embeddings)
     some = np.linspace(0, len(index) - 1, min(len(index), _SAMPLE)).astype(int)
     # The nearest of a recording is itself.
@@ -117,3 +101,18 @@ def search_neighbours(
         typical_distance=float(np.median(distances[:, -1])),
         is_phantom=searched.is_phantom or clip.clip.is_phantom,
     )
+
+
+def check_neighbours(model: EchoModel, k: int) -> None:
+    """Refuse a search that cannot be, before the hours of embedding what is to be searched.
+
+    Raises:
+        RecipeError: fewer than one neighbour, or the model reads no EF.
+    """
+    if k < 1:
+        raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
+    if model.task.label != EF().label:
+        raise RecipeError(
+            f"Neighbours are recordings with their EF, and this model reads the {model.task.quantity}: "
+            "`coreecho explain` shows where it looks."
+        )

@@ -12,6 +12,7 @@ from coreecho.inference.clip_file import read_clip
 from coreecho.models.weights import load_model
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.report.neighbour_drawing import recording_thumbnail, write_neighbours
+from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import search_neighbours
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.store import FrameStore
@@ -20,7 +21,8 @@ from coreecho.video.store import FrameStore
 def test_a_clip_unlike_all_others_is_told(run: RunFolder, tmp_path: Path) -> None:
     """Six times as far from its nearest recording as recordings usually are from theirs."""
     recording = run.recordings("test")[0]
-    found = search_neighbours(run, load_model(run.path), recording.path, k=2, clips=1)
+    model = load_model(run.path)
+    found = search_neighbours(model, embed_run(run, model, "train", clips=1), recording.path, k=2, clips=1)
     near = replace(found, typical_distance=found.neighbours[0].distance / 4)
     assert near.warnings == found.clip.warnings
     far = replace(found, typical_distance=found.neighbours[0].distance / 6)
@@ -53,7 +55,8 @@ def test_a_clip_without_a_sector_is_refused(run: RunFolder, tmp_path: Path) -> N
 
 
 def test_a_folder_that_cannot_be_made(run: RunFolder, tmp_path: Path) -> None:
-    found = search_neighbours(run, load_model(run.path), run.recordings("test")[0].path, k=1, clips=1)
+    model, path = load_model(run.path), run.recordings("test")[0].path
+    found = search_neighbours(model, embed_run(run, model, "train", clips=1), path, k=1, clips=1)
     (tmp_path / "taken").write_text("")
     with pytest.raises(CoReEchoError, match="Give another `--out`"):
         write_neighbours(found, run.store(), tmp_path / "taken")

@@ -23,12 +23,15 @@ def test_a_file_is_embedded_as_the_recording_it_is(run: RunFolder) -> None:
 
 def test_a_model_that_finds_infarctions_has_no_neighbours_of_an_ef(run: RunFolder, mi_model: EchoModel) -> None:
     with pytest.raises(RecipeError, match="this model reads the probability of a myocardial infarction"):
-        search_neighbours(run, mi_model, run.recordings("train")[0].path)
+        search_neighbours(
+            mi_model, embed_run(run, load_model(run.path), "test", clips=1), run.recordings("train")[0].path
+        )
 
 
 def test_finds_the_recording_and_its_likes(run: RunFolder) -> None:
     model, recording = load_model(run.path), run.recordings("train")[2]
-    found = search_neighbours(run, model, recording.path, k=4, clips=1)
+    searched = embed_run(run, model, "train", clips=1)
+    found = search_neighbours(model, searched, recording.path, k=4, clips=1)
     assert found.neighbours[0].recording == recording.id
     distances = [near.distance for near in found.neighbours]
     assert distances == sorted(distances)
@@ -36,4 +39,4 @@ def test_finds_the_recording_and_its_likes(run: RunFolder) -> None:
     assert found.typical_distance > 0
     assert not any("nothing like this clip" in warning for warning in found.warnings)
     with pytest.raises(RecipeError, match="k: expected at least 1 neighbour, got 0"):
-        search_neighbours(run, model, recording.path, k=0)
+        search_neighbours(model, searched, recording.path, k=0)
