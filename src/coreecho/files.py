@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from coreecho.errors import CoReEchoError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -24,6 +26,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_into(folder: Path) -> Iterator[Path]:
+    """Make a folder that a person asked for, and write into it while the body runs.
+
+    Raises:
+        CoReEchoError: it cannot be made or written to; says so once for all files in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise CoReEchoError(
+            f"{folder} cannot be written to: {error.strerror or error}. Give another `--out`."
+        ) from error
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.files import replacing, write_whole
+from coreecho.errors import CoReEchoError
+from coreecho.files import replacing, write_whole, writing_into
 
 
 def test_writes_text_and_bytes(tmp_path: Path) -> None:
@@ -31,3 +32,14 @@ def test_a_failure_keeps_the_older_file_and_leaves_no_other(tmp_path: Path) -> N
         write_half()
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_as_a_fault_of_the_choice(tmp_path: Path) -> None:
+    with writing_into(tmp_path / "new" / "folder") as folder:
+        write_whole(folder / "a.txt", "a")
+    assert (tmp_path / "new" / "folder" / "a.txt").is_file()
+    taken = writing_into(folder / "a.txt")
+    with pytest.raises(CoReEchoError, match=r"a\.txt cannot be written to: .*Give another `--out`"), taken:
+        pass
+    with pytest.raises(CoReEchoError, match="folder cannot be written to: No space left"), writing_into(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")

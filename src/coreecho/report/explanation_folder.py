@@ -13,8 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from coreecho.errors import CoReEchoError
-from coreecho.files import write_whole
+from coreecho.files import write_whole, writing_into
 from coreecho.notices import NOTICE
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.saliency.file_explanation import FileExplanation
@@ -33,11 +32,8 @@ def write_explanation(explained: FileExplanation, out: Path, *, film: Film = "mp
     Raises:
         CoReEchoError: it cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_into(out):
         _write(explained, out, film)
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
 
 
 def _write(explained: FileExplanation, out: Path, film: Film) -> None:

@@ -184,20 +184,7 @@ def bland_altman(
     """Draw the difference of predicted and true numbers over their mean, with bias and limits of agreement.
 
     Bland and Altman 1986: over the mean, since plotted over either measurement alone the difference leans even where
-    the two agree. Bands are the intervals of the three lines.
-
-    Args:
-        predictions: one row a recording, with the task's columns: of EF, ef_true and ef_predicted, in percent.
-        path: PNG to write.
-        metrics: of these predictions; those of EF are computed here where not given.
-        task: what was predicted; EF when not given.
-        size: width and height, inches.
-        model: which predicted.
-        cautions: what speaks against trusting the picture.
-        is_phantom: the hearts are simulated.
-
-    Raises:
-        ValueError: no recording, or a value is not finite.
+    the two agree. Bands are the intervals of the three lines. Arguments and errors as of `scatter`.
     """
     task = task or EF()
     true, predicted = _pair(predictions, task)

@@ -18,7 +18,7 @@ from coreecho.report.evaluation import Evaluation
 from coreecho.report.mi_evaluation import evaluate_mi_run
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
-from coreecho.report.page_runs import show_run
+from coreecho.report.page_runs import ShownRun
 from coreecho.report.protocol import Protocol
 from coreecho.report.rendering import render_page
 from coreecho.report.stored_evaluation import find_or_evaluate
@@ -85,7 +85,9 @@ def write_report(
         evaluate = find_or_evaluate if isinstance(run.recipe.task, Number) else evaluate_mi_run
         evaluation = evaluate(run, protocol, batch_size=batch_size, device=device, show_progress=show_progress)
         model = load_model(run.path, device=find_device(device))
-        shown.append(show_run(number, len(runs), run, model=model, evaluation=evaluation, learning=learning))
+        shown.append(
+            ShownRun(number=number, count=len(runs), folder=run, model=model, evaluation=evaluation, learning=learning)
+        )
     options = PageOptions(
         cases=cases,
         map_method=map_method,

@@ -15,8 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
-from coreecho.errors import CoReEchoError
-from coreecho.files import write_whole
+from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.map_page import map_page
@@ -41,13 +40,10 @@ def write_maps(
         CoReEchoError: it cannot be written.
     """
     tables = [_table(made, number) for number, made in enumerate(maps)]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_into(out):
         draw_maps(maps, out / "map.png", placed=placed)
         write_whole(out / "map.csv", pd.concat(tables).to_csv(index=False))
         write_whole(out / "map.html", map_page(maps, placed=placed))
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
     return out / "map.png", out / "map.html"
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import CoReEchoError, VideoError
-from coreecho.files import write_whole
+from coreecho.errors import VideoError
+from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
@@ -48,15 +48,12 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
             {key: None if value != value else value for key, value in row.items()} for row in table.to_dict("records")
         ],
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_into(out):
         readable = table.assign(recording=table["recording"].map(printable))
         write_whole(out / "neighbours.csv", readable.to_csv(index=False))
         thumbnails = [recording_thumbnail(store, near.recording) for near in found.neighbours]
         draw_neighbours(out / "neighbours.png", found, thumbnails)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
 
 
 def recording_thumbnail(store: FrameStore, recording_id: str) -> NDArray[np.uint8]:

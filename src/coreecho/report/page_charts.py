@@ -107,9 +107,8 @@ def calibration_chart(runs: Sequence[ShownRun], ranges: Sequence[Sequence[EFRang
             y = np.array([part.mean_true.estimate for part in shown])
             reach = np.abs(np.array([[part.mean_true.low, part.mean_true.high] for part in shown]).T - y)
             x = [part.mean_predicted.estimate for part in shown]
-            axis.errorbar(
-                x, y, yerr=reach, color=run.colour, marker=run.marker, linestyle=run.line, capsize=3, label=run.title
-            )
+            style: dict[str, Any] = dict(run.style)
+            axis.errorbar(x, y, yerr=reach, capsize=3, label=run.title, **style)
         axis.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         axis.set_xlabel("Mean predicted EF (%)")
         axis.set_ylabel("Mean true EF (%)")
@@ -132,7 +131,7 @@ def _epoch_chart(runs: Sequence[ShownRun], draw_on: Callable[[Axes], None], titl
         for run in runs:
             stages = run.learning["stage"]
             for start in np.flatnonzero(stages.ne(stages.shift()).to_numpy())[1:]:
-                axis.axvline(float(start) + 0.5, color=run.colour, linewidth=1, linestyle=":")
+                axis.axvline(float(start) + 0.5, color=run.style["color"], linewidth=1, linestyle=":")
         axis.set_xlabel("Epoch, all stages counted on")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.set_xlim(0.5, max(len(run.learning) for run in runs) + 0.5)
@@ -145,22 +144,16 @@ def _epoch_chart(runs: Sequence[ShownRun], draw_on: Callable[[Axes], None], titl
 
 def _draw_epochs(axis: Axes, run: ShownRun, values: "pd.Series[float]", name: str, *, width: float = 1.8) -> None:
     epochs = np.arange(1, len(values) + 1)
-    axis.plot(
-        epochs,
-        values,
-        color=run.colour,
-        marker=run.marker,
-        markersize=3.5,
-        linestyle=run.line,
-        linewidth=width,
-        label=name,
-    )
+    style: dict[str, Any] = dict(run.style)
+    axis.plot(epochs, values, markersize=3.5, linewidth=width, label=name, **style)
 
 
 def _draw_best(axis: Axes, run: ShownRun, column: str) -> None:
     best = best_epoch(run.learning, column)
     if best is not None:
-        axis.scatter([best + 1], [run.learning[column].iloc[best]], s=140, color=run.colour, marker="*", zorder=4)
+        axis.scatter(
+            [best + 1], [run.learning[column].iloc[best]], s=140, color=run.style["color"], marker="*", zorder=4
+        )
 
 
 def _describe_learning(runs: Sequence[ShownRun], column: str) -> str:

@@ -12,13 +12,13 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.report.evaluation import Evaluation
 from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
+from coreecho.report.pictures import BLUE, VERMILION
 from coreecho.report.split_predictions import sha256_of
 from coreecho.tasks import Number, Task
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
 from coreecho.training.run_folder import RunFolder
 
-# Okabe and Ito (2008), as in `figures.py`; runs also differ by marker and line, for grey and for print.
-_STYLES = (("#0072B2", "o", "-"), ("#D55E00", "s", "--"))
+_STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"))
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -27,24 +27,31 @@ class ShownRun:
     """A run on a page.
 
     Attributes:
-        letter: A or B; empty where the page has one run.
+        number: 0 for the first.
+        count: runs on the page.
         folder: of the run.
         model: with its best weights.
         evaluation: of these weights.
         learning: one row an epoch.
-        colour: of its lines and dots.
-        marker: of its dots.
-        line: style of its lines.
     """
 
-    letter: str
+    number: int
+    count: int
     folder: RunFolder
     model: EchoModel
     evaluation: Evaluation[Any]
     learning: pd.DataFrame
-    colour: str
-    marker: str
-    line: str
+
+    @property
+    def letter(self) -> str:
+        """A or B; empty where the page has one run."""
+        return "AB"[self.number] if self.count > 1 else ""
+
+    @property
+    def style(self) -> dict[str, str]:
+        """Of its lines and dots; runs differ by colour, and for grey and for print by marker and line."""
+        colour, marker, line = _STYLES[self.number]
+        return {"color": colour, "marker": marker, "linestyle": line}
 
     @property
     def name(self) -> str:
@@ -78,38 +85,6 @@ class ShownRun:
     def is_phantom(self) -> bool:
         """Whether simulated hearts have any part in its figures."""
         return self.evaluation.is_phantom or self.folder.data.is_phantom
-
-
-def show_run(
-    number: int,
-    of: int,
-    folder: RunFolder,
-    *,
-    model: EchoModel,
-    evaluation: Evaluation[Any],
-    learning: pd.DataFrame,
-) -> ShownRun:
-    """Give a run its place on the page.
-
-    Args:
-        number: 0 for the first.
-        of: runs on the page.
-        folder: of the run.
-        model: with its best weights.
-        evaluation: of these weights.
-        learning: one row an epoch.
-    """
-    colour, marker, line = _STYLES[number]
-    return ShownRun(
-        letter="AB"[number] if of > 1 else "",
-        folder=folder,
-        model=model,
-        evaluation=evaluation,
-        learning=learning,
-        colour=colour,
-        marker=marker,
-        line=line,
-    )
 
 
 def without_paths(runs: Sequence[ShownRun], text: str) -> str:

@@ -16,9 +16,8 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.datasets import Split
-from coreecho.errors import CoReEchoError
 from coreecho.evaluation.kept_results import data_fingerprint, file_fingerprint, find_kept, fingerprint_of, write_kept
-from coreecho.files import write_whole
+from coreecho.files import write_whole, writing_into
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION
@@ -202,11 +201,8 @@ def _write(
     }
     files = ["continuity.csv", *(["paths.csv"] if num_paths else [])]
     out = measured.folder
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_into(out):
         if num_paths:
             write_whole(out / "paths.csv", measured.paths.to_csv(index=False))
         write_whole(out / "continuity.csv", measured.to_frame().to_csv(index=False))
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=files)
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error

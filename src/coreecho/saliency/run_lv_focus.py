@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from coreecho.datasets import Recording, Split, is_phantom_root, load_recordings, read_tracings
-from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
+from coreecho.errors import CheckpointError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.kept_results import (
     data_fingerprint,
@@ -22,7 +22,7 @@ from coreecho.evaluation.kept_results import (
     write_kept,
 )
 from coreecho.evaluation.patients import patients_of
-from coreecho.files import write_whole
+from coreecho.files import write_whole, writing_into
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.saliency.encoder_levels import AUTO, choose_level
@@ -123,7 +123,9 @@ def explain_dataset(
     recordings = [recording for recording in load_recordings(dataset, root) if recording.split == protocol.split]
     if not recordings:
         raise DatasetError(f"{root} has no recording in its {protocol.split.upper()} split.")
-    _make_folder(out)
+    # A folder that cannot be made should be known before the hours of computing.
+    with writing_into(out):
+        pass
     fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, dataset, level, protocol)
     if weights is not None and (kept := _kept_explanation(out, fingerprint)) is not None:
         return kept
@@ -140,11 +142,9 @@ def explain_dataset(
     means = mean_lv_focus(table, patients=patients_of(recordings), resamples=protocol.resamples, seed=protocol.seed)
     explained = DatasetExplanation(folder=out, table=table, means=means, is_phantom=is_phantom_root(root))
     document = _document(explained, protocol, level, dataset, has_simulated_ventricles(root))
-    try:
+    with writing_into(out):
         write_whole(out / "lv_focus.csv", table.to_csv(index=False))
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=["lv_focus.csv"])
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
     return explained
 
 
@@ -175,14 +175,6 @@ def _kept_explanation(folder: Path, fingerprint: str) -> DatasetExplanation | No
         means={name: interval_from(document[name]) for name in MEANS},
         is_phantom=document["is_phantom"],
     )
-
-
-def _make_folder(out: Path) -> None:
-    """A folder that cannot be made should be known before the hours of computing."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be made: {error.strerror or error}. Give another `--out`.") from error
 
 
 def store_of_run(model: Path, root: Path) -> Path | None:

@@ -1,10 +1,13 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError, VideoError
@@ -13,7 +16,7 @@ from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.video_prediction import predict_video
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.report import explanation_folder
+from coreecho.report import explanation_folder, overlay
 from coreecho.report.explanation_folder import Film, write_explanation
 from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.file_explanation import explain_file as explain
@@ -101,6 +104,32 @@ def test_of_an_infarction_the_logit_is_explained(
     percent = 100 * document["mi_probability"]
     assert sum(f"predicted probability of a myocardial infarction {percent:.1f} %" in text for text in written) == 2
     assert not any("EF" in text for text in [*written, json.dumps(document)])
+
+
+def test_the_sheet_says_what_the_film_says(
+    model: EchoModel, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a clip without the mark of a simulated heart, by a model that learned from simulated ones."""
+    with_card(model, fps_range=(50.0, 50.0))
+    drawn: list[Figure] = []
+    film: list[str] = []
+    save, label = overlay.save_figure, explanation_folder.label_pictures
+    monkeypatch.setattr(overlay, "save_figure", lambda figure, path: (drawn.append(figure), save(figure, path)))
+    monkeypatch.setattr(
+        explanation_folder, "label_pictures", lambda p, lines, **o: (film.extend(lines), label(p, lines, **o))[1]
+    )
+    real = explain(model, clip)
+    real = replace(real, clip=replace(real.clip, video=replace(real.clip.video, is_phantom=False)))
+    real = replace(real, warnings=real.clip.warnings(model, real.explanation.prediction))
+    write_explanation(real, tmp_path, film="gif")
+    caution = "the model was trained on simulated hearts only"
+    assert any(caution in warning for warning in real.warnings)
+    sheet = " ".join(text.get_text() for text in drawn[0].findobj(Text))
+    for told in (sheet, " ".join(film)):
+        assert f"Caution: {caution}" in told
+        assert "Model: uniformer_xs, a test" in told
+    assert "not a medical device" in sheet
+    assert "simulated hearts (phantoms)" not in sheet
 
 
 def test_a_whole_beat_is_shown_as_it_was_resampled(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 import re
+from dataclasses import replace
 
 import pytest
 
 from coreecho.models.weights import load_model
 from coreecho.report.evaluation import evaluate_run
-from coreecho.report.page_runs import recipe_tables, show_run, training_table
+from coreecho.report.page_runs import ShownRun, recipe_tables, training_table
 from coreecho.report.protocol import Protocol
 from coreecho.training.recipe import Recipe, find_recipe
 
@@ -23,10 +24,10 @@ def shown(place, make_run):
     kinetics.write_bytes(runs[0].best_weights.read_bytes())
     runs.append(make_run(place / "second", seed=1, init=str(kinetics)))
     return [
-        show_run(
-            number,
-            2,
-            run,
+        ShownRun(
+            number=number,
+            count=2,
+            folder=run,
             model=load_model(run.path),
             evaluation=evaluate_run(run, Protocol(split="val", clips=1, resamples=5)),
             learning=run.metrics(),
@@ -77,7 +78,7 @@ def test_one_run_is_held_against_the_recipe_that_was_shipped(place, make_run, sh
     shipped = Recipe.from_yaml(find_recipe("demo"))
     settings = {key: getattr(shipped, key) for key in vars(shipped) if key not in ("seed", "temperature")}
     folder = make_run(place / "demo", seed=7, temperature=2.0, **settings)
-    run = show_run(0, 1, folder, model=shown[0].model, evaluation=shown[0].evaluation, learning=shown[0].learning)
+    run = replace(shown[0], count=1, folder=folder)
     changed, _ = recipe_tables([run])
     assert [(row.cells, row.remark) for row in changed.rows] == [(("temperature", "2"), "as shipped: 1")]
     assert "changed from the recipe demo" in changed.caption
