@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from coreecho.errors import DatasetError
-from coreecho.evaluation import Interval, bootstrap_intervals
+from coreecho.evaluation import Interval
+from coreecho.evaluation.patients import patients_of
 from coreecho.report.page_elements import Row, Section, Table
 from coreecho.report.page_runs import ShownRun, in_cell, without_paths
-from coreecho.report.split_predictions import patients_of
+from coreecho.saliency.lv_focus import lv_focus_difference
 from coreecho.saliency.run_lv_focus import (
     TRACED_DATASETS,
     DatasetExplanation,
@@ -83,21 +81,11 @@ def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation
     """LV focus of the second run minus that of the first, over the recordings in which both are defined."""
     if len(explained) < 2:
         return None
-    first, second = (of_run.table.set_index("recording")["lv_focus"] for of_run in explained)
-    if set(first.index) != set(second.index):
-        return None
-    difference = (second.loc[first.index] - first).to_numpy(dtype=np.float64)
-    is_defined = np.isfinite(difference)
-    if not is_defined.any():
-        return None
     protocol = runs[0].evaluation.protocol
-    patients = patients_of(runs[0].folder.recordings(protocol.split))
-    kept = None if patients is None else [name for name, keep in zip(patients, is_defined, strict=True) if keep]
-
-    def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(counts @ difference[is_defined, None] / counts.sum(axis=1, keepdims=True))
-
-    (interval,) = bootstrap_intervals(
-        mean, int(is_defined.sum()), patients=kept, resamples=protocol.resamples, seed=protocol.seed
+    return lv_focus_difference(
+        explained[0].table,
+        explained[1].table,
+        patients=patients_of(runs[0].folder.recordings(protocol.split)),
+        resamples=protocol.resamples,
+        seed=protocol.seed,
     )
-    return interval

@@ -6,9 +6,9 @@ from typing import Literal
 
 from coreecho.evaluation import EFRange, Interval, by_ef_range, compare_classification_metrics, compare_metrics
 from coreecho.evaluation.metric_family import MetricDefinition
+from coreecho.evaluation.patients import patients_of
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.page_runs import ShownRun, in_cell
-from coreecho.report.split_predictions import patients_of
 from coreecho.tasks import Number
 
 Differences = Mapping[str, Interval]

@@ -195,3 +195,39 @@ def mean_lv_focus(
 
     intervals = bootstrap_intervals(means, len(values), patients=of_recordings, resamples=resamples, seed=seed)
     return dict(zip(MEANS, intervals, strict=True))
+
+
+def lv_focus_difference(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    patients: Sequence[str] | None = None,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Mean LV focus of a second model minus that of a first, over the recordings in which both are defined, paired.
+
+    Args:
+        first: from `lv_focus_of_recordings`.
+        second: of the same recordings, in any order.
+        patients: (N,), whom each recording of the first is of.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        None where the recordings are not the same, or none is defined in both.
+    """
+    before, after = (table.set_index("recording")["lv_focus"] for table in (first, second))
+    if set(before.index) != set(after.index):
+        return None
+    difference = (after.loc[before.index] - before).to_numpy(dtype=np.float64)
+    is_defined = np.isfinite(difference)
+    if not is_defined.any():
+        return None
+    kept = None if patients is None else [name for name, keep in zip(patients, is_defined, strict=True) if keep]
+
+    def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(counts @ difference[is_defined, None] / counts.sum(axis=1, keepdims=True))
+
+    (interval,) = bootstrap_intervals(mean, int(is_defined.sum()), patients=kept, resamples=resamples, seed=seed)
+    return interval
