@@ -10,6 +10,8 @@ Not a medical device.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from coreecho.display import forget_missing_backend
+
 if TYPE_CHECKING:
     from coreecho.inference import Predictor
     from coreecho.losses import rank_n_contrast_loss
@@ -23,6 +25,9 @@ _ROOM_OF = {
     "load_model": "coreecho.models",
     "rank_n_contrast_loss": "coreecho.losses",
 }
+
+# Before anything imports matplotlib.
+forget_missing_backend()
 
 
 def __getattr__(name: str) -> Any:

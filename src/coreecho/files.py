@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from coreecho.errors import BusyError
+from coreecho.errors import BusyError, CoReEchoError
 
 LOCK_NAME = ".lock"
 
@@ -44,10 +44,26 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def writing_into(folder: Path) -> Iterator[Path]:
+    """Make a folder that a person asked for, and write into it while the body runs.
+
+    Raises:
+        CoReEchoError: it cannot be made or written to; says so once for all files in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        raise CoReEchoError(
+            f"{folder} cannot be written to: {error.strerror or error}. Give another `--out`."
+        ) from error
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path` in one step; text is UTF-8."""
+    """Write `content` to `path` in one step; text is UTF-8, in which a name that is not is escaped."""
     with replacing(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -47,6 +47,8 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    # Values between which the clinic decides; none where it does not.
+    thresholds: ClassVar[tuple[float, ...]] = ()
     label: str
     title: str
     noun: str
@@ -77,6 +79,48 @@ class Task(ABC):
     def shown(self, value: float) -> str:
         """What a person reads, as it stands below `heading`."""
         return f"{value:.1f}"
+
+    @property
+    def quantity(self) -> str:
+        """What a person reads, within a sentence: "the EF", "the probability of a myocardial infarction"."""
+        return self.noun
+
+    @property
+    def output(self) -> str:
+        """What the network gives, before the link: "predicted EF", "logit of a myocardial infarction"."""
+        return f"predicted {self.quantity}"
+
+    @property
+    def output_unit(self) -> str:
+        """Of a change of the network's output: "EF points", "logits"."""
+        return self.error_unit or "units"
+
+    def say(self, value: float) -> str:
+        """A number that a person reads, with its unit: `55.0 %`, after the link."""
+        return f"{value:.1f} {self.unit}".rstrip()
+
+    def say_label(self, label: float) -> str:
+        """The truth of a recording: `true EF 55.0 %`."""
+        return f"true {self.noun} {self.say(label)}"
+
+    def figures(self, clip_outputs: NDArray[np.float64]) -> dict[str, float | list[float]]:
+        """What is predicted of a video and of its clips, by the names that they have in files.
+
+        The output of a video is the mean of its clips' outputs; the link comes after.
+
+        Args:
+            clip_outputs: (k,) the network's outputs.
+        """
+        outputs = {self.label: clip_outputs}
+        if self.has_output_of_its_own:
+            outputs = {f"{self.name}_{self.predicted_column}": clip_outputs, self.output_column: clip_outputs}
+        found: dict[str, float | list[float]] = {}
+        for number, (name, values) in enumerate(outputs.items()):
+            # The first is what a person reads.
+            link = self.value_of if number == 0 else np.asarray
+            found[name] = float(link(np.array([values.mean()]))[0])
+            found[f"clip_{name}"] = link(values).tolist()
+        return found
 
     @abstractmethod
     def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,6 +216,9 @@ class EF(Number):
     """The ejection fraction of the left ventricle, in percent."""
 
     name: ClassVar[str] = "ef"
+    # Reduced EF is below 40 % and mildly reduced below 50 % in the ESC guidelines on heart failure (McDonagh et al.
+    # 2021); below 35 % a defibrillator is considered.
+    thresholds: ClassVar[tuple[float, ...]] = (35, 40, 50)
     label: str = "ef_percent"
     title: str = "Ejection fraction"
     noun: str = "EF"
@@ -228,6 +275,29 @@ class MI(Task):
     def shown(self, value: float) -> str:
         """In percent, as the heading says."""
         return f"{100 * value:.1f}"
+
+    @property
+    def quantity(self) -> str:
+        """What a person reads, within a sentence."""
+        return "probability of a myocardial infarction"
+
+    @property
+    def output(self) -> str:
+        """What the network gives, before the link."""
+        return "logit of a myocardial infarction"
+
+    @property
+    def output_unit(self) -> str:
+        """Of a change of the network's output."""
+        return "logits"
+
+    def say(self, value: float) -> str:
+        """A probability in percent: `73.1 %`."""
+        return f"{100 * value:.1f} %"
+
+    def say_label(self, label: float) -> str:
+        """The truth of a recording, in words."""
+        return "with an infarction" if label else "without an infarction"
 
     def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
         """The logistic function, without an overflow for any logit."""

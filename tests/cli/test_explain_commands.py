@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cyclopts import App, CycloptsError
+from cyclopts import App
 
 from coreecho.cli.continuity import continuity
 from coreecho.cli.embed import embed
@@ -86,9 +86,13 @@ class TestExplain:
         out = coreecho("explain", clip, "--model", run, "--out", tmp_path / "out", "--film", "gif", "--clips", 2)
         document = json.loads((tmp_path / "out" / "explanation.json").read_text())
         assert f"Predicted EF {document['ef_percent']:.1f} %" in out
-        assert "Grad-CAM of stage1, 8 x 8 cells, positive evidence" in out
+        assert "Grad-CAM of level1, 8 x 8 cells, positive evidence" in out
         assert "phantom result: simulated hearts" in out
         assert "not a medical device" in out
+        # What `--level` was called before, and what the levels were.
+        assert "Grad-CAM of level2, 4 x 4 cells" in coreecho(
+            "explain", clip, "--model", run, "--out", tmp_path / "old", "--film", "gif", "--stage", "stage2"
+        )
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
             "overlay.gif", "contact_sheet.png", "map.npz", "explanation.json",
         }  # fmt: skip
@@ -128,7 +132,7 @@ class TestExplain:
             coreecho("explain", tmp_path / "absent.avi", "--model", run)
         with pytest.raises(CheckpointError, match=r"there is no such file"):
             coreecho("explain", clip, "--model", tmp_path / "absent.safetensors")
-        with pytest.raises(CycloptsError, match="stage"):
+        with pytest.raises(RecipeError, match=r"level: expected one of auto, level1, .* got 'stage5'"):
             coreecho("explain", clip, "--model", run, "--stage", "stage5")
         with pytest.raises(RecipeError, match="Cannot compute on the device 'abacus'"):
             coreecho("explain", clip, "--model", run, "--device", "abacus")
@@ -163,7 +167,7 @@ class TestMap:
         words = ("--split", "train", "--method", "pca", "--clips", 1, "--clip", clip, "--out", tmp_path / "map")
         out = coreecho("map", run, other, *words)
         assert out.count("PCA of 12 recordings: tiny (rnc_l1), TRAIN split of echonet, simulated hearts") == 2
-        assert out.count("new clip: predicted EF 5") == 2
+        assert out.count("new clip, predicted EF 5") == 2
         table = pd.read_csv(tmp_path / "map" / "map.csv")
         assert table["map"].value_counts().to_dict() == {1: 12, 2: 12}
         assert table["is_phantom"].all()

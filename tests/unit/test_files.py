@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.errors import BusyError
-from coreecho.files import alone_in, replacing, write_whole
+from coreecho.errors import BusyError, CoReEchoError
+from coreecho.files import alone_in, replacing, write_whole, writing_into
 
 
 def test_writes_text_and_bytes(tmp_path: Path) -> None:
@@ -18,6 +18,11 @@ def test_writes_text_and_bytes(tmp_path: Path) -> None:
     write_whole(tmp_path / "b.bin", b"\x00\x01")
     assert (tmp_path / "a.txt").read_text() == "ejection fraction: 55 %\n"
     assert (tmp_path / "b.bin").read_bytes() == b"\x00\x01"
+
+
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.csv", "M\udcfcller,Ω\n")
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "M\\udcfcller,Ω\n"
 
 
 def test_a_failure_keeps_the_older_file_and_leaves_no_other(tmp_path: Path) -> None:
@@ -116,3 +121,14 @@ def test_training_is_imported_where_the_system_has_no_fcntl() -> None:
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], capture_output=True, text=True
     )
     assert done.stdout == "custom\n", done.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_as_a_fault_of_the_choice(tmp_path: Path) -> None:
+    with writing_into(tmp_path / "new" / "folder") as folder:
+        write_whole(folder / "a.txt", "a")
+    assert (tmp_path / "new" / "folder" / "a.txt").is_file()
+    taken = writing_into(folder / "a.txt")
+    with pytest.raises(CoReEchoError, match=r"a\.txt cannot be written to: .*Give another `--out`"), taken:
+        pass
+    with pytest.raises(CoReEchoError, match="folder cannot be written to: No space left"), writing_into(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")

@@ -63,3 +63,27 @@ def test_the_head_starts_at_the_mean_of_a_number_and_at_even_odds() -> None:
 def test_a_task_that_cannot_be_made_is_refused(entries: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build_task(entries)
+
+
+def test_words_of_a_task() -> None:
+    volume = Scalar("edv_ml", "mL", 0, 500)
+    assert [task.say(0.55) for task in (EF(), MI(), volume, Scalar("age"))] == ["0.6 %", "55.0 %", "0.6 mL", "0.6"]
+    assert [task.output for task in (EF(), MI(), volume)] == [
+        "predicted EF", "logit of a myocardial infarction", "predicted edv ml",
+    ]  # fmt: skip
+    assert [task.output_unit for task in (EF(), MI(), volume, Scalar("age"))] == ["EF points", "logits", "mL", "units"]
+    assert EF().say_label(41.25) == "true EF 41.2 %"
+    assert (MI().say_label(1), MI().say_label(0)) == ("with an infarction", "without an infarction")
+    assert (EF().thresholds, volume.thresholds) == ((35, 40, 50), ())
+
+
+def test_figures_of_a_video_have_the_names_of_its_task() -> None:
+    """The link comes after the mean over the clips."""
+    outputs = np.array([-1.0, 4.0])
+    assert EF().figures(outputs) == {"ef_percent": 1.5, "clip_ef_percent": [-1.0, 4.0]}
+    assert list(Scalar("edv_ml").figures(outputs)) == ["edv_ml", "clip_edv_ml"]
+    found = MI().figures(outputs)
+    assert list(found) == ["mi_probability", "clip_mi_probability", "mi_logit", "clip_mi_logit"]
+    assert found["mi_probability"] == pytest.approx(expit(1.5))
+    assert found["clip_mi_probability"] == pytest.approx(expit(outputs))
+    assert (found["mi_logit"], found["clip_mi_logit"]) == (1.5, [-1.0, 4.0])

@@ -58,10 +58,11 @@ def continuity(
     """
     from coreecho.inference import find_device
     from coreecho.models.weights import load_model
-    from coreecho.report.continuity_comparison import compare_continuity
-    from coreecho.report.run_continuity import continuity_folder, difference_folder, measure_continuity
+    from coreecho.report.continuity_drawing import draw_continuity
     from coreecho.report.terminal import show_continuity, show_continuity_difference
+    from coreecho.representation.continuity_comparison import compare_continuity
     from coreecho.representation.continuity_recordings import ContinuityProtocol
+    from coreecho.representation.run_continuity import continuity_folder, difference_folder, measure_continuity
     from coreecho.training.run_folder import RunFolder
 
     protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
@@ -75,6 +76,7 @@ def continuity(
         measured.append(
             measure_continuity(folder, model, place, protocol=protocol, batch_size=batch_size, show_progress=True)
         )
+        draw_continuity(place / "continuity.png", measured[-1])
         show_continuity(measured[-1])
     if len(runs) > 1:
         place = out or difference_folder(runs[0], runs[1], split)

@@ -20,7 +20,7 @@ def explain(
     split: Literal["train", "val", "test"] = "test",
     clips: AtLeastOne | None = None,
     beat: str | None = None,
-    stage: Literal["auto", "stage1", "stage2", "stage3", "stage4"] = "auto",
+    level: Annotated[str, Parameter(name=("--level", "--stage"))] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
     device: str = "auto",
@@ -59,8 +59,8 @@ def explain(
     beat:
         For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
         counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
-    stage:
-        Of the encoder; `auto` is the deepest with at least 7 x 7 cells.
+    level:
+        Of the encoder, by its name or its number from 1; `auto` is the deepest with at least 7 x 7 cells.
     evidence:
         What raises the output (as in the paper), what lowers it, or both.
     film:
@@ -73,20 +73,20 @@ def explain(
     from coreecho.errors import RecipeError
     from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
-    from coreecho.report.file_explanation import explain_file
+    from coreecho.report.explanation_folder import write_explanation
     from coreecho.report.terminal import show_file_explanation, show_lv_focus
+    from coreecho.saliency.file_explanation import explain_file
     from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset, store_of_run
 
     if file is not None and dataset is None and data is None:
         loaded = load_model(model, device=find_device(device))
         frames = None if beat is None else parse_beat(beat)
-        explained = explain_file(
-            loaded, file, out, clips=clips or 3, stage=stage, evidence=evidence, film=film, beat=frames
-        )
-        show_file_explanation(explained)
+        explained = explain_file(loaded, file, clips=clips or 3, level=level, evidence=evidence, beat=frames)
+        write_explanation(explained, out, film=film)
+        show_file_explanation(explained, out)
     elif file is None and dataset is not None and data is not None:
         loaded = load_model(model, device=find_device(device))
-        protocol = FocusProtocol(split=split, clips=clips or 1, stage=stage, evidence=evidence, seed=seed)
+        protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
             loaded,
             data,

@@ -60,9 +60,9 @@ def draw_map(
     """
     from coreecho.inference import find_device, parse_beat
     from coreecho.models.weights import load_model
-    from coreecho.report.embedding_map import make_map
-    from coreecho.report.run_map import place_files, write_maps
+    from coreecho.report.map_drawing import write_maps
     from coreecho.report.terminal import show_maps
+    from coreecho.representation.embedding_map import make_map, place_files
     from coreecho.representation.embeddings import embed_run
     from coreecho.training.run_folder import RunFolder
 
@@ -74,6 +74,6 @@ def draw_map(
         maps.append(make_map(embedded, method=method, seed=seed))
         placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
     out = out or run / "explain" / f"map-{split}"
-    written = write_maps(maps, out, placed=[[file.placed for file in files] for files in placed])
+    written = write_maps(maps, out, placed=placed)
     show_maps(maps, placed, written)
     return 0

@@ -54,24 +54,22 @@ def neighbours(
         Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
     """
     from coreecho.inference import find_device, parse_beat
+    from coreecho.inference.preparing import read_clip
     from coreecho.models.weights import load_model
-    from coreecho.report.neighbour_search import search_neighbours, write_neighbours
+    from coreecho.report.neighbour_drawing import write_neighbours
     from coreecho.report.terminal import show_neighbours
+    from coreecho.representation.embeddings import embed_run
+    from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
     from coreecho.training.run_folder import RunFolder
 
     folder = RunFolder.open(model, data=data)
     loaded = load_model(model, device=find_device(device))
-    found = search_neighbours(
-        folder,
-        loaded,
-        file,
-        k=k,
-        split=split,
-        clips=clips,
-        batch_size=batch_size,
-        beat=None if beat is None else parse_beat(beat),
-        show_progress=True,
-    )
+    frames = None if beat is None else parse_beat(beat)
+    check_neighbours(loaded, k)
+    # Read first: a file that cannot be is known before the hours of embedding.
+    read_clip(loaded, file, beat=frames)
+    searched = embed_run(folder, loaded, split, clips=clips, batch_size=batch_size, show_progress=True)
+    found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=batch_size, beat=frames)
     if out is not None:
         write_neighbours(found, folder.store(), out)
     show_neighbours(found, out)

@@ -57,10 +57,9 @@ def report(
     device:
         Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
     """
-    from rich.console import Console
-
     from coreecho.evaluation.protocol import Protocol
     from coreecho.report.html import write_report
+    from coreecho.report.terminal import say
     from coreecho.training.run_folder import RunFolder
 
     runs = [RunFolder.open(path, data=data) for path in (run, run2) if path is not None]
@@ -79,5 +78,5 @@ def report(
         show_progress=True,
     )
     size = out.stat().st_size / 1e6
-    Console().print(f"Report: {out} ({size:.1f} MB, one file, opens in any browser)", markup=False, soft_wrap=True)
+    say([f"Report: {out} ({size:.1f} MB, one file, opens in any browser)"])
     return 0

@@ -12,7 +12,7 @@ from rich.console import Console
 from coreecho.errors import RecipeError
 from coreecho.report.figures import bland_altman, learning_curves, scatter
 from coreecho.stopping import Stop, stop_on_signals
-from coreecho.tasks import EF
+from coreecho.tasks import Number
 from coreecho.training.fabric import is_first_process
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
 from coreecho.training.run import resume as resume_run
@@ -149,15 +149,16 @@ def _in_words(run: RunFolder) -> str:
 
 
 def draw_run(run: RunFolder) -> None:
-    """Draw learning curves, and of EF scatter and Bland-Altman of the validation split."""
+    """Draw learning curves, and of numbers scatter and Bland-Altman of the validation split."""
     metrics = run.metrics()
     if run.task.selection not in metrics:
         return
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
-    learning_curves(metrics, plots / "learning_curves.png", is_phantom=run.data.is_phantom)
-    if not isinstance(run.task, EF):
+    words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
+    learning_curves(metrics, plots / "learning_curves.png", **words)
+    if not isinstance(run.task, Number):
         return
     validation = pd.read_csv(run.path / "validation.csv")
-    scatter(validation, plots / "validation_scatter.png", is_phantom=run.data.is_phantom)
-    bland_altman(validation, plots / "validation_bland_altman.png", is_phantom=run.data.is_phantom)
+    scatter(validation, plots / "validation_scatter.png", **words)
+    bland_altman(validation, plots / "validation_bland_altman.png", **words)

@@ -47,6 +47,7 @@ class Evaluation(Generic[M]):
     Attributes:
         folder: with the files named above.
         task: what was read.
+        model_name: which read it, in one line.
         predictions: one row a recording, in the columns of the task.
         metrics: with their intervals.
         protocol: how they were made.
@@ -58,6 +59,7 @@ class Evaluation(Generic[M]):
 
     folder: Path
     task: Task
+    model_name: str
     predictions: pd.DataFrame
     metrics: M
     protocol: Protocol
@@ -123,6 +125,7 @@ def evaluate(
     evaluation: Evaluation[Any] = Evaluation(
         folder=folder,
         task=subject.task,
+        model_name=subject.name,
         predictions=predictions,
         metrics=metrics,
         protocol=protocol,

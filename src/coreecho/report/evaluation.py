@@ -1,35 +1,27 @@
-"""What an evaluation looks like: scatter.png, predicted against true EF, and bland_altman.png, their agreement."""
+"""What an evaluation looks like: scatter.png, predicted against true, and bland_altman.png, their agreement."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from coreecho.evaluation.evaluate import Evaluation, Pictures
-from coreecho.evaluation.metrics import EFMetrics
 from coreecho.report.figures import bland_altman, scatter
+from coreecho.tasks import Number
 
 
 def pictures_of(evaluation: Evaluation[Any]) -> Pictures:
-    """What draws the pictures that go beside the tables of an evaluation; of EF alone there are any."""
-    metrics = evaluation.metrics
-    if not isinstance(metrics, EFMetrics):
+    """What draws the pictures that go beside the tables of an evaluation; of numbers there are any."""
+    if not isinstance(evaluation.task, Number):
         return {}
-
-    def draw_scatter(path: Path) -> None:
-        scatter(
+    drawn = {"scatter.png": scatter, "bland_altman.png": bland_altman}
+    return {
+        name: partial(
+            draw,
             evaluation.predictions,
-            path,
-            metrics=metrics,
+            metrics=evaluation.metrics,
+            task=evaluation.task,
+            model=evaluation.model_name,
+            cautions=[] if evaluation.overlap_label is None else [evaluation.overlap_label],
             is_phantom=evaluation.is_phantom,
-            caution=evaluation.overlap_label,
         )
-
-    def draw_agreement(path: Path) -> None:
-        bland_altman(
-            evaluation.predictions,
-            path,
-            metrics=metrics,
-            is_phantom=evaluation.is_phantom,
-            caution=evaluation.overlap_label,
-        )
-
-    return {"scatter.png": draw_scatter, "bland_altman.png": draw_agreement}
+        for name, draw in drawn.items()
+    }

@@ -6,15 +6,8 @@ same bytes.
 """
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from rich.console import Console
-
-import coreecho
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
@@ -22,11 +15,14 @@ from coreecho.files import write_whole
 from coreecho.inference import find_device
 from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
-from coreecho.report.embedding_map import Method
+from coreecho.names import printable
 from coreecho.report.evaluation import pictures_of
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
-from coreecho.report.page_runs import show_run
+from coreecho.report.page_runs import ShownRun
+from coreecho.report.rendering import render_page
+from coreecho.report.terminal import console
+from coreecho.representation.embedding_map import Method
 from coreecho.training.run_folder import RunFolder
 
 _MAX_RUNS = 2
@@ -63,27 +59,25 @@ def write_report(
         show_progress: say on stderr what takes long.
 
     Raises:
-        RecipeError: not one or two runs, or a setting makes no sense.
+        RecipeError: not one or two runs, runs that read different things, or a setting makes no sense.
         DatasetError: a data set or split is not as expected.
         CheckpointError: a run has no readable weights, or no finished epoch.
         CoReEchoError: the file cannot be written.
     """
     if not 1 <= len(runs) <= _MAX_RUNS:
         raise RecipeError(f"A report shows one run or two side by side, got {len(runs)}.")
-    others = [run.path for run in runs if run.recipe.target != "ef"]
-    if others:
-        raise RecipeError(
-            f"{others[0]} finds infarctions, and a report shows models that read EF. `coreecho evaluate {others[0]}` "
-            "prints and writes its metrics."
-        )
+    if len({str(run.recipe.task.to_mapping()) for run in runs}) > 1:
+        read = " and ".join(f"{run.path} the {run.recipe.task.quantity}" for run in runs)
+        raise RecipeError(f"A report shows runs side by side that read the same thing, and {read}.")
     if cases < 0 or hearts < 0:
         raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
     protocol = protocol or Protocol()
     _check_writable(out)
-    console = Console(stderr=True, quiet=not show_progress)
+    progress = console(stderr=True)
+    progress.quiet = not show_progress
     shown = []
     for number, run in enumerate(runs):
-        console.print(f"Predictions of {run.path}", markup=False)
+        progress.print(printable(f"Predictions of {run.path}"), markup=False)
         learning = run.metrics()
         evaluation = evaluate(
             open_subject(run),
@@ -94,7 +88,9 @@ def write_report(
             show_progress=show_progress,
         )
         model = load_model(run.path, device=find_device(device))
-        shown.append(show_run(number, len(runs), run, model=model, evaluation=evaluation, learning=learning))
+        shown.append(
+            ShownRun(number=number, count=len(runs), folder=run, model=model, evaluation=evaluation, learning=learning)
+        )
     options = PageOptions(
         cases=cases,
         map_method=map_method,
@@ -103,39 +99,16 @@ def write_report(
         batch_size=batch_size,
         show_progress=show_progress,
     )
-    contents = gather_contents(shown, options, console)
+    contents = gather_contents(shown, options, progress)
     try:
-        write_whole(out, render(contents))
+        write_whole(out, render_page("report.html", **contents))
     except OSError as error:
         raise CoReEchoError(f"{out} cannot be written: {error.strerror or error}. Give another `--out`.") from error
 
 
-def render(contents: dict[str, Any]) -> str:
-    """Lay out the contents of a page; every text among them is escaped."""
-    environment, style = _template_environment(), _style()
-    return environment.get_template("report.html").render(contents, style=style, version=coreecho.__version__)
-
-
 def render_tables(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
     """A page of tables alone, in the style of the report: one file that loads nothing and runs no script."""
-    template = _template_environment().get_template("tables.html")
-    return template.render(title=title, tables=tables, notes=notes, style=_style(), version=coreecho.__version__)
-
-
-def _template_environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("coreecho.report", "template"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _style() -> Markup:
-    style = (resources.files("coreecho.report") / "template" / "report.css").read_text(encoding="utf-8")
-    # The style sheet is ours, and would not survive being escaped.
-    return Markup(style)
+    return render_page("tables.html", title=title, tables=tables, notes=notes)
 
 
 def _check_writable(out: Path) -> None:

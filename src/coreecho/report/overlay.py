@@ -14,15 +14,15 @@ import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 from matplotlib import colormaps
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from coreecho.errors import CoReEchoError
 from coreecho.files import replacing
+from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.avi import PHANTOM_COMMENT
+from coreecho.report.pictures import new_figure, save_figure
 
 Pictures = NDArray[np.uint8]
 
@@ -35,7 +35,6 @@ _OPACITY = 0.7
 # Frames are enlarged by a whole number to at least this many pixels.
 _SIDE = 448
 _LINE_HEIGHT, _LETTER_WIDTH = 20, 7
-_DPI = 150
 # First that this build of FFmpeg has. H.264 plays in every browser; MPEG-4 part 2 in players.
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
 # GIF counts in hundredths of a second, and browsers slow down what is faster than 50 a second.
@@ -93,7 +92,7 @@ def label_pictures(pictures: Pictures, lines: Sequence[str], *, is_phantom: bool
 
 def _text_band(width: int, lines: Sequence[str]) -> NDArray[np.uint8]:
     """Lines of text on black, (height, width, 3)."""
-    lines = [part for line in lines for part in textwrap.wrap(line, width // _LETTER_WIDTH)]
+    lines = [part for line in lines for part in textwrap.wrap(printable(line), width // _LETTER_WIDTH)]
     band = Image.new("RGB", (width, _LINE_HEIGHT * len(lines) + 8))
     draw, font = ImageDraw.Draw(band), ImageFont.load_default(size=14)
     for number, line in enumerate(lines):
@@ -186,6 +185,8 @@ def contact_sheet(
     *,
     title: str,
     fps: float | None,
+    model: str = "",
+    cautions: Sequence[str] = (),
     is_phantom: bool,
     columns: int = 8,
 ) -> None:
@@ -198,6 +199,8 @@ def contact_sheet(
         sector: (H, W), outside of which the frames are black.
         title: over the sheet.
         fps: frames per second; frames then carry their time, and else their number.
+        model: what was explained.
+        cautions: what speaks against trusting it.
         is_phantom: the heart is simulated.
         columns: frames shown at most.
 
@@ -205,28 +208,20 @@ def contact_sheet(
         CoReEchoError: the file cannot be written.
     """
     shown = np.unique(np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int))
-    size = (max(5.5, 1.5 * len(shown)), 4.2)
-    figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, 0.06, 1, 0.94)))
-    figure.suptitle("\n".join([title, *([PHANTOM_LABEL] if is_phantom else [])]), fontsize=12)
-    figure.text(0.995, 0.01, NOTICE, fontsize=9, color="#6E6E6E", ha="right", va="bottom")
-    axes = figure.subplots(2, len(shown), squeeze=False)
-    for (above, below), frame in zip(axes.T, shown, strict=True):
+    count = len(shown)
+    figure, axes = new_figure(
+        title,
+        (max(5.5, 1.5 * count), 4.2),
+        rows=2,
+        columns=count,
+        model=model,
+        cautions=cautions,
+        is_phantom=is_phantom,
+    )
+    for above, below, frame in zip(axes[:count], axes[count:], shown, strict=True):
         above.imshow(frames[frame] * sector, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
         below.imshow(pictures[frame], interpolation="bilinear")
         above.set_title(f"frame {frame}" if fps is None else f"{frame / fps:.2f} s", fontsize=9)
         above.set_axis_off()
         below.set_axis_off()
     save_figure(figure, path)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all; the same figure gives the same bytes.
-
-    Raises:
-        CoReEchoError: the file cannot be written.
-    """
-    try:
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", metadata={"Software": None})
-    except OSError as error:
-        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error

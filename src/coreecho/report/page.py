@@ -1,4 +1,4 @@
-"""Gathers what a page shows of its runs; `template/report.html` says where it stands."""
+"""Gathers what a page shows of its runs; `templates/report.html` says where it stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,43 +6,28 @@ from typing import Any
 
 from rich.console import Console
 
-from coreecho.evaluation import EFRange, Interval
-from coreecho.report.embedding_map import Method
+from coreecho.evaluation import EFRange
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
-from coreecho.report.page_elements import Picture, Table
+from coreecho.report.page_elements import Table
 from coreecho.report.page_films import Case, worst_cases
 from coreecho.report.page_focus import has_known_ventricles, lv_focus
-from coreecho.report.page_maps import DrawnMap, page_maps
-from coreecho.report.page_metrics import comparison_sentence, ef_ranges, metrics_table, paired_differences, range_table
-from coreecho.report.page_runs import ShownRun, recipe_tables, training_table
+from coreecho.report.page_maps import page_maps
+from coreecho.report.page_metrics import (
+    comparison_sentence,
+    differences_of_runs,
+    ef_ranges,
+    headline,
+    metrics_table,
+    range_table,
+)
+from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, training_table
+from coreecho.representation.embedding_map import Method
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.embeddings import embed_run
 
-
-@dataclass(frozen=True, kw_only=True)
-class RunOnPage:
-    """What the template shows of one run alone.
-
-    Attributes:
-        letter: A, B or nothing.
-        title: of the run.
-        mae: the estimate and its interval.
-        facts: below it.
-        agreement: scatter and Bland-Altman.
-        ranges: errors by range of EF.
-        cases: the worst.
-        map: of its embeddings; None where there are too few recordings.
-    """
-
-    letter: str
-    title: str
-    mae: tuple[str, str]
-    facts: tuple[str, ...]
-    agreement: list[Picture]
-    ranges: list[Table]
-    cases: list[Case]
-    map: DrawnMap | None
+# Metrics that are said below the first one, where the family has them.
+_FACTS = ("r2", "bias", "specificity", "auroc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +59,10 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         options: what is shown.
         console: where it is said what is being done.
     """
-    differences = paired_differences(runs)
+    task = runs[0].task
+    differences = differences_of_runs(runs)
     changed, unchanged = recipe_tables(runs)
-    by_predicted = [ef_ranges(run, by="predicted") for run in runs]
+    by_predicted = [ef_ranges(run, by="predicted") for run in runs] if task.thresholds else []
     console.print("Embeddings, and their map")
     embedded = [_embed(run, options) for run in runs]
     maps = page_maps(embedded, [run.title for run in runs], method=options.map_method)
@@ -90,16 +76,30 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     if options.lv_focus and has_known_ventricles(runs):
         console.print("Grad-CAM and the left ventricle")
         focus = lv_focus(runs, show_progress=options.show_progress)
-    pages = [_page_of_run(*of_run) for of_run in zip(runs, by_predicted, maps, cases, strict=True)]
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
         "title": " and ".join(run.title for run in runs),
+        "task": task,
         "protocol": runs[0].evaluation.protocol.description,
         "level": f"{100 * runs[0].metrics.level:g} %",
         "is_phantom": any(run.is_phantom for run in runs),
         "is_all_phantom": all(run.evaluation.is_phantom and run.folder.data.is_phantom for run in runs),
-        "sections": _sections(has_cases=has_cases, has_focus=focus is not None, has_maps=has_maps),
-        "runs": pages,
+        "sections": _sections(
+            has_ranges=bool(by_predicted), has_cases=has_cases, has_focus=focus is not None, has_maps=has_maps
+        ),
+        "runs": [
+            {
+                "letter": run.letter,
+                "title": run.title,
+                "headline": _headline(run),
+                "facts": _facts(run),
+                "agreement": agreement_charts(run),
+                "ranges": _ranges(run, by_predicted[number]) if by_predicted else [],
+                "cases": cases[number],
+                "map": maps[number],
+            }
+            for number, run in enumerate(runs)
+        ],
         "verdict": comparison_sentence(differences, *runs) if differences is not None else "",
         "notes": [f"{run.title}: {note}." for run in runs for note in run.evaluation.notes],
         "training": training_table(runs),
@@ -108,7 +108,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "unchanged_settings": unchanged,
         "metrics": metrics_table(runs, differences),
         "learning": learning_charts(runs),
-        "calibration": calibration_chart(runs, by_predicted),
+        "calibration": calibration_chart(runs, by_predicted) if by_predicted else None,
         "has_cases": has_cases,
         "focus": focus,
         "continuity": measured,
@@ -116,20 +116,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     }
 
 
-def _page_of_run(run: ShownRun, by_predicted: list[EFRange], drawn: DrawnMap | None, cases: list[Case]) -> RunOnPage:
-    return RunOnPage(
-        letter=run.letter,
-        title=run.title,
-        mae=_estimate_and_interval(run.metrics["mae"]),
-        facts=_facts(run),
-        agreement=agreement_charts(run),
-        ranges=[
-            range_table(run, by_predicted, by="predicted"),
-            range_table(run, ef_ranges(run, by="true"), by="true"),
-        ],
-        cases=cases,
-        map=drawn,
-    )
+def _ranges(run: ShownRun, by_predicted: list[EFRange]) -> list[Table]:
+    by_true = ef_ranges(run, by="true")
+    return [range_table(run, by_predicted, by="predicted"), range_table(run, by_true, by="true")]
 
 
 def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
@@ -147,19 +136,28 @@ def _worst_cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) 
     return worst_cases(run, other, count=options.cases, show_progress=options.show_progress)
 
 
-def _estimate_and_interval(interval: Interval) -> tuple[str, str]:
+def _headline(run: ShownRun) -> tuple[str, str, str]:
+    """Estimate, interval, and what it is."""
+    definition, interval = headline(run)
     estimate, _, ends = interval.format().partition(" ")
-    return estimate, ends
+    unit = f", {definition.unit}" if definition.unit else ""
+    return estimate, ends, f"{definition.meaning} ({definition.label}){unit}"
 
 
 def _facts(run: ShownRun) -> tuple[str, ...]:
-    metrics = run.metrics
+    metrics, (first, interval) = run.metrics, headline(run)
     patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients:,} patients"
+    told = [
+        f"{definition.label if definition.unit == '' else definition.label.lower()} "
+        f"{in_cell(metrics[definition.key])} {definition.unit}".rstrip()
+        for key in _FACTS
+        for definition in metrics.definitions
+        if definition.key == key != first.key
+    ]
     return (
-        f"R² {metrics['r2'].format()}".replace("-", "−"),
-        f"bias {metrics['bias'].format()} EF points".replace("-", "−"),
+        *told,
         f"{metrics.num_recordings:,} recordings{patients}",
-        f"in parentheses: {100 * metrics.level:g} % intervals, {metrics['mae'].method}",
+        f"in parentheses: {100 * metrics.level:g} % intervals, {interval.method}",
     )
 
 
@@ -169,14 +167,14 @@ def _unchanged(runs: list[ShownRun]) -> str:
     return "No setting differs from the recipe of that name that comes with coreecho, if there is one."
 
 
-def _sections(*, has_cases: bool, has_focus: bool, has_maps: bool) -> list[tuple[str, str]]:
+def _sections(*, has_ranges: bool, has_cases: bool, has_focus: bool, has_maps: bool) -> list[tuple[str, str]]:
     sections = [
         ("summary", "Summary", True),
         ("training", "What was trained", True),
         ("metrics", "How good it is", True),
         ("learning", "How it learned", True),
-        ("agreement", "Predicted and true EF", True),
-        ("ranges", "Ranges of EF", True),
+        ("agreement", "Predicted and true", True),
+        ("ranges", "Ranges of EF", has_ranges),
         ("cases", "Where it errs most", has_cases),
         ("focus", "Where it looks", has_focus),
         ("map", "What lies near what", has_maps),

@@ -1,15 +1,15 @@
 """How continuous the representations of a page's runs are, as tables and pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
-from coreecho.report.continuity_comparison import compare_continuity
-from coreecho.report.page_elements import Picture, Row, Table, chart
-from coreecho.report.page_runs import ShownRun
-from coreecho.report.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
+from coreecho.report.continuity_drawing import draw_continuity
+from coreecho.report.page_elements import Picture, Row, Section, Table, chart
+from coreecho.report.page_runs import ShownRun, in_cell, without_paths
+from coreecho.representation.continuity_comparison import compare_continuity
 from coreecho.representation.continuity_recordings import ContinuityProtocol
+from coreecho.representation.run_continuity import Continuity, continuity_folder, difference_folder, measure_continuity
 
 _CAPTIONS = {
     "order": "Order of the embeddings",
@@ -18,24 +18,7 @@ _CAPTIONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContinuityOnPage:
-    """What the page says of continuity.
-
-    Attributes:
-        tables: of all runs; none where it could not be measured.
-        pictures: one a run.
-        notes: what a reader should know.
-        reason: why it could not be measured; empty where it was.
-    """
-
-    tables: list[Table]
-    pictures: list[Picture]
-    notes: list[str]
-    reason: str = ""
-
-
-def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_progress: bool) -> ContinuityOnPage:
+def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_progress: bool) -> Section:
     """Measure the embeddings of each run; leaves the details in the runs' folders.
 
     Args:
@@ -48,17 +31,14 @@ def continuity(runs: Sequence[ShownRun], *, hearts: int, batch_size: int, show_p
         measured = [_measure(run, hearts, batch_size, show_progress=show_progress) for run in runs]
     except DatasetError as error:
         # Such as too few recordings; the rest of the page stands without it.
-        reason = str(error)
-        for run in runs:
-            reason = run.without_path(reason)
-        return ContinuityOnPage(tables=[], pictures=[], notes=[], reason=reason)
+        return Section(reason=without_paths(runs, str(error)))
     difference, not_compared = _compare(runs, hearts, batch_size)
     tables = [_table(runs, measured, group, difference) for group in _CAPTIONS]
     pairs = list(zip(runs, measured, strict=True))
     notes = [
         run.without_path(f"{run.title}: {note.removesuffix('.')}.") for run, of_run in pairs for note in of_run.notes
     ]
-    return ContinuityOnPage(
+    return Section(
         tables=[table for table in tables if table.rows],
         pictures=[_picture(run, of_run) for run, of_run in pairs],
         notes=[*notes, *not_compared],
@@ -117,8 +97,8 @@ def _table(
         Row(
             cells=(
                 figure.label + (f" ({figure.unit})" if figure.unit else ""),
-                *(_cell(figures[key].interval) if key in figures else "" for figures in of_runs),
-                *([_cell(difference[key]) if key in difference else ""] if has_difference else []),
+                *(in_cell(figures[key].interval) if key in figures else "" for figures in of_runs),
+                *([in_cell(difference[key]) if key in difference else ""] if has_difference else []),
             ),
             # All shares mean the same, and the caption says it.
             remark="" if group == "variance" else figure.meaning,
@@ -145,12 +125,8 @@ def _notes(intervals: Sequence[Interval]) -> list[str]:
 
 def _picture(run: ShownRun, measured: Continuity) -> Picture:
     return chart(
-        lambda path: path.write_bytes((measured.folder / "continuity.png").read_bytes()),
+        lambda path: draw_continuity(path, measured),
         description=f"What the embeddings of {run.title} are made of, and how they move along the EF of one heart; the "
         "figures stand in the tables above.",
         caption=run.title,
     )
-
-
-def _cell(interval: Interval) -> str:
-    return interval.format().replace("-", "−")

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,14 +53,15 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture inside the page.
+    """A picture inside the page, which may move.
 
     Attributes:
-        source: data URI.
+        source: data URI; of a film that of the still that takes its place on paper.
         width: pixels.
         height: pixels.
         description: for those who cannot see it.
         caption: below it; may be empty.
+        moving: data URI of an animation that repeats; empty of a picture that does not move.
     """
 
     source: str
@@ -68,25 +69,24 @@ class Picture:
     height: int
     description: str
     caption: str = ""
+    moving: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
-    """A film inside the page, and the still that takes its place on paper.
+class Section:
+    """A part of a page that there may be nothing to show for.
 
     Attributes:
-        moving: data URI of an animation that repeats.
-        still: data URI of one of its frames.
-        width: pixels.
-        height: pixels.
-        description: for those who cannot see it.
+        tables: of all runs.
+        pictures: of it.
+        notes: what a reader should know.
+        reason: why there is nothing to show; empty where there is.
     """
 
-    moving: str
-    still: str
-    width: int
-    height: int
-    description: str
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    notes: Sequence[str] = ()
+    reason: str = ""
 
 
 def data_uri(content: bytes, media_type: str) -> str:

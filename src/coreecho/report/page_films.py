@@ -16,10 +16,10 @@ from rich.progress import track
 
 from coreecho.errors import VideoError
 from coreecho.report.overlay import colour_frames
-from coreecho.report.page_elements import Film, data_uri
+from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun
-from coreecho.saliency.explained_output import evidence_in_words
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
+from coreecho.tasks import Number, Task
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.store import FrameStore
@@ -41,7 +41,7 @@ class Case:
 
     Attributes:
         recording: its id.
-        facts: true and predicted EF and more, in words.
+        facts: truth, prediction and more, in words.
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
         remark: why the film's map shows no colour; empty where it does.
@@ -49,7 +49,7 @@ class Case:
 
     recording: str
     facts: tuple[str, ...]
-    film: Film | None
+    film: Picture | None
     reason: str = ""
     remark: str = ""
 
@@ -67,7 +67,9 @@ def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progr
         DatasetError: the frames of the recordings cannot be read.
     """
     predictions = run.evaluation.predictions
-    error = (predictions["ef_predicted"] - predictions["ef_true"]).abs()
+    task = run.task
+    # A truth counts as 1: of a diagnosis, a probability far from it is an error.
+    error = (predictions[task.predicted_column] - predictions[task.true_column].astype(float)).abs()
     # Equal errors by id, so that the same run always shows the same cases.
     order = predictions.assign(error=error).sort_values(["error", "recording"], ascending=[False, True]).head(count)
     store = run.folder.store(show_progress=show_progress)
@@ -83,7 +85,7 @@ def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progr
 
 def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Series[float]") -> Case:
     recording = str(row["recording"])
-    facts = _facts(row, other)
+    facts = _facts(run.task, row, other)
     frames = store.frames(recording)
     try:
         sector = lit_sector(frames, recording)
@@ -99,9 +101,8 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     # Side by side in one film, the two never drift apart.
     pictures = np.concatenate([np.repeat(grey[..., None], 3, axis=-1), coloured], axis=2)
     description = (
-        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM of {explanation.stage} in "
-        f"colour, "
-        f"brightest on {evidence_in_words(explanation.target, explanation.evidence)} most"
+        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM of {explanation.level} in "
+        f"colour, brightest on {explanation.meaning} most"
     )
     # Paper shows one frame: that in which the map is strongest says most.
     strength = np.nansum(maps * sector, axis=(1, 2))
@@ -127,7 +128,7 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
     if np.nansum(explanation.at_frames(shown) * sector) > 0:
         return ""
     maps = explanation.video_map()
-    evidence = evidence_in_words(explanation.target, explanation.evidence).removeprefix("what ")
+    evidence = explanation.meaning.removeprefix("what ")
     if np.nansum(maps) == 0:
         return f"no evidence that {evidence}: the map is zero in all {len(explanation.starts)} clips"
     if np.nansum(maps * sector) == 0:
@@ -137,19 +138,17 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
     return f"the evidence that {evidence} lies in frames of the video that are not in this film"
 
 
-def _facts(row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
-    true, predicted = float(row["ef_true"]), float(row["ef_predicted"])
-    facts = [
-        f"true EF {true:.1f} %",
-        f"predicted {predicted:.1f} %",
-        f"error {predicted - true:+.1f} EF points".replace("-", "−"),
-    ]
-    if np.isfinite(row["clip_sd"]):
+def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
+    true, predicted = float(row[task.true_column]), float(row[task.predicted_column])
+    facts = [task.say_label(true), f"predicted {task.say(predicted)}"]
+    if isinstance(task, Number):
+        facts.append(f"error {predicted - true:+.1f} {task.error_unit}".rstrip().replace("-", "−"))
+    if np.isfinite(row.get("clip_sd", np.nan)):
         facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")
     if other is not None:
-        theirs = other.evaluation.predictions.set_index("recording")["ef_predicted"].get(str(row["recording"]))
+        theirs = other.evaluation.predictions.set_index("recording")[task.predicted_column].get(str(row["recording"]))
         if theirs is not None:
-            facts.append(f"{other.title} predicted {theirs:.1f} %")
+            facts.append(f"{other.title} predicted {task.say(float(theirs))}")
     return tuple(facts)
 
 
@@ -161,7 +160,7 @@ def _shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]
     return shown, fps / step
 
 
-def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, description: str) -> Film:
+def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, description: str) -> Picture:
     images = [Image.fromarray(picture) for picture in pictures]
     moving = b""
     for quality in _QUALITIES:
@@ -173,9 +172,9 @@ def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, descripti
         images = [image.reduce(2) for image in images]
         moving = _webp(images, fps, _QUALITIES[-1])
     still = _webp([images[telling_frame]], fps, _QUALITIES[0])
-    return Film(
+    return Picture(
         moving=data_uri(moving, "image/webp"),
-        still=data_uri(still, "image/webp"),
+        source=data_uri(still, "image/webp"),
         width=images[0].width,
         height=images[0].height,
         description=description,

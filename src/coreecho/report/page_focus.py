@@ -1,16 +1,13 @@
 """How much the runs of a page look at the left ventricle, where the data say where it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError
-from coreecho.evaluation import Interval, bootstrap_intervals
+from coreecho.evaluation import Interval
 from coreecho.evaluation.patients import patients_of
-from coreecho.report.page_elements import Row, Table
-from coreecho.report.page_runs import ShownRun
+from coreecho.report.page_elements import Row, Section, Table
+from coreecho.report.page_runs import ShownRun, in_cell, without_paths
+from coreecho.saliency.lv_focus import lv_focus_difference
 from coreecho.saliency.run_lv_focus import (
     TRACED_DATASETS,
     DatasetExplanation,
@@ -26,19 +23,6 @@ _ROWS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Focus:
-    """LV focus of the runs.
-
-    Attributes:
-        table: of all runs; None where it could not be measured.
-        reason: why; empty where it was.
-    """
-
-    table: Table | None
-    reason: str = ""
-
-
 def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
     """Whether the data of every run say where the left ventricle is."""
     return all(
@@ -46,7 +30,7 @@ def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
     )
 
 
-def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
+def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Section:
     """Measure LV focus over the recordings that the runs were evaluated on; leaves the details in the runs' folders.
 
     Args:
@@ -57,16 +41,13 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
         explained = [_explain(run, show_progress=show_progress) for run in runs]
     except DatasetError as error:
         # The rest of the page stands without it.
-        reason = str(error)
-        for run in runs:
-            reason = run.without_path(reason)
-        return Focus(table=None, reason=reason)
+        return Section(reason=without_paths(runs, str(error)))
     difference = _difference(runs, explained)
     rows = []
     for key, name, meaning in _ROWS:
-        cells = [name, *(_cell(of_run.means[key]) for of_run in explained)]
+        cells = [name, *(in_cell(of_run.means[key]) for of_run in explained)]
         if difference is not None:
-            cells.append(_cell(difference) if key == "lv_focus" else "")
+            cells.append(in_cell(difference) if key == "lv_focus" else "")
         rows.append(Row(cells=tuple(cells), remark=meaning))
     interval = explained[0].means["lv_focus"]
     numbers = [
@@ -79,7 +60,7 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Focus:
         f"Defined in {'; '.join(numbers)}.",
         f"Intervals in parentheses: {interval.method}, {interval.resamples:,} resamples.",
     )
-    return Focus(table=Table(caption=caption, header=header, rows=tuple(rows), notes=notes))
+    return Section(tables=[Table(caption=caption, header=header, rows=tuple(rows), notes=notes)])
 
 
 def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
@@ -100,25 +81,11 @@ def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation
     """LV focus of the second run minus that of the first, over the recordings in which both are defined."""
     if len(explained) < 2:
         return None
-    first, second = (of_run.table.set_index("recording")["lv_focus"] for of_run in explained)
-    if set(first.index) != set(second.index):
-        return None
-    difference = (second.loc[first.index] - first).to_numpy(dtype=np.float64)
-    is_defined = np.isfinite(difference)
-    if not is_defined.any():
-        return None
     protocol = runs[0].evaluation.protocol
-    patients = patients_of(runs[0].folder.recordings(protocol.split))
-    kept = None if patients is None else [name for name, keep in zip(patients, is_defined, strict=True) if keep]
-
-    def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(counts @ difference[is_defined, None] / counts.sum(axis=1, keepdims=True))
-
-    (interval,) = bootstrap_intervals(
-        mean, int(is_defined.sum()), patients=kept, resamples=protocol.resamples, seed=protocol.seed
+    return lv_focus_difference(
+        explained[0].table,
+        explained[1].table,
+        patients=patients_of(runs[0].folder.recordings(protocol.split)),
+        resamples=protocol.resamples,
+        seed=protocol.seed,
     )
-    return interval
-
-
-def _cell(interval: Interval) -> str:
-    return interval.format().replace("-", "−")

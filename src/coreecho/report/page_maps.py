@@ -9,7 +9,8 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from coreecho.notices import PHANTOM_LABEL
-from coreecho.report.embedding_map import COLOURS, EmbeddingMap, Method, ef_range, make_map
+from coreecho.report.pictures import COLOURS
+from coreecho.representation.embedding_map import EmbeddingMap, Method, ef_range, make_map
 from coreecho.representation.embedding_set import EmbeddingSet
 
 # Units of the drawing; it takes the width that the page gives.
@@ -21,14 +22,8 @@ _COLOUR_STEPS = 24
 _UNKNOWN = "#9a9a9a"
 
 
-@dataclass(frozen=True)
-class Dot:
-    """A recording on the map: where it lies, in units of the drawing, its colour, and what it says when pointed at."""
-
-    x: float
-    y: float
-    colour: str
-    name: str
+# A recording on the map: where it lies, in units of the drawing, its colour, and what it says when pointed at.
+Dot = tuple[float, float, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +71,18 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
     shown = np.unique(np.linspace(0, len(recordings) - 1, min(len(recordings), _MAX_DOTS)).round().astype(int))
     places = _fit(made.coordinates)
     dots = [
-        Dot(
+        (
             round(float(places[recording, 0]), 1),
             round(float(places[recording, 1]), 1),
             _colour(recordings.ef_percent[recording], low, high),
-            f"{recordings.ids[recording]}: true EF {recordings.ef_percent[recording]:.1f} %, "
-            f"predicted {recordings.ef_predicted[recording]:.1f} %",
+            f"{recordings.ids[recording]}: "
+            f"true EF {_percent(recordings.ef_percent[recording])}, "
+            f"predicted {_percent(recordings.ef_predicted[recording])}",
         )
         for recording in shown
     ]
     left_out = "" if len(shown) == len(recordings) else f" {len(shown):,} of {len(recordings):,} recordings are drawn."
+    unknown = "" if np.isfinite(recordings.ef_percent).any() else " Their EF is not known, so all dots are grey."
     phantom = f" {PHANTOM_LABEL.capitalize()}." if recordings.is_phantom else ""
     note = f" {made.note}." if made.note else ""
     return DrawnMap(
@@ -100,9 +97,14 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
         "continuity.",
         caption=f"{made.method} of {len(recordings):,} recordings, turned so that EF grows to the right."
         + left_out
+        + unknown
         + note
         + phantom,
     )
+
+
+def _percent(ef_percent: float) -> str:
+    return f"{ef_percent:.1f} %" if np.isfinite(ef_percent) else "unknown"
 
 
 def _fit(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:

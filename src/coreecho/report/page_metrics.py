@@ -1,30 +1,42 @@
 """How good the runs are: metrics, their difference, and errors by range of EF, as tables and in a sentence."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from coreecho.evaluation import METRIC_DEFINITIONS, EFRange, Interval, by_ef_range, compare_metrics
+from coreecho.evaluation import EFRange, Interval, by_ef_range
+from coreecho.evaluation.comparison import paired_differences
+from coreecho.evaluation.metric_family import MetricDefinition, family_of
 from coreecho.evaluation.patients import patients_of
 from coreecho.report.page_elements import Row, Table
-from coreecho.report.page_runs import ShownRun
+from coreecho.report.page_runs import ShownRun, in_cell
 
 Differences = Mapping[str, Interval]
 Grouping = Literal["predicted", "true"]
 
 
-def paired_differences(runs: Sequence[ShownRun]) -> Differences | None:
+def headline(run: ShownRun) -> tuple[MetricDefinition, Interval]:
+    """The metric by which a page tells how good a run is: the first of its family."""
+    definition = run.metrics.definitions[0]
+    return definition, run.metrics[definition.key]
+
+
+def differences_of_runs(runs: Sequence[ShownRun]) -> Differences | None:
     """Subtract the first run's metrics from the second's; None unless both predicted the same recordings."""
     if len(runs) < 2:
         return None
+    task, protocol = runs[0].task, runs[0].evaluation.protocol
     first, second = (run.evaluation.predictions.set_index("recording") for run in runs)
-    if set(first.index) != set(second.index) or not first["ef_true"].equals(second["ef_true"].loc[first.index]):
+    if set(first.index) != set(second.index) or not first[task.true_column].equals(
+        second[task.true_column].loc[first.index]
+    ):
         return None
-    protocol = runs[0].evaluation.protocol
-    return compare_metrics(
-        first["ef_true"],
-        first["ef_predicted"],
-        second["ef_predicted"].loc[first.index],
-        patients=patients_of(runs[0].folder.recordings(protocol.split)),
+    patients = patients_of(runs[0].folder.recordings(protocol.split))
+    pairs = (first[task.true_column], first[task.output_column], second[task.output_column].loc[first.index])
+    return paired_differences(
+        family_of(task),
+        *pairs,
+        patients=patients,
         resamples=protocol.resamples,
         level=protocol.level,
         seed=protocol.seed,
@@ -34,17 +46,17 @@ def paired_differences(runs: Sequence[ShownRun]) -> Differences | None:
 def metrics_table(runs: Sequence[ShownRun], differences: Differences | None) -> Table:
     """All metrics of all runs, each with its interval."""
     rows = []
-    for definition in METRIC_DEFINITIONS:
+    for definition in runs[0].metrics.definitions:
         intervals = [run.metrics[definition.key] for run in runs]
-        cells = [definition.label + (f" ({definition.unit})" if definition.unit else ""), *map(_cell, intervals)]
+        cells = [definition.label + (f" ({definition.unit})" if definition.unit else ""), *map(in_cell, intervals)]
         if differences is not None:
-            cells.append(_cell(differences[definition.key]))
+            cells.append(in_cell(differences[definition.key]))
         reasons = dict.fromkeys(interval.reason for interval in intervals if interval.reason)
         rows.append(Row(cells=tuple(cells), remark="; ".join([definition.meaning, *reasons])))
     metrics = runs[0].metrics
     level = f"{100 * metrics.level:g} %"
     header = ["Metric", *(run.title for run in runs)]
-    notes = [interval_note(metrics["mae"], metrics.seed)]
+    notes = [interval_note(headline(runs[0])[1], metrics.seed)]
     if differences is not None:
         header.append("B − A, paired")
         notes.append(
@@ -78,7 +90,7 @@ def ef_ranges(run: ShownRun, *, by: Grouping) -> list[EFRange]:
 def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Table:
     """Bias and error of one run in each range of EF."""
     rows = [
-        Row(cells=(part.name, f"{part.num_recordings}", _cell(part.bias, 1), _cell(part.mae, 1))) for part in ranges
+        Row(cells=(part.name, f"{part.num_recordings}", in_cell(part.bias, 1), in_cell(part.mae, 1))) for part in ranges
     ]
     return Table(
         caption=f"{run.title}: errors by {by} EF",
@@ -89,20 +101,26 @@ def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Ta
 
 
 def comparison_sentence(differences: Differences, first: ShownRun, second: ShownRun) -> str:
-    """Say in one sentence which run errs less, or that these recordings do not tell."""
-    difference = differences["mae"]
+    """Say in one sentence which run is better, or that these recordings do not tell."""
+    definition, _ = headline(first)
+    difference = differences[definition.key]
+    name = definition.label if definition.label.isupper() else definition.label.lower()
+    if not difference.is_defined:
+        return f"These recordings do not define the difference in {name}: {difference.reason}."
     ends = f"{100 * difference.level:g} % interval {difference.low:+z.2f} to {difference.high:+z.2f}, paired"
     ends = ends.replace("-", "−")
-    size = f"{abs(difference.estimate):.2f} EF points"
+    size = f"{abs(difference.estimate):.2f} {definition.unit}".rstrip()
     if difference.low <= 0 <= difference.high:
         return (
-            f"The MAE of {second.title} differs from that of {first.title} by {size} "
-            f"(B − A: {ends}). The interval holds 0: these {first.metrics.num_recordings} recordings do not tell the "
-            f"two "
-            "apart."
+            f"The {name} of {second.title} differs from that of {first.title} by {size} (B − A: {ends}). The interval "
+            f"holds 0: these {first.metrics.num_recordings} recordings do not tell the two apart."
         )
-    better, worse = (second, first) if difference.estimate < 0 else (first, second)
-    return f"{better.title} has the lower MAE, {size} below that of {worse.title} (B − A: {ends})."
+    # An error is least at 0 and has no end; a share is largest at 1.
+    is_error = math.isinf(definition.largest)
+    is_second = (difference.estimate < 0) == is_error
+    better, worse = (second, first) if is_second else (first, second)
+    word, side = ("lower", "below") if is_error else ("higher", "above")
+    return f"{better.title} has the {word} {name}, {size} {side} that of {worse.title} (B − A: {ends})."
 
 
 def interval_note(interval: Interval, seed: int) -> str:
@@ -113,16 +131,12 @@ def interval_note(interval: Interval, seed: int) -> str:
     )
 
 
-def _cell(interval: Interval, digits: int = 2) -> str:
-    return interval.format(digits).replace("-", "−")
-
-
 def _excluded(runs: Sequence[ShownRun]) -> list[str]:
     """Metrics that some resamples do not define."""
     return [
         f"{run.title}, {definition.label}: not defined in {interval.excluded_resamples:,} resamples, left out of its "
         "interval."
         for run in runs
-        for definition in METRIC_DEFINITIONS
+        for definition in run.metrics.definitions
         if (interval := run.metrics[definition.key]).is_defined and interval.excluded_resamples > 0
     ]

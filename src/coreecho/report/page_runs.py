@@ -7,20 +7,18 @@ from typing import Any
 import pandas as pd
 
 from coreecho.datasets import Split
-from coreecho.evaluation import EFMetrics
+from coreecho.evaluation import Interval, Metrics
 from coreecho.evaluation.evaluate import Evaluation
 from coreecho.files import sha256_of
 from coreecho.models.echo_model import EchoModel
+from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
+from coreecho.report.pictures import BLUE, VERMILION
+from coreecho.tasks import Number, Task
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
 from coreecho.training.run_folder import RunFolder
 
-# Okabe and Ito (2008), as in `figures.py`; runs also differ by marker and line, for grey and for print.
-_STYLES = (("#0072B2", "o", "-"), ("#D55E00", "s", "--"))
-_OBJECTIVES = {
-    "rnc_l1": "Rank-N-Contrast for the encoder, L1 for the head behind a stop-gradient",
-    "l1": "L1, end to end",
-}
+_STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"))
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -29,24 +27,31 @@ class ShownRun:
     """A run on a page.
 
     Attributes:
-        letter: A or B; empty where the page has one run.
+        number: 0 for the first.
+        count: runs on the page.
         folder: of the run.
         model: with its best weights.
         evaluation: of these weights.
         learning: one row an epoch.
-        colour: of its lines and dots.
-        marker: of its dots.
-        line: style of its lines.
     """
 
-    letter: str
+    number: int
+    count: int
     folder: RunFolder
     model: EchoModel
-    evaluation: Evaluation[EFMetrics]
+    evaluation: Evaluation[Any]
     learning: pd.DataFrame
-    colour: str
-    marker: str
-    line: str
+
+    @property
+    def letter(self) -> str:
+        """A or B; empty where the page has one run."""
+        return "AB"[self.number] if self.count > 1 else ""
+
+    @property
+    def style(self) -> dict[str, str]:
+        """Of its lines and dots; runs differ by colour, and for grey and for print by marker and line."""
+        colour, marker, line = _STYLES[self.number]
+        return {"color": colour, "marker": marker, "linestyle": line}
 
     @property
     def name(self) -> str:
@@ -66,9 +71,15 @@ class ShownRun:
         return text
 
     @property
-    def metrics(self) -> EFMetrics:
+    def metrics(self) -> Metrics:
         """Of its evaluation."""
-        return self.evaluation.metrics
+        metrics: Metrics = self.evaluation.metrics
+        return metrics
+
+    @property
+    def task(self) -> Task:
+        """What it reads."""
+        return self.model.task
 
     @property
     def is_phantom(self) -> bool:
@@ -76,43 +87,23 @@ class ShownRun:
         return self.evaluation.is_phantom or self.folder.data.is_phantom
 
 
-def show_run(
-    number: int,
-    of: int,
-    folder: RunFolder,
-    *,
-    model: EchoModel,
-    evaluation: Evaluation[EFMetrics],
-    learning: pd.DataFrame,
-) -> ShownRun:
-    """Give a run its place on the page.
+def without_paths(runs: Sequence[ShownRun], text: str) -> str:
+    """Of the paths to the data of all runs leave the last part."""
+    for run in runs:
+        text = run.without_path(text)
+    return text
 
-    Args:
-        number: 0 for the first.
-        of: runs on the page.
-        folder: of the run.
-        model: with its best weights.
-        evaluation: of these weights.
-        learning: one row an epoch.
-    """
-    colour, marker, line = _STYLES[number]
-    return ShownRun(
-        letter="AB"[number] if of > 1 else "",
-        folder=folder,
-        model=model,
-        evaluation=evaluation,
-        learning=learning,
-        colour=colour,
-        marker=marker,
-        line=line,
-    )
+
+def in_cell(interval: Interval, digits: int = 2) -> str:
+    """An estimate and its interval, with real minus signs."""
+    return interval.format(digits).replace("-", "−")
 
 
 def training_table(runs: Sequence[ShownRun]) -> Table:
     """What was trained on what, with what; rows in which two runs differ are marked."""
     facts: dict[str, Callable[[ShownRun], str]] = {
         "Recipe": lambda run: run.folder.recipe.name,
-        "Objective of stage 1": lambda run: _OBJECTIVES[run.folder.recipe.objective],
+        "Objective": _objective,
         "Model": lambda run: f"{run.folder.recipe.encoder}, {_num_parameters(run):,} parameters",
         "Starting point": lambda run: _starting_point(run.folder.recipe),
         "Input": _input,
@@ -121,7 +112,7 @@ def training_table(runs: Sequence[ShownRun]) -> Table:
         "Recordings (train, validation, test)": lambda run: ", ".join(
             f"{len(run.folder.recordings(split)):,}" for split in _SPLITS
         ),
-        "EF of the training recordings": _training_ef,
+        f"{runs[0].task.noun[0].upper()}{runs[0].task.noun[1:]} of the training recordings": _training_labels,
         "Seed": lambda run: str(run.folder.recipe.seed),
         "Epochs done": _epochs,
         "Weights shown here": _best_epoch,
@@ -201,10 +192,10 @@ def _starting_point(recipe: Recipe) -> str:
 
 def _input(run: ShownRun) -> str:
     shape = run.folder.recipe.input
-    return (
-        f"clips of {shape.num_frames} frames, every {_ordinal(shape.stride)} one, "
-        f"{shape.frame_size} × {shape.frame_size} pixels"
-    )
+    pixels = f"{shape.frame_size} × {shape.frame_size} pixels"
+    if shape.is_whole_beat:
+        return f"one whole beat, resampled to {shape.num_frames} frames, {pixels}"
+    return f"clips of {shape.num_frames} frames, every {_ordinal(shape.stride)} one, {pixels}"
 
 
 def _ordinal(number: int) -> str:
@@ -212,9 +203,24 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def _training_ef(run: ShownRun) -> str:
-    ef = [recording.ef_percent for recording in run.folder.recordings("train") if recording.ef_percent is not None]
-    return f"{min(ef):.1f} to {max(ef):.1f} %, mean {sum(ef) / len(ef):.1f} %" if ef else "none"
+def _objective(run: ShownRun) -> str:
+    """Its name, and the terms that the losses of the first stage had."""
+    learning = run.learning
+    terms = loss_columns(learning[learning["stage"] == learning["stage"].iloc[0]])
+    of_name = [term_name(column) for column in terms if column != "train_loss"]
+    name = f"{run.folder.recipe.objective} ({' + '.join(of_name)})" if of_name else run.folder.recipe.objective
+    return name if run.folder.recipe.trained == "all" else f"{name}, of the {run.folder.recipe.trained} alone"
+
+
+def _training_labels(run: ShownRun) -> str:
+    task = run.task
+    known = [task.label_of(recording) for recording in run.folder.recordings("train")]
+    labels = [label for label in known if label is not None]
+    if not labels:
+        return "none"
+    if not isinstance(task, Number):
+        return f"{sum(labels):.0f} of {len(labels)} {task.say_label(1)}"
+    return f"{min(labels):.1f} to {task.say(max(labels))}, mean {task.say(sum(labels) / len(labels))}"
 
 
 def _epochs(run: ShownRun) -> str:
@@ -230,7 +236,8 @@ def _best_epoch(run: ShownRun) -> str:
     if card is None or card.trained_on is None:
         return "the best so far"
     trained_on = card.trained_on
-    return f"epoch {trained_on.epoch + 1} of its stage, validation MAE {trained_on.val_mae:.2f} EF points"
+    error = "" if trained_on.val_mae is None else f", validation MAE {trained_on.val_mae:.2f} {run.task.error_unit}"
+    return f"epoch {trained_on.epoch + 1} of its stage{error}".rstrip()
 
 
 def _hardware(run: ShownRun) -> str:

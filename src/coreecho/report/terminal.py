@@ -1,21 +1,22 @@
-"""What the commands of this room print: for people, on a terminal."""
+"""What commands print: for people, on a terminal."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any, TextIO, cast
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.continuity_comparison import ContinuityDifference
-from coreecho.report.embedding_map import EmbeddingMap
-from coreecho.report.file_explanation import FileExplanation
-from coreecho.report.neighbour_search import NeighbourSearch
-from coreecho.report.run_continuity import Continuity
-from coreecho.report.run_map import PlacedFile
-from coreecho.saliency.explained_output import evidence_in_words, in_words
+from coreecho.representation.continuity_comparison import ContinuityDifference
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip
+from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.representation.run_continuity import Continuity
+from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.run_lv_focus import DatasetExplanation
 
 _PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
@@ -28,17 +29,46 @@ _FOCUS_LABELS = {
 _GROUPS = {"order": "Does it lie in the order of EF?", "variance": "What is it made of?", "path": "One heart, EF moved"}
 
 
-def show_file_explanation(explained: FileExplanation) -> None:
+class _Escaping:
+    """A stream to which any text can be written: what its encoding lacks, such as ² in ASCII, is escaped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        encoding = self._stream.encoding or "utf-8"
+        return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that prints anything to any terminal, pipe or file, whatever its encoding; nothing global is changed.
+
+    Texts from outside still go through `printable` first, since a terminal obeys what control sequences say.
+    """
+    # Asked for at each call: a program may have put another stream in its place.
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=cast(IO[str], _Escaping(stream)))
+
+
+def say(lines: Sequence[str], *, stderr: bool = False) -> None:
+    """Print lines as they are, escaped where they are no letters, and broken by nobody but the terminal."""
+    text = "\n".join(printable(line) for line in lines)
+    console(stderr=stderr).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_file_explanation(explained: FileExplanation, out: Path) -> None:
     """Print the prediction that was explained, and where the files are."""
-    explanation = explained.explanation
-    predicted = in_words(explanation.target, explanation.prediction)
-    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.stage}, "
+    explanation, predicted = explained.explanation, explained.explanation.predicted
+    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.level}, "
              f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence: "
-             f"{evidence_in_words(explanation.target, explanation.evidence)}."]  # fmt: skip
+             f"{explanation.meaning}."]  # fmt: skip
     lines += [f"Caution: {warning}." for warning in explained.warnings]
     lines += [f"Note: {note}." for note in explained.clip.video.notes]
     lines += [_PHANTOM_RESULT] if explained.is_phantom else []
-    _print([*lines, f"Film, contact sheet and map: {explained.folder}"])
+    _print([*lines, f"Film, contact sheet and map: {out}"])
 
 
 def show_lv_focus(explained: DatasetExplanation) -> None:
@@ -49,7 +79,7 @@ def show_lv_focus(explained: DatasetExplanation) -> None:
     for key, label in _FOCUS_LABELS.items():
         interval = explained.means[key]
         table.add_row(label, f"{interval.estimate:z.3f}", f"{interval.low:z.3f} to {interval.high:z.3f}")
-    Console().print(table)
+    console().print(table)
     undefined = explained.table[explained.table["lv_focus"].isna()]
     lines = [f"{len(explained.table) - len(undefined)} of {len(explained.table)} recordings. 1 is a model that looks "
              "everywhere in the sector alike."]  # fmt: skip
@@ -59,29 +89,28 @@ def show_lv_focus(explained: DatasetExplanation) -> None:
     _print([*lines, f"Of each recording: {explained.folder / 'lv_focus.csv'}"])
 
 
-def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedFile]], written: tuple[Path, Path]) -> None:
+def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip]], written: tuple[Path, Path]) -> None:
     """Print what is on the maps, and where they are."""
     lines = []
     for made, files in zip(maps, placed, strict=True):
         lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
-        for file in files:
-            lines.append(f"{file.placed.label}: predicted EF {file.placed.ef_predicted:.1f} %")
-            lines += [f"Caution: {warning}." for warning in file.warnings]
+        for clip in files:
+            lines.append(clip.caption)
+            lines += [f"Caution: {warning}." for warning in clip.warnings]
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 
 
 def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
     """Print the clip's EF, and the recordings that are most like it."""
-    is_phantom = found.is_phantom or found.clip.clip.is_phantom
-    table = _table(f"Most alike of the {found.source}", is_phantom=is_phantom)
+    table = _table(f"Most alike of the {found.source}", is_phantom=found.is_phantom)
     table.add_column("Recording")
     for column in ("EF %", "Predicted %", "Distance"):
         table.add_column(column, justify="right")
     for near in found.neighbours:
         cells = (f"{near.ef_percent:.1f}", f"{near.ef_predicted:.1f}", f"{near.distance:.3f}")
-        table.add_row(Text(near.recording), *cells)
-    Console().print(table)
+        table.add_row(Text(printable(near.recording)), *cells)
+    console().print(table)
     lines = [
         f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these recordings "
         f"{found.ef_of_neighbours:.1f} %. Recordings are usually {found.typical_distance:.3f} from their nearest."
@@ -107,7 +136,7 @@ def show_continuity(measured: Continuity) -> None:
         said = interval.reason or ("" if figure.meaning == meaning else figure.meaning)
         meaning = figure.meaning
         table.add_row(f"  {figure.label}", value, ends, figure.unit, said)
-    Console().print(table)
+    console().print(table)
     _print([*(f"Note: {note}." for note in measured.notes), f"JSON, CSV and picture: {measured.folder}"])
 
 
@@ -128,15 +157,15 @@ def show_continuity_difference(difference: ContinuityDifference, first: Continui
         ends = f"{interval.low:+z.3f} to {interval.high:+z.3f}" if interval.is_defined else ""
         value = f"{interval.estimate:+z.3f}" if interval.is_defined else "n/a"
         table.add_row(f"  {figure.label}", value, ends, figure.unit)
-    Console().print(table)
+    console().print(table)
     lines = ["An interval that holds 0 does not tell the runs apart."]
     _print([*lines, *(f"Note: {note}." for note in difference.notes), f"JSON: {difference.folder}"])
 
 
 def _table(title: str, *, is_phantom: bool) -> Table:
     lines = [title, *([_PHANTOM_RESULT] if is_phantom and PHANTOM_LABEL not in title else [])]
-    return Table(title=Text("\n".join(lines)), box=box.SIMPLE_HEAD, title_justify="left")
+    return Table(title=Text(printable("\n".join(lines))), box=box.SIMPLE_HEAD, title_justify="left")
 
 
 def _print(lines: Sequence[str]) -> None:
-    Console().print("\n".join([*lines, NOTICE]), markup=False, highlight=False, soft_wrap=True)
+    say([*lines, NOTICE])

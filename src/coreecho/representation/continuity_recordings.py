@@ -79,12 +79,17 @@ def read_recordings(
         show_progress: show a bar on stderr.
 
     Raises:
-        DatasetError: the split is empty.
+        DatasetError: the split is empty, or no EF of it is known.
     """
     embedded = embed_run(
         run, model, protocol.split, clips=protocol.clips, batch_size=batch_size, show_progress=show_progress
     )
     known = np.flatnonzero(np.isfinite(embedded.ef_percent))
+    if len(known) == 0:
+        raise DatasetError(
+            f"Continuity compares embeddings with EF, and none of the {len(embedded)} recordings of the "
+            f"{protocol.split.upper()} split has one that is known."
+        )
     recordings = [run.recordings(protocol.split)[index] for index in known]
     ids, patients = [recording.id for recording in recordings], patients_of(recordings)
     cohort, notes = _cohort(run)

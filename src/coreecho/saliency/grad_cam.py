@@ -2,7 +2,7 @@
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017, here
 for one number y in place of the score of a class, and with time as a third axis. y is what the model's head gives: the
-EF in percent, or the logit of a myocardial infarction. With A_c the activation of channel c at a stage of the encoder,
+EF in percent, or the logit of a myocardial infarction. With A_c the activation of channel c at a level of the encoder,
 and the mean over all cells (t, h, w) of its grid,
 
     weight_c = mean of dy / dA_c(t, h, w)          map(t, h, w) = relu( sum over c of weight_c * A_c(t, h, w) ).
@@ -14,8 +14,7 @@ shows all that matters whichever way. For an infarction, which is there or not, 
 are at least 0, in EF points (or logits) per cell.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -26,8 +25,9 @@ from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.precision import exact
-from coreecho.saliency.encoder_levels import Stage, cell_axes, choose_stage, enlarge, stage_output
+from coreecho.saliency.encoder_levels import AUTO, choose_level, enlarge
 
 Evidence = Literal["positive", "negative", "absolute"]
 
@@ -38,15 +38,15 @@ class GradCam:
 
     Attributes:
         maps: (B, T, H, W) float32, at least 0, one value for each pixel of the clips.
-        prediction: (B,) float64, the explained predictions: EF in percent, or logits of an infarction.
-        stage: where the activations were taken, such as `stage3`.
-        grid: cells of that stage in time, height and width.
+        prediction: (B,) float64, the network's outputs, which are explained: EF in percent, or logits.
+        level: where the activations were taken, as the encoder calls it.
+        grid: cells of that level in time, height and width.
         evidence: which sign was kept.
     """
 
     maps: NDArray[np.float32]
     prediction: NDArray[np.float64]
-    stage: str
+    level: str
     grid: tuple[int, int, int]
     evidence: Evidence
 
@@ -56,14 +56,15 @@ def grad_cam(
     clips: Tensor,
     num_valid_frames: Tensor | None = None,
     *,
-    stage: Stage = "auto",
+    level: str = AUTO,
     evidence: Evidence = "positive",
 ) -> GradCam:
     """Map which places and times of each clip raise (or lower) what the model predicts.
 
-    The default stage is the deepest one with at least 7 x 7 cells. Deeper stages know more of what they see, and less
-    of where: of a frame of 112 x 112 pixels stage 3 has 7 x 7 cells, and stage 4 has 3 x 3, too coarse for a left
-    ventricle. The demo's 56 x 56 pixels leave 7 x 7 cells at stage 2, 3 x 3 at stage 3, and one at stage 4.
+    The default level is the deepest one with at least 7 x 7 cells. Deeper levels know more of what they see, and less
+    of where: of a frame of 112 x 112 pixels UniFormer's third level has 7 x 7 cells, and its fourth has 3 x 3, too
+    coarse for a left ventricle. The demo's 56 x 56 pixels leave 7 x 7 cells at the second, 3 x 3 at the third, and one
+    at the fourth.
 
     Runs in evaluation mode and single precision, and leaves the model as it was: no hook, no gradient, no changed
     statistics. Frozen models work. Differs from the published method: `evidence`, see the top of this file.
@@ -72,27 +73,27 @@ def grad_cam(
         model: on the device that shall compute.
         clips: (B, T, H, W), grey, 0 to 255, of the model's input size.
         num_valid_frames: (B,), how many frames of each clip lie inside its video; None if all do.
-        stage: whose output is used.
+        level: whose output is used; see `choose_level`.
         evidence: which sign is kept.
 
     Raises:
-        RecipeError: no such stage or evidence.
+        RecipeError: no such level or evidence.
         ValueError: the clips are not of the model's input size.
     """
     if evidence not in get_args(Evidence):
         raise RecipeError(f"evidence: expected one of {', '.join(get_args(Evidence))}; got {evidence!r}.")
-    stage = choose_stage(model.encoder, stage, model.model_input.frame_size)
+    time, height, width = clips.shape[1:]
+    chosen = choose_level(model.encoder, level, (time, height, width))
     device = model.scale.device
     valid = torch.full((len(clips),), clips.shape[1]) if num_valid_frames is None else num_valid_frames
     # Around the whole: inside a caller's autocast the sum over channels would be rounded, too.
     with torch.autocast(device.type, enabled=False):
         output, activations, gradients = activations_and_gradients(
-            model, stage_output(model.encoder, stage), lambda: model(clips.to(device), valid.to(device)).prediction
+            model, chosen.module, lambda: model(clips.to(device), valid.to(device)).prediction
         )
         cells = _keep(class_activation(activations, gradients), evidence).cpu().numpy()
-    maps = enlarge(cells, tuple(clips.shape[1:]), cell_axes(model.encoder, stage))
-    time, height, width = cells.shape[1:]
-    return GradCam(maps, exact(output).numpy(), stage, (time, height, width), evidence)
+    maps = enlarge(cells, (time, height, width), chosen.axes)
+    return GradCam(maps, exact(output).numpy(), chosen.name, chosen.cells, evidence)
 
 
 def activations_and_gradients(
@@ -147,15 +148,3 @@ def _keep(maps: Tensor, evidence: Evidence) -> Tensor:
     if evidence == "absolute":
         return maps.abs()
     return (maps if evidence == "positive" else -maps).clamp(min=0)
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Evaluate meanwhile, then give each module its own mode back: in stage 2 only the head trains."""
-    was_training = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in was_training:
-            module.training = training

@@ -10,7 +10,7 @@ This is the claim of Maani et al. 2024, Fig. 3 ("reduced focus on backgrounds an
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,8 @@ from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.models.echo_model import EchoModel
-from coreecho.saliency.encoder_levels import Stage
+from coreecho.names import printable
+from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.ventricles import KnownVentricle
 from coreecho.saliency.video_explanation import explain_video
@@ -97,7 +98,7 @@ def lv_focus_of_recording(
     ventricle: KnownVentricle,
     recording: str,
     *,
-    stage: Stage = "auto",
+    level: str = AUTO,
     evidence: Evidence = "positive",
 ) -> LVFocus:
     """Measure one recording.
@@ -107,14 +108,14 @@ def lv_focus_of_recording(
         frames: (F, S, S) uint8, of the model's frame size.
         ventricle: where the LV is, and the clips that see it there.
         recording: id.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
 
     Raises:
         VideoError: the video has no sector.
     """
     sector = lit_sector(frames, recording)
-    explanation = explain_video(model, frames, ventricle.starts, stage=stage, evidence=evidence)
+    explanation = explain_video(model, frames, ventricle.starts, level=level, evidence=evidence)
     return focus_of_maps(recording, explanation.at_frames(ventricle.frames), ventricle.masks, sector)
 
 
@@ -124,7 +125,7 @@ def lv_focus_of_recordings(
     recordings: Sequence[Recording],
     ventricle_of: Callable[[Recording], KnownVentricle],
     *,
-    stage: Stage = "auto",
+    level: str = AUTO,
     evidence: Evidence = "positive",
     show_progress: bool = False,
 ) -> pd.DataFrame:
@@ -135,7 +136,7 @@ def lv_focus_of_recordings(
         store: decoded frames of all the recordings.
         recordings: at least one.
         ventricle_of: where the LV of a recording is; a VideoError of it says why that is not known.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
         show_progress: show a bar with the time left, on stderr.
 
@@ -153,10 +154,10 @@ def lv_focus_of_recordings(
     for recording in bar:
         try:
             ventricle, frames = ventricle_of(recording), store.frames(recording.id)
-            focus = lv_focus_of_recording(model, frames, ventricle, recording.id, stage=stage, evidence=evidence)
+            focus = lv_focus_of_recording(model, frames, ventricle, recording.id, level=level, evidence=evidence)
         except VideoError as error:
             focus = LVFocus(recording=recording.id, reason=str(error))
-        rows.append(asdict(focus))
+        rows.append(asdict(replace(focus, recording=printable(focus.recording))))
     return pd.DataFrame(rows, columns=[field.name for field in fields(LVFocus)])
 
 
@@ -194,3 +195,39 @@ def mean_lv_focus(
 
     intervals = bootstrap_intervals(means, len(values), patients=of_recordings, resamples=resamples, seed=seed)
     return dict(zip(MEANS, intervals, strict=True))
+
+
+def lv_focus_difference(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    patients: Sequence[str] | None = None,
+    resamples: int = DEFAULT_RESAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Mean LV focus of a second model minus that of a first, over the recordings in which both are defined, paired.
+
+    Args:
+        first: from `lv_focus_of_recordings`.
+        second: of the same recordings, in any order.
+        patients: (N,), whom each recording of the first is of.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        None where the recordings are not the same, or none is defined in both.
+    """
+    before, after = (table.set_index("recording")["lv_focus"] for table in (first, second))
+    if set(before.index) != set(after.index):
+        return None
+    difference = (after.loc[before.index] - before).to_numpy(dtype=np.float64)
+    is_defined = np.isfinite(difference)
+    if not is_defined.any():
+        return None
+    kept = None if patients is None else [name for name, keep in zip(patients, is_defined, strict=True) if keep]
+
+    def mean(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(counts @ difference[is_defined, None] / counts.sum(axis=1, keepdims=True))
+
+    (interval,) = bootstrap_intervals(mean, int(is_defined.sum()), patients=kept, resamples=resamples, seed=seed)
+    return interval

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from coreecho.datasets import Recording, Split, is_phantom_root, load_recordings, read_tracings
-from coreecho.errors import CheckpointError, CoReEchoError, DatasetError
+from coreecho.errors import CheckpointError, DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.kept_results import (
     data_fingerprint,
@@ -21,10 +21,10 @@ from coreecho.evaluation.kept_results import (
     write_kept,
 )
 from coreecho.evaluation.patients import patients_of
-from coreecho.files import sha256_of, write_whole
+from coreecho.files import sha256_of, write_whole, writing_into
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.saliency.encoder_levels import Stage, choose_stage
+from coreecho.saliency.encoder_levels import AUTO, choose_level
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.lv_focus import MEANS, lv_focus_of_recordings, mean_lv_focus
 from coreecho.saliency.ventricles import (
@@ -49,7 +49,7 @@ class FocusProtocol:
     Attributes:
         split: of the data set.
         clips: of each recording, whose maps are averaged.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -57,7 +57,7 @@ class FocusProtocol:
 
     split: Split = "test"
     clips: int = 1
-    stage: Stage = "auto"
+    level: str = AUTO
     evidence: Evidence = "positive"
     resamples: int = DEFAULT_RESAMPLES
     seed: int = 0
@@ -108,11 +108,12 @@ def explain_dataset(
 
     Raises:
         DatasetError: no tracings in this layout, an empty split, or LV focus is defined in no recording.
-        RecipeError: no such stage or evidence.
+        RecipeError: no such level or evidence.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or FocusProtocol()
-    stage = choose_stage(model.encoder, protocol.stage, model.model_input.frame_size)
+    shape = model.model_input
+    level = choose_level(model.encoder, protocol.level, (shape.num_frames, shape.frame_size, shape.frame_size)).name
     if dataset not in TRACED_DATASETS:
         raise DatasetError(
             f"LV focus needs traced ventricles, and {dataset!r} has none that can be read here; "
@@ -121,9 +122,11 @@ def explain_dataset(
     recordings = [recording for recording in load_recordings(dataset, root) if recording.split == protocol.split]
     if not recordings:
         raise DatasetError(f"{root} has no recording in its {protocol.split.upper()} split.")
-    _make_folder(out)
+    # A folder that cannot be made should be known before the hours of computing.
+    with writing_into(out):
+        pass
     frames = _open_store(dataset, root, store, model, show_progress)
-    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, frames, dataset, stage, protocol)
+    fingerprint = "" if weights is None else _fingerprint(weights, root, recordings, frames, dataset, level, protocol)
     if weights is not None and (kept := _kept_explanation(out, fingerprint)) is not None:
         return kept
     table = lv_focus_of_recordings(
@@ -131,18 +134,16 @@ def explain_dataset(
         frames,
         recordings,
         _ventricles(root, frames, model.model_input, protocol.clips),
-        stage=stage,
+        level=level,
         evidence=protocol.evidence,
         show_progress=show_progress,
     )
     means = mean_lv_focus(table, patients=patients_of(recordings), resamples=protocol.resamples, seed=protocol.seed)
     explained = DatasetExplanation(folder=out, table=table, means=means, is_phantom=is_phantom_root(root))
-    document = _document(explained, protocol, stage, dataset, has_simulated_ventricles(root))
-    try:
+    document = _document(explained, protocol, level, dataset, has_simulated_ventricles(root))
+    with writing_into(out):
         write_whole(out / "lv_focus.csv", table.to_csv(index=False))
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=["lv_focus.csv"])
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
     return explained
 
 
@@ -152,7 +153,7 @@ def _fingerprint(
     recordings: Sequence[Recording],
     frames: FrameStore,
     dataset: str,
-    stage: Stage,
+    level: str,
     protocol: FocusProtocol,
 ) -> str:
     return fingerprint_of(
@@ -160,7 +161,7 @@ def _fingerprint(
         data=data_fingerprint(root, recordings, frames),
         has_truth=has_simulated_ventricles(root),
         dataset=dataset,
-        protocol={**asdict(protocol), "stage": stage},
+        protocol={**asdict(protocol), "level": level},
     )
 
 
@@ -179,14 +180,6 @@ def _kept_explanation(folder: Path, fingerprint: str) -> DatasetExplanation | No
         means={name: interval_from(document[name]) for name in MEANS},
         is_phantom=document["is_phantom"],
     )
-
-
-def _make_folder(out: Path) -> None:
-    """A folder that cannot be made should be known before the hours of computing."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be made: {error.strerror or error}. Give another `--out`.") from error
 
 
 def store_of_run(model: Path, root: Path) -> Path | None:
@@ -229,7 +222,7 @@ def _ventricles(
 
 
 def _document(
-    explained: DatasetExplanation, protocol: FocusProtocol, stage: Stage, dataset: str, is_truth: bool
+    explained: DatasetExplanation, protocol: FocusProtocol, level: str, dataset: str, is_truth: bool
 ) -> dict[str, object]:
     table = explained.table
     undefined = table.loc[table["lv_focus"].isna(), ["recording", "reason"]]
@@ -248,7 +241,7 @@ def _document(
             "dataset": dataset,
             "split": protocol.split,
             "clips": protocol.clips,
-            "stage": stage,
+            "level": level,
             "evidence": protocol.evidence,
             "seed": protocol.seed,
         },

@@ -1,6 +1,6 @@
 """The Grad-CAM of a video: of several of its clips, and of all its frames together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from coreecho.models.echo_model import EchoModel
-from coreecho.saliency.encoder_levels import Stage
+from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence, GradCam, grad_cam
-from coreecho.target import Target
+from coreecho.tasks import Task
 from coreecho.video.clips import ClipSampling, take_clip
+
+_EVIDENCE: Mapping[Evidence, str] = {"positive": "raises", "negative": "lowers", "absolute": "moves"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,32 +22,43 @@ class VideoExplanation:
 
     Attributes:
         clip_maps: (k, T, H, W) float32, of each clip; at least 0.
-        clip_predictions: (k,) float64, EF in percent, or logits of an infarction.
-        target: which of the two.
+        clip_predictions: (k,) float64, the network's output of each clip: EF in percent, or logits.
+        task: what the network reads.
         starts: source frame at which each clip starts.
         num_valid_frames: frames of each clip that lie inside the video; maps of the others mean nothing.
         sampling: how the clips were cut.
         num_frames: F.
-        stage: where the activations were taken.
-        grid: cells of that stage in time, height and width.
+        level: where the activations were taken.
+        grid: cells of that level in time, height and width.
         evidence: which sign was kept.
     """
 
     clip_maps: NDArray[np.float32]
     clip_predictions: NDArray[np.float64]
-    target: Target
+    task: Task
     starts: tuple[int, ...]
     num_valid_frames: tuple[int, ...]
     sampling: ClipSampling
     num_frames: int
-    stage: str
+    level: str
     grid: tuple[int, int, int]
     evidence: Evidence
 
     @property
     def prediction(self) -> float:
-        """The video's EF, or the logit of an infarction: the mean over its clips."""
+        """The network's output of the video: the mean over its clips. The task's link makes of it what is read."""
         return float(self.clip_predictions.mean())
+
+    @property
+    def predicted(self) -> str:
+        """What is read from the video, in words: `predicted EF 55.0 %`."""
+        value = self.task.value_of(np.array([self.prediction]))[0]
+        return f"predicted {self.task.quantity} {self.task.say(float(value))}"
+
+    @property
+    def meaning(self) -> str:
+        """What is bright on the maps: `what raises the EF`."""
+        return f"what {_EVIDENCE[self.evidence]} the {self.task.quantity}"
 
     def mean_clip_map(self) -> NDArray[np.float32]:
         """Mean over the clips, (T, H, W): frame i of all clips together. 0 where all are past the video's end."""
@@ -103,7 +116,7 @@ def explain_video(
     frames: NDArray[np.uint8],
     starts: Sequence[int],
     *,
-    stage: Stage = "auto",
+    level: str = AUTO,
     evidence: Evidence = "positive",
     batch_size: int = 4,
 ) -> VideoExplanation:
@@ -113,14 +126,14 @@ def explain_video(
         model: on the device that shall compute.
         frames: (F, S, S) uint8, of the model's frame size; may be memory-mapped.
         starts: source frames at which clips start.
-        stage: see `grad_cam`.
+        level: see `choose_level`.
         evidence: see `grad_cam`.
         batch_size: clips at once.
 
     Raises:
         ValueError: there are no starts, the batch size is below 1, or the frames are not of the model's size.
         VideoError: a start lies outside the video.
-        RecipeError: no such stage or evidence.
+        RecipeError: no such level or evidence.
     """
     if not starts or batch_size < 1:
         raise ValueError(
@@ -131,16 +144,16 @@ def explain_video(
     for first in range(0, len(taken), batch_size):
         clips, valid = zip(*taken[first : first + batch_size], strict=True)
         clip_tensor = torch.from_numpy(np.stack(clips))
-        batches.append(grad_cam(model, clip_tensor, torch.tensor(valid), stage=stage, evidence=evidence))
+        batches.append(grad_cam(model, clip_tensor, torch.tensor(valid), level=level, evidence=evidence))
     return VideoExplanation(
         clip_maps=np.concatenate([batch.maps for batch in batches]),
         clip_predictions=np.concatenate([batch.prediction for batch in batches]),
-        target=model.target,
+        task=model.task,
         starts=tuple(starts),
         num_valid_frames=tuple(valid for _, valid in taken),
         sampling=model.model_input,
         num_frames=len(frames),
-        stage=batches[0].stage,
+        level=batches[0].level,
         grid=batches[0].grid,
         evidence=evidence,
     )

@@ -7,6 +7,7 @@ from PIL import Image
 
 from coreecho.evaluation import compute_metrics
 from coreecho.report import figures
+from coreecho.tasks import MI, Scalar
 
 
 @pytest.fixture
@@ -37,13 +38,13 @@ def epochs():
 def drawn(monkeypatch):
     """The figures that were saved, as objects."""
     kept: list[Figure] = []
-    save = figures._save
+    save = figures.save_figure
 
     def keep(figure, path):
         kept.append(figure)
         save(figure, path)
 
-    monkeypatch.setattr(figures, "_save", keep)
+    monkeypatch.setattr(figures, "save_figure", keep)
     return kept
 
 
@@ -55,8 +56,6 @@ def draw_all(predictions, epochs, folder, *, is_phantom):
     figures.scatter(predictions, folder / "scatter.png", is_phantom=is_phantom)
     figures.bland_altman(predictions, folder / "bland_altman.png", is_phantom=is_phantom)
     figures.learning_curves(epochs, folder / "learning_curves.png", is_phantom=is_phantom)
-    frames = np.zeros((9, 20, 30), dtype=np.uint8)
-    figures.contact_sheet(frames, folder / "sheet.png", title="a heart", is_phantom=is_phantom)
 
 
 @pytest.mark.parametrize("is_phantom", [True, False])
@@ -64,7 +63,7 @@ def test_every_picture_says_what_it_is_not_and_whether_hearts_are_simulated(
     predictions, epochs, tmp_path, drawn, is_phantom
 ):
     draw_all(predictions, epochs, tmp_path, is_phantom=is_phantom)
-    assert len(drawn) == 4
+    assert len(drawn) == 3
     for figure in drawn:
         words = "\n".join(texts(figure))
         assert "not a medical device" in words
@@ -76,7 +75,7 @@ def test_pictures_are_png_of_a_readable_size_and_the_same_twice(predictions, epo
         (tmp_path / name).mkdir()
         draw_all(predictions, epochs, tmp_path / name, is_phantom=True)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == ["bland_altman.png", "learning_curves.png", "scatter.png", "sheet.png"]
+    assert names == ["bland_altman.png", "learning_curves.png", "scatter.png"]
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
         with Image.open(tmp_path / "first" / name) as picture:
@@ -144,18 +143,44 @@ def test_learning_curves_of_a_run_with_one_epoch_and_no_contrastive_loss(epochs,
     assert not any(word.startswith("weights kept") for word in words)
 
 
-def test_contact_sheet_takes_frames_evenly_with_the_first_and_the_last(tmp_path, drawn):
-    frames = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None], (100, 16, 24))
-    figures.contact_sheet(frames, tmp_path / "sheet.png", max_frames=5, columns=3)
-    shown = [int(image.get_array()[0, 0]) for axis in drawn[0].axes for image in axis.images]
-    assert shown == [0, 25, 50, 74, 99]
-    assert "frame 99" in texts(drawn[0])
-    assert all(image.get_clim() == (0, 255) for axis in drawn[0].axes for image in axis.images)
+def test_terms_and_validation_are_those_that_the_run_has(epochs, tmp_path, drawn):
+    """Of a diagnosis, by an objective of which nothing is known here."""
+    told = epochs.rename(columns={"train_rnc": "train_bce", "train_l1": "train_my_term"})
+    told = told.drop(columns=["val_mae", "val_r2"]).assign(
+        val_bce=[0.7, 0.2, 0.5, 0.6, 0.4], val_accuracy=0.5, val_calibration_error=0.1
+    )
+    figures.learning_curves(told, tmp_path / "learning_curves.png", task=MI())
+    words = texts(drawn[0])
+    assert {"cross-entropy", "my term", "Validation cross-entropy", "Validation calibration error"} <= set(words)
+    # The lowest of the last stage, of the metric that the task selects by.
+    assert "weights kept: 0.40" in words
+    assert len([axis for axis in drawn[0].axes if axis.axison]) == 5
+    # Who does not know the task takes the first that was validated, and no unit.
+    figures.learning_curves(told, tmp_path / "learning_curves.png")
+    assert "Validation cross-entropy" in texts(drawn[1])
 
 
-def test_contact_sheet_tells_time_where_the_frame_rate_is_known(tmp_path, drawn):
-    figures.contact_sheet(np.zeros((51, 8, 8), dtype=np.uint8), tmp_path / "sheet.png", max_frames=2, fps=50.0)
-    assert {"0.00 s", "1.00 s"} <= set(texts(drawn[0]))
+def test_other_numbers_have_their_own_words_and_no_thresholds(tmp_path, drawn):
+    volume = Scalar("edv_ml", "mL", 0, 500)
+    rng = np.random.default_rng(0)
+    true = rng.uniform(80, 240, 40)
+    predictions = pd.DataFrame({"edv_ml_true": true, "edv_ml_predicted": true + rng.normal(0, 9, 40)})
+    metrics = compute_metrics(true, predictions["edv_ml_predicted"], resamples=50)
+    said = {"task": volume, "metrics": metrics, "model": "runs/edv", "cautions": ["trained on its test set"]}
+    figures.scatter(predictions, tmp_path / "scatter.png", **said)
+    figures.bland_altman(predictions, tmp_path / "bland_altman.png", **said)
+    scatter, agreement = (texts(figure) for figure in drawn)
+    assert {"True edv ml (mL)", "Predicted edv ml (mL)"} <= set(scatter)
+    assert drawn[0].axes[0].get_xlim() == (0, 300)
+    assert "Predicted − true edv ml (mL)" in agreement
+    for words in (scatter, agreement):
+        assert {"Model: runs/edv", "Caution: trained on its test set"} <= set(words)
+        assert not any("EF" in word for word in words)
+
+
+def test_a_dollar_in_a_name_begins_no_formula_and_what_is_no_letter_is_escaped(predictions, tmp_path, drawn):
+    figures.scatter(predictions, tmp_path / "scatter.png", model="$x^$ \udcfc\x1b[2J")
+    assert r"Model: $x^$ \xfc\x1b[2J" in texts(drawn[0])
 
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_old_one(predictions, tmp_path):
@@ -175,7 +200,3 @@ def test_refuses_what_cannot_be_drawn(predictions, epochs, tmp_path):
         figures.scatter(predictions.assign(ef_predicted=np.nan), path)
     with pytest.raises(ValueError, match="at least one epoch"):
         figures.learning_curves(epochs.iloc[:0], path)
-    with pytest.raises(ValueError, match=r"expected \(T, H, W\) with at least one frame, got \(0, 8, 8\)"):
-        figures.contact_sheet(np.zeros((0, 8, 8), dtype=np.uint8), path)
-    with pytest.raises(ValueError, match="expected at least 1, got 0 and 5"):
-        figures.contact_sheet(np.zeros((2, 8, 8), dtype=np.uint8), path, columns=0, max_frames=5)

@@ -16,6 +16,7 @@ from coreecho.models.echo_model import ModelInput
 from coreecho.report import page_films
 from coreecho.report.page_films import why_colourless, worst_cases
 from coreecho.saliency.video_explanation import VideoExplanation
+from coreecho.tasks import EF, MI, Task
 
 SIZE, FRAMES = 64, 40
 INPUT = ModelInput(num_frames=4, stride=4, frame_size=32)
@@ -69,6 +70,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
     model_input = ModelInput(num_frames=4, stride=4, frame_size=size)
     return SimpleNamespace(
         title=title,
+        task=EF(),
         evaluation=SimpleNamespace(predictions=predictions),
         folder=SimpleNamespace(store=lambda show_progress: Store(frames)),
         model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
@@ -97,15 +99,15 @@ def test_film_plays_and_the_still_is_one_of_its_frames():
     assert film.info["loop"] == 0
     film.load()
     assert film.info["duration"] == 40
-    assert opened(case.film.still).size == film.size
-    assert getattr(opened(case.film.still), "n_frames", 1) == 1
+    assert opened(case.film.source).size == film.size
+    assert getattr(opened(case.film.source), "n_frames", 1) == 1
 
 
 def test_nothing_outside_the_sector_is_shown():
     frames = moving_disc()
     (case,) = worst_cases(a_run(frames), None, count=1, show_progress=False)
     label = frames[0] == 255
-    for uri in (case.film.moving, case.film.still):
+    for uri in (case.film.moving, case.film.source):
         for picture in frames_of(opened(uri)):
             assert picture[:, :32][label].max() < 30
             assert picture[:, 32:][label].max() < 30
@@ -118,17 +120,17 @@ def test_no_film_where_no_sector_is_found():
     assert "low" in case.reason
 
 
-def explained(maps: np.ndarray, starts: list[int], target: str = "ef") -> VideoExplanation:
+def explained(maps: np.ndarray, starts: list[int], task: Task | None = None) -> VideoExplanation:
     """Of a video of 40 frames, every 4th sampled; maps (k, 4, 32, 32)."""
     return VideoExplanation(
         clip_maps=maps.astype(np.float32),
         clip_predictions=np.zeros(len(maps)),
-        target=target,
+        task=task or EF(),
         starts=tuple(starts),
         num_valid_frames=(4,) * len(maps),
         sampling=INPUT,
         num_frames=FRAMES,
-        stage="stage1",
+        level="level1",
         grid=(2, 8, 8),
         evidence="positive",
     )
@@ -149,8 +151,8 @@ def test_no_evidence_at_all_is_said():
     assert why_colourless(explained(maps, [0, 20]), range(16), SECTOR) == (
         "no evidence that raises the EF: the map is zero in all 2 clips"
     )
-    assert "no evidence that raises the probability of an infarction" in why_colourless(
-        explained(maps, [0, 20], target="mi"), range(16), SECTOR
+    assert "no evidence that raises the probability of a myocardial infarction" in why_colourless(
+        explained(maps, [0, 20], task=MI()), range(16), SECTOR
     )
 
 
@@ -176,7 +178,7 @@ def test_the_reason_stands_with_the_case():
     torch.nn.init.zeros_(run.model.head[-1].weight)
     (case,) = worst_cases(run, None, count=1, show_progress=False)
     assert case.remark == "no evidence that raises the EF: the map is zero in all 3 clips"
-    page = Environment(loader=PackageLoader("coreecho.report", "template"), autoescape=True)
+    page = Environment(loader=PackageLoader("coreecho.report", "templates"), autoescape=True)
     shown = page.get_template("parts.html").module.show_case(case)
     assert "No colour: no evidence that raises the EF" in shown
 

@@ -3,8 +3,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from coreecho.evaluation import compare_metrics, compute_metrics
+from coreecho.evaluation import (
+    compare_classification_metrics,
+    compare_metrics,
+    compute_classification_metrics,
+    compute_metrics,
+)
 from coreecho.report.page_metrics import comparison_sentence, interval_note, metrics_table
+from coreecho.tasks import EF
 
 TRUE = np.linspace(20, 70, 40)
 
@@ -12,7 +18,7 @@ TRUE = np.linspace(20, 70, 40)
 def shown(title: str, predicted: np.ndarray):
     protocol = SimpleNamespace(description="TEST split, 3 clips a recording")
     metrics = compute_metrics(TRUE, predicted, resamples=200)
-    return SimpleNamespace(title=title, metrics=metrics, evaluation=SimpleNamespace(protocol=protocol))
+    return SimpleNamespace(title=title, task=EF(), metrics=metrics, evaluation=SimpleNamespace(protocol=protocol))
 
 
 @pytest.fixture
@@ -36,6 +42,23 @@ def test_sentence_claims_nothing_where_the_interval_holds_0(errors):
     sentence = comparison_sentence(differences, shown("A · x", first), shown("B · y", second))
     assert "The interval holds 0: these 40 recordings do not tell the two apart." in sentence
     assert "lower MAE" not in sentence
+
+
+def test_of_a_diagnosis_more_is_better():
+    has_mi = np.arange(60) % 3 == 0
+    good = np.where(has_mi, 2.0, -2.0)
+    bad = np.where(np.arange(60) % 2 == 0, -good, good)
+    of_good, of_bad = (
+        SimpleNamespace(
+            title=title, metrics=compute_classification_metrics(has_mi, logits, is_logit=True, resamples=200)
+        )
+        for title, logits in (("A · good", good), ("B · bad", bad))
+    )
+    differences = compare_classification_metrics(has_mi, good, bad, is_logit=True, resamples=200)
+    sentence = comparison_sentence(differences, of_good, of_bad)
+    assert sentence.startswith(
+        "A · good has the higher sensitivity, 0.50 above that of B · bad (B − A: 95 % interval −"
+    )
 
 
 def test_table_has_real_minus_signs_and_says_why_a_metric_is_missing(errors):

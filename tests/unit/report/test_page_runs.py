@@ -1,10 +1,13 @@
+import re
+from dataclasses import replace
+
 import pytest
 
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
-from coreecho.report.page_runs import recipe_tables, show_run, training_table
+from coreecho.report.page_runs import ShownRun, recipe_tables, training_table
 from coreecho.training.recipe import Recipe, find_recipe
 
 
@@ -22,10 +25,10 @@ def shown(place, make_run):
     kinetics.write_bytes(runs[0].best_weights.read_bytes())
     runs.append(make_run(place / "second", seed=1, init=str(kinetics)))
     return [
-        show_run(
-            number,
-            2,
-            run,
+        ShownRun(
+            number=number,
+            count=2,
+            folder=run,
             model=load_model(run.path),
             evaluation=evaluate(open_subject(run), Protocol(split="val", clips=1, resamples=5)),
             learning=run.metrics(),
@@ -45,6 +48,8 @@ def test_rows_that_differ_are_marked_and_others_are_said_once(shown):
 
 def test_facts_of_a_run(shown):
     rows = {row.cells[0]: row.cells[1] for row in training_table(shown[:1]).rows}
+    assert rows["Objective"] == "rnc_l1 (Rank-N-Contrast + L1)"
+    assert re.fullmatch(r"\d+\.\d to \d+\.\d %, mean \d+\.\d %", rows["EF of the training recordings"])
     assert rows["Hearts"] == "simulated (phantoms)"
     assert rows["Recordings (train, validation, test)"] == "12, 2, 2"
     assert rows["Epochs done"] == "2 of stage 1, 1 of stage 2, in 0.1 minutes; the run is not finished"
@@ -74,7 +79,7 @@ def test_one_run_is_held_against_the_recipe_that_was_shipped(place, make_run, sh
     shipped = Recipe.from_yaml(find_recipe("demo"))
     settings = {key: getattr(shipped, key) for key in vars(shipped) if key not in ("seed", "temperature")}
     folder = make_run(place / "demo", seed=7, temperature=2.0, **settings)
-    run = show_run(0, 1, folder, model=shown[0].model, evaluation=shown[0].evaluation, learning=shown[0].learning)
+    run = replace(shown[0], count=1, folder=folder)
     changed, _ = recipe_tables([run])
     assert [(row.cells, row.remark) for row in changed.rows] == [(("temperature", "2"), "as shipped: 1")]
     assert "changed from the recipe demo" in changed.caption

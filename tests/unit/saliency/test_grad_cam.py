@@ -11,11 +11,11 @@ from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.registry import build_head
 from coreecho.models.uniformer import SIZES
 from coreecho.models.video_resnet import RESNETS, VideoResNet
-from coreecho.saliency.encoder_levels import Stage, stage_output
+from coreecho.saliency.encoder_levels import choose_level
 from coreecho.saliency.grad_cam import activations_and_gradients, class_activation, grad_cam
 from coreecho.tasks import build_task
 
-STAGES: tuple[Stage, ...] = ("stage1", "stage2", "stage3", "stage4")
+LEVELS = ("level1", "level2", "level3", "level4")
 
 
 class BrightnessEncoder(nn.Module):
@@ -37,6 +37,12 @@ class BrightnessEncoder(nn.Module):
         return cells.mean(dim=(2, 3, 4))
 
 
+def level_module(model: EchoModel, level: str) -> nn.Module:
+    """The module whose output is a level's."""
+    shape = model.model_input
+    return choose_level(model.encoder, level, (shape.num_frames, shape.frame_size, shape.frame_size)).module
+
+
 def brightness_model(weights: list[float], target: str = "ef") -> EchoModel:
     """A model whose output is a weighted sum of the mean brightness and its negative: its Grad-CAM is known."""
     model_input = ModelInput(num_frames=5, stride=1, frame_size=40, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -54,7 +60,7 @@ def clips_with_a_spot() -> Tensor:
 
 def test_known_answer() -> None:
     """EF = 7 * mean brightness, so weight_c = 7 / cells, and only the bright cell has a map: 7 / cells."""
-    explained = grad_cam(brightness_model([7.0, 0.0]), clips_with_a_spot(), stage="stage1")
+    explained = grad_cam(brightness_model([7.0, 0.0]), clips_with_a_spot(), level="level1")
     num_cells = 5 * 10 * 10
     assert explained.grid == (5, 10, 10)
     assert explained.prediction == pytest.approx([7 / num_cells])
@@ -69,7 +75,7 @@ def test_evidence_keeps_its_sign() -> None:
     """Channel 1 is the negative brightness: a weight on it of 7 lowers EF where the clip is bright."""
     model, clips = brightness_model([0.0, 7.0]), clips_with_a_spot()
     maps = {
-        evidence: grad_cam(model, clips, stage="stage1", evidence=evidence).maps
+        evidence: grad_cam(model, clips, level="level1", evidence=evidence).maps
         for evidence in ("positive", "negative", "absolute")
     }
     assert not maps["positive"].any()
@@ -81,12 +87,12 @@ def test_of_an_infarction_the_logit_is_explained() -> None:
     """The logit is 40 times the mean brightness less 2: its probability is far from linear, and its map is not."""
     model = brightness_model([40.0, 0.0], target="mi")
     model.head.bias = nn.Parameter(torch.tensor([-2.0]))
-    explained, num_cells = grad_cam(model, clips_with_a_spot(), stage="stage1"), 5 * 10 * 10
+    explained, num_cells = grad_cam(model, clips_with_a_spot(), level="level1"), 5 * 10 * 10
     assert explained.prediction == pytest.approx([40 / num_cells - 2])
     assert explained.maps.max() == pytest.approx(40 / num_cells * (1 - 0.5 / 4) ** 2)
     against = brightness_model([0.0, 40.0], target="mi")
-    assert not grad_cam(against, clips_with_a_spot(), stage="stage1").maps.any()
-    assert grad_cam(against, clips_with_a_spot(), stage="stage1", evidence="negative").maps.any()
+    assert not grad_cam(against, clips_with_a_spot(), level="level1").maps.any()
+    assert grad_cam(against, clips_with_a_spot(), level="level1", evidence="negative").maps.any()
 
 
 @pytest.fixture(scope="module", params=list(SIZES))
@@ -104,7 +110,7 @@ def sized(request: pytest.FixtureRequest) -> EchoModel:
 
 
 def test_known_answer_of_each_size(sized: EchoModel) -> None:
-    """After stage 4 come a fixed scale of each channel, a mean over the cells and a weighted sum: all is known.
+    """After the fourth level come a fixed scale of each channel, a mean over the cells, a weighted sum: all is known.
 
     So weight_c = head_c * scale_c / cells; and since a cell's value holds beyond the outermost centres, the corners of
     the map are the corner cells, in the order time, height, width.
@@ -119,7 +125,7 @@ def test_known_answer_of_each_size(sized: EchoModel) -> None:
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     weights = (sized.head[-1].weight[0] * scale).detach() / (3 * 2 * 2)
     cells = torch.einsum("c,bcthw->bthw", weights, seen[0]).abs().numpy()
-    explained = grad_cam(sized, clips, stage="stage4", evidence="absolute")
+    explained = grad_cam(sized, clips, level="level4", evidence="absolute")
     assert explained.grid == (3, 2, 2)
     corners = explained.maps[np.ix_([0, 1], [0, 2, 4], [0, 63], [0, 63])]
     np.testing.assert_allclose(corners, cells, rtol=1e-3, atol=1e-4 * cells.max())
@@ -132,43 +138,41 @@ def test_axes_are_time_height_width(sized: EchoModel) -> None:
     clips = torch.randint(0, 255, (1, 6, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
     changed = clips.clone()
     changed[0, :2, 48:, :16] = 255 - changed[0, :2, 48:, :16]
-    before, after = (grad_cam(sized, c, stage="stage1", evidence="absolute").maps[0] for c in (clips, changed))
+    before, after = (grad_cam(sized, c, level="level1", evidence="absolute").maps[0] for c in (clips, changed))
     frame, row, column = np.unravel_index(int(np.abs(after - before).argmax()), before.shape)
     assert frame <= 2
     assert row >= 46
     assert column <= 18
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_equals_captum(model: EchoModel, stage: Stage) -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_equals_captum(model: EchoModel, level: str) -> None:
     captum_attr = pytest.importorskip("captum.attr")
     clips = torch.randint(0, 255, (2, 6, 56, 56), generator=torch.Generator().manual_seed(3)).float()
-    layer = stage_output(model.encoder, stage)
+    layer = level_module(model, level)
     oracle = captum_attr.LayerGradCam(lambda c: model(c).prediction, layer)
     expected = oracle.attribute(clips, relu_attributions=False).squeeze(1).detach()
     _, activations, gradients = activations_and_gradients(model, layer, lambda: model(clips).prediction)
     torch.testing.assert_close(class_activation(activations, gradients), expected, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_gradients_equal_finite_differences(model: EchoModel, stage: Stage) -> None:
-    """Re-derived without autograd: raise one channel of a stage everywhere by a little, and see what the EF does."""
+@pytest.mark.parametrize("level", LEVELS)
+def test_gradients_equal_finite_differences(model: EchoModel, level: str) -> None:
+    """Re-derived without autograd: raise one channel of a level everywhere by a little, and see what the EF does."""
     clips = torch.randint(0, 255, (2, 6, 56, 56), generator=torch.Generator().manual_seed(3)).double()
     channels = [0, 5, 11, 23]
-    _, _, gradients = activations_and_gradients(
-        model, stage_output(model.encoder, stage), lambda: model(clips).prediction
-    )
+    _, _, gradients = activations_and_gradients(model, level_module(model, level), lambda: model(clips).prediction)
     exact = copy.deepcopy(model).double()
-    slopes = torch.stack([slope_of_channel(exact, stage, clips, channel) for channel in channels], dim=1)
+    slopes = torch.stack([slope_of_channel(exact, level, clips, channel) for channel in channels], dim=1)
     torch.testing.assert_close(gradients[:, channels].sum(dim=(2, 3, 4)).double(), slopes, rtol=1e-3, atol=1e-6)
 
 
 def test_one_clip_alone_is_explained_as_in_a_batch(model: EchoModel) -> None:
     """PyTorch's own gradient of one clip alone is wrong, see `grad_cam`."""
     clips = torch.randint(0, 255, (3, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
-    for stage in STAGES:
-        together = grad_cam(model, clips, stage=stage)
-        alone = [grad_cam(model, clips[index : index + 1], stage=stage) for index in range(3)]
+    for level in LEVELS:
+        together = grad_cam(model, clips, level=level)
+        alone = [grad_cam(model, clips[index : index + 1], level=level) for index in range(3)]
         maps = np.concatenate([cam.maps for cam in alone])
         np.testing.assert_allclose(together.maps, maps, rtol=1e-3, atol=1e-5 * maps.max())
         np.testing.assert_allclose(together.prediction, [cam.prediction[0] for cam in alone], rtol=1e-5)
@@ -180,7 +184,7 @@ def run_in_double(model: EchoModel, clips: Tensor) -> Tensor:
     return prediction[:, 0]
 
 
-def slope_of_channel(model: EchoModel, stage: Stage, clips: Tensor, channel: int, step: float = 1e-3) -> Tensor:
+def slope_of_channel(model: EchoModel, level: str, clips: Tensor, channel: int, step: float = 1e-3) -> Tensor:
     """How the EF of each clip (B,) changes with one channel of a layer, raised in all its cells."""
     moved = []
     for change in (step, -step):
@@ -190,7 +194,7 @@ def slope_of_channel(model: EchoModel, stage: Stage, clips: Tensor, channel: int
             output[:, channel] += change
             return output
 
-        handle = stage_output(model.encoder, stage).register_forward_hook(raise_channel)
+        handle = level_module(model, level).register_forward_hook(raise_channel)
         with torch.no_grad():
             moved.append(run_in_double(model, clips))
         handle.remove()
@@ -228,10 +232,10 @@ def test_works_inside_no_grad_and_inference_mode(model: EchoModel) -> None:
 def test_autocast_around_it_changes_nothing(model: EchoModel) -> None:
     """In bfloat16, with three digits, maps would differ by percents."""
     clips = torch.randint(0, 255, (2, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    for stage in STAGES:
-        expected = grad_cam(model, clips, stage=stage)
+    for level in LEVELS:
+        expected = grad_cam(model, clips, level=level)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            explained = grad_cam(model, clips, stage=stage)
+            explained = grad_cam(model, clips, level=level)
             assert torch.is_autocast_enabled("cpu")
         np.testing.assert_array_equal(explained.maps, expected.maps)
         np.testing.assert_array_equal(explained.prediction, expected.prediction)
@@ -242,17 +246,17 @@ def test_autocast_around_it_changes_nothing(model: EchoModel) -> None:
 def test_a_gpu_gives_the_same_maps(model: EchoModel, num_clips: int) -> None:
     clips = torch.randint(0, 255, (num_clips, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(6))
     on_gpu = copy.deepcopy(model).to("cuda")
-    for stage in STAGES:
-        expected = grad_cam(model, clips, stage=stage)
+    for level in LEVELS:
+        expected = grad_cam(model, clips, level=level)
         with torch.autocast("cuda", dtype=torch.bfloat16):
-            explained = grad_cam(on_gpu, clips, stage=stage)
+            explained = grad_cam(on_gpu, clips, level=level)
         # Convolutions there may round their inputs to TF32, which has ten bits.
         np.testing.assert_allclose(explained.maps, expected.maps, atol=2e-2 * expected.maps.max())
         np.testing.assert_allclose(explained.prediction, expected.prediction, rtol=1e-3)
 
 
 def test_residual_networks_are_explained() -> None:
-    """Prediction is a weighted mean over the last stage's cells: weight_c = head_c / cells, of which there are 8."""
+    """Prediction is a weighted mean over the last level's cells: weight_c = head_c / cells, of which there are 8."""
     torch.manual_seed(0)
     encoder = VideoResNet(RESNETS["r2plus1d_18"])
     model_input = ModelInput(num_frames=9, stride=1, frame_size=32)
@@ -260,7 +264,7 @@ def test_residual_networks_are_explained() -> None:
     clips = torch.randint(0, 255, (2, 9, 32, 32), dtype=torch.uint8)
     with torch.no_grad():
         cells = torch.einsum("c,bcthw->bthw", model.head[0].weight[0] / 8, encoder.features(model.normalise(clips)))
-    explained = grad_cam(model, clips, stage="stage4", evidence="absolute")
+    explained = grad_cam(model, clips, level="level4", evidence="absolute")
     assert explained.grid == (2, 2, 2)
     corners = explained.maps[np.ix_([0, 1], [0, 8], [0, 31], [0, 31])]
     np.testing.assert_allclose(corners, cells.abs().numpy(), rtol=1e-3, atol=1e-4 * float(cells.abs().max()))
@@ -268,8 +272,8 @@ def test_residual_networks_are_explained() -> None:
 
 def test_refuses_unknown_names(model: EchoModel) -> None:
     clips = torch.zeros(1, 6, 56, 56, dtype=torch.uint8)
-    with pytest.raises(RecipeError, match="stage: expected one of auto, stage1"):
-        grad_cam(model, clips, stage="blocks3")
+    with pytest.raises(RecipeError, match="level: expected one of auto, level1"):
+        grad_cam(model, clips, level="blocks3")
     with pytest.raises(RecipeError, match="evidence: expected one of positive"):
         grad_cam(model, clips, evidence="both")
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from coreecho.errors import DatasetError
-from coreecho.saliency.lv_focus import LVFocus, focus_of_maps, mean_lv_focus
+from coreecho.saliency.lv_focus import LVFocus, focus_of_maps, lv_focus_difference, mean_lv_focus
 
 SECTOR = np.zeros((40, 40), dtype=bool)
 SECTOR[:, 10:30] = True  # 800 pixels
@@ -107,3 +107,17 @@ def test_recordings_of_a_patient_go_together() -> None:
 def test_defined_nowhere_is_refused() -> None:
     with pytest.raises(DatasetError, match="not defined in any of 2 recordings; the first, s0: no sector"):
         mean_lv_focus(table([np.nan, np.nan]))
+
+
+def test_the_difference_of_two_models_is_of_the_recordings_in_which_both_are_defined() -> None:
+    first = pd.DataFrame({"recording": ["a", "b", "c", "d"], "lv_focus": [1.0, 2.0, np.nan, 4.0]})
+    second = pd.DataFrame({"recording": ["d", "c", "b", "a"], "lv_focus": [5.0, 3.0, np.nan, 1.5]})
+    difference = lv_focus_difference(first, second, resamples=200)
+    assert difference is not None
+    assert difference.estimate == pytest.approx((0.5 + 1.0) / 2)
+    assert 0.5 <= difference.low <= difference.high <= 1.0
+    of_patients = lv_focus_difference(first, second, patients=["p", "q", "r", "p"], resamples=50)
+    assert of_patients is not None
+    assert of_patients.low == of_patients.high == difference.estimate
+    assert lv_focus_difference(first, second.iloc[:3]) is None
+    assert lv_focus_difference(first, second.assign(lv_focus=np.nan)) is None

@@ -24,7 +24,7 @@ def test_phantoms_with_truth(model: EchoModel, truth_root: Path, tmp_path: Path)
     assert document["is_phantom"] is True
     assert document["result"] == "phantom result: simulated hearts (phantoms)"
     assert document["lv_known_from"] == "simulated masks, all frames of the clips"
-    assert document["protocol"]["stage"] == "stage2"
+    assert document["protocol"]["level"] == "level2"
     assert document["lv_focus"]["low"] < document["lv_focus"]["estimate"] < document["lv_focus"]["high"]
     assert document["lv_focus"]["level"] == 0.95
     table = pd.read_csv(tmp_path / "out" / "lv_focus.csv")

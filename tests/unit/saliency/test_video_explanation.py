@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from coreecho.inference.engine import predict_video
 from coreecho.models.echo_model import EchoModel
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
+from coreecho.tasks import EF
 from coreecho.video.clips import ClipSampling, ClipTime, take_clip
 
 
@@ -17,12 +18,12 @@ def explanation(values: list[list[float]], starts: list[int], valid: list[int], 
     return VideoExplanation(
         clip_maps=maps,
         clip_predictions=np.full(len(values), 50.0),
-        target="ef",
+        task=EF(),
         starts=tuple(starts),
         num_valid_frames=tuple(valid),
         sampling=ClipSampling(num_frames=maps.shape[1], stride=2),
         num_frames=num_frames,
-        stage="stage1",
+        level="level1",
         grid=(1, 1, 1),
         evidence="positive",
     )
@@ -69,7 +70,7 @@ def test_explains_the_prediction_that_is_made(
     np.testing.assert_allclose(explained.clip_predictions, predicted.clip_values, rtol=1e-5)
     assert explained.prediction == pytest.approx(predicted.value, rel=1e-5)
     assert explained.clip_maps.shape == (3, 6, 56, 56)
-    assert explained.stage == "stage2"
+    assert explained.level == "level2"
     assert explained.grid == (3, 7, 7)
     alone = explain_video(model, frames, [4])
     np.testing.assert_allclose(alone.clip_maps[0], explained.clip_maps[1], rtol=1e-3, atol=1e-7)

@@ -6,7 +6,7 @@
   const canvases = Array.from(root.querySelectorAll("canvas"));
   const told = root.querySelector(".told");
   const bar = root.querySelector(".bar");
-  const [lowLabel, highLabel] = root.querySelectorAll(".scale output");
+  const [lowLabel, highLabel] = root.querySelectorAll(".bounds output");
   const MARGIN = 18;
   const REACH = 14;
   let colouring = "ef";
@@ -15,7 +15,7 @@
   const value = {
     ef: (panel, i) => panel.ef[i],
     predicted: (panel, i) => panel.predicted[i],
-    error: (panel, i) => (panel.ef[i] === null ? null : panel.predicted[i] - panel.ef[i]),
+    error: (panel, i) => (panel.ef[i] === null || panel.predicted[i] === null ? null : panel.predicted[i] - panel.ef[i]),
   };
 
   function mix(stops, share) {

@@ -2,14 +2,13 @@
 
 continuity.json   every figure with its interval and its definition, and what it was made from
 continuity.csv    the same as a table
-continuity.png    what the embedding is made of, and how it moves along the EF of one heart
 paths.csv         where simulated hearts can be had: each point of the paths
 
 What lies in the folder is used while it holds: the same weights, data, settings and version of coreecho.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +16,11 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.datasets import Split
-from coreecho.errors import CoReEchoError
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
-from coreecho.files import sha256_of, write_whole
+from coreecho.files import sha256_of, write_whole, writing_into
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION
-from coreecho.report.continuity_drawing import draw_continuity
 from coreecho.representation.continuity_figures import (
     ContinuityFigure,
     figure_from,
@@ -40,7 +37,7 @@ from coreecho.training.run_folder import RunFolder
 _DOCUMENT = "continuity.json"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Continuity:
     """What was found of a run, and where it was written.
 
@@ -51,6 +48,7 @@ class Continuity:
         source: the embeddings, in words.
         is_phantom: the hearts are simulated.
         notes: what a reader should know.
+        paths: each point of the paths along the EF of one heart, as `EFPath.to_frame` gives them; empty without paths.
     """
 
     folder: Path
@@ -59,6 +57,7 @@ class Continuity:
     source: str
     is_phantom: bool
     notes: tuple[str, ...]
+    paths: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a figure: group, measure, estimate, low, high, unit, meaning."""
@@ -120,8 +119,9 @@ def measure_continuity(
         source=recordings.source,
         is_phantom=recordings.is_phantom,
         notes=tuple(recordings.notes),
+        paths=pd.concat([path.to_frame() for path in paths]) if paths else pd.DataFrame(),
     )
-    _write(measured, protocol, paths, temperature, fingerprint)
+    _write(measured, protocol, len(paths), temperature, fingerprint)
     return measured
 
 
@@ -161,7 +161,14 @@ def _kept_continuity(folder: Path, fingerprint: str) -> Continuity | None:
         source=document["source"],
         is_phantom=document["is_phantom"],
         notes=tuple(document["notes"]),
+        paths=_read_paths(folder / "paths.csv") if document["protocol"]["hearts"] else pd.DataFrame(),
     )
+
+
+def _read_paths(path: Path) -> pd.DataFrame:
+    """Read the paths to the last bit, which a CSV reader's own numbers need not be; an id may look like a number."""
+    texts = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return texts.astype(dict.fromkeys(texts.columns.drop("recording"), float))
 
 
 def _embed_paths(
@@ -173,7 +180,7 @@ def _embed_paths(
 
 
 def _write(
-    measured: Continuity, protocol: ContinuityProtocol, paths: Sequence[EFPath], temperature: float, fingerprint: str
+    measured: Continuity, protocol: ContinuityProtocol, num_paths: int, temperature: float, fingerprint: str
 ) -> None:
     document = {
         "result": f"phantom result: {PHANTOM_LABEL}" if measured.is_phantom else "result on real hearts",
@@ -185,22 +192,17 @@ def _write(
         "protocol": {
             "split": protocol.split,
             "clips": protocol.clips,
-            "hearts": len(paths),
-            "path_ef_percent": list(PATH_EF_PERCENT) if paths else [],
+            "hearts": num_paths,
+            "path_ef_percent": list(PATH_EF_PERCENT) if num_paths else [],
             "temperature": temperature,
             "seed": protocol.seed,
         },
         "figures": [figure.to_dict() for figure in measured.figures],
     }
-    files = ["continuity.csv", "continuity.png", *(["paths.csv"] if paths else [])]
+    files = ["continuity.csv", *(["paths.csv"] if num_paths else [])]
     out = measured.folder
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if paths:
-            write_whole(out / "paths.csv", pd.concat([path.to_frame() for path in paths]).to_csv(index=False))
+    with writing_into(out):
+        if num_paths:
+            write_whole(out / "paths.csv", measured.paths.to_csv(index=False))
         write_whole(out / "continuity.csv", measured.to_frame().to_csv(index=False))
-        shares = {figure.label: figure.interval for figure in measured.figures if figure.group == "variance"}
-        draw_continuity(out / "continuity.png", shares, paths, source=measured.source, is_phantom=measured.is_phantom)
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=files)
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error

@@ -1,13 +1,11 @@
 import importlib.util
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.report.embedding_map import PlacedClip, draw_maps, ef_range, make_map, place_on_map
+from coreecho.representation.embedding_map import ef_range, make_map, place_on_map
 from coreecho.representation.embeddings import EmbeddingSet
 
 
@@ -89,19 +87,3 @@ def test_recordings_without_ef_or_with_one_number_have_a_map(plane: EmbeddingSet
     one_number = replace(plane, embeddings=plane.embeddings[:, :1])
     made = make_map(one_number, method="pca")
     np.testing.assert_allclose(made.coordinates[:, 1], 0, atol=1e-6)
-
-
-def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
-    unlabelled = plane.ef_percent.copy()
-    unlabelled[:3] = np.nan
-    made = make_map(replace(plane, ef_percent=unlabelled), method="pca")
-    draw_maps([made, made], tmp_path / "two.png", placed=[[PlacedClip("new", 0, 0, 55)], []])
-    draw_maps([made], tmp_path / "one.png")
-    assert_png(tmp_path / "two.png")
-    assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
-    for name, is_phantom in (("real", False), ("simulated", True)):
-        recordings = replace(made.recordings, source="TEST split", is_phantom=is_phantom)
-        draw_maps([replace(made, recordings=recordings)], tmp_path / f"{name}.png")
-    assert (tmp_path / "real.png").read_bytes() != (tmp_path / "simulated.png").read_bytes()
-    with pytest.raises(ValueError, match="at least one map"):
-        draw_maps([], tmp_path / "none.png")

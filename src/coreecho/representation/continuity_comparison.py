@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import CoReEchoError, DatasetError
+from coreecho.errors import DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistics, bootstrap_intervals
 from coreecho.evaluation.kept_results import find_kept, fingerprint_of, interval_from, write_kept
+from coreecho.files import writing_into
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.run_continuity import continuity_fingerprint
 from coreecho.representation.continuity import (
     NEIGHBOURS,
     PAIR_RESAMPLES,
@@ -33,6 +33,7 @@ from coreecho.representation.continuity import (
 from coreecho.representation.continuity_figures import share_key
 from coreecho.representation.continuity_recordings import ContinuityProtocol, ContinuityRecordings, read_recordings
 from coreecho.representation.explained_variance import FOLDS, SharesOfCounts, shares_of_counts
+from coreecho.representation.run_continuity import continuity_fingerprint
 from coreecho.training.run_folder import RunFolder
 
 _DOCUMENT = "continuity_difference.json"
@@ -109,11 +110,8 @@ def compare_continuity(
         "notes": list(difference.notes),
         "differences": {name: interval.to_dict() for name, interval in difference.intervals.items()},
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with writing_into(out):
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=[])
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written to: {error.strerror or error}. Give another `--out`.") from error
     return difference
 
 

@@ -10,12 +10,13 @@ import pytest
 import coreecho
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.models.weights import load_model
-from coreecho.report import run_continuity
-from coreecho.report.run_continuity import Continuity, measure_continuity
+from coreecho.report.continuity_drawing import draw_continuity
+from coreecho.representation import run_continuity
 from coreecho.representation.continuity_figures import ContinuityFigure
 from coreecho.representation.continuity_recordings import ContinuityProtocol
 from coreecho.representation.nuisances import picture_nuisances
 from coreecho.representation.phantom_truth import NUISANCES
+from coreecho.representation.run_continuity import Continuity, measure_continuity
 from coreecho.training.run_folder import RunFolder
 
 ORDER = ["rank_correlation", "knn_ef_error", "rnc_loss", "rnc_gain"]
@@ -54,7 +55,13 @@ def test_phantoms(on_everything: RunFolder, tmp_path: Path, assert_png: Callable
     paths = pd.read_csv(out / "paths.csv")
     assert len(paths) == 12
     np.testing.assert_allclose(paths["ef_true"], np.arange(20, 76, 5), atol=2)
-    assert_png(out / "continuity.png")
+    # What is kept is what was found, to the last bit.
+    kept = measure_continuity(on_everything, load_model(on_everything.path), out, protocol=protocol)
+    pd.testing.assert_frame_equal(kept.paths.reset_index(drop=True), measured.paths.reset_index(drop=True), rtol=0)
+    for name, found in (("first", measured), ("kept", kept)):
+        draw_continuity(tmp_path / f"{name}.png", found)
+    assert_png(tmp_path / "first.png")
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "kept.png").read_bytes()
 
 
 @pytest.fixture
@@ -92,7 +99,7 @@ def test_a_second_call_reads_what_the_first_left(
     assert len(count_work) == 3
 
 
-@pytest.mark.parametrize("damaged", ["continuity.png", "continuity.json"])
+@pytest.mark.parametrize("damaged", ["continuity.csv", "continuity.json"])
 def test_what_is_damaged_or_of_another_version_is_made_anew(
     on_everything: RunFolder, tmp_path: Path, count_work: list[str], monkeypatch: pytest.MonkeyPatch, damaged: str
 ) -> None:

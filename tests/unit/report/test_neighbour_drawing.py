@@ -7,53 +7,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from coreecho.errors import CoReEchoError, RecipeError, VideoError
-from coreecho.inference.preparing import embed_file, read_clip
-from coreecho.models.echo_model import EchoModel
+from coreecho.errors import CoReEchoError, VideoError
+from coreecho.inference.preparing import read_clip
 from coreecho.models.weights import load_model
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.report.neighbour_search import recording_thumbnail, search_neighbours, write_neighbours
+from coreecho.report.neighbour_drawing import recording_thumbnail, write_neighbours
 from coreecho.representation.embeddings import embed_run
+from coreecho.representation.neighbour_search import search_neighbours
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.store import FrameStore
-
-
-def test_a_file_is_embedded_as_the_recording_it_is(run: RunFolder) -> None:
-    model = load_model(run.path)
-    recording = run.recordings("train")[2]
-    embedded = embed_file(model, recording.path, clips=2)
-    kept = embed_run(run, model, "train", clips=2)
-    np.testing.assert_allclose(embedded.embedding, kept.embeddings[2], rtol=1e-4, atol=1e-5)
-    assert embedded.ef_percent == pytest.approx(kept.ef_predicted[2], rel=1e-5)
-    with pytest.raises(RecipeError, match="clips: expected at least 1, got 0"):
-        embed_file(model, recording.path, clips=0)
-
-
-def test_a_model_that_finds_infarctions_has_no_neighbours_of_an_ef(run: RunFolder, mi_model: EchoModel) -> None:
-    with pytest.raises(RecipeError, match="this model finds infarctions"):
-        search_neighbours(run, mi_model, run.recordings("train")[0].path)
-
-
-def test_finds_the_recording_and_its_likes(run: RunFolder, tmp_path: Path) -> None:
-    model, recording = load_model(run.path), run.recordings("train")[2]
-    found = search_neighbours(run, model, recording.path, k=4, clips=1)
-    assert found.neighbours[0].recording == recording.id
-    distances = [near.distance for near in found.neighbours]
-    assert distances == sorted(distances)
-    assert found.ef_of_neighbours == pytest.approx(np.mean([near.ef_percent for near in found.neighbours]))
-    assert found.typical_distance > 0
-    assert not any("nothing like this clip" in warning for warning in found.warnings)
-    with pytest.raises(RecipeError, match="k: expected at least 1 neighbour, got 0"):
-        search_neighbours(run, model, recording.path, k=0)
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(CoReEchoError, match="Give another `--out`"):
-        write_neighbours(found, run.store(), tmp_path / "taken")
 
 
 def test_a_clip_unlike_all_others_is_told(run: RunFolder, tmp_path: Path) -> None:
     """Six times as far from its nearest recording as recordings usually are from theirs."""
     recording = run.recordings("test")[0]
-    found = search_neighbours(run, load_model(run.path), recording.path, k=2, clips=1)
+    model = load_model(run.path)
+    found = search_neighbours(model, embed_run(run, model, "train", clips=1), recording.path, k=2, clips=1)
     near = replace(found, typical_distance=found.neighbours[0].distance / 4)
     assert near.warnings == found.clip.warnings
     far = replace(found, typical_distance=found.neighbours[0].distance / 6)
@@ -83,3 +52,11 @@ def test_a_clip_without_a_sector_is_refused(run: RunFolder, tmp_path: Path) -> N
     write_mjpeg_avi(path, [np.full((56, 56), 90, dtype=np.uint8)] * 20, 50)
     with pytest.raises(VideoError, match="no ultrasound sector found"):
         read_clip(load_model(run.path), path)
+
+
+def test_a_folder_that_cannot_be_made(run: RunFolder, tmp_path: Path) -> None:
+    model, path = load_model(run.path), run.recordings("test")[0].path
+    found = search_neighbours(model, embed_run(run, model, "train", clips=1), path, k=1, clips=1)
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(CoReEchoError, match="Give another `--out`"):
+        write_neighbours(found, run.store(), tmp_path / "taken")

@@ -1,9 +1,13 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, RecipeError, VideoError
@@ -12,12 +16,21 @@ from coreecho.inference.engine import predict_video
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.report import file_explanation
-from coreecho.report.file_explanation import explain_file
+from coreecho.report import explanation_folder, overlay
+from coreecho.report.explanation_folder import Film, write_explanation
+from coreecho.saliency.file_explanation import FileExplanation
+from coreecho.saliency.file_explanation import explain_file as explain
 from coreecho.video import read_video, resize_frames
 from coreecho.video.temporal import resample_time
 
 Frames = Callable[..., NDArray[np.uint8]]
+
+
+def explain_file(model: EchoModel, path: Path, out: Path, *, film: Film = "mp4", **options: Any) -> FileExplanation:
+    """Explain, and write the folder."""
+    explained = explain(model, path, **options)
+    write_explanation(explained, out, film=film)
+    return explained
 
 
 @pytest.fixture
@@ -38,7 +51,7 @@ def test_writes_the_folder(model: EchoModel, clip: Path, tmp_path: Path, assert_
         np.testing.assert_array_equal(archive["video_map"], explained.explanation.video_map())
         assert archive["video_map"].shape == (24, 56, 56)
         assert archive["clip_maps"].shape == (2, 6, 56, 56)
-        assert str(archive["stage"]) == "stage2"
+        assert str(archive["level"]) == "level2"
     document = json.loads((out / "explanation.json").read_text())
     predicted = predict_video(model, explained.clip.frames, explained.explanation.starts)
     assert document["ef_percent"] == pytest.approx(predicted.value, rel=1e-5)
@@ -54,7 +67,7 @@ def test_writes_the_folder(model: EchoModel, clip: Path, tmp_path: Path, assert_
 def texts_on_pictures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is written below films and over sheets."""
     written: list[str] = []
-    label, sheet = file_explanation.label_pictures, file_explanation.contact_sheet
+    label, sheet = explanation_folder.label_pictures, explanation_folder.contact_sheet
 
     def note_lines(pictures: NDArray[np.uint8], lines: list[str], **options: bool) -> object:
         written.extend(lines)
@@ -64,8 +77,8 @@ def texts_on_pictures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         written.append(title)
         sheet(*arguments, title=title, **options)
 
-    monkeypatch.setattr(file_explanation, "label_pictures", note_lines)
-    monkeypatch.setattr(file_explanation, "contact_sheet", note_title)
+    monkeypatch.setattr(explanation_folder, "label_pictures", note_lines)
+    monkeypatch.setattr(explanation_folder, "contact_sheet", note_title)
     return written
 
 
@@ -82,7 +95,7 @@ def test_of_an_infarction_the_logit_is_explained(
     assert document["mi_probability"] == pytest.approx(1 / (1 + np.exp(-logits.mean())), rel=1e-4)
     assert document["clip_mi_probability"] == pytest.approx(1 / (1 + np.exp(-logits)), rel=1e-4)
     assert "logits per cell" in document["map"]
-    assert document["meaning"] == "bright: what raises the probability of an infarction"
+    assert document["meaning"] == "bright: what raises the probability of a myocardial infarction"
     with np.load(tmp_path / "map.npz", allow_pickle=False) as archive:
         assert (str(archive["target"]), str(archive["output"])) == ("mi", document["output"])
         np.testing.assert_allclose(archive["clip_predictions"], logits, rtol=1e-4)
@@ -91,6 +104,32 @@ def test_of_an_infarction_the_logit_is_explained(
     percent = 100 * document["mi_probability"]
     assert sum(f"predicted probability of a myocardial infarction {percent:.1f} %" in text for text in written) == 2
     assert not any("EF" in text for text in [*written, json.dumps(document)])
+
+
+def test_the_sheet_says_what_the_film_says(
+    model: EchoModel, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a clip without the mark of a simulated heart, by a model that learned from simulated ones."""
+    with_card(model, fps_range=(50.0, 50.0))
+    drawn: list[Figure] = []
+    film: list[str] = []
+    save, label = overlay.save_figure, explanation_folder.label_pictures
+    monkeypatch.setattr(overlay, "save_figure", lambda figure, path: (drawn.append(figure), save(figure, path)))
+    monkeypatch.setattr(
+        explanation_folder, "label_pictures", lambda p, lines, **o: (film.extend(lines), label(p, lines, **o))[1]
+    )
+    real = explain(model, clip)
+    real = replace(real, clip=replace(real.clip, video=replace(real.clip.video, is_phantom=False)))
+    real = replace(real, warnings=real.clip.warnings(model, real.explanation.prediction))
+    write_explanation(real, tmp_path, film="gif")
+    caution = "the model was trained on simulated hearts only"
+    assert any(caution in warning for warning in real.warnings)
+    sheet = " ".join(text.get_text() for text in drawn[0].findobj(Text))
+    for told in (sheet, " ".join(film)):
+        assert f"Caution: {caution}" in told
+        assert "Model: uniformer_xs, a test" in told
+    assert "not a medical device" in sheet
+    assert "simulated hearts (phantoms)" not in sheet
 
 
 def test_a_whole_beat_is_shown_as_it_was_resampled(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:

@@ -8,9 +8,14 @@ import pytest
 
 from coreecho.errors import DatasetError
 from coreecho.models.weights import load_model
-from coreecho.report import continuity_comparison
-from coreecho.report.continuity_comparison import SeenRecordings, compare_continuity, paired_differences, shared_rows
+from coreecho.representation import continuity_comparison
 from coreecho.representation.continuity import knn_ef_error, rank_correlation, rnc_loss
+from coreecho.representation.continuity_comparison import (
+    SeenRecordings,
+    compare_continuity,
+    paired_differences,
+    shared_rows,
+)
 from coreecho.representation.continuity_recordings import ContinuityProtocol, ContinuityRecordings
 from coreecho.representation.explained_variance import explained_shares
 from coreecho.training.run_folder import RunFolder

@@ -1,4 +1,4 @@
-"""Embeddings drawn flat: what lies near what, coloured by EF.
+"""Embeddings laid flat: what lies near what.
 
 As in Figure 1 of Maani et al. 2024, by UMAP (McInnes, Healy and Melville 2018): near points stay near; what is far
 apart on the map may be anything, and axes have no unit. Without umap-learn the map is a principal component analysis,
@@ -7,26 +7,23 @@ which keeps large distances and blurs small ones, and says so.
 
 import importlib
 import importlib.util
-import textwrap
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.overlay import save_figure
+from coreecho.inference.beat import Beat
+from coreecho.inference.preparing import embed_file
+from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import EmbeddingSet
 from coreecho.representation.neighbours import NeighbourIndex
+from coreecho.tasks import EF
 
 Method = Literal["auto", "umap", "pca"]
 
@@ -34,9 +31,6 @@ Method = Literal["auto", "umap", "pca"]
 _NUM_NEIGHBOURS, _MIN_DISTANCE = 15, 0.1
 # Over how many neighbours a new clip is placed.
 PLACING_NEIGHBOURS = 5
-# Even in lightness, told apart with all common forms of colour blindness.
-COLOURS = "viridis"
-_DPI = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +58,20 @@ class PlacedClip:
         label: what to call it; no patient's name.
         x: on the map.
         y: on the map.
-        ef_predicted: what the model says, percent.
+        ef_predicted: what the model says, percent; NaN of one that reads no EF.
+        warnings: what speaks against trusting it.
     """
 
     label: str
     x: float
     y: float
     ef_predicted: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """Its label, and what the model says: `new clip, predicted EF 55.0 %`."""
+        return self.label + (f", predicted EF {self.ef_predicted:.1f} %" if math.isfinite(self.ef_predicted) else "")
 
 
 def make_map(recordings: EmbeddingSet, *, method: Method = "auto", seed: int = 0) -> EmbeddingMap:
@@ -158,56 +159,32 @@ def place_on_map(made: EmbeddingMap, embeddings: NDArray[np.float32]) -> NDArray
     return np.asarray(np.einsum("qk,qkc->qc", weights, made.coordinates[positions]))
 
 
+def place_files(
+    made: EmbeddingMap, model: EchoModel, paths: Sequence[Path], *, clips: int, beat: Beat | None = None
+) -> list[PlacedClip]:
+    """Place clip files on a map, as `new clip 1`, `new clip 2`, since files are often named after patients.
+
+    Args:
+        made: the map.
+        model: that made its embeddings.
+        paths: the files.
+        clips: evenly placed clips of each.
+        beat: of each; see `read_clip`.
+
+    Raises:
+        VideoError: a file is not a readable clip, or has no sector.
+    """
+    placed = []
+    for number, path in enumerate(paths, start=1):
+        embedded = embed_file(model, path, clips=clips, beat=beat)
+        ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
+        label = "new clip" if len(paths) == 1 else f"new clip {number}"
+        ef_percent = embedded.ef_percent if model.task.label == EF().label else math.nan
+        placed.append(PlacedClip(label, x, y, ef_percent, embedded.warnings))
+    return placed
+
+
 def ef_range(maps: Sequence[EmbeddingMap]) -> tuple[float, float]:
     """Smallest and largest EF of all maps: one scale of colours for all."""
     known = np.concatenate([made.recordings.ef_percent[np.isfinite(made.recordings.ef_percent)] for made in maps])
     return (float(known.min()), float(known.max())) if len(known) else (0.0, 100.0)
-
-
-def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()) -> None:
-    """Draw maps side by side, coloured by true EF on one scale; recordings without EF are grey.
-
-    Args:
-        maps: one or more.
-        path: PNG to write.
-        placed: new clips of each map, drawn as stars.
-
-    Raises:
-        ValueError: there is no map.
-        CoReEchoError: the file cannot be written.
-    """
-    if not maps:
-        raise ValueError("draw_maps needs at least one map, got none")
-    size = (5.4 * len(maps) + 1.2, 5.9)
-    figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(rect=(0, 0.04, 1, 0.96)))
-    axes: list[Axes] = list(figure.subplots(1, len(maps), squeeze=False).ravel())
-    scale = Normalize(*ef_range(maps))
-    for number, (axis, made) in enumerate(zip(axes, maps, strict=True)):
-        _draw_map(axis, made, scale)
-        for clip in placed[number] if number < len(placed) else ():
-            _draw_placed(axis, clip)
-    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label="True EF (%)", shrink=0.8)
-    figure.text(0.995, 0.01, NOTICE, fontsize=9, color="#6E6E6E", ha="right", va="bottom")
-    save_figure(figure, path)
-
-
-def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:
-    ef_percent, (x, y) = made.recordings.ef_percent, made.coordinates.T
-    known = np.isfinite(ef_percent)
-    size, opacity = (26, 0.9) if len(known) <= 500 else (7, 0.7)
-    axis.scatter(x[~known], y[~known], s=size, alpha=opacity, linewidths=0, color="#B0B0B0", zorder=2)
-    colours = ef_percent[known]
-    axis.scatter(x[known], y[known], s=size, alpha=opacity, linewidths=0, c=colours, cmap=COLOURS, norm=scale, zorder=3)
-    lines = [f"{made.method}: {made.recordings.source}", f"n = {len(known)}", made.note]
-    if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
-        lines.insert(1, PHANTOM_LABEL)
-    axis.set_title("\n".join(part for line in lines if line for part in textwrap.wrap(line, 62)), fontsize=10)
-    axis.set_aspect("equal", adjustable="datalim")
-    # The axes have no unit and no meaning of their own.
-    axis.set(xticks=[], yticks=[])
-
-
-def _draw_placed(axis: Axes, clip: PlacedClip) -> None:
-    axis.scatter(clip.x, clip.y, s=260, marker="*", color="#D55E00", edgecolor="white", zorder=4)
-    text = f"{clip.label}, predicted {clip.ef_predicted:.0f} %"
-    axis.annotate(text, (clip.x, clip.y), (8, 8), textcoords="offset points", fontsize=9, zorder=5)

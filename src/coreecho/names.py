@@ -1,0 +1,30 @@
+"""Names and texts from outside, such as those of files, as they may be shown anywhere.
+
+A name may hold what is no letter: bytes of a file's name that are not UTF-8, which Python keeps as lone surrogates and
+no file or terminal takes; sequences that move a terminal's cursor or turn the reading direction; the NUL. All of these
+are shown as escapes, so that a name can be recognised and does nothing.
+"""
+
+import unicodedata
+
+# Control characters, formats such as a change of direction, surrogates, and the two odd line ends of Unicode.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Of a text of several lines, and of emoji and Indic and Persian words, whose letters they join.
+_KEPT = frozenset({"\n", "\t", "\u200c", "\u200d"})
+
+
+def printable(text: str) -> str:
+    r"""Escape what is no visible letter: `b"M\xfcller.avi"` is shown as `M\xfcller.avi`, an escape as `\x1b`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    if letter in _KEPT or unicodedata.category(letter) not in _HIDDEN:
+        return letter
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:
+        # How Python reads a byte that is not UTF-8 (PEP 383).
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,115 @@
+"""Where a model looks in one file, as a folder of files.
+
+overlay.mp4        the clip with the map in colour (or overlay.gif)
+contact_sheet.png  frames of it, without and with the map
+map.npz            the map itself
+explanation.json   the prediction, how the map was made, and what speaks against trusting either
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from coreecho.files import write_whole, writing_into
+from coreecho.notices import NOTICE
+from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
+from coreecho.saliency.file_explanation import FileExplanation
+
+Film = Literal["mp4", "gif", "both"]
+
+
+def write_explanation(explained: FileExplanation, out: Path, *, film: Film = "mp4") -> None:
+    """Write the folder.
+
+    Args:
+        explained: what was found.
+        out: the folder, made where it is missing.
+        film: which films are written.
+
+    Raises:
+        CoReEchoError: it cannot be written.
+    """
+    with writing_into(out):
+        _write(explained, out, film)
+
+
+def _write(explained: FileExplanation, out: Path, film: Film) -> None:
+    explanation, sector, is_phantom = explained.explanation, explained.clip.sector, explained.is_phantom
+    frames, fps = explained.shown_frames()
+    pictures = colour_frames(frames, explained.shown_maps(), sector)
+    title = f"{explanation.predicted}, Grad-CAM of {explanation.level}, {explanation.evidence}"
+    meaning = f"bright: {explanation.meaning}"
+    # A film and a sheet say the same: either may travel alone.
+    lines = [title, meaning, *(f"Caution: {warning}" for warning in explained.warnings), f"Model: {explained.model}"]
+    if film in ("mp4", "both"):
+        films = label_pictures(pictures, lines, is_phantom=is_phantom)
+        write_mp4(out / "overlay.mp4", films, fps=fps, is_phantom=is_phantom)
+    if film in ("gif", "both"):
+        films = label_pictures(pictures, lines, is_phantom=is_phantom)
+        write_gif(out / "overlay.gif", films, fps=fps, is_phantom=is_phantom)
+    contact_sheet(
+        out / "contact_sheet.png",
+        frames,
+        pictures,
+        sector,
+        title=f"{title}; {meaning}",
+        fps=fps,
+        model=explained.model,
+        cautions=explained.warnings,
+        is_phantom=is_phantom,
+    )
+    write_whole(out / "map.npz", map_archive(explained))
+    write_whole(out / "explanation.json", json.dumps(_document(explained), indent=2) + "\n")
+
+
+def map_archive(explained: FileExplanation) -> bytes:
+    """The content of map.npz: video_map (F, H, W), clip_maps (k, T, H, W), and what they belong to; no pixels."""
+    explanation = explained.explanation
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        video_map=explained.shown_maps(),
+        clip_maps=explanation.clip_maps,
+        mean_clip_map=explanation.mean_clip_map(),
+        clip_starts=np.array(explanation.starts),
+        num_valid_frames=np.array(explanation.num_valid_frames),
+        sector=explained.clip.sector,
+        target=np.array(explanation.task.name),
+        output=np.array(f"predicted {explanation.task.quantity}"),
+        # EF in percent, or logits of an infarction.
+        clip_predictions=explanation.clip_predictions,
+        level=np.array(explanation.level),
+        evidence=np.array(explanation.evidence),
+    )
+    return buffer.getvalue()
+
+
+def _document(explained: FileExplanation) -> dict[str, object]:
+    explanation, task = explained.explanation, explained.explanation.task
+    frames, fps = explained.shown_frames()
+    return {
+        "notice": NOTICE,
+        "is_phantom": explained.is_phantom,
+        "model": explained.model,
+        "target": task.name,
+        "output": f"predicted {task.quantity}",
+        **task.figures(explanation.clip_predictions),
+        "clip_starts": list(explanation.starts),
+        "num_frames": len(frames),
+        "fps": fps,
+        "file_num_frames": explained.clip.file_num_frames,
+        "file_fps": explained.clip.file_fps,
+        "beat": explained.clip.beat,
+        "method": "Grad-CAM (Selvaraju et al. 2017), in space and time",
+        "level": explanation.level,
+        "grid_time_height_width": list(explanation.grid),
+        "evidence": explanation.evidence,
+        "explained": task.output,
+        "meaning": f"bright: {explanation.meaning}",
+        "map": f"map.npz: video_map (frame, row, column), {task.output_unit} per cell; NaN where no clip looks",
+        "warnings": list(explained.warnings),
+        "notes": list(explained.clip.video.notes),
+    }

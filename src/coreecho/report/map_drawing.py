@@ -1,0 +1,115 @@
+"""The embedding map of a run, or of two side by side, as a folder of files.
+
+map.png    the picture
+map.html   the same, to point at; works offline
+map.csv    where each recording is
+"""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from coreecho.files import write_whole, writing_into
+from coreecho.names import printable
+from coreecho.notices import PHANTOM_LABEL
+from coreecho.report.map_page import map_page
+from coreecho.report.pictures import COLOURS, VERMILION, new_figure, save_figure
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
+
+
+def write_maps(
+    maps: Sequence[EmbeddingMap], out: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()
+) -> tuple[Path, Path]:
+    """Write the folder.
+
+    Args:
+        maps: one or more.
+        out: made where it is missing.
+        placed: new clips of each map.
+
+    Returns:
+        The picture and the page.
+
+    Raises:
+        CoReEchoError: it cannot be written.
+    """
+    tables = [_table(made, number) for number, made in enumerate(maps)]
+    with writing_into(out):
+        draw_maps(maps, out / "map.png", placed=placed)
+        write_whole(out / "map.csv", pd.concat(tables).to_csv(index=False))
+        write_whole(out / "map.html", map_page(maps, placed=placed))
+    return out / "map.png", out / "map.html"
+
+
+def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()) -> None:
+    """Draw maps side by side, coloured by true EF on one scale; recordings without EF are grey.
+
+    Args:
+        maps: one or more; the source of each, which says the model, is its title.
+        path: PNG to write.
+        placed: new clips of each map, drawn as stars.
+
+    Raises:
+        ValueError: there is no map.
+        CoReEchoError: the file cannot be written.
+    """
+    if not maps:
+        raise ValueError("draw_maps needs at least one map, got none")
+    clips = [clip for of_map in placed for clip in of_map]
+    cautions = dict.fromkeys(f"{clip.label}: {warning}" for clip in clips for warning in clip.warnings)
+    # Each map says of itself whether its hearts are simulated.
+    figure, axes = new_figure(
+        "", (5.4 * len(maps) + 1.2, 5.9), columns=len(maps), cautions=list(cautions), is_phantom=False
+    )
+    scale = Normalize(*ef_range(maps))
+    for number, (axis, made) in enumerate(zip(axes, maps, strict=True)):
+        _draw_map(axis, made, scale)
+        for clip in placed[number] if number < len(placed) else ():
+            _draw_placed(axis, clip)
+    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label="True EF (%)", shrink=0.8)
+    save_figure(figure, path)
+
+
+def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:
+    ef_percent, (x, y) = made.recordings.ef_percent, made.coordinates.T
+    known = np.isfinite(ef_percent)
+    size, opacity = (26, 0.9) if len(known) <= 500 else (7, 0.7)
+    axis.scatter(x[~known], y[~known], s=size, alpha=opacity, linewidths=0, color="#B0B0B0", zorder=2)
+    colours = ef_percent[known]
+    axis.scatter(x[known], y[known], s=size, alpha=opacity, linewidths=0, c=colours, cmap=COLOURS, norm=scale, zorder=3)
+    lines = [f"{made.method}: {made.recordings.source}", f"n = {len(known)}", made.note]
+    if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
+        lines.insert(1, PHANTOM_LABEL)
+    axis.set_title("\n".join(part for line in lines if line for part in textwrap.wrap(line, 62)), fontsize=10)
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.spines[:].set_visible(True)
+    # The axes have no unit and no meaning of their own.
+    axis.set(xticks=[], yticks=[])
+
+
+def _draw_placed(axis: Axes, clip: PlacedClip) -> None:
+    axis.scatter(clip.x, clip.y, s=260, marker="*", color=VERMILION, edgecolor="white", zorder=4)
+    axis.annotate(clip.caption, (clip.x, clip.y), (8, 8), textcoords="offset points", fontsize=9, zorder=5)
+
+
+def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:
+    x, y = made.coordinates.T
+    recordings = made.recordings
+    return pd.DataFrame(
+        {
+            "map": number + 1,
+            "method": made.method,
+            "recording": [printable(recording) for recording in recordings.ids],
+            "x": x,
+            "y": y,
+            "ef_percent": recordings.ef_percent,
+            "ef_predicted": recordings.ef_predicted,
+            "is_phantom": recordings.is_phantom,
+        }
+    )

@@ -1,0 +1,97 @@
+"""The training recordings most like a clip, as a folder of files.
+
+neighbours.csv    one row a recording: rank, recording, ef_percent, ef_predicted, distance
+neighbours.json   the same, with the clip's own EF and what speaks against trusting it
+neighbours.png    a frame of the clip and of each recording, with their EF
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import VideoError
+from coreecho.files import write_whole, writing_into
+from coreecho.names import printable
+from coreecho.notices import NOTICE
+from coreecho.report.pictures import new_figure, save_figure
+from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.video.lit_sector import lit_sector
+from coreecho.video.store import FrameStore
+
+
+def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> None:
+    """Write the folder.
+
+    Args:
+        found: what was found.
+        store: decoded frames of the searched recordings.
+        out: the folder, made where it is missing.
+
+    Raises:
+        CoReEchoError: it cannot be written.
+    """
+    table = found.to_frame()
+    document = {
+        "notice": NOTICE,
+        "is_phantom": found.is_phantom,
+        "ef_percent": found.clip.ef_percent,
+        "ef_of_neighbours": None if math.isnan(found.ef_of_neighbours) else found.ef_of_neighbours,
+        "warnings": list(found.warnings),
+        "searched": found.source,
+        "distance": "Euclidean, between embeddings, in their own unit",
+        "typical_distance": found.typical_distance,
+        "neighbours": [
+            {key: None if value != value else value for key, value in row.items()} for row in table.to_dict("records")
+        ],
+    }
+    with writing_into(out):
+        readable = table.assign(recording=table["recording"].map(printable))
+        write_whole(out / "neighbours.csv", readable.to_csv(index=False))
+        thumbnails = [recording_thumbnail(store, near.recording) for near in found.neighbours]
+        draw_neighbours(out / "neighbours.png", found, thumbnails)
+        write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def recording_thumbnail(store: FrameStore, recording_id: str) -> NDArray[np.uint8]:
+    """The first frame of a recording, (S, S), black outside its sector; all black where none is found."""
+    frames = store.frames(recording_id)
+    try:
+        return np.asarray(frames[0] * lit_sector(frames, recording_id))
+    except VideoError:
+        return np.zeros_like(frames[0])
+
+
+def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDArray[np.uint8]]) -> None:
+    """Draw the clip beside its neighbours.
+
+    Args:
+        path: PNG to write.
+        found: what was found.
+        thumbnails: (S, S) of each neighbour.
+
+    Raises:
+        CoReEchoError: the file cannot be written.
+    """
+    clip, count = found.clip.clip, 1 + len(thumbnails)
+    figure, axes = new_figure(
+        "The recordings that the model finds most like this clip",
+        (max(6.0, 1.9 * count), 3.5),
+        columns=count,
+        model=found.source,
+        cautions=found.warnings,
+        is_phantom=found.is_phantom,
+    )
+    captions = [f"this clip\npredicted {found.clip.ef_percent:.1f} %"]
+    captions += [
+        f"{near.rank}. EF {near.ef_percent:.1f} %\npredicted {near.ef_predicted:.1f} %\ndistance {near.distance:.2f}"
+        for near in found.neighbours
+    ]
+    for axis, picture, caption in zip(axes, [clip.frames[0] * clip.sector, *thumbnails], captions, strict=True):
+        axis.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+        axis.set_title(caption, fontsize=9)
+        axis.set_axis_off()
+    save_figure(figure, path)

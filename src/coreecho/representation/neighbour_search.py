@@ -1,0 +1,118 @@
+"""The training recordings most like a clip: a search in what a model makes of a run's data."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from coreecho.errors import RecipeError
+from coreecho.inference.beat import Beat
+from coreecho.inference.preparing import DEFAULT_CLIPS, EmbeddedClip, embed_file
+from coreecho.models.echo_model import EchoModel
+from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.representation.neighbours import Neighbour, NeighbourIndex, most_alike
+from coreecho.tasks import EF
+
+# Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
+_FAR = 5.0
+# Enough recordings to know how far near ones usually are.
+_SAMPLE = 500
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NeighbourSearch:
+    """What was found for a clip.
+
+    Attributes:
+        clip: the file, and where the model puts it.
+        neighbours: nearest first.
+        source: what was searched, in words.
+        typical_distance: median distance of the searched recordings to their own nearest: how far is near.
+        is_phantom: the clip's heart, or those that were searched, are simulated.
+    """
+
+    clip: EmbeddedClip
+    neighbours: list[Neighbour]
+    source: str
+    typical_distance: float
+    is_phantom: bool
+
+    @property
+    def ef_of_neighbours(self) -> float:
+        """Mean EF of the neighbours, percent; NaN where none has one."""
+        known = [near.ef_percent for near in self.neighbours if math.isfinite(near.ef_percent)]
+        return float(np.mean(known)) if known else math.nan
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against trusting the EF, or the likeness."""
+        nearest = self.neighbours[0].distance
+        if nearest <= _FAR * self.typical_distance:
+            return self.clip.warnings
+        times = nearest / self.typical_distance if self.typical_distance else math.inf
+        return (
+            *self.clip.warnings,
+            f"the nearest recording is {times:.0f} times as far away as recordings usually are from their nearest: "
+            "the model has learned from nothing like this clip",
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a neighbour."""
+        return pd.DataFrame([asdict(near) for near in self.neighbours])
+
+
+def search_neighbours(
+    model: EchoModel,
+    searched: EmbeddingSet,
+    path: Path,
+    *,
+    k: int = 5,
+    clips: int = DEFAULT_CLIPS,
+    batch_size: int = 8,
+    beat: Beat | None = None,
+) -> NeighbourSearch:
+    """Find the recordings that a model finds most like a clip.
+
+    Args:
+        model: on the device that shall compute.
+        searched: embeddings of the recordings by the same model, such as `embed_run` makes.
+        path: the clip.
+        k: how many recordings.
+        clips: evenly placed clips of the file, as many as of each recording.
+        batch_size: clips at once.
+        beat: see `read_clip`.
+
+    Raises:
+        VideoError: not a readable clip, or it has no sector.
+        RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no EF.
+    """
+    check_neighbours(model, k)
+    clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat)
+    index = NeighbourIndex(searched.embeddings)
+    some = np.linspace(0, len(index) - 1, min(len(index), _SAMPLE)).astype(int)
+    # The nearest of a recording is itself.
+    distances = index.query(searched.embeddings[some], 2)[0]
+    return NeighbourSearch(
+        clip=clip,
+        neighbours=most_alike(index, searched, clip.embedding, k=k),
+        source=searched.source,
+        typical_distance=float(np.median(distances[:, -1])),
+        is_phantom=searched.is_phantom or clip.clip.is_phantom,
+    )
+
+
+def check_neighbours(model: EchoModel, k: int) -> None:
+    """Refuse a search that cannot be, before the hours of embedding what is to be searched.
+
+    Raises:
+        RecipeError: fewer than one neighbour, or the model reads no EF.
+    """
+    if k < 1:
+        raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
+    if model.task.label != EF().label:
+        raise RecipeError(
+            f"Neighbours are recordings with their EF, and this model reads the {model.task.quantity}: "
+            "`coreecho explain` shows where it looks."
+        )

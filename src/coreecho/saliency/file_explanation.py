@@ -1,0 +1,91 @@
+"""Where a model looks in one file.
+
+What is explained is the model's own output: the predicted EF, or the logit of a myocardial infarction.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import RecipeError
+from coreecho.inference.beat import Beat
+from coreecho.inference.preparing import ClipFile, read_clip
+from coreecho.models.echo_model import EchoModel
+from coreecho.saliency.encoder_levels import AUTO
+from coreecho.saliency.grad_cam import Evidence
+from coreecho.saliency.video_explanation import VideoExplanation, explain_video
+from coreecho.video import even_starts, take_clip
+
+
+@dataclass(frozen=True, eq=False)
+class FileExplanation:
+    """What was found of a file.
+
+    Attributes:
+        clip: the file, as the model saw it.
+        explanation: the maps.
+        warnings: what speaks against trusting the prediction.
+        model: which it was, in a line.
+    """
+
+    clip: ClipFile
+    explanation: VideoExplanation
+    warnings: tuple[str, ...]
+    model: str
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the heart is simulated."""
+        return self.clip.is_phantom
+
+    def shown_frames(self) -> tuple[NDArray[np.uint8], float | None]:
+        """The frames that the maps lie on, (F, S, S), and how many pass in a second; None where that is not known."""
+        video, sampling = self.clip.video, self.explanation.sampling
+        if not sampling.is_whole_beat:
+            return video.frames, video.fps
+        beat, _ = take_clip(video.frames, 0, sampling)
+        return beat, None if video.fps is None else video.fps * len(beat) / video.num_frames
+
+    def shown_maps(self) -> NDArray[np.float32]:
+        """The maps of these frames, (F, S, S)."""
+        explanation = self.explanation
+        return explanation.clip_maps[0] if explanation.sampling.is_whole_beat else explanation.video_map()
+
+
+def explain_file(
+    model: EchoModel,
+    path: Path,
+    *,
+    clips: int = 3,
+    level: str = AUTO,
+    evidence: Evidence = "positive",
+    batch_size: int = 4,
+    beat: Beat | None = None,
+) -> FileExplanation:
+    """Explain what a model predicts for a clip file.
+
+    The file is brought to the training's frame rate as `Predictor` does, and all frames here are those that the model
+    then sees. A model that looks at one whole beat sees the frames that the beat is resampled to.
+
+    Args:
+        model: on the device that shall compute.
+        path: the clip.
+        clips: evenly placed clips whose maps are averaged where they overlap.
+        level: see `choose_level`.
+        evidence: see `grad_cam`.
+        batch_size: clips at once.
+        beat: see `read_clip`.
+
+    Raises:
+        VideoError: the file is not a readable clip, or shorter than the beat, or has no sector.
+        RecipeError: a setting makes no sense.
+    """
+    if clips < 1:
+        raise RecipeError(f"clips: expected at least 1, got {clips}")
+    clip = read_clip(model, path, beat=beat)
+    starts = even_starts(len(clip.frames), model.model_input, clips)
+    explanation = explain_video(model, clip.frames, starts, level=level, evidence=evidence, batch_size=batch_size)
+    source = "untrained" if model.card is None else f"{model.card.encoder}, {model.card.source}"
+    return FileExplanation(clip, explanation, clip.warnings(model, explanation.prediction), source)
