@@ -17,7 +17,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities import rank_zero_only
 
 import coreecho
-from coreecho.datasets import SINGLE_BEAT_DATASETS
+from coreecho.datasets import LAYOUTS
 from coreecho.datasets.clip_dataset import Augmentation, TrainingClips, ValidationClips
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.models.building import build_model
@@ -309,10 +309,11 @@ def _beginning(model: EchoModel, recipe: Recipe) -> RunState:
 def _check_clips(folder: RunFolder) -> None:
     """A whole video of EchoNet-Dynamic holds several beats, and not the same part of them."""
     dataset, sampling = folder.data.dataset, folder.recipe.input
-    if sampling.is_whole_beat and dataset not in (*SINGLE_BEAT_DATASETS, "table"):
+    if sampling.is_whole_beat and LAYOUTS.get(dataset).is_single_cycle is False:
+        single = [name for name in LAYOUTS.names() if LAYOUTS.get(name).is_single_cycle]
         raise RecipeError(
             f"The recipe {folder.recipe.name!r} has time: {sampling.time}, which takes a whole video as one beat, and "
-            f"the videos of {dataset!r} hold several. Use `time: stride`, or one of {', '.join(SINGLE_BEAT_DATASETS)}."
+            f"the videos of {dataset!r} hold several. Use `time: stride`, or one of {', '.join(single)}."
         )
     if folder.recipe.target == "mi" and not any(recording.has_mi is not None for recording in folder.all_recordings):
         raise RecipeError(

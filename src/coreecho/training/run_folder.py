@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 
 import coreecho
-from coreecho.datasets import Recording, Split, frame_sources, is_phantom_root, load_recordings
+from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
@@ -179,7 +179,7 @@ class RunFolder:
     def all_recordings(self) -> list[Recording]:
         """Recordings of every split, and of none."""
         options = dict(self.data.options)
-        if self.data.dataset == "echonet":
+        if LAYOUTS.get(self.data.dataset).has_option("require_two_traced_frames"):
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
         return load_recordings(self.data.dataset, self.data.root, **options)
 
@@ -238,6 +238,5 @@ def find_data(
     # Of a table, the root may be the file itself.
     beside = root.parent if root.is_file() else root
     folder = store or beside / f".coreecho-store-{recipe.input.frame_size}"
-    return DataSource(
-        dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root), options=dict(options or {})
-    )
+    is_phantom = LAYOUTS.get(dataset).is_phantom(root, **(options or {}))
+    return DataSource(dataset=dataset, root=root, store=folder, is_phantom=is_phantom, options=dict(options or {}))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets.doctor import Examination, examine
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.video.reading import read_video
 
@@ -268,7 +268,7 @@ def test_long_lists_are_cut_in_text_alone(tree: Path, clips: list[Path]) -> None
 
 
 def test_other_layouts_and_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"Unknown data set 'echonett'.*Did you mean echonet\?"):
+    with pytest.raises(RecipeError, match=r"no data set 'echonett'\. Did you mean 'echonet'\?"):
         examine("echonett", tmp_path)
     with pytest.raises(DatasetError, match="gone: no such folder"):
         examine("echonet", tmp_path / "gone")

@@ -8,7 +8,7 @@ import pytest
 
 from coreecho.datasets import load_recordings
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu, survey_hmc_qu
+from coreecho.datasets.hmc_qu import HMC_QU, hmc_qu_clip, load_hmc_qu
 from coreecho.errors import DatasetError
 from coreecho.video.containers import read_container
 from coreecho.video.resizing import squash_frames
@@ -53,7 +53,7 @@ def test_folds_are_dealt_out_within_each_class_in_order(root: Path) -> None:
 
 
 def test_every_missing_clip_is_named(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:
-    survey = survey_hmc_qu(write_hmc_qu(tmp_path, hmc_rows(30), clips=[]))
+    survey = HMC_QU.survey(write_hmc_qu(tmp_path, hmc_rows(30), clips=[]))
     assert len(survey.faults["missing files"]) == 30
     assert survey.recordings == []
 
@@ -118,13 +118,13 @@ def test_other_sheets_and_options_are_refused(tmp_path: Path, root: Path) -> Non
     (tmp_path / "A4C.xlsx").write_bytes((root / "A2C.xlsx").read_bytes())
     with pytest.raises(DatasetError, match="name no column SEG3, SEG9, SEG14, SEG16, SEG12, SEG6"):
         load_hmc_qu(tmp_path)
-    with pytest.raises(DatasetError, match="HMC-QU has the views A4C and A2C; got 'PSAX'"):
+    with pytest.raises(DatasetError, match="view is 'PSAX', expected A4C or A2C or all"):
         load_hmc_qu(root, view="PSAX")
     with pytest.raises(DatasetError, match=r"holds neither A4C\.xlsx nor A2C\.xlsx"):
-        survey_hmc_qu(tmp_path / "gone", view="all")
+        HMC_QU.survey(tmp_path / "gone", view="all")
 
 
 def test_segments_of_both_views_are_as_published(root: Path) -> None:
-    survey = survey_hmc_qu(root, view="all")
+    survey = HMC_QU.survey(root, view="all")
     assert Counter(recording.view for recording in survey.checked()) == {"A4C": 12, "A2C": 6}
     assert survey.published == {"A4C": 162}

@@ -12,8 +12,8 @@ from PIL import Image
 
 from coreecho.datasets.doctor import examine
 from coreecho.datasets.doctor_clips import ClipJob, examine_clip
-from coreecho.datasets.doctor_page import render_page, write_page
 from coreecho.errors import DatasetError
+from coreecho.report.doctor_page import render_page, write_page
 
 
 class Outline(HTMLParser):
@@ -108,7 +108,7 @@ def test_a_screen_without_a_sector_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phantom_root: Path) -> None:
-    monkeypatch.setattr("coreecho.datasets.doctor_page.MAX_THUMBNAILS", 5)
+    monkeypatch.setattr("coreecho.report.doctor_page.MAX_THUMBNAILS", 5)
     page = render_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1))
     assert page.count("<img") == 5
     assert "5 of 16, evenly chosen" in page
