@@ -66,8 +66,8 @@ def doctor(
         write_page(examination, html)
     # Plain prints: the list must survive a pipe, and names in it are no markup.
     if json:
-        print(readable(examination.to_json()))
+        print(examination.to_json())
     else:
-        lines = [f"Remark: {remark}" for remark in examination.remarks] if remarks else []
-        print(readable("\n".join([examination.to_text(), *lines])))
+        lines = [f"Remark: {readable(remark)}" for remark in examination.remarks] if remarks else []
+        print("\n".join([examination.to_text(), *lines]))
     return 0 if examination.is_clean else 1

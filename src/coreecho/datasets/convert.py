@@ -27,6 +27,7 @@ from coreecho.datasets.anonymous_notes import anonymous, silent_readers
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
 from coreecho.errors import DatasetError, VideoError
+from coreecho.files import alone_in
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
 from coreecho.video.finding import clips_in
@@ -58,6 +59,7 @@ def convert(
     out: str | Path,
     *,
     labels: Path | None = None,
+    label_scale: float = 1.0,
     mapping: Path | None = None,
     fps: float = 50.0,
     frame_size: int = 112,
@@ -75,6 +77,7 @@ def convert(
         out: folder to write; new or empty.
         labels: table of EF and patients, see `read_labels`. Clips that it does not have are refused. Where it does not
             say the splits, whole patients are dealt out.
+        label_scale: by which every EF of the table is multiplied: 100 for fractions.
         mapping: file to write with the source of each id; outside of `out`, and new.
         fps: frames per second of the videos written. A clip whose rate is not known is taken frame by frame.
         frame_size: pixels a side, even.
@@ -88,16 +91,22 @@ def convert(
     Raises:
         FaultyDatasetError: the labels are wrong.
         DatasetError: the request makes no sense, simulated hearts and others are mixed, or OUT cannot be written.
+        CoReEchoError: another process is filling OUT.
     """
     source, out = Path(source), Path(out)
     _check_request(source, out, mapping, fps, frame_size)
-    known = None if labels is None else read_labels(labels, source)
+    known = None if labels is None else read_labels(labels, source, label_scale)
     jobs = _find_jobs(source, known)
     write_one = partial(_convert_one, out=out, fps=fps, frame_size=frame_size, has_labels=known is not None)
     console = Console(stderr=True)
     clips: list[ConvertedClip] = []
     # Closed before the folder is cleared: no thread may go on writing there.
-    with _filling(out), silent_readers(), closing(_in_order(write_one, jobs, workers)) as results:
+    with (
+        alone_in(out, "convert"),
+        _filling(out),
+        silent_readers(),
+        closing(_in_order(write_one, jobs, workers)) as results,
+    ):
         for clip in track(results, "Converting clips", len(jobs), console=console, disable=not show_progress):
             clips.append(clip)
             _refuse_mixture(clips)

@@ -82,7 +82,7 @@ class Examination:
             lines += [f"{len(cases)} {kind}:", *(f"  {case}" for case in cases[:_NUM_NAMED])]
             if len(cases) > _NUM_NAMED:
                 lines.append(f"  ... and {len(cases) - _NUM_NAMED} more (--json and --html list all)")
-        return "\n".join(lines)
+        return readable("\n".join(lines))
 
     def to_json(self) -> str:
         """Everything, for machines; no pictures."""
@@ -98,7 +98,8 @@ class Examination:
             "pixels": _pixels_json(self.pixels, self.recipe_pixels),
             "clips": [_clip_json(clip) for clip in self.clips.values()],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        # A byte of a name that is not UTF-8 becomes an escape that JSON knows.
+        return json.dumps(content, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def examine(

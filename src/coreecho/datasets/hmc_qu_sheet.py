@@ -87,7 +87,7 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _find_table(sheet: Path, segments: Sequence[int]) -> tuple[_Columns, list[tuple[int, Sequence[Any]]]]:
+def _find_table(sheet: Path, segments: Sequence[int]) -> tuple[_Columns, list[tuple[int, list[Any]]]]:
     """The columns, and the rows below the header with their line numbers."""
     nearest: list[str] | None = None
     for _, cells in read_sheets(sheet):

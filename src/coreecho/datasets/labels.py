@@ -75,7 +75,7 @@ def check_labels(recordings: Iterable[Recording], task: Task | None = None) -> N
 def odd_labels(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
     """Labels that cannot be true together, or are in another unit than they should be: kinds of faults, and cases."""
     fractions = fault_of_labels(recordings)
-    found = [] if fractions is None else [("kinds of labels in another unit", fractions)]
+    found = [] if fractions is None else [("sets of labels in another unit", fractions)]
     return found + _other_units(recordings) + _low_efs(recordings) + _odd_volumes(recordings)
 
 

@@ -187,7 +187,7 @@ def _find_columns(table: TableRows, renamed: Mapping[str, str]) -> _Columns:
 
 def _is_numeric(texts: Sequence[str]) -> bool:
     filled = [text for text in texts if text]
-    return bool(filled) and sum(math.isfinite(number(text)) for text in filled) > _NUMERIC_SHARE * len(filled)
+    return bool(filled) and sum(math.isfinite(number(text)) for text in filled) >= _NUMERIC_SHARE * len(filled)
 
 
 def _survey_row(

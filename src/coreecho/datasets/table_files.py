@@ -9,6 +9,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
@@ -22,7 +23,7 @@ Lines = list[tuple[int, list[Any]]]
 
 # EchoNet-Dynamic's VolumeTracings.csv, the largest table of the published sets, has 1.3 million lines and 60 MB.
 _MAX_BYTES = 512 * 1024**2
-_MAX_CELLS = 5_000_000
+_MAX_CELLS = 2_000_000
 _MAX_PARQUET_CELLS = 50_000_000
 _DELIMITERS = ",;\t|"
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -239,7 +240,7 @@ def parquet_lines(path: Path) -> Lines:
         DatasetError: the file is damaged or too large, or pyarrow is not installed.
     """
     try:
-        from pyarrow import parquet
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError as error:
         raise DatasetError(f"{path}: reading Parquet takes pyarrow: pip install pyarrow.") from error
     try:

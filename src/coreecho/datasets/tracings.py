@@ -68,7 +68,8 @@ def all_tracings(path: Path) -> Tracings:
     bare: list[str] = []
     names, frames = table["FileName"].to_numpy(), table["Frame"].to_numpy()
     ends = table[["X1", "Y1", "X2", "Y2"]].to_numpy(dtype=np.float64)
-    for rows in table.groupby(["FileName", "Frame"], sort=False).indices.values():
+    for places in table.groupby(["FileName", "Frame"], sort=False).indices.values():
+        rows = np.asarray(places, dtype=np.intp)
         name, frame = str(names[rows[0]]), int(frames[rows[0]])
         first = _first_tracing(rows, ends)
         if len(first) < 2:
@@ -113,8 +114,9 @@ def read_tracing_table(path: Path) -> pd.DataFrame:
     is_frame = (frames >= 0) & (frames <= _MAX_FRAME) & (frames % 1 == 0)
     is_good = np.isfinite(numbers.to_numpy(dtype=np.float64)).all(axis=1) & is_frame & table["FileName"].notna()
     if not is_good.all():
+        lines_of = table.index.to_numpy() + 2
         lines = [
-            f"line {table.index[place] + 2}: {readable(','.join(map(str, table.iloc[place])))}"
+            f"line {lines_of[place]}: {readable(','.join(map(str, table.iloc[place])))}"
             for place in np.flatnonzero(~is_good.to_numpy())
         ]
         raise FaultyDatasetError(str(path), {"rows that are not a name and finite numbers": lines})
