@@ -23,7 +23,7 @@ Lines = list[tuple[int, list[Any]]]
 
 # EchoNet-Dynamic's VolumeTracings.csv, the largest table of the published sets, has 1.3 million lines and 60 MB.
 _MAX_BYTES = 512 * 1024**2
-_MAX_CELLS = 2_000_000
+_MAX_CELLS = 1_000_000
 _MAX_PARQUET_CELLS = 50_000_000
 _DELIMITERS = ",;\t|"
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)

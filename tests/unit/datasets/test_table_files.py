@@ -98,7 +98,8 @@ def test_other_encodings_are_named_with_their_line(folder: Path) -> None:
 
 def test_further_columns_are_labels(folder: Path) -> None:
     (folder / "recordings.csv").write_text(
-        "Path,EDV_mL,GLS,Age (years),note,split\na.npy,120,-18.5,64,x,train\nb.npy,98,,71,y,val\nc.npy,80,n/a,50,,test\n"
+        "Path,EDV_mL,GLS,Age (years),note,split\n"
+        "a.npy,120,-18.5,64,x,train\nb.npy,98,,71,y,val\nc.npy,80,n/a,50,,test\n"
     )
     recordings = load_table(folder)
     assert [recording.number("edv_ml") for recording in recordings] == [120, 98, 80]
@@ -196,13 +197,22 @@ def test_formatted_blank_cells_far_away_do_not_matter(folder: Path) -> None:
     assert len(load_table(folder)) == 2
 
 
-def test_too_many_cells_end_soon(folder: Path) -> None:
+def test_too_many_cells_end_soon(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = folder / "recordings.xlsx"
     workbook(path, ROWS)
     row = "<row>" + "<c><v>1</v></c>" * 16_384 + "</row>"
-    edited(path, row * 320)
-    with pytest.raises(DatasetError, match="at most 5,000,000 cells are read"):
+    edited(path, row * 10)
+    monkeypatch.setattr("coreecho.datasets.table_files._MAX_CELLS", 100_000)
+    with pytest.raises(DatasetError, match="at most 100,000 cells are read"):
         load_table(folder)
+
+
+def refusal(path: Path) -> str | None:
+    try:
+        load_table(path)
+    except CoReEchoError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet"])
@@ -222,8 +232,5 @@ def test_damaged_tables_end_in_named_errors(folder: Path, kind: str) -> None:
         for _ in range(chance.randint(1, 6)):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         path.write_bytes(damaged[: chance.randint(1, len(damaged))] if chance.random() < 0.3 else damaged)
-        try:
-            load_table(path)
-        except CoReEchoError as error:
-            assert "recordings." in str(error)
+        assert "recordings." in (refusal(path) or "recordings.")
         (folder / "recordings.splits.csv").unlink(missing_ok=True)

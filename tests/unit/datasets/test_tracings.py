@@ -80,6 +80,14 @@ def test_other_encodings_and_separators(tmp_path: Path) -> None:
         read_tracings(tmp_path)
 
 
+def refusal(root: Path) -> str | None:
+    try:
+        read_tracings(root)
+    except CoReEchoError as error:
+        return str(error)
+    return None
+
+
 def test_mutated_tracings_end_in_named_errors(tmp_path: Path) -> None:
     whole = "\n".join([HEADER, *tracing("a", 46, 10), *tracing("a", 61, 6)]).encode()
     chance = random.Random(3)
@@ -88,7 +96,4 @@ def test_mutated_tracings_end_in_named_errors(tmp_path: Path) -> None:
         for _ in range(chance.randint(1, 8)):
             damaged[chance.randrange(len(damaged))] = chance.choice(b',;"\n\r\0\xff\xfe-.e9')
         (tmp_path / "VolumeTracings.csv").write_bytes(damaged)
-        try:
-            read_tracings(tmp_path)
-        except CoReEchoError as error:
-            assert "VolumeTracings.csv" in str(error)
+        assert "VolumeTracings.csv" in (refusal(tmp_path) or "VolumeTracings.csv")
