@@ -155,7 +155,8 @@ class HmcQu(Layout):
         clips = _clips(root / view, survey)
         _check_names(view, rows, names, clips, survey)
         chosen = [row for row in rows if row.has_masks or not only_with_masks]
-        if only_with_masks and not chosen:
+        # Where ticks could not be read, those are the fault.
+        if only_with_masks and not chosen and not survey.faults:
             raise DatasetError(f"{sheet}: ticks no clip with masks; ask for all clips with only_with_masks=False.")
         folds = self._folds(sheet, chosen, settings["folds"], survey)
         for row in chosen:

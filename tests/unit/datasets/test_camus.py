@@ -144,3 +144,19 @@ def test_a_file_shorter_than_its_beat_is_refused(tmp_path: Path, write_camus: Tr
     write_camus(tmp_path, tuple(range(1, 11)), changes={(1, "NbFrame"): 40, (1, "ES"): 40})
     with pytest.raises(VideoError, match="runs from frame 0 to 39, but the clip has frames 0 to 12"):
         camus_clip(load_camus(tmp_path, folds="blocks")[0])
+
+
+def test_info_files_may_begin_with_a_byte_order_mark(tmp_path: Path, write_camus: TreeWriter) -> None:
+    write_camus(tmp_path, tuple(range(1, 11)))
+    before = load_camus(tmp_path, folds="blocks")
+    for path in tmp_path.rglob("*.cfg"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_camus(tmp_path, folds="blocks") == before
+
+
+def test_an_info_file_that_contradicts_itself_is_a_fault(tmp_path: Path, write_camus: TreeWriter) -> None:
+    write_camus(tmp_path, tuple(range(1, 11)))
+    path = tmp_path / "database_nifti" / "patient0001" / "Info_4CH.cfg"
+    path.write_text(path.read_text() + "EF: 12\n")
+    with pytest.raises(FaultyDatasetError, match=r"say a thing twice.*:\n.*Info_4CH\.cfg: EF"):
+        load_camus(tmp_path, folds="blocks")

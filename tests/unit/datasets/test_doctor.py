@@ -274,3 +274,14 @@ def test_other_layouts_and_folders_are_refused(tmp_path: Path) -> None:
         examine("echonet", tmp_path / "gone")
     with pytest.raises(DatasetError, match=r"FileList\.csv: not found"):
         examine("echonet", tmp_path)
+
+
+def test_names_that_are_not_utf8_are_written_out(tree: Path, tmp_path: Path) -> None:
+    video = next((tree / "Videos").glob("*.avi"))
+    (tree / "Videos" / "M\udcfcller.avi").write_bytes(video.read_bytes())
+    odd = tree.rename(tmp_path / "Herz\udce4")
+    examination = check(odd)
+    assert "M\\xfcller.avi" in examination.to_text().encode().decode()
+    assert "Herz\\xe4" in examination.summary().encode().decode()
+    read = json.loads(examination.to_json().encode())
+    assert read["faults"]["files in Videos that FileList.csv does not name"] == ["M\\xfcller.avi"]

@@ -119,3 +119,13 @@ def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_page_that_cannot_be_written_is_an_error(phantom_root: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"page\.html: the page cannot be written"):
         write_page(examine("echonet", phantom_root, workers=1), tmp_path / "gone" / "page.html")
+
+
+def test_names_that_are_not_utf8_are_written_out(phantom_root: Path, tmp_path: Path) -> None:
+    root = tmp_path / "Herz\udce4"
+    shutil.copytree(phantom_root, root)
+    (root / "Videos" / "M\udcfcller.avi").write_bytes(b"RIFF")
+    write_page(examine("echonet", root, workers=1), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "M\\xfcller.avi" in page
+    assert "Herz\\xe4: faults found: 1" in page
