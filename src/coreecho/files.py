@@ -1,6 +1,7 @@
 """Files that are written whole or not at all: a killed process or a full disk never leaves half a file."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +15,17 @@ _PRIVATE = 0o600
 
 
 def readable(text: str | Path) -> str:
-    r"""Write out the bytes of a name that are not UTF-8: `M\xfcller.avi`.
+    r"""Write out bytes of a name that are not UTF-8, `M\xfcller.avi`, and those that would steer a terminal, `\x1b`.
 
-    Python holds such bytes as lone surrogates, which no UTF-8 file and no terminal takes.
+    Python holds the first as lone surrogates, which no UTF-8 file and no terminal takes.
     """
     try:
         encoded = str(text).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         # Another lone surrogate, such as a damaged JSON file may hold.
         encoded = str(text).encode("utf-8", "backslashreplace")
-    return encoded.decode("utf-8", "backslashreplace")
+    decoded = encoded.decode("utf-8", "backslashreplace")
+    return "".join(f"\\x{ord(letter):02x}" if unicodedata.category(letter) == "Cc" else letter for letter in decoded)
 
 
 @contextmanager

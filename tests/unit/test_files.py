@@ -33,6 +33,7 @@ def test_a_failure_keeps_the_older_file_and_leaves_no_other(tmp_path: Path) -> N
 
 def test_bytes_that_are_not_utf8_are_written_out(tmp_path: Path) -> None:
     assert readable("M\udcfcller.avi") == "M\\xfcller.avi"
+    assert readable("a\x1b[31m\nb\x9b") == "a\\x1b[31m\\x0ab\\x9b"
     assert readable("Müller \ud800") == "Müller \\ud800"
     write_whole(tmp_path / "names.txt", "Müller, M\udcfcller")
     assert (tmp_path / "names.txt").read_text(encoding="utf-8") == "Müller, M\\udcfcller"

@@ -26,6 +26,7 @@ def build(
     *,
     frame_size: FrameSize = 112,
     view: str | None = None,
+    columns: str | None = None,
     store: StoreFolder = None,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
@@ -43,6 +44,8 @@ def build(
         Pixels a side.
     view:
         Of a data set with several views: which, such as `A2C` [default: its loader's].
+    columns:
+        Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
     store:
         Folder of the store [default: where training looks for it, `.coreecho-store-SIZE` in the data set].
     workers:
@@ -50,7 +53,7 @@ def build(
     """
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, view, store)
+    folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
     built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
     num_frames = sum(built.num_frames(recording) for recording in sources)
     size = num_frames * frame_size**2 / 1024**2
@@ -66,6 +69,7 @@ def verify(
     *,
     frame_size: FrameSize = 112,
     view: str | None = None,
+    columns: str | None = None,
     store: StoreFolder = None,
 ) -> int:
     """Read every frame of a store against its checksum, and look whether its sources have changed.
@@ -82,12 +86,14 @@ def verify(
         Pixels a side.
     view:
         Of a data set with several views: which, such as `A2C` [default: its loader's].
+    columns:
+        Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
     store:
         Folder of the store [default: where training looks for it].
     """
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, view, store)
+    folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
     opened = FrameStore.open(folder)
     stale, damaged = opened.stale(sources), opened.verify(show_progress=True)
     faults = [f"{recording}: missing, or its source has changed since: build the store again" for recording in stale]
@@ -121,12 +127,12 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
 
 
 def _find(
-    dataset: str, root: Path, frame_size: int, view: str | None, store: Path | None
+    dataset: str, root: Path, frame_size: int, options: dict[str, str | None], store: Path | None
 ) -> "tuple[Path, dict[str, FrameSource]]":
     from coreecho.datasets import frame_sources, load_recordings
 
-    options = {} if view is None else {"view": view}
-    sources = frame_sources(dataset, load_recordings(dataset, root, **options))
+    given = {name: value for name, value in options.items() if value is not None}
+    sources = frame_sources(dataset, load_recordings(dataset, root, **given))
     return _folder(dataset, root, frame_size, store), sources
 
 

@@ -20,6 +20,8 @@ _NOTABLE_SHIFT, _WRONG_SHIFT = 0.03, 0.1
 _FPS_TOLERANCE = 1.0
 # EchoNet-Dynamic has 18 to 138.
 _USUAL_FPS = (15.0, 150.0)
+# Below, not even the phases of a beat are seen; above, no scanner images.
+_POSSIBLE_FPS = (2.0, 2000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,10 @@ def _frame_rates(subject: Subject) -> Iterator[Finding]:
                 kind="clips with another frame rate than declared",
                 case=f"{name}: {declared.fps:g} frames per second declared, {clip.fps:g} in the file",
             )
+    for recording in subject.survey.recordings:
+        if recording.fps is not None and not _POSSIBLE_FPS[0] <= recording.fps <= _POSSIBLE_FPS[1]:
+            kind = "recordings with an impossible frame rate (expected frames per second; seconds per frame?)"
+            yield Finding(kind=kind, case=f"{recording.id}: {recording.fps:g}")
     known = {clip.recording_id: clip.fps for clip in subject.facts.values() if clip.fps is not None}
     low, high = _USUAL_FPS
     odd = [f"{name} ({fps:g})" for name, fps in known.items() if not low <= fps <= high]

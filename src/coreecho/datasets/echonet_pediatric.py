@@ -1,5 +1,6 @@
 """EchoNet-Pediatric (Reddy et al. 2023): `ROOT/{A4C,PSAX}/{FileList.csv, VolumeTracings.csv, Videos/<name>.avi}`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -98,17 +99,24 @@ class EchoNetPediatric(Layout):
                 survey.add_fault("empty videos (0 bytes)", f"{view}/{VIDEOS}/{videos[name].name}", about)
             survey.recordings.append(
                 Recording(
-                    id=f"{prefix}{name}",
+                    id=about,
                     path=videos[name],
                     ef_percent=ef_percent if 0 <= ef_percent <= 100 else None,
                     fold=fold,
                     view=view,
+                    labels=_facts_of_the_child(row),
                 )
             )
         # What file managers leave behind begins with a dot.
         for name in sorted(name for name in videos.keys() - seen if not name.startswith(".")):
             kind = "files in Videos that FileList.csv does not name"
             survey.add_flaw(kind, f"{view}/{VIDEOS}/{readable(videos[name].name)}")
+
+
+def _facts_of_the_child(row: Mapping[str, str]) -> dict[str, float]:
+    """Age in years, weight in kilograms and height in centimetres, where the row has them."""
+    values = {name.casefold(): number(row.get(name, "")) for name in ("Age", "Weight", "Height")}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 ECHONET_PEDIATRIC = EchoNetPediatric()

@@ -9,6 +9,7 @@ from coreecho.datasets.doctor import examine
 from coreecho.datasets.labels import odd_labels
 from coreecho.datasets.survey import Recordings
 from coreecho.errors import DatasetError
+from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.tasks import Scalar
 
 
@@ -67,3 +68,22 @@ def test_the_doctor_says_so_of_tables(tmp_path: Path) -> None:
     (tmp_path / "recordings.csv").write_text("path,ef_percent\na.npy,0.62\nb.npy,0.5\nc.npy,0.33\n")
     assert list(examine("table", tmp_path, workers=1).faults) == ["sets of labels in another unit"]
     assert examine("table", tmp_path, label_scale=100, workers=1).is_clean
+
+
+def test_a_table_of_simulated_hearts_needs_no_card(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in "abc":
+        write_mjpeg_avi(tmp_path / f"{name}.avi", rng.integers(0, 255, (8, 112, 112), dtype=np.uint8), 50.0)
+    (tmp_path / "recordings.csv").write_text("path,ef_percent\na.avi,62\nb.avi,50\nc.avi,33\n")
+    examination = examine("table", tmp_path, workers=1)
+    assert examination.is_clean
+    assert examination.is_phantom
+    assert "simulated" in " ".join(examination.remarks)
+
+
+def test_an_impossible_frame_rate_is_a_fault(tmp_path: Path, write_camus: Callable[..., Path]) -> None:
+    root = write_camus(tmp_path, changes={(1, "FrameRate"): 0.02})
+    kind = "recordings with an impossible frame rate (expected frames per second; seconds per frame?)"
+    assert examine("camus", root, is_own_data=True, workers=1).faults[kind] == (
+        ["patient0001_4CH: 0.02", "patient0001_2CH: 0.02"]
+    )
