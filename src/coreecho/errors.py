@@ -23,3 +23,7 @@ class CheckpointError(CoReEchoError):
 
 class TrainingError(CoReEchoError):
     """A run had to stop: the loss is not finite, or the disk is full."""
+
+
+class BusyError(CoReEchoError):
+    """Another process works in a folder that one alone may write to."""

@@ -1,15 +1,20 @@
-"""Files that are written whole or not at all: a killed process or a full disk never leaves half a file."""
+"""Files and folders as a careful program leaves them, and the only file that knows about operating systems.
+
+Files are written whole or not at all: a killed process or a full disk never leaves half a file. A folder that a long
+command works in belongs to it alone.
+"""
 
 import os
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from coreecho.errors import CoReEchoError
+from coreecho.errors import BusyError
 
+LOCK_NAME = ".lock"
 # Of files that nobody but their owner may read.
 _PRIVATE = 0o600
 
@@ -44,6 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -66,31 +72,43 @@ def write_whole(path: Path, content: bytes | str, *, is_private: bool = False) -
         temporary.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
 
-@contextmanager
-def alone_in(folder: Path, purpose: str) -> Iterator[None]:
-    """Keep every other process out of a folder for as long as this one works in it.
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk, which syncing a file does not: after a power cut a rename may be undone.
 
-    The system holds the lock for the life of the process, so a process that was killed leaves none behind. Its file,
-    `.NAME.lock`, lies beside the folder, which may be moved, emptied or given away meanwhile.
+    Windows opens no folders, and some network drives sync none; there the file system does what it does.
+    """
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path, *, doing: str) -> Iterator[None]:
+    """Keep every other process, and thread, that asks likewise out of a folder while the body runs.
+
+    The operating system lets go of the lock however this process ends. The file of the lock stays.
 
     Args:
-        folder: that one process is to work in; it need not exist.
-        purpose: what this process does there, for messages: "convert".
+        folder: exists.
+        doing: in words, for the other one's message: "training".
 
     Raises:
-        CoReEchoError: another process works there, or the lock cannot be made.
+        BusyError: another one is at it.
+        OSError: the folder cannot be written.
     """
-    whole = folder.absolute()
-    lock = FileLock(whole.parent / f".{whole.name}.lock", timeout=0)
+    # A thread of this process is another one, too: the lock counts for its holder, not for the process.
+    lock = FileLock(folder / LOCK_NAME, blocking=False, thread_local=False)
     try:
-        whole.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise CoReEchoError(
-            f"{folder}: another process is at work in it ({purpose}). Wait until it has ended, or use another folder."
+        raise BusyError(
+            f"Another process is {doing} in {folder}. Wait until it has ended, or give another folder."
         ) from error
-    except OSError as error:
-        raise CoReEchoError(f"{folder}: its lock cannot be made ({error.strerror}). Choose another folder.") from error
     try:
         yield
     finally:

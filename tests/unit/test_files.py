@@ -1,12 +1,9 @@
 import errno
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from coreecho.errors import CoReEchoError
-from coreecho.files import alone_in, readable, replacing, write_whole
+from coreecho.files import readable, replacing, write_whole
 
 
 def test_writes_text_and_bytes(tmp_path: Path) -> None:
@@ -37,25 +34,6 @@ def test_bytes_that_are_not_utf8_are_written_out(tmp_path: Path) -> None:
     assert readable("Müller \ud800") == "Müller \\ud800"
     write_whole(tmp_path / "names.txt", "Müller, M\udcfcller")
     assert (tmp_path / "names.txt").read_text(encoding="utf-8") == "Müller, M\\udcfcller"
-
-
-def test_one_process_at_a_time_in_a_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "dataset"
-    with alone_in(folder, "convert"):
-        assert not folder.exists()
-        with (
-            pytest.raises(CoReEchoError, match=r"another process is at work in it \(train\)"),
-            alone_in(folder, "train"),
-        ):
-            pass
-        code = (
-            "import sys; from pathlib import Path; from coreecho.files import alone_in\n"
-            "with alone_in(Path(sys.argv[1]), 'x'): pass"
-        )
-        other = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
-        assert "another process is at work" in other.stderr
-    with alone_in(folder, "convert"):
-        pass
 
 
 def test_a_private_file_is_for_its_owner(tmp_path: Path) -> None:

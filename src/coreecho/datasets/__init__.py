@@ -7,7 +7,8 @@ from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import split_by_fold
 from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
 from coreecho.datasets.labels import check_labels, fault_of_labels, scaled
-from coreecho.datasets.layout import LAYOUTS, Beat, Layout, Option, frame_sources, is_phantom_root, load_recordings
+from coreecho.datasets.layout import LAYOUTS, Beat, Layout, Option, frame_sources, load_recordings
+from coreecho.datasets.phantom_marks import is_phantom_root
 from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table import load_table

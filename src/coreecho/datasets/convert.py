@@ -15,7 +15,7 @@ import secrets
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from coreecho.datasets.anonymous_notes import anonymous, silent_readers
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
 from coreecho.errors import DatasetError, VideoError
-from coreecho.files import alone_in
+from coreecho.files import LOCK_NAME, alone_in
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
 from coreecho.video.finding import clips_in
@@ -69,8 +69,8 @@ def convert(
 ) -> list[ConvertedClip]:
     """Convert a tree of DICOM, AVI, MP4 and other clips. A file that cannot be converted never stops the others.
 
-    All or nothing: an error or an interruption leaves OUT empty, and what a killed process has left there is known by
-    its mark and cleared by the next call.
+    All or nothing: an error or an interruption leaves OUT empty but for its lock, and what a killed process has left
+    there is known by its mark and cleared by the next call.
 
     Args:
         source: folder of clips, at any depth; tables, texts and archives in it are passed over.
@@ -91,7 +91,7 @@ def convert(
     Raises:
         FaultyDatasetError: the labels are wrong.
         DatasetError: the request makes no sense, simulated hearts and others are mixed, or OUT cannot be written.
-        CoReEchoError: another process is filling OUT.
+        BusyError: another process is filling OUT.
     """
     source, out = Path(source), Path(out)
     _check_request(source, out, mapping, fps, frame_size)
@@ -102,7 +102,7 @@ def convert(
     clips: list[ConvertedClip] = []
     # Closed before the folder is cleared: no thread may go on writing there.
     with (
-        alone_in(out, "convert"),
+        _owning(out),
         _filling(out),
         silent_readers(),
         closing(_in_order(write_one, jobs, workers)) as results,
@@ -155,14 +155,34 @@ def _find_jobs(source: Path, labels: Mapping[Path, Label] | None) -> list[_Job]:
 
 
 @contextmanager
+def _owning(out: Path) -> Iterator[None]:
+    """Have OUT, and no other process in it. Its lock goes with success, when OUT is no longer free to be taken."""
+    _check_free(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with alone_in(out, doing="converting"):
+            yield
+        with suppress(OSError):
+            (out / LOCK_NAME).unlink()
+    except OSError as error:
+        raise DatasetError(f"{out}: cannot be written ({error.strerror}). Choose another folder.") from error
+
+
+def _check_free(out: Path) -> None:
+    """See that nothing lies in OUT but what a conversion, that may still run, has left. Raises DatasetError."""
+    is_begun = (out / UNFINISHED).is_file()
+    if not is_begun and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {LOCK_NAME}):
+        raise DatasetError(f"{out}: is not an empty folder. Give a new one; nothing is written over.")
+
+
+@contextmanager
 def _filling(out: Path) -> Iterator[None]:
     """Have OUT empty and marked while it is filled; empty it again on any error."""
     mark = out / UNFINISHED
     try:
         if mark.is_file():
             _clear(out)
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise DatasetError(f"{out}: is not an empty folder. Give a new one; nothing is written over.")
+        _check_free(out)
         (out / VIDEOS).mkdir(parents=True)
         mark.write_text("coreecho convert is filling this folder, or was stopped. Run it again: it begins anew.\n")
     except OSError as error:

@@ -17,7 +17,8 @@ from coreecho.datasets.doctor_checks import (
 )
 from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, run_all
 from coreecho.datasets.labels import scaled
-from coreecho.datasets.layout import LAYOUTS, is_phantom_root
+from coreecho.datasets.layout import LAYOUTS
+from coreecho.datasets.phantom_marks import is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.files import readable

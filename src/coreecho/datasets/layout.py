@@ -4,8 +4,6 @@ To add a data set is to write one `Layout` and to register it, here or by an ent
 else asks which data set it is: they ask the object.
 """
 
-import gzip
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +15,12 @@ from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError, VideoError
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
-from coreecho.video.containers import PHANTOM_COMMENT
 from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.video import Video
 
@@ -30,8 +28,8 @@ from coreecho.video.video import Video
 Beat = tuple[int, int] | Literal["all"]
 
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
-# Files that are looked at for the mark of simulated hearts, and bytes at each end of one.
-_MARK_SAMPLE, _MARK_BYTES = 8, 64 * 1024
+# Files that are looked at for the mark of simulated hearts.
+_MARK_SAMPLE = 8
 # Folders in a folder that are looked at, where the data set may lie one level below.
 _MAX_CHILDREN = 50
 
@@ -75,13 +73,13 @@ class Option:
     choices: tuple[str, ...] = ()
 
     def checked(self, value: object, title: str) -> Any:
-        """Return a value in the option's own kind; a text, as the command line gives it, is read.
+        """Return a value in the option's own kind; a text, as the command line gives it, is read; None is the default.
 
         Raises:
             DatasetError: it is of another kind, or none of the choices.
         """
-        if value is None and self.default is None:
-            return None
+        if value is None:
+            return self.default
         if isinstance(value, str) and self.kind is bool and value.casefold() in (*_TRUE, *_FALSE):
             value = value.casefold() in _TRUE
         if isinstance(value, str) and self.kind is int and value.strip().removeprefix("-").isdecimal():
@@ -161,15 +159,14 @@ class Layout(ABC):
         """
         settings = self.settings(options)
         survey = self._read(Path(root), settings)
-        if leave_out_faulty:
-            checked = survey.without_faulty()
-        else:
-            if survey.faults:
-                # All at once: what alone would not refuse the data set is mended in the same go.
-                self.add_companions(survey)
-                for kind, case in odd_labels(survey.recordings):
-                    survey.add_flaw(kind, case)
-            checked = survey.checked()
+        if leave_out_faulty or survey.faults:
+            _look_for_cut_files(survey)
+        if survey.faults and not leave_out_faulty:
+            # All at once: what alone would not refuse the data set is mended in the same go.
+            self.add_companions(survey)
+            for kind, case in odd_labels(survey.recordings):
+                survey.add_flaw(kind, case)
+        checked = survey.without_faulty() if leave_out_faulty else survey.checked()
         arranged = self.arrange(checked, Path(root), **settings)
         return Recordings(arranged, checked.left_out, checked.remarks)
 
@@ -348,6 +345,21 @@ def read_with_beat(path: str | Path, beat: Beat) -> tuple[Video, tuple[int, int]
     return video, (first, last)
 
 
+def _look_for_cut_files(survey: Survey) -> None:
+    """Add faults of AVI files that hold less than their first bytes say, such as downloads that were stopped."""
+    for recording in survey.recordings:
+        try:
+            with recording.path.open("rb") as file:
+                head, num_bytes = file.read(8), recording.path.stat().st_size
+        except OSError as error:
+            survey.add_fault("files that cannot be opened", f"{recording.id}: {error.strerror}", recording.id)
+            continue
+        declared = 8 + int.from_bytes(head[4:8], "little")
+        if head[:4] == b"RIFF" and num_bytes < declared:
+            case = f"{recording.id}: {num_bytes:,} bytes, of {declared:,} that it declares"
+            survey.add_fault("files that are cut off", case, recording.id)
+
+
 def resemblance(root: Path, layout: Layout) -> str:
     """Say which layout a folder seems to have instead, or where below it this one lies; empty where nothing is seen."""
     others = [
@@ -371,25 +383,3 @@ def _importable(name: str) -> Layout | None:
         return LAYOUTS.get(name)
     except RecipeError:
         return None
-
-
-def is_phantom_root(root: str | Path) -> bool:
-    """Tell whether a folder, or that of a table, holds simulated hearts: their card, phantom.json, lies in it."""
-    folder = Path(root)
-    return ((folder.parent if folder.is_file() else folder) / "phantom.json").is_file()
-
-
-def has_phantom_mark(path: Path) -> bool:
-    """Tell whether a file says of itself that it is simulated, without decoding it; False where it cannot be read."""
-    mark = PHANTOM_COMMENT.encode()
-    try:
-        with path.open("rb") as file:
-            head = file.read(_MARK_BYTES)
-            file.seek(max(0, path.stat().st_size - _MARK_BYTES))
-            tail = file.read(_MARK_BYTES)
-        if head[:2] == b"\x1f\x8b":
-            with gzip.open(path) as unpacked:
-                head = unpacked.read(_MARK_BYTES)
-    except (OSError, EOFError, ValueError, zlib.error):
-        return False
-    return mark in head or mark in tail

@@ -24,7 +24,7 @@ from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert import UNFINISHED, convert
 from coreecho.datasets.converted_tables import ConvertedClip
 from coreecho.datasets.doctor import examine
-from coreecho.errors import CoReEchoError, DatasetError
+from coreecho.errors import BusyError, DatasetError
 from coreecho.video import read_video
 from coreecho.video.resizing import resize_frames
 from coreecho.video.temporal import resample_fps
@@ -330,7 +330,7 @@ def test_phantoms_among_others_are_refused(clips: Path, phantom_root: Path, tmp_
     (clips / "b" / "0.avi").write_bytes(phantom.read_bytes())
     with pytest.raises(DatasetError, match="Source 3 is a simulated heart and source 1 is not"):
         convert(clips, tmp_path / "out", workers=1)
-    assert not any((tmp_path / "out").iterdir())
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {".lock"}
 
 
 def test_a_full_disk_keeps_nothing_and_says_so(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +346,7 @@ def test_a_full_disk_keeps_nothing_and_says_so(clips: Path, tmp_path: Path, monk
         context.setattr(convert_module, "write_mjpeg_avi", write_or_fail)
         with pytest.raises(DatasetError, match=r"No space left on device.*Nothing was kept"):
             convert(clips, tmp_path / "out", workers=1)
-    assert not any((tmp_path / "out").iterdir())
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {".lock"}
     assert len(convert(clips, tmp_path / "out", workers=1)) == 4
 
 
@@ -426,7 +426,7 @@ def test_two_at_once_do_not_take_each_others_work(clips: Path, tmp_path: Path, m
     write = convert_module.write_tables
 
     def meanwhile(*given: Any) -> None:
-        with pytest.raises(CoReEchoError, match="another process is at work in it") as raised:
+        with pytest.raises(BusyError, match="Another process is converting in") as raised:
             convert(clips, tmp_path / "out", workers=1)
         refusals.append(str(raised.value))
         write(*given)
@@ -437,6 +437,7 @@ def test_two_at_once_do_not_take_each_others_work(clips: Path, tmp_path: Path, m
     written = {path.stem for path in (tmp_path / "out" / "Videos").iterdir()}
     assert written == {clip.id for clip in converted}
     assert len(written) == 4
+    assert not (tmp_path / "out" / ".lock").exists()
 
 
 def test_names_that_are_not_utf8_take_no_other_along(clips: Path, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +8,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets import LAYOUTS, FaultyDatasetError, Layout, Option, Recording, Survey, load_recordings
-from coreecho.datasets.layout import has_phantom_mark, is_phantom_root
+from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.training.recipe import find_recipe
@@ -174,3 +176,23 @@ def test_a_broken_tree_is_told_whole(tmp_path: Path) -> None:
         "a: EF 50.0, but 100 (EDV - ESV) / EDV is 10.0",
     ):
         assert fact in text
+
+
+def test_files_that_are_cut_off_are_left_out(phantom_root: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(phantom_root, tmp_path / "tree"))
+    cut = sorted((root / "Videos").glob("*.avi"))[3]
+    cut.write_bytes(cut.read_bytes()[:-500])
+    recordings = load_recordings("echonet", root, leave_out_faulty=True)
+    assert len(recordings) == 15
+    assert list(recordings.left_out) == [cut.stem]
+    assert "files that are cut off" in recordings.left_out[cut.stem][0]
+    assert pickle.loads(pickle.dumps(recordings)).left_out == recordings.left_out
+
+
+def test_an_option_that_is_not_given_is_its_default() -> None:
+    assert LAYOUTS.get("camus").settings({"view": None, "fold": "3"}) == {
+        "view": "A4C",
+        "folds": "official",
+        "fold": 3,
+        "only_with_ef": True,
+    }
