@@ -51,6 +51,7 @@ def convert(
     from rich.console import Console
 
     from coreecho.datasets.convert import convert as convert_clips
+    from coreecho.files import readable
 
     clips = convert_clips(
         source,
@@ -66,5 +67,7 @@ def convert(
     refused = [clip for clip in clips if clip.id is None]
     for clip in refused:
         Console(stderr=True).print(f"Refused source {clip.number}: {clip.note}", style="red", markup=False)
-    print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {out / 'converted.csv'}")
+    print(
+        f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {readable(out / 'converted.csv')}"
+    )
     return 1 if refused else 0

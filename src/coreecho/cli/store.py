@@ -51,13 +51,15 @@ def build(
     workers:
         Threads that decode [default: one for each core].
     """
+    from coreecho.files import readable
     from coreecho.video import FrameStore
 
     folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
     built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
     num_frames = sum(built.num_frames(recording) for recording in sources)
     size = num_frames * frame_size**2 / 1024**2
-    print(f"{folder}: {len(sources)} videos, {num_frames} frames of {frame_size} x {frame_size} pixels, {size:.1f} MiB")
+    kind = f"{num_frames} frames of {frame_size} x {frame_size} pixels"
+    print(f"{readable(folder)}: {len(sources)} videos, {kind}, {size:.1f} MiB")
     return 0
 
 
@@ -91,6 +93,7 @@ def verify(
     store:
         Folder of the store [default: where training looks for it].
     """
+    from coreecho.files import readable
     from coreecho.video import FrameStore
 
     folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
@@ -99,7 +102,7 @@ def verify(
     faults = [f"{recording}: missing, or its source has changed since: build the store again" for recording in stale]
     faults += [f"{recording}: damaged on disk: clear the store, and build it again" for recording in damaged]
     # Plain prints: the list must survive a pipe, and names in it are no markup.
-    print("\n".join(faults) or f"{folder}: all {len(opened)} videos are as they were written")
+    print("\n".join(map(readable, faults)) or f"{readable(folder)}: all {len(opened)} videos are as they were written")
     return 1 if faults else 0
 
 
@@ -118,11 +121,12 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
     store:
         Folder of the store [default: where training looks for it].
     """
+    from coreecho.files import readable
     from coreecho.video import FrameStore
 
     folder = _folder(dataset, root, frame_size, store)
     freed = FrameStore.clear(folder)
-    print(f"{folder}: deleted, {freed / 1024**2:.1f} MiB freed")
+    print(f"{readable(folder)}: deleted, {freed / 1024**2:.1f} MiB freed")
     return 0
 
 
