@@ -67,7 +67,6 @@ def convert(
     refused = [clip for clip in clips if clip.id is None]
     for clip in refused:
         Console(stderr=True).print(f"Refused source {clip.number}: {clip.note}", style="red", markup=False)
-    print(
-        f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {readable(out / 'converted.csv')}"
-    )
+    table = readable(out / "converted.csv")
+    print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {table}")
     return 1 if refused else 0
