@@ -30,7 +30,7 @@ def scaled(recordings: Iterable[Recording], scale: float, label: str = "ef_perce
     Raises:
         DatasetError: the scale is no number above 0, or the label is a truth.
     """
-    if not (scale > 0 and math.isfinite(scale)) or label == "has_mi":
+    if not (scale > 0 and math.isfinite(scale)) or (label == "has_mi" and scale != 1):
         raise DatasetError(f"label_scale is {scale:g} for {label}, expected a number above 0, and a label on a scale.")
     found = [_scaled(recording, scale, label) for recording in recordings] if scale != 1 else recordings
     if isinstance(recordings, Recordings):

@@ -38,6 +38,9 @@ def test_any_label_can_be_scaled() -> None:
     assert strain.labels == {"gls": -20}
     check_labels([strain], Scalar("gls", "%", -40, 0))
     assert scaled(recordings(50), 100, "age")[0].labels == {"gls": -0.2}
+    assert scaled(recordings(50), 1, "has_mi") == recordings(50)
+    with pytest.raises(DatasetError, match="a label on a scale"):
+        scaled(recordings(50), 100, "has_mi")
     for scale in (0, -1, float("nan"), float("inf")):
         with pytest.raises(DatasetError, match="expected a number above 0"):
             scaled(recordings(50), scale)
