@@ -4,6 +4,7 @@ To add a data set is to write one `Layout` and to register it, here or by an ent
 else asks which data set it is: they ask the object.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError, VideoError
+from coreecho.files import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
 from coreecho.video.frame_source import FrameSource, PreparedFrames
@@ -26,6 +28,8 @@ from coreecho.video.video import Video
 
 # The first and the last frame, counted from 0, both included, or every frame of the file.
 Beat = tuple[int, int] | Literal["all"]
+
+log = logging.getLogger(__name__)
 
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 # Files that are looked at for the mark of simulated hearts.
@@ -167,6 +171,10 @@ class Layout(ABC):
             for kind, case in odd_labels(survey.recordings):
                 survey.add_flaw(kind, case)
         checked = survey.without_faulty() if leave_out_faulty else survey.checked()
+        for name, reasons in checked.left_out.items():
+            log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
+        for remark in checked.remarks:
+            log.info("%s", readable(remark))
         arranged = self.arrange(checked, Path(root), **settings)
         return Recordings(arranged, checked.left_out, checked.remarks)
 
@@ -304,6 +312,21 @@ def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recording
         DatasetError: an option is wrong, or the folder is not as its layout says.
     """
     return LAYOUTS.get(dataset).load(root, **options)
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, str]:
+    """Read options as people type them, NAME=VALUE. What a value may be, the layout says.
+
+    Raises:
+        DatasetError: one is no such pair, or is given twice.
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier() or name in options:
+            raise DatasetError(f"An option of a data set is NAME=VALUE, each once; got {text!r}.")
+        options[name] = value
+    return options
 
 
 def frame_sources(dataset: str, recordings: Iterable[Recording]) -> dict[str, FrameSource]:

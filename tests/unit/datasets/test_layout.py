@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets import LAYOUTS, FaultyDatasetError, Layout, Option, Recording, Survey, load_recordings
+from coreecho.datasets.layout import parse_options
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
@@ -113,7 +114,7 @@ def test_every_layout_says_what_is_asked_of_it() -> None:
     assert single == ["camus", "hmc-qu"]
 
 
-def test_faulty_recordings_are_left_out_and_listed(tmp_path: Path) -> None:
+def test_faulty_recordings_are_left_out_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = ["path,ef_percent,patient", "a.npy,50,P1", "b.npy,x,P2", "gone.npy,60,P3", "c.npy,55,P4", "d.npy,58,P5"]
     (tmp_path / "recordings.csv").write_text("\n".join(rows))
     for name in "abcd":
@@ -126,6 +127,7 @@ def test_faulty_recordings_are_left_out_and_listed(tmp_path: Path) -> None:
     assert list(recordings.left_out) == ["b.npy", "gone.npy"]
     assert "line 3: 'x'" in recordings.left_out["b.npy"][0]
     assert "missing files" in recordings.left_out["gone.npy"][0]
+    assert "b.npy is left out: rows with a bad EF" in caplog.text
 
 
 def test_a_fault_of_the_whole_set_is_not_left_out(tmp_path: Path) -> None:
@@ -196,3 +198,12 @@ def test_an_option_that_is_not_given_is_its_default() -> None:
         "fold": 3,
         "only_with_ef": True,
     }
+
+
+def test_options_as_people_type_them() -> None:
+    typed = ["columns=path=file,ef_percent=LVEF", "seed=3"]
+    assert parse_options(typed) == {"columns": "path=file,ef_percent=LVEF", "seed": "3"}
+    assert LAYOUTS.get("table").settings(parse_options(typed))["seed"] == 3
+    for wrong in (["seed"], ["=3"], ["seed=1", "seed=2"]):
+        with pytest.raises(DatasetError, match="is NAME=VALUE, each once"):
+            parse_options(wrong)
