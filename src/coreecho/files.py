@@ -1,4 +1,4 @@
-"""Files and folders as a careful program leaves them, and the only file that knows about operating systems.
+"""Files and folders as the operating system gives them; nothing else here asks which system it is.
 
 Files are written whole or not at all: a killed process or a full disk never leaves half a file. A folder that a long
 command works in belongs to it alone.
@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 from coreecho.errors import BusyError, CoReEchoError
 
 LOCK_NAME = ".lock"
+# Of files that nobody but their owner may read.
+_PRIVATE = 0o600
 
 
 def sha256_of(path: Path) -> str:
@@ -60,9 +62,21 @@ def writing_into(folder: Path) -> Iterator[Path]:
         ) from error
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path` in one step; text is UTF-8, in which a name that is not is escaped."""
+def write_whole(path: Path, content: bytes | str, *, is_private: bool = False) -> None:
+    r"""Write `content` to `path` in one step; text is UTF-8, and what cannot be UTF-8 is written out, as `\udcfc`.
+
+    Args:
+        path: the file to write.
+        content: all of it.
+        is_private: nobody but the owner may read it, from its first byte on.
+
+    Raises:
+        OSError: as the file system gives it.
+    """
     with replacing(path) as temporary:
+        if is_private:
+            temporary.unlink(missing_ok=True)
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE))
         temporary.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
 

@@ -6,22 +6,30 @@ are shown as escapes, so that a name can be recognised and does nothing.
 """
 
 import unicodedata
+from pathlib import Path
 
 # Control characters, formats such as a change of direction, surrogates, and the two odd line ends of Unicode.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Of a text of several lines, and of emoji and Indic and Persian words, whose letters they join.
-_KEPT = frozenset({"\n", "\t", "\u200c", "\u200d"})
+# They join letters of emoji, and of Indic and Persian words.
+_JOINERS = frozenset({"\u200c", "\u200d"})
+# Of a text of several lines.
+_KEPT = frozenset({"\n", "\t"})
 
 
 def printable(text: str) -> str:
     r"""Escape what is no visible letter: `b"M\xfcller.avi"` is shown as `M\xfcller.avi`, an escape as `\x1b`."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escaped(letter) for letter in text)
+    return "".join(letter if letter in _KEPT else _escaped(letter) for letter in text)
+
+
+def readable(name: str | Path) -> str:
+    """As `printable`, for a name among others on a line: it has no line ends and no tabs of its own."""
+    return "".join(_escaped(letter) for letter in str(name))
 
 
 def _escaped(letter: str) -> str:
-    if letter in _KEPT or unicodedata.category(letter) not in _HIDDEN:
+    if letter in _JOINERS or unicodedata.category(letter) not in _HIDDEN:
         return letter
     code = ord(letter)
     if 0xDC80 <= code <= 0xDCFF:

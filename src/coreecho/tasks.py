@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from coreecho.errors import RecipeError
 from coreecho.registry import Registry
 
+# Of so many hearts, the EF in percent has a standard deviation above 1: EchoNet-Dynamic's is 12.4.
+_ENOUGH_TO_SPREAD = 10
+
 
 class Labelled(Protocol):
     """A recording, as far as a task looks at it."""
@@ -240,6 +243,18 @@ class EF(Number):
             return (
                 f"all {len(labels)} labels of {self.label} lie between {min(labels):g} and {max(labels):g}: "
                 "these are fractions, and EF is in percent here. Multiply them with `--label-scale 100`"
+            )
+        if len(labels) > 1 and np.median(labels) <= 1:
+            low = sum(label <= 1 for label in labels)
+            return (
+                f"{low} of {len(labels)} labels of {self.label} are at most 1: these are fractions among percents. "
+                "Give all of them in percent"
+            )
+        if len(labels) >= _ENOUGH_TO_SPREAD and np.std(labels) < 1:
+            return (
+                f"the {len(labels)} labels of {self.label} differ by less than hearts do (from {min(labels):g} to "
+                f"{max(labels):g}, sd {np.std(labels):.2g}): is this the EF in percent? Another unit is multiplied "
+                "with `--label-scale`"
             )
         return super().fault_of_labels(labels)
 

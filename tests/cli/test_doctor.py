@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,21 @@ def test_a_page_is_written(phantom_root: Path, tmp_path: Path, capsys: pytest.Ca
     assert doctor("echonet", phantom_root, html=tmp_path / "page.html", workers=1) == 0
     assert capsys.readouterr().out.count("\n") == 1
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+
+
+def test_names_that_are_not_utf8_end_no_command(phantom_root: Path, tmp_path: Path) -> None:
+    """As a user types it, in a terminal of Windows' letters."""
+    root = Path(shutil.copytree(phantom_root, tmp_path / "Herz\udce4"))
+    (root / "Videos" / "M\udcfcller.avi").write_bytes(b"RIFF")
+    program = "import sys; from coreecho.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    for arguments, code, expected in (
+        (["doctor", "echonet", str(root)], 1, rb"M\xfcller.avi"),
+        (["doctor", "echonet", str(root), "--json"], 1, rb"M\\xfcller.avi"),
+        (["doctor", "echonet", str(root / "gone\udcfc")], 2, rb"gone\udcfc"),
+    ):
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        assert done.returncode == code, done.stderr
+        assert expected in (done.stdout + done.stderr).replace(b"\n", b"")
+        assert b"Traceback" not in done.stderr

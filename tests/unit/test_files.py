@@ -132,3 +132,9 @@ def test_a_folder_that_cannot_be_written_to_is_told_as_a_fault_of_the_choice(tmp
         pass
     with pytest.raises(CoReEchoError, match="folder cannot be written to: No space left"), writing_into(folder):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_private_file_is_for_its_owner(tmp_path: Path) -> None:
+    write_whole(tmp_path / "key.csv", "secret", is_private=True)
+    assert (tmp_path / "key.csv").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "key.csv").read_text() == "secret"

@@ -12,6 +12,7 @@ def convert(
     /,
     *,
     labels: Path | None = None,
+    label_scale: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 1.0,
     mapping: Path | None = None,
     fps: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 50.0,
     frame_size: Annotated[int, Parameter(validator=validators.Number(gte=32, modulo=2))] = 112,
@@ -36,6 +37,8 @@ def convert(
     labels:
         CSV with the columns `path` (within the folder of clips), `ef_percent`, and `patient` or `split`; optional:
         `esv_ml`, `edv_ml`. No patient is put into two splits.
+    label_scale:
+        Multiply every EF of the table by this: 100 for fractions.
     mapping:
         Write to this file which clip became which id. It is the only key; without it there is none.
     fps:
@@ -48,11 +51,13 @@ def convert(
     from rich.console import Console
 
     from coreecho.datasets.convert import convert as convert_clips
+    from coreecho.names import readable
 
     clips = convert_clips(
         source,
         out,
         labels=labels,
+        label_scale=label_scale,
         mapping=mapping,
         fps=fps,
         frame_size=frame_size,
@@ -62,5 +67,6 @@ def convert(
     refused = [clip for clip in clips if clip.id is None]
     for clip in refused:
         Console(stderr=True).print(f"Refused source {clip.number}: {clip.note}", style="red", markup=False)
-    print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {out / 'converted.csv'}")
+    table = readable(out / "converted.csv")
+    print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {table}")
     return 1 if refused else 0

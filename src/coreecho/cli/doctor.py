@@ -15,6 +15,8 @@ def doctor(
     html: Path | None = None,
     remarks: Annotated[bool, Parameter(negative=())] = False,
     own_data: Annotated[bool, Parameter(negative=())] = False,
+    label_scale: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 1.0,
+    columns: str | None = None,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
     """Check a data set before anyone trains on it: `coreecho doctor echonet EchoNet-Dynamic`.
@@ -26,7 +28,8 @@ def doctor(
     ----------
     dataset:
         Layout of the data set: `camus`, `echonet`, `echonet-pediatric`, `hmc-qu`, or `table` for a CSV, XLSX or Parquet
-        file of paths and labels.
+        file of paths and labels: its columns are `path`, and `ef_percent`, `has_mi`, `esv_ml`, `edv_ml` or any other
+        of numbers; optional are `split`, `fold`, `patient`, `id`, `quality` and `view`.
     root:
         Folder of the data set; of `table` also the file.
     json:
@@ -37,22 +40,34 @@ def doctor(
         Also say what needs no mending, such as how many clips are short.
     own_data:
         The folder holds your own data in this layout: do not compare its counts with the published ones.
+    label_scale:
+        Multiply EF by this before looking at it, as the recipe will: 100 for fractions.
+    columns:
+        Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
     workers:
         Threads that read [default: one for each core].
     """
     from coreecho.datasets.doctor import examine
+    from coreecho.names import readable
 
     examination = examine(
-        dataset, root, is_own_data=own_data, has_thumbnails=html is not None, workers=workers, show_progress=True
+        dataset,
+        root,
+        is_own_data=own_data,
+        label_scale=label_scale,
+        options={} if columns is None else {"columns": columns},
+        has_thumbnails=html is not None,
+        workers=workers,
+        show_progress=True,
     )
     if html is not None:
-        from coreecho.datasets.doctor_page import write_page
+        from coreecho.report.doctor_page import write_page
 
         write_page(examination, html)
     # Plain prints: the list must survive a pipe, and names in it are no markup.
     if json:
         print(examination.to_json())
     else:
-        lines = [f"Remark: {remark}" for remark in examination.remarks] if remarks else []
+        lines = [f"Remark: {readable(remark)}" for remark in examination.remarks] if remarks else []
         print("\n".join([examination.to_text(), *lines]))
     return 0 if examination.is_clean else 1

@@ -1,5 +1,6 @@
 """The command line. Each command has a short file of its own: it parses, calls and prints."""
 
+import io
 import os
 import sys
 
@@ -80,6 +81,10 @@ app.command(import_weights_command, name="import-weights")
 
 def main() -> None:
     """Run a command; an error that the user can mend is one paragraph and exit code 2, not a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A letter that the terminal or the pipe does not know is written out; no result is lost for it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(result_action="return_value", exit_on_error=False)
     except CycloptsError:

@@ -57,8 +57,8 @@ def predict(
 
     from coreecho.errors import CoReEchoError
     from coreecho.inference import Prediction, PredictionFailure, Predictor, parse_beat
+    from coreecho.names import readable
     from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
-    from coreecho.report.text import escaped
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
@@ -83,7 +83,7 @@ def predict(
     console = Console(stderr=True)
     for failure in failures:
         console.print(
-            f"No {task.noun} for {escaped(failure.file)}: {escaped(failure.error)}", style="red", markup=False
+            f"No {task.noun} for {readable(failure.file)}: {readable(failure.error)}", style="red", markup=False
         )
     if is_stopped:
         console.print(f"Stopped. The first {len(results)} files are done, and shown or written; the others are not.")

@@ -26,6 +26,7 @@ def build(
     *,
     frame_size: FrameSize = 112,
     view: str | None = None,
+    columns: str | None = None,
     store: StoreFolder = None,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
@@ -43,18 +44,22 @@ def build(
         Pixels a side.
     view:
         Of a data set with several views: which, such as `A2C` [default: its loader's].
+    columns:
+        Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
     store:
         Folder of the store [default: where training looks for it, `.coreecho-store-SIZE` in the data set].
     workers:
         Threads that decode [default: one for each core].
     """
+    from coreecho.names import readable
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, view, store)
+    folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
     built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
     num_frames = sum(built.num_frames(recording) for recording in sources)
     size = num_frames * frame_size**2 / 1024**2
-    print(f"{folder}: {len(sources)} videos, {num_frames} frames of {frame_size} x {frame_size} pixels, {size:.1f} MiB")
+    kind = f"{num_frames} frames of {frame_size} x {frame_size} pixels"
+    print(f"{readable(folder)}: {len(sources)} videos, {kind}, {size:.1f} MiB")
     return 0
 
 
@@ -66,6 +71,7 @@ def verify(
     *,
     frame_size: FrameSize = 112,
     view: str | None = None,
+    columns: str | None = None,
     store: StoreFolder = None,
 ) -> int:
     """Read every frame of a store against its checksum, and look whether its sources have changed.
@@ -82,18 +88,21 @@ def verify(
         Pixels a side.
     view:
         Of a data set with several views: which, such as `A2C` [default: its loader's].
+    columns:
+        Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
     store:
         Folder of the store [default: where training looks for it].
     """
+    from coreecho.names import readable
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, view, store)
+    folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
     opened = FrameStore.open(folder)
     stale, damaged = opened.stale(sources), opened.verify(show_progress=True)
     faults = [f"{recording}: missing, or its source has changed since: build the store again" for recording in stale]
     faults += [f"{recording}: damaged on disk: clear the store, and build it again" for recording in damaged]
     # Plain prints: the list must survive a pipe, and names in it are no markup.
-    print("\n".join(faults) or f"{folder}: all {len(opened)} videos are as they were written")
+    print("\n".join(map(readable, faults)) or f"{readable(folder)}: all {len(opened)} videos are as they were written")
     return 1 if faults else 0
 
 
@@ -112,21 +121,22 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
     store:
         Folder of the store [default: where training looks for it].
     """
+    from coreecho.names import readable
     from coreecho.video import FrameStore
 
     folder = _folder(dataset, root, frame_size, store)
     freed = FrameStore.clear(folder)
-    print(f"{folder}: deleted, {freed / 1024**2:.1f} MiB freed")
+    print(f"{readable(folder)}: deleted, {freed / 1024**2:.1f} MiB freed")
     return 0
 
 
 def _find(
-    dataset: str, root: Path, frame_size: int, view: str | None, store: Path | None
+    dataset: str, root: Path, frame_size: int, options: dict[str, str | None], store: Path | None
 ) -> "tuple[Path, dict[str, FrameSource]]":
     from coreecho.datasets import frame_sources, load_recordings
 
-    options = {} if view is None else {"view": view}
-    sources = frame_sources(dataset, load_recordings(dataset, root, **options))
+    given = {name: value for name, value in options.items() if value is not None}
+    sources = frame_sources(dataset, load_recordings(dataset, root, **given))
     return _folder(dataset, root, frame_size, store), sources
 
 

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from cyclopts.config import Dict
 from rich.console import Console
 
+from coreecho.datasets.layout import parse_options
 from coreecho.errors import RecipeError
 from coreecho.report.figures import bland_altman, learning_curves, scatter
 from coreecho.stopping import Stop, stop_on_signals
@@ -51,6 +52,8 @@ def train(
     dataset: str | None = None,
     fold: int | None = None,
     view: str | None = None,
+    option: list[str] | None = None,
+    leave_out_faulty: Annotated[bool, Parameter(negative=())] = False,
     store: Path | None = None,
     checkpoint_minutes: float = 5.0,
     tensorboard: bool = False,
@@ -75,6 +78,11 @@ def train(
         Of a data set with folds: the one that is tested; the next one validates [default: its loader's].
     view:
         Of a data set with several views: which, such as `A2C` [default: its loader's].
+    option:
+        Another option of the data set as NAME=VALUE: `columns=path=file,ef_percent=LVEF` of `table`,
+        `end_frame=exclusive` of `hmc-qu`, `folds=blocks` of `camus`. May be given more than once.
+    leave_out_faulty:
+        Take the recordings that nothing is wrong with, and name the others, instead of refusing the data set.
     store:
         Folder for the decoded frames [default: beside the data].
     checkpoint_minutes:
@@ -92,7 +100,7 @@ def train(
         "tensorboard": tensorboard,
     }
     if resume is not None:
-        if any(given is not None for given in (recipe_name, recipe, out, dataset, fold, view)):
+        if any(given is not None for given in (recipe_name, recipe, out, dataset, fold, view, option)):
             raise RecipeError(
                 "`--resume RUN` goes on with the recipe of that run: "
                 "give no recipe, setting, `--dataset` or `--out` with it."
@@ -106,6 +114,9 @@ def train(
             )
         recipe = recipe or Recipe()
         options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
+        options |= parse_options(option or ())
+        if leave_out_faulty:
+            options["leave_out_faulty"] = True
         out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
         with stop_on_signals(doing="after this step") as stop:
             run = train_run(

@@ -6,34 +6,33 @@ and `.raw`, and beside it Info files with other keys. The EF of a patient differ
 names the release of its EF.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.folds import camus_official_folds, consecutive_blocks, split_by_fold
+from coreecho.datasets.layout import Beat, BeatReader, Layout, Option, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.recording import Recording, View
-from coreecho.datasets.survey import Declared, Survey
+from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_rows import number, whole_number
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, VideoError
+from coreecho.names import readable
+from coreecho.video.frame_source import FrameSource
 from coreecho.video.mhd import read_mhd
 from coreecho.video.nifti import read_nifti
 from coreecho.video.resizing import squash_frames
+from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
 
-FoldScheme = Literal["official", "blocks"]
 QUALITIES = ("Good", "Medium", "Poor")
 # Pre-processing of Maani et al. 2024, appendix.
 CLIP_FRAMES, CLIP_SIZE = 16, 112
 
 _CHAMBERS: dict[View, str] = {"A4C": "4CH", "A2C": "2CH"}
-_LAYOUT = (
-    "A CAMUS root holds database_nifti/patientXXXX/ (the NIfTI release), or training/patientXXXX/ and "
-    "testing/patientXXXX/ (the MetaImage release)"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,35 +50,118 @@ class _Release:
         return self.patients[patient] / f"{patient}_{chamber}_{kind}{self.suffix}"
 
 
-def load_camus(
-    root: str | Path,
-    *,
-    view: View | Literal["all"] = "A4C",
-    folds: FoldScheme = "official",
-    fold: int = 1,
-    only_with_ef: bool = True,
-) -> list[Recording]:
-    """Read the list of recordings of either release, and check all of it.
+class Camus(Layout):
+    """Both releases of CAMUS."""
 
-    Args:
-        root: the folder that holds database_nifti/, or training/ and testing/.
-        view: "A4C", "A2C", or "all" for both of each patient.
-        folds: "official", as CAMUS's authors published them, or "blocks": consecutive blocks of the sorted patients, as
-            the code of CoReEcho's authors has them.
-        fold: the fold, 1 to 10, that is tested; the next one is the validation.
-        only_with_ef: leave out patients without EF (the 50 in testing/ of the first release).
+    name = "camus"
+    title = "CAMUS"
+    description = (
+        "A CAMUS root holds database_nifti/patientXXXX/ (the NIfTI release), or training/patientXXXX/ and "
+        "testing/patientXXXX/ (the MetaImage release)"
+    )
+    options = (
+        Option("view", str, "A4C", "The view, or `all` for both of each patient.", (*_CHAMBERS, "all")),
+        Option(
+            "folds",
+            str,
+            "official",
+            "As CAMUS's authors published them, or blocks of the sorted patients, as CoReEcho's code has them.",
+            ("official", "blocks"),
+        ),
+        Option("fold", int, 1, "The fold that is tested, 1 to 10; the next one validates."),
+        Option("only_with_ef", bool, True, "Leave out patients without EF: the 50 in testing/ of the first release."),
+    )
+    survey_options: ClassVar[Mapping[str, Any]] = {"view": "all"}
+    is_single_cycle = True
+    learned_from = "It was trained on CAMUS: from end-diastole (ED) to end-systole (ES)."
+    # The authors of CoReEcho have 40.94405 and 54.723774 of 255.
+    pixels = (0.1606, 0.2146)
+    num_folds = 10
+    recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
-    Returns:
-        The recordings, by patient. `beat` runs from ED to ES, backwards through the files in which ES comes first.
+    def looks_like(self, root: Path) -> bool:
+        """Folders of patients lie there."""
+        folders = (root / "database_nifti", root / "training", root / "testing", root)
+        return any(next(folder.glob("patient[0-9]*"), None) is not None for folder in folders)
 
-    Raises:
-        FaultyDatasetError: files are missing, or values are wrong; lists them all.
-        DatasetError: the folder is not a CAMUS root, or the fold does not exist.
-    """
-    recordings = survey_camus(root, view=view, folds=folds).checked()
-    if only_with_ef:
-        recordings = [recording for recording in recordings if recording.ef_percent is not None]
-    return split_by_fold(recordings, fold)
+    def read(self, root: Path, **settings: Any) -> Survey:
+        """Read all Info files of either release, and look for all clips.
+
+        `beat` of the recordings runs from ED to ES, backwards through the files in which ES comes first.
+        """
+        release = self._find_release(root)
+        survey = Survey(root=root)
+        patient_folds = _folds(release, settings["folds"], survey)
+        view = settings["view"]
+        chambers = _CHAMBERS if view == "all" else {view: _CHAMBERS[view]}
+        for patient in release.patients:
+            for name, chamber in chambers.items():
+                _survey_recording(release, patient, name, chamber, patient_folds.get(patient), survey)
+        survey.published = {"all": 500 * len(chambers)}
+        _remark(survey)
+        return survey
+
+    def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
+        """Leave out patients without EF, where that is asked for, and split by folds."""
+        if settings["only_with_ef"]:
+            recordings = [recording for recording in recordings if recording.ef_percent is not None]
+        return split_by_fold(recordings, settings["fold"])
+
+    def frame_source(self, recording: Recording) -> FrameSource:
+        """From ED to ES, squashed to squares, as published."""
+        # The beat comes from a table, which can change while the clip's file does not.
+        preparation = f"{self.name} {recording.view}, beat {recording.beat}"
+        return FrameSource(recording.path, preparation, BeatReader(camus_beat, recording))
+
+    def prepare_file(self, path: str | Path, beat: Beat, model_input: SeenAt) -> PreparedFile:
+        """Squash one beat to squares, whatever its aspect."""
+        video, (first, last) = read_with_beat(path, beat)
+        frames = take_beat(video.frames, first, last)
+        # Arrays are taken as they are, as in training. A screen's sector was padded to a square, and CAMUS's are not.
+        frames = squash_frames(_lit(frames) if CROPPED_NOTE in video.notes else frames, model_input.frame_size)
+        notes = (*video.notes, "squashed to squares, as CAMUS's clips")
+        return PreparedFile(replace(video, frames=frames, notes=notes), (first, last), video.num_frames)
+
+    def check_companion(self, path: Path) -> str | None:
+        """Read a still or a contour."""
+        if not path.is_file():
+            return "missing"
+        try:
+            (read_mhd if path.suffix == ".mhd" else read_nifti)(path)
+        except VideoError as error:
+            return str(error).removeprefix(f"{path}: ")
+        return None
+
+    def _find_release(self, root: Path) -> _Release:
+        """Tell the release by its folders. Raises DatasetError."""
+        nifti = root / "database_nifti" if (root / "database_nifti").is_dir() else root
+        patients = _patients(nifti)
+        if any(any(folder.glob("*.nii.gz")) for folder in patients.values()):
+            return _Release(
+                ef_source="CAMUS NIfTI release",
+                sequence="half_sequence",
+                suffix=".nii.gz",
+                ef_key="EF",
+                patients=patients,
+            )
+        patients = _patients(root / "training") | _patients(root / "testing")
+        if not patients:
+            raise DatasetError(f"{root}: holds no patients of CAMUS. {self.description}.")
+        return _Release(
+            ef_source="CAMUS MetaImage release",
+            sequence="sequence",
+            suffix=".mhd",
+            ef_key="LVef",
+            patients=dict(sorted(patients.items())),
+        )
+
+
+CAMUS = Camus()
+
+
+def load_camus(root: str | Path, **options: Any) -> Recordings:
+    """Read the recordings of CAMUS; see `Camus.options` and `Layout.load`."""
+    return CAMUS.load(root, **options)
 
 
 def camus_clip(
@@ -113,64 +195,18 @@ def camus_beat(recording: Recording, frame_size: int) -> NDArray[np.uint8]:
     return squash_frames(take_beat(frames, first, last), frame_size)
 
 
-def survey_camus(root: str | Path, *, view: View | Literal["all"] = "all", folds: FoldScheme = "official") -> Survey:
-    """Read all Info files and look for all clips. See `load_camus`.
-
-    Raises:
-        DatasetError: the folder is not a CAMUS root.
-    """
-    root = Path(root)
-    release = _find_release(root)
-    survey = Survey(root=root)
-    patient_folds = _folds(release, folds, survey)
-    chambers = _CHAMBERS if view == "all" else {view: _CHAMBERS[view]} if view in _CHAMBERS else None
-    if chambers is None:
-        raise DatasetError(f"{root}: CAMUS has the views A4C and A2C; got {view!r}.")
-    for patient in release.patients:
-        for name, chamber in chambers.items():
-            _survey_recording(release, patient, name, chamber, patient_folds.get(patient), survey)
-    survey.published = {"all": 500 * len(chambers)}
-    _remark(survey)
-    return survey
-
-
-def _find_release(root: Path) -> _Release:
-    """Tell the release by its folders. Raises DatasetError."""
-    nifti = root / "database_nifti" if (root / "database_nifti").is_dir() else root
-    patients = _patients(nifti)
-    if any(any(folder.glob("*.nii.gz")) for folder in patients.values()):
-        return _Release(
-            ef_source="CAMUS NIfTI release",
-            sequence="half_sequence",
-            suffix=".nii.gz",
-            ef_key="EF",
-            patients=patients,
-        )
-    patients = _patients(root / "training") | _patients(root / "testing")
-    if not patients:
-        raise DatasetError(f"{root}: holds no patients of CAMUS. {_LAYOUT}.")
-    return _Release(
-        ef_source="CAMUS MetaImage release",
-        sequence="sequence",
-        suffix=".mhd",
-        ef_key="LVef",
-        patients=dict(sorted(patients.items())),
-    )
-
-
 def _patients(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in sorted(folder.glob("patient[0-9]*")) if path.is_dir()}
 
 
-def _folds(release: _Release, scheme: FoldScheme, survey: Survey) -> Mapping[str, int]:
+def _folds(release: _Release, scheme: str, survey: Survey) -> Mapping[str, int]:
     if scheme == "blocks":
         return consecutive_blocks(release.patients)
-    if scheme != "official":
-        raise DatasetError(f"{survey.root}: the folds of CAMUS are 'official' or 'blocks'; got {scheme!r}.")
     official = camus_official_folds()
     for patient in release.patients:
         if patient not in official:
-            survey.add_fault("patients without an official fold (expected patient0001 to patient0500)", patient)
+            kind = "patients without an official fold (expected patient0001 to patient0500)"
+            survey.add_fault(kind, patient, *(f"{patient}_{chamber}" for chamber in _CHAMBERS.values()))
     return official
 
 
@@ -183,16 +219,18 @@ def _survey_recording(
     kinds = ("ED", "ES") if release.patients[patient].parent.name == "testing" else ("ED", "ED_gt", "ES", "ES_gt")
     survey.companions += [release.image(patient, chamber, kind) for kind in kinds]
     missing = [each for each in (path, info_path) if not each.is_file()]
+    recording_id = f"{patient}_{chamber}"
     for each in missing:
-        survey.add_fault("missing files", str(each.relative_to(survey.root)))
+        survey.add_fault("missing files", readable(each.relative_to(survey.root)), recording_id)
+    if path not in missing and path.stat().st_size == 0:
+        survey.add_fault("empty files (0 bytes)", readable(path.relative_to(survey.root)), recording_id)
     if info_path in missing:
         return
-    info = _Info(info_path, survey)
-    recording_id = f"{patient}_{chamber}"
+    info = _Info(info_path, recording_id, survey)
     num_frames = info.whole("NbFrame", 1, None)
     ed, es = info.whole("ED", 1, num_frames), info.whole("ES", 1, num_frames)
     if ed is not None and ed == es:
-        survey.add_fault("Info files whose ED is their ES", info.name)
+        survey.add_fault("Info files whose ED is their ES", info.name, recording_id)
     is_ef_needed = release.patients[patient].parent.name != "testing"
     ef_percent = info.number(release.ef_key, high=100, is_needed=is_ef_needed)
     quality = info.choice("ImageQuality", QUALITIES)
@@ -220,16 +258,21 @@ def _survey_recording(
 class _Info:
     """The `Key: value` lines of an Info file. A value that is wrong becomes a fault of the survey, and None."""
 
-    def __init__(self, path: Path, survey: Survey) -> None:
-        self.name = str(path.relative_to(survey.root))
+    def __init__(self, path: Path, recording_id: str, survey: Survey) -> None:
+        self.name = readable(path.relative_to(survey.root))
+        self._recording_id = recording_id
         self._survey = survey
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            survey.add_fault("Info files that cannot be read", f"{self.name} ({error})")
+            survey.add_fault("Info files that cannot be read", f"{self.name} ({error})", recording_id)
             lines = []
-        pairs = (line.partition(":") for line in lines)
-        self._values = {key.strip(): value.strip() for key, _, value in pairs}
+        pairs = [(key.strip(), value.strip()) for key, colon, value in (line.partition(":") for line in lines) if colon]
+        self._values = dict(pairs)
+        repeated = sorted({key for key, _ in pairs if len({value for other, value in pairs if other == key}) > 1})
+        if repeated:
+            kind = "Info files that say a thing twice, and differently"
+            survey.add_fault(kind, f"{self.name}: {', '.join(repeated)}", recording_id)
 
     def whole(self, key: str, low: int, high: int | None) -> int | None:
         """A whole number that must be there."""
@@ -261,7 +304,8 @@ class _Info:
 
     def _fault(self, key: str, expected: str) -> None:
         got = repr(self._values[key]) if key in self._values else "nothing"
-        self._survey.add_fault("wrong values in Info files", f"{self.name}: {key} is {got}, expected {expected}")
+        case = f"{self.name}: {key} is {got}, expected {expected}"
+        self._survey.add_fault("wrong values in Info files", case, self._recording_id)
 
 
 def _remark(survey: Survey) -> None:
@@ -280,3 +324,11 @@ def _remark(survey: Survey) -> None:
     unlabelled = sum(recording.ef_percent is None for recording in survey.recordings)
     if unlabelled:
         survey.remarks.append(f"{unlabelled} clips have no EF (testing/ of the MetaImage release) and are left out.")
+
+
+def _lit(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Without the black rows and columns at the edges: a sector that was padded to a square has its box again."""
+    rows, columns = (np.flatnonzero(frames.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    if len(rows) == 0:
+        return frames
+    return frames[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

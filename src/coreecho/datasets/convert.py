@@ -15,7 +15,7 @@ import secrets
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from coreecho.datasets.anonymous_notes import anonymous, silent_readers
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
 from coreecho.errors import DatasetError, VideoError
+from coreecho.files import LOCK_NAME, alone_in
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
 from coreecho.video.finding import clips_in
@@ -58,6 +59,7 @@ def convert(
     out: str | Path,
     *,
     labels: Path | None = None,
+    label_scale: float = 1.0,
     mapping: Path | None = None,
     fps: float = 50.0,
     frame_size: int = 112,
@@ -67,14 +69,15 @@ def convert(
 ) -> list[ConvertedClip]:
     """Convert a tree of DICOM, AVI, MP4 and other clips. A file that cannot be converted never stops the others.
 
-    All or nothing: an error or an interruption leaves OUT empty, and what a killed process has left there is known by
-    its mark and cleared by the next call.
+    All or nothing: an error or an interruption leaves OUT empty but for its lock, and what a killed process has left
+    there is known by its mark and cleared by the next call.
 
     Args:
         source: folder of clips, at any depth; tables, texts and archives in it are passed over.
         out: folder to write; new or empty.
         labels: table of EF and patients, see `read_labels`. Clips that it does not have are refused. Where it does not
             say the splits, whole patients are dealt out.
+        label_scale: by which every EF of the table is multiplied: 100 for fractions.
         mapping: file to write with the source of each id; outside of `out`, and new.
         fps: frames per second of the videos written. A clip whose rate is not known is taken frame by frame.
         frame_size: pixels a side, even.
@@ -88,16 +91,22 @@ def convert(
     Raises:
         FaultyDatasetError: the labels are wrong.
         DatasetError: the request makes no sense, simulated hearts and others are mixed, or OUT cannot be written.
+        BusyError: another process is filling OUT.
     """
     source, out = Path(source), Path(out)
     _check_request(source, out, mapping, fps, frame_size)
-    known = None if labels is None else read_labels(labels, source)
+    known = None if labels is None else read_labels(labels, source, label_scale)
     jobs = _find_jobs(source, known)
     write_one = partial(_convert_one, out=out, fps=fps, frame_size=frame_size, has_labels=known is not None)
     console = Console(stderr=True)
     clips: list[ConvertedClip] = []
     # Closed before the folder is cleared: no thread may go on writing there.
-    with _filling(out), silent_readers(), closing(_in_order(write_one, jobs, workers)) as results:
+    with (
+        _owning(out),
+        _filling(out),
+        silent_readers(),
+        closing(_in_order(write_one, jobs, workers)) as results,
+    ):
         for clip in track(results, "Converting clips", len(jobs), console=console, disable=not show_progress):
             clips.append(clip)
             _refuse_mixture(clips)
@@ -146,14 +155,34 @@ def _find_jobs(source: Path, labels: Mapping[Path, Label] | None) -> list[_Job]:
 
 
 @contextmanager
+def _owning(out: Path) -> Iterator[None]:
+    """Have OUT, and no other process in it. Its lock goes with success, when OUT is no longer free to be taken."""
+    _check_free(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with alone_in(out, doing="converting"):
+            yield
+        with suppress(OSError):
+            (out / LOCK_NAME).unlink()
+    except OSError as error:
+        raise DatasetError(f"{out}: cannot be written ({error.strerror}). Choose another folder.") from error
+
+
+def _check_free(out: Path) -> None:
+    """See that nothing lies in OUT but what a conversion, that may still run, has left. Raises DatasetError."""
+    is_begun = (out / UNFINISHED).is_file()
+    if not is_begun and out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {LOCK_NAME}):
+        raise DatasetError(f"{out}: is not an empty folder. Give a new one; nothing is written over.")
+
+
+@contextmanager
 def _filling(out: Path) -> Iterator[None]:
     """Have OUT empty and marked while it is filled; empty it again on any error."""
     mark = out / UNFINISHED
     try:
         if mark.is_file():
             _clear(out)
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise DatasetError(f"{out}: is not an empty folder. Give a new one; nothing is written over.")
+        _check_free(out)
         (out / VIDEOS).mkdir(parents=True)
         mark.write_text("coreecho convert is filling this folder, or was stopped. Run it again: it begins anew.\n")
     except OSError as error:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.recording import Split
 from coreecho.datasets.table_rows import number, read_table_rows
 from coreecho.errors import DatasetError
+from coreecho.tasks import EF
 
 _SPLITS: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
 
@@ -32,7 +34,7 @@ class Label:
     patient: str
 
 
-def read_labels(path: Path, folder: Path) -> dict[Path, Label]:
+def read_labels(path: Path, folder: Path, scale: float = 1.0) -> dict[Path, Label]:
     """Read the labels of the clips in a folder, and check all of them.
 
     Messages name lines and never paths or patients, so that they may stand in a log.
@@ -41,13 +43,14 @@ def read_labels(path: Path, folder: Path) -> dict[Path, Label]:
         path: a CSV (XLSX, Parquet) with the columns `path` (relative to `folder`, or absolute) and `ef_percent`, and
             `patient` or `split` or both. Optional: `esv_ml`, `edv_ml`.
         folder: where the clips lie.
+        scale: by which every EF is multiplied: 100 for fractions.
 
     Returns:
         The label of each file, by its resolved path.
 
     Raises:
         FaultyDatasetError: cells are wrong, or a patient is in two splits; lists them all.
-        DatasetError: the table cannot be read, or lacks a column.
+        DatasetError: the table cannot be read, lacks a column, or has EF in another unit than percent.
     """
     table = read_table_rows(path, required=("path", "ef_percent"))
     if not {"patient", "split"} & set(table.columns):
@@ -59,8 +62,8 @@ def read_labels(path: Path, folder: Path) -> dict[Path, Label]:
     faults: dict[str, list[str]] = {}
     split_of: dict[str, Split] = {}
     for line, row in table.rows:
-        file = (folder / row["path"]).resolve()
-        label = _label(row, file)
+        file = find_clip(folder, row["path"]).resolve()
+        label = _label(row, file, scale)
         for kind in _faults(row, file, label, labels, split_of):
             faults.setdefault(kind, []).append(f"line {line}")
         labels[file] = label
@@ -68,13 +71,17 @@ def read_labels(path: Path, folder: Path) -> dict[Path, Label]:
             split_of.setdefault(label.patient, label.split)
     if faults:
         raise FaultyDatasetError(str(path), faults)
+    unit = EF().fault_of_labels([label.ef_percent for label in labels.values()])
+    if unit is not None:
+        raise DatasetError(f"{path}: the labels cannot be right: {unit}.")
     return labels
 
 
-def _label(row: Mapping[str, str], file: Path) -> Label:
+def _label(row: Mapping[str, str], file: Path, scale: float) -> Label:
     volumes = {name: number(text) if (text := row.get(name, "")) else None for name in ("esv_ml", "edv_ml")}
     return Label(
-        ef_percent=number(row["ef_percent"]),
+        # Binary fractions: 0.55 times 100 is 55.000000000000007.
+        ef_percent=float(f"{number(row['ef_percent']) * scale:.12g}"),
         esv_ml=volumes["esv_ml"],
         edv_ml=volumes["edv_ml"],
         split=_SPLITS.get(row.get("split", "").casefold()),

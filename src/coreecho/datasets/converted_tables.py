@@ -11,6 +11,7 @@ import coreecho
 from coreecho.datasets.convert_labels import Label
 from coreecho.datasets.folds import patient_splits
 from coreecho.files import write_whole
+from coreecho.names import readable
 
 FILE_LIST, CONVERTED, PHANTOM_CARD = "FileList.csv", "converted.csv", "phantom.json"
 TABLES = (FILE_LIST, CONVERTED, PHANTOM_CARD)
@@ -75,9 +76,8 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
 
 def write_mapping(path: Path, clips: Iterable[ConvertedClip], sources: Mapping[int, Path]) -> None:
     """Write which file became which id, for the user's eyes only. Raises OSError."""
-    rows = [(clip.number, clip.id, sources.get(clip.number)) for clip in clips]
-    write_whole(path, _csv(("source", "id", "path"), rows))
-    path.chmod(0o600)
+    rows = [(clip.number, clip.id, readable(sources.get(clip.number, ""))) for clip in clips]
+    write_whole(path, _csv(("source", "id", "path"), rows), is_private=True)
 
 
 def _file_list(taken: Sequence[ConvertedClip], labels: Mapping[int, Label], seed: int) -> list[tuple[str, ...]]:

@@ -1,6 +1,5 @@
 """Reads a whole data set once, and says what is wrong with it before anyone trains on it for hours."""
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,18 @@ import numpy as np
 
 from coreecho.datasets.doctor_checks import (
     CHECKS,
-    RECIPE_PIXELS,
     PixelStatistics,
     Subject,
     count_recordings,
     pixel_statistics,
 )
-from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, examine_companion, run_all
-from coreecho.datasets.doctor_surveys import SURVEYS
-from coreecho.datasets.echonet_dynamic import is_converted_root
+from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, run_all
+from coreecho.datasets.labels import scaled
+from coreecho.datasets.layout import LAYOUTS
+from coreecho.datasets.phantom_marks import is_phantom_root
 from coreecho.datasets.recording import Recording
-from coreecho.datasets.survey import Survey
 from coreecho.errors import DatasetError
+from coreecho.names import readable
 
 # Cases of one kind of fault that the text names; JSON and the page have all.
 _NUM_NAMED = 20
@@ -75,13 +74,13 @@ class Examination:
         verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
         kind = " of simulated hearts" if self.is_phantom else ""
         recordings = f"{len(self.recordings)} recordings{kind}" + (f" ({', '.join(splits)})" if splits else "")
-        return f"{self.root}: {verdict}; {recordings}, {frames:,} frames."
+        return f"{readable(self.root)}: {verdict}; {recordings}, {frames:,} frames."
 
     def to_text(self) -> str:
         """Everything that needs mending, for people: the summary alone when the data set is clean."""
         lines = [self.summary()]
         for kind, cases in self.faults.items():
-            lines += [f"{len(cases)} {kind}:", *(f"  {case}" for case in cases[:_NUM_NAMED])]
+            lines += [f"{len(cases)} {kind}:", *(f"  {readable(case)}" for case in cases[:_NUM_NAMED])]
             if len(cases) > _NUM_NAMED:
                 lines.append(f"  ... and {len(cases) - _NUM_NAMED} more (--json and --html list all)")
         return "\n".join(lines)
@@ -90,7 +89,7 @@ class Examination:
         """Everything, for machines; no pictures."""
         content: dict[str, Any] = {
             "dataset": self.dataset,
-            "root": str(self.root),
+            "root": readable(self.root),
             "is_phantom": self.is_phantom,
             "is_clean": self.is_clean,
             "counts": dict(self.counts),
@@ -100,7 +99,8 @@ class Examination:
             "pixels": _pixels_json(self.pixels, self.recipe_pixels),
             "clips": [_clip_json(clip) for clip in self.clips.values()],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        # A byte of a name that is not UTF-8 becomes an escape that JSON knows.
+        return json.dumps(content, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def examine(
@@ -108,6 +108,8 @@ def examine(
     root: str | Path,
     *,
     is_own_data: bool = False,
+    label_scale: float = 1.0,
+    options: Mapping[str, Any] | None = None,
     has_thumbnails: bool = False,
     workers: int | None = None,
     show_progress: bool = False,
@@ -119,46 +121,46 @@ def examine(
         root: its folder, or of "table" the table.
         is_own_data: the folder holds other data in that layout: counts are not compared with the published ones. What
             `coreecho convert` wrote is known by itself.
+        label_scale: by which EF is multiplied before it is looked at, as in the recipe: 100 for fractions.
+        options: of the layout, such as `columns` of "table".
         has_thumbnails: keep a small picture of each clip, for the page.
         workers: threads that read; by default one for each core.
         show_progress: draw progress bars on stderr.
 
     Raises:
-        DatasetError: the layout is unknown, or the folder does not have it.
+        RecipeError: there is no such layout.
+        DatasetError: the folder does not have it, or an option is wrong.
     """
-    survey = _survey(dataset, Path(root))
+    layout, root = LAYOUTS.get(dataset), Path(root)
+    if not root.exists():
+        raise DatasetError(f"{root}: no such folder. Give the root of the data set.")
+    survey = layout.survey(root, **(options or {}))
+    survey.recordings = scaled(survey.recordings, label_scale)
     jobs = [
-        ClipJob(
-            recording_id=recording.id, path=recording.path, is_raw=dataset == "hmc-qu", has_thumbnail=has_thumbnails
-        )
+        ClipJob(recording_id=recording.id, path=recording.path, read=layout.read_clip, has_thumbnail=has_thumbnails)
         for recording in survey.recordings
     ]
     clips = run_all(examine_clip, jobs, text="Reading clips", workers=workers, show_progress=show_progress)
     broken = run_all(
-        examine_companion, survey.companions, text="Reading contours", workers=workers, show_progress=show_progress
+        layout.check_companion, survey.companions, text="Reading contours", workers=workers, show_progress=show_progress
     )
     for path, problem in zip(survey.companions, broken, strict=True):
         if problem is not None:
             survey.add_flaw("contours that are missing or cannot be read", f"{_relative(path, survey.root)}: {problem}")
+    read = [clip for clip in clips if clip.error is None]
+    # The published data hold no simulated hearts, whose card would be lost; a table of one's own needs no card.
+    is_marked = survey.is_own_data and bool(read) and all(clip.is_phantom for clip in read)
+    if is_marked:
+        survey.remarks.append("Every clip says of itself that its heart is simulated.")
     subject = Subject(
-        dataset=dataset,
+        layout=layout,
         survey=survey,
-        facts={clip.recording_id: clip for clip in clips if clip.error is None},
+        facts={clip.recording_id: clip for clip in read},
         unreadable=[clip for clip in clips if clip.error is not None],
-        is_phantom=(survey.root / "phantom.json").is_file(),
-        is_own_data=is_own_data or is_converted_root(survey.root),
+        is_phantom=is_marked or is_phantom_root(survey.root),
+        is_own_data=is_own_data or survey.is_own_data,
     )
     return _conclude(subject, clips)
-
-
-def _survey(dataset: str, root: Path) -> Survey:
-    if dataset not in SURVEYS:
-        close = difflib.get_close_matches(dataset, SURVEYS, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise DatasetError(f"Unknown data set {dataset!r}; known are: {', '.join(sorted(SURVEYS))}.{hint}")
-    if not root.exists():
-        raise DatasetError(f"{root}: no such folder. Give the root of the data set.")
-    return SURVEYS[dataset](root)
 
 
 def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
@@ -175,7 +177,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
             elif finding.case not in faults.get(finding.kind, []):
                 faults.setdefault(finding.kind, []).append(finding.case)
     return Examination(
-        dataset=subject.dataset,
+        dataset=subject.layout.name,
         root=survey.root,
         is_phantom=subject.is_phantom,
         recordings=survey.recordings,
@@ -185,7 +187,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
         remarks=remarks,
         clips={clip.recording_id: clip for clip in clips},
         pixels=pixel_statistics(subject.facts),
-        recipe_pixels=RECIPE_PIXELS.get(subject.dataset),
+        recipe_pixels=subject.layout.pixels,
     )
 
 

@@ -8,24 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.doctor_clips import ClipFacts
-from coreecho.datasets.doctor_surveys import TRACINGS_BEYOND
 from coreecho.datasets.folds import divided_patients
+from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.layout import Layout
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
 from coreecho.video.clips import ClipSampling
 
-# Means and standard deviations that recipes normalise with, as fractions of full scale: of EchoNet-Dynamic's TRAIN
-# split, and of CAMUS (the authors' 40.94405 and 54.723774 of 255). HMC-QU's and one's own data have none published.
-RECIPE_PIXELS: dict[str, tuple[float, float]] = {"echonet": (0.127, 0.196), "camus": (0.1606, 0.2146)}
 # Beyond the first something about the pictures differs; beyond the second they are another kind of picture.
 _NOTABLE_SHIFT, _WRONG_SHIFT = 0.03, 0.1
-# Points of EF. Tables round volumes to 0.1 mL or finer, which moves the EF by less than half a point.
-_EF_TOLERANCE = 1.0
 _FPS_TOLERANCE = 1.0
 # EchoNet-Dynamic has 18 to 138.
 _USUAL_FPS = (15.0, 150.0)
-# Data sets whose clips are sampled by the paper's 36 frames with a stride of 4.
-_WHOLE_VIDEOS = ("echonet", "echonet-pediatric", "table")
+# Below, not even the phases of a beat are seen; above, no scanner images.
+_POSSIBLE_FPS = (2.0, 2000.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +37,7 @@ class Finding:
 class Subject:
     """All that the checks look at. `facts` holds the clips that could be read, by recording id."""
 
-    dataset: str
+    layout: Layout
     survey: Survey
     facts: Mapping[str, ClipFacts]
     unreadable: Sequence[ClipFacts]
@@ -108,10 +104,11 @@ def _declared_frames(subject: Subject) -> Iterator[Finding]:
 
 def _sizes(subject: Subject) -> Iterator[Finding]:
     sizes = Counter((clip.height, clip.width) for clip in subject.facts.values())
-    if subject.dataset == "echonet" and set(sizes) - {(112, 112)}:
-        others = {size: count for size, count in sizes.items() if size != (112, 112)}
+    side = subject.layout.frame_size
+    others = {size: count for size, count in sizes.items() if size != (side, side)}
+    if side is not None and others:
         text = ", ".join(f"{count} of {height} x {width}" for (height, width), count in others.items())
-        yield Finding(kind="sizes", case=f"Not 112 x 112 pixels, to be resized: {text}.", is_fault=False)
+        yield Finding(kind="sizes", case=f"Not {side} x {side} pixels, to be resized: {text}.", is_fault=False)
     for name, declared in subject.survey.declared.items():
         clip = subject.facts.get(name)
         if clip and declared.height and (declared.height, declared.width) != (clip.height, clip.width):
@@ -129,6 +126,10 @@ def _frame_rates(subject: Subject) -> Iterator[Finding]:
                 kind="clips with another frame rate than declared",
                 case=f"{name}: {declared.fps:g} frames per second declared, {clip.fps:g} in the file",
             )
+    for recording in subject.survey.recordings:
+        if recording.fps is not None and not _POSSIBLE_FPS[0] <= recording.fps <= _POSSIBLE_FPS[1]:
+            kind = "recordings with an impossible frame rate (expected frames per second; seconds per frame?)"
+            yield Finding(kind=kind, case=f"{recording.id}: {recording.fps:g}")
     known = {clip.recording_id: clip.fps for clip in subject.facts.values() if clip.fps is not None}
     low, high = _USUAL_FPS
     odd = [f"{name} ({fps:g})" for name, fps in known.items() if not low <= fps <= high]
@@ -138,7 +139,7 @@ def _frame_rates(subject: Subject) -> Iterator[Finding]:
 
 
 def _short_clips(subject: Subject) -> Iterator[Finding]:
-    if subject.dataset not in _WHOLE_VIDEOS:
+    if subject.layout.is_single_cycle:
         return
     needed = ClipSampling().padded_length
     short = sum(clip.num_frames < needed for clip in subject.facts.values())
@@ -158,18 +159,9 @@ def _beats(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _volumes(subject: Subject) -> Iterator[Finding]:
-    for recording in subject.survey.recordings:
-        if recording.ef_percent is None or recording.esv_ml is None or recording.edv_ml is None:
-            continue
-        if not 0 <= recording.esv_ml <= recording.edv_ml or recording.edv_ml == 0:
-            case = f"{recording.id}: ESV {recording.esv_ml:g} mL, EDV {recording.edv_ml:g} mL"
-            yield Finding(kind="recordings whose ESV is above their EDV, or whose EDV is 0", case=case)
-            continue
-        of_volumes = 100 * (recording.edv_ml - recording.esv_ml) / recording.edv_ml
-        if abs(of_volumes - recording.ef_percent) > _EF_TOLERANCE:
-            case = f"{recording.id}: EF {recording.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
-            yield Finding(kind="recordings whose EF does not follow from their volumes", case=case)
+def _labels(subject: Subject) -> Iterator[Finding]:
+    for kind, case in odd_labels(subject.survey.recordings):
+        yield Finding(kind=kind, case=case)
 
 
 def _patients(subject: Subject) -> Iterator[Finding]:
@@ -206,7 +198,8 @@ def _tracings(subject: Subject) -> Iterator[Finding]:
         clip = subject.facts.get(name)
         beyond = [frame for frame in frames if clip and not 0 <= frame < clip.num_frames]
         if clip and beyond:
-            yield Finding(kind=TRACINGS_BEYOND, case=f"{name}: frame {beyond[0]}, of {clip.num_frames} frames")
+            kind = "tracings on frames that their videos do not have"
+            yield Finding(kind=kind, case=f"{name}: frame {beyond[0]}, of {clip.num_frames} frames")
 
 
 def _simulated(subject: Subject) -> Iterator[Finding]:
@@ -217,7 +210,7 @@ def _simulated(subject: Subject) -> Iterator[Finding]:
 
 
 def _pixels(subject: Subject) -> Iterator[Finding]:
-    pixels, expected = pixel_statistics(subject.facts), RECIPE_PIXELS.get(subject.dataset)
+    pixels, expected = pixel_statistics(subject.facts), subject.layout.pixels
     if pixels is None or expected is None:
         return
     shift = max(abs(pixels.mean - expected[0]), abs(pixels.std - expected[1]))
@@ -240,7 +233,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _frame_rates,
     _short_clips,
     _beats,
-    _volumes,
+    _labels,
     _patients,
     _duplicates,
     _empty_pictures,

@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coreecho.errors import VideoError
-from coreecho.video.containers import read_container
 from coreecho.video.decoded import is_screen
-from coreecho.video.mhd import read_mhd
-from coreecho.video.nifti import read_nifti
 from coreecho.video.reading import read_video
 from coreecho.video.resizing import pad_to_square
 from coreecho.video.sector import find_sector, mask_outside
@@ -34,11 +30,11 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, kw_only=True)
 class ClipJob:
-    """A clip to look at. `is_raw`: take the whole screen, as HMC-QU's published pre-processing does."""
+    """A clip to look at. `read` gives its frames as its layout takes them, and raises VideoError."""
 
     recording_id: str
     path: Path
-    is_raw: bool = False
+    read: Callable[[Path], Video] = read_video
     has_thumbnail: bool = False
 
 
@@ -76,7 +72,7 @@ class ClipFacts:
 def examine_clip(job: ClipJob) -> ClipFacts:
     """Read one clip. A file that cannot be read is not an error but a fact."""
     try:
-        video = _read_raw(job.path) if job.is_raw else read_video(job.path)
+        video = job.read(job.path)
     except VideoError as error:
         return ClipFacts(recording_id=job.recording_id, error=str(error))
     frames = video.frames
@@ -97,11 +93,6 @@ def examine_clip(job: ClipJob) -> ClipFacts:
     )
 
 
-def _read_raw(path: Path) -> Video:
-    decoded = read_container(path, "avi", str(path))
-    return Video(decoded.frames, decoded.fps, str(path), decoded.is_phantom)
-
-
 def _thumbnail(frames: NDArray[np.uint8]) -> bytes | None:
     """The middle frame as a small PNG. Of a whole screen the sector alone, since names are burned in beside it."""
     middle = frames[len(frames) // 2][None]
@@ -116,33 +107,6 @@ def _thumbnail(frames: NDArray[np.uint8]) -> bytes | None:
     encoded = io.BytesIO()
     picture.save(encoded, "PNG")
     return encoded.getvalue()
-
-
-def examine_companion(path: Path) -> str | None:
-    """Read a file beside the clips, such as contours; return what is wrong with it, or None."""
-    if not path.is_file():
-        return "missing"
-    try:
-        if path.suffix == ".mat":
-            return _check_mask(path)
-        (read_mhd if path.suffix == ".mhd" else read_nifti)(path)
-    except VideoError as error:
-        return str(error).removeprefix(f"{path}: ")
-    return None
-
-
-def _check_mask(path: Path) -> str | None:
-    """HMC-QU's masks: `predicted`, (F, H, W) of 0 and 1."""
-    try:
-        content = scipy.io.loadmat(str(path), variable_names=["predicted"])
-    # A damaged file of this old format makes SciPy raise almost anything.
-    except (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
-        return f"cannot be read as a MATLAB file ({error})"
-    mask = content.get("predicted")
-    if not isinstance(mask, np.ndarray) or mask.ndim != 3:
-        shape = mask.shape if isinstance(mask, np.ndarray) else "none"
-        return f"holds no masks (F, H, W) under 'predicted' (shape: {shape})"
-    return None if np.isin(mask, (0, 1)).all() else "its masks hold other values than 0 and 1"
 
 
 def run_all(

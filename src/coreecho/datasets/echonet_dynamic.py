@@ -4,60 +4,140 @@
 and with it in the tracings; copies of the data set differ, so names compare without it everywhere.
 """
 
-import csv
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.layout import Layout, Option
 from coreecho.datasets.recording import Recording, Split
-from coreecho.datasets.survey import Declared, Survey
+from coreecho.datasets.survey import Declared, Recordings, Survey
+from coreecho.datasets.table_rows import number, read_table_rows
+from coreecho.datasets.tracings import TABLE, all_tracings, ed_es, polygon_area, read_tracing_table, read_tracings, stem
 from coreecho.errors import DatasetError
+from coreecho.names import readable
 
+__all__ = ["ECHONET_DYNAMIC", "EchoNetDynamic", "ed_es", "load_echonet_dynamic", "polygon_area", "read_tracings"]
+
+FILE_LIST, VIDEOS = "FileList.csv", "Videos"
 _SPLITS: dict[str, Split] = {"TRAIN": "train", "VAL": "val", "TEST": "test"}
-# Ouyang et al. 2020.
-PUBLISHED_COUNTS = {"train": 7465, "val": 1288, "test": 1277}
-_LAYOUT = "An EchoNet-Dynamic root holds FileList.csv, VolumeTracings.csv and Videos/<name>.avi"
-_TRACING_COLUMNS = ["FileName", "X1", "Y1", "X2", "Y2", "Frame"]
+# Videos of the published data set with fewer than two traced frames.
+_PUBLISHED_UNTRACED = 6
 
 
-def load_echonet_dynamic(root: str | Path, *, require_two_traced_frames: bool = False) -> list[Recording]:
-    """Read the list of recordings, and check all of it.
+class EchoNetDynamic(Layout):
+    """The data set on which CoReEcho is trained."""
 
-    The sizes and frame counts in FileList.csv are not used: six rows declare sizes that their videos do not have.
+    name = "echonet"
+    title = "EchoNet-Dynamic"
+    description = "An EchoNet-Dynamic root holds FileList.csv, VolumeTracings.csv and Videos/<name>.avi"
+    options = (
+        Option(
+            "require_two_traced_frames",
+            bool,
+            False,
+            "Leave out videos with fewer than two traced frames, as the published codes do (6 of 10,030).",
+        ),
+    )
+    # Of the TRAIN split.
+    pixels = (0.127, 0.196)
+    frame_size = 112
+    recipes: ClassVar[Mapping[str, str]] = {"train": "echonet"}
+    # Ouyang et al. 2020.
+    published: ClassVar[Mapping[str, int]] = {"train": 7465, "val": 1288, "test": 1277}
 
-    Args:
-        root: the folder that holds FileList.csv.
-        require_two_traced_frames: leave out videos with fewer than two traced frames in VolumeTracings.csv, as the
-            authors of CoReEcho do (6 of 10,030).
+    def looks_like(self, root: Path) -> bool:
+        """FileList.csv and Videos lie there."""
+        return (root / FILE_LIST).is_file() and (root / VIDEOS).is_dir()
 
-    Returns:
-        The recordings, in the order of FileList.csv.
+    def read(self, root: Path, **settings: Any) -> Survey:
+        """Read FileList.csv and look for the videos.
 
-    Raises:
-        FaultyDatasetError: videos are missing, or rows are wrong; lists them all.
-        DatasetError: a file of the layout is missing or unreadable; also where tracings are asked for and there are
-            none, as in what `coreecho convert` writes.
-    """
-    root = Path(root)
-    recordings = survey_echonet_dynamic(root).checked()
-    if not require_two_traced_frames:
-        return recordings
-    path = root / "VolumeTracings.csv"
-    if not path.is_file():
-        origin = " (`coreecho convert` writes none)" if is_converted_root(root) else ""
-        raise DatasetError(
-            f"{path}: not found{origin}, and the recipe leaves out videos with fewer than two traced frames "
-            "(require_two_traced_frames), as the published codes do with EchoNet-Dynamic. Without tracings, take all "
-            "videos: `--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe."
-        )
-    num_traced = _num_traced_frames(_read_tracing_table(path))
-    return [recording for recording in recordings if num_traced.get(recording.id, 0) >= 2]
+        The sizes and frame counts in FileList.csv are not used: six rows declare sizes that their videos do not have.
+        """
+        if is_converted_root(root) and not (root / FILE_LIST).exists():
+            raise DatasetError(
+                f"{root}: `coreecho convert` made this without labels, so it has no FileList.csv: no EF to learn or to "
+                "compare with. `coreecho predict` reads its Videos; or convert the clips again with `--labels`."
+            )
+        try:
+            rows = read_table_rows(root / FILE_LIST, required=("FileName", "EF", "Split")).rows
+        except FaultyDatasetError:
+            raise
+        except DatasetError as error:
+            raise DatasetError(f"{error} {self.description}; give the folder that holds FileList.csv.") from error
+        videos, empty = find_videos(root / VIDEOS, self.description)
+        survey = Survey(root=root, published=self.published, is_own_data=is_converted_root(root))
+        seen: set[str] = set()
+        for line, row in rows:
+            _check_row(line, row, videos, seen, survey)
+        for recording_id in sorted(empty & seen):
+            survey.add_fault("empty videos (0 bytes)", f"{VIDEOS}/{videos[recording_id].name}", recording_id)
+        # What file managers leave behind, such as .DS_Store, begins with a dot.
+        for name in sorted(name for name in videos.keys() - seen if not name.startswith(".")):
+            survey.add_flaw("files in Videos that FileList.csv does not name", readable(videos[name].name))
+        return survey
+
+    def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
+        """Leave out videos without tracings, where that is asked for."""
+        if not settings["require_two_traced_frames"]:
+            return recordings
+        path = root / TABLE
+        if not path.is_file():
+            origin = " (`coreecho convert` writes none)" if is_converted_root(root) else ""
+            raise DatasetError(
+                f"{path}: not found{origin}, and the recipe leaves out videos with fewer than two traced frames "
+                "(require_two_traced_frames), as the published codes do with EchoNet-Dynamic. Without tracings, take "
+                "all videos: `--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe."
+            )
+        pairs = read_tracing_table(path)[["FileName", "Frame"]].drop_duplicates()
+        num_traced = pairs["FileName"].value_counts().to_dict()
+        return [recording for recording in recordings if num_traced.get(recording.id, 0) >= 2]
+
+    def add_companions(self, survey: Survey) -> None:
+        """Look at the tracings."""
+        if survey.is_own_data and not (survey.root / TABLE).exists():
+            survey.remarks.append(
+                "`coreecho convert` made this data set, which has no tracings: train with "
+                "`--no-require-two-traced-frames`."
+            )
+            return
+        try:
+            tracings = all_tracings(survey.root / TABLE)
+        except FaultyDatasetError as error:
+            for kind, cases in error.faults.items():
+                survey.flaws.setdefault(f"{TABLE}: {kind}", []).extend(cases)
+            return
+        except DatasetError as error:
+            survey.add_flaw("tables that cannot be used", str(error))
+            return
+        _compare_tracings(tracings.contours, survey)
+        if tracings.repeated:
+            survey.remarks.append(
+                f"{len(tracings.repeated)} frames are traced more than once in {TABLE}; the first tracing counts: "
+                f"{'; '.join(tracings.repeated)}."
+            )
+
+    def has_tracings(self, root: str | Path) -> bool:
+        """VolumeTracings.csv lies there."""
+        return (Path(root) / TABLE).is_file()
+
+    def read_tracings(self, root: str | Path) -> dict[str, dict[int, NDArray[np.float64]]]:
+        """See `coreecho.datasets.read_tracings`."""
+        return read_tracings(root)
+
+
+ECHONET_DYNAMIC = EchoNetDynamic()
+
+
+def load_echonet_dynamic(root: str | Path, **options: Any) -> Recordings:
+    """Read the recordings of EchoNet-Dynamic; see `EchoNetDynamic.options` and `Layout.load`."""
+    return ECHONET_DYNAMIC.load(root, **options)
 
 
 def is_converted_root(root: Path) -> bool:
@@ -65,56 +145,49 @@ def is_converted_root(root: Path) -> bool:
     return (root / "converted.csv").is_file()
 
 
-def survey_echonet_dynamic(root: str | Path) -> Survey:
-    """Read FileList.csv and look for the videos. See `load_echonet_dynamic`.
+def find_videos(folder: Path, description: str) -> tuple[dict[str, Path], set[str]]:
+    """Every file of a folder by its name without `.avi`, and the names of those that are empty.
 
-    Raises:
-        DatasetError: a file of the layout is missing or unreadable.
+    One listing is far cheaper than 10,030 look-ups on NFS.
     """
-    root = Path(root)
-    if is_converted_root(root) and not (root / "FileList.csv").exists():
-        raise DatasetError(
-            f"{root}: `coreecho convert` made this without labels, so it has no FileList.csv: no EF to learn or to "
-            "compare with. `coreecho predict` reads its Videos; or convert the clips again with `--labels`."
-        )
-    rows = _read_file_list(root / "FileList.csv")
-    videos = _find_videos(root / "Videos")
-    survey = Survey(root=root, published=PUBLISHED_COUNTS)
-    seen: set[str] = set()
-    for line, row in rows:
-        _check_row(line, row, videos, seen, survey)
-    for recording_id in _unlisted(videos, seen):
-        survey.add_flaw("files in Videos that FileList.csv does not name", videos[recording_id].name)
-    return survey
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry for entry in entries if entry.is_file()]
+            videos = {stem(entry.name): Path(entry.path) for entry in files}
+            return videos, {stem(entry.name) for entry in files if entry.stat().st_size == 0}
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be listed ({error.strerror}). {description}.") from error
 
 
 def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], seen: set[str], survey: Survey) -> None:
     """Turn one row into a Recording, or into its faults."""
-    recording_id = _stem(row["FileName"])
+    recording_id = stem(row["FileName"])
+    name = recording_id or f"line {line}"
     if not recording_id or recording_id in seen:
-        survey.add_fault("rows with no FileName, or one that came before", f"line {line}: {row['FileName']!r}")
+        survey.add_fault("rows with no FileName, or one that came before", f"line {line}: {row['FileName']!r}", name)
     elif recording_id not in videos:
-        survey.add_fault("missing videos", f"Videos/{recording_id}.avi (line {line})")
+        survey.add_fault("missing videos", f"{VIDEOS}/{recording_id}.avi (line {line})", name)
     is_new = recording_id in videos and recording_id not in seen
     seen.add(recording_id)
-    ef_percent = _number(row["EF"])
+    ef_percent = number(row["EF"])
     if not 0 <= ef_percent <= 100:
         kind = "rows with a bad EF (expected a number from 0 to 100)"
-        survey.add_fault(kind, f"line {line}: {row['FileName']} has EF {row['EF']!r}")
-    volumes = {column: _number(row[column]) if row.get(column) else None for column in ("ESV", "EDV")}
+        survey.add_fault(kind, f"line {line}: {row['FileName']} has EF {row['EF']!r}", name)
+    volumes = {column: number(row[column]) if row.get(column) else None for column in ("ESV", "EDV")}
     if not all(volume is None or 0 <= volume < math.inf for volume in volumes.values()):
         kind = "rows with a bad ESV or EDV (expected a volume in mL, at least 0, or nothing)"
-        survey.add_fault(kind, f"line {line}: {row['FileName']} has ESV {row.get('ESV')!r}, EDV {row.get('EDV')!r}")
+        case = f"line {line}: {row['FileName']} has ESV {row.get('ESV')!r}, EDV {row.get('EDV')!r}"
+        survey.add_fault(kind, case, name)
     split = _SPLITS.get(row["Split"].upper())
     if split is None:
         kind = "rows with a bad Split (expected TRAIN, VAL or TEST)"
-        survey.add_fault(kind, f"line {line}: {row['FileName']} has Split {row['Split']!r}")
+        survey.add_fault(kind, f"line {line}: {row['FileName']} has Split {row['Split']!r}", name)
     if is_new:
         survey.declared[recording_id] = _declared(row)
         recording = Recording(
             id=recording_id,
             path=videos[recording_id],
-            ef_percent=ef_percent,
+            ef_percent=ef_percent if 0 <= ef_percent <= 100 else None,
             split=split,
             esv_ml=volumes["ESV"],
             edv_ml=volumes["EDV"],
@@ -122,140 +195,25 @@ def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], se
         survey.recordings.append(recording)
 
 
-def _unlisted(videos: Mapping[str, Path], seen: set[str]) -> list[str]:
-    """Names of files that no row has, but not what file managers leave behind, such as .DS_Store."""
-    return sorted(name for name in videos.keys() - seen if not name.startswith("."))
-
-
 def _declared(row: Mapping[str, str]) -> Declared:
     """What a row says of its video; columns that are not there, or hold no number, say nothing."""
     columns = ("NumberOfFrames", "FrameHeight", "FrameWidth", "FPS")
-    values = [_number(row.get(column, "")) for column in columns]
+    values = [number(row.get(column, "")) for column in columns]
     num_frames, height, width = (int(value) if math.isfinite(value) else None for value in values[:3])
     fps = values[3] if math.isfinite(values[3]) else None
     return Declared(num_frames=num_frames, height=height, width=width, fps=fps)
 
 
-def _read_file_list(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Rows of FileList.csv with their line numbers; every value stripped, columns of a short row empty."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="", strict=True)
-            columns = [(column or "").strip() for column in reader.fieldnames or []]
-            absent = [column for column in ("FileName", "EF", "Split") if column not in columns]
-            if absent:
-                raise DatasetError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
-            reader.fieldnames = columns
-            rows = [
-                (reader.line_num, {column: (row[column] or "").strip() for column in columns}) for row in reader if row
-            ]
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: not found. {_LAYOUT}; give the folder that holds FileList.csv.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a CSV file ({error}).") from error
-    if not rows:
-        raise DatasetError(f"{path}: lists no videos.")
-    return rows
-
-
-def _find_videos(folder: Path) -> dict[str, Path]:
-    """Every file of the folder by its name without `.avi`. One listing is far cheaper than 10,030 look-ups on NFS."""
-    try:
-        with os.scandir(folder) as entries:
-            return {_stem(entry.name): Path(entry.path) for entry in entries if entry.is_file()}
-    except OSError as error:
-        raise DatasetError(f"{folder}: cannot be listed ({error.strerror}). {_LAYOUT}.") from error
-
-
-def _stem(name: str) -> str:
-    name = name.strip()
-    return name[:-4] if name.lower().endswith(".avi") else name
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def read_tracings(path: str | Path) -> dict[str, dict[int, NDArray[np.float64]]]:
-    """Read the traced contours of the left ventricle.
-
-    Per traced frame the first row is the long axis and the others are chords across it, from the apex to the base.
-    The contour runs down one end of the chords and back up the other.
-
-    Args:
-        path: the root of the data set, or its VolumeTracings.csv.
-
-    Returns:
-        For each video, by its name without `.avi`, and each traced frame, counted from 0: the contour, (n, 2) as x, y
-        in pixels.
-
-    Raises:
-        DatasetError: the file is missing, lacks a column, or has rows that are not numbers.
-    """
-    path = Path(path)
-    table = _read_tracing_table(path / "VolumeTracings.csv" if path.is_dir() else path)
-    tracings: dict[str, dict[int, NDArray[np.float64]]] = {}
-    names, frames = table["FileName"].to_numpy(), table["Frame"].to_numpy()
-    ends = table[["X1", "Y1", "X2", "Y2"]].to_numpy(dtype=np.float64)
-    for key, rows in table.groupby(["FileName", "Frame"], sort=False).indices.items():
-        chords = ends[rows[1:]]
-        name, frame = names[rows[0]], int(frames[rows[0]])
-        if len(chords) == 0:
-            raise DatasetError(f"{path}: frame {frame} of {name} has a long axis and no chords ({key}).")
-        tracings.setdefault(name, {})[frame] = np.concatenate([chords[:, :2], chords[::-1, 2:]])
-    return tracings
-
-
-def _read_tracing_table(path: Path) -> pd.DataFrame:
-    """VolumeTracings.csv with names without `.avi`, and numbers checked."""
-    try:
-        table = pd.read_csv(path, encoding="utf-8-sig", dtype={"FileName": str})
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: not found. {_LAYOUT}.") from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as a CSV file ({error}).") from error
-    absent = [column for column in _TRACING_COLUMNS if column not in table.columns]
-    if absent:
-        raise DatasetError(
-            f"{path}: has no column {', '.join(absent)}; expected {', '.join(_TRACING_COLUMNS)} (EchoNet-Dynamic)."
+def _compare_tracings(contours: Mapping[str, Mapping[int, Any]], survey: Survey) -> None:
+    listed = {recording.id for recording in survey.recordings}
+    for name in sorted(contours.keys() - listed):
+        survey.add_flaw("tracings without a video", f"{TABLE}: {readable(name)}")
+    untraced = sorted(name for name in listed if len(contours.get(name, ())) < 2)
+    if 0 < len(untraced) <= _PUBLISHED_UNTRACED:
+        survey.remarks.append(
+            f"{len(untraced)} videos have fewer than two traced frames (6 in the published data set): "
+            f"{', '.join(untraced)}."
         )
-    numbers: pd.DataFrame = table[_TRACING_COLUMNS[1:]].apply(pd.to_numeric, errors="coerce")
-    is_good = np.isfinite(numbers.to_numpy()).all(axis=1) & (numbers["Frame"] >= 0) & table["FileName"].notna()
-    if not is_good.all():
-        lines = [f"line {index + 2}: {','.join(map(str, table.loc[index]))}" for index in np.flatnonzero(~is_good)]
-        raise FaultyDatasetError(str(path), {"rows that are not a name and finite numbers": lines})
-    numbers["Frame"] = numbers["Frame"].astype(np.int64)
-    numbers["FileName"] = table["FileName"].map(_stem)
-    return numbers
-
-
-def _num_traced_frames(table: pd.DataFrame) -> dict[str, int]:
-    pairs = table[["FileName", "Frame"]].drop_duplicates()
-    return {str(name): int(count) for name, count in pairs["FileName"].value_counts().items()}
-
-
-def polygon_area(polygon: NDArray[np.float64]) -> float:
-    """Area enclosed by a polygon, (n, 2), by the shoelace formula, in pixels squared."""
-    x, y = polygon[:, 0], polygon[:, 1]
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
-
-
-def ed_es(polygons: Mapping[int, NDArray[np.float64]]) -> tuple[int, int]:
-    """Tell the end-diastolic from the end-systolic frame: the largest and the smallest contour, of one video's.
-
-    Args:
-        polygons: contours by frame, as `read_tracings` gives them for one video.
-
-    Returns:
-        The ED frame and the ES frame.
-
-    Raises:
-        DatasetError: fewer than two frames are traced.
-    """
-    if len(polygons) < 2:
-        raise DatasetError(f"ED and ES need two traced frames; got {len(polygons)}.")
-    areas = {frame: polygon_area(polygon) for frame, polygon in polygons.items()}
-    return max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
+    elif untraced:
+        survey.flaws["videos with fewer than two traced frames"] = untraced
+    survey.traced_frames = {name: tuple(frames) for name, frames in contours.items() if name in listed}

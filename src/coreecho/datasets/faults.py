@@ -7,22 +7,30 @@ from coreecho.errors import DatasetError
 # A message that still fits a terminal; the whole list is in `FaultyDatasetError.faults`.
 _NUM_NAMED = 20
 
+Cases = Mapping[str, Sequence[str]]
+
 
 class FaultyDatasetError(DatasetError):
     """Lists the faults of a data set.
 
     Attributes:
         faults: for each kind of fault, every case of it.
+        flaws: the same of what alone would be no reason to refuse the data set, so that all can be mended at once.
     """
 
-    def __init__(self, root: str, faults: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, root: str, faults: Cases, flaws: Cases | None = None) -> None:
         self.root = root
         self.faults = {kind: tuple(cases) for kind, cases in faults.items()}
-        super().__init__("\n".join([f"{root}: the data set has faults.", *map(_paragraph, faults, faults.values())]))
+        self.flaws = {kind: tuple(cases) for kind, cases in (flaws or {}).items()}
+        lines = [f"{root}: the data set has faults.", *map(_paragraph, self.faults, self.faults.values())]
+        if self.flaws:
+            lines += ["To mend, too, though it would not be refused for them:"]
+            lines += map(_paragraph, self.flaws, self.flaws.values())
+        super().__init__("\n".join(lines))
 
-    def __reduce__(self) -> tuple[type["FaultyDatasetError"], tuple[str, Mapping[str, Sequence[str]]]]:
+    def __reduce__(self) -> tuple[type["FaultyDatasetError"], tuple[str, Cases, Cases]]:
         """Pickle by the arguments, since the message alone does not make this error again in another process."""
-        return type(self), (self.root, self.faults)
+        return type(self), (self.root, self.faults, self.flaws)
 
 
 def _paragraph(kind: str, cases: Sequence[str]) -> str:

@@ -1,61 +1,195 @@
 """HMC-QU (Degerli et al. 2021): apical clips of one cardiac cycle, and which segments of the wall an infarction moved.
 
-`ROOT/{A4C,A2C}/<ECHO>.avi`, `ROOT/{A4C,A2C}.xlsx` with two header rows of merged cells, and
-`ROOT/LV Ground-truth Segmentation Masks/Mask_<ECHO>.mat`. Names hold spaces. A Wingdings tick in the sheet says which
-clips come with masks of the wall; the paper's 109 A4C clips are those.
+`ROOT/{A4C,A2C}/<ECHO>.avi`, `ROOT/{A4C,A2C}.xlsx` (see `hmc_qu_sheet`), and
+`ROOT/LV Ground-truth Segmentation Masks/Mask_<ECHO>.mat`. Names hold spaces. A tick in the sheet says which clips come
+with masks of the wall; the paper's 109 A4C clips are those.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
+import scipy.io
 from numpy.typing import NDArray
 
+from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import split_by_fold, stratified_in_order
+from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
+from coreecho.datasets.layout import Beat, BeatReader, Layout, Option, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.recording import Recording, View
-from coreecho.datasets.survey import Survey
-from coreecho.datasets.table_rows import cell_text, read_sheet, whole_number
+from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError
+from coreecho.names import readable
 from coreecho.video.containers import read_container
+from coreecho.video.frame_source import FrameSource
 from coreecho.video.resizing import squash_frames
+from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
+from coreecho.video.video import Video
 
-NUM_FOLDS = 5
 MASK_FOLDER = "LV Ground-truth Segmentation Masks"
 # Segments of the 17-segment model that each view shows, as its sheet lists them.
 SEGMENTS: dict[View, tuple[int, ...]] = {"A4C": (3, 9, 14, 16, 12, 6), "A2C": (4, 10, 15, 13, 7, 1)}
 # Published pre-processing: squash to 224 x 224, cut out the centre without texts and ECG, back to 224 x 224, 12 frames.
 CLIP_FRAMES, CLIP_SIZE = 12, 224
 CENTRE_CROP: dict[View, int] = {"A4C": 170, "A2C": 185}
+# The code that the paper follows takes every second frame of this patient alone, and ends one frame earlier.
+_EVERY_SECOND = re.compile(r"ES00071(?!\d)")
 
-# In Wingdings these two letters are drawn as a tick and a cross.
-_TICK, _CROSS = "ü", "û"
-_LAYOUT = "An HMC-QU root holds A4C.xlsx and A4C/<name>.avi, and the same for A2C"
+_AVI = b"RIFF"
+_AS_HMC_QU = "squashed, and its centre cut out, as HMC-QU's clips"
 
 
-def load_hmc_qu(
-    root: str | Path, *, view: View = "A4C", only_with_masks: bool = True, fold: int = 1
-) -> list[Recording]:
-    """Read the list of recordings of one view, and check all of it.
+class HmcQu(Layout):
+    """Clips of one cardiac cycle, with and without infarctions."""
 
-    Args:
-        root: the folder that holds A4C.xlsx and A4C/.
-        view: "A4C" or "A2C".
-        only_with_masks: the clips with masks of the wall alone, the paper's 109 of A4C; else all 162.
-        fold: the fold, 1 to 5, that is tested; the next one is the validation. Folds are dealt out within each class,
-            in the sheet's order.
+    name = "hmc-qu"
+    title = "HMC-QU"
+    description = "An HMC-QU root holds A4C.xlsx and A4C/<name>.avi, and the same for A2C"
+    options = (
+        Option("view", str, "A4C", "The view; `all`, for `coreecho doctor`, looks at both.", (*SEGMENTS, "all")),
+        Option("only_with_masks", bool, True, "The clips with masks of the wall alone, the paper's 109 of A4C's 162."),
+        Option("fold", int, 1, "The fold that is tested, 1 to 5; the next one validates."),
+        Option(
+            "folds",
+            str,
+            "sheet",
+            "Deal folds out within each class in the sheet's order, as published; or in the order of the names.",
+            ("sheet", "names"),
+        ),
+        Option(
+            "end_frame",
+            str,
+            "inclusive",
+            "A cycle ends with the listed end frame, or with the one before, as in the code that the paper follows "
+            "(which also takes every second frame of ES00071).",
+            ("inclusive", "exclusive"),
+        ),
+    )
+    survey_options: ClassVar[Mapping[str, Any]] = {"view": "all", "only_with_masks": False}
+    is_single_cycle = True
+    learned_from = "It was trained on HMC-QU: one cardiac cycle, from its reference frame to its end."
+    num_folds = 5
+    recipes: ClassVar[Mapping[str, str]] = {"probe": "hmc-qu-probe", "fine-tune": "hmc-qu-fine-tune"}
 
-    Returns:
-        The recordings in the sheet's order. `beat` runs over one cardiac cycle.
+    def looks_like(self, root: Path) -> bool:
+        """A view's sheet lies there."""
+        return any((root / f"{view}.xlsx").is_file() for view in SEGMENTS)
 
-    Raises:
-        FaultyDatasetError: files are missing, or cells are wrong; lists them all.
-        DatasetError: the sheet is missing or has other columns, or the fold does not exist.
-    """
-    return split_by_fold(survey_hmc_qu(root, view=view, only_with_masks=only_with_masks).checked(), fold)
+    def read(self, root: Path, **settings: Any) -> Survey:
+        """Read the sheet of a view, or of each view that is there, and look for the clips."""
+        view = settings["view"]
+        views = [each for each in SEGMENTS if (root / f"{each}.xlsx").is_file()] if view == "all" else [view]
+        if not views:
+            raise DatasetError(f"{root}: holds neither A4C.xlsx nor A2C.xlsx. {self.description}.")
+        survey = Survey(root=root)
+        for each in views:
+            self._read_view(root, each, settings, survey)
+        return survey
+
+    def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
+        """Split by folds."""
+        if settings["view"] == "all":
+            raise DatasetError(
+                f"{root}: HMC-QU is loaded one view at a time: its folds part each view's patients anew."
+            )
+        return split_by_fold(recordings, settings["fold"])
+
+    def frame_source(self, recording: Recording) -> FrameSource:
+        """The cycle, squashed and its centre cut out, as published."""
+        # The beat comes from a table, which can change while the clip's file does not.
+        preparation = f"{self.name} {recording.view}, beat {recording.beat}"
+        if recording.beat_step != 1:
+            preparation += f", step {recording.beat_step}"
+        return FrameSource(recording.path, preparation, BeatReader(hmc_qu_beat, recording))
+
+    def read_clip(self, path: Path) -> Video:
+        """The whole screen, as the published pre-processing takes it."""
+        decoded = read_container(path, "avi", str(path))
+        return Video(decoded.frames, decoded.fps, str(path), decoded.is_phantom)
+
+    def prepare_file(self, path: str | Path, beat: Beat, model_input: SeenAt) -> PreparedFile:
+        """Whole screens as AVI are squashed and their centre is cut out; all else is read as any clip is."""
+        video, (first, last) = read_with_beat(path, beat)
+        if not _is_avi(path) or CROPPED_NOTE not in video.notes:
+            return super().prepare_file(path, beat, model_input)
+        # HMC-QU's files say their view by their name, and the two views differ in what is cut out.
+        view: View = "A2C" if "2CH" in Path(path).name else "A4C"
+        recording = Recording(id=str(path), path=Path(path), view=view, beat=(first, last))
+        frames = hmc_qu_beat(recording, model_input.frame_size)
+        notes = (f"{_AS_HMC_QU} of {view}",)
+        return PreparedFile(replace(video, frames=frames, notes=notes), (first, last), video.num_frames)
+
+    def cautions_of_file(self, video: Video) -> list[str]:
+        """Say where a file was no whole screen as AVI."""
+        if any(note.startswith(_AS_HMC_QU) for note in video.notes):
+            return []
+        return ["the model's clips were squashed and cut as HMC-QU's AVI files are, and this one was not"]
+
+    def check_companion(self, path: Path) -> str | None:
+        """Masks: `predicted`, (F, H, W) of 0 and 1."""
+        if not path.is_file():
+            return "missing"
+        try:
+            content = scipy.io.loadmat(str(path), variable_names=["predicted"])
+        # A damaged file of this old format makes SciPy raise almost anything.
+        except Exception as error:
+            return f"cannot be read as a MATLAB file ({error})"
+        mask = content.get("predicted")
+        if not isinstance(mask, np.ndarray) or mask.ndim != 3:
+            shape = mask.shape if isinstance(mask, np.ndarray) else "none"
+            return f"holds no masks (F, H, W) under 'predicted' (shape: {shape})"
+        return None if np.isin(mask, (0, 1)).all() else "its masks hold other values than 0 and 1"
+
+    def _read_view(self, root: Path, view: View, settings: dict[str, Any], survey: Survey) -> None:
+        sheet, only_with_masks = root / f"{view}.xlsx", settings["only_with_masks"]
+        try:
+            rows, names = read_rows(sheet, SEGMENTS[view], survey)
+        except FaultyDatasetError:
+            raise
+        except DatasetError as error:
+            raise DatasetError(f"{error} {self.description}.") from error
+        clips = _clips(root / view, survey)
+        _check_names(view, rows, names, clips, survey)
+        chosen = [row for row in rows if row.has_masks or not only_with_masks]
+        # Where ticks could not be read, those are the fault.
+        if only_with_masks and not chosen and not survey.faults:
+            raise DatasetError(f"{sheet}: ticks no clip with masks; ask for all clips with only_with_masks=False.")
+        folds = self._folds(sheet, chosen, settings["folds"], survey)
+        for row in chosen:
+            if row.has_masks:
+                survey.companions.append(root / MASK_FOLDER / f"Mask_{row.name}.mat")
+            path = clips.get(name_key(row.name))
+            if path is not None:
+                recording = _recording(row, path, view, is_exclusive=settings["end_frame"] == "exclusive")
+                survey.recordings.append(replace(recording, fold=folds[row.line]))
+        if view == "A4C":
+            expected = {"A4C with masks": 109} if only_with_masks else {"A4C": 162}
+            survey.published = {**survey.published, **expected}
+
+    def _folds(self, sheet: Path, rows: Sequence[SheetRow], order: str, survey: Survey) -> dict[int, int]:
+        """The fold of each row, by its line."""
+        by_name = sorted(rows, key=lambda row: natural_key(row.name))
+        if order == "sheet" and by_name != list(rows):
+            survey.remarks.append(
+                f"The rows of {sheet.name} are not in the order of the clips' names, and folds are dealt out in the "
+                "sheet's order: if it was sorted since it was published, they are not the published folds. "
+                "Sort it by ECHO, or take the order of the names by the option folds=names."
+            )
+        ordered = by_name if order == "names" else rows
+        folds = stratified_in_order([row.has_mi for row in ordered], self.num_folds)
+        return {row.line: fold for row, fold in zip(ordered, folds, strict=True)}
+
+
+HMC_QU = HmcQu()
+
+
+def load_hmc_qu(root: str | Path, **options: Any) -> Recordings:
+    """Read the recordings of one view of HMC-QU; see `HmcQu.options` and `Layout.load`."""
+    return HMC_QU.load(root, **options)
 
 
 def hmc_qu_clip(
@@ -94,122 +228,23 @@ def hmc_qu_beat(recording: Recording, frame_size: int) -> NDArray[np.uint8]:
     # The file as it is: `read_video` would look for the sector of a whole screen, and so change the published geometry.
     frames = read_container(recording.path, "avi", str(recording.path)).frames
     first, last = recording.beat or (0, len(frames) - 1)
-    squashed = squash_frames(take_beat(frames, first, last), CLIP_SIZE)
+    squashed = squash_frames(take_beat(frames, first, last)[:: recording.beat_step], CLIP_SIZE)
     crop = CENTRE_CROP[recording.view or "A4C"]
     corner = (CLIP_SIZE - crop) // 2
     centre = squashed[:, corner : corner + crop, corner : corner + crop]
     return squash_frames(centre, frame_size)
 
 
-def survey_hmc_qu(root: str | Path, *, view: View | Literal["all"] = "A4C", only_with_masks: bool = False) -> Survey:
-    """Read the sheet of a view, or of each view that is there, and look for the clips. See `load_hmc_qu`.
-
-    Raises:
-        DatasetError: the sheet is missing or has other columns.
-    """
-    root = Path(root)
-    if view not in (*SEGMENTS, "all"):
-        raise DatasetError(f"{root}: HMC-QU has the views A4C and A2C; got {view!r}.")
-    views = [each for each in SEGMENTS if (root / f"{each}.xlsx").is_file()] if view == "all" else [view]
-    if not views:
-        raise DatasetError(f"{root}: holds neither A4C.xlsx nor A2C.xlsx. {_LAYOUT}.")
-    survey = Survey(root=root)
-    for each in views:
-        _survey_view(root, each, only_with_masks, survey)
-    return survey
-
-
-def _survey_view(root: Path, view: View, only_with_masks: bool, survey: Survey) -> None:
-    sheet = root / f"{view}.xlsx"
-    columns, rows = _read_rows(sheet, view)
-    clips = _clips(root / view, survey)
-    checked = [_check_row(sheet, line, row, columns, survey) for line, row in rows]
-    listed = [row for row in checked if row is not None]
-    names = {_key(cell_text(row[columns.name])) for _, row in rows}
-    _check_names(view, listed, names, clips, survey)
-    chosen = [row for row in listed if row.has_masks or not only_with_masks]
-    if only_with_masks and not chosen:
-        raise DatasetError(f"{sheet}: ticks no clip with masks; ask for all clips with only_with_masks=False.")
-    for row, fold in zip(chosen, stratified_in_order([row.has_mi for row in chosen], NUM_FOLDS), strict=True):
-        if row.has_masks:
-            survey.companions.append(root / MASK_FOLDER / f"Mask_{row.name}.mat")
-        path = clips.get(_key(row.name))
-        if path is None:
-            continue
-        survey.recordings.append(
-            Recording(
-                id=row.name,
-                path=path,
-                fold=fold,
-                patient=_patient(row.name),
-                has_mi=row.has_mi,
-                view=view,
-                beat=row.beat,
-            )
-        )
-    if view == "A4C":
-        expected = {"A4C with masks": 109} if only_with_masks else {"A4C": 162}
-        survey.published = {**survey.published, **expected}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Columns:
-    """Where each thing stands in the sheet, counted from 0."""
-
-    name: int
-    segments: tuple[int, ...]
-    first_frame: int
-    last_frame: int
-    mask: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """One good row of the sheet."""
-
-    line: int
-    name: str
-    has_mi: bool
-    has_masks: bool
-    beat: tuple[int, int]
-
-
-def _read_rows(sheet: Path, view: View) -> tuple[_Columns, list[tuple[int, Sequence[Any]]]]:
-    """The columns, and the rows below the two header rows that are not blank, with their line numbers."""
-    try:
-        cells = read_sheet(sheet)
-    except DatasetError as error:
-        raise DatasetError(f"{error} {_LAYOUT}.") from error
-    if len(cells) < 3:
-        raise DatasetError(f"{sheet}: has {len(cells)} rows; expected two header rows and one row for each clip.")
-    columns = _find_columns(sheet, view, cells[0], cells[1])
-    rows = [(line, row) for line, row in enumerate(cells, start=1) if line > 2]
-    # The official sheet runs on for hundreds of blank rows.
-    return columns, [(line, row) for line, row in rows if any(str(cell).strip() for cell in row)]
-
-
-def _find_columns(sheet: Path, view: View, upper: Sequence[Any], lower: Sequence[Any]) -> _Columns:
-    """Find the columns by their names; the lower row names the parts of the upper row's merged cells."""
-    names = [
-        " ".join((str(below).strip() or str(above)).split()).casefold()
-        for above, below in zip(upper, lower, strict=True)
-    ]
-    segments = {match[1]: place for place, name in enumerate(names) if (match := re.fullmatch(r"seg\s*(\d+)", name))}
-    found = {
-        "ECHO": next((place for place, name in enumerate(names) if name == "echo"), None),
-        "Reference Frame": next((place for place, name in enumerate(names) if name == "reference frame"), None),
-        "End of Cycle": next((place for place, name in enumerate(names) if name == "end of cycle"), None),
-        "... Segmentation Masks": next(
-            (place for place, name in enumerate(names) if "segmentation mask" in name), None
-        ),
-    }
-    found |= {f"SEG{number}": segments.get(str(number)) for number in SEGMENTS[view]}
-    absent = [name for name, place in found.items() if place is None]
-    if absent:
-        raise DatasetError(f"{sheet}: its two header rows name no column {', '.join(absent)}. Was another file copied?")
-    places = [place for place in found.values() if place is not None]
-    return _Columns(
-        name=places[0], first_frame=places[1], last_frame=places[2], mask=places[3], segments=tuple(places[4:])
+def _recording(row: SheetRow, path: Path, view: View, *, is_exclusive: bool) -> Recording:
+    beat, step = None, 1
+    if row.limits is not None:
+        first, last = row.limits[0] - 1, row.limits[1] - 1
+        is_halved = is_exclusive and _EVERY_SECOND.match(row.name) is not None
+        step = 2 if is_halved else 1
+        # A cycle keeps two frames at least.
+        beat = (first, max(first + 1, last - is_exclusive - is_halved))
+    return Recording(
+        id=row.name, path=path, patient=_patient(row.name), has_mi=row.has_mi, view=view, beat=beat, beat_step=step
     )
 
 
@@ -218,15 +253,12 @@ def _clips(folder: Path, survey: Survey) -> dict[str, Path]:
     clips: dict[str, Path] = {}
     # What file managers leave behind begins with a dot.
     for path in sorted(folder.glob("[!.]*.[aA][vV][iI]")):
-        key = _key(path.stem)
+        key = name_key(path.stem)
         if key in clips:
-            survey.add_fault("clips whose names differ in spaces alone", f"{path.name} and {clips[key].name}")
+            case = f"{readable(path.name)} and {readable(clips[key].name)}"
+            survey.add_fault("clips whose names differ in spaces alone", case)
         clips[key] = path
     return clips
-
-
-def _key(name: str) -> str:
-    return "".join(name.split()).casefold()
 
 
 def _patient(name: str) -> str:
@@ -234,38 +266,25 @@ def _patient(name: str) -> str:
     return " ".join(re.split(r"_?\dCH", name, maxsplit=1)[0].split()) or name
 
 
-def _check_row(sheet: Path, line: int, row: Sequence[Any], columns: _Columns, survey: Survey) -> _Row | None:
-    """Turn one row into what it says, or into its faults."""
-    name = cell_text(row[columns.name])
-    where = f"{sheet.name} row {line} ({name or 'no name'})"
-    marks = [cell_text(row[place]).casefold() for place in columns.segments]
-    limits = [cell_text(row[place]) for place in (columns.first_frame, columns.last_frame)]
-    first, last = map(whole_number, limits)
-    tick = cell_text(row[columns.mask])
-    problems = [] if name else ["no name under ECHO"]
-    if not all(marks):
-        problems.append("a segment without a label")
-    if first is None or last is None or not 1 <= first < last:
-        problems.append(
-            f"frames {limits[0]!r} to {limits[1]!r}, expected whole numbers from 1 on, the first before the last"
-        )
-    if tick not in (_TICK, _CROSS):
-        problems.append(f"{tick!r} under the masks, expected {_TICK!r} (available) or {_CROSS!r} (not)")
-    if problems or first is None or last is None:
-        survey.add_fault("wrong rows in the sheets", f"{where}: {'; '.join(problems)}")
-        return None
-    return _Row(line=line, name=name, has_mi="mi" in marks, has_masks=tick == _TICK, beat=(first - 1, last - 1))
-
-
-def _check_names(view: View, rows: Sequence[_Row], listed: set[str], clips: dict[str, Path], survey: Survey) -> None:
+def _check_names(
+    view: View, rows: Sequence[SheetRow], listed: set[str], clips: dict[str, Path], survey: Survey
+) -> None:
     """Compare the sheet with the folder of clips."""
     lines: dict[str, int] = {}
     for row in rows:
-        key = _key(row.name)
+        key = name_key(row.name)
         if key in lines:
-            survey.add_fault("clips listed twice", f"{view}.xlsx rows {lines[key]} and {row.line}: {row.name}")
+            case = f"{view}.xlsx rows {lines[key]} and {row.line}: {row.name}"
+            survey.add_fault("clips listed twice", case, row.name)
         lines[key] = row.line
         if key not in clips:
-            survey.add_fault("missing files", f"{view}/{row.name}.avi ({view}.xlsx row {row.line})")
+            survey.add_fault("missing files", f"{view}/{row.name}.avi ({view}.xlsx row {row.line})", row.name)
+        elif clips[key].stat().st_size == 0:
+            survey.add_fault("empty files (0 bytes)", f"{view}/{readable(clips[key].name)}", row.name)
     for key in sorted(clips.keys() - listed):
-        survey.add_flaw(f"clips that {view}.xlsx does not name", f"{view}/{clips[key].name}")
+        survey.add_flaw(f"clips that {view}.xlsx does not name", f"{view}/{readable(clips[key].name)}")
+
+
+def _is_avi(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(4) == _AVI

@@ -32,6 +32,7 @@ class Recording:
         view: of the heart.
         beat: the first and the last frame of the beat to look at, counted from 0, both included. The first comes after
             the last where the file runs backwards.
+        beat_step: from one frame of the beat that is taken to the next; 1 takes every frame.
         fps: frames per second, where the data set says so and its files do not.
         ef_source: which release of the data set `ef_percent` is from, where releases differ.
         labels: other numbers that a table says of it, by their columns.
@@ -49,6 +50,7 @@ class Recording:
     has_mi: bool | None = None
     view: View | None = None
     beat: tuple[int, int] | None = None
+    beat_step: int = 1
     fps: float | None = None
     ef_source: str | None = None
     labels: Mapping[str, float] = field(default_factory=dict, hash=False)

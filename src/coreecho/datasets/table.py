@@ -1,59 +1,116 @@
 """Any lab's own data: a CSV, XLSX or Parquet table of clips and labels.
 
-Columns: `path` (relative to the table's folder, or absolute), and one label: `ef_percent` (or `label`), or `has_mi`.
-Optional: `split` (train, val, test), `fold`, `patient`, `id`, `quality`, `view`. Where neither split nor fold is given,
-whole patients are put into splits once, and their list is kept beside the table, so that every later run has the same.
+Columns, in any case of letters: `path` (relative to the table's folder, or absolute), and at least one label:
+`ef_percent` (or `ef`, or `label`), `has_mi`, `esv_ml`, `edv_ml`, or any other column of numbers, which is learned by
+its name. Optional: `split` (train, val, test), `fold`, `patient`, `id`, `quality`, `view`. Where neither split nor fold
+is given, whole patients are put into splits once, and their list is kept beside the table, so that every later run has
+the same.
 """
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, ClassVar, cast, get_args
 
+from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
+from coreecho.datasets.layout import Layout, Option
 from coreecho.datasets.recording import Recording, Split, View
-from coreecho.datasets.survey import Survey
+from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import SUFFIXES, TableRows, number, read_table_rows, whole_number
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 
 _SPLITS_SUFFIX = ".splits.csv"
-_LABELS = ("ef_percent", "label", "ef", "has_mi")
+_EF_COLUMNS = ("ef_percent", "label", "ef")
+_OTHER_FIELDS = ("path", "id", "has_mi", "esv_ml", "edv_ml", "split", "fold", "patient", "quality", "view")
 _TRUTH = {"1": True, "true": True, "yes": True, "mi": True, "0": False, "false": False, "no": False, "non-mi": False}
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+# Share of a column's filled cells from which on it is one of numbers, and its other cells are slips.
+_NUMERIC_SHARE = 0.5
+_HEADER_BYTES = 4096
 
 
-def load_table(root: str | Path, *, seed: int = 0, fold: int | None = None) -> list[Recording]:
-    """Read a table of clips, and check all of it.
+class Table(Layout):
+    """A table of clips of one's own."""
 
-    Args:
-        root: the table, or a folder that holds it: `recordings.csv` (.xlsx, .parquet), or the only table there.
-        seed: of the splits, where they are made. Those on disk are kept, whatever their seed.
-        fold: the fold that is tested; it goes before a column `split`. By default that column, or else the first fold.
+    name = "table"
+    title = "a table of clips"
+    description = (
+        "A table is a .csv, .xlsx or .parquet file, or a folder with one, with the columns path and a label: "
+        "ef_percent, has_mi, esv_ml, edv_ml, or any column of numbers; optional are split, fold, patient, id, quality "
+        "and view"
+    )
+    options = (
+        Option("seed", int, 0, "Of the splits, where they are made. Those on disk are kept, whatever their seed."),
+        Option("fold", int, None, "The fold that is tested; it goes before a column split [default: that column]."),
+        Option(
+            "columns",
+            str,
+            None,
+            "Columns by other names than path, ef_percent (or has_mi, esv_ml, edv_ml), split, fold, patient, id, "
+            "quality and view: `path=file,ef_percent=LVEF`.",
+        ),
+    )
+    is_single_cycle = None
+    recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
-    Returns:
-        The recordings, in the table's order, each with a split.
+    def looks_like(self, root: Path) -> bool:
+        """A table lies there whose header may name paths."""
+        try:
+            path = find_table(root)
+            if path.suffix.lower() != ".csv":
+                return path.is_file() and path.suffix.lower() in SUFFIXES and path.stem == "recordings"
+            with path.open("rb") as file:
+                return b"path" in file.read(_HEADER_BYTES).split(b"\n", maxsplit=1)[0].replace(b"\0", b"").lower()
+        except (DatasetError, OSError):
+            return False
 
-    Raises:
-        FaultyDatasetError: files are missing, cells are wrong, or a patient is in two splits or folds; lists them all.
-        DatasetError: there is no table, it lacks a column, there is no such fold, or the splits cannot be stored.
-    """
-    survey = survey_table(root)
-    recordings = survey.checked()
-    if fold is None and all(recording.split is not None for recording in recordings):
-        return recordings
-    folds = [recording.fold for recording in recordings if recording.fold is not None]
-    if len(folds) == len(recordings):
-        return split_by_fold(recordings, min(folds) if fold is None else fold)
-    if fold is not None:
-        raise DatasetError(
-            f"{root}: fold {fold} is asked for, and {len(recordings) - len(folds)} of {len(recordings)} recordings "
-            f"have none. "
-            "Fill the column `fold`, or leave `--fold` out."
-        )
-    return _split_by_patient(find_table(Path(root)), recordings, seed)
+    def read(self, root: Path, **settings: Any) -> Survey:
+        """Read a table and look for its clips; makes no splits."""
+        path = find_table(root)
+        renamed = _renamed_columns(settings["columns"])
+        table = read_table_rows(path, required=sorted(renamed.values()) or ("path",), ignores_case=True)
+        columns = _find_columns(table, renamed)
+        survey = Survey(root=path.parent, is_own_data=True)
+        ids: dict[str, int] = {}
+        for line, row in table.rows:
+            _survey_row(path, line, row, columns, ids, survey)
+        for case in divided_patients(survey.recordings):
+            survey.add_fault("patients in two splits or folds", case)
+        for column in ("split", "fold"):
+            values = [getattr(recording, column) for recording in survey.recordings]
+            if any(value is None for value in values) and any(value is not None for value in values):
+                blank = [recording.id for recording in survey.recordings if getattr(recording, column) is None]
+                survey.add_fault(f"rows without a {column}, where others have one", ", ".join(blank), *blank)
+        return survey
+
+    def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
+        """Give each recording a split: its own, its fold's, or its patient's."""
+        fold = settings["fold"]
+        if fold is None and all(recording.split is not None for recording in recordings):
+            return recordings
+        folds = [recording.fold for recording in recordings if recording.fold is not None]
+        if len(folds) == len(recordings):
+            return split_by_fold(recordings, min(folds) if fold is None else fold)
+        if fold is not None:
+            raise DatasetError(
+                f"{root}: fold {fold} is asked for, and {len(recordings) - len(folds)} of {len(recordings)} recordings "
+                "have none. Fill the column `fold`, or leave `--fold` out."
+            )
+        return _split_by_patient(find_table(root), recordings, settings["seed"])
+
+
+TABLE = Table()
+
+
+def load_table(root: str | Path, **options: Any) -> Recordings:
+    """Read the recordings of a table; see `Table.options` and `Layout.load`."""
+    return TABLE.load(root, **options)
 
 
 def find_table(root: Path) -> Path:
@@ -76,97 +133,174 @@ def find_table(root: Path) -> Path:
     return found[0]
 
 
-def survey_table(root: str | Path) -> Survey:
-    """Read a table and look for its clips; makes no splits. See `load_table`."""
-    path = find_table(Path(root))
-    table = read_table_rows(path)
-    table = TableRows(
-        path=path,
-        columns=tuple(name.casefold() for name in table.columns),
-        rows=[(line, {name.casefold(): value for name, value in row.items()}) for line, row in table.rows],
-    )
-    label = next((name for name in _LABELS if name in table.columns), None)
-    if "path" not in table.columns or label is None:
+@dataclass(frozen=True, kw_only=True)
+class _Columns:
+    """Which column holds what.
+
+    Attributes:
+        fields: columns by what they hold, such as `ef_percent`.
+        numbers: further columns of numbers, by the label that they become.
+    """
+
+    fields: Mapping[str, str]
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_other_labels(self) -> bool:
+        """Whether a row may go without an EF."""
+        return bool(self.numbers or {"has_mi", "esv_ml", "edv_ml"} & self.fields.keys())
+
+
+def _renamed_columns(text: str | None) -> dict[str, str]:
+    """Read `path=file,ef_percent=LVEF`: columns, in small letters, by what they hold."""
+    renamed: dict[str, str] = {}
+    for part in text.split(",") if text else ():
+        name, equals, column = (piece.strip() for piece in part.partition("="))
+        if not equals or not column or not name.isidentifier() or name in renamed:
+            raise DatasetError(f"columns: expected NAME=COLUMN pairs such as path=file,ef_percent=LVEF; got {part!r}.")
+        renamed[name] = column.casefold()
+    return renamed
+
+
+def _find_columns(table: TableRows, renamed: Mapping[str, str]) -> _Columns:
+    """Tell which column holds what. Raises DatasetError: there is no path, or no label."""
+    fields = {name: name for name in _OTHER_FIELDS if name in table.columns and name not in renamed.values()}
+    ef = next((name for name in _EF_COLUMNS if name in table.columns and name not in renamed.values()), None)
+    fields |= {"ef_percent": ef} if ef is not None else {}
+    known = {name: column for name, column in renamed.items() if name in (*_OTHER_FIELDS, "ef_percent")}
+    fields |= known
+    others = [column for column in table.columns if column and column not in (*fields.values(), *renamed.values())]
+    numbers = {name: column for name, column in renamed.items() if name not in known}
+    for column in others:
+        label = re.sub(r"\W+", "_", column).strip("_")
+        is_free = label.isidentifier() and label not in (*numbers, *fields, "ef_percent", *_OTHER_FIELDS)
+        if _is_numeric([row[column] for _, row in table.rows]):
+            numbers[label if is_free else column] = column
+    columns = _Columns(fields=fields, numbers=numbers)
+    if "path" not in fields or not ("ef_percent" in fields or columns.has_other_labels):
         raise DatasetError(
-            f"{path}: expected the columns path and ef_percent (or label, or has_mi); "
-            f"its columns are {', '.join(table.columns)}."
+            f"{table.path}: expected the columns path and ef_percent (or label, or has_mi, or any column of numbers); "
+            f"its columns are {', '.join(table.columns)}. Columns by other names: `columns` path=...,ef_percent=..."
         )
-    survey = Survey(root=path.parent)
-    ids: dict[str, int] = {}
-    for line, row in table.rows:
-        _survey_row(path, line, row, label, ids, survey)
-    for case in divided_patients(survey.recordings):
-        survey.add_fault("patients in two splits or folds", case)
-    for column in ("split", "fold"):
-        values = [getattr(recording, column) for recording in survey.recordings]
-        if any(value is None for value in values) and any(value is not None for value in values):
-            blank = [recording.id for recording in survey.recordings if getattr(recording, column) is None]
-            survey.add_fault(f"rows without a {column}, where others have one", ", ".join(blank))
-    return survey
+    return columns
 
 
-def _survey_row(path: Path, line: int, row: Mapping[str, str], label: str, ids: dict[str, int], survey: Survey) -> None:
+def _is_numeric(texts: Sequence[str]) -> bool:
+    filled = [text for text in texts if text]
+    return bool(filled) and sum(math.isfinite(number(text)) for text in filled) >= _NUMERIC_SHARE * len(filled)
+
+
+def _survey_row(
+    path: Path, line: int, row: Mapping[str, str], columns: _Columns, ids: dict[str, int], survey: Survey
+) -> None:
     """Turn one row into a Recording, or into its faults."""
-    where = f"{path.name} line {line}"
-    recording_id = row.get("id") or row["path"]
-    if not recording_id or not row["path"] or recording_id in ids:
-        before = f" (as in line {ids[recording_id]})" if recording_id in ids else ""
-        survey.add_fault("rows with no path, or a path or id that came before", f"{where}: {recording_id!r}{before}")
+    values = {name: row[column] for name, column in columns.fields.items()}
+    cells = _Cells(values=values, where=f"{path.name} line {line}", survey=survey)
+    if not cells.id or not values["path"] or cells.id in ids:
+        before = f" (as in line {ids[cells.id]})" if cells.id in ids else ""
+        kind = "rows with no path, or a path or id that came before"
+        survey.add_fault(kind, f"{cells.where}: {cells.id!r}{before}", cells.id or f"line {line}")
         return
-    ids[recording_id] = line
-    clip = path.parent / row["path"]
+    ids[cells.id] = line
+    clip = find_clip(path.parent, values["path"])
     if not clip.is_file():
-        survey.add_fault("missing files", f"{row['path']} ({where})")
+        survey.add_fault("missing files", f"{values['path']} ({cells.where})", cells.id)
+    elif clip.stat().st_size == 0:
+        survey.add_fault("empty files (0 bytes)", f"{values['path']} ({cells.where})", cells.id)
+    labels = {name: number(row[column]) for name, column in columns.numbers.items() if row[column]}
+    for name, value in labels.items():
+        if not math.isfinite(value):
+            kind = "cells that are no number, in a column of numbers"
+            survey.add_flaw(kind, f"{cells.where}: {row[columns.numbers[name]]!r} under {columns.numbers[name]}")
     recording = Recording(
-        id=recording_id,
+        id=cells.id,
         path=clip,
-        ef_percent=None if label == "has_mi" else _ef(row[label], where, survey),
-        has_mi=_truth(row[label], where, survey) if label == "has_mi" else None,
-        split=_split(row.get("split", ""), where, survey),
-        fold=_fold(row.get("fold", ""), where, survey),
-        patient=row.get("patient") or None,
-        quality=row.get("quality") or None,
-        view=_view(row.get("view", ""), where, survey),
+        ef_percent=cells.ef(is_needed=not columns.has_other_labels),
+        has_mi=cells.truth("has_mi"),
+        split=cells.split(),
+        fold=cells.fold(),
+        patient=values.get("patient") or None,
+        quality=values.get("quality") or None,
+        view=cells.view(),
+        esv_ml=cells.volume("esv_ml"),
+        edv_ml=cells.volume("edv_ml"),
+        labels={name: value for name, value in labels.items() if math.isfinite(value)},
     )
     if clip.is_file():
         survey.recordings.append(recording)
 
 
-def _ef(text: str, where: str, survey: Survey) -> float | None:
-    value = number(text)
-    if 0 <= value <= 100:
+@dataclass(frozen=True, kw_only=True)
+class _Cells:
+    """The known cells of a row. What is wrong with one becomes a fault of the survey, and None."""
+
+    values: Mapping[str, str]
+    where: str
+    survey: Survey
+
+    @property
+    def id(self) -> str:
+        """By which the recording is known."""
+        return self.values.get("id") or self.values["path"]
+
+    def ef(self, *, is_needed: bool) -> float | None:
+        """EF in percent."""
+        text = self.values.get("ef_percent", "")
+        value = number(text)
+        if 0 <= value <= 100:
+            return value
+        if text or is_needed:
+            self._fault("rows with a bad EF (expected a number from 0 to 100, in percent)", text)
+        return None
+
+    def volume(self, name: str) -> float | None:
+        """A volume in mL."""
+        text = self.values.get(name, "")
+        value = number(text)
+        if 0 <= value < math.inf:
+            return value
+        if text:
+            self._fault(f"rows with a bad {name} (expected a volume in mL, at least 0, or nothing)", text)
+        return None
+
+    def truth(self, name: str) -> bool | None:
+        """Yes or no."""
+        if name not in self.values:
+            return None
+        text = self.values[name]
+        # A table may give the EF of some clips and the finding of others.
+        if text.casefold() not in _TRUTH and (text or "ef_percent" not in self.values):
+            self._fault(f"rows with a bad {name} (expected 1 or 0, true or false)", text)
+        return _TRUTH.get(text.casefold())
+
+    def split(self) -> Split | None:
+        """Train, val or test."""
+        text = self.values.get("split", "")
+        if text and text.casefold() not in _SPLIT_NAMES:
+            self._fault("rows with a bad split (expected train, val or test)", text)
+        return _SPLIT_NAMES.get(text.casefold())
+
+    def fold(self) -> int | None:
+        """The number of a fold."""
+        text = self.values.get("fold", "")
+        value = whole_number(text)
+        if text and value is None:
+            self._fault("rows with a bad fold (expected a whole number)", text)
         return value
-    survey.add_fault("rows with a bad EF (expected a number from 0 to 100, in percent)", f"{where}: {text!r}")
-    return None
+
+    def view(self) -> View | None:
+        """A view of the heart."""
+        text = self.values.get("view", "")
+        known = {str(name).casefold(): cast(View, name) for name in get_args(View)}
+        if text and text.casefold() not in known:
+            self._fault(f"rows with a bad view (expected {', '.join(get_args(View))})", text)
+        return known.get(text.casefold())
+
+    def _fault(self, kind: str, text: str) -> None:
+        self.survey.add_fault(kind, f"{self.where}: {text!r}", self.id)
 
 
-def _truth(text: str, where: str, survey: Survey) -> bool | None:
-    if text.casefold() not in _TRUTH:
-        survey.add_fault("rows with a bad has_mi (expected 1 or 0, true or false)", f"{where}: {text!r}")
-    return _TRUTH.get(text.casefold())
-
-
-def _split(text: str, where: str, survey: Survey) -> Split | None:
-    if text and text.casefold() not in _SPLIT_NAMES:
-        survey.add_fault("rows with a bad split (expected train, val or test)", f"{where}: {text!r}")
-    return _SPLIT_NAMES.get(text.casefold())
-
-
-def _fold(text: str, where: str, survey: Survey) -> int | None:
-    value = whole_number(text)
-    if text and value is None:
-        survey.add_fault("rows with a bad fold (expected a whole number)", f"{where}: {text!r}")
-    return value
-
-
-def _view(text: str, where: str, survey: Survey) -> View | None:
-    known = {str(name).casefold(): cast(View, name) for name in get_args(View)}
-    if text and text.casefold() not in known:
-        survey.add_fault(f"rows with a bad view (expected {', '.join(get_args(View))})", f"{where}: {text!r}")
-    return known.get(text.casefold())
-
-
-def _split_by_patient(table: Path, recordings: list[Recording], seed: int) -> list[Recording]:
+def _split_by_patient(table: Path, recordings: Sequence[Recording], seed: int) -> list[Recording]:
     """Give each patient the split on disk, and those that have none yet a new one, which is stored.
 
     Clips without a patient count as patients of their own.

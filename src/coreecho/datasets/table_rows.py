@@ -1,19 +1,21 @@
-"""Rows of a CSV, XLSX or Parquet file as text, whatever wrote it."""
+"""Rows of a table as text, by the names of its columns."""
 
-import csv
 import datetime
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-from python_calamine import CalamineError, CalamineWorkbook
-
+from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.table_files import Lines, csv_lines, parquet_lines, read_sheets
 from coreecho.errors import DatasetError
+from coreecho.names import readable
 
 SUFFIXES = (".csv", ".xlsx", ".parquet")
+_TOO_LONG = (
+    "rows with more cells than the header has columns (a number with a decimal comma, 62,4? write 62.4, or separate "
+    "the cells by semicolons)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,55 +33,79 @@ class TableRows:
     rows: list[tuple[int, dict[str, str]]]
 
 
-def read_table_rows(path: Path, required: Iterable[str] = ()) -> TableRows:
+def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: bool = False) -> TableRows:
     """Read a table by its suffix; blank rows are left out.
 
     Args:
-        path: a .csv, .xlsx (its first sheet) or .parquet file.
+        path: a .csv, .xlsx (the first sheet with the required columns) or .parquet file.
         required: columns that must be there.
+        ignores_case: of the columns' names: they are given in small letters, and so are `required`.
 
     Raises:
+        FaultyDatasetError: rows have more cells than the header; lists them all.
         DatasetError: the file is missing, unreadable, empty, of another kind, or lacks or repeats a column.
     """
-    suffix = path.suffix.lower()
+    suffix, required = path.suffix.lower(), tuple(required)
     if suffix not in SUFFIXES:
         raise DatasetError(f"{path}: is not a table; expected a file ending in {', '.join(SUFFIXES)}.")
     if not path.is_file():
         raise DatasetError(f"{path}: not found. Check the path of the table.")
-    if suffix == ".csv":
-        lines = _csv_lines(path)
-    elif suffix == ".xlsx":
-        lines = list(enumerate(read_sheet(path), start=1))
-    else:
-        lines = _parquet_lines(path)
-    filled = [(line, [cell_text(value) for value in values]) for line, values in lines]
-    filled = [(line, values) for line, values in filled if any(values)]
+    lines = csv_lines(path, required) if suffix == ".csv" else None
+    if lines is None:
+        lines = _sheet_lines(path, required) if suffix == ".xlsx" else parquet_lines(path)
+    filled = _filled(lines)
+    names = filled[0][1] if filled else []
+    header = [name.casefold() for name in names] if ignores_case else names
+    # What spreadsheets leave to the right of the table.
+    columns = tuple(header[: len(header) - _num_blank_at_end(header)])
+    check_columns(path, columns, required)
     if len(filled) < 2:
         raise DatasetError(f"{path}: has no rows below its header.")
-    columns = tuple(filled[0][1])
-    _check_columns(path, columns, required)
+    long = [(line, values) for line, values in filled[1:] if any(values[len(columns) :])]
+    if long:
+        cases = [f"line {line}: {readable(','.join(values))}" for line, values in long]
+        raise FaultyDatasetError(str(path), {_TOO_LONG: cases})
     rows = [(line, dict(zip(columns, values + [""] * len(columns), strict=False))) for line, values in filled[1:]]
     return TableRows(path=path, columns=columns, rows=rows)
 
 
-def read_sheet(path: Path) -> list[list[Any]]:
-    """All cells of the first sheet of an XLSX file; of merged cells the first holds the value, the others are empty.
+def _filled(lines: Lines) -> list[tuple[int, list[str]]]:
+    texts = [(line, [cell_text(value) for value in values]) for line, values in lines]
+    return [(line, values) for line, values in texts if any(values)]
 
-    Raises:
-        DatasetError: the file is missing or not a workbook.
-    """
-    try:
-        with path.open("rb") as file:
-            workbook = CalamineWorkbook.from_filelike(file)
-            return workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: not found. Check that the data set was copied as a whole.") from error
-    except (OSError, CalamineError) as error:
-        raise DatasetError(f"{path}: cannot be read as an XLSX workbook ({error}). Copy it again.") from error
+
+def _sheet_lines(path: Path, required: Sequence[str]) -> Lines:
+    """The first sheet whose header has the required columns, or else the first: notes may stand before the table."""
+    first: Lines | None = None
+    wanted = {name.casefold() for name in required}
+    for _, cells in read_sheets(path):
+        lines: Lines = list(enumerate(cells, start=1))
+        header = next((values for _, values in _filled(lines)), [])
+        if wanted <= {name.casefold() for name in header}:
+            return lines
+        first = lines if first is None else first
+    return first or []
+
+
+def _num_blank_at_end(names: Sequence[str]) -> int:
+    return next((place for place, name in enumerate(reversed(names)) if name), len(names))
+
+
+def check_columns(path: Path, columns: Sequence[str], required: Iterable[str]) -> None:
+    """See that a header names what it must, and nothing twice. Raises DatasetError."""
+    absent = [name for name in required if name not in columns]
+    if absent:
+        raise DatasetError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
+    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    if repeated:
+        raise DatasetError(f"{path}: has the column {', '.join(repeated)} more than once; keep one of each.")
 
 
 def number(text: str) -> float:
     """The number that a cell holds, or NaN."""
+    # Python would read 6_2 as 62.
+    if "_" in text:
+        return math.nan
     try:
         return float(text)
     except ValueError:
@@ -92,38 +118,9 @@ def whole_number(text: str) -> int | None:
     return int(value) if math.isfinite(value) and value == int(value) else None
 
 
-def _csv_lines(path: Path) -> list[tuple[int, list[Any]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            return [(reader.line_num, list(values)) for values in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as a CSV file ({error}). Save it as CSV in UTF-8.") from error
-
-
-def _parquet_lines(path: Path) -> list[tuple[int, list[Any]]]:
-    try:
-        table = pd.read_parquet(path)
-    except ImportError as error:
-        raise DatasetError(f"{path}: reading Parquet takes pyarrow: pip install pyarrow.") from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as a Parquet file ({error}). Copy it again.") from error
-    header: tuple[int, list[Any]] = (0, [str(name) for name in table.columns])
-    return [header, *((line, list(values)) for line, values in enumerate(table.itertuples(index=False), start=1))]
-
-
-def _check_columns(path: Path, columns: tuple[str, ...], required: Iterable[str]) -> None:
-    absent = [name for name in required if name not in columns]
-    if absent:
-        raise DatasetError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
-    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
-    if repeated:
-        raise DatasetError(f"{path}: has the column {', '.join(repeated)} more than once; keep one of each.")
-
-
 def cell_text(value: object) -> str:
     """Return a cell as stripped text: whole floats without a point, since spreadsheets have no integers."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA or value is pd.NaT:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

@@ -15,7 +15,8 @@ import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure
-from coreecho.report.text import csv_cell, escaped
+from coreecho.names import readable
+from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
 
 Results = Sequence[Prediction | PredictionFailure]
@@ -49,9 +50,9 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
         if isinstance(result, Prediction):
             # Text, not markup: a file may be called [red].avi.
             table.add_row(
-                Text(escaped(result.file)),
+                Text(readable(result.file)),
                 *_cells(result, task),
-                Text("\n".join(map(escaped, result.warnings))),
+                Text("\n".join(map(readable, result.warnings))),
                 end_section=len(result.warnings) > 1,
             )
     return Group(Text(f"{task.title} by {model_name}", style="bold"), table, Text(task.notice, style="bold"))
@@ -80,7 +81,7 @@ def predictions_json(results: Results, *, model_name: str, task: Task | None = N
 
 def _escaped_texts(part: Any) -> Any:
     if isinstance(part, str):
-        return escaped(part)
+        return readable(part)
     if isinstance(part, dict):
         return {name: _escaped_texts(value) for name, value in part.items()}
     return [_escaped_texts(each) for each in part] if isinstance(part, list | tuple) else part

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coreecho.datasets import SINGLE_BEAT_DATASETS, Recording
+from coreecho.datasets import LAYOUTS, Recording
 from coreecho.datasets.recording import NUMBERS
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.tasks import Task
@@ -17,10 +17,11 @@ def check_clips(folder: RunFolder) -> None:
         RecipeError: they are not.
     """
     dataset, sampling = folder.data.dataset, folder.recipe.input
-    if sampling.is_whole_beat and dataset not in (*SINGLE_BEAT_DATASETS, "table"):
+    if sampling.is_whole_beat and LAYOUTS.get(dataset).is_single_cycle is False:
+        single = [name for name in LAYOUTS.names() if LAYOUTS.get(name).is_single_cycle]
         raise RecipeError(
             f"The recipe {folder.recipe.name!r} has time: {sampling.time}, which takes a whole video as one beat, and "
-            f"the videos of {dataset!r} hold several. Use `time: stride`, or one of {', '.join(SINGLE_BEAT_DATASETS)}."
+            f"the videos of {dataset!r} hold several. Use `time: stride`, or one of {', '.join(single)}."
         )
 
 

@@ -25,7 +25,7 @@ import torch
 from lightning_fabric.__version__ import version as fabric_version
 
 import coreecho
-from coreecho.datasets import Recording, Split, frame_sources, is_phantom_root, load_recordings
+from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
 from coreecho.datasets.recording import NUMBERS
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
@@ -198,7 +198,7 @@ class RunFolder:
     def all_recordings(self) -> list[Recording]:
         """Recordings of every split, and of none; their labels are multiplied as the recipe says."""
         options = dict(self.data.options)
-        if self.data.dataset == "echonet":
+        if LAYOUTS.get(self.data.dataset).has_option("require_two_traced_frames"):
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
         recordings = load_recordings(self.data.dataset, self.data.root, **options)
         if self.recipe.label_scale == 1:
@@ -286,6 +286,5 @@ def locate_data(
     # Of a table, the root may be the file itself.
     beside = root.parent if root.is_file() else root
     folder = store or beside / f".coreecho-store-{frame_size}"
-    return DataSource(
-        dataset=dataset, root=root, store=folder, is_phantom=is_phantom_root(root), options=dict(options or {})
-    )
+    is_phantom = LAYOUTS.get(dataset).is_phantom(root, **(options or {}))
+    return DataSource(dataset=dataset, root=root, store=folder, is_phantom=is_phantom, options=dict(options or {}))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets import load_recordings
-from coreecho.datasets.camus import camus_clip, load_camus, survey_camus
+from coreecho.datasets.camus import CAMUS, camus_clip, load_camus
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import camus_official_folds
 from coreecho.errors import DatasetError, VideoError
@@ -22,8 +22,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, write_camus: TreeWriter) -> P
 
 
 def test_both_releases_are_read(tmp_path: Path, root: Path, write_camus: TreeWriter) -> None:
-    nifti = survey_camus(root, view="A4C").checked()
-    old = survey_camus(write_camus(tmp_path, release="mhd", testing=[3]), view="A4C").checked()
+    nifti = CAMUS.survey(root, view="A4C").checked()
+    old = CAMUS.survey(write_camus(tmp_path, release="mhd", testing=[3]), view="A4C").checked()
     assert [recording.ef_percent for recording in nifti[:2]] == [41, 57]
     assert [recording.ef_percent for recording in old] == [41, 42, None]
     assert (old[0].edv_ml, old[0].esv_ml) == (100, 59)
@@ -64,7 +64,7 @@ def test_the_testing_patients_of_the_first_release_have_no_ef(tmp_path: Path, wr
     write_camus(tmp_path, tuple(range(1, 13)), release="mhd", testing=[12])
     assert len(load_camus(tmp_path, folds="blocks")) == 11
     assert len(load_camus(tmp_path, folds="blocks", only_with_ef=False)) == 12
-    remarks = " ".join(survey_camus(tmp_path).remarks)
+    remarks = " ".join(CAMUS.survey(tmp_path).remarks)
     assert "2 clips have no EF (testing/ of the MetaImage release)" in remarks
     assert "The EF is that of the CAMUS MetaImage release" in remarks
 
@@ -134,7 +134,7 @@ def test_all_faults_are_reported_at_once(tmp_path: Path, write_camus: TreeWriter
 def test_other_folders_and_options_are_refused(tmp_path: Path, root: Path) -> None:
     with pytest.raises(DatasetError, match=r"holds no patients of CAMUS\. A CAMUS root holds database_nifti"):
         load_camus(tmp_path)
-    with pytest.raises(DatasetError, match="CAMUS has the views A4C and A2C; got 'PSAX'"):
+    with pytest.raises(DatasetError, match="CAMUS: the option view is 'PSAX', expected A4C or A2C or all"):
         load_camus(root, view="PSAX")
     with pytest.raises(DatasetError, match="No recording is in fold 11"):
         load_camus(root, fold=11)
@@ -144,3 +144,19 @@ def test_a_file_shorter_than_its_beat_is_refused(tmp_path: Path, write_camus: Tr
     write_camus(tmp_path, tuple(range(1, 11)), changes={(1, "NbFrame"): 40, (1, "ES"): 40})
     with pytest.raises(VideoError, match="runs from frame 0 to 39, but the clip has frames 0 to 12"):
         camus_clip(load_camus(tmp_path, folds="blocks")[0])
+
+
+def test_info_files_may_begin_with_a_byte_order_mark(tmp_path: Path, write_camus: TreeWriter) -> None:
+    write_camus(tmp_path, tuple(range(1, 11)))
+    before = load_camus(tmp_path, folds="blocks")
+    for path in tmp_path.rglob("*.cfg"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_camus(tmp_path, folds="blocks") == before
+
+
+def test_an_info_file_that_contradicts_itself_is_a_fault(tmp_path: Path, write_camus: TreeWriter) -> None:
+    write_camus(tmp_path, tuple(range(1, 11)))
+    path = tmp_path / "database_nifti" / "patient0001" / "Info_4CH.cfg"
+    path.write_text(path.read_text() + "EF: 12\n")
+    with pytest.raises(FaultyDatasetError, match=r"say a thing twice.*:\n.*Info_4CH\.cfg: EF"):
+        load_camus(tmp_path, folds="blocks")

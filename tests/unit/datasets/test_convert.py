@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import logging
+import os
 import re
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert import UNFINISHED, convert
 from coreecho.datasets.converted_tables import ConvertedClip
 from coreecho.datasets.doctor import examine
-from coreecho.errors import DatasetError
+from coreecho.errors import BusyError, DatasetError
 from coreecho.video import read_video
 from coreecho.video.resizing import resize_frames
 from coreecho.video.temporal import resample_fps
@@ -329,7 +330,7 @@ def test_phantoms_among_others_are_refused(clips: Path, phantom_root: Path, tmp_
     (clips / "b" / "0.avi").write_bytes(phantom.read_bytes())
     with pytest.raises(DatasetError, match="Source 3 is a simulated heart and source 1 is not"):
         convert(clips, tmp_path / "out", workers=1)
-    assert not any((tmp_path / "out").iterdir())
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {".lock"}
 
 
 def test_a_full_disk_keeps_nothing_and_says_so(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,7 +346,7 @@ def test_a_full_disk_keeps_nothing_and_says_so(clips: Path, tmp_path: Path, monk
         context.setattr(convert_module, "write_mjpeg_avi", write_or_fail)
         with pytest.raises(DatasetError, match=r"No space left on device.*Nothing was kept"):
             convert(clips, tmp_path / "out", workers=1)
-    assert not any((tmp_path / "out").iterdir())
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {".lock"}
     assert len(convert(clips, tmp_path / "out", workers=1)) == 4
 
 
@@ -418,3 +419,59 @@ def test_a_set_converted_without_labels_says_what_it_is_for(clips: Path, tmp_pat
     convert(clips, tmp_path / "out", workers=1)
     with pytest.raises(DatasetError, match=r"made this without labels.*`coreecho predict` reads its Videos"):
         load_recordings("echonet", tmp_path / "out")
+
+
+def test_two_at_once_do_not_take_each_others_work(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals: list[str] = []
+    write = convert_module.write_tables
+
+    def meanwhile(*given: Any) -> None:
+        with pytest.raises(BusyError, match="Another process is converting in") as raised:
+            convert(clips, tmp_path / "out", workers=1)
+        refusals.append(str(raised.value))
+        write(*given)
+
+    monkeypatch.setattr(convert_module, "write_tables", meanwhile)
+    converted = convert(clips, tmp_path / "out", workers=1)
+    assert len(refusals) == 1
+    written = {path.stem for path in (tmp_path / "out" / "Videos").iterdir()}
+    assert written == {clip.id for clip in converted}
+    assert len(written) == 4
+    assert not (tmp_path / "out" / ".lock").exists()
+
+
+def test_names_that_are_not_utf8_take_no_other_along(clips: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(clips / "a") + b"/M\xfcller.avi"
+    Path(os.fsdecode(odd)).write_bytes((clips / "a" / "1.avi").read_bytes())
+    converted = convert(clips, tmp_path / "out", mapping=tmp_path / "key.csv", workers=1)
+    assert all(clip.id is not None for clip in converted)
+    assert len(converted) == 5
+    key = {row["id"]: row["path"] for row in rows(tmp_path / "key.csv")}
+    assert sum(path.endswith("M\\xfcller.avi") for path in key.values()) == 1
+
+
+def test_the_mapping_is_private_before_it_says_anything(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    write_bytes = Path.write_bytes
+
+    def watch(path: Path, content: bytes) -> int:
+        if "key.csv" in path.name:
+            modes.append(path.stat().st_mode & 0o777)
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", watch)
+    convert(clips, tmp_path / "out", mapping=tmp_path / "key.csv", workers=1)
+    assert modes == [0o600]
+    assert (tmp_path / "key.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_labels_in_fractions_are_refused_or_scaled(clips: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path;ef_percent;patient\na\\1.avi;0,62;P1\na/2.avi;0,55;P1\nb/1.avi;0,41;P2\nc/1.avi;0,33;P3\n")
+    with pytest.raises(DatasetError, match=r"these are fractions.*--label-scale 100"):
+        convert(clips, tmp_path / "out", labels=table, workers=1)
+    convert(clips, tmp_path / "out", labels=table, label_scale=100, workers=1)
+    recordings = load_recordings("echonet", tmp_path / "out")
+    assert sorted(recording.ef_percent or 0 for recording in recordings) == [33, 41, 55, 62]

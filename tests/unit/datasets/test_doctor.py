@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets.doctor import Examination, examine
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.video.reading import read_video
 
@@ -268,9 +268,20 @@ def test_long_lists_are_cut_in_text_alone(tree: Path, clips: list[Path]) -> None
 
 
 def test_other_layouts_and_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"Unknown data set 'echonett'.*Did you mean echonet\?"):
+    with pytest.raises(RecipeError, match=r"no data set 'echonett'\. Did you mean 'echonet'\?"):
         examine("echonett", tmp_path)
     with pytest.raises(DatasetError, match="gone: no such folder"):
         examine("echonet", tmp_path / "gone")
     with pytest.raises(DatasetError, match=r"FileList\.csv: not found"):
         examine("echonet", tmp_path)
+
+
+def test_names_that_are_not_utf8_are_written_out(tree: Path, tmp_path: Path) -> None:
+    video = next((tree / "Videos").glob("*.avi"))
+    (tree / "Videos" / "M\udcfcller.avi").write_bytes(video.read_bytes())
+    odd = tree.rename(tmp_path / "Herz\udce4")
+    examination = check(odd)
+    assert "M\\xfcller.avi" in examination.to_text().encode().decode()
+    assert "Herz\\xe4" in examination.summary().encode().decode()
+    read = json.loads(examination.to_json().encode())
+    assert read["faults"]["files in Videos that FileList.csv does not name"] == ["M\\xfcller.avi"]

@@ -49,5 +49,10 @@ def test_other_folders_are_refused(tmp_path: Path, write_pediatric: TreeWriter) 
         load_echonet_pediatric(tmp_path, view="all")
     with pytest.raises(DatasetError, match=r"FileList\.csv: not found.*An EchoNet-Pediatric root holds"):
         load_echonet_pediatric(tmp_path)
-    with pytest.raises(DatasetError, match="views A4C and PSAX; got 'A2C'"):
+    with pytest.raises(DatasetError, match="view is 'A2C', expected A4C or PSAX or all"):
         load_echonet_pediatric(write_pediatric(tmp_path), view="A2C")
+
+
+def test_facts_of_the_child_are_labels(tmp_path: Path, write_pediatric: TreeWriter) -> None:
+    recording = load_echonet_pediatric(write_pediatric(tmp_path))[0]
+    assert recording.labels == {"age": 7.0, "weight": 20.1, "height": 120.0}

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pytest
 
 from coreecho.datasets import load_recordings
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu, survey_hmc_qu
+from coreecho.datasets.hmc_qu import HMC_QU, hmc_qu_beat, hmc_qu_clip, load_hmc_qu
 from coreecho.errors import DatasetError
 from coreecho.video.containers import read_container
 from coreecho.video.resizing import squash_frames
@@ -53,7 +54,7 @@ def test_folds_are_dealt_out_within_each_class_in_order(root: Path) -> None:
 
 
 def test_every_missing_clip_is_named(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:
-    survey = survey_hmc_qu(write_hmc_qu(tmp_path, hmc_rows(30), clips=[]))
+    survey = HMC_QU.survey(write_hmc_qu(tmp_path, hmc_rows(30), clips=[]))
     assert len(survey.faults["missing files"]) == 30
     assert survey.recordings == []
 
@@ -118,13 +119,104 @@ def test_other_sheets_and_options_are_refused(tmp_path: Path, root: Path) -> Non
     (tmp_path / "A4C.xlsx").write_bytes((root / "A2C.xlsx").read_bytes())
     with pytest.raises(DatasetError, match="name no column SEG3, SEG9, SEG14, SEG16, SEG12, SEG6"):
         load_hmc_qu(tmp_path)
-    with pytest.raises(DatasetError, match="HMC-QU has the views A4C and A2C; got 'PSAX'"):
+    with pytest.raises(DatasetError, match="view is 'PSAX', expected A4C or A2C or all"):
         load_hmc_qu(root, view="PSAX")
     with pytest.raises(DatasetError, match=r"holds neither A4C\.xlsx nor A2C\.xlsx"):
-        survey_hmc_qu(tmp_path / "gone", view="all")
+        HMC_QU.survey(tmp_path / "gone", view="all")
 
 
 def test_segments_of_both_views_are_as_published(root: Path) -> None:
-    survey = survey_hmc_qu(root, view="all")
+    survey = HMC_QU.survey(root, view="all")
     assert Counter(recording.view for recording in survey.checked()) == {"A4C": 12, "A2C": 6}
     assert survey.published == {"A4C": 162}
+
+
+@pytest.mark.parametrize(
+    ("tick", "cross"),
+    [
+        ("\uf0fc", "\uf0fb"),
+        ("✓", "✗"),
+        ("✔", "✘"),
+        ("√", "×"),
+        ("yes", "No"),
+        ("u\u0308", "u\u0302"),
+        (True, False),
+        (1, 0),
+    ],
+)
+def test_ticks_of_other_programs_are_read(
+    tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows, tick: Any, cross: Any
+) -> None:
+    rows = hmc_rows(8)
+    write_hmc_qu(tmp_path, rows)
+    before = [recording.id for recording in load_hmc_qu(tmp_path)]
+    change_sheet(tmp_path, {"ü": tick, "û": cross})
+    assert [recording.id for recording in load_hmc_qu(tmp_path)] == before
+
+
+def change_sheet(root: Path, cells: dict[str, Any], *, notes: bool = False, title: bool = False) -> None:
+    book = openpyxl.load_workbook(root / "A4C.xlsx")
+    for row in book.active.iter_rows(min_row=3):
+        for cell in row:
+            cell.value = cells.get(cell.value, cell.value)
+    if title:
+        for merged in list(book.active.merged_cells.ranges):
+            book.active.unmerge_cells(str(merged))
+        book.active.insert_rows(1)
+        book.active["A1"] = "HMC-QU, apical four-chamber"
+    if notes:
+        book.create_sheet("Notes", 0)["A1"] = "about this data set"
+    book.save(root / "A4C.xlsx")
+
+
+def test_an_unknown_tick_is_shown_readably(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:
+    write_hmc_qu(tmp_path, hmc_rows(3))
+    change_sheet(tmp_path, {"ü": "\uf04a"})
+    with pytest.raises(FaultyDatasetError, match=r"'\\uf04a' under the masks, expected 'ü'"):
+        load_hmc_qu(tmp_path)
+
+
+@pytest.mark.parametrize("moved", [{"notes": True}, {"title": True}, {"notes": True, "title": True}])
+def test_the_sheet_is_found_by_its_headers(
+    tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows, moved: dict[str, bool]
+) -> None:
+    write_hmc_qu(tmp_path, hmc_rows(8))
+    before = load_hmc_qu(tmp_path)
+    change_sheet(tmp_path, {}, **moved)
+    assert load_hmc_qu(tmp_path) == before
+
+
+def test_a_sorted_sheet_is_remarked_and_folds_can_follow_the_names(
+    tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows
+) -> None:
+    rows = hmc_rows(12)
+    as_published = {each.id: each.fold for each in load_hmc_qu(write_hmc_qu(tmp_path / "a", rows))}
+    root = write_hmc_qu(tmp_path / "b", sorted(rows, key=lambda row: str(row[1])))
+    loaded = load_hmc_qu(root)
+    assert {each.id: each.fold for each in loaded} != as_published
+    assert "not in the order of the clips' names" in " ".join(loaded.remarks)
+    assert {each.id: each.fold for each in load_hmc_qu(root, folds="names")} == as_published
+    assert load_hmc_qu(tmp_path / "a").remarks == ()
+
+
+def test_the_end_frame_as_the_published_code_has_it(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:
+    rows = hmc_rows(6)
+    rows[0] = ("ES00071 _4CH_1", rows[0][1], 2, 12, "ü")
+    root = write_hmc_qu(tmp_path, rows)
+    assert load_hmc_qu(root)[0].beat == (1, 11)
+    halved, other, *_ = load_hmc_qu(root, end_frame="exclusive")
+    inclusive = load_hmc_qu(root)[1]
+    assert inclusive.beat is not None
+    assert (other.beat, other.beat_step) == ((inclusive.beat[0], inclusive.beat[1] - 1), 1)
+    # Listed 2 to 12: the published code reads, counted from 0, range(1, 10, 2).
+    frames = read_container(halved.path, "avi", "clip").frames[1:10:2]
+    corner = (224 - 170) // 2
+    centre = squash_frames(frames, 224)[:, corner:-corner, corner:-corner]
+    np.testing.assert_array_equal(hmc_qu_beat(halved, 224), squash_frames(centre, 224))
+    assert HMC_QU.frame_source(halved).preparation.endswith("beat (1, 9), step 2")
+    assert HMC_QU.frame_source(other).preparation == f"hmc-qu A4C, beat {other.beat}"
+
+
+def test_one_view_at_a_time(root: Path) -> None:
+    with pytest.raises(DatasetError, match="is loaded one view at a time"):
+        load_hmc_qu(root, view="all")

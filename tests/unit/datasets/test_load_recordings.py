@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from coreecho.datasets import load_recordings
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, RecipeError
 
 
 def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        DatasetError, match=r"'camuss'; known are: camus, echonet, .*hmc-qu, table\. Did you mean camus\?"
+        RecipeError, match=r"no data set 'camuss'\. Did you mean 'camus'\? Known are camus, echonet, .*hmc-qu, table;"
     ):
         load_recordings("camuss", tmp_path)
 

@@ -7,8 +7,9 @@ from rich.console import Console
 
 from coreecho.errors import CoReEchoError
 from coreecho.inference import Prediction, PredictionFailure
+from coreecho.names import readable
 from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
-from coreecho.report.text import csv_cell, escaped
+from coreecho.report.text import csv_cell
 from coreecho.tasks import MI, Scalar
 
 
@@ -134,8 +135,8 @@ def test_names_that_are_not_utf8_survive_every_output(tmp_path):
 
 
 def test_control_sequences_in_names_do_not_reach_the_terminal():
-    assert escaped("a\x1b[2Jb\r\nc\u202ed") == r"a\x1b[2Jb\r\nc\u202ed"
-    assert escaped("Prüfung 心 é") == "Prüfung 心 é"
+    assert readable("a\x1b[2Jb\r\nc\u202ed") == r"a\x1b[2Jb\r\nc\u202ed"
+    assert readable("Prüfung 心 é") == "Prüfung 心 é"
     console = Console(file=io.StringIO(), width=100)
     console.print(predictions_table([prediction(file="\x1b]0;title\x07.avi")], model_name="a model"))
     assert "\x1b]0" not in console.file.getvalue()

@@ -12,8 +12,8 @@ from PIL import Image
 
 from coreecho.datasets.doctor import examine
 from coreecho.datasets.doctor_clips import ClipJob, examine_clip
-from coreecho.datasets.doctor_page import render_page, write_page
 from coreecho.errors import DatasetError
+from coreecho.report.doctor_page import render_page, write_page
 
 
 class Outline(HTMLParser):
@@ -108,7 +108,7 @@ def test_a_screen_without_a_sector_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phantom_root: Path) -> None:
-    monkeypatch.setattr("coreecho.datasets.doctor_page.MAX_THUMBNAILS", 5)
+    monkeypatch.setattr("coreecho.report.doctor_page.MAX_THUMBNAILS", 5)
     page = render_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1))
     assert page.count("<img") == 5
     assert "5 of 16, evenly chosen" in page
@@ -119,3 +119,13 @@ def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_page_that_cannot_be_written_is_an_error(phantom_root: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"page\.html: the page cannot be written"):
         write_page(examine("echonet", phantom_root, workers=1), tmp_path / "gone" / "page.html")
+
+
+def test_names_that_are_not_utf8_are_written_out(phantom_root: Path, tmp_path: Path) -> None:
+    root = tmp_path / "Herz\udce4"
+    shutil.copytree(phantom_root, root)
+    (root / "Videos" / "M\udcfcller.avi").write_bytes(b"RIFF")
+    write_page(examine("echonet", root, workers=1), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "M\\xfcller.avi" in page
+    assert "Herz\\xe4: faults found: 1" in page

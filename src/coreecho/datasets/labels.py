@@ -1,0 +1,118 @@
+"""Labels in the unit in which a task reads them."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from coreecho.datasets.recording import NUMBERS, Recording
+from coreecho.datasets.survey import Recordings
+from coreecho.errors import DatasetError
+from coreecho.tasks import EF, Task
+
+# Left ventricles of a newborn hold some 5 mL, the largest of adults some 500.
+_VOLUMES_ML = (1.0, 1500.0)
+_LEAST_EF = 1.0
+# Points of EF. Tables round volumes to 0.1 mL or finer, which moves the EF by less than half a point.
+_EF_TOLERANCE = 1.0
+
+
+def scaled(recordings: Iterable[Recording], scale: float, label: str = "ef_percent") -> Recordings:
+    """Multiply one label of every recording, such as EF in fractions by 100.
+
+    Args:
+        recordings: as loaded; one without the label stays as it is.
+        scale: above 0.
+        label: one of `NUMBERS` but `has_mi`, or a column of `labels`.
+
+    Returns:
+        The recordings; what was left out and remarked of them stays.
+
+    Raises:
+        DatasetError: the scale is no number above 0, or the label is a truth.
+    """
+    if not (scale > 0 and math.isfinite(scale)) or (label == "has_mi" and scale != 1):
+        raise DatasetError(f"label_scale is {scale:g} for {label}, expected a number above 0, and a label on a scale.")
+    found = [_scaled(recording, scale, label) for recording in recordings] if scale != 1 else recordings
+    if isinstance(recordings, Recordings):
+        return Recordings(found, recordings.left_out, recordings.remarks)
+    return Recordings(found)
+
+
+def _scaled(recording: Recording, scale: float, label: str) -> Recording:
+    value = recording.number(label)
+    if value is None:
+        return recording
+    # Binary fractions: 0.55 times 100 is 55.000000000000007.
+    product = float(f"{value * scale:.12g}")
+    if label == "ef_percent":
+        return replace(recording, ef_percent=product)
+    if label == "esv_ml":
+        return replace(recording, esv_ml=product)
+    if label in NUMBERS:
+        return replace(recording, edv_ml=product)
+    return replace(recording, labels={**recording.labels, label: product})
+
+
+def fault_of_labels(recordings: Iterable[Recording], task: Task | None = None) -> str | None:
+    """Say why the labels, all of a data set, cannot be in the task's unit; None where they can.
+
+    Args:
+        recordings: of the data set.
+        task: whose label; EF when not given.
+    """
+    task = task or EF()
+    labels = [label for recording in recordings if (label := task.label_of(recording)) is not None]
+    return task.fault_of_labels(labels) if labels else None
+
+
+def check_labels(recordings: Iterable[Recording], task: Task | None = None) -> None:
+    """See that the labels can be in the task's unit. Raises DatasetError."""
+    fault = fault_of_labels(recordings, task)
+    if fault is not None:
+        raise DatasetError(f"The labels cannot be right: {fault}.")
+
+
+def odd_labels(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
+    """Labels that cannot be true together, or are in another unit than they should be: kinds of faults, and cases."""
+    fractions = fault_of_labels(recordings)
+    found = [] if fractions is None else [("sets of labels in another unit", fractions)]
+    return found + _other_units(recordings) + _low_efs(recordings) + _odd_volumes(recordings)
+
+
+def _other_units(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
+    low, high = _VOLUMES_ML
+    cases = []
+    for name in ("esv_ml", "edv_ml"):
+        values = [value for recording in recordings if (value := recording.number(name)) is not None]
+        if len(values) < 2:
+            continue
+        unit = "litres" if 0 < max(values) < low else "cubic millimetres" if min(values) > high else None
+        if unit is not None:
+            cases.append(f"{name} goes from {min(values):g} to {max(values):g}: {unit}? Give millilitres.")
+    return [("volumes in another unit than mL", case) for case in cases]
+
+
+def _low_efs(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
+    efs = [(recording.id, recording.ef_percent) for recording in recordings if recording.ef_percent is not None]
+    low = [(name, ef) for name, ef in efs if ef <= _LEAST_EF]
+    # Of all of them the task says so.
+    if len(low) == len(efs):
+        return []
+    kind = "recordings with an EF of at most 1 %, which no heart has (a fraction among percents?)"
+    return [(kind, f"{name}: {ef:g}") for name, ef in low]
+
+
+def _odd_volumes(recordings: Iterable[Recording]) -> list[tuple[str, str]]:
+    found = []
+    for recording in recordings:
+        if recording.ef_percent is None or recording.esv_ml is None or recording.edv_ml is None:
+            continue
+        if not 0 <= recording.esv_ml <= recording.edv_ml or recording.edv_ml == 0:
+            case = f"{recording.id}: ESV {recording.esv_ml:g} mL, EDV {recording.edv_ml:g} mL"
+            found.append(("recordings whose ESV is above their EDV, or whose EDV is 0", case))
+            continue
+        of_volumes = 100 * (recording.edv_ml - recording.esv_ml) / recording.edv_ml
+        if abs(of_volumes - recording.ef_percent) > _EF_TOLERANCE:
+            case = f"{recording.id}: EF {recording.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
+            found.append(("recordings whose EF does not follow from their volumes", case))
+    return found

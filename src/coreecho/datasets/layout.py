@@ -1,0 +1,408 @@
+"""What a data set is: one object that knows its files, its clips, its folds and its published figures.
+
+To add a data set is to write one `Layout` and to register it, here or by an entry point in `coreecho.layouts`. Nobody
+else asks which data set it is: they ask the object.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
+from coreecho.datasets.recording import Recording
+from coreecho.datasets.survey import Recordings, Survey
+from coreecho.errors import CoReEchoError, DatasetError, RecipeError, VideoError
+from coreecho.names import readable
+from coreecho.registry import Registry
+from coreecho.video import read_video, resize_frames, take_beat
+from coreecho.video.frame_source import FrameSource, PreparedFrames
+from coreecho.video.video import Video
+
+# The first and the last frame, counted from 0, both included, or every frame of the file.
+Beat = tuple[int, int] | Literal["all"]
+
+log = logging.getLogger(__name__)
+
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+# Files that are looked at for the mark of simulated hearts.
+_MARK_SAMPLE = 8
+# Folders in a folder that are looked at, where the data set may lie one level below.
+_MAX_CHILDREN = 50
+
+
+class SeenAt(Protocol):
+    """What a model sees, as far as a layout looks at it."""
+
+    @property
+    def frame_size(self) -> int:
+        """Pixels a side."""
+
+
+class PreparedFile(NamedTuple):
+    """A file from outside, as clips of a data set are.
+
+    video: (T, S, S), one beat in its own direction. beat: its first and last frame in the file, counted from 0.
+    num_frames: of the file.
+    """
+
+    video: Video
+    beat: tuple[int, int]
+    num_frames: int
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a layout may be told besides its folder.
+
+    Attributes:
+        name: of the keyword.
+        kind: type of its values: `bool`, `int` or `str`.
+        default: when it is not given.
+        help: one line for people.
+        choices: the values there are; empty where any of the kind will do.
+    """
+
+    name: str
+    kind: type
+    default: bool | int | str | None
+    help: str
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value: object, title: str) -> Any:
+        """Return a value in the option's own kind; a text, as the command line gives it, is read; None is the default.
+
+        Raises:
+            DatasetError: it is of another kind, or none of the choices.
+        """
+        if value is None:
+            return self.default
+        if isinstance(value, str) and self.kind is bool and value.casefold() in (*_TRUE, *_FALSE):
+            value = value.casefold() in _TRUE
+        if isinstance(value, str) and self.kind is int and value.strip().removeprefix("-").isdecimal():
+            value = int(value)
+        # True is an int to Python, and no number of a fold to people.
+        is_kind = isinstance(value, self.kind) and not (self.kind is int and isinstance(value, bool))
+        if not is_kind or (self.choices and value not in self.choices):
+            kinds = {bool: "true or false", int: "a whole number", str: "a text"}
+            expected = " or ".join(self.choices) or kinds.get(self.kind, self.kind.__name__)
+            raise DatasetError(f"{title}: the option {self.name} is {value!r}, expected {expected}.")
+        return value
+
+
+class Layout(ABC):
+    """A data set: where its files lie, and what is known of it.
+
+    Attributes:
+        name: by which it is asked for: "echonet".
+        title: for people: "EchoNet-Dynamic".
+        description: what lies in its folder, in one sentence without a full stop.
+        options: what it may be told.
+        survey_options: those by which the doctor sees all of it, such as every view.
+        is_single_cycle: every clip is one beat, or the same part of one; None where the layout does not say.
+        learned_from: what a clip of it runs over, for people who give a file to a model that learned from it.
+        pixels: mean and standard deviation that its recipes normalise with, as fractions of full scale.
+        frame_size: pixels a side of its clips as published, where they are prepared already.
+        num_folds: as its authors published them; 0 where they published splits.
+        recipes: shipped recipes by what is done: "train", "probe" (on frozen embeddings) or "fine-tune".
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    options: ClassVar[tuple[Option, ...]] = ()
+    survey_options: ClassVar[Mapping[str, Any]] = {}
+    is_single_cycle: ClassVar[bool | None] = False
+    learned_from: ClassVar[str] = "It was trained on clips of one beat each."
+    pixels: ClassVar[tuple[float, float] | None] = None
+    frame_size: ClassVar[int | None] = None
+    num_folds: ClassVar[int] = 0
+    recipes: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def read(self, root: Path, **settings: Any) -> Survey:
+        """Read the tables and look for the clips: what every use of the data set needs.
+
+        Args:
+            root: the folder.
+            **settings: a value of every option.
+
+        Raises:
+            DatasetError: the folder does not have this layout.
+        """
+
+    @abstractmethod
+    def looks_like(self, root: Path) -> bool:
+        """Tell by a few names whether a folder may have this layout; reads no table."""
+
+    def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
+        """Choose among the recordings, and put them into splits. `settings` has a value of every option."""
+        return recordings
+
+    def add_companions(self, survey: Survey) -> None:  # noqa: B027 - most layouts have nothing to add
+        """Add to a survey what only the doctor asks for and is cheap to know, such as faults of the tracings."""
+
+    def load(self, root: str | Path, *, leave_out_faulty: bool = False, **options: Any) -> Recordings:
+        """Read the recordings, and check all of them.
+
+        Args:
+            root: the data set's folder.
+            leave_out_faulty: take the recordings without faults, and list the others as `left_out`.
+            **options: see `options`.
+
+        Raises:
+            FaultyDatasetError: something is wrong with the data set; lists all of it.
+            DatasetError: the folder does not have this layout, or an option is wrong.
+        """
+        settings = self.settings(options)
+        survey = self._read(Path(root), settings)
+        if leave_out_faulty or survey.faults:
+            _look_for_cut_files(survey)
+        if survey.faults and not leave_out_faulty:
+            # All at once: what alone would not refuse the data set is mended in the same go.
+            self.add_companions(survey)
+            for kind, case in odd_labels(survey.recordings):
+                survey.add_flaw(kind, case)
+        checked = survey.without_faulty() if leave_out_faulty else survey.checked()
+        for name, reasons in checked.left_out.items():
+            log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
+        for remark in checked.remarks:
+            log.info("%s", readable(remark))
+        arranged = self.arrange(checked, Path(root), **settings)
+        return Recordings(arranged, checked.left_out, checked.remarks)
+
+    def survey(self, root: str | Path, **options: Any) -> Survey:
+        """Read everything but the pixels, for the doctor: every view, and the tables beside.
+
+        Raises:
+            DatasetError: the folder does not have this layout, or an option is wrong.
+        """
+        survey = self._read(Path(root), self.settings({**self.survey_options, **options}))
+        self.add_companions(survey)
+        return survey
+
+    def settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a value of every option: those given, checked, and the defaults of the others.
+
+        Raises:
+            DatasetError: there is no such option, or its value is wrong.
+        """
+        known = {option.name: option for option in self.options}
+        unknown = sorted(options.keys() - known.keys())
+        if unknown:
+            names = ", ".join(known) or "none"
+            raise DatasetError(f"{self.name} has no option {', '.join(unknown)}; its options are: {names}.")
+        return {name: option.checked(options.get(name, option.default), self.title) for name, option in known.items()}
+
+    def has_option(self, name: str) -> bool:
+        """Whether it may be told this."""
+        return any(option.name == name for option in self.options)
+
+    def frame_source(self, recording: Recording) -> FrameSource:
+        """Say how a frame store decodes a recording: as it lies."""
+        return FrameSource(recording.path)
+
+    def read_clip(self, path: Path) -> Video:
+        """Read a clip as the doctor looks at it. Raises VideoError."""
+        return read_video(path)
+
+    def check_companion(self, path: Path) -> str | None:
+        """Read a file beside the clips, such as contours; return what is wrong with it, or None."""
+        return None if path.is_file() else "missing"
+
+    def prepare_file(self, path: str | Path, beat: Beat, model_input: SeenAt) -> PreparedFile:
+        """Read one beat of a file from outside as this data set's clips are, at the size that a model sees.
+
+        Every file is read by `read_video` first, which refuses what is no grey clip of one sector.
+
+        Raises:
+            VideoError: the file is refused, or is shorter than the beat.
+        """
+        video, (first, last) = read_with_beat(path, beat)
+        frames = resize_frames(take_beat(video.frames, first, last), model_input.frame_size)
+        return PreparedFile(replace(video, frames=frames), (first, last), video.num_frames)
+
+    def cautions_of_file(self, video: Video) -> list[str]:
+        """Say where what `prepare_file` gave was not prepared as the clips of the data set."""
+        return []
+
+    def has_tracings(self, root: str | Path) -> bool:
+        """Whether `read_tracings` would find contours of the left ventricle."""
+        return False
+
+    def read_tracings(self, root: str | Path) -> dict[str, dict[int, NDArray[np.float64]]]:
+        """Read the contours of the left ventricle.
+
+        Returns:
+            By recording id and frame, counted from 0: the contour, (n, 2) as x, y in pixels.
+
+        Raises:
+            DatasetError: there are none, or they are damaged.
+        """
+        raise DatasetError(f"{root}: {self.title} has no tracings that are read.")
+
+    def is_phantom(self, root: str | Path, *, leave_out_faulty: bool = False, **options: Any) -> bool:
+        """Whether the hearts are simulated: their card, phantom.json, says so, or a file among a sample does.
+
+        Takes what `load` takes. A folder that cannot be read is no phantom; whoever loads it will say what is wrong.
+        """
+        if is_phantom_root(root):
+            return True
+        try:
+            recordings = self._read(Path(root), self.settings(options)).recordings
+        except CoReEchoError:
+            return False
+        step = max(1, len(recordings) // _MARK_SAMPLE)
+        return any(has_phantom_mark(recording.path) for recording in recordings[::step])
+
+    def _read(self, root: Path, settings: Mapping[str, Any]) -> Survey:
+        try:
+            return self.read(root, **settings)
+        except FaultyDatasetError:
+            raise
+        except DatasetError as error:
+            hint = "" if self.looks_like(root) else resemblance(root, self)
+            if not hint:
+                raise
+            raise DatasetError(f"{error} {hint}") from error
+
+
+class _Layouts(Registry[Layout]):
+    """Layouts by name; what a plug-in registers is an object, or a class that makes one without being told more."""
+
+    def get(self, name: str) -> Layout:
+        """Return the layout of a name. Raises RecipeError: there is none, or it is something else."""
+        found: object = super().get(name)
+        layout = found() if isinstance(found, type) and issubclass(found, Layout) else found
+        if not isinstance(layout, Layout):
+            raise RecipeError(f"The {self.kind} {name!r} is a {type(layout).__name__}, expected a `Layout`.")
+        return layout
+
+
+LAYOUTS = _Layouts(
+    "data set",
+    "coreecho.layouts",
+    {
+        "camus": "coreecho.datasets.camus:CAMUS",
+        "echonet": "coreecho.datasets.echonet_dynamic:ECHONET_DYNAMIC",
+        "echonet-pediatric": "coreecho.datasets.echonet_pediatric:ECHONET_PEDIATRIC",
+        "hmc-qu": "coreecho.datasets.hmc_qu:HMC_QU",
+        "table": "coreecho.datasets.table:TABLE",
+    },
+)
+
+
+def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:
+    """Read the recordings of a data set.
+
+    Args:
+        dataset: a name in `LAYOUTS`.
+        root: the data set's folder; of "table" also the table itself.
+        **options: the layout's own, such as `view` and `fold` of "camus"; and `leave_out_faulty`.
+
+    Raises:
+        RecipeError: there is no such data set.
+        DatasetError: an option is wrong, or the folder is not as its layout says.
+    """
+    return LAYOUTS.get(dataset).load(root, **options)
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, str]:
+    """Read options as people type them, NAME=VALUE. What a value may be, the layout says.
+
+    Raises:
+        DatasetError: one is no such pair, or is given twice.
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier() or name in options:
+            raise DatasetError(f"An option of a data set is NAME=VALUE, each once; got {text!r}.")
+        options[name] = value
+    return options
+
+
+def frame_sources(dataset: str, recordings: Iterable[Recording]) -> dict[str, FrameSource]:
+    """Say how a frame store decodes each recording of a data set, by its id."""
+    layout = LAYOUTS.get(dataset)
+    return {recording.id: layout.frame_source(recording) for recording in recordings}
+
+
+@dataclass(frozen=True)
+class BeatReader:
+    """Reads the beat of one recording; a class and not a closure, so that it can go to another process.
+
+    Attributes:
+        read: gives (T, S, S) uint8 of a recording at a size.
+        recording: to read.
+    """
+
+    read: Callable[[Recording, int], NDArray[np.uint8]]
+    recording: Recording
+
+    def __call__(self, path: Path, frame_size: int) -> PreparedFrames:
+        """Give the beat's frames, and their rate."""
+        return PreparedFrames(self.read(self.recording, frame_size), self.recording.fps)
+
+
+def read_with_beat(path: str | Path, beat: Beat) -> tuple[Video, tuple[int, int]]:
+    """Read a file, and see that it has the frames of a beat.
+
+    Raises:
+        VideoError: the file is refused, or is shorter than the beat.
+    """
+    video = read_video(path)
+    first, last = (0, video.num_frames - 1) if beat == "all" else beat
+    if max(first, last) >= video.num_frames:
+        raise VideoError(
+            f"{path}: the beat is said to run from frame {first} to {last}, counted from 0, and the file has "
+            f"{video.num_frames} frames, 0 to {video.num_frames - 1}."
+        )
+    return video, (first, last)
+
+
+def _look_for_cut_files(survey: Survey) -> None:
+    """Add faults of AVI files that hold less than their first bytes say, such as downloads that were stopped."""
+    for recording in survey.recordings:
+        try:
+            with recording.path.open("rb") as file:
+                head, num_bytes = file.read(8), recording.path.stat().st_size
+        except OSError as error:
+            survey.add_fault("files that cannot be opened", f"{recording.id}: {error.strerror}", recording.id)
+            continue
+        declared = 8 + int.from_bytes(head[4:8], "little")
+        if head[:4] == b"RIFF" and num_bytes < declared:
+            case = f"{recording.id}: {num_bytes:,} bytes, of {declared:,} that it declares"
+            survey.add_fault("files that are cut off", case, recording.id)
+
+
+def resemblance(root: Path, layout: Layout) -> str:
+    """Say which layout a folder seems to have instead, or where below it this one lies; empty where nothing is seen."""
+    others = [
+        other for name in LAYOUTS.names() if (other := _importable(name)) is not None and other.name != layout.name
+    ]
+    for other in others:
+        if other.looks_like(root):
+            return f"This looks like {other.title}; use --dataset {other.name}."
+    try:
+        children = sorted(child for child in root.iterdir() if child.is_dir())[:_MAX_CHILDREN]
+    except OSError:
+        return ""
+    for child in children:
+        if layout.looks_like(child):
+            return f"{layout.title} seems to lie in {child}; give that folder."
+    return ""
+
+
+def _importable(name: str) -> Layout | None:
+    try:
+        return LAYOUTS.get(name)
+    except RecipeError:
+        return None
