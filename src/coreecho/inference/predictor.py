@@ -348,6 +348,6 @@ def _describe(card: WeightsCard | None) -> str:
     trained_on = card.trained_on
     hearts = "simulated" if trained_on.is_phantom else "real"
     return (
-        f"{card.encoder}, recipe {trained_on.recipe}, epoch {trained_on.epoch}, "
+        f"recipe {trained_on.recipe} ({card.encoder}), weights of epoch {trained_on.epoch + 1}, "
         f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
     )
