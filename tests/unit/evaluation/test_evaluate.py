@@ -304,9 +304,8 @@ def test_a_recording_is_known_by_what_it_shows_under_another_name(copied, tmp_pa
 
 def test_a_run_that_does_not_know_its_splits_says_so_once_they_changed(copied):
     copied.info.pop("split_ids", None)
-    copied.write_info()
     swap_splits(copied.data.root, "TRAIN", "TEST")
-    result = evaluate(open_subject(copied.path), Protocol(resamples=10))
+    result = evaluate(open_subject(copied), Protocol(resamples=10))
     assert any("does not know which recordings it was trained on" in note for note in result.notes)
 
 
