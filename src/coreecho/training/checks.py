@@ -56,7 +56,7 @@ def check_labels(folder: RunFolder) -> None:
     if not labels:
         raise RecipeError(
             f"The recipe {folder.recipe.name!r} learns {task.noun} ({task.label}), and no recording of "
-            f"{folder.data.dataset!r} under {folder.data.root} says it. {_other_labels(recordings)}"
+            f"{folder.data.dataset!r} under {folder.data.root} has it. {_other_labels(recordings)}"
         )
     missing = [recording.id for recording in recordings if task.label_of(recording) is None]
     if missing:

@@ -298,7 +298,7 @@ class Recipe:
 
     def to_yaml(self) -> str:
         """The recipe as a YAML file's text; `from_yaml` reads it back to an equal recipe."""
-        return yaml.safe_dump(self.to_mapping(), sort_keys=False)
+        return yaml.safe_dump(self.to_mapping() | {"task": self.task.name}, sort_keys=False)
 
 
 def check_keys(settings: Mapping[str, Any], *, source: str) -> None:
