@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.phantom.simulation import Scene, plan_study, render_study
+from coreecho.phantom.simulation import Scene, plan_recording, render_recording
 from coreecho.phantom.view import FRAME_SIZE
 
 NUM_FRAMES = 128
@@ -69,7 +69,7 @@ def fast_frame(scene: Scene, frame: int, gain_db: float) -> np.ndarray:
 def main() -> None:
     """Compare a frame both ways, then time whole videos."""
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        scene = Scene(plan_study(SETTINGS, 0, 0, "TRAIN"))
+        scene = Scene(plan_recording(SETTINGS, 0, 0, "TRAIN"))
         gain_db = scene.gain()
         apart = np.abs(plain_frame(scene, 5, gain_db) - fast_frame(scene, 5, gain_db))
         # In single precision a scatterer on the border of two cells may fall into the other.
@@ -87,14 +87,14 @@ def main() -> None:
         print(f"one frame, plain calls over ours: {np.median(ratios):.1f} times faster")
         started = time.process_time()
         for index in range(5):
-            plan = plan_study(SETTINGS, 0, index, "TRAIN")
-            write_mjpeg_avi(Path(folder) / f"{index}.avi", render_study(plan), plan.facts.fps)
+            plan = plan_recording(SETTINGS, 0, index, "TRAIN")
+            write_mjpeg_avi(Path(folder) / f"{index}.avi", render_recording(plan), plan.facts.fps)
         seconds = (time.process_time() - started) / 5
         print(
             f"processor time: {seconds:.3f} s a video of {NUM_FRAMES} frames, {2 / seconds:.1f} videos/s on two cores"
         )
         started = time.perf_counter()
-        write_echonet_phantoms(Path(folder) / "cohort", studies=VIDEOS, seed=0, settings=SETTINGS, workers=2)
+        write_echonet_phantoms(Path(folder) / "cohort", recordings=VIDEOS, seed=0, settings=SETTINGS, workers=2)
         rate = VIDEOS / (time.perf_counter() - started)
         print(f"as a user sees it: {rate:.1f} videos/s with two processes, their start included ({VIDEOS} videos)")
 

@@ -19,7 +19,7 @@ from make_phantom_page import DOCS, PICTURES, Floats, Frames, grid_of, real_clip
 from PIL import Image, ImageSequence
 
 from coreecho.phantom import PhantomSettings
-from coreecho.phantom.simulation import plan_study, render_study
+from coreecho.phantom.simulation import plan_recording, render_recording
 from coreecho.phantom.truth import LV_LABEL, label_frame
 
 MARKS = ("<!-- clinic: begin -->", "<!-- clinic: end -->")
@@ -53,9 +53,9 @@ def draws() -> list[Clip]:
     settings = PhantomSettings(difficulty="clinic", scanner="any", min_frames=270, max_frames=270)
     clips = []
     for index in range(DRAWS):
-        plan = plan_study(settings, SEED, index, "TEST")
+        plan = plan_recording(settings, SEED, index, "TEST")
         needed = int(NUM_FRAMES * plan.facts.fps / FPS) + 1
-        film = np.stack([frame for frame, _ in zip(render_study(plan), range(needed), strict=False)])
+        film = np.stack([frame for frame, _ in zip(render_recording(plan), range(needed), strict=False)])
         share = float(np.mean(label_frame(plan, plan.motion.ed_frame) == LV_LABEL))
         ef_percent = plan.motion.ef_percent
         caption = f"{plan.facts.kind}, EF {ef_percent:.0f} %, EDV {plan.motion.edv_ml:.0f} mL"

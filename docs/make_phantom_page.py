@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
 
 from coreecho.phantom import PhantomSettings
-from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.cohort import recording_generator
 from coreecho.phantom.motion import simulate_motion
-from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.tracings import disc_volume, trace_frame
 from coreecho.video import read_video, resize_frames
 
@@ -31,9 +31,9 @@ MARKS = ("<!-- measured: begin -->", "<!-- measured: end -->")
 SIZE = 112
 SEED = 41
 FILMED_S = 1.0
-MEASURED_STUDIES = 40
-COMPARED_STUDIES = 24
-# A stream of a study's random numbers that the simulator does not use.
+MEASURED_RECORDINGS = 40
+COMPARED_RECORDINGS = 24
+# A stream of a recording's random numbers that the simulator does not use.
 COMPARED_STREAM = 220
 WINDOW = 64
 # Fewer greys make smaller files; each stays below 300 KB.
@@ -53,20 +53,20 @@ def real_clip() -> tuple[Frames, float]:
     return resize_frames(square, SIZE), float(video.fps or 30.0)
 
 
-def render(settings: PhantomSettings, index: int) -> tuple[StudyPlan, Frames]:
-    """A study of the page's cohort."""
-    plan = plan_study(settings, SEED, index, "TEST")
-    return plan, np.stack(list(render_study(plan)))
+def render(settings: PhantomSettings, index: int) -> tuple[RecordingPlan, Frames]:
+    """A recording of the page's cohort."""
+    plan = plan_recording(settings, SEED, index, "TEST")
+    return plan, np.stack(list(render_recording(plan)))
 
 
 def render_alike(index: int, mean_grey: float, fps: float) -> Frames:
-    """A second of a study of the page's cohort, its gain set and its frame rate chosen as the real clip's."""
-    plan = plan_study(PhantomSettings(min_frames=75, max_frames=75), SEED, index, "TEST")
+    """A second of a recording of the page's cohort, its gain set and its frame rate chosen as the real clip's."""
+    plan = plan_recording(PhantomSettings(min_frames=75, max_frames=75), SEED, index, "TEST")
     facts = replace(plan.facts, fps=fps, num_frames=int(fps))
-    generator = study_generator(SEED, index, COMPARED_STREAM)
+    generator = recording_generator(SEED, index, COMPARED_STREAM)
     motion = simulate_motion(facts, plan.anatomy, generator, pose_scale=plan.settings.nuisance_scale)
     view = replace(plan.view, mean_grey=mean_grey)
-    return np.stack(list(render_study(replace(plan, facts=facts, motion=motion, view=view))))
+    return np.stack(list(render_recording(replace(plan, facts=facts, motion=motion, view=view))))
 
 
 def moments(frames: Frames, fps: float, first: int, count: int) -> Frames:
@@ -138,7 +138,7 @@ def draw_statistics(real: Frames, real_fps: float) -> None:
 
     The phantoms have the real clip's mean grey and frame rate here.
     """
-    films = [render_alike(index, real.mean() / 255.0, real_fps) for index in range(COMPARED_STUDIES)]
+    films = [render_alike(index, real.mean() / 255.0, real_fps) for index in range(COMPARED_RECORDINGS)]
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), constrained_layout=True)
     bins = np.linspace(0, 256, 33)
     centres = 0.5 * (bins[1:] + bins[:-1])
@@ -173,7 +173,7 @@ def draw_statistics(real: Frames, real_fps: float) -> None:
     plt.close(figure)
 
 
-def ef_by_discs(plan: StudyPlan) -> float:
+def ef_by_discs(plan: RecordingPlan) -> float:
     """EF in percent from the areas of the two tracings' discs, as a reader gets it."""
     edv, esv = (disc_volume(trace_frame(plan, frame)) for frame in (plan.motion.ed_frame, plan.motion.es_frame))
     return 100.0 * (edv - esv) / edv
@@ -181,7 +181,7 @@ def ef_by_discs(plan: StudyPlan) -> float:
 
 def measure(films: list[tuple[float, Frames]], real: Frames) -> str:
     """The table of measured statistics, in Markdown."""
-    plans = [plan_study(PhantomSettings(), SEED, index, "TRAIN") for index in range(1500)]
+    plans = [plan_recording(PhantomSettings(), SEED, index, "TRAIN") for index in range(1500)]
     ef = np.array([plan.motion.ef_percent for plan in plans])
     frames = np.array([plan.facts.num_frames for plan in plans])
     fps = np.array([plan.facts.fps for plan in plans])
@@ -217,14 +217,14 @@ def grid_of(pictures: list[Frames], columns: int) -> Frames:
     return np.concatenate(rows, axis=0)
 
 
-def draw_sheets(real: Frames, real_fps: float, studies: list[tuple[StudyPlan, Frames]]) -> None:
+def draw_sheets(real: Frames, real_fps: float, recordings: list[tuple[RecordingPlan, Frames]]) -> None:
     """The contact sheets and the films."""
-    shown = [study for study in studies if study[0].facts.fps == 50.0][:4]
+    shown = [recording for recording in recordings if recording[0].facts.fps == 50.0][:4]
     rows = [("real", moments(real, real_fps, 0, 8))]
     rows += [(f"EF {p.motion.ef_percent:.0f}", moments(f, p.facts.fps, p.motion.ed_frame, 8)) for p, f in shown]
     save_png(captioned(rows), "beat.png", zoom=1.0)
-    instants = [(plan.motion.ed_frame, plan.motion.es_frame) for plan, _ in studies]
-    tiles = [frames[instants[index][index % 2]] for index, (_, frames) in enumerate(studies[:24])]
+    instants = [(plan.motion.ed_frame, plan.motion.es_frame) for plan, _ in recordings]
+    tiles = [frames[instants[index][index % 2]] for index, (_, frames) in enumerate(recordings[:24])]
     save_png(grid_of(tiles, 8), "cohort.png", zoom=1.0)
     scanners = []
     for scanner in ("A", "B", "C"):
@@ -243,9 +243,9 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     real, real_fps = real_clip()
     settings = PhantomSettings(min_frames=75, max_frames=75)
-    studies = [render(settings, index) for index in range(MEASURED_STUDIES)]
-    films = [(plan.facts.fps, frames) for plan, frames in studies]
-    draw_sheets(real, real_fps, studies)
+    recordings = [render(settings, index) for index in range(MEASURED_RECORDINGS)]
+    films = [(plan.facts.fps, frames) for plan, frames in recordings]
+    draw_sheets(real, real_fps, recordings)
     draw_statistics(real, real_fps)
     page = DOCS / "phantoms.md"
     before, rest = page.read_text(encoding="utf-8").split(MARKS[0])

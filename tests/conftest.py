@@ -45,7 +45,7 @@ def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen phantoms of 24 frames in the EchoNet-Dynamic layout."""
     root = tmp_path_factory.mktemp("phantoms") / "cohort"
     settings = PhantomSettings(min_frames=24, max_frames=24)
-    write_echonet_phantoms(root, studies=NUM_RECORDINGS, seed=7, settings=settings, workers=1)
+    write_echonet_phantoms(root, recordings=NUM_RECORDINGS, seed=7, settings=settings, workers=1)
     return root
 
 

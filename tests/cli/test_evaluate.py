@@ -107,7 +107,7 @@ def test_imported_weights_are_evaluated_on_data_with_given_starts(coreecho, run,
     assert (tmp_path / "published-results" / "evaluation").is_dir()
     code, _, err = coreecho("evaluate", weights)
     assert code == 2
-    assert "is a file of weights, and knows no data" in err.replace("\n", " ")
+    assert "is a file of weights, and knows no data" in " ".join(err.split())
 
 
 def test_recordings_of_the_training_are_refused_or_labelled(coreecho, run):

@@ -15,12 +15,12 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_writes_a_cohort_twice_in_the_same_folder(tmp_path) -> None:
-    arguments = ("echonet", str(tmp_path / "hearts"), "--studies", "4", "--seed", "1", "--workers", "2")
+    arguments = ("echonet", str(tmp_path / "hearts"), "--recordings", "4", "--seed", "1", "--workers", "2")
     arguments += ("--min-frames", "20", "--max-frames", "20", "--difficulty", "easy")
     first = _run(*arguments)
     assert first.returncode == 0, first.stderr
     assert len(list((tmp_path / "hearts" / "Videos").glob("*.avi"))) == 4
-    assert "4 simulated studies" in first.stderr.replace("\n", " ")
+    assert "4 simulated recordings" in first.stderr.replace("\n", " ")
     again = _run(*arguments)
     assert again.returncode == 0, again.stderr
 
@@ -34,7 +34,7 @@ def test_a_wrong_scanner_is_named_without_a_traceback(tmp_path) -> None:
 
 def test_a_foreign_folder_is_refused_with_advice(tmp_path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
-    result = _run("echonet", str(tmp_path), "--studies", "3")
+    result = _run("echonet", str(tmp_path), "--recordings", "3")
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
     assert "not empty" in result.stderr.replace("\n", " ")
@@ -42,7 +42,7 @@ def test_a_foreign_folder_is_refused_with_advice(tmp_path) -> None:
 
 @pytest.mark.parametrize(("layout", "scanner"), [("camus", "C"), ("hmc-qu", "B")])
 def test_other_layouts_keep_their_scanner_whatever_else_is_chosen(tmp_path, layout: str, scanner: str) -> None:
-    result = _run(layout, str(tmp_path / "hearts"), "--studies", "1", "--difficulty", "easy", "--workers", "1")
+    result = _run(layout, str(tmp_path / "hearts"), "--recordings", "1", "--difficulty", "easy", "--workers", "1")
     assert result.returncode == 0, result.stderr
     settings = json.loads((tmp_path / "hearts" / "phantom.json").read_text())["settings"]
     assert (settings["scanner"], settings["difficulty"]) == (scanner, "easy")

@@ -90,7 +90,7 @@ def commands(data: Path, recipe: Path, run: Path) -> list[Command]:
             ),
             result=lambda out: _weights(out / "run"),
         ),
-        same("phantom", lambda out: ["phantom", "echonet", str(out / "cohort"), "--studies", "24"], _digest),
+        same("phantom", lambda out: ["phantom", "echonet", str(out / "cohort"), "--recordings", "24"], _digest),
         same(
             "store",
             lambda out: ["store", "build", "echonet", str(data), "--store", str(out / "store"), "--frame-size", "48"],
@@ -173,7 +173,7 @@ def main() -> int:
         recipe.write_text("".join(f"{key}: {value}\n" for key, value in _RECIPE.items()))
         program = [sys.executable, "-m", "coreecho"]
         for arguments in (
-            ["phantom", "echonet", str(data), "--studies", "24", "--min-frames", "24", "--max-frames", "24"],
+            ["phantom", "echonet", str(data), "--recordings", "24", "--min-frames", "24", "--max-frames", "24"],
             ["train", str(recipe), "--data", str(data), "--out", str(run), "--device", "cpu"],
         ):
             subprocess.run([*program, *arguments], check=True, capture_output=True)

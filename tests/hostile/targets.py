@@ -169,13 +169,13 @@ def _write_echonet(folder: Path) -> list[Path]:
     names = [f"0X{number:016X}" for number in range(6)]
     rows = ["FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"]
     rows += [
-        f"{name},{50 + place},40,90,112,112,50,{_FRAMES},{'TRAIN' if place < 4 else 'VAL'}"
+        f"{name},{50 + place},{45 - 0.9 * place:g},90,112,112,50,{_FRAMES},{'TRAIN' if place < 4 else 'VAL'}"
         for place, name in enumerate(names)
     ]
     (folder / "FileList.csv").write_text("\n".join(rows) + "\n")
     tracings = ["FileName,X1,Y1,X2,Y2,Frame"]
     for name in names:
-        (folder / "Videos" / f"{name}.avi").write_bytes(b"")
+        (folder / "Videos" / f"{name}.avi").write_bytes(b"not looked into")
         tracings += [f"{name}.avi,{40 + i},{30 + i},{60 + i},{31 + i},{frame}" for frame in (2, 8) for i in range(5)]
     (folder / "VolumeTracings.csv").write_text("\n".join(tracings) + "\n")
     return [folder / "FileList.csv", folder / "VolumeTracings.csv"]
@@ -294,7 +294,7 @@ def _write_run(folder: Path) -> list[Path]:
     from coreecho.training import Hardware, Recipe, train
 
     settings = PhantomSettings(min_frames=24, max_frames=24)
-    write_echonet_phantoms(folder / "data", studies=16, seed=7, settings=settings, workers=1)
+    write_echonet_phantoms(folder / "data", recordings=16, seed=7, settings=settings, workers=1)
     recipe = Recipe(
         encoder="uniformer_xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), crop_pad=2, batch_size=4,
         stage1_epochs=1, stage2=False,
@@ -305,7 +305,7 @@ def _write_run(folder: Path) -> list[Path]:
 
 def _read_run(folder: Path, damaged: Path) -> object:
     from coreecho.training import RunFolder
-    from coreecho.training.checkpoint import load_state
+    from coreecho.training.state import load_state
 
     run = RunFolder.open(folder / "run")
     return run.metrics(), load_state(run.state) if run.state.exists() else None

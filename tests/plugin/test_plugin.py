@@ -119,7 +119,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_layout_is_a_data_set(heartlab: Path, root: Path) -> None:
-    layouts = pytest.importorskip("coreecho.datasets.layout")
+    layouts = importlib.import_module("coreecho.datasets.layout")
     layout = layouts.LAYOUTS.get("npy-clips")
     recordings = layout.load(root)
     assert [recording.number("heart_rate") for recording in recordings] == [40.0 + 10 * n for n in range(12)]
@@ -129,7 +129,7 @@ def test_its_layout_is_a_data_set(heartlab: Path, root: Path) -> None:
 
 
 def test_its_layout_refuses_damaged_labels(heartlab: Path, root: Path, tmp_path: Path) -> None:
-    layouts = pytest.importorskip("coreecho.datasets.layout")
+    layouts = importlib.import_module("coreecho.datasets.layout")
     labels = json.loads((root / "labels.json").read_text())
     labels["clips"]["heart-3"]["heart_rate"] = "fast"
     (tmp_path / "labels.json").write_text(json.dumps(labels))
@@ -139,8 +139,6 @@ def test_its_layout_refuses_damaged_labels(heartlab: Path, root: Path, tmp_path:
 
 @pytest.fixture(scope="module")
 def training() -> ModuleType:
-    for room in ("coreecho.training.objectives", "coreecho.stopping", "coreecho.datasets.layout"):
-        pytest.importorskip(room)
     return importlib.import_module("coreecho.training")
 
 
@@ -211,7 +209,6 @@ def command(*arguments: object) -> int:
 
 
 def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None:
-    pytest.importorskip("coreecho.inference.engine")
     assert command("predict", root / "11.npy", "--model", run.path, "--csv", tmp_path / "rates.csv") == 0
     with (tmp_path / "rates.csv").open(encoding="utf-8", newline="") as table:
         (told,) = csv.DictReader(table)
@@ -221,14 +218,12 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
 
 
 def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
-    pytest.importorskip("coreecho.saliency.file_explanation")
     where = tmp_path / "where"
     assert command("explain", root / "11.npy", "--model", run.path, "--out", where, "--film", "gif") == 0
     assert [path for path in where.iterdir() if path.suffix == ".gif"]
 
 
 def test_it_reports(run: Any, tmp_path: Path) -> None:
-    pytest.importorskip("coreecho.report.rendering")
     assert command("report", run.path, "--out", tmp_path / "report.html") == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Heart rate" in page

@@ -74,7 +74,7 @@ def truth_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve phantoms of 26 frames in the EchoNet-Dynamic layout, with masks and latent variables."""
     root = tmp_path_factory.mktemp("phantoms") / "cohort"
     settings = PhantomSettings(min_frames=26, max_frames=26, truth=True)
-    write_echonet_phantoms(root, studies=12, seed=5, settings=settings, workers=1)
+    write_echonet_phantoms(root, recordings=12, seed=5, settings=settings, workers=1)
     return root
 
 

@@ -3,8 +3,9 @@
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.panel import Panel
 
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from coreecho.training import RunFolder
 
 
-def demo(*, out: Path = Path("demo-run"), recordings: int = 1340, seed: int = 0) -> int:
+def demo(
+    *,
+    out: Path = Path("demo-run"),
+    recordings: Annotated[int, Parameter(name=["--recordings", "--studies"])] = 1340,
+    seed: int = 0,
+) -> int:
     """Learn the EF of simulated hearts from scratch, see how well that went, and read a real clip.
 
     Takes about ten minutes on two CPU cores and no network. Everything is written below `--out`;
@@ -39,7 +45,7 @@ def demo(*, out: Path = Path("demo-run"), recordings: int = 1340, seed: int = 0)
     phantoms, run_path = out / "phantoms", out / "run"
     console.rule("1. Simulated hearts with a known EF")
     settings = PhantomSettings(difficulty="easy", min_frames=64, max_frames=64)
-    write_echonet_phantoms(phantoms, studies=recordings, seed=seed, settings=settings, show_progress=True)
+    write_echonet_phantoms(phantoms, recordings=recordings, seed=seed, settings=settings, show_progress=True)
     console.rule("2. Training: Rank-N-Contrast + L1, then the head alone")
     with stop_on_signals(doing="after this step") as stop:
         run = _train_or_resume(run_path, phantoms, seed, stop)

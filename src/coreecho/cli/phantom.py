@@ -26,7 +26,7 @@ def write_echonet(
     out: Path,
     /,
     *,
-    studies: int = 100,
+    recordings: Annotated[int, Parameter(name=["--recordings", "--studies"])] = 100,
     seed: int = 0,
     more_test: int = 0,
     workers: int | None = None,
@@ -38,7 +38,7 @@ def write_echonet(
 
     Args:
         out: Folder to write; new, empty, or holding this same cohort.
-        studies: Number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
+        recordings: Number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
         seed: Seed of the cohort.
         more_test: Videos beyond those, all TEST: the more, the finer two models can be told apart.
         workers: Processes; by default one for each available core.
@@ -46,14 +46,14 @@ def write_echonet(
     """
     write_echonet_phantoms(
         out,
-        studies=studies,
+        recordings=recordings,
         seed=seed,
         more_test=more_test,
         settings=settings,
         workers=workers,
         show_progress=True,
     )
-    Console(stderr=True).print(f"{studies + more_test} simulated studies are in {out}")
+    Console(stderr=True).print(f"{recordings + more_test} simulated recordings are in {out}")
 
 
 @app.command(name="camus")
@@ -61,7 +61,7 @@ def write_camus(
     out: Path,
     /,
     *,
-    studies: int = 100,
+    recordings: Annotated[int, Parameter(name=["--recordings", "--studies"])] = 100,
     seed: int = 0,
     scanner: ScannerName = CAMUS_SETTINGS.scanner,
     difficulty: Difficulty = CAMUS_SETTINGS.difficulty,
@@ -74,7 +74,7 @@ def write_camus(
 
     Args:
         out: Folder to write; new, empty, or holding this same cohort.
-        studies: Number of patients, at most 500.
+        recordings: Number of patients, at most 500.
         seed: Seed of the cohort.
         scanner: C is not EchoNet's, which is A, so that a model has to be transferred.
         difficulty: standard resembles real echo; easy has steady hearts and few nuisances; clinic is widest.
@@ -82,8 +82,8 @@ def write_camus(
         workers: Processes; by default one for each available core.
     """
     settings = replace(CAMUS_SETTINGS, scanner=scanner, difficulty=difficulty, label_noise=label_noise)
-    write_camus_phantoms(out, studies=studies, seed=seed, settings=settings, workers=workers, show_progress=True)
-    Console(stderr=True).print(f"{studies} simulated patients are in {out}")
+    write_camus_phantoms(out, recordings=recordings, seed=seed, settings=settings, workers=workers, show_progress=True)
+    Console(stderr=True).print(f"{recordings} simulated patients are in {out}")
 
 
 @app.command(name="hmc-qu")
@@ -91,7 +91,7 @@ def write_hmc_qu(
     out: Path,
     /,
     *,
-    studies: int = 109,
+    recordings: Annotated[int, Parameter(name=["--recordings", "--studies"])] = 109,
     seed: int = 0,
     scanner: ScannerName = HMC_QU_SETTINGS.scanner,
     difficulty: Difficulty = HMC_QU_SETTINGS.difficulty,
@@ -103,12 +103,12 @@ def write_hmc_qu(
 
     Args:
         out: Folder to write; new, empty, or holding this same cohort.
-        studies: Number of patients.
+        recordings: Number of patients.
         seed: Seed of the cohort.
         scanner: B is not EchoNet's, which is A, so that a model has to be transferred.
         difficulty: standard resembles real echo; easy has steady hearts and few nuisances.
         workers: Processes; by default one for each available core.
     """
     settings = replace(HMC_QU_SETTINGS, scanner=scanner, difficulty=difficulty)
-    write_hmc_qu_phantoms(out, studies=studies, seed=seed, settings=settings, workers=workers, show_progress=True)
-    Console(stderr=True).print(f"{studies} simulated patients are in {out}")
+    write_hmc_qu_phantoms(out, recordings=recordings, seed=seed, settings=settings, workers=workers, show_progress=True)
+    Console(stderr=True).print(f"{recordings} simulated patients are in {out}")

@@ -160,7 +160,7 @@ def echonet_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progres
     assert scale.recordings is not None
     write_echonet_phantoms(
         root,
-        studies=scale.recordings,
+        recordings=scale.recordings,
         seed=0,
         more_test=scale.more_test,
         settings=settings,
@@ -173,14 +173,14 @@ def camus_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress:
     """Write the phantoms of CAMUS, seen by another scanner, below `out`, unless they are there."""
     root = out / "phantoms" / "camus"
     # Another seed than EchoNet's: other hearts.
-    write_camus_phantoms(root, studies=scale.camus, seed=1, show_progress=show_progress)
+    write_camus_phantoms(root, recordings=scale.camus, seed=1, show_progress=show_progress)
     return Data(dataset="camus", root=root)
 
 
 def hmc_qu_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
     """Write the phantoms of HMC-QU, seen by another scanner, below `out`, unless they are there."""
     root = out / "phantoms" / "hmc-qu"
-    write_hmc_qu_phantoms(root, studies=scale.hmc_qu, seed=2, show_progress=show_progress)
+    write_hmc_qu_phantoms(root, recordings=scale.hmc_qu, seed=2, show_progress=show_progress)
     return Data(dataset="hmc-qu", root=root)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.cohort import RecordingFacts
 from coreecho.phantom.wall_motion import WallMotion, draw_wall_motion
 
 Floats = NDArray[np.float64]
@@ -134,8 +134,8 @@ class Anatomy:
         return z_mm, self.endocardium_squared(z_mm)
 
 
-def draw_anatomy(facts: StudyFacts, generator: np.random.Generator, *, is_even: bool = False) -> Anatomy:
-    """A heart whose cavity holds exactly the study's end-diastolic volume."""
+def draw_anatomy(facts: RecordingFacts, generator: np.random.Generator, *, is_even: bool = False) -> Anatomy:
+    """A heart whose cavity holds exactly the recording's end-diastolic volume."""
     dilation = np.clip((55.0 - facts.ef_percent) / 40.0, 0.0, 1.0)
     sphericity = generator.normal(0.262 + 0.045 * dilation, 0.018)
     apex_power = generator.uniform(2.0, 2.8)

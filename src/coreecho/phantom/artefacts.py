@@ -49,7 +49,7 @@ def clutter_layers(grid: BeamGrid, generator: np.random.Generator, count: int) -
 
     Args:
         grid: of the view.
-        generator: of this study.
+        generator: of this recording.
         count: how many.
     """
     view = grid.view

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.avi import PHANTOM_COMMENT
-from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.cohort import recording_generator
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import label_frame
 from coreecho.phantom.view import View, draw_view
 
@@ -27,7 +27,7 @@ CAMUS_SETTINGS = PhantomSettings(scanner="C", min_frames=28, max_frames=60)
 # Typed in part only.
 _IMAGE: Any = Nifti1Image
 # CAMUS has 500 patients, whose official folds go by name.
-MAX_STUDIES = 500
+MAX_RECORDINGS = 500
 # Patients are named this far apart, so that a dozen of them lie in all ten folds already.
 _NAME_STRIDE = 181
 # Twice the pixel of CAMUS (0.308 mm): a quarter of the bytes, and still finer than the simulator's own.
@@ -60,7 +60,7 @@ class _Recording:
 def write_camus_phantoms(
     out: Path,
     *,
-    studies: int,
+    recordings: int,
     seed: int,
     settings: PhantomSettings = CAMUS_SETTINGS,
     workers: int | None = None,
@@ -73,7 +73,7 @@ def write_camus_phantoms(
 
     Args:
         out: the folder; made if it is missing. An interrupted cohort is continued.
-        studies: patients, 1 to 500.
+        recordings: patients, 1 to 500.
         seed: 0 to 2^63 - 1.
         settings: of the cohort.
         workers: processes; the default is one for each core that this process may use.
@@ -82,13 +82,13 @@ def write_camus_phantoms(
     Raises:
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
     """
-    if studies > MAX_STUDIES:
-        raise DatasetError(f"phantoms for {out}: {studies} studies; CAMUS has at most {MAX_STUDIES} patients.")
+    if recordings > MAX_RECORDINGS:
+        raise DatasetError(f"phantoms for {out}: {recordings} recordings; CAMUS has at most {MAX_RECORDINGS} patients.")
     write_cohort(
         out,
-        make_card("CAMUS", studies, seed, settings, _NOTES),
+        make_card("CAMUS", recordings, seed, settings, _NOTES),
         partial(_write_patient, settings, seed, out / "database_nifti"),
-        tasks=lambda: range(studies),
+        tasks=lambda: range(recordings),
         workers=workers,
         show_progress=show_progress,
     )
@@ -96,8 +96,8 @@ def write_camus_phantoms(
 
 def _write_patient(settings: PhantomSettings, seed: int, folder: Path, index: int) -> None:
     """Write both views of one patient, unless an interrupted run has written them."""
-    name = f"patient{index * _NAME_STRIDE % MAX_STUDIES + 1:04d}"
-    plan = plan_study(settings, seed, index, "TRAIN")
+    name = f"patient{index * _NAME_STRIDE % MAX_RECORDINGS + 1:04d}"
+    plan = plan_recording(settings, seed, index, "TRAIN")
     (folder / name).mkdir(parents=True, exist_ok=True)
     for chamber, shown in (("4CH", plan), ("2CH", two_chamber_recording(plan))):
         info = folder / name / f"Info_{chamber}.cfg"
@@ -108,12 +108,12 @@ def _write_patient(settings: PhantomSettings, seed: int, folder: Path, index: in
             write_whole(info, _info_text(shown, num_frames, is_backward))
 
 
-def two_chamber_recording(plan: StudyPlan) -> StudyPlan:
+def two_chamber_recording(plan: RecordingPlan) -> RecordingPlan:
     """The same heart with the same beats in an apical two-chamber view: left ventricle and left atrium alone.
 
     Between the two views the probe was moved: its place, the speckle and the noise are others.
     """
-    generator = study_generator(plan.seed, plan.facts.index, _SECOND_VIEW)
+    generator = recording_generator(plan.seed, plan.facts.index, _SECOND_VIEW)
     view = draw_view(plan.settings, plan.facts, plan.anatomy, generator, plan.scanner)
     anatomy = replace(
         plan.anatomy,
@@ -126,7 +126,7 @@ def two_chamber_recording(plan: StudyPlan) -> StudyPlan:
     return replace(plan, anatomy=anatomy, view=view, facts=facts)
 
 
-def _write_images(stem: Path, plan: StudyPlan, is_backward: bool) -> int:
+def _write_images(stem: Path, plan: RecordingPlan, is_backward: bool) -> int:
     recording = _record(plan)
     frames = recording.frames[::-1] if is_backward else recording.frames
     images = {
@@ -141,10 +141,10 @@ def _write_images(stem: Path, plan: StudyPlan, is_backward: bool) -> int:
     return len(frames)
 
 
-def _record(plan: StudyPlan) -> _Recording:
+def _record(plan: RecordingPlan) -> _Recording:
     """The frames from ED to ES, enlarged to CAMUS's kind of pixel and cut to the sector's width."""
     first, last = plan.motion.ed_frame, plan.motion.es_frame
-    small = np.stack(list(islice(render_study(plan), last + 1))[first:])
+    small = np.stack(list(islice(render_recording(plan), last + 1))[first:])
     side = round(small.shape[1] * plan.view.mm_per_pixel / _SPACING_MM)
     columns = np.flatnonzero(small.any(axis=(0, 1)))
     cut = slice(int(columns[0]), int(columns[-1]) + 1)
@@ -165,9 +165,9 @@ def _nifti(image: NDArray[np.uint8]) -> bytes:
     return gzip.compress(volume.to_bytes(), mtime=0)
 
 
-def _info_text(plan: StudyPlan, num_frames: int, is_backward: bool) -> str:
+def _info_text(plan: RecordingPlan, num_frames: int, is_backward: bool) -> str:
     # Half of the patients are men; ages spread as among those who are sent for an echocardiogram. Neither is visible.
-    generator = study_generator(plan.seed, plan.facts.index % _SECOND_INDEX, _SECOND_VIEW + 1)
+    generator = recording_generator(plan.seed, plan.facts.index % _SECOND_INDEX, _SECOND_VIEW + 1)
     sex, age = "FM"[int(generator.integers(2))], int(np.clip(generator.normal(63, 16), 18, 95))
     ends = (num_frames, 1) if is_backward else (1, num_frames)
     # Like EchoNet's phantoms: the label may carry a reader's error. The release states whole numbers.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from coreecho.phantom.anatomy import Anatomy
-from coreecho.phantom.cohort import HeartKind, StudyFacts
+from coreecho.phantom.cohort import HeartKind, RecordingFacts
 from coreecho.phantom.knobs import HeartKnobs
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
 
@@ -52,14 +52,14 @@ _BUILDS: dict[HeartKind, _Build] = {
 
 
 def widen_anatomy(
-    anatomy: Anatomy, facts: StudyFacts, generator: np.random.Generator, knobs: HeartKnobs | None = None
+    anatomy: Anatomy, facts: RecordingFacts, generator: np.random.Generator, knobs: HeartKnobs | None = None
 ) -> Anatomy:
-    """A heart of the study's kind, whose cavity holds exactly its end-diastolic volume.
+    """A heart of the recording's kind, whose cavity holds exactly its end-diastolic volume.
 
     Args:
-        anatomy: a usual heart of the same study, which gives what has no knob.
-        facts: the study, with its kind of heart.
-        generator: of this study.
+        anatomy: a usual heart of the same recording, which gives what has no knob.
+        facts: the recording, with its kind of heart.
+        generator: of this recording.
         knobs: what the rest is drawn from.
     """
     knobs = knobs or HeartKnobs()

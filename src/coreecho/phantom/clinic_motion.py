@@ -58,7 +58,7 @@ def draw_free_motion(
         time_s: (T,) times of the frames.
         rv_width_mm: of the right ventricle.
         stroke_ml: stroke volume of the left ventricle, which opens the mitral valve.
-        generator: of this study.
+        generator: of this recording.
         knobs: what it is drawn from.
     """
     knobs = knobs or MotionKnobs()

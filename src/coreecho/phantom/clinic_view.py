@@ -33,7 +33,7 @@ def widen_framing(
         view: gives all else.
         anatomy: the heart.
         scores: standard normal scores of `depth` and `tilt`, which may be tied to EF on purpose.
-        generator: of this study.
+        generator: of this recording.
         knobs: what it is drawn from.
         heart: gives the range of foreshortening.
     """
@@ -109,7 +109,7 @@ def widen_picture(
         view: gives the framing.
         scanner: gives the dynamic range and the grey map.
         scores: standard normal scores of `contrast`, `gain` and `haze`, which may be tied to EF on purpose.
-        generator: of this study.
+        generator: of this recording.
         knobs: what it is drawn from.
     """
     knobs = knobs or PictureKnobs()

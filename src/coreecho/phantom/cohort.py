@@ -1,8 +1,8 @@
-"""Who is in a cohort: the drawn facts of each study, before anything is simulated.
+"""Who is in a cohort: the drawn facts of each recording, before anything is simulated.
 
-The marginal distributions are those of EchoNet-Dynamic (EF, frame rate, length, split); each study is drawn from its
-own counter-based generator, so study 7 of seed 3 is the same heart in a cohort of 10 and of 10,000, made by 1 worker or
-by 64.
+The marginal distributions are those of EchoNet-Dynamic (EF, frame rate, length, split); each recording is drawn from
+its own counter-based generator, so recording 7 of seed 3 is the same heart in a cohort of 10 and of 10,000, made by 1
+worker or by 64.
 """
 
 from dataclasses import dataclass, replace
@@ -49,16 +49,16 @@ _KIND_EDV: dict[HeartKind, float] = {
     "hypertrophic": 0.75,
     "large": 1.55,
 }
-# The stream of a study's random numbers from which `clinic` draws its facts.
+# The stream of a recording's random numbers from which `clinic` draws its facts.
 _CLINIC_STREAM = 8
 
-# Shares of EchoNet-Dynamic's 10,030 studies.
+# Shares of EchoNet-Dynamic's 10,030 recordings.
 _SPLIT_SHARES: dict[Split, float] = {"VAL": 1288 / 10030, "TEST": 1277 / 10030}
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyFacts:
-    """What is decided about a study before its heart is simulated."""
+class RecordingFacts:
+    """What is decided about a recording before its heart is simulated."""
 
     index: int
     stem: str
@@ -76,30 +76,30 @@ class StudyFacts:
     """The kind of heart; drawn for `clinic` only."""
 
 
-def study_generator(seed: int, index: int, purpose: int) -> np.random.Generator:
-    """The generator of one study for one purpose: Philox, a counter-based generator, keyed by both numbers.
+def recording_generator(seed: int, index: int, purpose: int) -> np.random.Generator:
+    """The generator of one recording for one purpose: Philox, a counter-based generator, keyed by both numbers.
 
     Args:
         seed: the cohort's seed.
-        index: the study's place in the cohort, from 0.
+        index: the recording's place in the cohort, from 0.
         purpose: separates streams, so that a new draw for one purpose moves no other.
     """
     return np.random.Generator(np.random.Philox(key=[seed, (index << 8) | purpose]))
 
 
-def draw_splits(studies: int, seed: int, more_test: int = 0) -> list[Split]:
-    """A split for each study, in EchoNet-Dynamic's proportions; from 3 studies on, each split has at least one.
+def draw_splits(recordings: int, seed: int, more_test: int = 0) -> list[Split]:
+    """A split for each recording, in EchoNet-Dynamic's proportions; from 3 recordings on, each split has at least one.
 
     Args:
-        studies: to be dealt out.
+        recordings: to be dealt out.
         seed: of the cohort.
-        more_test: studies after those, all TEST; the first ones stay as they are without them.
+        more_test: recordings after those, all TEST; the first ones stay as they are without them.
     """
-    counts: dict[Split, int] = {name: round(share * studies) for name, share in _SPLIT_SHARES.items()}
-    if studies >= 3:
+    counts: dict[Split, int] = {name: round(share * recordings) for name, share in _SPLIT_SHARES.items()}
+    if recordings >= 3:
         counts = {name: max(1, count) for name, count in counts.items()}
-    order = np.random.Generator(np.random.Philox(key=[seed, 2**63])).permutation(studies)
-    splits: list[Split] = ["TRAIN"] * studies
+    order = np.random.Generator(np.random.Philox(key=[seed, 2**63])).permutation(recordings)
+    splits: list[Split] = ["TRAIN"] * recordings
     position = 0
     for name, count in counts.items():
         for index in order[position : position + count]:
@@ -131,15 +131,15 @@ def draw_num_frames(generator: np.random.Generator) -> int:
 
 
 def scanner_of(settings: PhantomSettings, seed: int, index: int) -> Scanner:
-    """The machine that films one study of a cohort."""
+    """The machine that films one recording of a cohort."""
     if settings.scanner == "any":
-        return draw_scanner(study_generator(seed, index, purpose=9))
+        return draw_scanner(recording_generator(seed, index, purpose=9))
     return SCANNERS[settings.scanner]
 
 
-def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -> StudyFacts:
-    """Draw the facts of one study."""
-    generator = study_generator(seed, index, purpose=0)
+def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -> RecordingFacts:
+    """Draw the facts of one recording."""
+    generator = recording_generator(seed, index, purpose=0)
     stem = "0X" + "".join(generator.choice(list("0123456789ABCDEF"), size=int(generator.integers(14, 17))))
     probability = float(np.clip(generator.random(), 1e-6, 1.0 - 1e-6))
     ef_percent = float(ef_quantile(probability))
@@ -153,13 +153,13 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
         fps = float(rates[np.argmax(shares)])
     num_frames = int(np.clip(draw_num_frames(generator), settings.min_frames, settings.max_frames))
     num_frames, fps = _fit_a_systole(num_frames, fps, settings)
-    usual = StudyFacts(
+    usual = RecordingFacts(
         index=index,
         stem=stem,
         split=split,
         ef_percent=ef_percent,
         ef_score=float(ndtri(probability)),
-        label_error=settings.label_noise * float(study_generator(seed, index, purpose=7).standard_normal()),
+        label_error=settings.label_noise * float(recording_generator(seed, index, purpose=7).standard_normal()),
         edv_ml=edv_ml,
         heart_rate_bpm=heart_rate,
         fps=fps,
@@ -168,21 +168,21 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
     return usual if settings.difficulty != "clinic" else _spread_ef(usual, settings, seed, probability)
 
 
-def _spread_ef(facts: StudyFacts, settings: PhantomSettings, seed: int, probability: float) -> StudyFacts:
-    """The same study with the EF that has its place in `clinic`'s distribution, and a heart that goes with it.
+def _spread_ef(facts: RecordingFacts, settings: PhantomSettings, seed: int, probability: float) -> RecordingFacts:
+    """The same recording with the EF that has its place in `clinic`'s distribution, and a heart that goes with it.
 
     All of clinic has its spread of EF, with `hearts` left out as well, so that the group alone makes the difference.
     """
     ef_percent = float(np.interp(probability, _CLINIC_PROBABILITY, _CLINIC_EF_PERCENT))
     if settings.is_wide("hearts"):
-        generator = study_generator(seed, facts.index, _CLINIC_STREAM)
+        generator = recording_generator(seed, facts.index, _CLINIC_STREAM)
         return _clinic_facts(replace(facts, ef_percent=ef_percent), HeartKnobs(), generator)
     edv_ml = facts.edv_ml * median_edv_ml(ef_percent) / median_edv_ml(facts.ef_percent)
     return replace(facts, ef_percent=ef_percent, edv_ml=float(np.clip(edv_ml, 35.0, 320.0)))
 
 
-def _clinic_facts(facts: StudyFacts, knobs: HeartKnobs, generator: np.random.Generator) -> StudyFacts:
-    """The same study with a kind of heart, an EDV and a heart rate as clinics see them at its EF."""
+def _clinic_facts(facts: RecordingFacts, knobs: HeartKnobs, generator: np.random.Generator) -> RecordingFacts:
+    """The same recording with a kind of heart, an EDV and a heart rate as clinics see them at its EF."""
     ef_percent = facts.ef_percent
     shares = np.array([np.interp(ef_percent, _KIND_EF, shares) for shares in _KIND_SHARES.values()])
     kind: HeartKind = list(_KIND_SHARES)[int(generator.choice(len(shares), p=shares / shares.sum()))]

@@ -31,7 +31,7 @@ _Row = TypeVar("_Row")
 
 
 def make_card(
-    layout: str, studies: int, seed: int, settings: PhantomSettings, notes: Sequence[str] = ()
+    layout: str, recordings: int, seed: int, settings: PhantomSettings, notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What phantom.json says of a cohort; `notes` tell how the phantoms differ from the real data set."""
     card: dict[str, Any] = {
@@ -39,7 +39,7 @@ def make_card(
         "coreecho_version": version("coreecho"),
         "layout": layout,
         "generator_version": GENERATOR_VERSION,
-        "studies": studies,
+        "recordings": recordings,
         "seed": seed,
         "settings": settings.to_json(),
     }
@@ -57,7 +57,7 @@ def write_cohort(
     workers: int | None,
     show_progress: bool,
 ) -> None:
-    """Write all studies of a cohort, then its tables, and last of all its card.
+    """Write all recordings of a cohort, then its tables, and last of all its card.
 
     A complete cohort with the same card is left as it is. An interrupted one is continued: `write_one` skips the files
     that are there.
@@ -65,8 +65,8 @@ def write_cohort(
     Args:
         out: the folder; made if it is missing.
         card: of the cohort.
-        write_one: writes the study of a task and returns its row; runs in other processes.
-        tasks: one a study, made when the numbers of the card are known to be possible.
+        write_one: writes the recording of a task and returns its row; runs in other processes.
+        tasks: one a recording, made when the numbers of the card are known to be possible.
         finish: writes the tables from all rows, in the order of the tasks.
         check: raises where a cohort that has its card lacks files.
         workers: processes; the default is one for each core that this process may use.
@@ -75,8 +75,8 @@ def write_cohort(
     Raises:
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
     """
-    if card["studies"] < 1:
-        raise DatasetError(f"phantoms for {out}: studies is {card['studies']}, expected at least 1.")
+    if card["recordings"] < 1:
+        raise DatasetError(f"phantoms for {out}: recordings is {card['recordings']}, expected at least 1.")
     if card.get("more_test", 0) < 0:
         raise DatasetError(f"phantoms for {out}: more_test is {card['more_test']}, expected at least 0.")
     if not 0 <= card["seed"] < 2**63:
@@ -144,10 +144,10 @@ def _available_cores() -> int:
 def _run(
     write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], workers: int, show_progress: bool
 ) -> Iterator[_Row]:
-    """Write all studies, in order, and yield their rows."""
+    """Write all recordings, in order, and yield their rows."""
     columns = (TextColumn("Simulating hearts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as progress:
-        bar = progress.add_task("studies", total=len(tasks))
+        bar = progress.add_task("recordings", total=len(tasks))
         for row in _map_in_order(write_one, tasks, min(workers, len(tasks))):
             progress.advance(bar)
             yield row

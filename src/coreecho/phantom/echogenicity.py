@@ -144,7 +144,7 @@ def draw_levels(
         step_mm: its spacing.
         seen: (N,) the places' numbers in it, row by row.
         at: the places.
-        generator: of this study.
+        generator: of this recording.
     """
     coarse, fine, region = (
         smooth_noise(grid_shape, length_mm / step_mm, generator).ravel()[seen]

@@ -21,14 +21,14 @@ from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.phantom.cohort import StudyFacts, draw_facts, ef_score, median_edv_ml, scanner_of, study_generator
+from coreecho.phantom.cohort import RecordingFacts, draw_facts, ef_score, median_edv_ml, recording_generator, scanner_of
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import StudyPlan, render_study
+from coreecho.phantom.simulation import RecordingPlan, render_recording
 from coreecho.phantom.truth import MYOCARDIUM_LABEL, label_frame
 from coreecho.phantom.view import View, draw_view
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
@@ -83,7 +83,7 @@ class _SheetRow:
 def write_hmc_qu_phantoms(
     out: Path,
     *,
-    studies: int,
+    recordings: int,
     seed: int,
     settings: PhantomSettings = HMC_QU_SETTINGS,
     workers: int | None = None,
@@ -96,7 +96,7 @@ def write_hmc_qu_phantoms(
 
     Args:
         out: the folder; made if it is missing. An interrupted cohort is continued.
-        studies: patients.
+        recordings: patients.
         seed: 0 to 2^63 - 1.
         settings: of the cohort; the number of frames and what is burned in follow the layout instead.
         workers: processes; the default is one for each core that this process may use.
@@ -113,44 +113,44 @@ def write_hmc_qu_phantoms(
         )
     write_cohort(
         out,
-        make_card("HMC-QU", studies, seed, settings, _NOTES),
+        make_card("HMC-QU", recordings, seed, settings, _NOTES),
         partial(_write_patient, settings, seed, out),
-        tasks=lambda: range(studies),
+        tasks=lambda: range(recordings),
         finish=partial(_write_sheet, out),
         workers=workers,
         show_progress=show_progress,
     )
 
 
-def plan_patient(settings: PhantomSettings, seed: int, index: int) -> StudyPlan:
+def plan_patient(settings: PhantomSettings, seed: int, index: int) -> RecordingPlan:
     """Draw and simulate everything about a patient but the pictures."""
     facts = draw_facts(settings, seed, index, "TRAIN")
-    facts, wall_motion = _infarct(facts, study_generator(seed, index, _INFARCT))
+    facts, wall_motion = _infarct(facts, recording_generator(seed, index, _INFARCT))
     facts = replace(facts, heart_rate_bpm=_RATE_SHARE * facts.heart_rate_bpm)
     num_frames = int(np.ceil(_CYCLES * 60.0 / facts.heart_rate_bpm * FPS))
     facts = replace(facts, fps=FPS, num_frames=num_frames)
-    anatomy = replace(draw_anatomy(facts, study_generator(seed, index, _ANATOMY)), wall_motion=wall_motion)
+    anatomy = replace(draw_anatomy(facts, recording_generator(seed, index, _ANATOMY)), wall_motion=wall_motion)
     motion = simulate_motion(
         facts,
         anatomy,
-        study_generator(seed, index, _MOTION),
+        recording_generator(seed, index, _MOTION),
         pose_scale=settings.nuisance_scale,
         is_steady=settings.is_steady,
     )
     scanner = scanner_of(settings, seed, index)
-    return StudyPlan(
+    return RecordingPlan(
         facts=facts,
         anatomy=anatomy,
         motion=motion,
-        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW), scanner),
+        view=draw_view(settings, facts, anatomy, recording_generator(seed, index, _VIEW), scanner),
         scanner=scanner,
         settings=replace(settings, overlay="none"),
         seed=seed,
     )
 
 
-def _infarct(facts: StudyFacts, generator: np.random.Generator) -> tuple[StudyFacts, WallMotion]:
-    """Give a study a healthy heart, and perhaps an infarct with what it takes from the EF."""
+def _infarct(facts: RecordingFacts, generator: np.random.Generator) -> tuple[RecordingFacts, WallMotion]:
+    """Give a recording a healthy heart, and perhaps an infarct with what it takes from the EF."""
     chance, spread, slope, made_up_for = generator.random(4)
     territory, kind = str(generator.choice(list(TERRITORIES))), str(generator.choice(list(_CONTRACTILITY)))
     ef_percent = float(np.clip(generator.normal(*_HEALTHY_EF), 50.0, 76.0))
@@ -190,7 +190,7 @@ def _write_patient(settings: PhantomSettings, seed: int, out: Path, index: int) 
     )
 
 
-def cycle_frames(plan: StudyPlan) -> tuple[int, int]:
+def cycle_frames(plan: RecordingPlan) -> tuple[int, int]:
     """The first and the last frame of the labelled beat, counted from 0: from its ED to the next."""
     rhythm = plan.motion.rhythm
     last = int(rhythm.starts_s[rhythm.labelled + 1] * FPS)
@@ -203,11 +203,11 @@ def _labels(wall_motion: WallMotion) -> Iterator[str]:
         yield "MI" if wall_motion.segments.get(names[number], 1.0) < 0.7 else "non-MI"
 
 
-def _screens(plan: StudyPlan, num_frames: int) -> Iterator[NDArray[np.uint8]]:
+def _screens(plan: RecordingPlan, num_frames: int) -> Iterator[NDArray[np.uint8]]:
     """The frames as a scanner shows them, (422, 636): the sector amid ticks, text and a running ECG."""
     background = _background(plan.view, plan.facts.heart_rate_bpm)
     ecg = _ecg_rows(plan.motion.rhythm, plan.motion.num_frames / FPS)
-    for frame, small in enumerate(islice(render_study(plan), num_frames)):
+    for frame, small in enumerate(islice(render_recording(plan), num_frames)):
         image = Image.fromarray(background)
         drawn = int(frame / FPS / _SWEEP_S * SCREEN_WIDTH) + 2
         ImageDraw.Draw(image).line([(column, int(row)) for column, row in enumerate(ecg[:drawn])], fill=_INK)
@@ -245,7 +245,7 @@ def _ecg_rows(rhythm: Rhythm, duration_s: float) -> NDArray[np.intp]:
     return np.clip(np.round(_ECG_ROW - _ECG_HEIGHT * signal), 0, SCREEN_HEIGHT - 1).astype(np.intp)
 
 
-def _wall_mask(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
+def _wall_mask(plan: RecordingPlan, frame: int) -> NDArray[np.uint8]:
     """The wall of the left ventricle on the screen, squashed to 224 x 224: 0 or 1."""
     wall = (label_frame(plan, frame) == MYOCARDIUM_LABEL).astype(np.uint8)
     screen = np.zeros((SCREEN_HEIGHT, SCREEN_WIDTH), dtype=np.uint8)

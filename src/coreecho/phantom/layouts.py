@@ -18,7 +18,7 @@ from coreecho.phantom.cohort import Split, draw_splits
 from coreecho.phantom.cohort_folder import CARD_NAME, make_card, write_cohort
 from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import Scene, StudyPlan, plan_study, render_study
+from coreecho.phantom.simulation import RecordingPlan, Scene, plan_recording, render_recording
 from coreecho.phantom.tracings import trace_frame
 from coreecho.phantom.truth import frame_masks, frame_truth, latents
 
@@ -34,8 +34,8 @@ _TRACINGS_HEADER = "FileName,X1,Y1,X2,Y2,Frame"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _StudyRows:
-    """What one study adds to the tables."""
+class _RecordingRows:
+    """What one recording adds to the tables."""
 
     stem: str
     file_list: str
@@ -46,7 +46,7 @@ class _StudyRows:
 def write_echonet_phantoms(
     out: Path,
     *,
-    studies: int,
+    recordings: int,
     seed: int,
     more_test: int = 0,
     settings: PhantomSettings | None = None,
@@ -63,7 +63,7 @@ def write_echonet_phantoms(
 
     Args:
         out: the folder; made if it is missing.
-        studies: number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
+        recordings: number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
         seed: 0 to 2^63 - 1.
         more_test: videos beyond those, all TEST: the more, the finer two models can be told apart.
         settings: of the cohort; the default is scanner A at standard difficulty.
@@ -76,35 +76,36 @@ def write_echonet_phantoms(
     settings = settings or PhantomSettings()
     write_cohort(
         out,
-        make_card("EchoNet-Dynamic", studies, seed, settings) | {"more_test": more_test},
-        partial(_write_study, settings, seed, out),
-        tasks=lambda: list(enumerate(draw_splits(studies, seed, more_test))),
+        make_card("EchoNet-Dynamic", recordings, seed, settings) | {"more_test": more_test},
+        partial(_write_recording, settings, seed, out),
+        tasks=lambda: list(enumerate(draw_splits(recordings, seed, more_test))),
         finish=partial(_write_tables, out),
-        check=partial(_check_videos, out, studies + more_test),
+        check=partial(_check_videos, out, recordings + more_test),
         workers=workers,
         show_progress=show_progress,
     )
 
 
-def _check_videos(out: Path, studies: int) -> None:
+def _check_videos(out: Path, recordings: int) -> None:
     found = sum(1 for _ in (out / VIDEO_FOLDER).glob("*.avi")) if (out / VIDEO_FOLDER).is_dir() else 0
     tables = [name for name in (FILE_LIST, TRACINGS) if not (out / name).is_file()]
-    if found != studies or tables:
+    if found != recordings or tables:
         raise DatasetError(
-            f"phantoms for {out}: {CARD_NAME} says that the cohort of {studies} studies is complete, but there are "
+            f"phantoms for {out}: {CARD_NAME} says that the cohort of {recordings} recordings is complete, but there "
+            f"are "
             f"{found} videos and {', '.join(tables) or 'no table'} is missing. Delete the folder and run the same "
             "command again."
         )
 
 
-def _write_study(settings: PhantomSettings, seed: int, out: Path, task: tuple[int, Split]) -> _StudyRows:
-    """Write one study's files, unless an interrupted run has written them, and return its rows."""
+def _write_recording(settings: PhantomSettings, seed: int, out: Path, task: tuple[int, Split]) -> _RecordingRows:
+    """Write one recording's files, unless an interrupted run has written them, and return its rows."""
     index, split = task
-    plan = plan_study(settings, seed, index, split)
+    plan = plan_recording(settings, seed, index, split)
     path = out / VIDEO_FOLDER / f"{plan.facts.stem}.avi"
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        write_mjpeg_avi(path, render_study(plan), plan.facts.fps)
+        write_mjpeg_avi(path, render_recording(plan), plan.facts.fps)
     if settings.truth:
         truth = out / TRUTH_FOLDER / f"{plan.facts.stem}.npz"
         truth.parent.mkdir(exist_ok=True)
@@ -135,7 +136,7 @@ def _pack(arrays: dict[str, NDArray[Any]], level: int | None = None) -> bytes:
     return packed.getvalue()
 
 
-def _table_rows(plan: StudyPlan) -> _StudyRows:
+def _table_rows(plan: RecordingPlan) -> _RecordingRows:
     facts, motion = plan.facts, plan.motion
     # The label's error goes into EF and ESV, so that the three columns agree; the tracings stay true.
     ef_percent = min(max(motion.ef_percent + facts.label_error, 1.0), 97.0) if facts.label_error else motion.ef_percent
@@ -147,7 +148,7 @@ def _table_rows(plan: StudyPlan) -> _StudyRows:
         for frame in (motion.ed_frame, motion.es_frame)
         for row in trace_frame(plan, frame)
     ]
-    return _StudyRows(
+    return _RecordingRows(
         stem=facts.stem,
         file_list=f"{facts.stem},{numbers},{facts.split}",
         tracings=tuple(tracings),
@@ -155,17 +156,17 @@ def _table_rows(plan: StudyPlan) -> _StudyRows:
     )
 
 
-def _write_tables(out: Path, rows: list[_StudyRows]) -> None:
+def _write_tables(out: Path, rows: list[_RecordingRows]) -> None:
     """Write the tables, sorted by name as in the real data set."""
-    rows = sorted(rows, key=lambda study: study.stem)
-    write_whole(out / FILE_LIST, "\n".join([_FILE_LIST_HEADER, *(study.file_list for study in rows)]) + "\n")
-    tracings = [line for study in rows for line in study.tracings]
+    rows = sorted(rows, key=lambda recording: recording.stem)
+    write_whole(out / FILE_LIST, "\n".join([_FILE_LIST_HEADER, *(recording.file_list for recording in rows)]) + "\n")
+    tracings = [line for recording in rows for line in recording.tracings]
     write_whole(out / TRACINGS, "\n".join([_TRACINGS_HEADER, *tracings]) + "\n")
     if rows[0].latents:
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(rows[0].latents)
-        writer.writerows([_cell(value) for value in study.latents.values()] for study in rows)
+        writer.writerows([_cell(value) for value in recording.latents.values()] for recording in rows)
         write_whole(out / LATENTS, table.getvalue())
 
 

@@ -43,7 +43,7 @@ def make_leaflets(anatomy: Anatomy, motion: Motion, generator: np.random.Generat
     Args:
         anatomy: the heart at end-diastole.
         motion: its frames.
-        generator: of this study.
+        generator: of this recording.
         more_db: how much brighter they are than the usual.
     """
     base = np.array(anatomy.length_mm)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.clinic_motion import FreeMotion, delayed_sides, draw_delay, draw_free_motion
-from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.cohort import RecordingFacts
 from coreecho.phantom.knobs import MotionKnobs
 from coreecho.phantom.rhythm import Rhythm, draw_rhythm, volume_curve
 from coreecho.phantom.sway import Sway, draw_sway
@@ -80,7 +80,7 @@ class Motion:
 
 
 def simulate_motion(
-    facts: StudyFacts,
+    facts: RecordingFacts,
     anatomy: Anatomy,
     generator: np.random.Generator,
     *,
@@ -90,9 +90,9 @@ def simulate_motion(
     """Move the heart through the frames of a video.
 
     Args:
-        facts: the study.
+        facts: the recording.
         anatomy: its heart at end-diastole.
-        generator: of this study.
+        generator: of this recording.
         pose_scale: 1 for the usual breathing and drift of the probe, 0 for none.
         is_steady: sinus rhythm only.
     """
@@ -125,14 +125,14 @@ def simulate_motion(
 
 
 def simulate_free_motion(
-    facts: StudyFacts, anatomy: Anatomy, generator: np.random.Generator, knobs: MotionKnobs | None = None
+    facts: RecordingFacts, anatomy: Anatomy, generator: np.random.Generator, knobs: MotionKnobs | None = None
 ) -> Motion:
     """Move the heart as in clinics: the ventricle as its EF has it, and all else free of that.
 
     Args:
-        facts: the study.
+        facts: the recording.
         anatomy: its heart at end-diastole.
-        generator: of this study.
+        generator: of this recording.
         knobs: what the movements are drawn from.
     """
     knobs = knobs or MotionKnobs()

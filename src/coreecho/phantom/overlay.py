@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.cohort import RecordingFacts
 from coreecho.phantom.picture import FRAME_SIZE, Framing
 from coreecho.phantom.rhythm import Rhythm
 from coreecho.phantom.settings import Overlay
@@ -28,7 +28,7 @@ _WAVES = ((-0.15, 0.025, 0.12), (-0.03, 0.008, -0.12), (-0.01, 0.009, 1.0), (0.0
 
 
 class BurnedIn:
-    """The background of every frame of a study.
+    """The background of every frame of a recording.
 
     Args:
         kind: none, ticks, or full: ticks, text and a running ECG.
@@ -37,7 +37,7 @@ class BurnedIn:
         rhythm: gives the beats of the ECG.
     """
 
-    def __init__(self, kind: Overlay, view: View, facts: StudyFacts, rhythm: Rhythm) -> None:
+    def __init__(self, kind: Overlay, view: View, facts: RecordingFacts, rhythm: Rhythm) -> None:
         self._background = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
         self._fps = facts.fps
         self._ecg: Floats | None = None
@@ -91,7 +91,7 @@ class BurnedIn:
             pen.point(tuple(origin + share * FRAME_SIZE * along), fill=_GREY)
         self._background = np.array(picture)
 
-    def _draw_text(self, view: View, facts: StudyFacts) -> None:
+    def _draw_text(self, view: View, facts: RecordingFacts) -> None:
         image = Image.fromarray(self._background)
         pen = ImageDraw.Draw(image)
         font = ImageFont.load_default_imagefont()

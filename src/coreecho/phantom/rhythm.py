@@ -7,26 +7,26 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.cohort import RecordingFacts
 
 Floats = NDArray[np.float64]
 RhythmKind = Literal["sinus", "ectopic", "atrial fibrillation", "paced"]
 
-# How often a study shows ectopic beats or atrial fibrillation.
+# How often a recording shows ectopic beats or atrial fibrillation.
 _KINDS: tuple[RhythmKind, ...] = ("sinus", "ectopic", "atrial fibrillation", "paced")
 _KIND_SHARES = (0.90, 0.06, 0.04)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rhythm:
-    """The timing of one study's beats; times in seconds from the first frame, one entry per beat."""
+    """The timing of one recording's beats; times in seconds from the first frame, one entry per beat."""
 
     kind: RhythmKind
     starts_s: Floats
     edv_ml: Floats
     esv_ml: Floats
     labelled: int
-    """The beat whose EF is the study's label; its end-diastole and end-systole lie inside the video."""
+    """The beat whose EF is the recording's label; its end-diastole and end-systole lie inside the video."""
     isovolumic_contraction_s: float
     ejection_s: float
     isovolumic_relaxation_s: float
@@ -42,20 +42,20 @@ class Rhythm:
 
 
 def draw_rhythm(
-    facts: StudyFacts,
+    facts: RecordingFacts,
     generator: np.random.Generator,
     *,
     is_steady: bool = False,
     shares: Sequence[float] = _KIND_SHARES,
 ) -> Rhythm:
-    """The beats of a study.
+    """The beats of a recording.
 
     Ejection lasts 0.413 - 0.0017 HR seconds (Weissler et al. 1968, men). An ectopic beat comes after about 60 % of the
     usual interval, finds a ventricle that is not filled, ejects less, and is followed by a compensatory pause.
 
     Args:
-        facts: the study.
-        generator: of this study.
+        facts: the recording.
+        generator: of this recording.
         is_steady: sinus rhythm only.
         shares: how often it is sinus, ectopic, atrial fibrillation and, with a fourth share, paced.
     """

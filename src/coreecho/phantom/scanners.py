@@ -1,4 +1,4 @@
-"""A machine of any maker, drawn anew for each study of `--scanner any`."""
+"""A machine of any maker, drawn anew for each recording of `--scanner any`."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def draw_scanner(generator: np.random.Generator, knobs: MakerKnobs | None = None
     """A machine of any maker.
 
     Args:
-        generator: of this study.
+        generator: of this recording.
         knobs: what it is drawn from.
     """
     knobs = knobs or MakerKnobs()

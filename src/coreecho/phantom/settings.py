@@ -15,7 +15,8 @@ Group = Literal["hearts", "motion", "framing", "pictures"]
 Overlay = Literal["none", "ticks", "full"]
 Cue = Literal["none", "gain", "depth", "contrast", "haze", "tilt"]
 
-# Chosen so that the demo model, trained end to end on 1,000 standard studies, reaches a test R2 between 0.75 and 0.92.
+# Chosen so that the demo model, trained end to end on 1,000 standard recordings, reaches a test R2 between 0.75 and
+# 0.92.
 _NUISANCE_SCALES: dict[str, float] = {"easy": 0.25, "standard": 0.65, "clinic": 1.0}
 
 # Settings that came later: at these values a card does not name them, so that older cohorts keep their cards.
@@ -146,7 +147,7 @@ class PhantomSettings:
 
     scanner: ScannerName = "A"
     """A resembles EchoNet-Dynamic; B (older) and C (newer) differ in texture, contrast, gain, depth and frame rate.
-    `any` is another machine for each study."""
+    `any` is another machine for each recording."""
     difficulty: Difficulty = "standard"
     """`standard` resembles EchoNet-Dynamic; `easy`, for the demo, has steady hearts and few nuisances; `clinic` draws
     hearts, motion, framing and pictures as widely as clinics see them, and EF more evenly."""

@@ -1,6 +1,6 @@
-"""One study from its number to its frames: who, which heart, how it moves, how it is seen.
+"""One recording from its number to its frames: who, which heart, how it moves, how it is seen.
 
-Planning (`plan_study`) is cheap and knows all the truth; rendering (`render_study`) makes the pictures.
+Planning (`plan_recording`) is cheap and knows all the truth; rendering (`render_recording`) makes the pictures.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coreecho.phantom.anatomy import Anatomy, draw_anatomy
 from coreecho.phantom.artefacts import clutter_layers, noise_amplitude, noise_tape, transmission
 from coreecho.phantom.clinic_heart import widen_anatomy
-from coreecho.phantom.cohort import Split, StudyFacts, draw_facts, scanner_of, study_generator
+from coreecho.phantom.cohort import RecordingFacts, Split, draw_facts, recording_generator, scanner_of
 from coreecho.phantom.contours import Outline, Surfaces
 from coreecho.phantom.leaflets import make_leaflets
 from coreecho.phantom.motion import Motion, simulate_free_motion, simulate_motion
@@ -31,7 +31,7 @@ Floats = NDArray[np.floating[Any]]
 Singles = NDArray[np.float32]
 
 
-# Streams of a study's random numbers; facts use 0, 7, 8 and 9.
+# Streams of a recording's random numbers; facts use 0, 7, 8 and 9.
 _ANATOMY, _MOTION, _VIEW, _TISSUE, _NOISE, _LEAFLETS = 1, 2, 3, 4, 5, 6
 _WIDE_ANATOMY, _BEHIND = 10, 11
 _GAIN_FRAMES = 4
@@ -43,10 +43,10 @@ _TAPE_STEP = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyPlan:
-    """All that is true of a study."""
+class RecordingPlan:
+    """All that is true of a recording."""
 
-    facts: StudyFacts
+    facts: RecordingFacts
     anatomy: Anatomy
     motion: Motion
     view: View
@@ -89,18 +89,18 @@ class StudyPlan:
         return Surfaces(self.anatomy, self.view.foreshortening_rad)
 
 
-def plan_study(settings: PhantomSettings, seed: int, index: int, split: Split) -> StudyPlan:
-    """Draw and simulate everything about a study but its pictures."""
+def plan_recording(settings: PhantomSettings, seed: int, index: int, split: Split) -> RecordingPlan:
+    """Draw and simulate everything about a recording but its pictures."""
     facts = draw_facts(settings, seed, index, split)
-    anatomy = draw_anatomy(facts, study_generator(seed, index, _ANATOMY), is_even=settings.is_steady)
+    anatomy = draw_anatomy(facts, recording_generator(seed, index, _ANATOMY), is_even=settings.is_steady)
     if settings.is_wide("hearts"):
-        anatomy = widen_anatomy(anatomy, facts, study_generator(seed, index, _WIDE_ANATOMY))
+        anatomy = widen_anatomy(anatomy, facts, recording_generator(seed, index, _WIDE_ANATOMY))
     scanner = scanner_of(settings, seed, index)
-    return StudyPlan(
+    return RecordingPlan(
         facts=facts,
         anatomy=anatomy,
-        motion=_draw_motion(settings, facts, anatomy, study_generator(seed, index, _MOTION)),
-        view=draw_view(settings, facts, anatomy, study_generator(seed, index, _VIEW), scanner),
+        motion=_draw_motion(settings, facts, anatomy, recording_generator(seed, index, _MOTION)),
+        view=draw_view(settings, facts, anatomy, recording_generator(seed, index, _VIEW), scanner),
         settings=settings,
         seed=seed,
         scanner=scanner,
@@ -108,7 +108,7 @@ def plan_study(settings: PhantomSettings, seed: int, index: int, split: Split) -
 
 
 def _draw_motion(
-    settings: PhantomSettings, facts: StudyFacts, anatomy: Anatomy, generator: np.random.Generator
+    settings: PhantomSettings, facts: RecordingFacts, anatomy: Anatomy, generator: np.random.Generator
 ) -> Motion:
     if settings.is_wide("motion"):
         return simulate_free_motion(facts, anatomy, generator)
@@ -116,8 +116,8 @@ def _draw_motion(
     return simulate_motion(facts, anatomy, generator, pose_scale=scale, is_steady=is_steady)
 
 
-def render_study(plan: StudyPlan) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a study, (112, 112) uint8 each, in order."""
+def render_recording(plan: RecordingPlan) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a recording, (112, 112) uint8 each, in order."""
     scene = Scene(plan)
     gain_db = scene.gain()
     scanner = scene.grid.scanner
@@ -140,28 +140,31 @@ def render_study(plan: StudyPlan) -> Iterator[NDArray[np.uint8]]:
 
 
 class Scene:
-    """The static parts of a study's picture, and its echo at each frame.
+    """The static parts of a recording's picture, and its echo at each frame.
 
     Args:
-        plan: the study.
+        plan: the recording.
     """
 
-    def __init__(self, plan: StudyPlan) -> None:
+    def __init__(self, plan: RecordingPlan) -> None:
         self.plan = plan
         self.grid = BeamGrid(plan.scanner, plan.view)
         seed, index = plan.seed, plan.facts.index
         self.points = make_scatterers(
-            plan.anatomy, plan.view, study_generator(seed, index, _TISSUE), per_mm2=self.grid.scanner.scatterers_per_mm2
+            plan.anatomy,
+            plan.view,
+            recording_generator(seed, index, _TISSUE),
+            per_mm2=self.grid.scanner.scatterers_per_mm2,
         )
         self.leaflets = make_leaflets(
             plan.anatomy,
             plan.motion,
-            study_generator(seed, index, _LEAFLETS),
+            recording_generator(seed, index, _LEAFLETS),
             more_db=plan.view.echoes.leaflets_db,
         )
         self._real = np.concatenate([self.points.real, self.leaflets.real])
         self._imaginary = np.concatenate([self.points.imaginary, self.leaflets.imaginary])
-        generator = study_generator(seed, index, _NOISE)
+        generator = recording_generator(seed, index, _NOISE)
         self.transmission = transmission(self.grid, generator) * self.grid.compensation
         free = plan.motion.free
         self.clutter, *others = clutter_layers(self.grid, generator, count=1 if free is None else 2)
@@ -175,7 +178,7 @@ class Scene:
         self.tape_rows = _draw_tape_rows(plan.motion.num_frames, self.grid.num_samples + 1, generator)
         if free is not None:
             # What lies before and behind the image plane, and comes into it.
-            fresh = study_generator(seed, index, _BEHIND)
+            fresh = recording_generator(seed, index, _BEHIND)
             count = len(self.points.amplitude)
             self._behind = [
                 self.points.amplitude * fresh.standard_normal(count, dtype=np.float32) for _ in ("real", "imaginary")

@@ -1,4 +1,4 @@
-"""How the whole heart moves under the probe: the numbers that are drawn for a study."""
+"""How the whole heart moves under the probe: the numbers that are drawn for a recording."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Sway:
 
 
 def draw_sway(generator: np.random.Generator, pose_scale: float) -> Sway:
-    """The sway of one study; `pose_scale` is 1 for the usual, 0 for none."""
+    """The sway of one recording; `pose_scale` is 1 for the usual, 0 for none."""
     period, phase = generator.uniform(3.0, 5.5), generator.random()
     push = pose_scale * generator.standard_normal(6)
     return Sway(

@@ -94,7 +94,7 @@ def make_scatterers(anatomy: Anatomy, view: View, generator: np.random.Generator
     Args:
         anatomy: the heart at end-diastole.
         view: how it is seen.
-        generator: of this study.
+        generator: of this recording.
         per_mm2: scatterers per mm^2 of the image plane.
     """
     step = per_mm2**-0.5

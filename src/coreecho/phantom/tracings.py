@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.phantom.simulation import StudyPlan
+from coreecho.phantom.simulation import RecordingPlan
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ class TracingRow(NamedTuple):
     frame: int
 
 
-def trace_frame(plan: StudyPlan, frame: int) -> list[TracingRow]:
+def trace_frame(plan: RecordingPlan, frame: int) -> list[TracingRow]:
     """The long axis and the chords of the visible cavity at a frame, the septal end of each chord first.
 
     The chords lie in the middle of discs of equal height, so that the method of discs needs nothing but them.

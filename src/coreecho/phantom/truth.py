@@ -1,4 +1,4 @@
-"""All that is true of a study, for those who want to check a claim: masks, volumes, latent variables."""
+"""All that is true of a recording, for those who want to check a claim: masks, volumes, latent variables."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from coreecho.phantom.contours import Outline
 from coreecho.phantom.picture import FRAME_SIZE
-from coreecho.phantom.simulation import StudyPlan
+from coreecho.phantom.simulation import RecordingPlan
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS
 
 Floats = NDArray[np.floating[Any]]
@@ -20,7 +20,7 @@ LV_LABEL = 1
 MYOCARDIUM_LABEL = 2
 
 
-def label_frame(plan: StudyPlan, frame: int) -> NDArray[np.uint8]:
+def label_frame(plan: RecordingPlan, frame: int) -> NDArray[np.uint8]:
     """Mask (112, 112) of a frame: 0 background, 1 cavity of the left ventricle, 2 its myocardium."""
     labels = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
     outer = plan.epicardium(frame)
@@ -53,7 +53,7 @@ def _is_inside(outline: Outline, x_mm: Floats, z_mm: Floats) -> NDArray[np.bool_
     return np.asarray(between & (x_mm >= septal) & (x_mm <= lateral))
 
 
-def frame_truth(plan: StudyPlan) -> dict[str, NDArray[Any]]:
+def frame_truth(plan: RecordingPlan) -> dict[str, NDArray[Any]]:
     """What is true frame by frame: labels (T, 112, 112), and (T,) volumes, movements and valve opening."""
     motion = plan.motion
     frames = range(motion.num_frames)
@@ -71,7 +71,7 @@ def frame_truth(plan: StudyPlan) -> dict[str, NDArray[Any]]:
     }
 
 
-def frame_masks(plan: StudyPlan) -> dict[str, NDArray[Any]]:
+def frame_masks(plan: RecordingPlan) -> dict[str, NDArray[Any]]:
     """What segmentation is trained from: labels (T, 112, 112) uint8, volumes (T,) in mL, frames of ED and ES."""
     motion = plan.motion
     return {
@@ -83,8 +83,8 @@ def frame_masks(plan: StudyPlan) -> dict[str, NDArray[Any]]:
     }
 
 
-def latents(plan: StudyPlan) -> dict[str, str | float | int]:
-    """All latent variables of a study in one flat record; `ef_percent` is the true one, whatever the label says.
+def latents(plan: RecordingPlan) -> dict[str, str | float | int]:
+    """All latent variables of a recording in one flat record; `ef_percent` is the true one, whatever the label says.
 
     `beat_starts_s` is a JSON list: the beats that start within the video, in seconds from its first frame.
     """

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from coreecho.phantom.anatomy import Anatomy
 from coreecho.phantom.clinic_view import widen_framing, widen_picture
-from coreecho.phantom.cohort import StudyFacts
+from coreecho.phantom.cohort import RecordingFacts
 from coreecho.phantom.picture import FRAME_SIZE, Echoes, Framing, Layers
 from coreecho.phantom.settings import PhantomSettings, Scanner
 
@@ -46,7 +46,7 @@ _TOP_PIXELS = -1.5
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """One study's picture settings, placement and nuisances."""
+    """One recording's picture settings, placement and nuisances."""
 
     depth_mm: float
     half_angle_rad: float
@@ -129,20 +129,20 @@ class View:
 
 def draw_view(
     settings: PhantomSettings,
-    facts: StudyFacts,
+    facts: RecordingFacts,
     anatomy: Anatomy,
     generator: np.random.Generator,
     scanner: Scanner,
 ) -> View:
-    """The view of one study. An easy cohort has the same middle values with less spread, and fewer shadows.
+    """The view of one recording. An easy cohort has the same middle values with less spread, and fewer shadows.
 
     A large body moves the heart deeper and more upright, weakens the echo, and adds clutter and noise.
 
     Args:
         settings: of the cohort.
-        facts: the study.
+        facts: the recording.
         anatomy: its heart.
-        generator: of this study.
+        generator: of this recording.
         scanner: its machine.
     """
     scale = settings.nuisance_scale
@@ -188,7 +188,7 @@ def draw_view(
     return view
 
 
-def _draw_scores(settings: PhantomSettings, facts: StudyFacts, generator: np.random.Generator) -> dict[str, float]:
+def _draw_scores(settings: PhantomSettings, facts: RecordingFacts, generator: np.random.Generator) -> dict[str, float]:
     """A standard normal score for each nuisance. The cue's is correlated with EF, but in the TEST split.
 
     The score of the cue stays standard normal, so that only its tie to EF tells a cohort with a cue from one without.

@@ -73,11 +73,11 @@ class WallMotion:
 
 
 def draw_wall_motion(ef_percent: float, generator: np.random.Generator, *, is_even: bool = False) -> WallMotion:
-    """Wall motion of a study: four in ten hearts with an EF below 50 % have a regional fault, few others do.
+    """Wall motion of a recording: four in ten hearts with an EF below 50 % have a regional fault, few others do.
 
     Args:
         ef_percent: of the heart.
-        generator: of this study.
+        generator: of this recording.
         is_even: no regional faults.
     """
     slope = generator.uniform(-0.05, 0.3)

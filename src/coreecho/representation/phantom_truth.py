@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings
-from coreecho.phantom.cohort import draw_facts, draw_splits, study_generator
+from coreecho.phantom.cohort import draw_facts, draw_splits, recording_generator
 from coreecho.phantom.cohort_folder import CARD_NAME, GENERATOR_VERSION
 from coreecho.phantom.motion import simulate_motion
-from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import latents
 from coreecho.phantom.wall_motion import WallMotion
 
@@ -62,7 +62,7 @@ class PhantomCohort:
             if card["layout"] != _LAYOUT:
                 raise ValueError(f"its layout is {card['layout']}, and this knows {_LAYOUT}")
             self.settings = PhantomSettings(**card["settings"])
-            self.seed, count, more_test = int(card["seed"]), int(card["studies"]), int(card["more_test"])
+            self.seed, count, more_test = int(card["seed"]), int(card["recordings"]), int(card["more_test"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{path}: cannot make these phantoms anew ({error}). Write the cohort again.") from error
         self._splits = draw_splits(count, self.seed, more_test)
@@ -70,7 +70,7 @@ class PhantomCohort:
             draw_facts(self.settings, self.seed, index, split).stem: index for index, split in enumerate(self._splits)
         }
 
-    def plan(self, recording_id: str) -> StudyPlan:
+    def plan(self, recording_id: str) -> RecordingPlan:
         """All that is true of a recording.
 
         Raises:
@@ -79,7 +79,7 @@ class PhantomCohort:
         index = self._index.get(recording_id)
         if index is None:
             raise DatasetError(f"{recording_id} is none of the {len(self._index)} phantoms of this cohort.")
-        return plan_study(self.settings, self.seed, index, self._splits[index])
+        return plan_recording(self.settings, self.seed, index, self._splits[index])
 
     def nuisances(self, recording_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
         """The nuisances of N recordings, (N, p) each, by the names of `NUISANCES`."""
@@ -112,8 +112,8 @@ class PhantomCohort:
             if not 5 <= ef_percent <= 90:
                 raise DatasetError(f"A phantom's EF lies between 5 and 90 %, got {ef_percent:g}.")
             facts = replace(plan.facts, ef_percent=float(ef_percent))
-            generator = study_generator(self.seed, plan.facts.index, _PATH_STREAM)
+            generator = recording_generator(self.seed, plan.facts.index, _PATH_STREAM)
             # Sinus rhythm: an ectopic beat would change what EF a clip shows from one beat to the next.
             motion = simulate_motion(facts, anatomy, generator, pose_scale=self.settings.nuisance_scale, is_steady=True)
             moved = replace(plan, facts=facts, anatomy=anatomy, motion=motion)
-            yield motion.ef_percent, np.stack(list(render_study(moved)))
+            yield motion.ef_percent, np.stack(list(render_recording(moved)))

@@ -8,7 +8,7 @@ from coreecho.errors import DatasetError, RecipeError
 
 def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match=r"no data set 'camuss'\. Did you mean 'camus'\? Known are camus, echonet, .*hmc-qu, table;"
+        RecipeError, match=r"no data set 'camuss'\. Did you mean 'camus'\? Known are camus, echonet, .*hmc-qu, table"
     ):
         load_recordings("camuss", tmp_path)
 

@@ -107,7 +107,9 @@ def test_the_whole_video_and_given_starts_have_folders_of_their_own(run, tmp_pat
     assert given.protocol.description == "TEST split, starts from starts.json"
 
 
-def test_other_data_go_into_a_folder_and_a_store_of_their_own(run, phantom_root, tmp_path):
+def test_other_data_go_into_a_folder_and_a_store_of_their_own(run, phantom_root, tmp_path, monkeypatch):
+    # A hospital's videos bear no mark of simulated hearts.
+    monkeypatch.setattr("coreecho.datasets.layout.has_phantom_mark", lambda path: False)
     other = tmp_path / "hospital"
     other.mkdir()
     for name in ("Videos", "FileList.csv", "VolumeTracings.csv"):

@@ -28,16 +28,16 @@ def test_each_metric_is_the_mean_of_those_of_the_folds() -> None:
 def test_a_mean_of_rates_is_what_no_pooled_rate_can_be() -> None:
     # Two negatives in one fold and one in the other: 1/2 and 1 have the mean 3/4, which three negatives do not give.
     has_mi = np.array([1, 1, 0, 0, 1, 0])
-    probability = np.array([0.9, 0.8, 0.7, 0.1, 0.9, 0.2])
-    found = metrics_mean_over_folds(has_mi, probability, [1, 1, 1, 1, 2, 2], family=MI_METRICS, resamples=200)
+    logit = np.array([2.0, 1.5, 1.0, -2.0, 2.0, -1.5])
+    found = metrics_mean_over_folds(has_mi, logit, [1, 1, 1, 1, 2, 2], family=MI_METRICS, resamples=200)
     assert found["specificity"].estimate == pytest.approx(0.75)
-    assert MI_METRICS.measure(has_mi, probability, resamples=1)["specificity"].estimate == pytest.approx(2 / 3)
+    assert MI_METRICS.measure(has_mi, logit, resamples=1)["specificity"].estimate == pytest.approx(2 / 3)
 
 
 def test_a_metric_that_one_fold_does_not_define_is_undefined_with_the_reason() -> None:
     has_mi = np.array([1, 1, 1, 0])
-    probability = np.array([0.9, 0.8, 0.7, 0.1])
-    found = metrics_mean_over_folds(has_mi, probability, [1, 1, 2, 2], family=MI_METRICS, resamples=50)
+    logit = np.array([2.0, 1.5, 1.0, -2.0])
+    found = metrics_mean_over_folds(has_mi, logit, [1, 1, 2, 2], family=MI_METRICS, resamples=50)
     assert np.isnan(found["specificity"].estimate)
     assert found["specificity"].reason.startswith("a fold of 2: ")
     assert found["sensitivity"].estimate == 1

@@ -13,19 +13,19 @@ from coreecho.datasets.folds import camus_official_folds
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings, write_camus_phantoms
 from coreecho.phantom.camus_layout import grade_quality, two_chamber_recording
-from coreecho.phantom.simulation import StudyPlan, plan_study, render_study
+from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import label_frame
 from coreecho.video.nifti import read_nifti
 
 SETTINGS = PhantomSettings(scanner="C", min_frames=28, max_frames=60)
 # The eighth patient's files run from ES to ED.
-STUDIES = 8
+RECORDINGS = 8
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("camus") / "cohort"
-    write_camus_phantoms(root, studies=STUDIES, seed=3, workers=1)
+    write_camus_phantoms(root, recordings=RECORDINGS, seed=3, workers=1)
     return root
 
 
@@ -33,27 +33,27 @@ def test_the_cohort_is_clean_camus(root: Path) -> None:
     examination = examine("camus", root, workers=1)
     assert examination.faults == {}
     assert examination.is_phantom
-    assert examination.counts["A4C"] == examination.counts["A2C"] == STUDIES
+    assert examination.counts["A4C"] == examination.counts["A2C"] == RECORDINGS
 
 
 def test_labels_are_the_truth(root: Path) -> None:
-    studies = {study.id: study for study in load_camus(root, view="all")}
-    plan = plan_study(SETTINGS, 3, 0, "TRAIN")
+    recordings = {recording.id: recording for recording in load_camus(root, view="all")}
+    plan = plan_recording(SETTINGS, 3, 0, "TRAIN")
     for chamber in ("4CH", "2CH"):
-        study = studies[f"patient0001_{chamber}"]
-        assert study.ef_percent == round(plan.motion.ef_percent)
-        assert study.beat == (0, plan.motion.es_frame - plan.motion.ed_frame)
-        assert study.fps == pytest.approx(plan.facts.fps, abs=0.05)
+        recording = recordings[f"patient0001_{chamber}"]
+        assert recording.ef_percent == round(plan.motion.ef_percent)
+        assert recording.beat == (0, plan.motion.es_frame - plan.motion.ed_frame)
+        assert recording.fps == pytest.approx(plan.facts.fps, abs=0.05)
 
 
 def test_sizes_differ_and_both_views_show_other_pictures(root: Path) -> None:
-    clips = {study.id: read_nifti(study.path).frames for study in load_camus(root, view="all")}
-    assert len({clip.shape[1:] for clip in clips.values()}) > STUDIES
-    first, second = (camus_clip(study) for study in load_camus(root, view="all")[:2])
+    clips = {recording.id: read_nifti(recording.path).frames for recording in load_camus(root, view="all")}
+    assert len({clip.shape[1:] for clip in clips.values()}) > RECORDINGS
+    first, second = (camus_clip(recording) for recording in load_camus(root, view="all")[:2])
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.9
 
 
-def grey_in_right_ventricle(plan: StudyPlan, place: StudyPlan) -> float:
+def grey_in_right_ventricle(plan: RecordingPlan, place: RecordingPlan) -> float:
     """Mean grey of 5 x 5 pixels of the ED frame where the right ventricle of `place` has its middle."""
     anatomy, view = place.anatomy, place.view
     z_mm = 0.75 * anatomy.length_mm
@@ -63,14 +63,14 @@ def grey_in_right_ventricle(plan: StudyPlan, place: StudyPlan) -> float:
     scan_z = np.array([view.apex_z_mm - sine * x_mm + cosine * z_mm])
     columns, rows = view.to_pixels(scan_x, scan_z)
     row, column = round(float(rows[0])), round(float(columns[0]))
-    picture = next(islice(render_study(plan), plan.motion.ed_frame, None))
+    picture = next(islice(render_recording(plan), plan.motion.ed_frame, None))
     return float(picture[row - 2 : row + 3, column - 2 : column + 3].mean())
 
 
 def test_the_two_chamber_view_has_the_same_ventricle_and_no_right_heart() -> None:
     four, two = [], []
     for index in range(4):
-        plan = plan_study(SETTINGS, 3, index, "TRAIN")
+        plan = plan_recording(SETTINGS, 3, index, "TRAIN")
         recording = two_chamber_recording(plan)
         # One place of the probe for both, so that they differ in nothing but the heart.
         there = replace(recording, view=plan.view, facts=plan.facts)
@@ -83,7 +83,11 @@ def test_the_two_chamber_view_has_the_same_ventricle_and_no_right_heart() -> Non
 
 
 def test_files_that_run_backwards_are_mended_by_the_loader(root: Path) -> None:
-    backward = [study for study in load_camus(root) if study.beat is not None and study.beat[0] > study.beat[1]]
+    backward = [
+        recording
+        for recording in load_camus(root)
+        if recording.beat is not None and recording.beat[0] > recording.beat[1]
+    ]
     assert len(backward) == 1
     clip = camus_clip(backward[0])
     still = read_nifti(backward[0].path.with_name(f"{backward[0].id}_ED.nii.gz")).frames
@@ -94,8 +98,8 @@ def test_files_that_run_backwards_are_mended_by_the_loader(root: Path) -> None:
 
 def test_contours_lie_on_the_heart(root: Path) -> None:
     """The cavity is dark and its wall is bright; the ventricle is smaller at ES."""
-    for study in load_camus(root):
-        stem = study.path.with_name(study.id)
+    for recording in load_camus(root):
+        stem = recording.path.with_name(recording.id)
         pictures = [read_nifti(Path(f"{stem}_{kind}.nii.gz")).frames[0] for kind in ("ED", "ED_gt", "ES_gt")]
         image, first, last = pictures
         assert set(np.unique(first)) == {0, 1, 2}
@@ -104,7 +108,7 @@ def test_contours_lie_on_the_heart(root: Path) -> None:
 
 
 def test_quality_grades_have_the_shares_of_camus() -> None:
-    grades = [grade_quality(plan_study(SETTINGS, 11, index, "TRAIN").view) for index in range(250)]
+    grades = [grade_quality(plan_recording(SETTINGS, 11, index, "TRAIN").view) for index in range(250)]
     shares = {grade: grades.count(grade) / len(grades) for grade in ("Good", "Medium", "Poor")}
     assert shares == pytest.approx({"Good": 0.35, "Medium": 0.46, "Poor": 0.19}, abs=0.09)
 
@@ -117,7 +121,7 @@ def test_a_dozen_patients_lie_in_all_official_folds() -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_a_part_is_continued(root: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    write_camus_phantoms(again, studies=1, seed=3, workers=1)
+    write_camus_phantoms(again, recordings=1, seed=3, workers=1)
     name = "database_nifti/patient0001"
     files = sorted(path.name for path in (root / name).iterdir())
     assert len(files) == 12
@@ -126,26 +130,26 @@ def test_the_same_seed_gives_the_same_bytes_and_a_part_is_continued(root: Path, 
     (again / "phantom.json").rename(again / "phantom-unfinished.json")
     (again / name / "Info_2CH.cfg").unlink()
     before = (again / name / "Info_4CH.cfg").stat().st_mtime_ns
-    write_camus_phantoms(again, studies=1, seed=3, workers=1)
+    write_camus_phantoms(again, recordings=1, seed=3, workers=1)
     assert filecmp.cmpfiles(root / name, again / name, files, shallow=False)[0] == files
     assert (again / name / "Info_4CH.cfg").stat().st_mtime_ns == before
 
 
 def test_other_folders_and_numbers_are_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="501 studies; CAMUS has at most 500 patients"):
-        write_camus_phantoms(tmp_path, studies=501, seed=0)
-    with pytest.raises(DatasetError, match="studies is 0, expected at least 1"):
-        write_camus_phantoms(tmp_path, studies=0, seed=0)
+    with pytest.raises(DatasetError, match="501 recordings; CAMUS has at most 500 patients"):
+        write_camus_phantoms(tmp_path, recordings=501, seed=0)
+    with pytest.raises(DatasetError, match="recordings is 0, expected at least 1"):
+        write_camus_phantoms(tmp_path, recordings=0, seed=0)
     with pytest.raises(DatasetError, match="another phantom cohort: seed is 3 there, 4 asked for"):
-        write_camus_phantoms(root, studies=STUDIES, seed=4)
+        write_camus_phantoms(root, recordings=RECORDINGS, seed=4)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match="not empty and holds no phantom cohort"):
-        write_camus_phantoms(tmp_path, studies=1, seed=0)
+        write_camus_phantoms(tmp_path, recordings=1, seed=0)
     (tmp_path / "phantom.json").write_text("[]")
     with pytest.raises(DatasetError, match=r"phantom\.json is not a phantom card"):
-        write_camus_phantoms(tmp_path, studies=1, seed=0)
+        write_camus_phantoms(tmp_path, recordings=1, seed=0)
     with pytest.raises(DatasetError, match="this is a file"):
-        write_camus_phantoms(tmp_path / "notes.txt", studies=1, seed=0)
+        write_camus_phantoms(tmp_path / "notes.txt", recordings=1, seed=0)
 
 
 def test_the_card_says_what_differs(root: Path) -> None:

@@ -13,7 +13,7 @@ from coreecho.phantom.camus_layout import two_chamber_recording
 from coreecho.phantom.contours import Surfaces
 from coreecho.phantom.motion import cavity_squared
 from coreecho.phantom.overlay import BurnedIn
-from coreecho.phantom.simulation import Scene, plan_study, render_study
+from coreecho.phantom.simulation import Scene, plan_recording, render_recording
 from coreecho.phantom.tracings import disc_volume, trace_frame
 from coreecho.phantom.truth import LV_LABEL, label_frame, latents
 
@@ -22,8 +22,8 @@ _CLINIC = PhantomSettings(difficulty="clinic", scanner="any", min_frames=64, max
 
 @pytest.fixture(scope="module")
 def hearts():
-    """Five hundred planned studies."""
-    return [plan_study(_CLINIC, 7, index, "TRAIN") for index in range(500)]
+    """Five hundred planned recordings."""
+    return [plan_recording(_CLINIC, 7, index, "TRAIN") for index in range(500)]
 
 
 def _of(hearts, name):
@@ -175,11 +175,11 @@ def test_rhythms_and_rates_of_all_kinds_occur(hearts) -> None:
     assert 0.4 < np.mean(fps == 50) < 0.65
 
 
-def test_each_study_has_its_own_machine(hearts) -> None:
+def test_each_recording_has_its_own_machine(hearts) -> None:
     machines = [plan.scanner for plan in hearts[:100]]
     assert len({machine.wavelength_mm for machine in machines}) == 100
     assert {machine.looks for machine in machines} == {1, 2, 3}
-    assert plan_study(_CLINIC, 7, 3, "TRAIN").scanner == hearts[3].scanner
+    assert plan_recording(_CLINIC, 7, 3, "TRAIN").scanner == hearts[3].scanner
     assert 0.1 < np.mean([machine.jpeg_quality > 0 for machine in machines]) < 0.35
 
 
@@ -195,8 +195,8 @@ def test_latents_tell_the_knobs(hearts) -> None:
 
 @pytest.mark.parametrize("group", ["hearts", "motion", "framing", "pictures"])
 def test_a_group_that_is_left_out_is_drawn_as_for_standard(group) -> None:
-    plan = plan_study(replace(_CLINIC, leave_out=group), 7, 0, "TRAIN")
-    whole = plan_study(_CLINIC, 7, 0, "TRAIN")
+    plan = plan_recording(replace(_CLINIC, leave_out=group), 7, 0, "TRAIN")
+    whole = plan_recording(_CLINIC, 7, 0, "TRAIN")
     wide = {
         "hearts": plan.facts.kind is not None and plan.anatomy.trabeculae_mm is not None,
         "motion": plan.motion.free is not None,
@@ -205,7 +205,7 @@ def test_a_group_that_is_left_out_is_drawn_as_for_standard(group) -> None:
     }
     assert wide == {name: name != group for name in wide}
     assert plan.facts.ef_percent == whole.facts.ef_percent
-    assert len(list(render_study(plan))) == 64
+    assert len(list(render_recording(plan))) == 64
 
 
 def test_only_of_clinic_something_can_be_left_out() -> None:
@@ -217,14 +217,16 @@ def test_only_of_clinic_something_can_be_left_out() -> None:
 
 def test_hmc_qu_s_labels_refuse_the_clinic_s_diseases(tmp_path) -> None:
     with pytest.raises(DatasetError, match="HMC-QU's labels know infarcts"):
-        write_hmc_qu_phantoms(tmp_path, studies=1, seed=0, settings=PhantomSettings(difficulty="clinic"))
+        write_hmc_qu_phantoms(tmp_path, recordings=1, seed=0, settings=PhantomSettings(difficulty="clinic"))
 
 
 def test_a_cue_ties_its_nuisance_to_ef_in_clinic_too() -> None:
     settings = replace(_CLINIC, cue="gain", cue_strength=0.9)
     tied, free = (
         abs(_correlation([plan.facts.ef_score for plan in plans], [np.log(plan.view.mean_grey) for plan in plans]))
-        for plans in ([plan_study(settings, 6, index, split) for index in range(150)] for split in ("TRAIN", "TEST"))
+        for plans in (
+            [plan_recording(settings, 6, index, split) for index in range(150)] for split in ("TRAIN", "TEST")
+        )
     )
     assert tied > 0.7
     assert free < 0.25
@@ -232,8 +234,8 @@ def test_a_cue_ties_its_nuisance_to_ef_in_clinic_too() -> None:
 
 @pytest.fixture(scope="module")
 def films(hearts):
-    """Twelve rendered studies."""
-    return [(plan, np.stack(list(render_study(plan)))) for plan in hearts[:12]]
+    """Twelve rendered recordings."""
+    return [(plan, np.stack(list(render_recording(plan)))) for plan in hearts[:12]]
 
 
 def test_pictures_have_the_brightness_of_real_ones_and_differ_widely(films) -> None:
@@ -316,11 +318,11 @@ def test_a_steered_sector_lacks_one_side(hearts) -> None:
 
 def test_camus_s_layout_has_the_clinic_s_hearts_in_both_views() -> None:
     settings = replace(CAMUS_SETTINGS, difficulty="clinic", scanner="any")
-    plan = plan_study(settings, 3, 0, "TRAIN")
+    plan = plan_recording(settings, 3, 0, "TRAIN")
     other = two_chamber_recording(plan)
     assert other.scanner == plan.scanner
     assert other.view.framing != plan.view.framing
     assert other.motion is plan.motion
-    frames = list(islice(render_study(other), 2))
+    frames = list(islice(render_recording(other), 2))
     assert frames[0].shape == (112, 112)
     assert frames[0].max() > 60

@@ -1,4 +1,4 @@
-"""The cohort's distributions are those of EchoNet-Dynamic, and a study depends on its seed and its number alone."""
+"""The cohort's distributions are those of EchoNet-Dynamic, and a recording depends on its seed and its number alone."""
 
 import numpy as np
 import pytest
@@ -7,16 +7,16 @@ from coreecho.phantom.cohort import draw_facts, draw_splits, ef_quantile, ef_sco
 from coreecho.phantom.settings import PhantomSettings
 
 # Enough for a standard error of EF's mean of 0.2 points.
-_STUDIES = 4000
+_RECORDINGS = 4000
 
 
 @pytest.fixture(scope="module")
 def facts():
-    return [draw_facts(PhantomSettings(), 17, index, "TRAIN") for index in range(_STUDIES)]
+    return [draw_facts(PhantomSettings(), 17, index, "TRAIN") for index in range(_RECORDINGS)]
 
 
 def test_ef_has_the_mean_spread_and_tails_of_echonet(facts) -> None:
-    ef = np.array([study.ef_percent for study in facts])
+    ef = np.array([recording.ef_percent for recording in facts])
     assert ef.mean() == pytest.approx(55.75, abs=0.8)
     assert ef.std() == pytest.approx(12.37, abs=0.5)
     for limit, share in ((35.0, 0.095), (40.0, 0.126), (50.0, 0.224)):
@@ -31,8 +31,8 @@ def test_ef_quantiles_integrate_to_the_published_moments() -> None:
 
 
 def test_lengths_and_frame_rates_are_those_of_echonet(facts) -> None:
-    frames = np.array([study.num_frames for study in facts])
-    fps = np.array([study.fps for study in facts])
+    frames = np.array([recording.num_frames for recording in facts])
+    fps = np.array([recording.fps for recording in facts])
     assert np.median(frames) == pytest.approx(171, abs=4)
     assert np.mean(frames < 144) == pytest.approx(0.247, abs=0.025)
     assert frames.min() >= 28
@@ -43,15 +43,15 @@ def test_lengths_and_frame_rates_are_those_of_echonet(facts) -> None:
 
 
 def test_volumes_are_those_of_echonet_and_failing_hearts_are_larger(facts) -> None:
-    edv = np.array([study.edv_ml for study in facts])
-    esv = np.array([study.edv_ml * (1 - study.ef_percent / 100) for study in facts])
-    ef = np.array([study.ef_percent for study in facts])
+    edv = np.array([recording.edv_ml for recording in facts])
+    esv = np.array([recording.edv_ml * (1 - recording.ef_percent / 100) for recording in facts])
+    ef = np.array([recording.ef_percent for recording in facts])
     assert np.median(edv) == pytest.approx(82.0, rel=0.1)
     assert np.median(esv) == pytest.approx(34.0, rel=0.1)
     assert np.median(edv[ef < 35]) > 1.3 * np.median(edv[ef > 55])
 
 
-def test_a_study_does_not_depend_on_the_others() -> None:
+def test_a_recording_does_not_depend_on_the_others() -> None:
     settings = PhantomSettings()
     assert draw_facts(settings, 5, 9, "TRAIN") == draw_facts(settings, 5, 9, "TRAIN")
     assert draw_facts(settings, 5, 9, "TRAIN") != draw_facts(settings, 6, 9, "TRAIN")
@@ -63,15 +63,15 @@ def test_a_study_does_not_depend_on_the_others() -> None:
 def test_fixed_length_holds_a_whole_systole_at_every_frame_rate() -> None:
     settings = PhantomSettings(min_frames=16, max_frames=16)
     for index in range(300):
-        study = draw_facts(settings, 1, index, "TRAIN")
-        assert study.num_frames == 16
-        assert (study.num_frames - 2) / study.fps >= 0.49
+        recording = draw_facts(settings, 1, index, "TRAIN")
+        assert recording.num_frames == 16
+        assert (recording.num_frames - 2) / recording.fps >= 0.49
 
 
-@pytest.mark.parametrize("studies", [3, 4, 10, 57])
-def test_every_split_has_a_study_from_three_on(studies) -> None:
-    splits = draw_splits(studies, 0)
-    assert len(splits) == studies
+@pytest.mark.parametrize("recordings", [3, 4, 10, 57])
+def test_every_split_has_a_recording_from_three_on(recordings) -> None:
+    splits = draw_splits(recordings, 0)
+    assert len(splits) == recordings
     assert set(splits) == {"TRAIN", "VAL", "TEST"}
 
 
@@ -82,15 +82,15 @@ def test_splits_have_the_proportions_of_echonet() -> None:
     assert splits.count("TEST") == 1277
 
 
-def test_more_test_studies_leave_the_others_as_they_are() -> None:
+def test_more_test_recordings_leave_the_others_as_they_are() -> None:
     splits = draw_splits(57, 3, more_test=20)
     assert splits[:57] == draw_splits(57, 3)
     assert splits[57:] == ["TEST"] * 20
 
 
 def test_the_score_of_an_ef_is_its_place_in_the_cohort() -> None:
-    study = draw_facts(PhantomSettings(), 4, 17, "TRAIN")
-    assert ef_score(study.ef_percent) == pytest.approx(study.ef_score)
+    recording = draw_facts(PhantomSettings(), 4, 17, "TRAIN")
+    assert ef_score(recording.ef_percent) == pytest.approx(recording.ef_score)
     assert ef_score(90.0) > ef_score(60.0) > ef_score(5.0) > -6
 
 

@@ -11,38 +11,38 @@ from coreecho.datasets.doctor import examine
 from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
 from coreecho.phantom import PhantomSettings, write_hmc_qu_phantoms
 from coreecho.phantom.hmc_qu_layout import cycle_frames, plan_patient
-from coreecho.phantom.simulation import StudyPlan
+from coreecho.phantom.simulation import RecordingPlan
 from coreecho.phantom.xlsx import workbook_bytes
 from coreecho.video.containers import read_container
 from coreecho.video.resizing import squash_frames
 
 SETTINGS = PhantomSettings(scanner="B")
-STUDIES = 8
+RECORDINGS = 8
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("hmc") / "cohort"
-    write_hmc_qu_phantoms(root, studies=STUDIES, seed=3, workers=1)
+    write_hmc_qu_phantoms(root, recordings=RECORDINGS, seed=3, workers=1)
     return root
 
 
 def test_the_cohort_is_clean_hmc_qu(root: Path) -> None:
     examination = examine("hmc-qu", root, has_thumbnails=True, workers=1)
     assert examination.faults == {}
-    assert examination.counts["A4C"] == STUDIES
+    assert examination.counts["A4C"] == RECORDINGS
     assert all(clip.thumbnail for clip in examination.clips.values())
     assert {clip.fps for clip in examination.clips.values()} == {25.0}
 
 
 def test_labels_and_cycles_are_the_truth(root: Path) -> None:
-    for index, study in enumerate(load_hmc_qu(root, only_with_masks=False)):
+    for index, recording in enumerate(load_hmc_qu(root, only_with_masks=False)):
         plan = plan_patient(SETTINGS, 3, index)
-        assert study.has_mi == (plan.anatomy.wall_motion.territory != "none")
-        assert study.beat == cycle_frames(plan)
+        assert recording.has_mi == (plan.anatomy.wall_motion.territory != "none")
+        assert recording.beat == cycle_frames(plan)
 
 
-def unevenness(plan: StudyPlan) -> float:
+def unevenness(plan: RecordingPlan) -> float:
     """How differently four parts of the wall move in, from ED to ES: the largest minus the smallest shortening."""
     first, last = plan.endocardium(plan.motion.ed_frame), plan.endocardium(plan.motion.es_frame)
     moved = [
@@ -74,8 +74,8 @@ def test_cycles_are_as_long_as_in_hmc_qu() -> None:
 
 def test_the_centre_crop_leaves_text_and_ecg_out(root: Path) -> None:
     """What stands still and shines, and the ECG's band, are on the screen and not in the published clip."""
-    study = load_hmc_qu(root)[0]
-    frames = read_container(study.path, "avi", "clip").frames
+    recording = load_hmc_qu(root)[0]
+    frames = read_container(recording.path, "avi", "clip").frames
     assert frames.shape[1:] == (422, 636)
     assert frames[:, :32, :100].max() > 150
     assert frames[-1, 390:].max() > 150
@@ -86,7 +86,7 @@ def test_the_centre_crop_leaves_text_and_ecg_out(root: Path) -> None:
     assert squashed[:, text_rows, :36].max() > 60
     assert outside[text_rows, :36].all()
     assert outside[int(390 * 224 / 422) :].all()
-    clip = hmc_qu_clip(study)
+    clip = hmc_qu_clip(recording)
     assert clip.shape == (12, 224, 224)
     # The corners of a sector's picture are black.
     assert clip[:, :40, :40].max() < 60
@@ -100,11 +100,11 @@ def test_the_ecg_runs(root: Path) -> None:
 
 
 def test_masks_lie_on_the_wall(root: Path) -> None:
-    for study in load_hmc_qu(root):
-        path = root / "LV Ground-truth Segmentation Masks" / f"Mask_{study.id}.mat"
+    for recording in load_hmc_qu(root):
+        path = root / "LV Ground-truth Segmentation Masks" / f"Mask_{recording.id}.mat"
         masks = scipy.io.loadmat(str(path))["predicted"]
-        assert study.beat is not None
-        first, last = study.beat
+        assert recording.beat is not None
+        first, last = recording.beat
         assert masks.shape == (last - first + 1, 224, 224)
         assert set(np.unique(masks)) == {0, 1}
         assert 0.01 < masks.mean() < 0.15
@@ -124,11 +124,11 @@ def test_the_sheet_is_one_that_others_read(root: Path) -> None:
     assert {str(each) for each in sheet.merged_cells.ranges} == {"A1:A2", "B1:G1", "H1:I1", "J1:J2"}
     assert sheet["A3"].value == "ES0001 _4CH_1"
     assert {sheet.cell(row, 10).value for row in range(3, 11)} == {"ü", "û"}
-    assert sheet.max_row == 2 + STUDIES
+    assert sheet.max_row == 2 + RECORDINGS
 
 
 def test_the_same_seed_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
-    write_hmc_qu_phantoms(tmp_path / "again", studies=2, seed=3, workers=1)
+    write_hmc_qu_phantoms(tmp_path / "again", recordings=2, seed=3, workers=1)
     for folder in ("A4C", "LV Ground-truth Segmentation Masks"):
         names = sorted(path.name for path in (tmp_path / "again" / folder).iterdir())
         same, _, _ = filecmp.cmpfiles(root / folder, tmp_path / "again" / folder, names, shallow=False)

@@ -12,7 +12,7 @@ import pytest
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings, layouts, write_echonet_phantoms
 from coreecho.phantom.avi import PHANTOM_COMMENT
-from coreecho.phantom.simulation import Scene, plan_study
+from coreecho.phantom.simulation import Scene, plan_recording
 
 _SHORT = PhantomSettings(min_frames=20, max_frames=20)
 
@@ -25,7 +25,7 @@ def _digest(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
     out = tmp_path_factory.mktemp("phantoms") / "cohort"
-    write_echonet_phantoms(out, studies=8, seed=4, settings=_SHORT, workers=1)
+    write_echonet_phantoms(out, recordings=8, seed=4, settings=_SHORT, workers=1)
     return out
 
 
@@ -49,20 +49,20 @@ def test_file_list_has_echonet_s_columns(cohort) -> None:
     assert {row["Split"] for row in rows} == {"TRAIN", "VAL", "TEST"}
 
 
-def test_more_test_studies_come_after_the_same_others(cohort: Path, tmp_path: Path) -> None:
+def test_more_test_recordings_come_after_the_same_others(cohort: Path, tmp_path: Path) -> None:
     out = tmp_path / "larger"
-    write_echonet_phantoms(out, studies=8, seed=4, more_test=2, settings=_SHORT, workers=1)
+    write_echonet_phantoms(out, recordings=8, seed=4, more_test=2, settings=_SHORT, workers=1)
     smaller, larger = _rows(cohort / "FileList.csv"), _rows(out / "FileList.csv")
     assert all(row in larger for row in smaller)
     assert [row["Split"] for row in larger if row not in smaller] == ["TEST", "TEST"]
     assert _digest(cohort / "Videos").items() < _digest(out / "Videos").items()
 
 
-def test_cohorts_with_other_numbers_of_test_studies_are_told_apart(cohort: Path) -> None:
+def test_cohorts_with_other_numbers_of_test_recordings_are_told_apart(cohort: Path) -> None:
     with pytest.raises(DatasetError, match="more_test is 0 there, 3 asked for"):
-        write_echonet_phantoms(cohort, studies=8, seed=4, more_test=3, settings=_SHORT)
+        write_echonet_phantoms(cohort, recordings=8, seed=4, more_test=3, settings=_SHORT)
     with pytest.raises(DatasetError, match="more_test is -1, expected at least 0"):
-        write_echonet_phantoms(cohort, studies=8, seed=4, more_test=-1, settings=_SHORT)
+        write_echonet_phantoms(cohort, recordings=8, seed=4, more_test=-1, settings=_SHORT)
 
 
 def test_tracings_have_a_long_axis_and_twenty_chords_on_two_frames(cohort) -> None:
@@ -107,26 +107,26 @@ def test_videos_are_motion_jpeg_as_echonet_s(cohort) -> None:
 def test_card_is_the_last_word(cohort) -> None:
     card = json.loads((cohort / "phantom.json").read_text())
     assert card["seed"] == 4
-    assert card["studies"] == 8
+    assert card["recordings"] == 8
     assert PhantomSettings(**card["settings"]) == _SHORT
     assert "Simulated" in card["statement"]
     assert not (cohort / "phantom-unfinished.json").exists()
 
 
 def test_same_seed_same_bytes_with_any_number_of_workers(cohort, tmp_path) -> None:
-    write_echonet_phantoms(tmp_path / "again", studies=8, seed=4, settings=_SHORT, workers=2)
+    write_echonet_phantoms(tmp_path / "again", recordings=8, seed=4, settings=_SHORT, workers=2)
     assert _digest(tmp_path / "again") == _digest(cohort)
 
 
 def test_another_seed_gives_other_hearts(cohort, tmp_path) -> None:
-    write_echonet_phantoms(tmp_path / "other", studies=2, seed=5, settings=_SHORT, workers=1)
+    write_echonet_phantoms(tmp_path / "other", recordings=2, seed=5, settings=_SHORT, workers=1)
     names = {path.name for path in (tmp_path / "other" / "Videos").iterdir()}
     assert not names & {path.name for path in (cohort / "Videos").iterdir()}
 
 
 def test_a_complete_cohort_is_left_alone(cohort) -> None:
     before = {path: path.stat().st_mtime_ns for path in cohort.rglob("*")}
-    write_echonet_phantoms(cohort, studies=8, seed=4, settings=_SHORT)
+    write_echonet_phantoms(cohort, recordings=8, seed=4, settings=_SHORT)
     assert {path: path.stat().st_mtime_ns for path in cohort.rglob("*")} == before
 
 
@@ -141,71 +141,71 @@ def test_an_interrupted_cohort_is_continued_to_the_same_bytes(cohort, tmp_path, 
 
     monkeypatch.setattr(layouts, "write_mjpeg_avi", stop_after_three)
     with pytest.raises(KeyboardInterrupt):
-        write_echonet_phantoms(tmp_path, studies=8, seed=4, settings=_SHORT, workers=1)
+        write_echonet_phantoms(tmp_path, recordings=8, seed=4, settings=_SHORT, workers=1)
     assert (tmp_path / "phantom-unfinished.json").is_file()
     assert not (tmp_path / "phantom.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "Videos").glob("*.avi")}
     assert len(kept) == 3
     monkeypatch.setattr(layouts, "write_mjpeg_avi", real)
-    write_echonet_phantoms(tmp_path, studies=8, seed=4, settings=_SHORT, workers=1)
+    write_echonet_phantoms(tmp_path, recordings=8, seed=4, settings=_SHORT, workers=1)
     assert _digest(tmp_path) == _digest(cohort)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_another_cohort_in_the_folder_is_refused(cohort) -> None:
     with pytest.raises(DatasetError, match="another phantom cohort: seed is 4 there, 6 asked for"):
-        write_echonet_phantoms(cohort, studies=8, seed=6, settings=_SHORT)
+        write_echonet_phantoms(cohort, recordings=8, seed=6, settings=_SHORT)
     with pytest.raises(DatasetError, match="scanner is 'A' there, 'B' asked for"):
         write_echonet_phantoms(
-            cohort, studies=8, seed=4, settings=PhantomSettings(scanner="B", min_frames=20, max_frames=20)
+            cohort, recordings=8, seed=4, settings=PhantomSettings(scanner="B", min_frames=20, max_frames=20)
         )
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(DatasetError, match="not empty and holds no phantom cohort"):
-        write_echonet_phantoms(tmp_path, studies=2, seed=0, settings=_SHORT)
+        write_echonet_phantoms(tmp_path, recordings=2, seed=0, settings=_SHORT)
     with pytest.raises(DatasetError, match="this is a file"):
-        write_echonet_phantoms(tmp_path / "thesis.txt", studies=2, seed=0, settings=_SHORT)
+        write_echonet_phantoms(tmp_path / "thesis.txt", recordings=2, seed=0, settings=_SHORT)
 
 
 def test_missing_videos_of_a_complete_cohort_are_noticed(tmp_path) -> None:
-    write_echonet_phantoms(tmp_path, studies=3, seed=1, settings=_SHORT, workers=1)
+    write_echonet_phantoms(tmp_path, recordings=3, seed=1, settings=_SHORT, workers=1)
     next((tmp_path / "Videos").iterdir()).unlink()
-    with pytest.raises(DatasetError, match="3 studies is complete, but there are 2 videos"):
-        write_echonet_phantoms(tmp_path, studies=3, seed=1, settings=_SHORT)
+    with pytest.raises(DatasetError, match="3 recordings is complete, but there are 2 videos"):
+        write_echonet_phantoms(tmp_path, recordings=3, seed=1, settings=_SHORT)
 
 
 def test_a_damaged_card_is_refused(tmp_path) -> None:
     (tmp_path / "phantom.json").write_text("{")
     with pytest.raises(DatasetError, match=r"phantom\.json is not a phantom card"):
-        write_echonet_phantoms(tmp_path, studies=2, seed=0, settings=_SHORT)
+        write_echonet_phantoms(tmp_path, recordings=2, seed=0, settings=_SHORT)
 
 
-@pytest.mark.parametrize(("studies", "seed", "text"), [(0, 0, "studies is 0"), (3, -1, "seed is -1")])
-def test_impossible_numbers_are_refused(tmp_path, studies, seed, text) -> None:
+@pytest.mark.parametrize(("recordings", "seed", "text"), [(0, 0, "recordings is 0"), (3, -1, "seed is -1")])
+def test_impossible_numbers_are_refused(tmp_path, recordings, seed, text) -> None:
     with pytest.raises(DatasetError, match=text):
-        write_echonet_phantoms(tmp_path / "new", studies=studies, seed=seed)
+        write_echonet_phantoms(tmp_path / "new", recordings=recordings, seed=seed)
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_stops_with_advice_and_leaves_the_cohort_to_be_continued(tmp_path, workers) -> None:
     # A folder in the place of a video cannot be replaced by a file: the same OSError path as a full disk.
-    write_echonet_phantoms(tmp_path / "model", studies=3, seed=2, settings=_SHORT, workers=1)
+    write_echonet_phantoms(tmp_path / "model", recordings=3, seed=2, settings=_SHORT, workers=1)
     name = sorted((tmp_path / "model" / "Videos").iterdir())[1].name
     (tmp_path / "full" / "Videos" / name).mkdir(parents=True)
     (tmp_path / "full" / "Videos" / name / "in the way").touch()
     card = (tmp_path / "model" / "phantom.json").read_text()
     (tmp_path / "full" / "phantom-unfinished.json").write_text(card)
     with pytest.raises(DatasetError, match=r"cannot write .* run the same command again"):
-        write_echonet_phantoms(tmp_path / "full", studies=3, seed=2, settings=_SHORT, workers=workers)
+        write_echonet_phantoms(tmp_path / "full", recordings=3, seed=2, settings=_SHORT, workers=workers)
     assert not (tmp_path / "full" / "phantom.json").exists()
 
 
 def test_label_noise_moves_the_label_and_not_the_heart(cohort, tmp_path) -> None:
     settings = PhantomSettings(min_frames=20, max_frames=20, label_noise=5.0)
-    write_echonet_phantoms(tmp_path, studies=8, seed=4, settings=settings, workers=1)
+    write_echonet_phantoms(tmp_path, recordings=8, seed=4, settings=settings, workers=1)
     clean, noisy = _rows(cohort / "FileList.csv"), _rows(tmp_path / "FileList.csv")
     moved = [float(b["EF"]) - float(a["EF"]) for a, b in zip(clean, noisy, strict=True)]
     assert 1.0 < np.std(moved) < 12.0
@@ -218,7 +218,7 @@ def test_label_noise_moves_the_label_and_not_the_heart(cohort, tmp_path) -> None
 
 def test_truth_is_written_beside_the_same_videos(cohort, tmp_path) -> None:
     settings = PhantomSettings(min_frames=20, max_frames=20, truth=True)
-    write_echonet_phantoms(tmp_path, studies=8, seed=4, settings=settings, workers=1)
+    write_echonet_phantoms(tmp_path, recordings=8, seed=4, settings=settings, workers=1)
     assert _digest(cohort / "Videos") == _digest(tmp_path / "Videos")
     latents = _rows(tmp_path / "latents.csv")
     labels = {row["FileName"]: row for row in _rows(tmp_path / "FileList.csv")}
@@ -242,14 +242,14 @@ def test_truth_is_written_beside_the_same_videos(cohort, tmp_path) -> None:
     }
     assert wanted <= set(latents[0])
     # A list survives the table, and the gain is the one that made the pictures.
-    plan = plan_study(settings, 4, int(latents[0]["index"]), labels[latents[0]["stem"]]["Split"])
+    plan = plan_recording(settings, 4, int(latents[0]["index"]), labels[latents[0]["stem"]]["Split"])
     assert len(json.loads(latents[0]["beat_starts_s"])) >= 1
     assert float(latents[0]["gain_db"]) == pytest.approx(Scene(plan).gain(), rel=1e-4)
 
 
 def test_masks_are_written_beside_the_same_videos(cohort, tmp_path) -> None:
     settings = PhantomSettings(min_frames=20, max_frames=20, masks=True)
-    write_echonet_phantoms(tmp_path, studies=8, seed=4, settings=settings, workers=1)
+    write_echonet_phantoms(tmp_path, recordings=8, seed=4, settings=settings, workers=1)
     assert _digest(cohort / "Videos") == _digest(tmp_path / "Videos")
     assert not (tmp_path / "Truth").exists()
     for row in _rows(tmp_path / "FileList.csv"):
@@ -269,11 +269,11 @@ def test_an_older_card_without_later_settings_is_the_same_cohort(cohort, tmp_pat
     assert "masks" not in json.loads((cohort / "phantom.json").read_text())["settings"]
     with pytest.raises(DatasetError, match="masks is False there, True asked for"):
         write_echonet_phantoms(
-            cohort, studies=8, seed=4, settings=PhantomSettings(min_frames=20, max_frames=20, masks=True)
+            cohort, recordings=8, seed=4, settings=PhantomSettings(min_frames=20, max_frames=20, masks=True)
         )
     left_out = PhantomSettings(min_frames=20, max_frames=20, difficulty="clinic", leave_out="motion")
-    write_echonet_phantoms(tmp_path, studies=1, seed=4, settings=left_out, workers=1)
+    write_echonet_phantoms(tmp_path, recordings=1, seed=4, settings=left_out, workers=1)
     with pytest.raises(DatasetError, match="leave_out is 'motion' there, 'nothing' asked for"):
         write_echonet_phantoms(
-            tmp_path, studies=1, seed=4, settings=PhantomSettings(min_frames=20, max_frames=20, difficulty="clinic")
+            tmp_path, recordings=1, seed=4, settings=PhantomSettings(min_frames=20, max_frames=20, difficulty="clinic")
         )

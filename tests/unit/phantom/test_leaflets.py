@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.cohort import recording_generator
 from coreecho.phantom.leaflets import make_leaflets
 
 _POINTS = 40
@@ -17,7 +17,7 @@ def _gap(leaflets, frame) -> float:
 
 def test_mitral_valve_opens_and_closes(plans) -> None:
     for plan in plans[:10]:
-        leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(0, 0, 6))
+        leaflets = make_leaflets(plan.anatomy, plan.motion, recording_generator(0, 0, 6))
         closed = _gap(leaflets, (plan.motion.ed_frame + plan.motion.es_frame) // 2)
         opened = max(_gap(leaflets, frame) for frame in range(plan.motion.num_frames))
         assert closed < 7.0
@@ -27,7 +27,7 @@ def test_mitral_valve_opens_and_closes(plans) -> None:
 
 def test_leaflets_hang_from_the_annulus_into_the_ventricle(plans) -> None:
     plan = plans[0]
-    leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(0, 0, 6))
+    leaflets = make_leaflets(plan.anatomy, plan.motion, recording_generator(0, 0, 6))
     plane = plan.anatomy.length_mm - plan.motion.shortening_mm
     mitral = leaflets.z_mm[:, : 2 * _POINTS]
     assert np.all(mitral < plane[:, None] + 6.0)
@@ -36,7 +36,7 @@ def test_leaflets_hang_from_the_annulus_into_the_ventricle(plans) -> None:
 
 def test_tricuspid_leaflets_open_and_close_with_the_mitral_ones(plans) -> None:
     for plan in plans[:10]:
-        leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(0, 0, 6))
+        leaflets = make_leaflets(plan.anatomy, plan.motion, recording_generator(0, 0, 6))
         tips = [3 * _POINTS - 1, 4 * _POINTS - 1]
         gap = np.hypot(np.diff(leaflets.x_mm[:, tips])[:, 0], np.diff(leaflets.z_mm[:, tips])[:, 0])
         closed = gap[(plan.motion.ed_frame + plan.motion.es_frame) // 2]
@@ -49,6 +49,6 @@ def test_tricuspid_leaflets_open_and_close_with_the_mitral_ones(plans) -> None:
 
 def test_a_leaflet_across_the_beam_is_brighter_than_one_along_it(plans) -> None:
     plan = next(plan for plan in plans if plan.motion.valve_opening.max() > 0.9)
-    leaflets = make_leaflets(plan.anatomy, plan.motion, study_generator(0, 0, 6))
+    leaflets = make_leaflets(plan.anatomy, plan.motion, recording_generator(0, 0, 6))
     closed, opened = np.argmin(plan.motion.valve_opening), np.argmax(plan.motion.valve_opening)
     assert leaflets.strength[closed].mean() > 1.3 * leaflets.strength[opened].mean()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.anatomy import draw_anatomy
-from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.cohort import recording_generator
 from coreecho.phantom.contours import endocardium_at, epicardium_at
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.rhythm import draw_rhythm, volume_curve
@@ -21,7 +21,7 @@ def _volume_ml(outline) -> float:
 
 
 def _straight(plan):
-    """The study's heart with a straight axis, so that volumes are plain integrals."""
+    """The recording's heart with a straight axis, so that volumes are plain integrals."""
     return replace(plan.anatomy, bend_mm=0.0)
 
 
@@ -97,7 +97,7 @@ def test_the_annulus_comes_down_and_the_apex_stays(plans) -> None:
 
 def test_curve_has_isovolumic_phases_filling_and_kick(plans) -> None:
     facts = next(plan.facts for plan in plans if plan.motion.rhythm.kind == "sinus" and plan.facts.heart_rate_bpm < 60)
-    rhythm = draw_rhythm(facts, study_generator(5, facts.index, 2))
+    rhythm = draw_rhythm(facts, recording_generator(5, facts.index, 2))
     start, stop = rhythm.starts_s[rhythm.labelled : rhythm.labelled + 2]
     time = np.linspace(start, stop, 2001)[:-1]
     volume, opening = volume_curve(rhythm, time)
@@ -131,7 +131,7 @@ def test_an_ectopic_beat_comes_early_and_ejects_less(plans) -> None:
     long_facts = [plan.facts for plan in plans if plan.motion.rhythm.kind == "ectopic"]
     seen = 0
     for facts in long_facts:
-        rhythm = draw_rhythm(facts, study_generator(5, facts.index, 2))
+        rhythm = draw_rhythm(facts, recording_generator(5, facts.index, 2))
         interval = np.diff(rhythm.starts_s)
         ejected = rhythm.edv_ml - rhythm.esv_ml
         early = np.flatnonzero(interval[:-1] < 0.8 * np.median(interval))
@@ -161,9 +161,9 @@ def test_anatomy_holds_exactly_the_drawn_volume(plans) -> None:
 
 def test_same_generator_same_heart(plans) -> None:
     facts = plans[4].facts
-    anatomy = draw_anatomy(facts, study_generator(5, 4, 1))
+    anatomy = draw_anatomy(facts, recording_generator(5, 4, 1))
     assert anatomy == plans[4].anatomy
-    motion = simulate_motion(facts, anatomy, study_generator(5, 4, 2))
+    motion = simulate_motion(facts, anatomy, recording_generator(5, 4, 2))
     np.testing.assert_array_equal(motion.volume_ml, plans[4].motion.volume_ml)
 
 
@@ -171,21 +171,23 @@ def test_same_generator_same_heart(plans) -> None:
 def test_hearts_from_5_to_85_percent_can_be_simulated(plans, ef_percent) -> None:
     for plan in plans[:80]:
         facts = replace(plan.facts, ef_percent=ef_percent)
-        anatomy = draw_anatomy(facts, study_generator(5, facts.index, 1))
-        motion = simulate_motion(facts, anatomy, study_generator(5, facts.index, 2))
+        anatomy = draw_anatomy(facts, recording_generator(5, facts.index, 1))
+        motion = simulate_motion(facts, anatomy, recording_generator(5, facts.index, 2))
         assert motion.ef_percent == pytest.approx(ef_percent, abs=1.0)
         assert motion.volume_ml.min() > 0.0
 
 
 def test_no_ventricle_empties_in_diastole(plans) -> None:
     for plan in plans:
-        rhythm = draw_rhythm(replace(plan.facts, ef_percent=5.0), study_generator(5, plan.facts.index, 2))
+        rhythm = draw_rhythm(replace(plan.facts, ef_percent=5.0), recording_generator(5, plan.facts.index, 2))
         assert np.all(rhythm.esv_ml[:-1] < rhythm.edv_ml[1:])
 
 
 def test_the_heart_sways_with_breathing_drift_and_beat(plans) -> None:
     facts, anatomy = plans[0].facts, plans[0].anatomy
-    moving, held = (simulate_motion(facts, anatomy, study_generator(5, 0, 2), pose_scale=scale) for scale in (1.0, 0.0))
+    moving, held = (
+        simulate_motion(facts, anatomy, recording_generator(5, 0, 2), pose_scale=scale) for scale in (1.0, 0.0)
+    )
     for name in ("shift_x_mm", "shift_z_mm", "rotation_rad"):
         assert np.ptp(getattr(held, name)) == 0.0
         assert np.ptp(getattr(moving, name)) > 0.0
@@ -194,7 +196,7 @@ def test_the_heart_sways_with_breathing_drift_and_beat(plans) -> None:
 
 def test_breathing_is_a_sine_and_drift_a_line(plans) -> None:
     facts = replace(plans[0].facts, fps=50.0, num_frames=600)
-    motion = simulate_motion(facts, plans[0].anatomy, study_generator(5, 0, 2))
+    motion = simulate_motion(facts, plans[0].anatomy, recording_generator(5, 0, 2))
     sway, time_s = motion.sway, np.arange(600) / 50.0
     breathing = np.sin(2.0 * np.pi * (time_s / sway.breath_s + sway.breath_phase))
     design = np.stack([breathing, time_s, np.ones(600)], axis=1)

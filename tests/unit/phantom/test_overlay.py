@@ -3,13 +3,13 @@
 import numpy as np
 
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import Scene, plan_study, render_study
+from coreecho.phantom.simulation import Scene, plan_recording, render_recording
 
 
 def _video(overlay):
     settings = PhantomSettings(overlay=overlay, min_frames=30, max_frames=30)
-    plan = plan_study(settings, 9, 2, "TRAIN")
-    return np.stack(list(render_study(plan))), Scene(plan).grid.sector
+    plan = plan_recording(settings, 9, 2, "TRAIN")
+    return np.stack(list(render_recording(plan))), Scene(plan).grid.sector
 
 
 def test_overlays_leave_the_sector_alone() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.settings import SCANNERS, PhantomSettings
-from coreecho.phantom.simulation import Scene, plan_study, render_study
+from coreecho.phantom.simulation import Scene, plan_recording, render_recording
 
 _SHORT = PhantomSettings(min_frames=30, max_frames=30)
 
@@ -14,7 +14,7 @@ _SHORT = PhantomSettings(min_frames=30, max_frames=30)
 def test_neighbouring_frames_show_stretches_of_noise_far_apart() -> None:
     settings = PhantomSettings(min_frames=300, max_frames=300)
     for index in range(3):
-        scene = Scene(plan_study(settings, 2, index, "TRAIN"))
+        scene = Scene(plan_recording(settings, 2, index, "TRAIN"))
         rows = scene.tape_rows
         assert len(rows) == 300
         assert rows.min() >= 0
@@ -30,11 +30,11 @@ def test_frame_averaging_mixes_in_the_frame_before(monkeypatch) -> None:
         plan = next(
             plan
             for plan in (
-                plan_study(PhantomSettings(min_frames=40, max_frames=40), 1, index, "TRAIN") for index in range(20)
+                plan_recording(PhantomSettings(min_frames=40, max_frames=40), 1, index, "TRAIN") for index in range(20)
             )
             if plan.facts.fps == 50.0
         )
-        films[persistence] = np.stack(list(render_study(plan))).astype(float)
+        films[persistence] = np.stack(list(render_recording(plan))).astype(float)
     sharp, mixed = films[0.0], films[0.5]
     np.testing.assert_array_equal(sharp[0], mixed[0])
     np.testing.assert_allclose(mixed[1], 0.5 * (sharp[0] + sharp[1]), atol=1.0)
@@ -42,7 +42,7 @@ def test_frame_averaging_mixes_in_the_frame_before(monkeypatch) -> None:
 
 
 def test_the_picture_moves_with_breathing_and_drift() -> None:
-    plan = plan_study(_SHORT, 1, 0, "TRAIN")
+    plan = plan_recording(_SHORT, 1, 0, "TRAIN")
     place = np.array([0.0]), np.array([60.0])
     shift = {"shift_x_mm": 3.0, "shift_z_mm": -2.0}
     moved = replace(
@@ -57,6 +57,6 @@ def test_the_picture_moves_with_breathing_and_drift() -> None:
 
 def test_the_gain_gives_the_operator_s_mean() -> None:
     for index in range(4):
-        plan = plan_study(_SHORT, 1, index, "TRAIN")
-        frames = np.stack(list(render_study(plan))) / 255.0
+        plan = plan_recording(_SHORT, 1, index, "TRAIN")
+        frames = np.stack(list(render_recording(plan))) / 255.0
         assert frames.mean() == pytest.approx(plan.view.mean_grey, rel=0.05)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coreecho.phantom.cohort import study_generator
+from coreecho.phantom.cohort import recording_generator
 from coreecho.phantom.motion import cavity_squared
 from coreecho.phantom.tissue import make_scatterers, trace_tissue
 
@@ -62,7 +62,7 @@ def test_movement_is_continuous_across_the_epicardium(plans) -> None:
 
 def test_cavities_hold_no_scatterers(plans) -> None:
     plan = next(plan for plan in plans if plan.view.foreshortening_rad < 0.01)
-    points = make_scatterers(plan.anatomy, plan.view, study_generator(0, 0, 4), per_mm2=1.0)
+    points = make_scatterers(plan.anatomy, plan.view, recording_generator(0, 0, 4), per_mm2=1.0)
     across, along = points.tissue.place(plan.motion, plan.motion.ed_frame)
     level = 0.5 * plan.anatomy.length_mm
     radius = float(np.sqrt(plan.anatomy.endocardium_squared(np.array(level))))
@@ -75,7 +75,7 @@ def test_density_does_not_change_the_echo_s_power(plans) -> None:
     power = []
     for density in (1.0, 2.0):
         points = (
-            make_scatterers(plan.anatomy, plan.view, study_generator(0, index, 4), per_mm2=density)
+            make_scatterers(plan.anatomy, plan.view, recording_generator(0, index, 4), per_mm2=density)
             for index, plan in enumerate(plans[:40])
         )
         power.append(np.mean([np.log(np.sum(some.real**2 + some.imaginary**2)) for some in points]))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import Scene, plan_study, render_study
+from coreecho.phantom.simulation import Scene, plan_recording, render_recording
 from coreecho.phantom.tissue import trace_tissue
 from coreecho.phantom.ultrasound import envelope_db
 from coreecho.phantom.view import FRAME_SIZE
@@ -17,16 +17,16 @@ from coreecho.phantom.view import FRAME_SIZE
 
 @pytest.fixture(scope="module")
 def plan():
-    return plan_study(PhantomSettings(difficulty="easy", min_frames=40, max_frames=40), 3, 1, "TRAIN")
+    return plan_recording(PhantomSettings(difficulty="easy", min_frames=40, max_frames=40), 3, 1, "TRAIN")
 
 
 @pytest.fixture(scope="module")
 def films():
-    """Six standard studies: plans, and frames (T, H, W)."""
+    """Six standard recordings: plans, and frames (T, H, W)."""
     settings = PhantomSettings(min_frames=50, max_frames=50)
-    plans = [plan_study(settings, 5, index, "TRAIN") for index in range(12)]
+    plans = [plan_recording(settings, 5, index, "TRAIN") for index in range(12)]
     plans = [plan for plan in plans if plan.facts.fps == 50.0][:6]
-    return [(plan, np.stack(list(render_study(plan))).astype(float)) for plan in plans]
+    return [(plan, np.stack(list(render_recording(plan))).astype(float)) for plan in plans]
 
 
 def _patch(picture, column, row, reach):

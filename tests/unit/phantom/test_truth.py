@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import plan_study, render_study
+from coreecho.phantom.simulation import plan_recording, render_recording
 from coreecho.phantom.tracings import trace_frame
 from coreecho.phantom.truth import LV_LABEL, MYOCARDIUM_LABEL, contractility_key, label_frame, latents
 from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES
@@ -25,8 +25,8 @@ def test_cavity_is_darker_than_the_wall_in_the_picture() -> None:
     settings = PhantomSettings(difficulty="easy", min_frames=24, max_frames=24)
     darker = []
     for index in range(8):
-        plan = plan_study(settings, 2, index, "TRAIN")
-        frames = list(render_study(plan))
+        plan = plan_recording(settings, 2, index, "TRAIN")
+        frames = list(render_recording(plan))
         frame = plan.motion.es_frame
         labels = label_frame(plan, frame)
         darker.append(frames[frame][labels == LV_LABEL].mean() < 0.6 * frames[frame][labels == MYOCARDIUM_LABEL].mean())

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.settings import SCANNERS, PhantomSettings
-from coreecho.phantom.simulation import Scene, plan_study
+from coreecho.phantom.simulation import Scene, plan_recording
 from coreecho.phantom.ultrasound import BeamGrid, GreyMap, envelope_db
 from coreecho.phantom.view import FRAME_SIZE
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return plan_study(PhantomSettings(difficulty="easy", min_frames=40, max_frames=40), 3, 1, "TRAIN")
+    return plan_recording(PhantomSettings(difficulty="easy", min_frames=40, max_frames=40), 3, 1, "TRAIN")
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_scanners_differ_in_brightness() -> None:
         settings = PhantomSettings(scanner=name, min_frames=16, max_frames=16)
         pictures = []
         for index in range(6):
-            scene = Scene(plan_study(settings, 8, index, "TRAIN"))
+            scene = Scene(plan_recording(settings, 8, index, "TRAIN"))
             pictures.append(np.sum(scene.grey(scene.level_db(0), scene.gain())) / FRAME_SIZE**2)
         grey[name] = np.mean(pictures)
     assert grey["B"] < grey["A"] < grey["C"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import plan_study
+from coreecho.phantom.simulation import plan_recording
 
 _FIELDS = {
     "gain": "mean_grey",
@@ -16,7 +16,7 @@ _FIELDS = {
 
 
 def _values(settings, split, field, count=250):
-    plans = [plan_study(settings, 6, index, split) for index in range(count)]
+    plans = [plan_recording(settings, 6, index, split) for index in range(count)]
     return (
         np.array([plan.facts.ef_score for plan in plans]),
         np.array([getattr(plan.view, field) for plan in plans]),
@@ -45,14 +45,14 @@ def test_a_cue_does_not_touch_the_test_split() -> None:
     plain = PhantomSettings(min_frames=16, max_frames=16)
     cued = PhantomSettings(cue="gain", cue_strength=0.9, min_frames=16, max_frames=16)
     for index in range(5):
-        assert plan_study(plain, 6, index, "TEST").view == plan_study(cued, 6, index, "TEST").view
+        assert plan_recording(plain, 6, index, "TEST").view == plan_recording(cued, 6, index, "TEST").view
 
 
 def test_an_easy_cohort_has_the_same_hearts_and_less_nuisance() -> None:
     spread = {}
     for difficulty in ("easy", "standard"):
         settings = PhantomSettings(difficulty=difficulty, min_frames=16, max_frames=16)
-        plans = [plan_study(settings, 6, index, "TRAIN") for index in range(150)]
+        plans = [plan_recording(settings, 6, index, "TRAIN") for index in range(150)]
         spread[difficulty] = [
             np.std([getattr(plan.view, name) for plan in plans]) for name in ("tilt_rad", "apex_x_mm")
         ]

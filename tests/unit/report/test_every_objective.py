@@ -69,7 +69,7 @@ def test_of_ef(objective: str, tmp_path: Path, phantom_root: Path) -> None:
 @pytest.fixture(scope="module")
 def mi_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = tmp_path_factory.mktemp("mi")
-    write_hmc_qu_phantoms(folder / "hearts", studies=14, seed=1, workers=1)
+    write_hmc_qu_phantoms(folder / "hearts", recordings=14, seed=1, workers=1)
     shape = ModelInput(num_frames=4, frame_size=32, time="spline")
     return make_run(folder / "run", folder / "hearts", "hmc-qu", Recipe(**TINY, objective="bce", input=shape))
 

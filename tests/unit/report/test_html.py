@@ -163,7 +163,7 @@ def test_what_takes_minutes_is_not_measured_twice(folder, first_run, make_run, t
 
     monkeypatch.setattr(run_lv_focus, "lv_focus_of_recordings", refuse)
     monkeypatch.setattr(run_continuity, "order_figures", refuse)
-    monkeypatch.setattr(continuity_comparison, "differences_of_runs", refuse)
+    monkeypatch.setattr(continuity_comparison, "paired_differences", refuse)
     second = RunFolder.open(folder / "plain")
     assert write(folder / "two-again.html", first_run, second).html == two.html
     other = folder / "other-weights" / first_run.path.name

@@ -135,7 +135,7 @@ def test_names_that_are_not_utf8_survive_every_output(tmp_path):
 
 
 def test_control_sequences_in_names_do_not_reach_the_terminal():
-    assert readable("a\x1b[2Jb\r\nc\u202ed") == r"a\x1b[2Jb\r\nc\u202ed"
+    assert readable("a\x1b[2Jb\r\nc\u202ed") == r"a\x1b[2Jb\x0d\x0ac\u202ed"
     assert readable("Prüfung 心 é") == "Prüfung 心 é"
     console = Console(file=io.StringIO(), width=100)
     console.print(predictions_table([prediction(file="\x1b]0;title\x07.avi")], model_name="a model"))

@@ -72,7 +72,7 @@ def test_a_new_clip_lands_between_its_neighbours(plane: EmbeddingSet) -> None:
 def test_too_few_recordings_or_an_unknown_method(plane: EmbeddingSet) -> None:
     few = replace(
         plane, ids=plane.ids[:3], embeddings=plane.embeddings[:3], ef_percent=plane.ef_percent[:3],
-        ef_predicted=plane.ef_predicted[:3],
+        ef_predicted=plane.ef_predicted[:3], true=plane.true[:3], predicted=plane.predicted[:3],
     )  # fmt: skip
     with pytest.raises(RecipeError, match="A map needs at least 4 recordings, got 3"):
         make_map(few)

@@ -9,7 +9,7 @@ import pytest
 
 from coreecho.datasets import load_echonet_dynamic
 from coreecho.errors import DatasetError
-from coreecho.phantom.cohort import draw_facts, draw_splits, study_generator
+from coreecho.phantom.cohort import draw_facts, draw_splits, recording_generator
 from coreecho.phantom.motion import simulate_motion
 from coreecho.representation.ef_paths import PATH_EF_PERCENT
 from coreecho.representation.phantom_truth import NUISANCES, PhantomCohort
@@ -43,7 +43,7 @@ def test_a_path_is_one_heart_at_growing_ef(truth_root: Path) -> None:
 def test_an_infarcted_heart_covers_the_whole_range(truth_root: Path, tmp_path: Path) -> None:
     """Part of its wall stands still in its own video, and 75 % is then out of reach; on the path all of it moves."""
     card = json.loads((truth_root / "phantom.json").read_text())
-    (tmp_path / "phantom.json").write_text(json.dumps(card | {"studies": 400}))
+    (tmp_path / "phantom.json").write_text(json.dumps(card | {"recordings": 400}))
     cohort = PhantomCohort(tmp_path)
     ids = [
         draw_facts(cohort.settings, cohort.seed, index, split).stem for index, split in enumerate(draw_splits(400, 5))
@@ -53,7 +53,7 @@ def test_an_infarcted_heart_covers_the_whole_range(truth_root: Path, tmp_path: P
     )
     plan = cohort.plan(infarcted)
     facts = replace(plan.facts, ef_percent=75.0)
-    unmoved = simulate_motion(facts, plan.anatomy, study_generator(5, facts.index, 200), is_steady=True)
+    unmoved = simulate_motion(facts, plan.anatomy, recording_generator(5, facts.index, 200), is_steady=True)
     assert unmoved.ef_percent < 73
     path = list(cohort.ef_path(infarcted, PATH_EF_PERCENT))
     np.testing.assert_allclose([ef_percent for ef_percent, _ in path], PATH_EF_PERCENT, atol=1)

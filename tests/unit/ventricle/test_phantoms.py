@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from coreecho.phantom.settings import PhantomSettings
-from coreecho.phantom.simulation import StudyPlan, plan_study
+from coreecho.phantom.simulation import RecordingPlan, plan_recording
 from coreecho.phantom.truth import LV_LABEL, label_frame
 from coreecho.ventricle import Beats, find_beats, frame_offset, ventricle_curve
 
 SETTINGS = PhantomSettings(min_frames=150, max_frames=150)
-# Of the cohort's first studies: regular hearts with an EF from 20 to 71, the eighth has ectopic beats.
+# Of the cohort's first recordings: regular hearts with an EF from 20 to 71, the eighth has ectopic beats.
 REGULAR, ECTOPIC = (0, 1, 6), 7
 
 
-def _beats(index: int) -> tuple[StudyPlan, Beats]:
-    plan = plan_study(SETTINGS, 21, index, "TEST")
+def _beats(index: int) -> tuple[RecordingPlan, Beats]:
+    plan = plan_recording(SETTINGS, 21, index, "TEST")
     masks = np.stack([label_frame(plan, frame) == LV_LABEL for frame in range(plan.motion.num_frames)])
     curve = ventricle_curve(masks, mm_per_pixel=plan.view.mm_per_pixel)
     return plan, find_beats(curve, fps=plan.facts.fps)

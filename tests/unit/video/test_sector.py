@@ -154,7 +154,7 @@ def test_bright_still_tissue_belongs_to_the_sector(
 
 def test_a_bright_posterior_wall_of_a_phantom_is_kept(tmp_path: Any) -> None:
     """A scanner's screen of a simulated heart, with everything beyond nine tenths of its depth at full white."""
-    write_hmc_qu_phantoms(tmp_path / "phantoms", studies=1, seed=3, workers=1)
+    write_hmc_qu_phantoms(tmp_path / "phantoms", recordings=1, seed=3, workers=1)
     path = next((tmp_path / "phantoms" / "A4C").glob("*.avi"))
     frames = read_container(path, "avi", str(path)).frames.copy()
     before = find_sector(frames)[0].mask

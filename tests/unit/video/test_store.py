@@ -28,7 +28,7 @@ def sources(tmp_path: Path) -> dict[str, Path]:
     for index in range(10):
         frames = np.random.default_rng(index).integers(0, 256, (5 + index, 16, 16), dtype=np.uint8)
         np.save(folder / f"{index}.npy", frames)
-        made[f"study-{index}"] = folder / f"{index}.npy"
+        made[f"recording-{index}"] = folder / f"{index}.npy"
     return made
 
 
@@ -55,16 +55,16 @@ def assert_holds(store: FrameStore, sources: dict[str, Path]) -> None:
 def test_what_was_decoded_is_read_back(tmp_path: Path, sources: dict[str, Path]) -> None:
     store = FrameStore.build(tmp_path / "store", sources, frame_size=8)
     assert store.ids == list(sources)
-    assert "study-3" in store
+    assert "recording-3" in store
     assert len(store) == 10
-    assert store.fps("study-3") is None
+    assert store.fps("recording-3") is None
     assert store.verify() == []
     assert_holds(store, sources)
     assert_holds(FrameStore.open(tmp_path / "store"), sources)
 
 
 def test_frames_are_views_of_the_disk_that_cannot_be_written(tmp_path: Path, sources: dict[str, Path]) -> None:
-    frames = FrameStore.build(tmp_path / "store", sources, frame_size=16).frames("study-0")
+    frames = FrameStore.build(tmp_path / "store", sources, frame_size=16).frames("recording-0")
     assert isinstance(frames, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         frames[0] = 1
@@ -91,20 +91,20 @@ def test_only_what_is_missing_or_has_changed_is_decoded(
 ) -> None:
     some = dict(list(sources.items())[:4])
     old = FrameStore.build(tmp_path / "store", some, frame_size=16)
-    before = np.array(old.frames("study-2"))
-    np.save(sources["study-2"], np.full((3, 16, 16), 7, np.uint8))
+    before = np.array(old.frames("recording-2"))
+    np.save(sources["recording-2"], np.full((3, 16, 16), 7, np.uint8))
     decoded.clear()
     store = FrameStore.build(tmp_path / "store", sources, frame_size=16)
     assert decoded == ["2.npy", "4.npy", "5.npy", "6.npy", "7.npy", "8.npy", "9.npy"]
     assert_holds(store, sources)
     # Who opened the store before goes on reading what it opened.
-    np.testing.assert_array_equal(old.frames("study-2"), before)
+    np.testing.assert_array_equal(old.frames("recording-2"), before)
 
 
 def test_a_touched_source_is_stale(tmp_path: Path, sources: dict[str, Path], decoded: list[str]) -> None:
     FrameStore.build(tmp_path / "store", sources, frame_size=16)
     decoded.clear()
-    os.utime(sources["study-5"], ns=(1, 1))
+    os.utime(sources["recording-5"], ns=(1, 1))
     FrameStore.build(tmp_path / "store", sources, frame_size=16)
     assert decoded == ["5.npy"]
 
@@ -135,9 +135,9 @@ def test_shards_are_bounded_and_the_layout_does_not_depend_on_the_workers(
 def test_unreadable_sources_are_all_named_and_the_others_are_kept(
     tmp_path: Path, sources: dict[str, Path], decoded: list[str]
 ) -> None:
-    sources["study-1"].write_text("not a video")
-    sources["study-4"].unlink()
-    sources["study-8"].write_bytes(b"")
+    sources["recording-1"].write_text("not a video")
+    sources["recording-4"].unlink()
+    sources["recording-8"].write_bytes(b"")
     with pytest.raises(DatasetError, match=r"3 of 10 videos cannot be read") as caught:
         FrameStore.build(tmp_path / "store", sources, frame_size=16)
     for reason in ("1.npy: not a video", "4.npy: No such file", "8.npy: is empty"):
@@ -145,18 +145,22 @@ def test_unreadable_sources_are_all_named_and_the_others_are_kept(
     with pytest.raises(DatasetError, match="half built: the build did not end"):
         FrameStore.open(tmp_path / "store")
     decoded.clear()
-    good = {video_id: path for video_id, path in sources.items() if video_id not in ("study-1", "study-4", "study-8")}
+    good = {
+        video_id: path
+        for video_id, path in sources.items()
+        if video_id not in ("recording-1", "recording-4", "recording-8")
+    }
     assert_holds(FrameStore.build(tmp_path / "store", good, frame_size=16), good)
     assert decoded == []
 
 
 def test_a_source_that_breaks_is_not_served_from_its_old_frames(tmp_path: Path, sources: dict[str, Path]) -> None:
     FrameStore.build(tmp_path / "store", sources, frame_size=16)
-    sources["study-0"].write_bytes(b"broken")
+    sources["recording-0"].write_bytes(b"broken")
     with pytest.raises(DatasetError, match="1 of 10"):
         FrameStore.build(tmp_path / "store", sources, frame_size=16)
-    del sources["study-0"]
-    assert "study-0" not in FrameStore.build(tmp_path / "store", sources, frame_size=16)
+    del sources["recording-0"]
+    assert "recording-0" not in FrameStore.build(tmp_path / "store", sources, frame_size=16)
 
 
 def test_another_frame_size_is_refused(tmp_path: Path, sources: dict[str, Path]) -> None:
@@ -202,7 +206,7 @@ def test_changed_bytes_are_found_by_verify(tmp_path: Path, sources: dict[str, Pa
         byte = file.read(1)[0]
         file.seek(6 * 256)
         file.write(bytes([byte ^ 1]))
-    assert store.verify() == ["study-1"]
+    assert store.verify() == ["recording-1"]
 
 
 def test_a_full_disk_stops_with_a_clear_message_and_the_build_goes_on_later(
@@ -212,7 +216,7 @@ def test_a_full_disk_stops_with_a_clear_message_and_the_build_goes_on_later(
     append = store_building._Writer.append
 
     def fill_up(writer: Any, job: Any, frames: Any) -> None:
-        if job.video_id == "study-6":
+        if job.video_id == "recording-6":
             writer._open().write(b"half a video")
             raise OSError(errno.ENOSPC, "No space left on device")
         append(writer, job, frames)
@@ -228,7 +232,7 @@ def test_a_full_disk_stops_with_a_clear_message_and_the_build_goes_on_later(
 
 def test_a_store_survives_pickling_without_its_maps(tmp_path: Path, sources: dict[str, Path]) -> None:
     store = FrameStore.build(tmp_path / "store", sources, frame_size=16)
-    store.frames("study-0")
+    store.frames("recording-0")
     pickled = pickle.dumps(store)
     assert len(pickled) < 4000  # the frames alone are 24,320 bytes
     assert_holds(pickle.loads(pickled), sources)
@@ -280,10 +284,10 @@ def test_two_builders_share_the_work_instead_of_spoiling_it(tmp_path: Path, sour
 
 def test_a_store_works_in_a_new_process(tmp_path: Path, sources: dict[str, Path]) -> None:
     store = FrameStore.build(tmp_path / "store", sources, frame_size=16)
-    store.frames("study-0")
+    store.frames("recording-0")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(FrameStore.verify, (store,)) == []
-        assert pool.apply(FrameStore.num_frames, (store, "study-9")) == 14
+        assert pool.apply(FrameStore.num_frames, (store, "recording-9")) == 14
 
 
 def test_interrupting_keeps_what_was_done(
