@@ -60,6 +60,7 @@ class PaperTable:
         comparisons: differences below it.
         notes: protocol: which labels, folds, clips; what differs from the paper.
         is_phantom: measured on simulated hearts.
+        is_mean_over_folds: figures are means of the folds' metrics, as their protocol says.
     """
 
     name: str
@@ -70,6 +71,7 @@ class PaperTable:
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()
     is_phantom: bool
+    is_mean_over_folds: bool = False
 
     @property
     def jobs(self) -> list[Job]:

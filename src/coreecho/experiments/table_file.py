@@ -102,6 +102,7 @@ class RowEntry:
         transfer: by which method.
         source: what a transfer starts from, `from` in the file; from scratch where nothing is said.
         clips: of each recording, as `coreecho evaluate --clips`.
+        takes_start_index: tested at the starts of `--start-index FILE` in place of `clips`, where that is given.
         weights: the training's `best`, or those with which its `stage1` ended.
         when: the row is measured only where these weights are given.
         unless: the row is there only where these weights are not given.
@@ -114,6 +115,7 @@ class RowEntry:
     transfer: Method | None = None
     source: str | None = None
     clips: int | Literal["all"] = 3
+    takes_start_index: bool = False
     weights: Weights = "best"
     when: str | None = None
     unless: str | None = None
