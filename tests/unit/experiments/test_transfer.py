@@ -31,6 +31,7 @@ from coreecho.experiments.transfer import (
     transfer_settings,
 )
 from coreecho.files import alone_in
+from coreecho.inference.subject import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, save_weights
@@ -310,6 +311,23 @@ def test_as_published_on_hmc_qu_four_folds_train_and_the_mean_over_folds_counts(
     assert document["mean_over_folds"]["all"]["metrics"]["accuracy"]["estimate"] == pytest.approx(of_folds.mean())
     assert document["metrics"]["all"]["metrics"]["accuracy"]["estimate"] == pytest.approx(right.mean())
     assert document["options"]["end_frame"] == "exclusive"
+
+
+def test_as_published_on_camus_the_tested_fold_chooses_its_epoch(
+    tmp_path: Path, micro_phantoms: Path, execution: Execution
+) -> None:
+    small = {"encoder": "uniformer_xs", "num_frames": 4, "frame_size": 32, "batch_size": 4, "stage1_epochs": 1}
+    recipe = Recipe.from_mapping(transfer_settings("camus", "fine-tune", "scratch", "published") | small, source="test")
+    _, protocol = find_protocol(LAYOUTS.get("camus"), "published")
+    data = Data(dataset="camus", root=micro_phantoms / "camus").by(protocol).with_fold(3)
+    run = finish_run(recipe, data, tmp_path / "run", execution)
+    tested = [recording.id for recording in run.recordings("test")]
+    assert tested
+    assert {recording.fold for recording in run.recordings("train")} == {1, 2, 4, 5, 6, 7, 8, 9, 10}
+    assert pd.read_csv(run.path / "validation.csv")["recording"].tolist() == tested
+    # Whoever evaluates it is told.
+    subject = open_subject(run)
+    assert subject.overlap(subject.recordings("test")).selected == tuple(tested)
 
 
 def test_what_contradicts_the_protocol_is_refused_before_anything_is_trained(
