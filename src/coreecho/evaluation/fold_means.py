@@ -111,7 +111,8 @@ class FoldMeans(MetricFamily[M]):
 def _is_undefined(statistics: WeightedStatistics, num_recordings: int) -> NDArray[np.bool_]:
     """(K,) whether the recordings, each once, leave a metric undefined."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.isnan(statistics(np.ones((1, num_recordings)))[0])
+        values: NDArray[np.bool_] = np.isnan(statistics(np.ones((1, num_recordings)))[0])
+    return values
 
 
 class _MeanOverFolds:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from coreecho.datasets import Split
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.table_file import Column, Comparison
@@ -42,7 +43,7 @@ class TableRow:
 
     label: str
     jobs: tuple[Job, ...] = ()
-    readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
+    readings: Mapping[Split, tuple[Reading, ...]] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
     note: str = ""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.datasets import LAYOUTS, load_recordings
+from coreecho.datasets import LAYOUTS, Split, load_recordings
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.data import Data
@@ -145,8 +145,9 @@ class _Planner:
         if entry.training is not None:
             trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
             # Starts are of the recordings to be tested alone.
-            starts = {"test": self.sources.start_index if entry.takes_start_index else None, "val": None}
-            readings: dict[str, tuple[Reading, ...]] = {
+            given = self.sources.start_index if entry.takes_start_index else None
+            starts: dict[Split, Path | None] = {"test": given, "val": None}
+            readings: dict[Split, tuple[Reading, ...]] = {
                 split: tuple(
                     partial(job.read, split=split, clips=entry.clips, weights=entry.weights, start_index=start_index)
                     for job in trainings
@@ -156,11 +157,12 @@ class _Planner:
             return TableRow(label=label, jobs=trainings, readings=readings, published=published)
         if entry.transfer is not None:
             transfers = tuple(self._transfer(entry, seed) for seed in self.scale.transfer_seeds)
-            pooled: dict[str, tuple[Reading, ...]] = {"test": tuple(job.read for job in transfers)}
+            pooled: dict[Split, tuple[Reading, ...]] = {"test": tuple(job.read for job in transfers)}
             return TableRow(label=label, jobs=transfers, readings=pooled, published=published)
         return TableRow(label=label, published=published, note=CITED)
 
-    def _training(self, name: str, seed: int) -> Training:
+    def _training(self, name: str, seed: int, layout: str | None = None) -> Training:
+        """A training, on the table's data set or on another layout's."""
         entry, is_phantom = self.table.trainings[name], self.scale.is_phantom
         init = SCRATCH if is_phantom else self._weights(entry.init, name, entry.recipe)
         if init == SCRATCH and entry.named_from_scratch:
@@ -168,7 +170,7 @@ class _Planner:
             name = entry.named_from_scratch
         settings = dict(entry.settings) | (dict(entry.phantom) if is_phantom else {"init": start_of(init)})
         recipe = self.scale.recipe(entry.recipe, name=name, seed=seed, equal=entry.equal, **settings)
-        data = self.sources.data_of("echonet" if self.table.pretrained else self.table.data, cue=entry.cue)
+        data = self.sources.data_of(layout or self.table.data, cue=entry.cue)
         return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
 
     def _transfer(self, entry: RowEntry, seed: int) -> Transfer:
@@ -195,7 +197,7 @@ class _Planner:
         entry = self.table.pretrained[name]
         if self.scale.is_phantom:
             assert entry.phantom is not None
-            return self._training(entry.phantom, seed)
+            return self._training(entry.phantom, seed, entry.phantom_data)
         flag, weights = entry.weights, self.sources.weights.get(entry.weights)
         if weights is None or weights == SCRATCH:
             raise RecipeError(

@@ -134,7 +134,7 @@ def transfer_settings(dataset: str, method: Method, weights: str, protocol: str 
         settings["encoder"], model_input = pretrained.encoder, pretrained.model_input
     if layout.is_single_cycle is None:
         # Its clips are of any length: cut as the encoder learned to see them, or else as CoReEcho sees long videos.
-        seen = model_input or Recipe.from_yaml(find_recipe("echonet")).input
+        seen = model_input or Recipe().input
         settings |= vars(seen)
         if not seen.is_whole_beat:
             settings["validation_clips"] = _CLIPS_OF_A_LONG_VIDEO

@@ -403,13 +403,19 @@ def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> 
     [
         ("training: half-rate", "training: halfrate", "row 'half the rate': no training 'halfrate'"),
         ("second: half the rate", "second: half", "comparison 'what the rate does': no row 'half'"),
-        ("title: My ablation", "titel: My ablation", "no entry titel is known; known are columns"),
-        ("title: My ablation", "title: [1]", "title: expected text, got"),
-        ("label: MAE", "label: MAE, digits: two", "columns 1: digits: expected a whole number, got 'two'"),
+        ("title: My ablation", "titel: My ablation", "titel: is not known here; did you mean title"),
+        ("title: My ablation", "title: [1]", "title: a list, expected a text"),
+        ("label: MAE", "label: MAE, digits: two", "columns[0].digits: 'two', expected a whole number"),
         ("label: as published,", "label: half the rate,", "two rows have one label"),
         ("title: My ablation", "{", "is not YAML"),
         ("title: My ablation", "title: !!python/object:os.system x", "is not YAML"),
-        ("{label: as published, training: coreecho-scratch}", "{training: coreecho-scratch}", "label"),
+        (
+            "{label: as published, training: coreecho-scratch}",
+            "{training: coreecho-scratch}",
+            "rows[0]: it lacks label",
+        ),
+        ("settings: {learning_rate: 5.0e-5", "settings: {1: 5.0e-5", "half-rate.settings: the name 1, expected a text"),
+        ("settings: {learning_rate: 5.0e-5", "settings: {learning_rate: &a [*a]", "half-rate.settings.learning_rate"),
     ],
 )
 def test_a_table_that_is_written_wrongly_is_explained(
