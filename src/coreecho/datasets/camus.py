@@ -102,7 +102,7 @@ class Camus(Layout):
             ),
             has_validation=False,
             options={"validation": "none"},
-            settings={"select": "best", "select_on": "test", "keep_last_batch": False},
+            settings={"select": "best", "select_on": "test"},
         ),
     }
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}

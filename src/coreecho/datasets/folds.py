@@ -25,6 +25,7 @@ class CrossValidation:
         is_mean_over_folds: its figures are means of the folds' metrics, and not metrics of all predictions pooled.
         options: of the data set's loader.
         settings: of the recipe; flags that contradict them ask for another protocol.
+        defaults: of the recipe as well, and flags may change them.
     """
 
     words: str
@@ -32,15 +33,17 @@ class CrossValidation:
     is_mean_over_folds: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Nothing of a fold is seen before it is tested; which data set it is of does not matter.
 HELD_OUT = CrossValidation(
     words=(
-        "one fold is tested, the next chooses the best epoch and the others train; incomplete batches are left out; "
-        "metrics of all folds' predictions pooled"
+        "one fold is tested, the next chooses the best epoch and the others train; metrics of all folds' predictions "
+        "pooled"
     ),
-    settings={"select": "best", "select_on": "val", "keep_last_batch": False},
+    settings={"select": "best", "select_on": "val"},
+    defaults={"keep_last_batch": False},
 )
 
 

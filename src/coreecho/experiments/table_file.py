@@ -216,7 +216,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"Cannot read the table {path}: {error.strerror or error}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is not YAML: {error}.") from error
     if not isinstance(entries, dict):
         raise RecipeError(f"{path}: expected `key: value` lines, got {type(entries).__name__}.")

@@ -167,7 +167,8 @@ def published_settings(layout: Layout, method: Method, protocol: str | None = No
         )
     _, cross_validation = find_protocol(layout, protocol)
     settings = read_recipe_file(find_recipe(layout.recipes[method]))
-    return settings | dict(cross_validation.settings) | {"name": f"{layout.name}-{method}"}
+    of_protocol = {**cross_validation.defaults, **cross_validation.settings}
+    return settings | of_protocol | {"name": f"{layout.name}-{method}"}
 
 
 def transfer(

@@ -408,6 +408,7 @@ def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> 
         ("label: MAE", "label: MAE, digits: two", "columns[0].digits: 'two', expected a whole number"),
         ("label: as published,", "label: half the rate,", "two rows have one label"),
         ("title: My ablation", "{", "is not YAML"),
+        ("title: My ablation", "title: 2026-02-30", "is not YAML"),
         ("title: My ablation", "title: !!python/object:os.system x", "is not YAML"),
         (
             "{label: as published, training: coreecho-scratch}",

@@ -274,13 +274,13 @@ def test_infarctions_of_a_table_from_folds_to_metrics(
     assert document["is_phantom"] is True
 
 
-def test_the_protocols_of_the_two_data_sets() -> None:
+def test_the_protocols_of_the_two_data_sets(tmp_path: Path) -> None:
     """The code that the paper follows has no validation; HMC-QU's is the usual one, CAMUS's is asked for."""
     hmc_qu, camus = LAYOUTS.get("hmc-qu"), LAYOUTS.get("camus")
     assert (find_protocol(hmc_qu, None)[0], find_protocol(camus, None)[0]) == ("published", "held-out")
     settings = transfer_settings("hmc-qu", "fine-tune", "scratch")
     assert (settings["select"], settings["keep_last_batch"]) == ("last", True)
-    held_out = transfer_settings("hmc-qu", "fine-tune", "scratch", "held-out")
+    held_out = transfer_settings("hmc-qu", "probe", str(write_weights(tmp_path / "weights.safetensors")), "held-out")
     assert (held_out["select"], held_out["keep_last_batch"]) == ("best", False)
     assert transfer_settings("camus", "fine-tune", "scratch")["select_on"] == "val"
     assert transfer_settings("camus", "fine-tune", "scratch", "published")["select_on"] == "test"
@@ -342,6 +342,17 @@ def test_what_contradicts_the_protocol_is_refused_before_anything_is_trained(
         transfer(recipe, inclusive, tmp_path / "out", execution)
     assert not trained
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_protocol_leaves_open_flags_may_change(
+    tmp_path: Path,
+    table_of_folds: Callable[..., Data],
+    make_recipe: Callable[..., Recipe],
+    execution: Execution,
+) -> None:
+    out = tmp_path / "out"
+    transfer(make_recipe(stage1_epochs=1, keep_last_batch=True), table_of_folds(), out, execution)
+    assert RunFolder.open(out / "fold-01").recipe.keep_last_batch
 
 
 def test_differences_are_of_what_the_protocol_counts(tmp_path: Path) -> None:
