@@ -130,12 +130,36 @@ def parse_document(
         entries = _parse(content, limits)
         return cast(T, _of_dataclass(schema, entries, "", limits))
     except _FaultsError as reason:
-        more = len(reason.faults) - _NAMED_AT_MOST
-        named = "; ".join(f"{at}: {what}" if at else what for at, what in reason.faults[:_NAMED_AT_MOST])
         raise error(
-            f"This {kind} cannot be read: {named}{f'; and {more} more' if more > 0 else ''}. "
+            f"This {kind} cannot be read: {_in_words(reason)}. "
             "It is damaged, or comes from another version of coreecho."
         ) from reason
+
+
+def build_document(entries: Any, schema: type[T], *, kind: str, error: type[CoReEchoError] = CoReEchoError) -> T:
+    """Make what a schema says of plain entries that are no JSON of ours, such as a person's YAML.
+
+    A schema for entries that others write has no `Any`: YAML can hold lists that hold themselves.
+
+    Args:
+        entries: lists, mappings and plain values.
+        schema: a dataclass.
+        kind: what they are, for messages.
+        error: is raised for whatever is wrong.
+
+    Raises:
+        error: they are not as the schema says.
+    """
+    try:
+        return cast(T, _of_dataclass(schema, entries, "", Limits()))
+    except _FaultsError as reason:
+        raise error(f"This {kind} cannot be read: {_in_words(reason)}.") from reason
+
+
+def _in_words(reason: _FaultsError) -> str:
+    more = len(reason.faults) - _NAMED_AT_MOST
+    named = "; ".join(f"{at}: {what}" if at else what for at, what in reason.faults[:_NAMED_AT_MOST])
+    return f"{named}{f'; and {more} more' if more > 0 else ''}"
 
 
 def document_text(document: object, *, indent: int | None = None) -> str:
@@ -303,6 +327,9 @@ def _of_mapping(kind: Any, value: Any, at: str, limits: Limits) -> Any:
     key, inner = get_args(kind)
     if key is not str:
         raise TypeError(f"Names in JSON are texts, and a schema has {key}")
+    # YAML has others.
+    if others := [name for name in value if not isinstance(name, str)]:
+        raise _FaultsError((at, f"the name {_shown(others[0])}, expected a text"))
     read = _read_all([(inner, one, _below(at, name)) for name, one in value.items()], limits)
     return dict(zip(value, read, strict=True))
 

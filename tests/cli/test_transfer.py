@@ -10,8 +10,14 @@ import pandas as pd
 import pytest
 
 from coreecho.cli.main import app
+from coreecho.cli.transfer import show
+from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import RecipeError
+from coreecho.evaluation import family_of, metrics_mean_over_folds
 from coreecho.experiments import runs
+from coreecho.experiments.data import Data
+from coreecho.experiments.transfer import TransferResult, measure
+from coreecho.tasks import MI
 from coreecho.training import RunFolder
 from coreecho.training.recipe import Recipe, find_recipe
 
@@ -98,6 +104,11 @@ def test_probing_and_fine_tuning_are_compared_and_neither_is_done_twice(
         (["--from", "scratch", "--method", "fine-tune", "--init", "x"], "give no `--init` with it"),
         (["--from", "scratch", "--method", "fine-tune", "--view", "PLAX"], "PLAX"),
         (["--from", "scratch", "--method", "fine-tune", "--all-clips"], "camus has no option only_with_masks"),
+        (["--from", "scratch", "--method", "fine-tune", "--protocol", "saeed"], "expected held-out or published"),
+        (
+            ["--from", "scratch", "--method", "fine-tune", "--protocol", "published", "--select", "last"],
+            "select is last, and best by that protocol",
+        ),
     ],
 )
 def test_mistakes_are_explained_before_anything_is_trained(
@@ -121,7 +132,7 @@ def test_mistakes_are_explained_before_anything_is_trained(
 
 def test_flags_overrule_how_a_table_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Recipe] = []
-    monkeypatch.setattr("coreecho.experiments.transfer.transfer", lambda recipe, *_: asked.append(recipe))
+    monkeypatch.setattr("coreecho.experiments.transfer.transfer", lambda recipe, *_, **__: asked.append(recipe))
     monkeypatch.setattr("coreecho.cli.transfer.show", lambda *_: None)
     table = ("transfer", "table", "--data", tmp_path, "--from", "scratch", "--method", "fine-tune")
     assert coreecho(*table) == 0
@@ -132,8 +143,79 @@ def test_flags_overrule_how_a_table_is_read(monkeypatch: pytest.MonkeyPatch, tmp
     assert changed.validation_clips == 1
 
 
+@pytest.mark.parametrize(
+    ("dataset", "flags", "folder", "select", "select_on"),
+    [
+        ("hmc-qu", [], "hmc-qu-fine-tune-seed0", "last", "val"),
+        ("hmc-qu", ["--protocol", "published"], "hmc-qu-fine-tune-seed0", "last", "val"),
+        ("hmc-qu", ["--protocol", "held-out"], "hmc-qu-fine-tune-held-out-seed0", "best", "val"),
+        ("camus", [], "camus-fine-tune-seed0", "best", "val"),
+        ("camus", ["--protocol", "published"], "camus-fine-tune-published-seed0", "best", "test"),
+    ],
+)
+def test_the_protocol_gives_settings_and_a_folder_of_its_own(
+    dataset: str,
+    flags: list[str],
+    folder: str,
+    select: str,
+    select_on: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    asked: list[tuple[Recipe, Path]] = []
+
+    def remember(recipe: Recipe, data: Data, out: Path, *_: Any, **__: Any) -> None:
+        asked.append((recipe, out))
+
+    monkeypatch.setattr("coreecho.experiments.transfer.transfer", remember)
+    monkeypatch.setattr("coreecho.cli.transfer.show", lambda *_: None)
+    assert coreecho("transfer", dataset, "--data", tmp_path, "--from", "scratch", "--method", "fine-tune", *flags) == 0
+    recipe, out = asked[0]
+    assert out == Path("runs") / folder
+    assert (recipe.select, recipe.select_on, recipe.keep_last_batch) == (select, select_on, select == "last")
+
+
+def test_the_protocol_is_said_with_both_kinds_of_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.DataFrame({"recording": list("abcdef"), "fold": [1, 1, 1, 1, 2, 2], "patient": None})
+    table = table.assign(has_mi=[True, False] * 3, mi_logit=[1.0, -1.0, 2.0, -2.0, -1.0, -1.0])
+    protocol = CrossValidation(words="four folds train", is_mean_over_folds=True)
+    folds = table["fold"].tolist()
+    result = TransferResult(
+        out=tmp_path,
+        predictions=table,
+        task=MI(),
+        protocol="published",
+        cross_validation=protocol,
+        metrics=measure(table, MI()),
+        mean_over_folds=metrics_mean_over_folds(table["has_mi"], table["mi_logit"], folds, family=family_of(MI())),
+        is_phantom=False,
+        overlap_label="includes recordings the model was trained on: 1 of 6",
+    )
+    show(result, None)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Protocol published: four folds train." in told
+    assert told.index("mean over the test folds") < told.index("pooled test folds")
+    # Accuracy 5/6 pooled; 1 and 1/2 in the folds.
+    of_folds, pooled = told.split("pooled test folds")
+    assert "0.75" in of_folds
+    assert "0.83" in pooled
+    assert told.count("includes recordings the model was trained on: 1 of 6") == 2
+
+
 def test_the_help_names_methods_and_data_sets(capsys: pytest.CaptureFixture[str]) -> None:
     coreecho("transfer", "--help")
     shown = capsys.readouterr().out
-    for word in ("--from", "--method", "--against", "probe", "fine-tune", "hmc-qu", "scratch"):
+    for word in (
+        "--from",
+        "--protocol",
+        "held-out",
+        "published",
+        "--allow-overlap",
+        "--method",
+        "--against",
+        "probe",
+        "fine-tune",
+        "hmc-qu",
+        "scratch",
+    ):
         assert word in shown

@@ -11,6 +11,7 @@ from coreecho.documents import (
     MAY_BE_ABSENT,
     Limits,
     Within,
+    build_document,
     document_text,
     parse_document,
     read_document,
@@ -169,3 +170,21 @@ def test_sizes_are_limited_before_anything_is_read(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.json: this thing cannot be read: No such file"):
         read_document(tmp_path / "none.json", Document, kind="thing", error=CheckpointError)
+
+
+def test_entries_of_other_files_are_made_alike() -> None:
+    part = build_document({"size": 3, "words": ["a"]}, Part, kind="part")
+    assert part == Part(size=3, words=["a"])
+    # YAML has names that are no texts, and lists that hold themselves.
+    endless: list[Any] = []
+    endless.append(endless)
+    for entries, fault in (
+        ({"size": 30, "words": []}, "size: 30, expected 1 to 10"),
+        ({"size": 3, "words": endless}, r"words\[0\]: a list, expected a text"),
+        ({"size": 3, "words": [], 1: 2}, "1: is not known here"),
+        ([], "a list, expected an object"),
+    ):
+        with pytest.raises(RecipeError, match=f"This part cannot be read: {fault}") as refused:
+            build_document(entries, Part, kind="part", error=RecipeError)
+        # Nobody damaged what a person wrote.
+        assert "damaged" not in str(refused.value)

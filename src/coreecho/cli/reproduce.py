@@ -24,6 +24,8 @@ def reproduce(
     coreecho: str | None = None,
     echocotr: str | None = None,
     weights: dict[str, str] | None = None,
+    protocol: str | None = None,
+    start_index: Path | None = None,
     batch_size_test: int = 8,
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
 ) -> int:
@@ -56,6 +58,10 @@ def reproduce(
         For table4 and table5: the EchoCoTr model to transfer, a run or a file.
     weights:
         Of a table of your own: what it calls NAME, as `--weights.NAME RUN_OR_FILE`.
+    protocol:
+        For table4 and table5: `published` or `held-out`, as of `coreecho transfer` [default: the data set's usual one].
+    start_index:
+        For table1: file of the clips' starts of each test video, for EchoCoTr and CoReEcho, such as the authors'.
     batch_size_test:
         Clips at once when a model is tested.
     hardware:
@@ -74,7 +80,10 @@ def reproduce(
     scale = QUICK if quick else PHANTOM if phantom else PAPER
     named = {"k400": k400, "r2plus1d": r2plus1d, "coreecho": coreecho, "echocotr": echocotr}
     pretrained = {name: path for name, path in named.items() if path is not None} | (weights or {})
-    given = [name for name, value in (("data", data), ("store", store)) if value is not None] + list(pretrained)
+    given = [
+        name for name, value in (("data", data), ("store", store), ("start-index", start_index)) if value is not None
+    ]
+    given += list(pretrained)
     if scale.is_phantom and given:
         raise RecipeError(
             f"{_flags(given)} cannot go with simulated hearts, which are written and learned from scratch: "
@@ -85,7 +94,14 @@ def reproduce(
         raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
     sources = Sources(
-        out=out or Path(default), scale=scale, weights=pretrained, data=data, store=store, show_progress=True
+        out=out or Path(default),
+        scale=scale,
+        weights=pretrained,
+        data=data,
+        store=store,
+        protocol=protocol,
+        start_index=start_index,
+        show_progress=True,
     )
     console = Console()
     with stop_on_signals(doing="after this step") as stop:

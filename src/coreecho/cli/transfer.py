@@ -22,7 +22,7 @@ def _settings_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -
 
     given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
     if {"dataset", "weights", "method"} <= given.keys():
-        settings = transfer_settings(given["dataset"], given["method"], given["weights"])
+        settings = transfer_settings(given["dataset"], given["method"], given["weights"], given.get("protocol"))
         Dict(settings, source="the recipe of the transfer", use_commands_as_keys=False)(app, commands, arguments)
 
 
@@ -31,17 +31,19 @@ app = App(name="transfer", config=_settings_as_defaults)
 
 @app.default
 def transfer(
-    dataset: Literal["camus", "hmc-qu", "table"],
+    dataset: str,
     /,
     *,
     data: Path,
     weights: Annotated[str, Parameter(name="--from")],
     method: Literal["probe", "fine-tune"],
+    protocol: str | None = None,
     out: Path | None = None,
     against: Path | None = None,
     view: str | None = None,
     folds: Literal["official", "blocks"] | None = None,
     all_clips: bool = False,
+    allow_overlap: Annotated[bool, Parameter(negative=())] = False,
     store: Path | None = None,
     batch_size_test: int = 8,
     hardware: Annotated[Hardware | None, Parameter(name="*")] = None,
@@ -52,15 +54,20 @@ def transfer(
     Parameters
     ----------
     dataset:
-        CAMUS (EF), HMC-QU (myocardial infarction), or a table of your own with the column `fold`.
+        `camus` (EF), `hmc-qu` (myocardial infarction), or `table`, one of your own with the column `fold`.
     data:
         Root of the data set.
     weights:
         The pretrained encoder: a finished run, a file of weights, or `scratch` for one that has learned nothing.
     method:
         `probe` trains a new MLP head on the frozen encoder, `fine-tune` all weights.
+    protocol:
+        `published`: as the code that the paper follows, with no fold held out for validation: of HMC-QU the last epoch
+        is tested and metrics are means over folds, of CAMUS the tested fold chooses its own epoch. `held-out`: one
+        fold is tested, the next chooses the best epoch, and predictions are pooled. [default: published of HMC-QU,
+        held-out of all others]
     out:
-        Folder of the result [default: runs/DATASET-METHOD-seedSEED].
+        Folder of the result [default: runs/DATASET-METHOD-seedSEED, with any other protocol than the usual one in it].
     against:
         Folder of another transfer on the same recordings: differences of every metric, paired, are shown as well.
     view:
@@ -69,6 +76,8 @@ def transfer(
         CAMUS: its official folds, or consecutive blocks of patients as in the authors' code [default: official].
     all_clips:
         HMC-QU: all clips, not only those that come with masks (the paper's 109 of A4C).
+    allow_overlap:
+        Go on where the encoder was trained on some of the recordings, and say so with every figure.
     store:
         Folder for the decoded frames [default: beside the data].
     batch_size_test:
@@ -80,7 +89,7 @@ def transfer(
     """
     from coreecho.experiments.data import Data
     from coreecho.experiments.runs import Execution
-    from coreecho.experiments.transfer import check_comparable, start_of
+    from coreecho.experiments.transfer import check_comparable, find_protocol, start_of, transfer_layout
     from coreecho.experiments.transfer import transfer as run_transfer
     from coreecho.stopping import stop_on_signals
 
@@ -94,10 +103,14 @@ def transfer(
         options["folds"] = folds
     if all_clips:
         options["only_with_masks"] = False
-    out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
+    layout = transfer_layout(dataset)
+    is_usual = find_protocol(layout, protocol) == find_protocol(layout, None)
+    name = recipe.name if is_usual else f"{recipe.name}-{protocol}"
+    out = out or Path("runs") / f"{name}-seed{recipe.seed}"
     with stop_on_signals(doing="after this step") as stop:
         execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
-        result = run_transfer(recipe, Data(dataset=dataset, root=data, options=options, store=store), out, execution)
+        source = Data(dataset=dataset, root=data, options=options, store=store)
+        result = run_transfer(recipe, source, out, execution, protocol=protocol, allow_overlap=allow_overlap)
     show(result, against)
     return 0
 
@@ -110,8 +123,13 @@ def show(result: "TransferResult", against: Path | None) -> None:
     from coreecho.report.tables import differences_table, metrics_table
 
     console = Console()
+    console.print(f"Protocol {result.protocol}: {result.cross_validation.words}.", markup=False, soft_wrap=True)
+    label = "" if result.overlap_label is None else f", {result.overlap_label}"
+    if result.cross_validation.is_mean_over_folds:
+        title = f"{result.out}: mean over the test folds{label}"
+        console.print(metrics_table(result.mean_over_folds, title=title, is_phantom=result.is_phantom))
     for group, metrics in result.metrics.items():
-        title = f"{result.out}: pooled test folds{_of(group)}"
+        title = f"{result.out}: pooled test folds{_of(group)}{label}"
         console.print(metrics_table(metrics, title=title, is_phantom=result.is_phantom))
     if against is not None:
         differences = compare(result, against)

@@ -14,8 +14,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.datasets.folds import camus_official_folds, consecutive_blocks, split_by_fold
-from coreecho.datasets.layout import Beat, BeatReader, Layout, Option, PreparedFile, SeenAt, read_with_beat
+from coreecho.datasets.folds import (
+    HELD_OUT,
+    CrossValidation,
+    camus_official_folds,
+    consecutive_blocks,
+    split_by_fold,
+)
+from coreecho.datasets.layout import (
+    VALIDATION,
+    Beat,
+    BeatReader,
+    Layout,
+    Option,
+    PreparedFile,
+    SeenAt,
+    read_with_beat,
+)
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_rows import number, whole_number
@@ -69,6 +84,7 @@ class Camus(Layout):
             ("official", "blocks"),
         ),
         Option("fold", int, 1, "The fold that is tested, 1 to 10; the next one validates."),
+        VALIDATION,
         Option("only_with_ef", bool, True, "Leave out patients without EF: the 50 in testing/ of the first release."),
     )
     survey_options: ClassVar[Mapping[str, Any]] = {"view": "all"}
@@ -77,6 +93,18 @@ class Camus(Layout):
     # The authors of CoReEcho have 40.94405 and 54.723774 of 255.
     pixels = (0.1606, 0.2146)
     num_folds = 10
+    cross_validations: ClassVar[Mapping[str, CrossValidation]] = {
+        "held-out": HELD_OUT,
+        "published": CrossValidation(
+            words=(
+                "as published: nine folds train, and the tested one also chooses the best epoch, which flatters it; "
+                "metrics of all folds' predictions pooled"
+            ),
+            has_validation=False,
+            options={"validation": "none"},
+            settings={"select": "best", "select_on": "test"},
+        ),
+    }
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:
@@ -105,7 +133,7 @@ class Camus(Layout):
         """Leave out patients without EF, where that is asked for, and split by folds."""
         if settings["only_with_ef"]:
             recordings = [recording for recording in recordings if recording.ef_percent is not None]
-        return split_by_fold(recordings, settings["fold"])
+        return split_by_fold(recordings, settings["fold"], has_validation=settings["validation"] == "fold")
 
     def frame_source(self, recording: Recording) -> FrameSource:
         """From ED to ES, squashed to squares, as published."""

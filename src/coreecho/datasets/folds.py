@@ -2,8 +2,9 @@
 
 import csv
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,38 @@ from coreecho.errors import DatasetError
 
 # About the shares of EchoNet-Dynamic: 7,465 / 1,288 / 1,277 of 10,030.
 SPLIT_SHARES: dict[Split, float] = {"train": 0.75, "val": 0.125, "test": 0.125}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """By which protocol a data set is cross-validated.
+
+    Attributes:
+        words: for people: who trains, which epoch is tested, and how the folds come together.
+        has_validation: a fold of its own is left out of training, by which the best epoch is chosen.
+        is_mean_over_folds: its figures are means of the folds' metrics, and not metrics of all predictions pooled.
+        options: of the data set's loader.
+        settings: of the recipe; flags that contradict them ask for another protocol.
+        defaults: of the recipe as well, and flags may change them.
+    """
+
+    words: str
+    has_validation: bool = True
+    is_mean_over_folds: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Nothing of a fold is seen before it is tested; which data set it is of does not matter.
+HELD_OUT = CrossValidation(
+    words=(
+        "one fold is tested, the next chooses the best epoch and the others train; metrics of all folds' predictions "
+        "pooled"
+    ),
+    settings={"select": "best", "select_on": "val"},
+    defaults={"keep_last_batch": False},
+)
 
 
 def camus_official_folds() -> dict[str, int]:
@@ -43,24 +76,32 @@ def stratified_in_order(labels: Sequence[Hashable], num_folds: int = 5) -> list[
     return folds
 
 
-def split_by_fold(recordings: Iterable[Recording], test_fold: int) -> list[Recording]:
+def split_by_fold(recordings: Iterable[Recording], test_fold: int, *, has_validation: bool = True) -> list[Recording]:
     """Set each recording's split for one round of cross-validation.
 
     The round's fold is tested; the next one, after the last the first, is the validation, as CAMUS's authors do; the
     others train. Recordings without a fold get no split.
 
+    Args:
+        recordings: with folds.
+        test_fold: is tested.
+        has_validation: whether there is a validation; without one, all folds but the tested one train.
+
     Raises:
-        DatasetError: no recording has that fold, or there are fewer than three folds.
+        DatasetError: no recording has that fold, or there are fewer than three folds; two without a validation.
     """
     recordings = list(recordings)
     folds = sorted({recording.fold for recording in recordings if recording.fold is not None})
     if test_fold not in folds:
         known = f"{folds[0]} to {folds[-1]}" if folds else "none"
         raise DatasetError(f"No recording is in fold {test_fold}; the folds of this data set are: {known}.")
-    if len(folds) < 3:
-        raise DatasetError(f"Train, validation and test need at least three folds; this data set has {len(folds)}.")
-    val_fold = folds[(folds.index(test_fold) + 1) % len(folds)]
-    splits: dict[int, Split] = {test_fold: "test", val_fold: "val"}
+    splits: dict[int, Split] = {test_fold: "test"}
+    if has_validation:
+        if len(folds) < 3:
+            raise DatasetError(f"Train, validation and test need at least three folds; this data set has {len(folds)}.")
+        splits[folds[(folds.index(test_fold) + 1) % len(folds)]] = "val"
+    elif len(folds) < 2:
+        raise DatasetError(f"Train and test need at least two folds; this data set has {len(folds)}.")
     return [
         replace(recording, split=None if recording.fold is None else splits.get(recording.fold, "train"))
         for recording in recordings

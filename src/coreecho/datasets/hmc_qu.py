@@ -16,9 +16,18 @@ import scipy.io
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.folds import split_by_fold, stratified_in_order
+from coreecho.datasets.folds import HELD_OUT, CrossValidation, split_by_fold, stratified_in_order
 from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
-from coreecho.datasets.layout import Beat, BeatReader, Layout, Option, PreparedFile, SeenAt, read_with_beat
+from coreecho.datasets.layout import (
+    VALIDATION,
+    Beat,
+    BeatReader,
+    Layout,
+    Option,
+    PreparedFile,
+    SeenAt,
+    read_with_beat,
+)
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError
@@ -53,6 +62,7 @@ class HmcQu(Layout):
         Option("view", str, "A4C", "The view; `all`, for `coreecho doctor`, looks at both.", (*SEGMENTS, "all")),
         Option("only_with_masks", bool, True, "The clips with masks of the wall alone, the paper's 109 of A4C's 162."),
         Option("fold", int, 1, "The fold that is tested, 1 to 5; the next one validates."),
+        VALIDATION,
         Option(
             "folds",
             str,
@@ -73,6 +83,20 @@ class HmcQu(Layout):
     is_single_cycle = True
     learned_from = "It was trained on HMC-QU: one cardiac cycle, from its reference frame to its end."
     num_folds = 5
+    # The paper "strictly" follows the code of Saeed & Yaqub (2022), so theirs is the usual one.
+    cross_validations: ClassVar[Mapping[str, CrossValidation]] = {
+        "published": CrossValidation(
+            words=(
+                "as published: four folds train, without a validation; incomplete batches are kept and the last epoch "
+                "is tested; a cycle ends before its listed end frame; the mean of the folds' metrics"
+            ),
+            has_validation=False,
+            is_mean_over_folds=True,
+            options={"validation": "none", "end_frame": "exclusive"},
+            settings={"select": "last", "select_on": "val", "keep_last_batch": True},
+        ),
+        "held-out": HELD_OUT,
+    }
     recipes: ClassVar[Mapping[str, str]] = {"probe": "hmc-qu-probe", "fine-tune": "hmc-qu-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:
@@ -96,7 +120,7 @@ class HmcQu(Layout):
             raise DatasetError(
                 f"{root}: HMC-QU is loaded one view at a time: its folds part each view's patients anew."
             )
-        return split_by_fold(recordings, settings["fold"])
+        return split_by_fold(recordings, settings["fold"], has_validation=settings["validation"] == "fold")
 
     def frame_source(self, recording: Recording) -> FrameSource:
         """The cycle, squashed and its centre cut out, as published."""

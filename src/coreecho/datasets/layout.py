@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_labels
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
@@ -97,6 +98,16 @@ class Option:
         return value
 
 
+# Of layouts with folds whose published protocol does without a validation.
+VALIDATION = Option(
+    "validation",
+    str,
+    "fold",
+    "Whether the fold after the tested one validates, or `none`, so that it trains as well.",
+    ("fold", "none"),
+)
+
+
 class Layout(ABC):
     """A data set: where its files lie, and what is known of it.
 
@@ -111,6 +122,7 @@ class Layout(ABC):
         pixels: mean and standard deviation that its recipes normalise with, as fractions of full scale.
         frame_size: pixels a side of its clips as published, where they are prepared already.
         num_folds: as its authors published them; 0 where they published splits.
+        cross_validations: protocols by which it is cross-validated, by name; the first is the usual one.
         recipes: shipped recipes by what is done: "train", "probe" (on frozen embeddings) or "fine-tune".
     """
 
@@ -124,6 +136,7 @@ class Layout(ABC):
     pixels: ClassVar[tuple[float, float] | None] = None
     frame_size: ClassVar[int | None] = None
     num_folds: ClassVar[int] = 0
+    cross_validations: ClassVar[Mapping[str, CrossValidation]] = {"held-out": HELD_OUT}
     recipes: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod

@@ -10,6 +10,7 @@ from coreecho.evaluation.classification import (
 )
 from coreecho.evaluation.comparison import compare_classification_metrics, compare_metrics, paired_differences
 from coreecho.evaluation.ef_ranges import EF_RANGE_EDGES_PERCENT, EFRange, by_ef_range
+from coreecho.evaluation.fold_means import FoldMeans, metrics_mean_over_folds
 from coreecho.evaluation.groups import CAMUS_QUALITY_GROUPS, metrics_by_group
 from coreecho.evaluation.intervals import Interval, bootstrap_intervals
 from coreecho.evaluation.metric_family import MetricDefinition, MetricFamily, Metrics, family_of
@@ -42,6 +43,7 @@ __all__ = [
     "EFFamily",
     "EFMetrics",
     "EFRange",
+    "FoldMeans",
     "Interval",
     "MetricDefinition",
     "MetricFamily",
@@ -61,6 +63,7 @@ __all__ = [
     "evaluate_recordings",
     "family_of",
     "metrics_by_group",
+    "metrics_mean_over_folds",
     "metrics_over_seeds",
     "paired_differences",
 ]

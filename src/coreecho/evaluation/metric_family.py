@@ -112,12 +112,13 @@ class MetricFamily(ABC, Generic[M]):
     Attributes:
         task: as given.
         definitions: as given.
+        metrics: as given.
     """
 
     def __init__(self, task: Task, definitions: Sequence[MetricDefinition], metrics: type[M]) -> None:
         self.task = task
         self.definitions = tuple(definitions)
-        self._metrics = metrics
+        self.metrics = metrics
 
     @property
     def true_column(self) -> str:
@@ -156,7 +157,7 @@ class MetricFamily(ABC, Generic[M]):
         intervals: list[Interval],
     ) -> M:
         """Put the intervals of all metrics, in order, into one object."""
-        return self._metrics(
+        return self.metrics(
             definitions=self.definitions,
             num_recordings=num_recordings,
             num_patients=num_patients,

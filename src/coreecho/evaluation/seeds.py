@@ -34,6 +34,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from coreecho.evaluation.fold_means import FoldMeans
 from coreecho.evaluation.intervals import (
     DEFAULT_LEVEL,
     DEFAULT_RESAMPLES,
@@ -139,6 +140,7 @@ def metrics_over_seeds(
     *,
     family: MetricFamily[Any],
     patients: Mapping[str, str] | None = None,
+    folds: Mapping[str, int] | None = None,
     resamples: int = DEFAULT_RESAMPLES,
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
@@ -150,6 +152,7 @@ def metrics_over_seeds(
             `family`. The order of a table's rows does not matter, to the last bit.
         family: which metrics: `EF_METRICS` or `MI_METRICS`.
         patients: patient by recording, where a patient may have several; these are resampled together.
+        folds: fold by recording, where metrics are the means of the folds'; see `fold_means`.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
@@ -163,6 +166,7 @@ def metrics_over_seeds(
     """
     _check_number(tables, "tables")
     models = aligned(family, {f"seed {number}": table for number, table in enumerate(tables, start=1)})
+    family = _of_folds(family, folds, models)
     statistics = [family.statistics(models.true, predicted) for predicted in models.predicted.values()]
     # Two deviations in a row may lead beyond what a metric can be.
     bounds = [metric.least for metric in family.definitions], [metric.largest for metric in family.definitions]
@@ -175,6 +179,7 @@ def compare_over_seeds(
     *,
     family: MetricFamily[Any],
     patients: Mapping[str, str] | None = None,
+    folds: Mapping[str, int] | None = None,
     resamples: int = DEFAULT_RESAMPLES,
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
@@ -189,6 +194,7 @@ def compare_over_seeds(
         second: k tables of the second method, on the same recordings, in the same order of seeds.
         family: which metrics: `EF_METRICS` or `MI_METRICS`.
         patients: patient by recording, where a patient may have several; these are resampled together.
+        folds: fold by recording, where metrics are the means of the folds'; see `fold_means`.
         resamples: how many bootstrap resamples.
         level: confidence level of the intervals.
         seed: of the resamples.
@@ -205,6 +211,7 @@ def compare_over_seeds(
         raise ValueError(f"seeds are paired: expected as many tables of each method, got {len(first)}, {len(second)}")
     names = [f"seed {number} of the {method} method" for method in ("first", "second") for number in _from_one(first)]
     models = aligned(family, dict(zip(names, [*first, *second], strict=True)))
+    family = _of_folds(family, folds, models)
     of_models = [family.statistics(models.true, predicted) for predicted in models.predicted.values()]
     pairs = zip(of_models[: len(first)], of_models[len(first) :], strict=True)
     return _crossed(family, [_Difference(*pair) for pair in pairs], models, patients, resamples, level, seed)
@@ -267,6 +274,13 @@ def _deviations_of_drawn_seeds(of_seeds: NDArray[np.float64], resamples: int, se
     rng = np.random.default_rng([seed, _STREAM_OF_SEEDS])
     drawn = rng.integers(0, num_seeds, size=(resamples, num_seeds - 1))
     return np.asarray(of_seeds[drawn].mean(axis=1) - of_seeds.mean(axis=0))
+
+
+def _of_folds(
+    family: MetricFamily[Any], folds: Mapping[str, int] | None, models: PredictionsOfModels
+) -> MetricFamily[Any]:
+    """The family itself, or the means of what the folds have of it."""
+    return family if folds is None else FoldMeans(family, [folds[recording] for recording in models.recordings])
 
 
 def _check_number(tables: Sequence[pd.DataFrame], name: str) -> None:

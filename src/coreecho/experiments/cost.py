@@ -14,10 +14,9 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.training.recipe import Recipe
 
 _WARM_UP, _MEASURED = 1, 1
-# Enough to keep a small model busy; a large one takes its time with any number.
-_CLIPS = {"uniformer_xs": 16, "r2plus1d_10": 16}
-# Batch normalisation in training needs two.
-_CLIPS_OF_LARGE = 2
+# Enough to keep a small model busy; a large one takes its time with any number. Batch normalisation needs two.
+_CLIPS_OF_SMALL, _CLIPS_OF_LARGE = 16, 2
+_PARAMETERS_OF_SMALL = 2_000_000
 
 
 def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> dict[str, float]:
@@ -39,8 +38,9 @@ def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, floa
     """Seconds for one clip forward and backward, and forward alone."""
     device = find_device(execution.device)
     model = build_model(recipe.encoder, recipe.input, last_bias=0.0).to(device)
+    is_small = sum(parameter.numel() for parameter in model.parameters()) < _PARAMETERS_OF_SMALL
     shape = (
-        _CLIPS.get(recipe.encoder, _CLIPS_OF_LARGE),
+        _CLIPS_OF_SMALL if is_small else _CLIPS_OF_LARGE,
         recipe.input.num_frames,
         recipe.input.frame_size,
         recipe.input.frame_size,

@@ -5,24 +5,22 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from coreecho.datasets import Recording, load_recordings
+from coreecho.datasets import LAYOUTS, Recording, load_recordings
 from coreecho.errors import DatasetError
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run, predictions_of, read_predictions
-from coreecho.files import write_whole
+from coreecho.files import alone_in, write_whole, writing_into
 from coreecho.tasks import Task
 from coreecho.training.recipe import Recipe
 
 PREDICTIONS = "predictions.csv"
-# A data set that lacks a fold is not whole on disk.
-_PUBLISHED_FOLDS = {"camus": 10, "hmc-qu": 5}
 
 
 def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) -> pd.DataFrame:
-    """Train on all folds but two, validate on one and test on another, until every fold was tested.
+    """Train and test, one fold after another, until every fold was tested.
 
-    Folds that are done are not done again. The fold after the tested one validates (see `split_by_fold`), so nothing
-    of a fold is seen before it is tested.
+    Folds that are done are not done again. As the data's options say, the fold after the tested one validates or trains
+    as well (see `split_by_fold`).
 
     Args:
         recipe: of each training; every fold has the same seed.
@@ -36,19 +34,21 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
     Raises:
         DatasetError: the data lack folds, as in `find_folds`, or a recording to be tested has no label.
         RecipeError: `out` holds another cross-validation.
+        BusyError: another process is at it in `out`.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
     recordings = load_recordings(data.dataset, data.root, **data.options)
     folds = find_folds(recordings, data)
     _check_labels(recordings, recipe.task, data)
     tables = []
-    for position, fold in enumerate(folds, start=1):
-        if execution.show_progress:
-            Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
-        run = finish_run(recipe, data.with_fold(fold), out / fold_name(fold), execution)
-        tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
-    write_whole(out / PREDICTIONS, _pool(tables, recordings).to_csv(index=False))
-    return read_predictions(out / PREDICTIONS)
+    with writing_into(out), alone_in(out, doing="cross-validating"):
+        for position, fold in enumerate(folds, start=1):
+            if execution.show_progress:
+                Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
+            run = finish_run(recipe, data.with_fold(fold), out / fold_name(fold), execution)
+            tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
+        write_whole(out / PREDICTIONS, _pool(tables, recordings).to_csv(index=False))
+        return read_predictions(out / PREDICTIONS)
 
 
 def fold_name(fold: int) -> str:
@@ -68,12 +68,13 @@ def find_folds(recordings: list[Recording], data: Data) -> list[int]:
             f"{data.root}: cross-validation needs at least three folds to train, validate and test; the data set has "
             f"{len(folds)}. Of a table, the column `fold` says in which fold a recording is tested."
         )
-    published = _PUBLISHED_FOLDS.get(data.dataset, 0)
+    # A data set that lacks a fold is not whole on disk.
+    published = LAYOUTS.get(data.dataset).num_folds
     if len(folds) < published:
         raise DatasetError(
             f"{data.root}: its {len(recordings)} recordings are in folds {', '.join(map(str, folds))}, and "
-            f"{data.dataset} "
-            f"has {published} folds. A result on fewer would not be the published protocol's: complete the data set."
+            f"{data.dataset} has {published} folds. A result on fewer would not be the published "
+            "protocol's: complete the data set."
         )
     if missing := sorted(set(range(folds[0], folds[-1] + 1)) - set(folds)):
         raise DatasetError(

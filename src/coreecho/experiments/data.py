@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from coreecho.datasets.folds import CrossValidation
+
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
@@ -21,6 +23,10 @@ class Data:
     root: Path
     options: Mapping[str, Any] = field(default_factory=dict)
     store: Path | None = None
+
+    def by(self, protocol: CrossValidation) -> "Data":
+        """The same data as a protocol of cross-validation takes them; an option that is given goes before."""
+        return replace(self, options={**protocol.options, **self.options})
 
     def with_fold(self, fold: int) -> "Data":
         """The same data with one fold to be tested."""

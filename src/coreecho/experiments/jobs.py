@@ -8,13 +8,14 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from coreecho.datasets import Split, load_recordings
+from coreecho.datasets import LAYOUTS, Split, load_recordings
 from coreecho.evaluation import Clips
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate, find_folds, fold_name
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run, predictions_of
+from coreecho.experiments.starting import check_start
 from coreecho.experiments.table_file import Method, Weights
-from coreecho.experiments.transfer import published_settings, start_of, transfer_settings
+from coreecho.experiments.transfer import find_protocol, published_settings, start_of, transfer_settings
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import stages_of
@@ -103,21 +104,37 @@ class Training(Job):
         return _share_of_epochs_left(self.settings, runs / self.name)
 
     def read(
-        self, runs: Path, execution: Execution, *, split: Split = "test", clips: Clips = 3, weights: Weights = "best"
+        self,
+        runs: Path,
+        execution: Execution,
+        *,
+        split: Split = "test",
+        clips: Clips = 3,
+        start_index: Path | None = None,
+        weights: Weights = "best",
     ) -> pd.DataFrame:
         """What the finished run predicts."""
         run = RunFolder.open(runs / self.name, data=self.data.root, store=self.data.store)
-        return predictions_of(run, execution, split=split, clips=clips, weights=weights)
+        return predictions_of(run, execution, split=split, clips=clips, start_index=start_index, weights=weights)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Job):
-    """A cross-validation on another data set, from the encoder of a training, of a file, or from scratch."""
+    """A cross-validation on another data set, from the encoder of a training, of a file, or from scratch.
+
+    Attributes:
+        method: how.
+        source: where its encoder is from.
+        protocol: of the cross-validation; as for `find_protocol`.
+        overrides: settings that replace those of its recipe.
+        seed: of every fold.
+    """
 
     name: str
     data: Data
     method: Method
     source: Training | str
+    protocol: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
 
@@ -130,11 +147,11 @@ class Transfer(Job):
         """The recipe of every fold."""
         if isinstance(self.source, Training):
             # The weights need not be there yet, so that a plan can be shown.
-            settings = published_settings(self.data.dataset, self.method)
+            settings = published_settings(LAYOUTS.get(self.data.dataset), self.method, self.protocol)
             init = start_of(str(runs / self.source.name))
             settings |= {"init": init, "encoder": self.source.settings.encoder}
         else:
-            settings = transfer_settings(self.data.dataset, self.method, self.source)
+            settings = transfer_settings(self.data.dataset, self.method, self.source, self.protocol)
         settings |= {**self.overrides, "seed": self.seed}
         return Recipe.from_mapping(settings, source=f"the transfer {self.name}")
 
@@ -142,7 +159,10 @@ class Transfer(Job):
         """Train every fold to its end."""
         if isinstance(self.source, Training):
             self.source.finish(runs, execution)
-        cross_validate(self.recipe(runs), self.data, runs / self.name, execution)
+        recipe = self.recipe(runs)
+        if not self.is_done(runs):
+            check_start(recipe, self.data, execution)
+        cross_validate(recipe, self.data, runs / self.name, execution)
 
     def is_done(self, runs: Path) -> bool:
         """Whether the pooled predictions are there."""
@@ -152,7 +172,10 @@ class Transfer(Job):
         """Clips of all folds."""
         folds, num_recordings = self._folds()
         fold, recipe = num_recordings // len(folds), self.recipe(runs)
-        sizes = {"num_train": num_recordings - 2 * fold, "num_val": fold, "num_test": fold}
+        _, protocol = find_protocol(LAYOUTS.get(self.data.dataset), self.protocol)
+        is_validated = protocol.has_validation or recipe.select_on == "test"
+        sizes = {"num_train": num_recordings - (1 + protocol.has_validation) * fold}
+        sizes |= {"num_val": fold if is_validated else 0, "num_test": fold}
         work = work_of(recipe, **sizes, test_clips=recipe.validation_clips)
         return Work(trained_clips=len(folds) * work.trained_clips, seen_clips=len(folds) * work.seen_clips)
 

@@ -12,10 +12,10 @@ import pandas as pd
 from coreecho.datasets import Split
 from coreecho.evaluation import (
     CAMUS_QUALITY_GROUPS,
-    EF_METRICS,
-    MI_METRICS,
     Interval,
     compare_over_seeds,
+    family_of,
+    metrics_mean_over_folds,
     metrics_over_seeds,
 )
 from coreecho.evaluation.groups import MIN_PATIENTS_OF_GROUP
@@ -23,8 +23,6 @@ from coreecho.evaluation.metric_family import MetricFamily
 from coreecho.experiments.paper_table import PaperTable
 from coreecho.experiments.runs import Execution, patients_of
 from coreecho.experiments.table_file import Column
-
-_FAMILIES: Mapping[str, MetricFamily[Any]] = {"ef": EF_METRICS, "mi": MI_METRICS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +138,9 @@ def _num_patients(table: pd.DataFrame) -> int:
 
 
 def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -> Figure:
-    family, patients = _FAMILIES[table.task.name], _patients(chosen[0])
+    family, patients = family_of(table.task), _patients(chosen[0])
     if len(chosen) == 1:
-        interval = _single(chosen[0], family, column)
+        interval = _single(chosen[0], family, column, table)
         return Figure(
             interval=interval,
             sd=math.nan,
@@ -151,7 +149,7 @@ def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -
             scale=column.scale,
             digits=column.digits,
         )
-    over = metrics_over_seeds(chosen, family=family, patients=patients)[column.metric]
+    over = metrics_over_seeds(chosen, family=family, patients=patients, folds=_folds(chosen[0], table))[column.metric]
     return Figure(
         interval=over.mean,
         sd=over.sd,
@@ -162,8 +160,13 @@ def _figure(chosen: Sequence[pd.DataFrame], column: Column, table: PaperTable) -
     )
 
 
-def _single(table: pd.DataFrame, family: MetricFamily[Any], column: Column) -> Interval:
-    found = family.measure(table[family.true_column], table[family.predicted_column], patients=patients_of(table))
+def _single(chosen: pd.DataFrame, family: MetricFamily[Any], column: Column, table: PaperTable) -> Interval:
+    true, predicted = chosen[family.true_column], chosen[family.predicted_column]
+    if table.is_mean_over_folds:
+        folds = chosen["fold"].tolist()
+        found = metrics_mean_over_folds(true, predicted, folds, family=family, patients=patients_of(chosen))
+    else:
+        found = family.measure(true, predicted, patients=patients_of(chosen))
     interval: Interval = found[column.metric]
     return interval
 
@@ -171,11 +174,11 @@ def _single(table: pd.DataFrame, family: MetricFamily[Any], column: Column) -> I
 def _difference(
     first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame], column: Column, table: PaperTable
 ) -> Figure:
-    family, patients = _FAMILIES[table.task.name], _patients(first[0])
+    family, patients = family_of(table.task), _patients(first[0])
     # One seed: the same call with the tables twice has no spread of seeds, and intervals over patients alone.
     times = 2 if len(first) == 1 else 1
     pairs = list(first) * times, list(second) * times
-    over = compare_over_seeds(*pairs, family=family, patients=patients)[column.metric]
+    over = compare_over_seeds(*pairs, family=family, patients=patients, folds=_folds(first[0], table))[column.metric]
     return Figure(
         interval=over.mean,
         sd=over.sd if len(first) > 1 else math.nan,
@@ -190,6 +193,11 @@ def _of_group(table: pd.DataFrame, column: Column) -> pd.DataFrame:
     if column.group is None:
         return table
     return table[table["quality"].map(CAMUS_QUALITY_GROUPS) == column.group].reset_index(drop=True)
+
+
+def _folds(chosen: pd.DataFrame, table: PaperTable) -> dict[str, int] | None:
+    """The fold of each recording, where the table's figures are means over folds."""
+    return dict(zip(chosen["recording"], chosen["fold"], strict=True)) if table.is_mean_over_folds else None
 
 
 def _patients(table: pd.DataFrame) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from coreecho.datasets import Split
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.table_file import Column, Comparison
@@ -42,7 +43,7 @@ class TableRow:
 
     label: str
     jobs: tuple[Job, ...] = ()
-    readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
+    readings: Mapping[Split, tuple[Reading, ...]] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
     note: str = ""
 
@@ -60,6 +61,7 @@ class PaperTable:
         comparisons: differences below it.
         notes: protocol: which labels, folds, clips; what differs from the paper.
         is_phantom: measured on simulated hearts.
+        is_mean_over_folds: figures are means of the folds' metrics, as their protocol says.
     """
 
     name: str
@@ -70,6 +72,7 @@ class PaperTable:
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()
     is_phantom: bool
+    is_mean_over_folds: bool = False
 
     @property
     def jobs(self) -> list[Job]:

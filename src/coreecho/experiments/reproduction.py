@@ -14,6 +14,7 @@ from coreecho.experiments.paper_table import PaperTable
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_plan import plan_table
+from coreecho.files import alone_in, writing_into
 
 RUNS = "runs"
 
@@ -77,14 +78,17 @@ def carry_out(plan: Plan, execution: Execution) -> Measured:
     """Train what is left of a plan, and measure its table.
 
     Raises:
+        BusyError: another process reproduces in the same folder.
         KeyboardInterrupt: it was stopped; the same call goes on where it was.
     """
-    for number, planned in enumerate(plan.jobs, start=1):
-        if execution.show_progress and not planned.is_done:
-            text = f"{number} of {len(plan.jobs)}: {planned.job.name}, about {in_words(planned.seconds)}"
-            Console(stderr=True).rule(text)
-        planned.job.finish(plan.runs, execution)
-    return measure_table(plan.table, plan.runs, execution)
+    out = plan.runs.parent
+    with writing_into(out), alone_in(out, doing="reproducing"):
+        for number, planned in enumerate(plan.jobs, start=1):
+            if execution.show_progress and not planned.is_done:
+                text = f"{number} of {len(plan.jobs)}: {planned.job.name}, about {in_words(planned.seconds)}"
+                Console(stderr=True).rule(text)
+            planned.job.finish(plan.runs, execution)
+        return measure_table(plan.table, plan.runs, execution)
 
 
 def show_plan(plan: Plan) -> Table:

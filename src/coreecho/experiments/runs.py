@@ -106,6 +106,7 @@ def predictions_of(
     *,
     split: Split = "test",
     clips: Clips = 3,
+    start_index: Path | None = None,
     weights: Weights = "best",
 ) -> pd.DataFrame:
     """Predict a split by a finished run; once, since what it says stays in the run's folder.
@@ -115,6 +116,7 @@ def predictions_of(
         execution: on what.
         split: which recordings.
         clips: of each recording, as in `Protocol`.
+        start_index: file of each recording's starts; goes before `clips`.
         weights: the `best` of the run, or those with which its `stage1` ended.
 
     Returns:
@@ -125,7 +127,7 @@ def predictions_of(
     subject = Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
     table = predict(
         subject,
-        Protocol(split=split, clips=clips),
+        Protocol(split=split, clips=clips, start_index=start_index),
         recordings,
         batch_size=execution.batch_size,
         device=execution.device,

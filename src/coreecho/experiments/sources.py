@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coreecho.datasets import LAYOUTS
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
 from coreecho.experiments.scales import PHANTOMS, Scale
-
-TITLES = {"echonet": "EchoNet-Dynamic", "camus": "CAMUS", "hmc-qu": "HMC-QU"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +21,8 @@ class Sources:
         store: folder for its decoded frames; beside the data when not given.
         weights: pretrained weights under the names that tables have for them, such as `k400`: a run, a file, or
             `scratch` to do without.
+        protocol: of the cross-validations of a table that transfers; the data set's usual one when not given.
+        start_index: file of the starts at which rows that take it test each recording.
         show_progress: show a bar while phantoms are written.
     """
 
@@ -30,6 +31,8 @@ class Sources:
     data: Path | None = None
     store: Path | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
+    protocol: str | None = None
+    start_index: Path | None = None
     show_progress: bool = False
 
     def data_of(self, layout: str, *, cue: bool = False) -> Data:
@@ -43,5 +46,7 @@ class Sources:
                 raise RecipeError(f"There are no phantoms of {layout!r}, only of {', '.join(PHANTOMS)}: give `--data`.")
             return PHANTOMS[layout](self.out, self.scale, cue=cue, show_progress=self.show_progress)
         if self.data is None:
-            raise RecipeError(f"This table needs the root of {TITLES[layout]}: give `--data ROOT`, or `--phantom`.")
+            raise RecipeError(
+                f"This table needs the root of {LAYOUTS.get(layout).title}: give `--data ROOT`, or `--phantom`."
+            )
         return Data(dataset=layout, root=self.data, store=self.store)

@@ -5,21 +5,22 @@ a table may say is what the classes below have as fields; `table_plan` makes job
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 import yaml
 
 from coreecho.datasets import Split
+from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
 
 Method = Literal["probe", "fine-tune"]
 Weights = Literal["best", "stage1"]
 SHARED = "trainings"
-S = TypeVar("S")
+# What settings of a recipe are in YAML.
+Plain = bool | int | float | str | None | list[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,10 @@ class Column:
 
     metric: str
     label: str
-    scale: float = 1.0
-    digits: int = 2
-    group: str | None = None
-    split: Split = "test"
+    scale: float = field(default=1.0, metadata=MAY_BE_ABSENT)
+    digits: int = field(default=2, metadata=MAY_BE_ABSENT)
+    group: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    split: Split = field(default="test", metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +68,12 @@ class TrainingEntry:
     """
 
     recipe: str
-    init: str = "scratch"
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    equal: Mapping[str, str] = field(default_factory=dict)
-    phantom: Mapping[str, Any] = field(default_factory=dict)
-    cue: bool = False
-    named_from_scratch: str | None = None
+    init: str = field(default="scratch", metadata=MAY_BE_ABSENT)
+    settings: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    equal: Mapping[str, str] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    phantom: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    cue: bool = field(default=False, metadata=MAY_BE_ABSENT)
+    named_from_scratch: str | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +85,14 @@ class PretrainedEntry:
         name: for labels.
         phantom: the training that stands for them on phantoms; None where nothing does.
         name_of_phantom: for labels on phantoms.
+        phantom_data: layout of the phantoms that this training learns from; those of the table when not given.
     """
 
     weights: str
     name: str
-    phantom: str | None = None
-    name_of_phantom: str | None = None
+    phantom: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    name_of_phantom: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    phantom_data: str | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,7 @@ class RowEntry:
         transfer: by which method.
         source: what a transfer starts from, `from` in the file; from scratch where nothing is said.
         clips: of each recording, as `coreecho evaluate --clips`.
+        takes_start_index: tested at the starts of `--start-index FILE` in place of `clips`, where that is given.
         weights: the training's `best`, or those with which its `stage1` ended.
         when: the row is measured only where these weights are given.
         unless: the row is there only where these weights are not given.
@@ -110,15 +114,16 @@ class RowEntry:
     """
 
     label: str
-    training: str | None = None
-    transfer: Method | None = None
-    source: str | None = None
-    clips: int | Literal["all"] = 3
-    weights: Weights = "best"
-    when: str | None = None
-    unless: str | None = None
-    otherwise: str | None = None
-    paper: Mapping[str, float | Sequence[float]] = field(default_factory=dict)
+    training: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    transfer: Method | None = field(default=None, metadata=MAY_BE_ABSENT)
+    source: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    clips: int | Literal["all"] = field(default=3, metadata=MAY_BE_ABSENT)
+    takes_start_index: bool = field(default=False, metadata=MAY_BE_ABSENT)
+    weights: Weights = field(default="best", metadata=MAY_BE_ABSENT)
+    when: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    unless: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    otherwise: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    paper: Mapping[str, float | Sequence[float]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,14 +149,14 @@ class TableFile:
     data: str
     columns: tuple[Column, ...]
     rows: tuple[RowEntry, ...]
-    comparisons: tuple[Comparison, ...] = ()
-    notes: tuple[str, ...] = ()
-    notes_of_phantoms: tuple[str, ...] = ()
-    trainings: Mapping[str, TrainingEntry] = field(default_factory=dict)
-    pretrained: Mapping[str, PretrainedEntry] = field(default_factory=dict)
-    paper_seeds: int | None = None
-    only_phantoms: str | None = None
-    name: str = ""
+    comparisons: tuple[Comparison, ...] = field(default=(), metadata=MAY_BE_ABSENT)
+    notes: tuple[str, ...] = field(default=(), metadata=MAY_BE_ABSENT)
+    notes_of_phantoms: tuple[str, ...] = field(default=(), metadata=MAY_BE_ABSENT)
+    trainings: Mapping[str, TrainingEntry] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    pretrained: Mapping[str, PretrainedEntry] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    paper_seeds: int | None = field(default=None, metadata=MAY_BE_ABSENT)
+    only_phantoms: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    name: str = field(default="", metadata=MAY_BE_ABSENT)
 
     def weights_needed(self) -> tuple[str, ...]:
         """Names of the weights that a user may give for it."""
@@ -184,12 +189,22 @@ def read_table(name_or_path: str) -> TableFile:
         raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
     shared = _read_yaml(Path(str(_shipped() / f"{SHARED}.yaml")))
     entries = _read_yaml(path)
-    entries["trainings"] = shared | dict(entries.get("trainings") or {})
-    table = _build(TableFile, {"name": path.stem, **entries}, str(path))
+    own = entries.get("trainings") or {}
+    entries["trainings"] = shared | own if isinstance(own, dict) else own
+    entries["rows"] = [_renamed(row) for row in rows] if isinstance(rows := entries.get("rows"), list) else rows
+    try:
+        table = build_document({"name": path.stem, **entries}, TableFile, kind="table", error=RecipeError)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
     faults = _misfits(table)
     if faults:
         raise RecipeError(f"{path} does not hold together: " + "; ".join(faults) + ".")
     return table
+
+
+def _renamed(row: Any) -> Any:
+    """A row with `source` for `from`, which is a word of Python's."""
+    return {"source" if key == "from" else key: value for key, value in row.items()} if isinstance(row, dict) else row
 
 
 def _shipped() -> Any:
@@ -201,7 +216,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"Cannot read the table {path}: {error.strerror or error}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is not YAML: {error}.") from error
     if not isinstance(entries, dict):
         raise RecipeError(f"{path}: expected `key: value` lines, got {type(entries).__name__}.")
@@ -229,58 +244,3 @@ def _misfits(table: TableFile) -> list[str]:
         if missing := [each for each in (comparison.first, comparison.second) if each not in labels]:
             faults.append(f"comparison {comparison.question!r}: no row {', '.join(map(repr, missing))}")
     return faults
-
-
-def _build(kind: type[S], entries: Any, where: str) -> S:
-    """Make a dataclass of plain entries, as its fields' types say."""
-    if not isinstance(entries, Mapping):
-        raise RecipeError(f"{where}: expected `key: value` lines, got {type(entries).__name__}.")
-    # `from` is a word of Python's.
-    entries = {"source" if key == "from" else key: value for key, value in entries.items()}
-    hints = get_type_hints(kind)
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(map(str, entries.keys() - known)):
-        raise RecipeError(f"{where}: no entry {', '.join(unknown)} is known; known are {', '.join(sorted(known))}.")
-    try:
-        return kind(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in entries.items()})
-    except TypeError as error:
-        raise RecipeError(f"{where}: {str(error).partition('()')[2].strip() or error}.") from error
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Check a value against a field's type, and build what it nests."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _build(hint, value, where)
-    if origin in (Union, UnionType):
-        for each in arguments:
-            try:
-                return _convert(each, value, where)
-            except RecipeError:
-                continue
-    elif origin is Literal and value in arguments:
-        return value
-    elif origin is tuple and isinstance(value, list):
-        return tuple(_convert(arguments[0], each, f"{where} {place}") for place, each in enumerate(value, start=1))
-    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
-        return {str(key): _convert(arguments[1], each, f"{where}, {key}") for key, each in value.items()}
-    elif isinstance(origin, type) and issubclass(origin, Sequence) and isinstance(value, list):
-        return [_convert(arguments[0], each, where) for each in value]
-    elif hint is Any or (hint is type(None) and value is None):
-        return value
-    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif isinstance(hint, type) and type(value) is hint:
-        return value
-    raise RecipeError(f"{where}: expected {_in_words(hint)}, got {value!r}.")
-
-
-def _in_words(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return " or ".join(map(str, get_args(hint)))
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "nothing"}
-    if hint in words:
-        return words[hint]
-    if get_origin(hint) in (Union, UnionType):
-        return " or ".join(_in_words(each) for each in get_args(hint) if each is not type(None))
-    return "`key: value` lines" if get_origin(hint) is not tuple else "a list"

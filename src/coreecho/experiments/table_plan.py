@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from coreecho.errors import RecipeError
+from coreecho.datasets import LAYOUTS, Split, load_recordings
+from coreecho.datasets.folds import CrossValidation
+from coreecho.errors import DatasetError, RecipeError
+from coreecho.experiments.data import Data
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import Comparison, RowEntry, TableFile, read_table
-from coreecho.experiments.transfer import published_settings, start_of
+from coreecho.experiments.transfer import find_protocol, published_settings, start_of
 from coreecho.models.weights import describe_weights
+from coreecho.tasks import Task
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
+from coreecho.video.start_index import read_start_index
 
 CITED = "cited by the paper, not trained here"
 
@@ -40,17 +44,19 @@ class _Planner:
         self.scale = sources.scale
         if table.only_phantoms and not self.scale.is_phantom:
             raise RecipeError(f"{table.only_phantoms}: give `--phantom`.")
+        self.protocol = self._find_protocol()
         seeds = self.scale.seeds
         self.seeds = seeds if self.scale.is_phantom or table.paper_seeds is None else seeds[: table.paper_seeds]
 
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
         # Before weights: what is asked for first is the data.
-        self.sources.data_of(self.table.data)
+        data = self.sources.data_of(self.table.data)
+        self._check_start_index(data)
         rows = [row for entry in self.table.rows if (row := self._row(entry)) is not None]
         measured = {row.label for row in rows if row.jobs}
         return PaperTable(
-            name=self.table.name,
+            name=self._name(),
             title=self._words(self.table.title),
             task=self._task(rows),
             columns=self.table.columns,
@@ -62,9 +68,59 @@ class _Planner:
             ),
             notes=self._notes(),
             is_phantom=self.scale.is_phantom,
+            is_mean_over_folds=self.protocol is not None and self.protocol[1].is_mean_over_folds,
         )
 
-    def _task(self, rows: Sequence[TableRow]) -> Any:
+    def _find_protocol(self) -> tuple[str, CrossValidation] | None:
+        """The protocol of a table that transfers, with its name; None where it only trains.
+
+        Raises:
+            RecipeError: the data set has no such protocol, the table does not transfer, or it does both.
+        """
+        is_transfer = {row.transfer is not None for row in self.table.rows if row.transfer or row.training}
+        if is_transfer == {True}:
+            return find_protocol(LAYOUTS.get(self.table.data), self.sources.protocol)
+        if True in is_transfer:
+            raise RecipeError(
+                f"{self.table.name}: some of its rows are trainings and others transfers, whose figures are not of "
+                "the same recordings. Make two tables of it."
+            )
+        if self.sources.protocol is not None:
+            raise RecipeError(f"{self.table.name} transfers nothing, so it takes no `--protocol`.")
+        return None
+
+    def _is_usual_protocol(self) -> bool:
+        return self.protocol is None or self.protocol[0] == find_protocol(LAYOUTS.get(self.table.data), None)[0]
+
+    def _name(self) -> str:
+        """Of the table's files: figures by another protocol do not replace those by the usual one."""
+        return (
+            self.table.name
+            if self._is_usual_protocol() or self.protocol is None
+            else (f"{self.table.name}-{self.protocol[0]}")
+        )
+
+    def _check_start_index(self, data: Data) -> None:
+        """See, before anything is trained, that a row takes the starts, and that they are of the tested recordings.
+
+        Raises:
+            RecipeError: no row takes them.
+            DatasetError: the file cannot be read, or lacks recordings.
+        """
+        path = self.sources.start_index
+        if path is None:
+            return
+        if not any(row.takes_start_index for row in self.table.rows):
+            raise RecipeError(f"{self.table.name} has no row that takes `--start-index`: leave it out.")
+        known = {name.removesuffix(".avi") for name in read_start_index(path)}
+        tested = [each.id for each in load_recordings(data.dataset, data.root, **data.options) if each.split == "test"]
+        if missing := [name for name in tested if name.removesuffix(".avi") not in known]:
+            raise DatasetError(
+                f"{path} has no starts of {len(missing)} of the {len(tested)} recordings in the TEST split of "
+                f"{data.root}: {', '.join(missing[:5])}."
+            )
+
+    def _task(self, rows: Sequence[TableRow]) -> Task:
         """What the table's models read, which is that of their recipes.
 
         Raises:
@@ -88,20 +144,25 @@ class _Planner:
             return TableRow(label=label, published=published, note=entry.otherwise)
         if entry.training is not None:
             trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
-            readings: dict[str, tuple[Reading, ...]] = {
+            # Starts are of the recordings to be tested alone.
+            given = self.sources.start_index if entry.takes_start_index else None
+            starts: dict[Split, Path | None] = {"test": given, "val": None}
+            readings: dict[Split, tuple[Reading, ...]] = {
                 split: tuple(
-                    partial(job.read, split=split, clips=entry.clips, weights=entry.weights) for job in trainings
+                    partial(job.read, split=split, clips=entry.clips, weights=entry.weights, start_index=start_index)
+                    for job in trainings
                 )
-                for split in ("test", "val")
+                for split, start_index in starts.items()
             }
             return TableRow(label=label, jobs=trainings, readings=readings, published=published)
         if entry.transfer is not None:
             transfers = tuple(self._transfer(entry, seed) for seed in self.scale.transfer_seeds)
-            pooled: dict[str, tuple[Reading, ...]] = {"test": tuple(job.read for job in transfers)}
+            pooled: dict[Split, tuple[Reading, ...]] = {"test": tuple(job.read for job in transfers)}
             return TableRow(label=label, jobs=transfers, readings=pooled, published=published)
         return TableRow(label=label, published=published, note=CITED)
 
-    def _training(self, name: str, seed: int) -> Training:
+    def _training(self, name: str, seed: int, layout: str | None = None) -> Training:
+        """A training, on the table's data set or on another layout's."""
         entry, is_phantom = self.table.trainings[name], self.scale.is_phantom
         init = SCRATCH if is_phantom else self._weights(entry.init, name, entry.recipe)
         if init == SCRATCH and entry.named_from_scratch:
@@ -109,7 +170,7 @@ class _Planner:
             name = entry.named_from_scratch
         settings = dict(entry.settings) | (dict(entry.phantom) if is_phantom else {"init": start_of(init)})
         recipe = self.scale.recipe(entry.recipe, name=name, seed=seed, equal=entry.equal, **settings)
-        data = self.sources.data_of("echonet" if self.table.pretrained else self.table.data, cue=entry.cue)
+        data = self.sources.data_of(layout or self.table.data, cue=entry.cue)
         return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
 
     def _transfer(self, entry: RowEntry, seed: int) -> Transfer:
@@ -119,9 +180,13 @@ class _Planner:
         if entry.source is None and self.scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = self.scale.settings["encoder"]
+        assert self.protocol is not None
+        name, protocol = self.protocol
+        method = entry.transfer if self._is_usual_protocol() else f"{name}-{entry.transfer}"
         return Transfer(
-            name=f"{self.table.data}-{entry.transfer}-{entry.source or SCRATCH}-seed{seed}",
-            data=self.sources.data_of(self.table.data),
+            name=f"{self.table.data}-{method}-{entry.source or SCRATCH}-seed{seed}",
+            data=self.sources.data_of(self.table.data).by(protocol),
+            protocol=name,
             method=entry.transfer,
             source=SCRATCH if entry.source is None else self._pretrained(entry.source, seed),
             overrides=overrides,
@@ -132,7 +197,7 @@ class _Planner:
         entry = self.table.pretrained[name]
         if self.scale.is_phantom:
             assert entry.phantom is not None
-            return self._training(entry.phantom, seed)
+            return self._training(entry.phantom, seed, entry.phantom_data)
         flag, weights = entry.weights, self.sources.weights.get(entry.weights)
         if weights is None or weights == SCRATCH:
             raise RecipeError(
@@ -140,7 +205,7 @@ class _Planner:
                 f"run, "
                 "a published checkpoint, or what `coreecho import-weights` made of it."
             )
-        _check_encoder(flag, weights, published_settings(self.table.data, "fine-tune")["encoder"])
+        _check_encoder(flag, weights, published_settings(LAYOUTS.get(self.table.data), "fine-tune")["encoder"])
         return weights
 
     def _weights(self, flag: str, training: str, recipe: str) -> str:
@@ -173,7 +238,25 @@ class _Planner:
             if self.sources.weights.get(flag) == SCRATCH
         )
         of_phantoms = self.table.notes_of_phantoms if self.scale.is_phantom else ()
-        return (*self.table.notes, *scratch, *of_phantoms, *self.scale.notes)
+        return (*self.table.notes, *self._notes_of_protocol(), *scratch, *of_phantoms, *self.scale.notes)
+
+    def _notes_of_protocol(self) -> tuple[str, ...]:
+        """Which protocol the transfers follow, and which clips are tested where starts are given."""
+        notes = []
+        if self.sources.start_index is not None:
+            rows = "; ".join(row.label for row in self.table.rows if row.takes_start_index)
+            notes.append(f"Clips of {rows}: at the starts of {self.sources.start_index.name}.")
+        if self.protocol is not None:
+            name, protocol = self.protocol
+            notes.append(f"Protocol {name}: {protocol.words}.")
+            published = LAYOUTS.get(self.table.data).cross_validations.get("published", protocol)
+            if protocol.is_mean_over_folds:
+                notes.append("Figures are means over the folds, as the paper's are.")
+            elif published.is_mean_over_folds:
+                notes.append(
+                    "The paper's figures are means over the folds; these are of all folds' predictions pooled."
+                )
+        return tuple(notes)
 
     def _comparison(self, entry: Comparison) -> Comparison:
         words = self._words

@@ -241,7 +241,11 @@ class Subject:
                 if (has_same_ids and recording.id in of_split) or digests.get(recording.id) in contents
             )
 
-        return Overlap(num_recordings=len(recordings), trained=met_in("train"), selected=met_in("val"))
+        return Overlap(
+            num_recordings=len(recordings),
+            trained=met_in("train"),
+            selected=() if self._chosen_on is None else met_in(self._chosen_on),
+        )
 
     def check_overlap(
         self, recordings: Sequence[Recording], split: Split, *, allow: bool = False, show_progress: bool = False
@@ -270,6 +274,13 @@ class Subject:
                 "`--allow-overlap`, which labels every figure."
             )
         return overlap
+
+    @property
+    def _chosen_on(self) -> Split | None:
+        """The split by which its best epoch was chosen; None where the last one was kept."""
+        if self.run is None:
+            return "val"
+        return None if self.run.recipe.select == "last" else self.run.recipe.select_on
 
     @cached_property
     def _known_splits(self) -> Mapping[str, Mapping[str, str | None]]:

@@ -35,10 +35,11 @@ def check_splits(folder: RunFolder) -> None:
     recipe = folder.recipe
     if not folder.recordings("train"):
         raise DatasetError(f"{folder.data.root} has no recording in its TRAIN split.")
-    if recipe.select == "best" and not folder.recordings("val"):
+    if recipe.select == "best" and not folder.recordings(recipe.select_on):
+        split = recipe.select_on.upper()
         raise DatasetError(
-            f"{folder.data.root} has no recording in its VAL split, by which the best epoch is chosen. Training needs "
-            "TRAIN and VAL; or keep the last epoch: `--select last`."
+            f"{folder.data.root} has no recording in its {split} split, by which the best epoch is chosen. Training "
+            f"needs TRAIN and {split}; or keep the last epoch: `--select last`."
         )
     # Asked before anything is written: the batches of the first process would refuse the same.
     check_batch(len(folder.recordings("train")), recipe.batch_size, keep_last=recipe.keep_last_batch)
@@ -51,7 +52,8 @@ def check_labels(folder: RunFolder) -> None:
         RecipeError: no recording has one, or they cannot be of the task; it names the remedy.
         DatasetError: some recordings have none.
     """
-    task, recordings = folder.task, [*folder.recordings("train"), *folder.recordings("val")]
+    validated = folder.recipe.select_on
+    task, recordings = folder.task, [*folder.recordings("train"), *folder.recordings(validated)]
     labels = known_labels(recordings, folder.task)
     if not labels:
         raise RecipeError(
@@ -61,8 +63,8 @@ def check_labels(folder: RunFolder) -> None:
     missing = [recording.id for recording in recordings if task.label_of(recording) is None]
     if missing:
         raise DatasetError(
-            f"{len(missing)} of {len(recordings)} recordings of TRAIN and VAL under {folder.data.root} have no "
-            f"{task.noun}, e.g. {missing[:5]}; training needs one for each."
+            f"{len(missing)} of {len(recordings)} recordings of TRAIN and {validated.upper()} under "
+            f"{folder.data.root} have no {task.noun}, e.g. {missing[:5]}; training needs one for each."
         )
     if (fault := task.fault_of_labels(labels)) is not None:
         raise RecipeError(f"The recipe {folder.recipe.name!r} does not fit the data under {folder.data.root}: {fault}.")

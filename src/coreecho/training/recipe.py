@@ -155,6 +155,9 @@ class Recipe:
     """Evenly placed clips of each video whose mean prediction is validated."""
     select: Literal["best", "last"] = "best"
     """Which epoch's weights are kept: the first with the best validation, or the last, which needs none."""
+    select_on: Literal["val", "test"] = "val"
+    """Which split validates. By `test`, as published of CAMUS, the tested recordings choose their own epoch, so that
+    figures on them are flattered."""
 
     @property
     def target(self) -> str:

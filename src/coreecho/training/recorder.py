@@ -197,7 +197,7 @@ class Recorder:
             if self.stage.name == "stage1":
                 save_weights(self.folder.stage_weights(self.stage.name), self.model, card)
             if predictions is not None:
-                ids = [recording.id for recording in self.folder.recordings("val")]
+                ids = [recording.id for recording in self.folder.recordings(self.folder.recipe.select_on)]
                 named = predictions.assign(recording=[ids[position] for position in predictions.recording])
                 write_whole(self.folder.path / "validation.csv", named.to_csv(index=False))
         write_whole(self.folder.path / "metrics.csv", pd.DataFrame(self.state.history).to_csv(index=False))

@@ -213,7 +213,7 @@ class _Run:
             keeping=self.keeping,
         )
         clips = training_clips(stage, recordings, folder.store())
-        validation = validation_clips(recipe, folder.recordings("val"), folder.store())
+        validation = validation_clips(recipe, folder.recordings(recipe.select_on), folder.store())
         with recorder.watching():
             return run_stage(
                 stage,

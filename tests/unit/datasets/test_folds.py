@@ -56,6 +56,15 @@ def test_the_next_fold_validates() -> None:
     assert {each.fold: each.split for each in split_by_fold(recordings, 10)}[1] == "val"
 
 
+def test_without_a_validation_all_folds_but_the_tested_one_train() -> None:
+    recordings = [recording(f"s{fold}", fold=fold) for fold in range(1, 6)]
+    splits = {each.fold: each.split for each in split_by_fold(recordings, 3, has_validation=False)}
+    assert splits == dict.fromkeys(range(1, 6), "train") | {3: "test"}
+    assert {each.split for each in split_by_fold(recordings[:2], 1, has_validation=False)} == {"test", "train"}
+    with pytest.raises(DatasetError, match="at least two folds; this data set has 1"):
+        split_by_fold(recordings[:1], 1, has_validation=False)
+
+
 def test_a_fold_that_does_not_exist_is_refused() -> None:
     recordings = [recording(f"s{fold}", fold=fold) for fold in (1, 2, 3)]
     with pytest.raises(DatasetError, match="No recording is in fold 4; the folds of this data set are: 1 to 3"):

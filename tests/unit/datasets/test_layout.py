@@ -196,6 +196,7 @@ def test_an_option_that_is_not_given_is_its_default() -> None:
         "view": "A4C",
         "folds": "official",
         "fold": 3,
+        "validation": "fold",
         "only_with_ef": True,
     }
 

@@ -5,7 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coreecho.evaluation import EF_METRICS, MI_METRICS, compare_over_seeds, compute_metrics, metrics_over_seeds
+from coreecho.evaluation import (
+    EF_METRICS,
+    MI_METRICS,
+    compare_over_seeds,
+    compute_metrics,
+    metrics_mean_over_folds,
+    metrics_over_seeds,
+)
 from coreecho.evaluation.intervals import resampled_counts
 
 RECORDINGS = [f"0X{number:03d}" for number in range(200)]
@@ -42,6 +49,26 @@ def test_each_seeds_metrics_are_those_of_its_table():
         alone = compute_metrics(table["ef_true"], table["ef_predicted"], resamples=5)
         for key in ("mae", "rmse", "r2", "pearson", "auroc_below_40"):
             assert metrics[key].of_seeds[number] == pytest.approx(alone[key].estimate)
+
+
+def test_means_over_folds_are_taken_within_each_seed():
+    tables, folds = runs((0, 1, 4)), {name: number % 7 % 3 for number, name in enumerate(RECORDINGS)}
+    metrics = metrics_over_seeds(tables, family=EF_METRICS, folds=folds, resamples=20)
+    for number, table in enumerate(tables):
+        columns = table["ef_true"], table["ef_predicted"], table["recording"].map(folds).tolist()
+        alone = metrics_mean_over_folds(*columns, family=EF_METRICS, resamples=5)
+        for key in ("mae", "r2", "pearson"):
+            assert metrics[key].of_seeds[number] == pytest.approx(alone[key].estimate)
+    difference = compare_over_seeds(tables[:2], tables[1:], family=EF_METRICS, folds=folds, resamples=20)
+    assert difference["mae"].mean.estimate == pytest.approx(
+        (metrics["mae"].of_seeds[2] - metrics["mae"].of_seeds[0]) / 2
+    )
+    # One fold without a low EF has no AUROC, and then the mean has none.
+    low = tables[0]["ef_true"] < 40
+    alone_in_fold = {name: int(is_low) for name, is_low in zip(tables[0]["recording"], low, strict=True)}
+    undefined = metrics_over_seeds(tables, family=EF_METRICS, folds=alone_in_fold, resamples=20)["auroc_below_40"]
+    assert not undefined.mean.is_defined
+    assert undefined.mean.reason.startswith("a fold of ")
 
 
 def test_interval_is_that_of_a_slow_loop_over_resamples():

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from coreecho.errors import BusyError
 from coreecho.experiments.cost import estimate_seconds
 from coreecho.experiments.jobs import Training, Transfer, Work, work_of
 from coreecho.experiments.reproduction import carry_out, in_words, make_plan, show_plan
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.scales import Scale
 from coreecho.experiments.sources import Sources
-from coreecho.files import sha256_of
+from coreecho.files import alone_in, sha256_of
 from coreecho.inference.results import Results
 from coreecho.models.echo_model import ModelInput
 from coreecho.training.recipe import Recipe
@@ -76,6 +77,26 @@ def test_a_transfer_is_all_its_folds(sources: Sources, execution: Execution) -> 
     # 12 patients in 10 folds: about one validates, one is tested, 10 train in 2 batches of 4, for one epoch.
     assert work["camus-probe-coreecho-seed0"] == Work(trained_clips=0, seen_clips=10 * (8 + 1 + 1))
     assert work["camus-fine-tune-coreecho-seed0"] == Work(trained_clips=10 * 8, seen_clips=10 * (1 + 1))
+
+
+def test_without_a_validation_more_trains_and_nothing_is_validated(sources: Sources, execution: Execution) -> None:
+    plan = make_plan("table5", sources, execution)
+    job = next(each.job for each in plan.jobs if each.job.name == "hmc-qu-fine-tune-scratch-seed0")
+    # Of 18 clips 12 have masks. In 5 folds about two are tested and 10 train, incomplete batches as well.
+    assert job.work(plan.runs) == Work(trained_clips=5 * 10, seen_clips=5 * 2)
+    camus = make_plan("table4", replace(sources, protocol="published"), execution)
+    job = next(each.job for each in camus.jobs if each.job.name == "camus-published-fine-tune-scratch-seed0")
+    # 12 patients in 10 folds: one is tested and chooses the epoch, 11 train in 2 batches of 4.
+    assert job.work(plan.runs) == Work(trained_clips=10 * 8, seen_clips=10 * (1 + 1))
+
+
+def test_a_second_reproduction_in_the_same_folder_is_refused_by_name(
+    sources: Sources, execution: Execution, trained: list[Path]
+) -> None:
+    plan = make_plan("table3", sources, execution)
+    with alone_in(sources.out, doing="reproducing"), pytest.raises(BusyError, match=f"reproducing in {sources.out}"):
+        carry_out(plan, execution)
+    assert not trained
 
 
 def test_a_transfer_starts_from_the_whole_path_of_its_training(

@@ -14,7 +14,7 @@ from coreecho.experiments.measuring import Measured, measure_table
 from coreecho.experiments.paper_table import PaperTable, Published, TableRow
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.table_file import Column, Comparison
-from coreecho.tasks import EF
+from coreecho.tasks import EF, MI
 
 TRUE = np.linspace(20.0, 70.0, 12)
 MAE = Column(metric="mae", label="MAE")
@@ -45,7 +45,7 @@ def row(label: str, *tables: pd.DataFrame, reading: str = "test", **given: Any) 
 
 def table(*rows: TableRow, columns: tuple[Column, ...] = (MAE, R2), **given: Any) -> PaperTable:
     return PaperTable(
-        name="table", title="Made up", task=EF(), columns=columns, rows=rows, **({"is_phantom": False} | given)
+        name="table", title="Made up", columns=columns, rows=rows, **({"is_phantom": False, "task": EF()} | given)
     )
 
 
@@ -130,6 +130,30 @@ def test_only_readings_that_a_column_shows_are_read() -> None:
     of_val = Column(metric="mae", label="VAL MAE", split="val")
     found = measured(table(row("method", predictions(2.0), reading="val"), columns=(MAE, of_val)))
     assert found.figures.keys() == {("method", "VAL MAE")}
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_as_a_protocol_says_figures_are_means_over_folds(num_seeds: int) -> None:
+    folds = [1] * 8 + [2] * 4
+
+    def made(of_first: float, of_second: float) -> pd.DataFrame:
+        error = np.where(np.array(folds) == 1, of_first, of_second)
+        return predictions(0.0).assign(fold=folds, ef_predicted=TRUE + error)
+
+    rows = [row("L1", *[made(2.0, 6.0)] * num_seeds), row("CoReEcho", *[made(1.0, 3.0)] * num_seeds)]
+    asked = Comparison(question="what it adds", first="L1", second="CoReEcho")
+    found = measured(table(*rows, columns=(MAE,), comparisons=(asked,), is_mean_over_folds=True))
+    assert found.figures["L1", "MAE"].value == pytest.approx(4.0)
+    assert found.differences["what it adds", "MAE"].value == pytest.approx(-2.0)
+    pooled = measured(table(*rows, columns=(MAE,), comparisons=(asked,)))
+    assert pooled.figures["L1", "MAE"].value == pytest.approx((8 * 2.0 + 4 * 6.0) / 12)
+
+
+def test_a_diagnosis_is_measured_on_its_logits() -> None:
+    """Beyond a logit of 37 all probabilities are 1."""
+    made = predictions(0.0).assign(has_mi=TRUE > 45, mi_logit=TRUE + 40, probability=1.0)
+    found = measured(table(row("method", made), columns=(Column(metric="auroc", label="AUROC"),), task=MI()))
+    assert found.figures["method", "AUROC"].value == 1.0
 
 
 def test_the_release_of_the_ef_is_told() -> None:

@@ -1,15 +1,18 @@
 """What each table trains, and the figures that the paper prints."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from torch import nn
 
-from coreecho.errors import CheckpointError, RecipeError
+from coreecho.datasets import load_recordings
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.experiments import scales
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable
+from coreecho.experiments.runs import Execution
 from coreecho.experiments.scales import PAPER, PHANTOM, QUICK, Scale
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import read_table, table_names
@@ -309,6 +312,62 @@ def test_a_table_needs_what_it_is_said_to_need(name: str, real: Sources, tmp_pat
     assert {job.data.store for job in table.jobs} == {tmp_path / "store"}
 
 
+def test_a_table_says_by_which_protocol_it_is_cross_validated(real: Sources) -> None:
+    usual, held_out = plan_table("table5", real), plan_table("table5", replace(real, protocol="held-out"))
+    assert (usual.name, usual.is_mean_over_folds) == ("table5", True)
+    assert any(note.startswith("Protocol published: as published: four folds train") for note in usual.notes)
+    assert "Figures are means over the folds, as the paper's are." in usual.notes
+    assert (held_out.name, held_out.is_mean_over_folds) == ("table5-held-out", False)
+    assert any(note.startswith("Protocol held-out: one fold is tested") for note in held_out.notes)
+    assert any(note.startswith("The paper's figures are means over the folds; these are") for note in held_out.notes)
+    # Both may lie in one folder.
+    assert not {job.name for job in usual.jobs} & {job.name for job in held_out.jobs}
+    assert {job.recipe(real.out).select for job in usual.jobs} == {"last"}
+    assert {dict(job.data.options)["end_frame"] for job in usual.jobs} == {"exclusive"}
+    assert {job.recipe(real.out).select for job in held_out.jobs} == {"best"}
+    assert not any(job.data.options for job in held_out.jobs)
+    camus = plan_table("table4", replace(real, protocol="published"))
+    assert {job.recipe(real.out).select_on for job in camus.jobs} == {"test"}
+    assert plan_table("table4", real).name == "table4"
+
+
+def test_protocols_that_make_no_sense_are_refused(real: Sources, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="HMC-QU is not cross-validated by 'mine', expected published or held-out"):
+        plan_table("table5", replace(real, protocol="mine"))
+    with pytest.raises(RecipeError, match="table2 transfers nothing, so it takes no `--protocol`"):
+        plan_table("table2", replace(real, protocol="published"))
+    mixed = OWN.replace("{label: half the rate, training: half-rate}", "{label: half the rate, transfer: fine-tune}")
+    (tmp_path / "mixed.yaml").write_text(mixed)
+    with pytest.raises(RecipeError, match="Make two tables of it"):
+        plan_table(str(tmp_path / "mixed.yaml"), real)
+
+
+def test_given_starts_are_for_the_rows_that_take_them(
+    real: Sources, tmp_path: Path, phantom_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = tmp_path / "starts.json"
+    tested = [each.id for each in load_recordings("echonet", phantom_root) if each.split == "test"]
+    index.write_text(json.dumps({f"{name}.avi": [0, 1, 2] for name in tested}))
+    sources = replace(real, data=phantom_root, start_index=index)
+    monkeypatch.setattr(Training, "read", lambda self, *_, **asked: asked["start_index"])
+    table = plan_table("table1", sources)
+    starts = {
+        (row.label, split): [reading(tmp_path, Execution()) for reading in readings]
+        for row in table.rows
+        for split, readings in row.readings.items()
+    }
+    taking = [("EchoCoTr, 3 clips", "test"), ("CoReEcho, 3 clips", "test")]
+    assert starts == {key: [index if key in taking else None] for key in starts}
+    assert set(taking) <= starts.keys()
+    assert "Clips of EchoCoTr, 3 clips; CoReEcho, 3 clips: at the starts of starts.json." in table.notes
+    with pytest.raises(RecipeError, match="table2 has no row that takes `--start-index`"):
+        plan_table("table2", sources)
+    # Before days of training, not after them.
+    index.write_text(json.dumps({name: [0] for name in tested[1:]}))
+    with pytest.raises(DatasetError, match=f"no starts of 1 of the {len(tested)} recordings .*{tested[0]}"):
+        plan_table("table1", sources)
+
+
 def test_no_other_table_is_known(real: Sources) -> None:
     with pytest.raises(RecipeError, match="no table 'table6'; there are cue, table1, table2, "):
         plan_table("table6", real)
@@ -344,13 +403,20 @@ def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> 
     [
         ("training: half-rate", "training: halfrate", "row 'half the rate': no training 'halfrate'"),
         ("second: half the rate", "second: half", "comparison 'what the rate does': no row 'half'"),
-        ("title: My ablation", "titel: My ablation", "no entry titel is known; known are columns"),
-        ("title: My ablation", "title: [1]", "title: expected text, got"),
-        ("label: MAE", "label: MAE, digits: two", "columns 1: digits: expected a whole number, got 'two'"),
+        ("title: My ablation", "titel: My ablation", "titel: is not known here; did you mean title"),
+        ("title: My ablation", "title: [1]", "title: a list, expected a text"),
+        ("label: MAE", "label: MAE, digits: two", "columns[0].digits: 'two', expected a whole number"),
         ("label: as published,", "label: half the rate,", "two rows have one label"),
         ("title: My ablation", "{", "is not YAML"),
+        ("title: My ablation", "title: 2026-02-30", "is not YAML"),
         ("title: My ablation", "title: !!python/object:os.system x", "is not YAML"),
-        ("{label: as published, training: coreecho-scratch}", "{training: coreecho-scratch}", "label"),
+        (
+            "{label: as published, training: coreecho-scratch}",
+            "{training: coreecho-scratch}",
+            "rows[0]: it lacks label",
+        ),
+        ("settings: {learning_rate: 5.0e-5", "settings: {1: 5.0e-5", "half-rate.settings: the name 1, expected a text"),
+        ("settings: {learning_rate: 5.0e-5", "settings: {learning_rate: &a [*a]", "half-rate.settings.learning_rate"),
     ],
 )
 def test_a_table_that_is_written_wrongly_is_explained(

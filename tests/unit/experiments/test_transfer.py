@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +9,43 @@ import pytest
 import torch
 from torch import nn
 
-from coreecho.errors import CheckpointError, RecipeError
-from coreecho.evaluation import compute_classification_metrics, compute_metrics, family_of
+from coreecho.datasets import LAYOUTS, load_recordings
+from coreecho.datasets.folds import HELD_OUT, CrossValidation
+from coreecho.errors import BusyError, CheckpointError, DatasetError, RecipeError
+from coreecho.evaluation import (
+    compute_classification_metrics,
+    compute_metrics,
+    family_of,
+    metrics_mean_over_folds,
+)
 from coreecho.experiments.cross_validation import PREDICTIONS
 from coreecho.experiments.data import Data
-from coreecho.experiments.runs import Execution
-from coreecho.experiments.transfer import TransferResult, compare, measure, transfer, transfer_settings
+from coreecho.experiments.runs import Execution, finish_run
+from coreecho.experiments.scales import Scale, hmc_qu_phantoms
+from coreecho.experiments.transfer import (
+    TransferResult,
+    compare,
+    find_protocol,
+    measure,
+    transfer,
+    transfer_settings,
+)
+from coreecho.files import alone_in
+from coreecho.inference.subject import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.model_input import ModelInput
-from coreecho.models.weights import save_weights
-from coreecho.tasks import MI
+from coreecho.models.weights import describe_weights, save_weights
+from coreecho.tasks import EF, MI, Task
 from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.run_folder import RunFolder
 
 SEEN = ModelInput(num_frames=32, stride=2, padding="mean", frame_size=96, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+
+
+@pytest.fixture
+def hmc_qu(reproduction: Path, micro_scale: Scale) -> Data:
+    """Phantoms of HMC-QU, a few in each fold."""
+    return hmc_qu_phantoms(reproduction, micro_scale)
 
 
 def write_weights(path: Path, *, encoder: str = "r2plus1d_18", model_input: ModelInput | None = SEEN) -> Path:
@@ -151,7 +176,7 @@ def graded(qualities: list[str]) -> pd.DataFrame:
 
 def test_ef_is_measured_by_image_quality_too() -> None:
     table = graded(["Good", "Medium", "Poor"] * 6)
-    metrics = measure(table, "ef")
+    metrics = measure(table, EF())
     assert list(metrics) == ["all", "Good & Medium", "Poor"]
     poor = table[table["quality"] == "Poor"]
     good = table[table["quality"] != "Poor"]
@@ -160,13 +185,13 @@ def test_ef_is_measured_by_image_quality_too() -> None:
         for metric in ("mae", "pearson"):
             assert metrics[group][metric].estimate == pytest.approx(expected[metric].estimate)
     # Recordings without a grade are one group.
-    assert list(measure(table.assign(quality=None), "ef")) == ["all"]
+    assert list(measure(table.assign(quality=None), EF())) == ["all"]
 
 
 def test_infarctions_are_measured_by_the_papers_metrics() -> None:
     table = pd.DataFrame({"recording": list("abcd"), "patient": None, "has_mi": [True, True, False, False]})
     table["mi_logit"] = [2.2, -0.4, 0.4, -2.2]
-    found = measure(table, "mi")["all"]
+    found = measure(table, MI())["all"]
     expected = {"sensitivity": 0.5, "specificity": 0.5, "precision": 0.5, "f1": 0.5, "accuracy": 0.5, "auroc": 0.75}
     assert {name: found[name].estimate for name in expected} == pytest.approx(expected)
     of_logits = compute_classification_metrics(table["has_mi"], table["mi_logit"], is_logit=True)
@@ -182,17 +207,35 @@ def test_saturated_logits_are_ranked_as_evaluate_ranks_them() -> None:
     table = table.assign(mi_logit=logit, probability=MI().value_of(logit))
     assert set(table["probability"]) == {1.0}
     by_evaluate = family_of(MI()).measure(table["has_mi"], table[family_of(MI()).predicted_column])
-    found = measure(table, "mi")["all"]
+    found = measure(table, MI())["all"]
     assert found["auroc"].estimate == by_evaluate["auroc"].estimate > 0.8
+
+
+def pooled(
+    out: Path, predictions: pd.DataFrame, task: Task | None = None, protocol: CrossValidation = HELD_OUT
+) -> TransferResult:
+    """A result that was never trained."""
+    task, family = task or EF(), family_of(task or EF())
+    folds = list(predictions.get("fold", np.arange(len(predictions)) % 2))
+    return TransferResult(
+        out=out,
+        predictions=predictions,
+        task=task,
+        protocol="made up",
+        cross_validation=protocol,
+        metrics=measure(predictions, task),
+        mean_over_folds=metrics_mean_over_folds(
+            predictions[family.true_column], predictions[family.predicted_column], folds, family=family
+        ),
+        is_phantom=True,
+    )
 
 
 def test_two_transfers_are_compared_recording_by_recording_and_by_quality(tmp_path: Path) -> None:
     better = graded(["Good"] * 12 + ["Poor"] * 8)
     worse = better.assign(ef_predicted=better["ef_true"] + 3 * (better["ef_predicted"] - better["ef_true"]))
     worse.to_csv(tmp_path / PREDICTIONS, index=False)
-    result = TransferResult(
-        out=tmp_path, predictions=better, target="ef", metrics=measure(better, "ef"), is_phantom=True
-    )
+    result = pooled(tmp_path, better)
     differences = compare(result, tmp_path)
     assert list(differences) == ["all", "Good & Medium", "Poor"]
     for group, found in differences.items():
@@ -202,11 +245,11 @@ def test_two_transfers_are_compared_recording_by_recording_and_by_quality(tmp_pa
         assert found["mae"].high < 0
 
     few = better.assign(quality=["Good"] * 17 + ["Poor"] * 3)
-    few_result = TransferResult(out=tmp_path, predictions=few, target="ef", metrics=measure(few, "ef"), is_phantom=True)
+    few_result = pooled(tmp_path, few)
     assert list(compare(few_result, tmp_path)) == ["all", "Good & Medium"]
 
     better.assign(ef_true=better["ef_true"] + 1).to_csv(tmp_path / PREDICTIONS, index=False)
-    with pytest.raises(RecipeError, match="holds other recordings or labels"):
+    with pytest.raises(RecipeError, match="holds other recordings, labels or folds"):
         compare(result, tmp_path)
     with pytest.raises(RecipeError, match="holds no finished transfer"):
         compare(result, tmp_path / "elsewhere")
@@ -221,11 +264,140 @@ def test_infarctions_of_a_table_from_folds_to_metrics(
     data = table_of_folds(label="has_mi")
     recipe = make_recipe(objective="bce", optimizer="madgrad", stage1_epochs=1)
     result = transfer(recipe, data, tmp_path / "out", execution)
-    assert result.target == "mi"
+    assert result.task == MI()
     assert result.predictions["probability"].between(0, 1).all()
     document = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert document["folds"] == [1, 2, 3]
     assert document["recipe"]["objective"] == "bce"
     assert document["metrics"]["all"]["metrics"]["auroc"]["estimate"] == result.metrics["all"]["auroc"].estimate
-    # The table lies beside no card of phantoms.
-    assert document["is_phantom"] is False
+    # The table lies beside no card of phantoms, and its clips bear their mark.
+    assert document["is_phantom"] is True
+
+
+def test_the_protocols_of_the_two_data_sets(tmp_path: Path) -> None:
+    """The code that the paper follows has no validation; HMC-QU's is the usual one, CAMUS's is asked for."""
+    hmc_qu, camus = LAYOUTS.get("hmc-qu"), LAYOUTS.get("camus")
+    assert (find_protocol(hmc_qu, None)[0], find_protocol(camus, None)[0]) == ("published", "held-out")
+    settings = transfer_settings("hmc-qu", "fine-tune", "scratch")
+    assert (settings["select"], settings["keep_last_batch"]) == ("last", True)
+    held_out = transfer_settings("hmc-qu", "probe", str(write_weights(tmp_path / "weights.safetensors")), "held-out")
+    assert (held_out["select"], held_out["keep_last_batch"]) == ("best", False)
+    assert transfer_settings("camus", "fine-tune", "scratch")["select_on"] == "val"
+    assert transfer_settings("camus", "fine-tune", "scratch", "published")["select_on"] == "test"
+    with pytest.raises(RecipeError, match="CAMUS is not cross-validated by 'publshed', expected held-out or published"):
+        transfer_settings("camus", "fine-tune", "scratch", "publshed")
+
+
+def test_as_published_on_hmc_qu_four_folds_train_and_the_mean_over_folds_counts(
+    tmp_path: Path, hmc_qu: Data, execution: Execution
+) -> None:
+    small = {"encoder": "uniformer_xs", "num_frames": 4, "frame_size": 32, "batch_size": 4, "stage1_epochs": 2}
+    settings = transfer_settings("hmc-qu", "fine-tune", "scratch") | small
+    recipe = Recipe.from_mapping(settings, source="test")
+    result = transfer(recipe, hmc_qu, tmp_path / "out", execution)
+    run = RunFolder.open(tmp_path / "out" / "fold-02")
+    assert {recording.fold for recording in run.recordings("train")} == {1, 3, 4, 5}
+    assert not run.recordings("val")
+    # As they are listed, cycles end one frame later.
+    listed = {each.id: each.beat for each in load_recordings("hmc-qu", hmc_qu.root)}
+    assert all(each.beat == (listed[each.id][0], listed[each.id][1] - 1) for each in run.recordings("train"))
+    assert describe_weights(run.best_weights).trained_on.epoch == 1  # type: ignore[union-attr]
+    document = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert document["protocol"] == "published"
+    assert "four folds train" in document["protocol_in_words"]
+    table = result.predictions
+    right = (table["mi_logit"] >= 0) == table["has_mi"]
+    of_folds = right.groupby(table["fold"]).mean()
+    assert document["mean_over_folds"]["all"]["metrics"]["accuracy"]["estimate"] == pytest.approx(of_folds.mean())
+    assert document["metrics"]["all"]["metrics"]["accuracy"]["estimate"] == pytest.approx(right.mean())
+    assert document["options"]["end_frame"] == "exclusive"
+
+
+def test_as_published_on_camus_the_tested_fold_chooses_its_epoch(
+    tmp_path: Path, micro_phantoms: Path, execution: Execution
+) -> None:
+    small = {"encoder": "uniformer_xs", "num_frames": 4, "frame_size": 32, "batch_size": 4, "stage1_epochs": 1}
+    recipe = Recipe.from_mapping(transfer_settings("camus", "fine-tune", "scratch", "published") | small, source="test")
+    _, protocol = find_protocol(LAYOUTS.get("camus"), "published")
+    data = Data(dataset="camus", root=micro_phantoms / "camus").by(protocol).with_fold(3)
+    run = finish_run(recipe, data, tmp_path / "run", execution)
+    tested = [recording.id for recording in run.recordings("test")]
+    assert tested
+    assert {recording.fold for recording in run.recordings("train")} == {1, 2, 4, 5, 6, 7, 8, 9, 10}
+    assert pd.read_csv(run.path / "validation.csv")["recording"].tolist() == tested
+    # Whoever evaluates it is told.
+    subject = open_subject(run)
+    assert subject.overlap(subject.recordings("test")).selected == tuple(tested)
+
+
+def test_what_contradicts_the_protocol_is_refused_before_anything_is_trained(
+    tmp_path: Path, hmc_qu: Data, execution: Execution, trained: list[Path]
+) -> None:
+    recipe = Recipe.from_mapping(transfer_settings("hmc-qu", "fine-tune", "scratch", "held-out"), source="test")
+    with pytest.raises(RecipeError, match=r"select is best, and last by that protocol.*another protocol \(held-out\)"):
+        transfer(recipe, hmc_qu, tmp_path / "out", execution)
+    recipe = Recipe.from_mapping(transfer_settings("hmc-qu", "fine-tune", "scratch"), source="test")
+    inclusive = replace(hmc_qu, options={"end_frame": "inclusive"})
+    with pytest.raises(RecipeError, match="end_frame is inclusive, and exclusive by that protocol"):
+        transfer(recipe, inclusive, tmp_path / "out", execution)
+    assert not trained
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_protocol_leaves_open_flags_may_change(
+    tmp_path: Path,
+    table_of_folds: Callable[..., Data],
+    make_recipe: Callable[..., Recipe],
+    execution: Execution,
+) -> None:
+    out = tmp_path / "out"
+    transfer(make_recipe(stage1_epochs=1, keep_last_batch=True), table_of_folds(), out, execution)
+    assert RunFolder.open(out / "fold-01").recipe.keep_last_batch
+
+
+def test_differences_are_of_what_the_protocol_counts(tmp_path: Path) -> None:
+    """Folds of unequal size: the mean over folds is another figure than the pooled one."""
+    table = graded(["Good"] * 12).assign(fold=[1] * 9 + [2] * 3)
+    other = table.assign(ef_predicted=table["ef_true"] + np.where(table["fold"] == 1, 1.0, 5.0))
+    table = table.assign(ef_predicted=table["ef_true"])
+    other.to_csv(tmp_path / PREDICTIONS, index=False)
+    means = CrossValidation(words="means", is_mean_over_folds=True)
+    of_means = compare(pooled(tmp_path, table, protocol=means), tmp_path)
+    assert list(of_means) == ["all"]
+    assert of_means["all"]["mae"].estimate == pytest.approx(-3.0)
+    assert compare(pooled(tmp_path, table), tmp_path)["all"]["mae"].estimate == pytest.approx(-2.0)
+
+
+def test_an_encoder_that_was_trained_on_what_is_tested_is_refused(
+    tmp_path: Path,
+    table_of_folds: Callable[..., Data],
+    make_recipe: Callable[..., Recipe],
+    execution: Execution,
+) -> None:
+    data = table_of_folds()
+    run = finish_run(make_recipe(stage1_epochs=1), data, tmp_path / "run", execution)
+    recipe = make_recipe(stage1_epochs=1, init=str(run.path))
+    num_met = len(run.recordings("train"))
+    for start in (run.path, run.best_weights):
+        recipe = make_recipe(stage1_epochs=1, init=str(start))
+        with pytest.raises(DatasetError, match=f"was trained on {num_met} of the 16 recordings"):
+            transfer(recipe, data, tmp_path / "out", execution)
+    assert not (tmp_path / "out").exists()
+    result = transfer(recipe, data, tmp_path / "out", execution, allow_overlap=True)
+    label = f"includes recordings the model was trained on: {num_met} of 16"
+    assert result.overlap_label == label
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["overlap"] == label
+
+
+def test_a_second_transfer_into_the_same_folder_is_refused_by_name(
+    tmp_path: Path,
+    table_of_folds: Callable[..., Data],
+    make_recipe: Callable[..., Recipe],
+    execution: Execution,
+    trained: list[Path],
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with alone_in(out, doing="cross-validating"), pytest.raises(BusyError, match=f"cross-validating in {out}"):
+        transfer(make_recipe(), table_of_folds(), out, execution)
+    assert not trained

@@ -1,0 +1,47 @@
+"""Whether an encoder, before it is transferred, has met the recordings that it is to be tested on."""
+
+from pathlib import Path
+
+from coreecho.datasets import load_recordings
+from coreecho.experiments.data import Data
+from coreecho.experiments.runs import Execution
+from coreecho.inference.subject import Subject
+from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.run_folder import RunFolder, locate_data
+
+
+def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool = False) -> str | None:
+    """See that the encoder of a transfer was not trained on recordings that the transfer tests.
+
+    Of a run that is known; a file of weights alone does not say what it was trained on.
+
+    Args:
+        recipe: of the transfer.
+        data: to which is transferred.
+        execution: whether to show a bar while frames are decoded.
+        allow: go on all the same.
+
+    Returns:
+        What every figure is to say, where the encoder was trained on some of the recordings and that is allowed.
+
+    Raises:
+        DatasetError: the encoder was trained on some of them, or the data set is not as its layout says.
+    """
+    run = None if recipe.init == SCRATCH else _run_of(Path(recipe.init))
+    if run is None:
+        return None
+    recordings = load_recordings(data.dataset, data.root, **data.options)
+    tested = [recording for recording in recordings if recording.fold is not None]
+    frame_size, store = run.recipe.input.frame_size, data.store
+    if store is not None and frame_size != recipe.input.frame_size:
+        # Frames of two sizes do not lie in one store.
+        store = store.with_name(f"{store.name}-{frame_size}")
+    found = locate_data(data.dataset, data.root, frame_size, store, data.options)
+    start = Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=None)
+    return start.check_overlap(tested, "test", allow=allow, show_progress=execution.show_progress).label
+
+
+def _run_of(weights: Path) -> RunFolder | None:
+    """The run that weights are of: a folder, or a file that lies in one; None where that is not known."""
+    folder = weights if weights.is_dir() else weights.parent
+    return RunFolder.open(folder) if (folder / "run.json").is_file() else None
