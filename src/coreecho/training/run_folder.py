@@ -221,12 +221,22 @@ class RunFolder:
         """One row for each epoch: stage, epoch, losses (train_*), val_mae, val_r2, learning_rate, seconds.
 
         Raises:
-            CheckpointError: no epoch is finished yet.
+            CheckpointError: no epoch is finished yet, or the table is damaged.
         """
         path = self.path / "metrics.csv"
         if not path.is_file():
             raise CheckpointError(f"{path} is missing: the run has finished no epoch yet.")
-        return pd.read_csv(path)
+        advice = "`coreecho train --resume` writes it anew where the run is not finished; else take it from a copy."
+        try:
+            metrics = pd.read_csv(path)
+        except (OSError, ValueError, OverflowError, MemoryError) as error:
+            raise CheckpointError(f"{path} is damaged and cannot be read: {error}. {advice}") from error
+        missing = [name for name in ("stage", "epoch", "learning_rate", "seconds") if name not in metrics]
+        texts = [name for name in metrics if name != "stage" and not pd.api.types.is_numeric_dtype(metrics[name])]
+        if missing or texts or metrics.empty:
+            what = f"it lacks {', '.join(missing)}" if missing else f"there are no numbers in {', '.join(texts) or 'it'}"
+            raise CheckpointError(f"{path} is damaged: {printable(what)}. {advice}")
+        return metrics
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
