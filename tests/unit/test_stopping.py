@@ -90,9 +90,13 @@ def test_a_command_ends_by_its_first_signal_and_waits_no_longer_at_the_second() 
 
 def test_a_signal_that_is_held_back_comes_afterwards() -> None:
     came = []
-    with ended_by_signals(), pytest.raises(Interrupted):
+
+    def hold() -> None:
         with signals_held_back():
             os.kill(os.getpid(), signal.SIGTERM)
             came.append("after the signal")
         came.append("never")
+
+    with ended_by_signals(), pytest.raises(Interrupted):
+        hold()
     assert came == ["after the signal"]

@@ -28,6 +28,8 @@ from coreecho.stopping import ended_by_signals
 
 app = App(
     name="coreecho",
+    # Told by `main`, with the exit code of the signal.
+    suppress_keyboard_interrupt=False,
     version=coreecho.__version__,
     help="Learn the ejection fraction (EF) from echocardiogram videos, and measure it.\n\n"
     "New here? `coreecho demo` learns from simulated hearts in about ten minutes.\n\n"
