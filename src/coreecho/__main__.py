@@ -1,5 +1,25 @@
-"""`python -m coreecho`."""
+"""`python -m coreecho`, and where the command `coreecho` begins."""
 
-from coreecho.cli.main import main
+import signal
+import sys
 
-main()
+from coreecho.cli.ending import tell
+from coreecho.stopping import ended_by_signals
+
+
+def main() -> None:
+    """Run a command. Importing it takes seconds, in which it can be stopped already."""
+    with ended_by_signals():
+        try:
+            from coreecho.cli.main import main as run
+
+            run()
+        except KeyboardInterrupt as stopped:
+            sys.exit(tell(stopped))
+        finally:
+            # What comes after is Python's own tidying up: nothing is left to lose, and Ctrl-C just ends it.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    main()

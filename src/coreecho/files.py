@@ -96,7 +96,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path, *, doing: str) -> Iterator[None]:
+def alone_in(folder: Path, *, doing: str, name: str = LOCK_NAME) -> Iterator[None]:
     """Keep every other process, and thread, that asks likewise out of a folder while the body runs.
 
     The operating system lets go of the lock however this process ends. The file of the lock stays.
@@ -104,13 +104,14 @@ def alone_in(folder: Path, *, doing: str) -> Iterator[None]:
     Args:
         folder: exists.
         doing: in words, for the other one's message: "training".
+        name: of the lock's file, where it stands for less than the whole folder.
 
     Raises:
         BusyError: another one is at it.
         OSError: the folder cannot be written.
     """
     # A thread of this process is another one, too: the lock counts for its holder, not for the process.
-    lock = FileLock(folder / LOCK_NAME, blocking=False, thread_local=False)
+    lock = FileLock(folder / name, blocking=False, thread_local=False)
     try:
         lock.acquire()
     except Timeout as error:

@@ -6,12 +6,14 @@ a command by signals (`stop_on_signals`), another program by `Stop.ask`, from an
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 # What a shell adds to a signal's number for the exit code of a program that it ended.
 _BY_SIGNAL = 128
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
@@ -49,6 +51,19 @@ class Stop:
             self.is_heeded = False
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal ended what ran, wherever it was.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+        self.exit_code = _BY_SIGNAL + number
+
+
 class Stopped(KeyboardInterrupt):
     """A task of many parts was asked to stop, and did; raised through them all, past what mends their errors.
 
@@ -66,7 +81,7 @@ def stop_on_signals(*, doing: str) -> Iterator[Stop]:
     """Let Ctrl-C and SIGTERM ask for a stop while the body runs; in the main thread of a command alone.
 
     The first one asks where the task heeds it. Where it does not (yet), and at the second one, the program ends at
-    once: by KeyboardInterrupt, which is exit code 130, or at SIGTERM by SystemExit with 143.
+    once, by Interrupted.
 
     Args:
         doing: when the task will look next, in words: "after this step".
@@ -78,17 +93,66 @@ def stop_on_signals(*, doing: str) -> Iterator[Stop]:
             stop.ask(number)
             _say(f"Stopping {doing}; once more to stop at once.")
             return
-        _say("Stopped at once.")
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(_BY_SIGNAL + number)
+        if stop.is_set:
+            _say("Stopped at once.")
+        raise Interrupted(number)
 
-    earlier = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {number: signal.signal(number, receive) for number in _SIGNALS}
     try:
         yield stop
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM raise Interrupted in the main thread while the body, a whole command, runs.
+
+    A second one does not wait for what the first has left to tidy up: the process is over, with the same exit code.
+    In a thread that is not the main one nothing is changed; signals do not come there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_ending = False
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        nonlocal is_ending
+        if is_ending:
+            _say("Stopped at once.")
+            os._exit(_BY_SIGNAL + number)
+        is_ending = True
+        raise Interrupted(number)
+
+    earlier = {number: signal.signal(number, receive) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the body has run; processes that begin in it never get them.
+
+    Those are ended by the one that began them. On Windows nothing is held back.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def exit_code_of(stopped: KeyboardInterrupt) -> int:
+    """The exit code of a command that this ended: 143 after SIGTERM, else 130."""
+    code = getattr(stopped, "exit_code", None)
+    return code if isinstance(code, int) else _BY_SIGNAL + signal.SIGINT
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,8 @@ import torch
 from cyclopts import App, CycloptsError
 
 from coreecho.cli.report import report
-from coreecho.errors import CheckpointError
+from coreecho.errors import BusyError, CheckpointError
+from coreecho.files import alone_in
 from coreecho.models import WeightsCard, build_model, save_weights
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
@@ -74,3 +75,17 @@ def test_what_is_no_run_is_named(tmp_path):
 def test_refuses_what_makes_no_sense(run, flags):
     with pytest.raises(CycloptsError):
         type_in("report", run, *flags)
+
+
+def test_two_at_once_do_not_write_the_same_file(run, capsys):
+    alone = alone_in(run, doing="writing report.html", name=".report.html.lock")
+    with alone, pytest.raises(BusyError, match=r"Another process is writing report.html in"):
+        type_in("report", run, "--split", "val", "--hearts", "0")
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("damaged", [b"", b'stage,epoch\n"', b"\xb2\xff,\xfe", b"stage,epoch,learning_rate,seconds\n"])
+def test_a_damaged_table_of_epochs_is_named(run, damaged):
+    (run / "metrics.csv").write_bytes(damaged)
+    with pytest.raises(CheckpointError, match=r"metrics\.csv is damaged"):
+        type_in("report", run)

@@ -21,9 +21,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-_MARK = "COREECHO_HOSTILE_RUN"
+MARK = "COREECHO_HOSTILE_RUN"
 _SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
-_EXIT_CODES = {"SIGKILL": {-9}, "SIGTERM": {143}, "SIGINT": {130}}
+# Before its first line a Python program is ended by the signal itself, which a shell calls 143 and 130, too.
+_EXIT_CODES = {"SIGKILL": {-9}, "SIGTERM": {143, -15}, "SIGINT": {130, -2}}
 _RECIPE = {
     "encoder": "uniformer_xs", "num_frames": 4, "stride": 4, "frame_size": 32, "crop_pad": 2, "batch_size": 4,
     "stage1_epochs": 12, "stage2_epochs": 4, "validation_clips": 1,
@@ -113,20 +114,27 @@ def commands(data: Path, recipe: Path, run: Path) -> list[Command]:
 
 def stop_once(command: Command, out: Path, how: str, after: float, expected: object) -> list[str]:
     """Stop a command, give it again, and say what is not as it should be."""
-    environment = os.environ | {_MARK: str(out), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {MARK: str(out), "OMP_NUM_THREADS": "1"}
     program = [sys.executable, "-m", "coreecho"]
-    process = subprocess.Popen(
-        [*program, *command.start(out)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    errors = out.with_name(f"{out.name}.stderr")
+    with errors.open("w") as written:
+        process = subprocess.Popen(
+            [*program, *command.start(out)], env=environment, stdout=subprocess.DEVNULL, stderr=written
+        )
     faults = []
     try:
         code = process.wait(timeout=after)
     except subprocess.TimeoutExpired:
         process.send_signal(_SIGNALS[how])
         code = process.wait(timeout=120)
+        said = errors.read_text(errors="replace")
         if code not in _EXIT_CODES[how] | {0}:
-            faults.append(f"exit code {code} after {how}")
-    if left := _alive(str(out)):
+            faults.append(f"exit code {code} after {how}: {said[-300:]}")
+        elif code > 0 and "Stopped" not in said:
+            faults.append("stopped without a word")
+        elif "Traceback" in said:
+            faults.append(f"a traceback: {said[-300:]}")
+    if left := alive(str(out)):
         faults.append(f"{len(left)} processes outlived it")
         for number in left:
             os.kill(number, signal.SIGKILL)
@@ -140,9 +148,14 @@ def stop_once(command: Command, out: Path, how: str, after: float, expected: obj
     return faults
 
 
-def _alive(mark: str) -> list[int]:
-    """Processes that were begun by a command and still run; a second is given them to end."""
-    for _ in range(20):
+def alive(mark: str, *, patience: int = 30) -> list[int]:
+    """Processes that were begun by a command and still run.
+
+    Args:
+        mark: the value of MARK in their environment.
+        patience: tenths of a second that are given them to end.
+    """
+    for _ in range(patience + 1):
         found = []
         for place in Path("/proc").iterdir():
             if place.name.isdigit() and int(place.name) != os.getpid():
@@ -151,7 +164,7 @@ def _alive(mark: str) -> list[int]:
                     is_zombie = "Z (zombie)" in (place / "status").read_text()
                 except OSError:
                     continue
-                if f"{_MARK}={mark}".encode() in environment.split(b"\0") and not is_zombie:
+                if f"{MARK}={mark}".encode() in environment.split(b"\0") and not is_zombie:
                     found.append(int(place.name))
         if not found:
             return []

@@ -7,7 +7,15 @@ import threading
 
 import pytest
 
-from coreecho.stopping import Stop, Stopped, stop_on_signals
+from coreecho.stopping import (
+    Interrupted,
+    Stop,
+    Stopped,
+    ended_by_signals,
+    exit_code_of,
+    signals_held_back,
+    stop_on_signals,
+)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -28,14 +36,13 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
     assert stop.exit_code == 143
 
 
-@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_where_nobody_looks_a_signal_ends_at_once(number: int, error: type[BaseException]) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_where_nobody_looks_a_signal_ends_at_once(number: int, code: int) -> None:
     with stop_on_signals(doing="after this step") as stop:
-        with pytest.raises(error) as raised:
+        with pytest.raises(Interrupted) as raised:
             os.kill(os.getpid(), number)
         assert not stop.is_set
-    if error is SystemExit:
-        assert raised.value.code == 143  # type: ignore[attr-defined]
+    assert exit_code_of(raised.value) == code
 
 
 def test_a_program_may_ask_from_any_thread() -> None:
@@ -51,11 +58,45 @@ def test_a_program_may_ask_from_any_thread() -> None:
 def test_it_says_what_happens_even_in_the_middle_of_a_print() -> None:
     program = """
         import os, signal, sys
-        from coreecho.stopping import stop_on_signals
-        with stop_on_signals(doing="after this step") as stop, stop.heeded():
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGTERM)
+        from coreecho.stopping import Interrupted, stop_on_signals
+        try:
+            with stop_on_signals(doing="after this step") as stop, stop.heeded():
+                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGTERM)
+        except Interrupted as stopped:
+            sys.exit(stopped.exit_code)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
     assert done.returncode == 143
     assert done.stderr.split("\n\n") == ["\nStopping after this step; once more to stop at once.", "Stopped at once.\n"]
+
+
+def test_a_command_ends_by_its_first_signal_and_waits_no_longer_at_the_second() -> None:
+    program = """
+        import os, signal, time
+        from coreecho.stopping import ended_by_signals
+        with ended_by_signals():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                print("tidying up", flush=True)
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(1)
+                print("too long")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "tidying up\n", "\nStopped at once.\n")
+
+
+def test_a_signal_that_is_held_back_comes_afterwards() -> None:
+    came = []
+
+    def hold() -> None:
+        with signals_held_back():
+            os.kill(os.getpid(), signal.SIGTERM)
+            came.append("after the signal")
+        came.append("never")
+
+    with ended_by_signals(), pytest.raises(Interrupted):
+        hold()
+    assert came == ["after the signal"]

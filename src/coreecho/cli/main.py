@@ -14,6 +14,7 @@ from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
 from coreecho.cli.doctor import doctor
 from coreecho.cli.embed import embed
+from coreecho.cli.ending import tell
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.explain import explain
 from coreecho.cli.import_weights import import_weights_command
@@ -23,10 +24,12 @@ from coreecho.cli.predict import predict
 from coreecho.cli.report import report
 from coreecho.cli.store import app as store_app
 from coreecho.errors import CoReEchoError
-from coreecho.stopping import Stopped
+from coreecho.stopping import ended_by_signals
 
 app = App(
     name="coreecho",
+    # Told by `main`, with the exit code of the signal.
+    suppress_keyboard_interrupt=False,
     version=coreecho.__version__,
     help="Learn the ejection fraction (EF) from echocardiogram videos, and measure it.\n\n"
     "New here? `coreecho demo` learns from simulated hearts in about ten minutes.\n\n"
@@ -86,7 +89,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(result_action="return_value", exit_on_error=False)
+        with ended_by_signals():
+            code = app(result_action="return_value", exit_on_error=False)
     except CycloptsError:
         # Cyclopts has printed it.
         code = 2
@@ -103,8 +107,6 @@ def main() -> None:
             f"Cannot read or write{where}: {error.strerror or error}.", style="red", markup=False
         )
         code = 2
-    except Stopped as stopped:
-        code = stopped.exit_code
-    except KeyboardInterrupt:
-        code = 130
+    except KeyboardInterrupt as stopped:
+        code = tell(stopped)
     sys.exit(code)

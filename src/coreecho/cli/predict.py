@@ -59,6 +59,7 @@ def predict(
     from coreecho.inference import Prediction, PredictionFailure, Predictor, parse_beat
     from coreecho.names import readable
     from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
+    from coreecho.stopping import exit_code_of
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
@@ -66,13 +67,13 @@ def predict(
     predictor = Predictor(model, clips=clips, device=device, batch_size=batch_size, beat=frames, precision=precision)
     name, task = predictor.model_name, predictor.model.task
     results: list[Prediction | PredictionFailure] = []
-    is_stopped = False
+    stopped_by: KeyboardInterrupt | None = None
     try:
         for result in predictor.predict_many(files, show_progress=True):
             results.append(result)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         # What is ready is not lost.
-        is_stopped = True
+        stopped_by = stopped
     if as_json:
         print(predictions_json(results, model_name=name, task=task))
     elif any(isinstance(result, Prediction) for result in results):
@@ -85,7 +86,7 @@ def predict(
         console.print(
             f"No {task.noun} for {readable(failure.file)}: {readable(failure.error)}", style="red", markup=False
         )
-    if is_stopped:
+    if stopped_by is not None:
         console.print(f"Stopped. The first {len(results)} files are done, and shown or written; the others are not.")
-        return 130
+        return exit_code_of(stopped_by)
     return 1 if failures else 0

@@ -3,9 +3,13 @@
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from coreecho.errors import DatasetError
-from coreecho.files import write_whole
+from coreecho.files import LOCK_NAME, alone_in, write_whole
 from coreecho.phantom.settings import LATER_SETTINGS, PhantomSettings
+from coreecho.stopping import signals_held_back
 
 CARD_NAME = "phantom.json"
 # A cohort that is being written carries its card under this name, so that an interrupted one can be told and continued.
@@ -74,6 +79,7 @@ def write_cohort(
 
     Raises:
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
+        BusyError: another process is writing phantoms into it.
     """
     if card["recordings"] < 1:
         raise DatasetError(f"phantoms for {out}: recordings is {card['recordings']}, expected at least 1.")
@@ -86,11 +92,17 @@ def write_cohort(
             check()
             return
         out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(card, indent=2) + "\n"
-        write_whole(out / UNFINISHED_NAME, text)
-        finish(list(_run(write_one, tasks(), workers or _available_cores(), show_progress)))
-        write_whole(out / CARD_NAME, text)
-        (out / UNFINISHED_NAME).unlink()
+        with alone_in(out, doing="writing phantoms"):
+            # Another process may have written all of it, or another cohort, since.
+            if not _is_complete(out, card):
+                text = json.dumps(card, indent=2) + "\n"
+                write_whole(out / UNFINISHED_NAME, text)
+                finish(list(_run(write_one, tasks(), workers or _available_cores(), show_progress)))
+                write_whole(out / CARD_NAME, text)
+                (out / UNFINISHED_NAME).unlink()
+        # Complete as the folder is, nobody needs the lock any more, and only the cohort's own files stay.
+        with suppress(OSError):
+            (out / LOCK_NAME).unlink()
     except OSError as error:
         raise DatasetError(
             f"phantoms for {out}: cannot write ({error}). Free space or choose a folder that can be written, then run "
@@ -104,7 +116,7 @@ def _is_complete(out: Path, card: dict[str, Any]) -> bool:
     Raises:
         DatasetError: it holds anything else.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not {path.name for path in out.iterdir()} - {LOCK_NAME}):
         return False
     if not out.is_dir():
         raise DatasetError(f"phantoms for {out}: this is a file, expected a folder that is empty or does not exist.")
@@ -160,10 +172,33 @@ def _map_in_order(write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], wo
             yield from map(write_one, tasks)
         return
     # Spawned, since forking a process that holds threads (a running torch, say) can hang.
-    executor = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
-    )
+    context = multiprocessing.get_context("spawn")
+    ends, end = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(ends,))
     try:
-        yield from executor.map(write_one, tasks, chunksize=max(1, min(8, len(tasks) // (4 * workers))))
+        # The workers begin here. They end by the pipe, and not by a Ctrl-C that reaches all processes of a terminal.
+        with signals_held_back():
+            rows = executor.map(write_one, tasks, chunksize=max(1, min(8, len(tasks) // (4 * workers))))
+        yield from rows
+        executor.shutdown()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "phantoms: a worker process was ended from outside, as the system does when memory runs out. Run the same "
+            "command again with fewer `--workers`: it goes on where it stopped."
+        ) from error
     finally:
+        end.close()
         executor.shutdown(cancel_futures=True)
+        ends.close()
+
+
+def _begin_worker(ends: Connection) -> None:
+    """In a worker: compute with one thread, and end as soon as the process that began it ends, however it does."""
+    threadpool_limits(1)
+    threading.Thread(target=_end_with, args=(ends,), daemon=True).start()
+
+
+def _end_with(ends: Connection) -> None:
+    # Nothing is ever sent: the pipe is readable when its other end is closed, also by the death of its process.
+    ends.poll(None)
+    os._exit(0)

@@ -6,16 +6,17 @@ same bytes.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.files import write_whole
+from coreecho.files import alone_in, write_whole
 from coreecho.inference import find_device
 from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
-from coreecho.names import printable
+from coreecho.names import printable, readable
 from coreecho.report.evaluation import pictures_of
 from coreecho.report.page import PageOptions, gather_contents
 from coreecho.report.page_elements import Table
@@ -62,6 +63,7 @@ def write_report(
         RecipeError: not one or two runs, runs that read different things, or a setting makes no sense.
         DatasetError: a data set or split is not as expected.
         CheckpointError: a run has no readable weights, or no finished epoch.
+        BusyError: another process is writing the same file.
         CoReEchoError: the file cannot be written.
     """
     if not 1 <= len(runs) <= _MAX_RUNS:
@@ -71,26 +73,7 @@ def write_report(
         raise RecipeError(f"A report shows runs side by side that read the same thing, and {read}.")
     if cases < 0 or hearts < 0:
         raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
-    protocol = protocol or Protocol()
     _check_writable(out)
-    progress = console(stderr=True)
-    progress.quiet = not show_progress
-    shown = []
-    for number, run in enumerate(runs):
-        progress.print(printable(f"Predictions of {run.path}"), markup=False)
-        learning = run.metrics()
-        evaluation = evaluate(
-            open_subject(run),
-            protocol,
-            batch_size=batch_size,
-            device=device,
-            draw=pictures_of,
-            show_progress=show_progress,
-        )
-        model = load_model(run.path, device=find_device(device))
-        shown.append(
-            ShownRun(number=number, count=len(runs), folder=run, model=model, evaluation=evaluation, learning=learning)
-        )
     options = PageOptions(
         cases=cases,
         map_method=map_method,
@@ -99,11 +82,44 @@ def write_report(
         batch_size=batch_size,
         show_progress=show_progress,
     )
-    contents = gather_contents(shown, options, progress)
-    try:
-        write_whole(out, render_page("report.html", **contents))
-    except OSError as error:
-        raise CoReEchoError(f"{out} cannot be written: {error.strerror or error}. Give another `--out`.") from error
+    with ExitStack() as stack:
+        try:
+            # Of the file and not of its folder, which may be that of a run, or hold other reports.
+            doing, name = f"writing {readable(out.name)}", f".{out.name}.lock"
+            stack.enter_context(alone_in(out.resolve().parent, doing=doing, name=name))
+        except OSError as error:
+            raise _unwritable(out, error) from error
+        page = _render(runs, protocol or Protocol(), device, options)
+        try:
+            write_whole(out, page)
+        except OSError as error:
+            raise _unwritable(out, error) from error
+
+
+def _render(runs: Sequence[RunFolder], protocol: Protocol, device: str, options: PageOptions) -> str:
+    progress = console(stderr=True)
+    progress.quiet = not options.show_progress
+    shown = []
+    for number, run in enumerate(runs):
+        progress.print(printable(f"Predictions of {run.path}"), markup=False)
+        learning = run.metrics()
+        evaluation = evaluate(
+            open_subject(run),
+            protocol,
+            batch_size=options.batch_size,
+            device=device,
+            draw=pictures_of,
+            show_progress=options.show_progress,
+        )
+        model = load_model(run.path, device=find_device(device))
+        shown.append(
+            ShownRun(number=number, count=len(runs), folder=run, model=model, evaluation=evaluation, learning=learning)
+        )
+    return render_page("report.html", **gather_contents(shown, options, progress))
+
+
+def _unwritable(out: Path, error: OSError) -> CoReEchoError:
+    return CoReEchoError(f"{out} cannot be written: {error.strerror or error}. Give another `--out`.")
 
 
 def render_tables(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:

@@ -373,7 +373,8 @@ def _types_of(kind: type) -> dict[str, Any]:
 def _read(value: Any, expected: Any) -> Any:
     """What a plain value of YAML stands for. YAML has no tuples, and reads 1e-4, without a point, as a text."""
     if isinstance(value, list):
-        return tuple(_read(part, float) for part in value)
+        # No setting is a list of lists, and an alias in YAML can make a list hold itself.
+        return tuple(part if isinstance(part, list) else _read(part, float) for part in value)
     if isinstance(value, str) and (expected is float or float in get_args(expected)):
         try:
             return float(value)

@@ -27,9 +27,11 @@ from lightning_fabric.__version__ import version as fabric_version
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
 from coreecho.datasets.recording import NUMBERS
+from coreecho.documents import Limits, read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
+from coreecho.names import printable
 from coreecho.tasks import Task
 from coreecho.training.checking import faults_of_types
 from coreecho.training.recipe import SCRATCH, Recipe
@@ -70,6 +72,40 @@ class Hardware:
         for name, low in at_least.items():
             if getattr(self, name) < low:
                 raise RecipeError(f"`{name}` is {getattr(self, name)}, expected at least {low}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DataRecord:
+    """Where the data of a run lay when it began."""
+
+    dataset: str
+    root: str
+    store: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """What run.json says."""
+
+    recipe: str
+    seed: int
+    data: _DataRecord
+    is_phantom: bool
+    hardware: Hardware
+    versions: Mapping[str, str]
+    init_sha256: str | None
+    is_finished: bool
+    data_fingerprint: str
+    split_ids: Mapping[str, Mapping[str, str]]
+
+    def __post_init__(self) -> None:
+        if missing := set(get_args(Split)) - set(self.split_ids):
+            raise RecipeError(f"split_ids lacks {', '.join(sorted(missing))}")
+
+
+# A line for each recording, of a million at most.
+_LIMITS = Limits(max_bytes=256 * 2**20)
 
 
 class RunFolder:
@@ -138,26 +174,24 @@ class RunFolder:
         """
         path = Path(path)
         try:
-            info = json.loads((path / "run.json").read_text())
-            root, stored = Path(info["data"]["root"]), Path(info["data"]["store"])
-            if data is not None and stored.is_relative_to(root):
-                stored = data / stored.relative_to(root)
-            source = DataSource(
-                dataset=info["data"]["dataset"],
-                root=data or root,
-                store=store or stored,
-                is_phantom=info["is_phantom"],
-                options=dict(info["data"]["options"]),
+            record = read_document(
+                path / "run.json", _Record, kind="record of a run", error=CheckpointError, limits=_LIMITS
             )
-            Hardware(**info["hardware"])
-            if not isinstance(info["data_fingerprint"], str) or not isinstance(info["is_finished"], bool):
-                raise TypeError("data_fingerprint or is_finished is of another kind")
-            {split: dict(info["split_ids"][split]) for split in get_args(Split)}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except CheckpointError as error:
             raise CheckpointError(
-                f"{path} is not the folder of a run: its run.json cannot be read ({error}). "
-                "Give the folder that `coreecho train --out` wrote."
+                f"{path} is not the folder of a run. {error} Give the folder that `coreecho train --out` wrote."
             ) from error
+        root, stored = Path(record.data.root), Path(record.data.store)
+        if data is not None and stored.is_relative_to(root):
+            stored = data / stored.relative_to(root)
+        source = DataSource(
+            dataset=record.data.dataset,
+            root=data or root,
+            store=store or stored,
+            is_phantom=record.is_phantom,
+            options=record.data.options,
+        )
+        info = asdict(record)
         return cls(path, Recipe.from_yaml(path / "recipe.yaml"), source, info)
 
     @property
@@ -221,12 +255,24 @@ class RunFolder:
         """One row for each epoch: stage, epoch, losses (train_*), val_mae, val_r2, learning_rate, seconds.
 
         Raises:
-            CheckpointError: no epoch is finished yet.
+            CheckpointError: no epoch is finished yet, or the table is damaged.
         """
         path = self.path / "metrics.csv"
         if not path.is_file():
             raise CheckpointError(f"{path} is missing: the run has finished no epoch yet.")
-        return pd.read_csv(path)
+        advice = "`coreecho train --resume` writes it anew where the run is not finished; else take it from a copy."
+        try:
+            metrics = pd.read_csv(path)
+        except (OSError, ValueError, OverflowError, MemoryError) as error:
+            raise CheckpointError(f"{path} is damaged and cannot be read: {error}. {advice}") from error
+        missing = [name for name in ("stage", "epoch", "learning_rate", "seconds") if name not in metrics]
+        texts = [name for name in metrics if name != "stage" and not pd.api.types.is_numeric_dtype(metrics[name])]
+        if missing or texts or metrics.empty:
+            what = (
+                f"it lacks {', '.join(missing)}" if missing else f"there are no numbers in {', '.join(texts) or 'it'}"
+            )
+            raise CheckpointError(f"{path} is damaged: {printable(what)}. {advice}")
+        return metrics
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""

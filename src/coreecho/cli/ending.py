@@ -1,0 +1,27 @@
+"""What a command that was stopped says. Imports next to nothing: the command may be stopped while it imports."""
+
+import sys
+
+from coreecho.stopping import Stopped, exit_code_of
+
+_GOES_ON = "Give the same command again: it goes on where it stopped."
+_BEGINS_ANEW = "No file was left half written. Give the same command again: it begins anew."
+_HOW = {
+    "train": "A run that has begun goes on by `coreecho train --resume RUN`; else give the same command again.",
+    "convert": "Nothing was kept, and the originals are as they were. Give the same command again: it begins anew.",
+} | dict.fromkeys(("demo", "phantom", "store", "reproduce", "transfer"), _GOES_ON)
+
+
+def tell(stopped: KeyboardInterrupt) -> int:
+    """Say on one line of stderr what ended the command and how to go on; returns the exit code.
+
+    A task that stopped where it was asked to (Stopped) has said so itself.
+    """
+    code = exit_code_of(stopped)
+    if not isinstance(stopped, Stopped):
+        by = "SIGTERM" if code == 143 else "Ctrl-C"
+        command = sys.argv[1] if len(sys.argv) > 1 else ""
+        # A progress bar may have been drawn up to the middle of the line.
+        sys.stderr.write(f"\nStopped by {by}. {_HOW.get(command, _BEGINS_ANEW)}\n")
+        sys.stderr.flush()
+    return code
