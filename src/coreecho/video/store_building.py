@@ -30,6 +30,7 @@ from coreecho.errors import DatasetError, VideoError
 from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.source_stamp import SourceStamp, stamp_of
 from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
+from coreecho.video.video import Video
 
 MAX_SHARD_BYTES = 1024**3
 # Work that a killed build may lose at most.
@@ -210,7 +211,9 @@ class _Writer:
 def _decode(source: FrameSource, frame_size: int) -> PreparedFrames | str:
     """Read one source, in a thread; a text says why it cannot be read."""
     try:
-        return source.prepare(source.path, frame_size)
+        prepared = source.prepare(source.path, frame_size)
+        Video(prepared.frames, prepared.fps, str(source.path)).refuse_black()
+        return prepared
     except VideoError as error:
         return str(error)
 

@@ -100,7 +100,7 @@ def test_only_what_is_missing_or_has_changed_is_decoded(
     some = dict(list(sources.items())[:4])
     old = FrameStore.build(tmp_path / "store", some, frame_size=16)
     before = np.array(old.frames("recording-2"))
-    np.save(sources["recording-2"], np.full((3, 16, 16), 7, np.uint8))
+    np.save(sources["recording-2"], np.full((3, 16, 16), 70, np.uint8))
     decoded.clear()
     store = FrameStore.build(tmp_path / "store", sources, frame_size=16)
     assert decoded == ["2.npy", "4.npy", "5.npy", "6.npy", "7.npy", "8.npy", "9.npy"]
@@ -451,3 +451,9 @@ def test_a_store_of_before_contents_were_looked_at_is_built_again(
     path.write_text(json.dumps(index))
     assert_holds(FrameStore.build(tmp_path / "store", sources, frame_size=16), sources)
     assert len(decoded) == 20
+
+
+def test_a_black_video_is_not_stored(tmp_path: Path, sources: dict[str, Path]) -> None:
+    np.save(sources["recording-4"], np.full((20, 16, 16), 3, dtype=np.uint8))
+    with pytest.raises(DatasetError, match=r"1 of 10 videos cannot be read[\s\S]*4\.npy: its picture is black"):
+        FrameStore.build(tmp_path / "store", sources, frame_size=16)
