@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.datasets.anonymous_notes import anonymous, silent_readers
+from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
 from coreecho.errors import DatasetError, VideoError
@@ -37,6 +37,7 @@ from coreecho.video.nrrd import is_detached, is_nrrd
 from coreecho.video.reading import read_clip_at
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.sector import MIN_FRAMES
+from coreecho.video.silence import silent_readers
 from coreecho.video.writing import write_mjpeg_avi
 
 VIDEOS = "Videos"

@@ -73,8 +73,6 @@ def examine_clip(job: ClipJob) -> ClipFacts:
     """Read one clip. A file that cannot be read is not an error but a fact."""
     try:
         video = job.read(job.path)
-        # As the store will.
-        video.refuse_black()
     except VideoError as error:
         return ClipFacts(recording_id=job.recording_id, error=str(error))
     frames = video.frames

@@ -18,6 +18,7 @@ from coreecho.video.dicom import decode_dicom, named_damage, open_dicom, refuse_
 from coreecho.video.dicom_regions import Box
 from coreecho.video.dicom_time import UNKNOWN_RATE_NOTE
 from coreecho.video.limits import MAX_HELD_BYTES, check_size
+from coreecho.video.silence import silent_readers
 from coreecho.video.temporal import FrameTimes, find_times
 
 _HEAD_BYTES = 132
@@ -82,12 +83,13 @@ def with_series(files: Iterable[Path]) -> dict[Path, Path | Series]:
         folders[file.parent].append(file)
     kept: dict[Path, Path | Series] = {file: file for file in listed}
     place = {file: number for number, file in enumerate(listed)}
-    for group in folders.values():
-        for clip in find_series(group) if len(group) > 1 else []:
-            first = min(clip, key=place.__getitem__)
-            for file in clip:
-                del kept[file]
-            kept[first] = Series(tuple(clip))
+    with silent_readers():
+        found = [clip for group in folders.values() if len(group) > 1 for clip in find_series(group)]
+    for clip in found:
+        first = min(clip, key=place.__getitem__)
+        kept[first] = Series(tuple(clip))
+        for file in set(clip) - {first}:
+            del kept[file]
     return kept
 
 
