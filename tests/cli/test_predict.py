@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, generate_frames
 
 from coreecho.cli.main import main
 from coreecho.inference import Predictor
@@ -199,3 +201,45 @@ def test_names_of_any_kind(coreecho, weights, phantom_root, tmp_path):
     code, out, _ = coreecho("predict", folder, "--model", weights, "--json")
     assert code == 0
     assert len(json.loads(out)["predictions"]) == 3
+
+
+def test_axes_of_an_array_are_named_and_the_refusal_says_how(coreecho, weights, tmp_path):
+    frames = np.zeros((40, 48, 48), dtype=np.uint8)
+    for number, frame in enumerate(frames):
+        frame[10 : 30 + number % 9, 10:38] = 200
+    clip = tmp_path / "clip.npy"
+    np.save(clip, np.ascontiguousarray(frames.transpose(1, 2, 0)))
+    code, _, err = coreecho("predict", clip, "--model", weights)
+    assert code == 1
+    assert "`--axes HWT`" in " ".join(err.split())
+    code, out, _ = coreecho("predict", clip, "--model", weights, "--axes", "HWT", "--json")
+    assert code == 0
+    assert json.loads(out)["predictions"][0]["num_frames"] == 40
+    code, _, err = coreecho("predict", clip, "--model", weights, "--axes", "HHT")
+    assert code == 1
+    assert "expected the letters T (time), H (rows), W (columns)" in " ".join(err.split())
+
+
+def test_single_dicom_frames_are_offered_as_one_clip_and_read_by_series(coreecho, weights, tmp_path):
+    whole = pydicom.dcmread(get_testdata_file("examples_ybr_color.dcm"))
+    frames = list(generate_frames(whole.PixelData, number_of_frames=30))
+    for number, frame in enumerate(frames):
+        whole.PixelData, whole.NumberOfFrames, whole.InstanceNumber = encapsulate([frame]), 1, number + 1
+        (tmp_path / "frames").mkdir(exist_ok=True)
+        whole.save_as(tmp_path / "frames" / f"IM{number:02d}")
+    code, _, err = coreecho("predict", tmp_path / "frames", "--model", weights)
+    assert code == 1
+    assert err.count("No EF for") == 1
+    assert "`--series` joins them" in " ".join(err.split())
+    code, out, _ = coreecho("predict", tmp_path / "frames", "--model", weights, "--series", "--json")
+    assert code == 0
+    (joined,) = json.loads(out)["predictions"]
+    _, out, _ = coreecho("predict", get_testdata_file("examples_ybr_color.dcm"), "--model", weights, "--json")
+    (expected,) = json.loads(out)["predictions"]
+    assert joined["num_frames"] == 30
+    assert joined["ef_percent"] == pytest.approx(expected["ef_percent"], abs=1e-3)
+
+
+def test_notes_of_the_reader_are_shown(coreecho, weights):
+    _, out, _ = coreecho("predict", get_testdata_file("examples_ybr_color.dcm"), "--model", weights)
+    assert "Note: cropped to its sector" in out

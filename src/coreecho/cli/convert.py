@@ -16,12 +16,14 @@ def convert(
     mapping: Path | None = None,
     fps: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 50.0,
     frame_size: Annotated[int, Parameter(validator=validators.Number(gte=32, modulo=2))] = 112,
+    series: Annotated[bool, Parameter(negative="")] = False,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
     """Make a data set from a folder of clips: `coreecho convert export/ dataset/ --labels ef.csv`.
 
-    Takes DICOM, AVI and MP4 clips at any depth, and writes them as EchoNet-Dynamic stores its own: the sector alone,
-    grey, small, at one frame rate. No name, date, identifier or path is carried over; ids are random. The table
+    Takes DICOM, AVI, MP4, MOV, MKV, WebM, WMV, GIF, WebP, PNG and TIFF clips at any depth, and writes them as
+    EchoNet-Dynamic stores its own: the sector alone, grey, small, at one frame rate; of arrays (NPY, NPZ, NIfTI, NRRD)
+    those that are as small already. No name, date, identifier or path is carried over; ids are random. The table
     `converted.csv` says what was taken, what was refused, and why, by the running number of the file in sorted order.
     The exit code is 1 when a file was refused.
 
@@ -45,6 +47,9 @@ def convert(
         Frames per second of what is written. EchoNet-Dynamic mostly has 50.
     frame_size:
         Pixels a side, even.
+    series:
+        Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
+        of an examination may share a series, too. With `--labels`, give the EF to one of the files.
     workers:
         Threads [default: one for each core].
     """
@@ -61,6 +66,7 @@ def convert(
         mapping=mapping,
         fps=fps,
         frame_size=frame_size,
+        joins_series=series,
         workers=workers,
         show_progress=True,
     )

@@ -41,7 +41,7 @@ def explain(
     Parameters
     ----------
     file:
-        An apical four-chamber clip (AVI, MP4, GIF, NPY, DICOM).
+        An apical four-chamber clip, of any kind that `coreecho predict` reads.
     model:
         Folder of a run, or a `.safetensors` file.
     out:

@@ -32,7 +32,7 @@ def neighbours(
     Parameters
     ----------
     file:
-        An apical four-chamber clip (AVI, MP4, GIF, NPY, DICOM).
+        An apical four-chamber clip, of any kind that `coreecho predict` reads.
     model:
         Folder of a run that `coreecho train` wrote.
     k:

@@ -17,6 +17,8 @@ def predict(
     csv: Path | None = None,
     clips: AtLeastOne | Literal["all"] = 3,
     beat: str | None = None,
+    axes: str | None = None,
+    series: Annotated[bool, Parameter(negative="")] = False,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
@@ -32,8 +34,9 @@ def predict(
     Parameters
     ----------
     files:
-        Apical four-chamber clips (AVI, MP4, GIF, NPY, DICOM, NIfTI, MHD), and folders of them, searched at any depth.
-        Hidden files and tables, texts and archives in folders are passed over.
+        Apical four-chamber clips (AVI, MP4, MOV, MKV, WebM, WMV, GIF, WebP, PNG, TIFF, NPY, NPZ, DICOM, NIfTI, MHD,
+        NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders are
+        passed over.
     model:
         Folder of a run, or a `.safetensors` file.
     as_json:
@@ -46,6 +49,12 @@ def predict(
         For models that look at one beat, as those trained on CAMUS (from ED to ES) and HMC-QU (one cycle): its first
         and last frame in each file, counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before
         FIRST runs backwards.
+    axes:
+        Of arrays (NPY, NPZ, NIfTI, MHD, NRRD) alone: which axis is which, where they are not in the usual order: T
+        time, H rows, W columns, C colours, such as `HWT`. NumPy's as its shape has them, the others' as their header.
+    series:
+        Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
+        of an examination may share a series, too.
     batch_size:
         Clips at once.
     device:
@@ -64,7 +73,16 @@ def predict(
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
     frames = None if beat is None else parse_beat(beat)
-    predictor = Predictor(model, clips=clips, device=device, batch_size=batch_size, beat=frames, precision=precision)
+    predictor = Predictor(
+        model,
+        clips=clips,
+        device=device,
+        batch_size=batch_size,
+        beat=frames,
+        precision=precision,
+        axes=axes,
+        joins_series=series,
+    )
     name, task = predictor.model_name, predictor.model.task
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None

@@ -1,10 +1,6 @@
 """Reasons for people, without anything that could say whose heart it is."""
 
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 # Values from a file stand in messages in quotes or brackets. Greedy: a value may hold brackets of its own.
@@ -30,20 +26,3 @@ def anonymous(message: str, path: Path) -> str:
         if len(name.strip(".")) >= _MIN_NAME:
             text = re.sub(re.escape(name), "...", text, flags=re.IGNORECASE)
     return " ".join(text.split())
-
-
-@contextmanager
-def silent_readers() -> Iterator[None]:
-    """Keep what pydicom warns of and logs away from every log: it quotes the values that it finds odd.
-
-    Not to be entered in threads: it holds for the whole process.
-    """
-    logger = logging.getLogger("pydicom")
-    was_disabled = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = was_disabled

@@ -39,6 +39,7 @@ from coreecho.names import readable
 from coreecho.video.frame_source import FrameSource
 from coreecho.video.mhd import read_mhd
 from coreecho.video.nifti import read_nifti
+from coreecho.video.reading import ClipPath
 from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
@@ -141,9 +142,9 @@ class Camus(Layout):
         preparation = f"{self.name} {recording.view}, beat {recording.beat}"
         return FrameSource(recording.path, preparation, BeatReader(camus_beat, recording))
 
-    def prepare_file(self, path: str | Path, beat: Beat, model_input: SeenAt) -> PreparedFile:
+    def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Squash one beat to squares, whatever its aspect."""
-        video, (first, last) = read_with_beat(path, beat)
+        video, (first, last) = read_with_beat(path, beat, axes)
         frames = take_beat(video.frames, first, last)
         # Arrays are taken as they are, as in training. A screen's sector was padded to a square, and CAMUS's are not.
         frames = squash_frames(_lit(frames) if CROPPED_NOTE in video.notes else frames, model_input.frame_size)

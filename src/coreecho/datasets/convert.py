@@ -23,23 +23,28 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.datasets.anonymous_notes import anonymous, silent_readers
+from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
 from coreecho.errors import DatasetError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
+from coreecho.video.dicom_series import NOT_JOINED, Series, with_series
 from coreecho.video.finding import clips_in
 from coreecho.video.mhd import is_mhd
+from coreecho.video.nrrd import is_detached, is_nrrd
+from coreecho.video.reading import read_clip_at
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.sector import MIN_FRAMES
+from coreecho.video.silence import silent_readers
 from coreecho.video.writing import write_mjpeg_avi
 
 VIDEOS = "Videos"
 # Lies in OUT while it is being filled.
 UNFINISHED = ".converting"
 _MIN_FRAME_SIZE = 32
+_HEAD_BYTES = 16
 # Clips in work for each thread: keeps all busy, and bounds the frames in memory.
 _AHEAD = 2
 
@@ -49,7 +54,7 @@ class _Job:
     """One file to convert. `path` is None for a folder that cannot be opened."""
 
     number: int
-    path: Path | None
+    path: Path | Series | None
     id: str
     label: Label | None
 
@@ -64,6 +69,7 @@ def convert(
     fps: float = 50.0,
     frame_size: int = 112,
     seed: int = 0,
+    joins_series: bool = False,
     workers: int | None = None,
     show_progress: bool = False,
 ) -> list[ConvertedClip]:
@@ -82,6 +88,8 @@ def convert(
         fps: frames per second of the videos written. A clip whose rate is not known is taken frame by frame.
         frame_size: pixels a side, even.
         seed: of the splits.
+        joins_series: take the single DICOM frames of one series in one folder, one a file, for one clip, whose label is
+            that of the first of its files that has one. Without it they are refused together.
         workers: threads; None takes one for each core.
         show_progress: draw a progress bar on stderr.
 
@@ -97,7 +105,14 @@ def convert(
     _check_request(source, out, mapping, fps, frame_size)
     known = None if labels is None else read_labels(labels, source, label_scale)
     jobs = _find_jobs(source, known)
-    write_one = partial(_convert_one, out=out, fps=fps, frame_size=frame_size, has_labels=known is not None)
+    write_one = partial(
+        _convert_one,
+        out=out,
+        fps=fps,
+        frame_size=frame_size,
+        has_labels=known is not None,
+        joins_series=joins_series,
+    )
     console = Console(stderr=True)
     clips: list[ConvertedClip] = []
     # Closed before the folder is cleared: no thread may go on writing there.
@@ -140,18 +155,33 @@ def _check_request(source: Path, out: Path, mapping: Path | None, fps: float, fr
 
 def _find_jobs(source: Path, labels: Mapping[Path, Label] | None) -> list[_Job]:
     closed: list[OSError] = []
-    paths: list[Path | None] = [*clips_in(source, closed.append), *(None for _ in closed)]
+    # A list first: folders are noted as closed while they are walked.
+    found = with_series(clips_in(source, closed.append)).values()
+    paths: list[Path | Series | None] = [*found, *(None for _ in closed)]
     if not paths:
         raise DatasetError(f"{source}: holds no file that could be a clip.")
     ids: set[str] = set()
     while len(ids) < len(paths):
         # As EchoNet-Dynamic names its videos. From the system's source of randomness: nobody can compute them again.
         ids.add("0X" + secrets.token_hex(8).upper())
-    label_of = labels or {}
     return [
-        _Job(number=number, path=path, id=name, label=None if path is None else label_of.get(path.resolve()))
+        _Job(number=number, path=path, id=name, label=_label_of(path, labels or {}))
         for number, (path, name) in enumerate(zip(paths, ids, strict=True), start=1)
     ]
+
+
+def _label_of(path: Path | Series | None, labels: Mapping[Path, Label]) -> Label | None:
+    files = path.files if isinstance(path, Series) else () if path is None else (path,)
+    return next((labels[file.resolve()] for file in files if file.resolve() in labels), None)
+
+
+def _anonymous(message: str, path: Path | Series) -> str:
+    """Take the names of all files of a clip out of a reader's message."""
+    files = path.files if isinstance(path, Series) else (path,)
+    message = message.removeprefix(f"{path}: ")
+    for file in files:
+        message = anonymous(message, file)
+    return message
 
 
 @contextmanager
@@ -230,16 +260,21 @@ def _in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _convert_one(job: _Job, *, out: Path, fps: float, frame_size: int, has_labels: bool) -> ConvertedClip:
+def _convert_one(
+    job: _Job, *, out: Path, fps: float, frame_size: int, has_labels: bool, joins_series: bool
+) -> ConvertedClip:
     """Convert a file, in a thread; what cannot be read is refused with its reason. Raises OSError on writing."""
     if job.path is None:
         return ConvertedClip(number=job.number, note="a folder that cannot be opened (permission denied)")
+    if isinstance(job.path, Series) and not joins_series:
+        return ConvertedClip(number=job.number, note=NOT_JOINED.format(len(job.path.files)))
     if has_labels and job.label is None:
         return ConvertedClip(number=job.number, note="the labels have no EF for it")
     try:
         video = _prepare(_read(job.path), fps, frame_size)
+        video.refuse_black()
     except VideoError as error:
-        return ConvertedClip(number=job.number, note=anonymous(str(error), job.path))
+        return ConvertedClip(number=job.number, note=_anonymous(str(error), job.path))
     # What nobody foresaw may quote the file; its kind alone is said.
     except Exception as error:
         return ConvertedClip(number=job.number, note=f"cannot be read: unexpected {type(error).__name__}")
@@ -256,11 +291,22 @@ def _convert_one(job: _Job, *, out: Path, fps: float, frame_size: int, has_label
     )
 
 
-def _read(path: Path) -> Video:
+def _read(path: Path | Series) -> Video:
+    if isinstance(path, Series):
+        return read_clip_at(path)
     # Made by research software, of whole pictures, and its other file may have any name.
     if is_mhd(path):
         raise VideoError("a MetaImage file; DICOM, AVI, MP4 and other clips are converted")
+    if is_nrrd(_head(path)) and is_detached(path):
+        raise VideoError(
+            "an NRRD header whose pixels lie in another file; DICOM, AVI, MP4 and other clips are converted"
+        )
     return read_video(path)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
 
 
 def _prepare(video: Video, fps: float, frame_size: int) -> Video:

@@ -12,6 +12,7 @@ from coreecho.datasets.convert_labels import Label
 from coreecho.datasets.folds import patient_splits
 from coreecho.files import write_whole
 from coreecho.names import readable
+from coreecho.video.dicom_series import Series
 
 FILE_LIST, CONVERTED, PHANTOM_CARD = "FileList.csv", "converted.csv", "phantom.json"
 TABLES = (FILE_LIST, CONVERTED, PHANTOM_CARD)
@@ -74,9 +75,9 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
         write_whole(out / PHANTOM_CARD, json.dumps(card, indent=2) + "\n")
 
 
-def write_mapping(path: Path, clips: Iterable[ConvertedClip], sources: Mapping[int, Path]) -> None:
+def write_mapping(path: Path, clips: Iterable[ConvertedClip], sources: Mapping[int, Path | Series]) -> None:
     """Write which file became which id, for the user's eyes only. Raises OSError."""
-    rows = [(clip.number, clip.id, readable(sources.get(clip.number, ""))) for clip in clips]
+    rows = [(clip.number, clip.id, readable(str(sources.get(clip.number, "")))) for clip in clips]
     write_whole(path, _csv(("source", "id", "path"), rows), is_private=True)
 
 

@@ -14,6 +14,7 @@ from coreecho.datasets.layout import Layout
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
 from coreecho.video.clips import ClipSampling
+from coreecho.video.video import MIN_WHITE
 
 # Beyond the first something about the pictures differs; beyond the second they are another kind of picture.
 _NOTABLE_SHIFT, _WRONG_SHIFT = 0.03, 0.1
@@ -187,6 +188,8 @@ def _empty_pictures(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 kind="clips without a picture", case=f"{clip.recording_id}: every pixel has the same grey level"
             )
+        elif clip.levels is not None and not np.any(clip.levels[MIN_WHITE:]):
+            yield Finding(kind="clips without a picture", case=f"{clip.recording_id}: black throughout")
         elif clip.is_still:
             yield Finding(
                 kind="clips in which nothing moves", case=f"{clip.recording_id}: {clip.num_frames} equal frames"

@@ -33,7 +33,9 @@ from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError
 from coreecho.names import readable
 from coreecho.video.containers import read_container
+from coreecho.video.dicom_series import Series
 from coreecho.video.frame_source import FrameSource
+from coreecho.video.reading import ClipPath, is_retimed
 from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
@@ -135,11 +137,12 @@ class HmcQu(Layout):
         decoded = read_container(path, "avi", str(path))
         return Video(decoded.frames, decoded.fps, str(path), decoded.is_phantom)
 
-    def prepare_file(self, path: str | Path, beat: Beat, model_input: SeenAt) -> PreparedFile:
+    def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Whole screens as AVI are squashed and their centre is cut out; all else is read as any clip is."""
-        video, (first, last) = read_with_beat(path, beat)
-        if not _is_avi(path) or CROPPED_NOTE not in video.notes:
-            return super().prepare_file(path, beat, model_input)
+        video, (first, last) = read_with_beat(path, beat, axes)
+        is_screen = not isinstance(path, Series) and _is_avi(path) and CROPPED_NOTE in video.notes
+        if isinstance(path, Series) or not is_screen or is_retimed(video):
+            return super().prepare_file(path, beat, model_input, axes=axes)
         # HMC-QU's files say their view by their name, and the two views differ in what is cut out.
         view: View = "A2C" if "2CH" in Path(path).name else "A4C"
         recording = Recording(id=str(path), path=Path(path), view=view, beat=(first, last))

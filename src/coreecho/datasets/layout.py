@@ -25,6 +25,7 @@ from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
 from coreecho.video.frame_source import FrameSource, PreparedFrames
+from coreecho.video.reading import ClipPath, is_retimed, read_clip_at
 from coreecho.video.video import Video
 
 # The first and the last frame, counted from 0, both included, or every frame of the file.
@@ -230,7 +231,7 @@ class Layout(ABC):
         """Read a file beside the clips, such as contours; return what is wrong with it, or None."""
         return None if path.is_file() else "missing"
 
-    def prepare_file(self, path: str | Path, beat: Beat, model_input: SeenAt) -> PreparedFile:
+    def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Read one beat of a file from outside as this data set's clips are, at the size that a model sees.
 
         Every file is read by `read_video` first, which refuses what is no grey clip of one sector.
@@ -238,7 +239,7 @@ class Layout(ABC):
         Raises:
             VideoError: the file is refused, or is shorter than the beat.
         """
-        video, (first, last) = read_with_beat(path, beat)
+        video, (first, last) = read_with_beat(path, beat, axes)
         frames = resize_frames(take_beat(video.frames, first, last), model_input.frame_size)
         return PreparedFile(replace(video, frames=frames), (first, last), video.num_frames)
 
@@ -365,13 +366,19 @@ class BeatReader:
         return PreparedFrames(self.read(self.recording, frame_size), self.recording.fps)
 
 
-def read_with_beat(path: str | Path, beat: Beat) -> tuple[Video, tuple[int, int]]:
-    """Read a file, and see that it has the frames of a beat.
+def read_with_beat(path: ClipPath, beat: Beat, axes: str | None = None) -> tuple[Video, tuple[int, int]]:
+    """Read a file, and see that it has the frames of a beat; `axes` of arrays, as for `read_video`.
 
     Raises:
-        VideoError: the file is refused, or is shorter than the beat.
+        VideoError: the file is refused, is shorter than the beat, or has no evenly timed frames to count.
     """
-    video = read_video(path)
+    video = read_clip_at(path, axes=axes)
+    if beat != "all" and is_retimed(video):
+        raise VideoError(
+            f"{path}: its frames are not evenly spaced in time, so it was resampled, and a beat by the file's frame "
+            "numbers would be another one. Cut the beat out as a file of its own and give all of it (`--beat all`), or "
+            "write the file anew at an even frame rate: ffmpeg -i IN -fps_mode cfr -c:v mjpeg -q:v 2 OUT.avi."
+        )
     first, last = (0, video.num_frames - 1) if beat == "all" else beat
     if max(first, last) >= video.num_frames:
         raise VideoError(

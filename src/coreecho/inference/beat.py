@@ -1,12 +1,12 @@
 """The one beat that some models look at: which frames of a file it is, as people say it."""
 
 import re
-from pathlib import Path
 
 from coreecho.datasets import LAYOUTS, Beat, Layout
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
+from coreecho.video.reading import ClipPath
 from coreecho.video.video import Video
 
 __all__ = ["Beat", "cautions_of_beat", "check_beat", "needs_beat", "parse_beat", "read_beat"]
@@ -55,16 +55,20 @@ def check_beat(model: EchoModel, beat: Beat | None) -> None:
         raise RecipeError(f"A beat is two different frames, counted from 0, as (first, last), or 'all'; got {beat!r}.")
 
 
-def read_beat(path: str | Path, beat: Beat, model: EchoModel) -> tuple[Video, tuple[int, int], int]:
+def read_beat(
+    path: ClipPath, beat: Beat, model: EchoModel, *, axes: str | None = None
+) -> tuple[Video, tuple[int, int], int]:
     """Read a beat at the model's frame size, prepared as the clips that the model was trained on.
+
+    `axes` are of an array, as for `read_video`.
 
     Returns:
         The beat, (T, S, S), in its own direction; its first and last frame in the file; and the file's frames.
 
     Raises:
-        VideoError: the file is refused, or is shorter than the beat.
+        VideoError: the file is refused, is shorter than the beat, or has frames at uneven times.
     """
-    return _layout(model).prepare_file(path, beat, model.model_input)
+    return _layout(model).prepare_file(path, beat, model.model_input, axes=axes)
 
 
 def cautions_of_beat(beat: Video, model: EchoModel) -> list[str]:

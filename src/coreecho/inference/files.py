@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coreecho.video.dicom_series import NOT_JOINED, Series, with_series
 from coreecho.video.finding import clips_in
 
 
@@ -24,16 +25,18 @@ class PredictionFailure:
         return {"file": self.file, "error": self.error}
 
 
-def find_files(paths: Iterable[str | Path]) -> list[Path | PredictionFailure]:
+def find_files(paths: Iterable[str | Path], *, joins_series: bool = False) -> list[Path | Series | PredictionFailure]:
     """List the files to read: those named, and in place of a folder all that lie in it, at any depth.
 
     In a folder, files come in sorted order, and what could be no clip is passed over: see `clips_in`.
 
     Args:
         paths: files and folders, in the order wanted.
+        joins_series: take the single DICOM frames of a series in one folder, one a file, for one clip.
 
     Returns:
-        Files; and failures for what does not exist, is no regular file, or is a folder without files to read.
+        Files and series; and failures for what does not exist, is no regular file, or is a folder without files to
+        read, and one for the files of a series that is not joined.
     """
     found: list[Path | PredictionFailure] = []
     for path in map(Path, paths):
@@ -46,7 +49,16 @@ def find_files(paths: Iterable[str | Path]) -> list[Path | PredictionFailure]:
             found.append(PredictionFailure(file=str(path), error="not a regular file"))
         else:
             found.append(PredictionFailure(file=str(path), error="no such file or folder"))
-    return found
+    files = with_series([entry for entry in found if isinstance(entry, Path)])
+    return [
+        _not_joined(entry) if isinstance(entry, Series) and not joins_series else entry
+        for entry in (files.get(entry) if isinstance(entry, Path) else entry for entry in found)
+        if entry is not None
+    ]
+
+
+def _not_joined(series: Series) -> PredictionFailure:
+    return PredictionFailure(file=str(series), error=NOT_JOINED.format(len(series.files)))
 
 
 def _files_in(folder: Path) -> list[Path | PredictionFailure]:

@@ -27,6 +27,7 @@ from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import load_model
 from coreecho.tasks import EF, MI
 from coreecho.video.clips import all_starts, even_starts
+from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
 _READERS = 2
@@ -128,6 +129,9 @@ class Predictor:
         precision: of the encoder: "fp32", or "bf16", which is faster on GPUs and right to about three digits.
         seconds_a_file: that `predict_many` lets a file take to be read, and one more for each megabyte; None reads the
             files in this process, for as long as they take.
+        axes: of files that are arrays, where these are not the usual ones: their letters, as `read_video` takes them.
+        joins_series: `predict_many` takes the single DICOM frames of a series, one a file, for one clip. Without it
+            they have no prediction: they may as well be the stills of an examination.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
@@ -149,6 +153,8 @@ class Predictor:
         beat: Beat | None = None,
         precision: Precision = "fp32",
         seconds_a_file: float | None = SECONDS_A_FILE,
+        axes: str | None = None,
+        joins_series: bool = False,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
@@ -171,6 +177,8 @@ class Predictor:
         self.batch_size = batch_size
         self.precision: Precision = precision
         self.seconds_a_file = seconds_a_file
+        self.axes = axes
+        self.joins_series = joins_series
         self.model_name = _describe(self.card)
 
     @overload
@@ -201,8 +209,8 @@ class Predictor:
         if isinstance(source, str | Path):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
-            name, clip = str(source), prepare_file(self.model, source, beat=self.beat if beat is None else beat)
-            return self._predict_clip(name, clip)
+            beat = self.beat if beat is None else beat
+            return self._predict_clip(str(source), prepare_file(self.model, source, beat=beat, axes=self.axes))
         if beat is not None:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
         frames = np.asarray(source)
@@ -237,7 +245,7 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        files = find_files([paths] if isinstance(paths, str | Path) else paths)
+        files = find_files([paths] if isinstance(paths, str | Path) else paths, joins_series=self.joins_series)
         yield from track(
             self._predict_in_order(files),
             total=len(files),
@@ -247,14 +255,16 @@ class Predictor:
             transient=True,
         )
 
-    def _predict_in_order(self, files: Sequence[Path | PredictionFailure]) -> Iterator[Prediction | PredictionFailure]:
+    def _predict_in_order(
+        self, files: Sequence[Path | Series | PredictionFailure]
+    ) -> Iterator[Prediction | PredictionFailure]:
         # Both are filled by the readers, a few files ahead.
         failures = {number: file for number, file in enumerate(files) if isinstance(file, PredictionFailure)}
         clips: dict[int, ClipFile] = {}
 
-        def read(number: int, file: Path, read_file: ReadFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
+        def read(number: int, file: Path | Series, read_file: ReadFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
             try:
-                clip = prepare_file(self.model, file, beat=self.beat, read=read_file)
+                clip = prepare_file(self.model, file, beat=self.beat, axes=self.axes, read=read_file)
                 taken = self._with_starts(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
@@ -268,7 +278,7 @@ class Predictor:
             sources = (
                 ClipSource(number, partial(read, number, file, read_file))
                 for number, file in enumerate(files)
-                if isinstance(file, Path)
+                if not isinstance(file, PredictionFailure)
             )
             videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
             for number, video in videos:

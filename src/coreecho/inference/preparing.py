@@ -18,12 +18,13 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.video import Video, even_starts, resize_frames
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.reader_process import ResizedVideo, read_resized
+from coreecho.video.reading import ClipPath
 from coreecho.video.sector import MIN_FRAMES
 
 # Evenly placed clips of a recording whose mean is taken, as in the paper.
 DEFAULT_CLIPS = 3
-# Reads a file at a frame size; in this process, or in one that can be ended.
-ReadFile = Callable[[str | Path, int], ResizedVideo]
+# Reads a file at a frame size, and `axes=` of an array; in this process, or in one that can be ended.
+ReadFile = Callable[..., ResizedVideo]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,30 +104,39 @@ class EmbeddedClip:
 
 
 def prepare_file(
-    model: EchoModel, path: str | Path, *, beat: Beat | None = None, read: ReadFile = read_resized
+    model: EchoModel,
+    path: ClipPath,
+    *,
+    beat: Beat | None = None,
+    axes: str | None = None,
+    read: ReadFile = read_resized,
 ) -> ClipFile:
     """Read a file for a model.
 
     Args:
         model: that shall see it.
-        path: the clip.
+        path: the clip: a file, or the files of a series.
         beat: first and last frame of the beat, or "all", for a model that looks at one beat, and for it alone.
+        axes: of an array, where they are not the usual ones: see `read_video`.
         read: what reads whole videos.
 
     Raises:
-        VideoError: not a readable clip, too short for a heartbeat, or shorter than the beat.
+        VideoError: not a readable clip, black, too short for a heartbeat, or shorter than the beat.
         RecipeError: the model looks at one beat and none is given, or the reverse.
     """
     check_beat(model, beat)
+    options = {} if axes is None else {"axes": axes}
     if beat is not None:
         if read is not read_resized:
             # A beat is cut out in this process, once another has shown that the file can be read in time and memory.
-            read(path, model.model_input.frame_size)
-        video, frames_of_beat, num_frames = read_beat(path, beat, model)
+            read(path, model.model_input.frame_size, **options)
+        video, frames_of_beat, num_frames = read_beat(path, beat, model, axes=axes)
+        video.refuse_black()
         # A whole beat is interpolated to the model's frames; clips of a stride have their place in time.
         seen = video if model.model_input.is_whole_beat else at_training_rate(video, _trained_on(model))
         return ClipFile(seen, num_frames, video.fps, frames_of_beat, video.fps)
-    file = read(path, model.model_input.frame_size)
+    file = read(path, model.model_input.frame_size, **options)
+    file.video.refuse_black()
     if file.num_frames < MIN_FRAMES:
         raise VideoError(
             f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
@@ -146,7 +156,7 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
         name: of the array, for messages.
 
     Raises:
-        VideoError: another shape or kind of number, too few frames, or an impossible frame rate.
+        VideoError: another shape or kind of number, too few frames, black ones, or an impossible frame rate.
     """
     array = np.asarray(frames)
     if array.ndim != 3 or array.dtype != np.uint8:
@@ -162,6 +172,7 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     if 0 in array.shape:
         raise VideoError(f"{name}: expected frames (T, H, W) with T, H and W at least 1; got shape {array.shape}.")
     given = Video(resize_frames(array, model.model_input.frame_size), fps, name)
+    given.refuse_black()
     if model.model_input.is_whole_beat:
         return ClipFile(given, len(array), fps, (0, len(array) - 1), fps)
     return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)

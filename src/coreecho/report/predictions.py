@@ -45,15 +45,16 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
     table.add_column(task.heading, justify="right", no_wrap=True)
     if not task.has_output_of_its_own:
         table.add_column("± clips", justify="right", no_wrap=True)
-    table.add_column("Warnings", overflow="fold")
+    table.add_column("Warnings and notes", overflow="fold")
     for result in results:
         if isinstance(result, Prediction):
+            said = [*result.warnings, *(f"Note: {note}" for note in result.notes)]
             # Text, not markup: a file may be called [red].avi.
             table.add_row(
                 Text(readable(result.file)),
                 *_cells(result, task),
-                Text("\n".join(map(readable, result.warnings))),
-                end_section=len(result.warnings) > 1,
+                Text("\n".join(map(readable, said))),
+                end_section=len(said) > 1,
             )
     return Group(Text(f"{task.title} by {model_name}", style="bold"), table, Text(task.notice, style="bold"))
 

@@ -116,6 +116,7 @@ def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
         f"{found.ef_of_neighbours:.1f} %. Recordings are usually {found.typical_distance:.3f} from their nearest."
     ]
     lines += [f"Caution: {warning}." for warning in found.warnings]
+    lines += [f"Note: {note}." for note in found.clip.clip.video.notes]
     _print([*lines, *([f"Table and picture: {out}"] if out else [])])
 
 

@@ -3,7 +3,7 @@
 from coreecho.video.affine import random_affine
 from coreecho.video.augmentation import pad_and_crop
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts, random_start, take_clip
-from coreecho.video.dicom_series import find_series
+from coreecho.video.dicom_series import Series, find_series
 from coreecho.video.reading import read_series, read_video
 from coreecho.video.resizing import resize_frames, squash_frames
 from coreecho.video.start_index import read_start_index
@@ -14,6 +14,7 @@ from coreecho.video.video import Video
 __all__ = [
     "ClipSampling",
     "FrameStore",
+    "Series",
     "TimeMethod",
     "Video",
     "all_starts",

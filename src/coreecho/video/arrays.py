@@ -2,8 +2,9 @@
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -23,6 +24,8 @@ _CLIP_NAMES = ("frames", "video", "clip", "arr_0")
 _RATE_NAMES = ("fps", "frame_rate", "frames_per_second")
 _MAX_MEMBERS = 1000
 _MAX_RATE_BYTES = 1024
+_ATTEMPTS = 20
+_Read = TypeVar("_Read")
 _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
 
 
@@ -39,7 +42,7 @@ def read_npy(path: Path, source: str, axes: str | None = None) -> Decoded:
     """
     try:
         # Mapped first: the header is checked before any memory is taken, and the file's length against the header.
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = _steadily(lambda: np.load(path, mmap_mode="r", allow_pickle=False))
     # A header is a Python expression, and a damaged one may fail in any part of the reading of those.
     except Exception as error:
         raise VideoError(f"{source}: damaged, cut off, or not an array of numbers ({error}). {_AGAIN}") from error
@@ -90,8 +93,28 @@ _Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 def _read_header(file: IO[bytes]) -> _Header:
     version = npy_format.read_magic(file)
     read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    shape, is_fortran, dtype = read(file)
-    return tuple(shape), bool(is_fortran), dtype
+    start = file.tell()
+
+    def read_from_start() -> _Header:
+        file.seek(start)
+        shape, is_fortran, dtype = read(file)
+        return tuple(shape), bool(is_fortran), dtype
+
+    return _steadily(read_from_start)
+
+
+def _steadily(read: Callable[[], _Read]) -> _Read:
+    """Read a header, which NumPy takes for a Python expression, also while other threads read theirs.
+
+    Python 3.11 counts the depth of the expressions that it takes apart once for all threads, and now and then finds a
+    miscount (https://github.com/python/cpython/issues/106905): a whole file would be called damaged.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return read()
+        except SystemError:
+            continue
+    return read()
 
 
 def _shape_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Header:
@@ -141,7 +164,7 @@ def _check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], source: str, axes:
 def _likely_axes(shape: tuple[int, ...]) -> str:
     """Say which axes an array of four seems to have: PyTorch keeps channels before rows, or before time."""
     likely = {0: "CTHW", 1: "TCHW"}.get(shape.index(_COLOURS) if _COLOURS in shape else -1)
-    return f" If its axes are {likely}, say axes={likely!r}." if len(shape) == 4 and likely else ""
+    return f" If its axes are {likely}, say axes={likely!r} (`--axes {likely}`)." if len(shape) == 4 and likely else ""
 
 
 def _as_frames(array: NDArray[np.uint8], source: str, axes: str | None, fps: float | None) -> Decoded:

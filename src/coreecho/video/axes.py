@@ -63,7 +63,7 @@ def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str, likely
         raise VideoError(
             f"{source}: would be {first} frames of {second} x {last} pixels, and its last axis in that order looks "
             f"like time. Expected the axes {usual}. If they are {likely}, say axes={likely!r}; if they are as "
-            f"expected, axes={usual!r}."
+            f"expected, axes={usual!r}. On the command line: `--axes {likely}` or `--axes {usual}`."
         )
 
 

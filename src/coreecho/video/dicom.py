@@ -73,7 +73,7 @@ def read_dicom(path: Path, source: str) -> tuple[Decoded, Box | None]:
         if num_frames < 2:
             raise VideoError(
                 f"{source}: a still: it has one frame. An EF takes a clip of a beating heart. Where a clip lies as "
-                "single frames, one a file, give the folder of all of them as a series: they are read as one."
+                "single frames, one a file, `coreecho predict FOLDER --series` reads them as one."
             )
         return decode_dicom(dataset, None, source, path)
 

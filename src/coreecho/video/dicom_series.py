@@ -5,7 +5,7 @@ The files of a clip share a SeriesInstanceUID, and their InstanceNumber tells th
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +18,35 @@ from coreecho.video.dicom import decode_dicom, named_damage, open_dicom, refuse_
 from coreecho.video.dicom_regions import Box
 from coreecho.video.dicom_time import UNKNOWN_RATE_NOTE
 from coreecho.video.limits import MAX_HELD_BYTES, check_size
+from coreecho.video.silence import silent_readers
 from coreecho.video.temporal import FrameTimes, find_times
 
 _HEAD_BYTES = 132
 _MARK = slice(128, 132)
 SERIES_NOTE = "joined from single frames, one a file"
+# Not joined unasked: all stills of an examination may share a series, too.
+NOT_JOINED = (
+    "{} single frames of one DICOM series, one a file. Where they are the frames of one clip, `--series` joins them; "
+    "stills have no heartbeat to measure"
+)
 _GAPS_NOTE = "its frames' numbers have gaps; frames are missing, and their times were kept"
 # What all frames of a clip have in common.
 _SAME = ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored")
 _SECONDS = (3600.0, 60.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A clip that lies as single frames, one a file.
+
+    Attributes:
+        files: two and more, in the order of their frames.
+    """
+
+    files: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return f"{self.files[0]} and {len(self.files) - 1} more frames"
 
 
 def find_series(files: Path | Iterable[Path]) -> list[list[Path]]:
@@ -46,6 +66,31 @@ def find_series(files: Path | Iterable[Path]) -> list[list[Path]]:
             series[found[0]].append((found[1], path))
     clips = [[path for _, path in sorted(frames)] for frames in series.values() if len(frames) > 1]
     return sorted(clips, key=lambda clip: min(clip))
+
+
+def with_series(files: Iterable[Path]) -> dict[Path, Path | Series]:
+    """Put a series in the place of its first file, where single frames of one lie in one folder.
+
+    Args:
+        files: in the order wanted.
+
+    Returns:
+        By file, itself, or the series that it begins; without the other files of a series.
+    """
+    listed = list(dict.fromkeys(files))
+    folders: dict[Path, list[Path]] = defaultdict(list)
+    for file in listed:
+        folders[file.parent].append(file)
+    kept: dict[Path, Path | Series] = {file: file for file in listed}
+    place = {file: number for number, file in enumerate(listed)}
+    with silent_readers():
+        found = [clip for group in folders.values() if len(group) > 1 for clip in find_series(group)]
+    for clip in found:
+        first = min(clip, key=place.__getitem__)
+        kept[first] = Series(tuple(clip))
+        for file in set(clip) - {first}:
+            del kept[file]
+    return kept
 
 
 def read_dicom_series(files: Path | Sequence[Path], source: str) -> tuple[Decoded, Box | None]:

@@ -44,6 +44,17 @@ def is_nrrd(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
+def is_detached(path: Path) -> bool:
+    """Tell whether an NRRD header says that its pixels lie in another file. Raises OSError; VideoError: damaged."""
+    with path.open("rb") as file:
+        fields, _ = _parse_header(file.read(_MAX_HEADER_BYTES), str(path))
+    return _data_file(fields) is not None
+
+
+def _data_file(fields: Mapping[str, str]) -> str | None:
+    return fields.get("data file", fields.get("datafile"))
+
+
 def read_nrrd(path: Path, source: str | None = None, axes: str | None = None) -> Decoded:
     """Read an NRRD file of whole grey levels 0 to 255: a clip (T, H, W), or a still with T = 1.
 
@@ -135,7 +146,7 @@ def _read_pixels(
     encoding = fields["encoding"].lower()
     if encoding not in ("raw", "gzip", "gz"):
         raise VideoError(f"{source}: its encoding is not read; raw and gzip are. Save it again as one of them.")
-    name = fields.get("data file", fields.get("datafile"))
+    name = _data_file(fields)
     data_path = path if name is None else file_beside(path, name, source, "data file")
     shape = sizes[::-1]
     check_size(source, int(np.prod(shape[:-2], dtype=object)), shape[-2], shape[-1])

@@ -22,7 +22,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from coreecho.errors import VideoError
-from coreecho.video.reading import read_video
+from coreecho.video.dicom_series import Series
+from coreecho.video.reading import ClipPath, read_clip_at
 from coreecho.video.resizing import resize_frames
 from coreecho.video.video import Video
 
@@ -41,9 +42,9 @@ class ResizedVideo(NamedTuple):
     fps: float | None
 
 
-def read_resized(path: str | Path, frame_size: int) -> ResizedVideo:
-    """Read a video in this process, and resize it. Raises VideoError."""
-    video = read_video(path)
+def read_resized(path: ClipPath, frame_size: int, *, axes: str | None = None) -> ResizedVideo:
+    """Read a video in this process, and resize it; `axes` of arrays, as for `read_video`. Raises VideoError."""
+    video = read_clip_at(path, axes=axes)
     # Resized at once: a whole screen has fifty times the pixels.
     frames = resize_frames(video.frames, frame_size)
     resized = Video(frames, video.fps, video.source, video.is_phantom, video.notes)
@@ -66,7 +67,7 @@ class ReaderProcesses:
         self._started: list[_Process] = []
         self._is_closed = False
 
-    def read(self, path: str | Path, frame_size: int) -> ResizedVideo:
+    def read(self, path: ClipPath, frame_size: int, *, axes: str | None = None) -> ResizedVideo:
         """Read a video as `read_resized` does.
 
         Raises:
@@ -79,7 +80,7 @@ class ReaderProcesses:
             if process is None or not process.is_alive:
                 process = _Process()
                 self._started.append(process)
-            return process.read(str(path), frame_size, self._seconds)
+            return process.read(path, frame_size, axes, self._seconds)
         finally:
             self._free.put(process)
 
@@ -123,15 +124,21 @@ class _Process:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def read(self, path: str, frame_size: int, seconds: float) -> ResizedVideo:
+    def read(self, path: ClipPath, frame_size: int, axes: str | None, seconds: float) -> ResizedVideo:
+        files = path.files if isinstance(path, Series) else (Path(path),)
         with contextlib.suppress(OSError):
-            seconds += Path(path).stat().st_size / _BYTES_A_SECOND
+            seconds += sum(file.stat().st_size for file in files) / _BYTES_A_SECOND
+        request = {
+            "path": [str(file) for file in files] if isinstance(path, Series) else str(path),
+            "frame_size": frame_size,
+            "options": {} if axes is None else {"axes": axes},
+        }
         is_late = threading.Event()
         watch = threading.Timer(seconds, self._give_up, [is_late])
         watch.daemon = True
         watch.start()
         try:
-            _send(self._stream(self._process.stdin), {"path": path, "frame_size": frame_size})
+            _send(self._stream(self._process.stdin), request)
             answer = self._receive()
             if "error" in answer:
                 raise VideoError(answer["error"])
@@ -151,7 +158,7 @@ class _Process:
         finally:
             watch.cancel()
         frames = np.frombuffer(content, dtype=np.uint8).reshape(shape)
-        video = Video(frames, answer["seen_fps"], path, answer["is_phantom"], tuple(answer["notes"]))
+        video = Video(frames, answer["seen_fps"], str(path), answer["is_phantom"], tuple(answer["notes"]))
         return ResizedVideo(video, answer["num_frames"], answer["fps"])
 
     def _give_up(self, is_late: threading.Event) -> None:
@@ -178,15 +185,17 @@ def serve() -> None:
     _limit_memory()
     _send(answers, {"is_ready": True})
     for request in _requests(sys.stdin.buffer):
+        asked = request["path"]
+        path = Series(tuple(map(Path, asked))) if isinstance(asked, list) else asked
         try:
-            read = read_resized(request["path"], request["frame_size"])
+            read = read_resized(path, request["frame_size"], **request["options"])
         except VideoError as error:
             _send(answers, {"error": str(error)})
         except MemoryError:
-            _send(answers, {"error": f"{request['path']}: needs more than {_MEMORY_BYTES / 1e9:.1f} GB to be read."})
+            _send(answers, {"error": f"{path}: needs more than {_MEMORY_BYTES / 1e9:.1f} GB to be read."})
         # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
         except Exception as error:
-            _send(answers, {"error": f"{request['path']}: unexpected {type(error).__name__}: {error}"})
+            _send(answers, {"error": f"{path}: unexpected {type(error).__name__}: {error}"})
         else:
             video = read.video
             head = {

@@ -13,7 +13,7 @@ from coreecho.video.axes import refuse_other_axes
 from coreecho.video.containers import read_container
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom import read_dicom
-from coreecho.video.dicom_series import read_dicom_series
+from coreecho.video.dicom_series import Series, read_dicom_series
 from coreecho.video.geometry import UPRIGHT, aspect_notes, square_prepared
 from coreecho.video.limits import MAX_FILE_BYTES
 from coreecho.video.mhd import is_mhd, read_mhd
@@ -44,10 +44,31 @@ _OTHER_VIDEOS = {
     b"OggS": "an Ogg file",
 }
 TURNED_NOTE = "turned upright, as the file says to show it"
-UNEVEN_NOTE = "its frames are not evenly spaced in time; resampled by their time stamps to {:.4g} frames per second"
+_RETIMED = "its frames are not evenly spaced in time; resampled by their time stamps to "
+UNEVEN_NOTE = _RETIMED + "{:.4g} frames per second"
 BLACK_NOTE = "its picture is black"
 
 Box = tuple[slice, slice]
+# A clip from outside: its file, or its files where each frame has one of its own.
+ClipPath = str | Path | Series
+
+
+def read_clip_at(path: ClipPath, *, axes: str | None = None) -> Video:
+    """Read a clip that lies in one file, or one frame a file, as `read_video` and `read_series` do.
+
+    Raises:
+        VideoError: as they do; or axes are named of a series.
+    """
+    if not isinstance(path, Series):
+        return read_video(path, axes=axes)
+    if axes is not None:
+        raise VideoError(f"{path}: axes={axes!r} is for arrays (NPY, NPZ, NIfTI, MHD, NRRD), which this is not.")
+    return replace(read_series(path.files), source=str(path))
+
+
+def is_retimed(video: Video) -> bool:
+    """Tell whether the frames of a clip are others than those of its file, at other times."""
+    return any(note.startswith(_RETIMED) for note in video.notes)
 
 
 def read_video(path: str | Path, *, axes: str | None = None) -> Video:

@@ -107,8 +107,9 @@ class FrameStore:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of all videos in the store."""
-        return list(self._index.entries)
+        """The ids of all videos in the store, in the order in which they were written."""
+        entries = self._index.entries
+        return sorted(entries, key=lambda video_id: (entries[video_id].shard, entries[video_id].offset))
 
     def __len__(self) -> int:
         return len(self._index.entries)

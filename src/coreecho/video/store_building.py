@@ -11,7 +11,6 @@ neither a second to start nor a guard around the caller's script, without which 
 
 import errno
 import os
-import re
 import time
 import zlib
 from collections import deque
@@ -29,14 +28,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from coreecho.errors import DatasetError, VideoError
 from coreecho.video.frame_source import FrameSource, PreparedFrames
+from coreecho.video.source_stamp import SourceStamp, stamp_of
 from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
+from coreecho.video.video import Video
 
 MAX_SHARD_BYTES = 1024**3
 # Work that a killed build may lose at most.
 _CHECKPOINT_BYTES = 256 * 1024**2
 _CHECKPOINT_SECONDS = 10.0
 _LOCK_NAME = "lock"
-_SHARD_NAME = re.compile(r"frames-\d{5,}\.bin")
 # Videos decoded ahead for each worker: keeps them busy, and bounds the frames waiting in memory.
 _AHEAD = 3
 
@@ -45,8 +45,7 @@ _AHEAD = 3
 class _Job:
     video_id: str
     source: FrameSource
-    source_bytes: int
-    source_mtime_ns: int
+    stamp: SourceStamp
 
 
 def build_store(
@@ -79,7 +78,7 @@ def _matching_index(folder: Path, frame_size: int) -> StoreIndex | None:
     if index.frame_size != frame_size:
         raise DatasetError(
             f"{folder}: holds a frame store of {index.frame_size} x {index.frame_size} pixels; {frame_size} x "
-            f"{frame_size} were asked for. Use another folder, or delete this one."
+            f"{frame_size} were asked for. Give another folder by `--store`."
         )
     index.drop_lost(folder)
     return index
@@ -89,13 +88,13 @@ def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[
     """Yield what has to be decoded, or why it cannot be."""
     for video_id, source in sources.items():
         try:
-            stat = source.path.stat()
+            stamp = stamp_of(source.path)
         except OSError as error:
             yield f"{source.path}: {error.strerror}"
             continue
         entry = index.entries.get(video_id)
-        if entry is None or not entry.is_fresh(stat, source.preparation):
-            yield _Job(video_id, source, stat.st_size, stat.st_mtime_ns)
+        if entry is None or not entry.is_fresh(stamp, source.preparation):
+            yield _Job(video_id, source, stamp)
 
 
 def _build_locked(
@@ -154,9 +153,10 @@ class _Writer:
             num_frames=len(frames),
             fps=decoded.fps,
             crc32=zlib.crc32(frames.data),
-            source=str(job.source.path.absolute()),
-            source_bytes=job.source_bytes,
-            source_mtime_ns=job.source_mtime_ns,
+            source=job.stamp.path,
+            source_bytes=job.stamp.num_bytes,
+            source_mtime_ns=job.stamp.mtime_ns,
+            source_content=job.stamp.content,
             preparation=job.source.preparation,
         )
         self._end += frames.nbytes
@@ -176,12 +176,21 @@ class _Writer:
 
     def _open(self) -> IO[bytes]:
         if self._file is None:
+            self._claim()
             path = shard_path(self._folder, self._shard)
             # Bytes past the end of the last indexed video are of a build that was killed: they are written over.
             self._file = path.open("r+b") if path.exists() else path.open("wb")
             self._file.truncate(self._end)
             self._file.seek(self._end)
         return self._file
+
+    def _claim(self) -> None:
+        """Take a shard that is the store's, or a number that is free; the index says so before the file is there."""
+        while self._shard not in self._index.shards and shard_path(self._folder, self._shard).exists():
+            self._shard, self._end = self._shard + 1, 0
+        if self._shard not in self._index.shards:
+            self._index.shards = (*self._index.shards, self._shard)
+            self._index.write(self._folder)
 
     def _close(self) -> None:
         if self._file is not None:
@@ -202,7 +211,9 @@ class _Writer:
 def _decode(source: FrameSource, frame_size: int) -> PreparedFrames | str:
     """Read one source, in a thread; a text says why it cannot be read."""
     try:
-        return source.prepare(source.path, frame_size)
+        prepared = source.prepare(source.path, frame_size)
+        Video(prepared.frames, prepared.fps, str(source.path)).refuse_black()
+        return prepared
     except VideoError as error:
         return str(error)
 
@@ -238,17 +249,21 @@ def _track(
 
 def clear_store(folder: Path) -> int:
     """Delete a store and return the bytes freed. See `FrameStore.clear`."""
-    if read_index(folder) is None:
+    index = read_index(folder)
+    if index is None:
         raise DatasetError(f"{folder}: holds no frame store ({INDEX_NAME} is missing); nothing is deleted.")
     freed = 0
     try:
         with _lock(folder):
             # The index goes last: until then a clearing that is stopped can be done again.
-            shards = sorted(path for path in folder.glob("frames-*.bin") if _SHARD_NAME.fullmatch(path.name))
+            index = read_index(folder) or index
+            shards = [path for path in (shard_path(folder, shard) for shard in index.shards) if path.is_file()]
             for path in (*shards, folder / INDEX_NAME):
                 freed += path.stat().st_size
                 path.unlink()
-            (folder / _LOCK_NAME).unlink()
+            # The store's own is empty.
+            if (folder / _LOCK_NAME).stat().st_size == 0:
+                (folder / _LOCK_NAME).unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
     except OSError as error:
@@ -278,11 +293,15 @@ def _is_at(file: IO[str], path: Path) -> bool:
 
 
 def _remove_unused_shards(folder: Path, index: StoreIndex) -> None:
-    """Delete shards of which no video is left: those of sources that changed."""
-    in_use = {shard_path(folder, shard) for shard in index.shard_ends()}
-    for path in folder.glob("frames-*.bin"):
-        if path not in in_use:
-            path.unlink()
+    """Delete the store's shards of which no video is left: those of sources that changed."""
+    in_use = index.shard_ends()
+    unused = [shard for shard in index.shards if shard not in in_use]
+    if not unused:
+        return
+    for shard in unused:
+        shard_path(folder, shard).unlink(missing_ok=True)
+    index.shards = tuple(in_use)
+    index.write(folder)
 
 
 def _disk_error(folder: Path, error: OSError) -> DatasetError:

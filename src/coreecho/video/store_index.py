@@ -1,19 +1,26 @@
 """The index of a frame store: which frames lie where, and what they were decoded from."""
 
-import json
-import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, read_document
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.video.frame_source import FrameSource
+from coreecho.video.limits import MAX_DECODED_BYTES
+from coreecho.video.source_stamp import SourceStamp, stamp_of
 
 INDEX_NAME = "index.json"
-_FORMAT = "coreecho frame store"
-_VERSION = 1
+_KIND = "index of a frame store"
+# An entry takes half a kilobyte.
+_LIMITS = Limits(max_bytes=1024**3)
+_MAX_SHARDS = 1_000_000
+_MAX_OFFSET = 2**31
+_MAX_BYTES = 2**50
+# Nanoseconds from 1970 that a file system may give, in both directions.
+_MAX_TIME_NS = 2**63
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,27 +33,33 @@ class StoreEntry:
         num_frames: T.
         fps: frames per second, or None where the source does not say.
         crc32: checksum of the frames' bytes.
-        source: the path it was decoded from, absolute.
+        source: the path it was decoded from, absolute, links followed.
         source_bytes: size of the source when it was decoded.
         source_mtime_ns: time of the source's last change when it was decoded.
+        source_content: hash of the source's head, middle and tail then; see `SourceStamp`.
         preparation: what was done to the source's frames, in words; see `FrameSource`.
     """
 
-    shard: int
-    offset: int
-    num_frames: int
-    fps: float | None
-    crc32: int
+    shard: Annotated[int, Within(0, _MAX_SHARDS)]
+    offset: Annotated[int, Within(0, _MAX_OFFSET)]
+    num_frames: Annotated[int, Within(1, MAX_DECODED_BYTES)]
+    fps: Annotated[float, Within(0, 1e6)] | None
+    crc32: Annotated[int, Within(0, 2**32 - 1)]
     source: str
-    source_bytes: int
-    source_mtime_ns: int
+    source_bytes: Annotated[int, Within(0, _MAX_BYTES)]
+    source_mtime_ns: Annotated[int, Within(-_MAX_TIME_NS, _MAX_TIME_NS)]
+    # Stores of before the content was looked at: what lies in them is decoded anew, once.
+    source_content: str = field(default="", metadata=MAY_BE_ABSENT)
     # Stores of before the preparations were written down hold whole videos, as they were read then.
-    preparation: str = "whole video"
+    preparation: str = field(default="whole video", metadata=MAY_BE_ABSENT)
 
-    def is_fresh(self, source: os.stat_result, preparation: str) -> bool:
-        """Tell whether the source is still the file that was decoded, by its size and time, and prepared so."""
-        stored = (self.source_bytes, self.source_mtime_ns, self.preparation)
-        return stored == (source.st_size, source.st_mtime_ns, preparation)
+    def is_fresh(self, source: SourceStamp, preparation: str) -> bool:
+        """Tell whether the source is still what was decoded, by size, time and content, and prepared so.
+
+        Its path may be another: a data set may be moved together with its store.
+        """
+        stored = (self.source_bytes, self.source_mtime_ns, self.source_content, self.preparation)
+        return stored == (source.num_bytes, source.mtime_ns, source.content, preparation)
 
 
 @dataclass(kw_only=True)
@@ -57,11 +70,21 @@ class StoreIndex:
         frame_size: S; a frame is S * S bytes.
         entries: the videos by their id.
         completed: when the last build ended with every source in the store (ISO 8601, UTC); None until then.
+        shards: numbers of the files that the store made, and may write over and delete; no other file is touched.
+        format: tells it from other programs' files of the same name.
+        version: of the format.
     """
 
-    frame_size: int
+    frame_size: Annotated[int, Within(1, 4096)]
     entries: dict[str, StoreEntry] = field(default_factory=dict)
     completed: str | None = None
+    shards: tuple[Annotated[int, Within(0, _MAX_SHARDS)], ...] = field(default=(), metadata=MAY_BE_ABSENT)
+    format: Literal["coreecho frame store"] = "coreecho frame store"
+    version: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        # Older stores do not list their shards; what their videos lie in is theirs.
+        self.shards = tuple(sorted({*self.shards, *self.shard_ends()}))
 
     def end_of(self, entry: StoreEntry) -> int:
         """Bytes of its shard up to the end of an entry."""
@@ -85,48 +108,34 @@ class StoreIndex:
 
     def write(self, folder: Path) -> None:
         """Replace index.json as a whole: a crash leaves the old one or the new one. Raises OSError."""
-        content = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            "frame_size": self.frame_size,
-            "completed": self.completed,
-            "entries": {name: asdict(entry) for name, entry in self.entries.items()},
-        }
-        write_whole(folder / INDEX_NAME, json.dumps(content))
+        write_whole(folder / INDEX_NAME, document_text(self))
 
 
 def read_index(folder: Path) -> StoreIndex | None:
     """Read index.json, or return None where there is none.
 
     Raises:
-        DatasetError: it is damaged, or of another version of the format.
+        DatasetError: it is damaged, another program's, or of another version of the format.
     """
     path = folder / INDEX_NAME
-    remedy = f"Delete the folder {folder} and build the store again."
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != _FORMAT or content["version"] != _VERSION:
-            raise DatasetError(
-                f"{path}: expected {_FORMAT!r} version {_VERSION}; "
-                f"got {content['format']!r} version {content['version']}. {remedy}"
-            )
-        return StoreIndex(
-            frame_size=int(content["frame_size"]),
-            entries={str(name): StoreEntry(**entry) for name, entry in content["entries"].items()},
-            completed=content["completed"],
-        )
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        if not path.exists():
+            return None
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path}: damaged ({error!r}). {remedy}") from error
+    try:
+        return read_document(path, StoreIndex, kind=_KIND, error=DatasetError, limits=_LIMITS)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{error} If {INDEX_NAME} is of another program, give another folder by `--store`; if it is of a frame "
+            f"store that was damaged, move {INDEX_NAME} and the files frames-*.bin of that store away, and build again."
+        ) from error
 
 
 def is_current(entry: StoreEntry | None, source: FrameSource) -> bool:
     """Tell whether an entry is there and its source is still the file that was decoded, and prepared as is asked."""
     try:
-        return entry is not None and entry.is_fresh(source.path.stat(), source.preparation)
+        return entry is not None and entry.is_fresh(stamp_of(source.path), source.preparation)
     except OSError:
         return False
 

@@ -9,6 +9,10 @@ from coreecho.errors import VideoError
 
 # Grey levels. A picture that is nowhere brighter shows no heart.
 MIN_WHITE = 8
+BLACK = (
+    "its picture is black, and no number is read from a black clip. Look at it in a viewer: if it shows a heart there, "
+    "export it again, as an MP4 or AVI film or with its window of grey levels."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,11 @@ class Video:
     def is_black(self) -> bool:
         """Whether no pixel of any frame is bright enough to be seen."""
         return bool(self.frames.max() < MIN_WHITE)
+
+    def refuse_black(self) -> None:
+        """Refuse a clip that shows nothing before any number is read from it. Raises VideoError."""
+        if self.is_black:
+            raise VideoError(f"{self.source}: {BLACK}")
 
     @property
     def duration_s(self) -> float | None:

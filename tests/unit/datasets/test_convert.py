@@ -475,3 +475,53 @@ def test_labels_in_fractions_are_refused_or_scaled(clips: Path, tmp_path: Path) 
     convert(clips, tmp_path / "out", labels=table, label_scale=100, workers=1)
     recordings = load_recordings("echonet", tmp_path / "out")
     assert sorted(recording.ef_percent or 0 for recording in recordings) == [33, 41, 55, 62]
+
+
+def single_frames(folder: Path) -> list[Path]:
+    """The first twelve frames of a real clip, each as a file of one series."""
+    files = []
+    whole = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
+    for number, frame in enumerate(list(generate_frames(whole.PixelData, number_of_frames=30))[:12]):
+        path = real_dicom(folder / f"IM{number:02d}", SeriesInstanceUID="1.2.3.4", InstanceNumber=number + 1)
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData, dataset.NumberOfFrames = encapsulate([frame]), 1
+        dataset.save_as(path)
+        files.append(path)
+    return files
+
+
+def test_single_frames_of_a_series_become_one_clip_where_that_is_asked_for(tmp_path: Path) -> None:
+    files = single_frames(tmp_path / "clips" / "Quackenbrueck")
+    table = tmp_path / "labels.csv"
+    table.write_text("path,ef_percent,patient\nQuackenbrueck/IM03,55,P1\n")
+    (refused,) = convert(tmp_path / "clips", tmp_path / "not", workers=1)
+    assert refused.id is None
+    assert "12 single frames of one DICOM series" in refused.note
+    (clip,) = convert(
+        tmp_path / "clips", tmp_path / "out", labels=table, joins_series=True, mapping=tmp_path / "key.csv", workers=1
+    )
+    assert "joined from single frames" in clip.note
+    whole = read_video(real_dicom(tmp_path / "whole.dcm"))
+    video = read_video(tmp_path / "out" / "Videos" / f"{clip.id}.avi")
+    expected = resample_fps(resize_frames(whole.frames, 112), whole.fps or 0, 50)
+    assert np.abs(video.frames.astype(float) - expected).mean() < 3
+    assert load_recordings("echonet", tmp_path / "out")[0].ef_percent == 55
+    assert rows(tmp_path / "key.csv")[0]["path"] == f"{files[0]} and 11 more frames"
+    written = "".join(path.read_text() for path in (tmp_path / "out").glob("*.csv"))
+    assert not any(word in written for word in (*PLANTED, "IM00"))
+
+
+def test_arrays_whose_pixels_lie_elsewhere_and_black_clips_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    header = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 112 112 20\nencoding: raw\n"
+    pixels = np.stack(disc()).tobytes()
+    (folder / "1.nrrd").write_bytes(f"{header}\n".encode() + pixels)
+    (folder / "2.nhdr").write_text(f"{header}data file: secret.bin\n\n")
+    (folder / "3.npy").write_bytes(b"")
+    np.save(folder / "3.npy", np.full((20, 112, 112), 4, np.uint8))
+    (tmp_path / "secret.bin").write_bytes(pixels)
+    taken, detached, black = convert(folder, tmp_path / "out", workers=1)
+    assert taken.id is not None
+    assert detached.note.startswith("an NRRD header whose pixels lie in another file")
+    assert black.note.startswith("its picture is black")

@@ -224,8 +224,12 @@ def test_pictures_without_content(tree: Path, clips: list[Path]) -> None:
     first, second = (read_video(clip) for clip in clips[:2])
     write_mjpeg_avi(clips[0], np.zeros_like(first.frames), first.fps or 50)
     write_mjpeg_avi(clips[1], np.repeat(second.frames[:1], len(second.frames), axis=0), second.fps or 50)
+    third = read_video(clips[2])
+    write_mjpeg_avi(clips[2], third.frames // 64, third.fps or 50)
     assert faults(tree) == {
-        "clips without a picture": [f"{clips[0].stem}: every pixel has the same grey level"],
+        "clips without a picture": sorted(
+            [f"{clips[0].stem}: every pixel has the same grey level", f"{clips[2].stem}: black throughout"]
+        ),
         "clips in which nothing moves": [f"{clips[1].stem}: 24 equal frames"],
     }
 

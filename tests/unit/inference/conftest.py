@@ -6,6 +6,8 @@ import av
 import numpy as np
 import pytest
 import torch
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
@@ -78,5 +80,36 @@ def write_clip(tmp_path: Path) -> Callable[..., Path]:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
         return path
+
+    return write
+
+
+@pytest.fixture
+def write_single_frames() -> Callable[..., list[Path]]:
+    """Write the frames of a moving disc as DICOM files of one frame each; gives them in the order of the frames."""
+
+    def write(folder: Path, num_frames: int, *, size: int = 64) -> list[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        grid = np.arange(size) - size / 2
+        files = []
+        for number in range(num_frames):
+            blob = np.hypot(grid[:, None], grid[None]) < size * (0.3 + 0.1 * np.sin(number / 3))
+            meta = FileMetaDataset()
+            meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.6.1"
+            meta.MediaStorageSOPInstanceUID = generate_uid()
+            meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            path = folder / f"IM{number:03d}"
+            dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+            dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+            dataset.Modality, dataset.SeriesInstanceUID, dataset.InstanceNumber = "US", "1.2.3.4", number + 1
+            dataset.Rows = dataset.Columns = size
+            dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+            dataset.BitsAllocated = dataset.BitsStored = 8
+            dataset.HighBit, dataset.PixelRepresentation = 7, 0
+            dataset.FrameTime = "20"
+            dataset.PixelData = (200 * blob).astype(np.uint8).tobytes()
+            dataset.save_as(path, enforce_file_format=True)
+            files.append(path)
+        return files
 
     return write

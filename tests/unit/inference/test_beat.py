@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from coreecho.errors import RecipeError, VideoError
 from coreecho.inference import PredictionFailure, Predictor, parse_beat
@@ -211,3 +212,29 @@ def test_beats_as_they_are_typed(text, beat):
 def test_beats_that_cannot_be_read(text):
     with pytest.raises(RecipeError, match="expected FIRST:LAST, two frames counted from 0 such as 3:21, or all"):
         parse_beat(text)
+
+
+def test_a_beat_in_frames_of_a_file_that_was_resampled_is_refused(whole_beat, tmp_path, frames):
+    path = tmp_path / "uneven.gif"
+    pictures = [Image.fromarray(np.pad(frame, ((0, 0), (0, 10)))) for frame in frames]
+    durations = [20, 20, 20, 60, 20, 20, 20, 20, 100, 20, 20, 20]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    for dataset in ("table", "camus", "hmc-qu"):
+        with pytest.raises(VideoError, match=r"a beat by the file's frame numbers would be another one.*--beat all"):
+            Predictor(whole_beat(dataset), beat=(2, 9))(path)
+    assert Predictor(whole_beat("table"), beat="all")(path).beat == (0, 17)
+
+
+def test_axes_are_named_of_a_beat_too(whole_beat, tmp_path, frames):
+    np.save(tmp_path / "usual.npy", frames)
+    np.save(tmp_path / "other.npy", np.ascontiguousarray(frames.transpose(1, 2, 0)))
+    for dataset in ("table", "camus"):
+        expected = Predictor(whole_beat(dataset), beat=(2, 9))(tmp_path / "usual.npy")
+        assert Predictor(whole_beat(dataset), beat=(2, 9), axes="hwt")(tmp_path / "other.npy").value == expected.value
+
+
+def test_a_black_beat_has_no_number(whole_beat, tmp_path, frames):
+    frames[2:10] = 0
+    np.save(tmp_path / "half.npy", frames)
+    with pytest.raises(VideoError, match="its picture is black"):
+        Predictor(whole_beat(), beat=(2, 9))(tmp_path / "half.npy")

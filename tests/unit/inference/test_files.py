@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.video import Series
 
 
 def touch(path: Path) -> Path:
@@ -69,3 +70,17 @@ def test_a_closed_folder_is_reported(tmp_path):
         closed.chmod(0o700)
     assert isinstance(failure, PredictionFailure)
     assert "cannot be opened (Permission denied)" in failure.error
+
+
+def test_single_frames_of_a_series_are_one_clip_or_one_failure(tmp_path, write_single_frames):
+    frames = write_single_frames(tmp_path / "one", 12)
+    clip = touch(tmp_path / "one" / "a.avi")
+    lone = write_single_frames(tmp_path / "two", 1)
+    joined = find_files([tmp_path], joins_series=True)
+    assert joined == [Series(tuple(frames)), clip, *lone] or joined == [clip, Series(tuple(frames)), *lone]
+    (failure,) = (entry for entry in find_files([tmp_path]) if isinstance(entry, PredictionFailure))
+    assert failure.file == f"{frames[0]} and 11 more frames"
+    assert "12 single frames of one DICOM series" in failure.error
+    assert "`--series` joins them" in failure.error
+    # Named one by one, they are frames of one clip, too.
+    assert find_files(frames, joins_series=True) == [Series(tuple(frames))]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
 
 from coreecho.errors import CheckpointError, RecipeError, VideoError
@@ -13,11 +14,13 @@ from coreecho.inference import predictor as predictor_module
 from coreecho.inference.engine import predict_video
 from coreecho.inference.files import PredictionFailure
 from coreecho.inference.predictor import Prediction, Predictor
+from coreecho.inference.preparing import embed_file
 from coreecho.models.building import build_model
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import save_weights
 from coreecho.tasks import Scalar
 from coreecho.video import read_video
+from coreecho.video.dicom_series import SERIES_NOTE
 from coreecho.video.reader_process import read_resized
 from coreecho.video.resizing import resize_frames
 from coreecho.video.temporal import resample_fps
@@ -309,3 +312,55 @@ def test_any_number_is_predicted_in_its_unit(write_clip):
     assert prediction.ef_percent is None
     assert prediction.clip_sd is not None
     assert prediction.to_dict()["value"] == prediction.value
+
+
+def test_a_series_of_single_frames_is_predicted_as_the_array_of_its_frames(model, write_single_frames, tmp_path):
+    files = write_single_frames(tmp_path / "clip", 20)
+    (result,) = Predictor(model, joins_series=True, seconds_a_file=30).predict_many([tmp_path / "clip"])
+    assert result.num_frames == 20
+    assert result.fps == 50
+    assert SERIES_NOTE in result.notes
+    assert result.file == f"{files[0]} and 19 more frames"
+    frames = np.stack([pydicom.dcmread(file).pixel_array for file in files])
+    assert result.value == pytest.approx(Predictor(model)(frames, fps=50).value)
+    (failure,) = Predictor(model).predict_many([tmp_path / "clip"])
+    assert "--series" in failure.error
+
+
+@pytest.mark.parametrize("seconds", [None, 30])
+def test_arrays_of_other_axes_are_read_where_these_are_named(model, tmp_path, seconds):
+    frames = np.zeros((40, 48, 48), dtype=np.uint8)
+    for number, frame in enumerate(frames):
+        frame[10 : 30 + number % 9, 10:38] = 200
+    np.save(tmp_path / "usual.npy", frames)
+    np.save(tmp_path / "other.npy", np.ascontiguousarray(frames.transpose(1, 2, 0)))
+    (expected,) = Predictor(model, seconds_a_file=seconds).predict_many([tmp_path / "usual.npy"])
+    (refused,) = Predictor(model, seconds_a_file=seconds).predict_many([tmp_path / "other.npy"])
+    assert "`--axes HWT`" in refused.error
+    named = Predictor(model, seconds_a_file=seconds, axes="HWT")
+    (read,) = named.predict_many([tmp_path / "other.npy"])
+    assert (read.value, read.num_frames) == (expected.value, 40)
+    assert named(tmp_path / "other.npy").value == expected.value
+
+
+def test_a_black_clip_has_no_number(model, tmp_path):
+    black = np.full((40, 32, 32), 5, dtype=np.uint8)
+    np.save(tmp_path / "black.npy", black)
+    (refused,) = Predictor(model).predict_many([tmp_path / "black.npy"])
+    assert refused.error.startswith("its picture is black, and no number is read from a black clip")
+    with pytest.raises(VideoError, match="array: its picture is black"):
+        Predictor(model)(black)
+    with pytest.raises(VideoError, match="its picture is black"):
+        embed_file(model, tmp_path / "black.npy")
+
+
+def test_a_study_of_many_views_is_predicted_file_by_file_at_any_depth(model, write_clip, tmp_path):
+    # As MIMIC-IV-ECHO lies; files are told by content, not by name.
+    study = "files/p10/p10002221/s94106955"
+    names = [f"{study}/94106955_{number:04d}.dcm" for number in (1, 2, 11)]
+    for name in names:
+        write_clip(name)
+    (tmp_path / study / "index.html").write_text("beside the clips")
+    results = list(Predictor(model).predict_many([tmp_path]))
+    assert [result.file for result in results] == [str(tmp_path / name) for name in names]
+    assert all(np.isfinite(result.value) for result in results)

@@ -123,5 +123,5 @@ def test_frames_of_another_kind_are_refused(write_series: Callable[..., Path], p
 
 def test_a_single_frame_says_how_the_clip_is_read(write_series: Callable[..., Path], prepared: Any) -> None:
     folder = write_series(prepared)
-    with pytest.raises(VideoError, match="single frames, one a file, give the folder"):
+    with pytest.raises(VideoError, match=r"single frames, one a file, `coreecho predict FOLDER --series` reads them"):
         read_video(folder / "IM000")

@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 
 from coreecho.errors import DatasetError
-from coreecho.video import FrameStore, frame_source, read_video, resize_frames, store_building, store_index
+from coreecho.video import (
+    FrameStore,
+    frame_source,
+    read_video,
+    resize_frames,
+    source_stamp,
+    store_building,
+    store_index,
+)
 from coreecho.video.video import Video
 
 
@@ -92,7 +100,7 @@ def test_only_what_is_missing_or_has_changed_is_decoded(
     some = dict(list(sources.items())[:4])
     old = FrameStore.build(tmp_path / "store", some, frame_size=16)
     before = np.array(old.frames("recording-2"))
-    np.save(sources["recording-2"], np.full((3, 16, 16), 7, np.uint8))
+    np.save(sources["recording-2"], np.full((3, 16, 16), 70, np.uint8))
     decoded.clear()
     store = FrameStore.build(tmp_path / "store", sources, frame_size=16)
     assert decoded == ["2.npy", "4.npy", "5.npy", "6.npy", "7.npy", "8.npy", "9.npy"]
@@ -269,7 +277,8 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, sources: dict[s
     build.wait()
     renamed = {path.stem: path for path in sources.values()}
     store = FrameStore.build(tmp_path / "store", renamed, frame_size=16)
-    assert 5 <= len(decoded) <= 6
+    # The writer may lag behind what is decoded.
+    assert 5 <= len(decoded) <= 8
     assert_holds(store, renamed)
     assert store.verify() == []
 
@@ -325,7 +334,7 @@ def test_clearing_frees_the_disk_and_a_build_begins_anew(tmp_path: Path, sources
 
 def test_a_half_built_store_can_be_cleared(tmp_path: Path, sources: dict[str, Path]) -> None:
     folder = tmp_path / "store"
-    index = store_index.StoreIndex(frame_size=32)
+    index = store_index.StoreIndex(frame_size=32, shards=(0,))
     folder.mkdir()
     index.write(folder)
     (folder / "frames-00000.bin").write_bytes(b"half a video")
@@ -339,3 +348,112 @@ def test_stale_names_what_is_missing_changed_or_gone(tmp_path: Path, sources: di
     os.utime(sources[first], (1, 1))
     sources[second].unlink()
     assert store.stale({**sources, "new": sources[first]}) == [first, second, "new"]
+
+
+def _write_array(path: Path, seed: int) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, np.random.default_rng(seed).integers(0, 256, (40, 64, 64), dtype=np.uint8))
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+def test_two_tables_with_equal_ids_sizes_and_times_do_not_share_frames(tmp_path: Path) -> None:
+    first, second = (_write_array(tmp_path / name / "a.npy", seed) for seed, name in enumerate(("one", "two")))
+    assert first.stat().st_size == second.stat().st_size
+    FrameStore.build(tmp_path / "store", {"a": first}, frame_size=64)
+    assert FrameStore.open(tmp_path / "store").stale({"a": second}) == ["a"]
+    assert_holds(FrameStore.build(tmp_path / "store", {"a": second}, frame_size=64), {"a": second})
+
+
+def test_a_video_that_was_replaced_with_equal_size_and_time_is_stale(tmp_path: Path) -> None:
+    path = _write_array(tmp_path / "a.npy", 0)
+    store = FrameStore.build(tmp_path / "store", {"a": path}, frame_size=64)
+    frames = np.load(path)
+    # Neither its head nor its tail: some frames in the middle.
+    frames[18:24] = 7
+    np.save(path, frames)
+    os.utime(path, ns=(10**18, 10**18))
+    assert store.stale({"a": path}) == ["a"]
+
+
+def test_a_data_set_that_was_moved_keeps_its_frames(tmp_path: Path, decoded: list[str]) -> None:
+    path = _write_array(tmp_path / "here" / "a.npy", 0)
+    FrameStore.build(tmp_path / "store", {"a": path}, frame_size=64)
+    moved = (tmp_path / "here").rename(tmp_path / "there") / "a.npy"
+    FrameStore.build(tmp_path / "store", {"a": moved}, frame_size=64)
+    assert decoded == ["a.npy"]
+
+
+def test_pixels_that_lie_beside_their_header_belong_to_the_source(tmp_path: Path) -> None:
+    header, pixels = tmp_path / "a.mhd", tmp_path / "a.raw"
+    header.write_text("NDims = 3")
+    pixels.write_bytes(bytes(100))
+    before = source_stamp.stamp_of(header).content
+    pixels.write_bytes(bytes(99) + b"1")
+    assert source_stamp.stamp_of(header).content != before
+
+
+def test_files_that_the_store_did_not_write_are_neither_deleted_nor_written_over(
+    tmp_path: Path, sources: dict[str, Path]
+) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    names = ["frames-from-scanner.bin", "frames-00000.bin", "frames-00007.bin", "lock"]
+    for name in names:
+        (folder / name).write_bytes(b"of a scanner")
+    store = FrameStore.build(folder, sources, frame_size=16)
+    assert_holds(store, sources)
+    for path in sources.values():
+        os.utime(path, ns=(1, 1))
+    assert_holds(FrameStore.build(folder, sources, frame_size=16), sources)
+    FrameStore.clear(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert {(folder / name).read_bytes() for name in names} == {b"of a scanner"}
+
+
+@pytest.mark.parametrize(
+    "content", ['{"name": "my web page"}', "[]", '{"format": "coreecho frame store", "version": 9}', "{" * 2000, "\xff"]
+)
+def test_an_index_of_another_program_is_named_and_no_folder_is_to_be_deleted(
+    tmp_path: Path, sources: dict[str, Path], content: str
+) -> None:
+    (tmp_path / "index.json").write_text(content, encoding="latin-1")
+    with pytest.raises(DatasetError, match=r"index\.json: This index of a frame store .* by `--store`") as caught:
+        FrameStore.build(tmp_path, sources, frame_size=16)
+    assert "elete" not in str(caught.value)
+    assert (tmp_path / "index.json").read_text(encoding="latin-1") == content
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("num_frames", 1e9), ("offset", -1), ("shard", "0"), ("crc32", None), ("fps", [])]
+)
+def test_entries_of_impossible_values_are_named(
+    tmp_path: Path, sources: dict[str, Path], field: str, value: object
+) -> None:
+    FrameStore.build(tmp_path / "store", sources, frame_size=16)
+    path = tmp_path / "store" / "index.json"
+    index = json.loads(path.read_text())
+    index["entries"]["recording-3"][field] = value
+    path.write_text(json.dumps(index))
+    with pytest.raises(DatasetError, match=rf"entries\.recording-3\.{field}: "):
+        FrameStore.open(tmp_path / "store")
+
+
+def test_a_store_of_before_contents_were_looked_at_is_built_again(
+    tmp_path: Path, sources: dict[str, Path], decoded: list[str]
+) -> None:
+    FrameStore.build(tmp_path / "store", sources, frame_size=16)
+    path = tmp_path / "store" / "index.json"
+    index = json.loads(path.read_text())
+    del index["shards"]
+    for entry in index["entries"].values():
+        del entry["source_content"]
+    path.write_text(json.dumps(index))
+    assert_holds(FrameStore.build(tmp_path / "store", sources, frame_size=16), sources)
+    assert len(decoded) == 20
+
+
+def test_a_black_video_is_not_stored(tmp_path: Path, sources: dict[str, Path]) -> None:
+    np.save(sources["recording-4"], np.full((20, 16, 16), 3, dtype=np.uint8))
+    with pytest.raises(DatasetError, match=r"1 of 10 videos cannot be read[\s\S]*4\.npy: its picture is black"):
+        FrameStore.build(tmp_path / "store", sources, frame_size=16)
