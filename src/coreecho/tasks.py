@@ -76,8 +76,11 @@ class Task(ABC):
 
     @property
     def value_name(self) -> str:
-        """What a person reads is called in documents about files, which have no label: `ef_percent`."""
-        return self.label
+        """What a person reads is called in documents about files, which have no label: `ef_percent`.
+
+        Behind a link it is not what the label is: `mi_probability`.
+        """
+        return f"{self.name}_{self.predicted_column}" if self.has_output_of_its_own else self.label
 
     def shown(self, value: float) -> str:
         """What a person reads, as it stands below `heading`."""
@@ -100,7 +103,7 @@ class Task(ABC):
 
     def say(self, value: float) -> str:
         """A number that a person reads, with its unit: `55.0 %`, after the link."""
-        return f"{value:.1f} {self.unit}".rstrip()
+        return f"{self.shown(value)} {self.unit}".rstrip()
 
     def say_label(self, label: float) -> str:
         """The truth of a recording: `true EF 55.0 %`."""
@@ -114,9 +117,9 @@ class Task(ABC):
         Args:
             clip_outputs: (k,) the network's outputs.
         """
-        outputs = {self.label: clip_outputs}
+        outputs = {self.value_name: clip_outputs}
         if self.has_output_of_its_own:
-            outputs = {f"{self.name}_{self.predicted_column}": clip_outputs, self.output_column: clip_outputs}
+            outputs[self.output_column] = clip_outputs
         found: dict[str, float | list[float]] = {}
         for number, (name, values) in enumerate(outputs.items()):
             # The first is what a person reads.
@@ -282,11 +285,6 @@ class MI(Task):
         """Of a column of a table for people."""
         return "Infarction (%)"
 
-    @property
-    def value_name(self) -> str:
-        """The label is a truth, and what is read is not."""
-        return "mi_probability"
-
     def shown(self, value: float) -> str:
         """In percent, as the heading says."""
         return f"{100 * value:.1f}"
@@ -308,7 +306,7 @@ class MI(Task):
 
     def say(self, value: float) -> str:
         """A probability in percent: `73.1 %`."""
-        return f"{100 * value:.1f} %"
+        return f"{self.shown(value)} %"
 
     def say_label(self, label: float) -> str:
         """The truth of a recording, in words."""

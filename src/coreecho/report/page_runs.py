@@ -282,8 +282,11 @@ def _best_epoch(run: ShownRun) -> str:
     trained_on = run.subject.trained_on
     if trained_on is None:
         return "the best so far" if run.has_recipe else ""
-    error = "" if trained_on.val_mae is None else f", validation MAE {trained_on.val_mae:.2f} {run.task.error_unit}"
-    return f"epoch {trained_on.epoch + 1} of its stage{error}".rstrip()
+    epoch = f"epoch {trained_on.epoch + 1} of its stage"
+    if trained_on.best_validation is None:
+        return epoch
+    name = term_name(run.task.selection)
+    return f"{epoch}, {name} of the validation {trained_on.best_validation:.2f} {run.task.error_unit}".rstrip()
 
 
 def _hardware(run: ShownRun) -> str:

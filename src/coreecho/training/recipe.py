@@ -156,11 +156,6 @@ class Recipe:
     select: Literal["best", "last"] = "best"
     """Which epoch's weights are kept: the first with the best validation, or the last, which needs none."""
 
-    @property
-    def target(self) -> str:
-        """Name of the task."""
-        return self.task.name
-
     def __post_init__(self) -> None:
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
         self._refuse(faults_of_types(self, leave_out=["task"]) + faults_of_types(self.input))
