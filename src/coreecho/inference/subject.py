@@ -283,7 +283,7 @@ class Subject:
     @cached_property
     def _known_splits(self) -> Mapping[str, Mapping[str, str]]:
         """Recordings of each split at training time: id -> hash of its frames; empty where that is not known."""
-        return {} if self.run is None else dict(self.run.split_ids)
+        return {} if self.run is None else {str(split): ids for split, ids in self.run.split_ids.items()}
 
     @property
     def knows_its_training(self) -> bool:

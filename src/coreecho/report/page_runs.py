@@ -285,8 +285,8 @@ def _best_epoch(run: ShownRun) -> str:
     epoch = f"epoch {trained_on.epoch + 1} of its stage"
     if trained_on.best_validation is None:
         return epoch
-    name = term_name(run.task.selection)
-    return f"{epoch}, {name} of the validation {trained_on.best_validation:.2f} {run.task.error_unit}".rstrip()
+    measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"
+    return f"{epoch}, {measured} {run.task.error_unit}".rstrip()
 
 
 def _hardware(run: ShownRun) -> str:
