@@ -76,11 +76,8 @@ class Task(ABC):
 
     @property
     def value_name(self) -> str:
-        """What a person reads is called in documents about files, which have no label: `ef_percent`.
-
-        Behind a link it is not what the label is: `mi_probability`.
-        """
-        return f"{self.name}_{self.predicted_column}" if self.has_output_of_its_own else self.label
+        """What a person reads is called in documents: `ef_percent`."""
+        return self.label
 
     def shown(self, value: float) -> str:
         """What a person reads, as it stands below `heading`."""
@@ -284,6 +281,11 @@ class MI(Task):
     def heading(self) -> str:
         """Of a column of a table for people."""
         return "Infarction (%)"
+
+    @property
+    def value_name(self) -> str:
+        """The label is a truth, and what is read is not."""
+        return "mi_probability"
 
     def shown(self, value: float) -> str:
         """In percent, as the heading says."""
