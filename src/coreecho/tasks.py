@@ -76,7 +76,7 @@ class Task(ABC):
 
     @property
     def value_name(self) -> str:
-        """What a person reads is called in documents about files, which have no label: `ef_percent`."""
+        """What a person reads is called in documents: `ef_percent`."""
         return self.label
 
     def shown(self, value: float) -> str:
@@ -100,7 +100,7 @@ class Task(ABC):
 
     def say(self, value: float) -> str:
         """A number that a person reads, with its unit: `55.0 %`, after the link."""
-        return f"{value:.1f} {self.unit}".rstrip()
+        return f"{self.shown(value)} {self.unit}".rstrip()
 
     def say_label(self, label: float) -> str:
         """The truth of a recording: `true EF 55.0 %`."""
@@ -114,9 +114,9 @@ class Task(ABC):
         Args:
             clip_outputs: (k,) the network's outputs.
         """
-        outputs = {self.label: clip_outputs}
+        outputs = {self.value_name: clip_outputs}
         if self.has_output_of_its_own:
-            outputs = {f"{self.name}_{self.predicted_column}": clip_outputs, self.output_column: clip_outputs}
+            outputs[self.output_column] = clip_outputs
         found: dict[str, float | list[float]] = {}
         for number, (name, values) in enumerate(outputs.items()):
             # The first is what a person reads.
@@ -191,7 +191,7 @@ class Number(Task):
         return f"head_bias is {bias}, expected {self.noun} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
 
     def fault_of_labels(self, labels: Sequence[float]) -> str | None:
-        """See that every label is in the range, and that they are not all the same."""
+        """See that every label is in the range."""
         wrong = [label for label in labels if not self.is_possible(label)]
         if wrong:
             return (
@@ -308,7 +308,7 @@ class MI(Task):
 
     def say(self, value: float) -> str:
         """A probability in percent: `73.1 %`."""
-        return f"{100 * value:.1f} %"
+        return f"{self.shown(value)} %"
 
     def say_label(self, label: float) -> str:
         """The truth of a recording, in words."""

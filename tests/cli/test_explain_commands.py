@@ -49,10 +49,10 @@ def make_run(path: Path, root: Path, recipe: Recipe, *, store: Path | None = Non
         is_phantom=True,
         num_recordings=12,
         fps_range=(18.0, 150.0),
-        ef_range=(20.0, 80.0),
+        label_range=(20.0, 80.0),
         recipe=recipe.name,
         epoch=0,
-        val_mae=10.0,
+        best_validation=10.0,
     )
     card = WeightsCard(
         kind="model",

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import coreecho
+from coreecho.cli.main import app
+from coreecho.errors import RecipeError
 
 COMMANDS = [
     *("continuity", "convert", "demo", "doctor", "embed", "evaluate", "explain", "import-weights"),
@@ -70,3 +72,23 @@ def test_a_mistyped_flag_names_the_likely_right_one() -> None:
     shown = run("predict", "clip.avi", "--modle", "run")
     assert shown.returncode == 2
     assert "--model" in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "demo", "--data", "x", "--seed", "1.5"],
+        ["train", "demo", "--data", "x", "--devices", "1.4"],
+        ["evaluate", "x", "--clips", "2.5"],
+        ["phantom", "echonet", "x", "--recordings", "2e1"],
+        ["transfer", "camus", "--data", "x", "--from", "scratch", "--method", "fine-tune", "--batch-size", "8.6"],
+    ],
+)
+def test_a_fraction_is_no_whole_number(arguments: list[str]) -> None:
+    with pytest.raises(RecipeError, match="expected a whole number"):
+        app(arguments, result_action="return_value", exit_on_error=False)
+
+
+def test_fractions_are_taken_where_they_may_be() -> None:
+    with pytest.raises(RecipeError, match="Say what to train"):
+        app(["train", "demo", "--learning-rate", "1.5e-3"], result_action="return_value", exit_on_error=False)

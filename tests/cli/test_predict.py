@@ -30,10 +30,10 @@ def weights(tmp_path: Path) -> Path:
         is_phantom=True,
         num_recordings=12,
         fps_range=(30.0, 60.0),
-        ef_range=(0.0, 100.0),
+        label_range=(0.0, 100.0),
         recipe="tiny",
         epoch=1,
-        val_mae=9.0,
+        best_validation=9.0,
     )
     card = WeightsCard(
         kind="model",

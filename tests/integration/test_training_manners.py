@@ -124,7 +124,8 @@ def test_any_number_of_a_recording_is_learned(phantom_root: Path, tmp_path: Path
     assert card is not None
     assert card.task == run.task == RunFolder.open(run.path).task == Scalar("edv_ml", "mL")
     assert card.trained_on is not None
-    assert card.trained_on.ef_range is None
+    volumes = [recording.edv_ml for recording in run.recordings("train")]
+    assert card.trained_on.label_range == (min(volumes), max(volumes))
 
 
 def test_ef_as_fractions_is_refused_with_its_cure_before_anything_is_made(
@@ -207,7 +208,7 @@ def test_without_a_validation_split_the_last_epoch_is_kept_and_no_recording_is_l
     _, card = read_weights(run.best_weights)
     assert card is not None
     assert card.trained_on is not None
-    assert (card.trained_on.epoch, card.trained_on.val_mae) == (2, None)
+    assert (card.trained_on.epoch, card.trained_on.best_validation) == (2, None)
 
 
 @pytest.mark.parametrize(("select", "kept"), [("best", 1), ("last", 3)])

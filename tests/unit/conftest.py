@@ -87,10 +87,10 @@ def _write_weights(folder: RunFolder, seed: int) -> None:
         is_phantom=True,
         num_recordings=10,
         fps_range=(18.0, 138.0),
-        ef_range=(5.0, 90.0),
+        label_range=(5.0, 90.0),
         recipe="tiny",
         epoch=0,
-        val_mae=10.0,
+        best_validation=10.0,
     )
     card = WeightsCard(
         kind="model",

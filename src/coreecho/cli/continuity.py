@@ -19,6 +19,9 @@ def continuity(
     hearts: NotNegative = 8,
     out: Path | None = None,
     data: Path | None = None,
+    dataset: str | None = None,
+    store: Path | None = None,
+    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
     seed: NotNegative = 0,
@@ -36,9 +39,9 @@ def continuity(
     Parameters
     ----------
     run:
-        Folder of a run that `coreecho train` wrote.
+        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
     run2:
-        Another run, to compare it with.
+        Another, to compare it with.
     split:
         Recordings to measure on.
     clips:
@@ -46,9 +49,16 @@ def continuity(
     hearts:
         Simulated hearts whose EF is moved in steps; 0 for none.
     out:
-        Folder for the result, of two runs with a folder for each [default: RUN/explain/continuity-SPLIT of each run].
+        Folder for the result, of two runs with a folder for each [default: RUN/explain/continuity-SPLIT of each run,
+        or WEIGHTS-results/explain/continuity-SPLIT-on-DATA].
     data:
-        Root of the run's data set, where it has moved.
+        Root of another data set to measure on, or of the run's own where it has moved.
+    dataset:
+        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
+    store:
+        Folder for the decoded frames [default: beside the data].
+    allow_overlap:
+        Measure on recordings that a model was trained on, too; the result then says so.
     batch_size:
         Clips at once.
     device:
@@ -56,32 +66,43 @@ def continuity(
     seed:
         Of folds and resamples.
     """
-    from coreecho.inference import find_device
-    from coreecho.models.weights import load_model
+    from coreecho.inference.subject import open_subject
     from coreecho.report.continuity_drawing import draw_continuity
     from coreecho.report.terminal import show_continuity, show_continuity_difference
     from coreecho.representation.continuity_comparison import compare_continuity
     from coreecho.representation.continuity_recordings import ContinuityProtocol
     from coreecho.representation.run_continuity import continuity_folder, difference_folder, measure_continuity
-    from coreecho.training.run_folder import RunFolder
 
     protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
     paths = [run] if run2 is None else [run, run2]
-    runs = [RunFolder.open(path, data=data) for path in paths]
-    models = [load_model(path, device=find_device(device)) for path in paths]
+    runs = [open_subject(path, data=data, dataset=dataset, store=store) for path in paths]
+    models = [subject.model(device) for subject in runs]
     measured = []
-    for name, folder, model in zip(("first", "second"), runs, models, strict=False):
+    for name, subject, model in zip(("first", "second"), runs, models, strict=False):
         of_two = None if out is None or run2 is None else out / name
-        place = of_two or out or continuity_folder(folder, split)
+        place = of_two or out or continuity_folder(subject, split)
         measured.append(
-            measure_continuity(folder, model, place, protocol=protocol, batch_size=batch_size, show_progress=True)
+            measure_continuity(
+                subject,
+                model,
+                place,
+                protocol=protocol,
+                batch_size=batch_size,
+                allow_overlap=allow_overlap,
+                show_progress=True,
+            )
         )
         draw_continuity(place / "continuity.png", measured[-1])
         show_continuity(measured[-1])
     if len(runs) > 1:
         place = out or difference_folder(runs[0], runs[1], split)
         difference = compare_continuity(
-            (runs[0], runs[1]), (models[0], models[1]), place, protocol=protocol, batch_size=batch_size
+            (runs[0], runs[1]),
+            (models[0], models[1]),
+            place,
+            protocol=protocol,
+            batch_size=batch_size,
+            allow_overlap=allow_overlap,
         )
         show_continuity_difference(difference, measured[0])
     return 0

@@ -17,6 +17,7 @@ def explain(
     dataset: str | None = None,
     data: Path | None = None,
     store: Path | None = None,
+    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
     split: Literal["train", "val", "test"] = "test",
     clips: AtLeastOne | None = None,
     beat: str | None = None,
@@ -47,11 +48,13 @@ def explain(
     out:
         Folder for the result.
     dataset:
-        Layout of a data set with traced ventricles, instead of a file: `echonet`.
+        Layout of a data set with traced ventricles, such as `echonet` [default: that of the training].
     data:
-        Root of that data set.
+        Root of that data set, instead of a file.
     store:
         Folder of its decoded frames [default: the run's own where it is the run's data set, else beside the data].
+    allow_overlap:
+        Measure on recordings that the model was trained on, too; the result then says so.
     split:
         Recordings of it.
     clips:
@@ -72,11 +75,12 @@ def explain(
     """
     from coreecho.errors import RecipeError
     from coreecho.inference import find_device, parse_beat
+    from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
     from coreecho.report.terminal import show_file_explanation, show_lv_focus
     from coreecho.saliency.file_explanation import explain_file
-    from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset, store_of_run
+    from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset
 
     if file is not None and dataset is None and data is None:
         loaded = load_model(model, device=find_device(device))
@@ -84,16 +88,14 @@ def explain(
         explained = explain_file(loaded, file, clips=clips or 3, level=level, evidence=evidence, beat=frames)
         write_explanation(explained, out, film=film)
         show_file_explanation(explained, out)
-    elif file is None and dataset is not None and data is not None:
-        loaded = load_model(model, device=find_device(device))
+    elif file is None and data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
-            loaded,
-            data,
+            open_subject(model, data=data, dataset=dataset, store=store),
             out,
-            dataset=dataset,
-            store=store or store_of_run(model, data),
             protocol=protocol,
+            device=device,
+            allow_overlap=allow_overlap,
             show_progress=True,
         )
         show_lv_focus(explained_data)

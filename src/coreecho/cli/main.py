@@ -23,11 +23,13 @@ from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
 from coreecho.cli.report import report
 from coreecho.cli.store import app as store_app
+from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.errors import CoReEchoError
 from coreecho.stopping import ended_by_signals
 
 app = App(
     name="coreecho",
+    config=refuse_fractions,
     # Told by `main`, with the exit code of the signal.
     suppress_keyboard_interrupt=False,
     version=coreecho.__version__,

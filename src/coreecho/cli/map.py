@@ -20,6 +20,9 @@ def draw_map(
     method: Literal["auto", "umap", "pca"] = "auto",
     clips: AtLeastOne = 3,
     data: Path | None = None,
+    dataset: str | None = None,
+    store: Path | None = None,
+    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
     seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
@@ -33,16 +36,16 @@ def draw_map(
     Parameters
     ----------
     run:
-        Folder of a run that `coreecho train` wrote.
+        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
     other:
-        Folder of a second run, to compare.
+        A second one, to compare.
     clip:
         New clip to place on the map; may be given several times.
     beat:
         For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in each clip,
         counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
     out:
-        Folder for the result [default: RUN/explain/map-SPLIT].
+        Folder for the result [default: RUN/explain/map-SPLIT, or WEIGHTS-results/explain/map-SPLIT-on-DATA].
     split:
         Recordings on the map.
     method:
@@ -50,7 +53,13 @@ def draw_map(
     clips:
         Clips of each recording whose mean is its embedding.
     data:
-        Root of the data set, where it has moved.
+        Root of another data set to map, or of the run's own where it has moved.
+    dataset:
+        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
+    store:
+        Folder for the decoded frames [default: beside the data].
+    allow_overlap:
+        Map recordings that a model was trained on, too; the result then says so.
     batch_size:
         Clips at once.
     device:
@@ -58,22 +67,31 @@ def draw_map(
     seed:
         Of UMAP.
     """
-    from coreecho.inference import find_device, parse_beat
-    from coreecho.models.weights import load_model
+    from coreecho.inference import parse_beat
+    from coreecho.inference.subject import open_subject
     from coreecho.report.map_drawing import write_maps
     from coreecho.report.terminal import show_maps
     from coreecho.representation.embedding_map import make_map, place_files
     from coreecho.representation.embeddings import embed_run
-    from coreecho.training.run_folder import RunFolder
 
     frames = None if beat is None else parse_beat(beat)
     maps, placed = [], []
-    for path in [run] if other is None else [run, other]:
-        folder, model = RunFolder.open(path, data=data), load_model(path, device=find_device(device))
-        embedded = embed_run(folder, model, split, clips=clips, batch_size=batch_size, show_progress=True)
+    paths = [run] if other is None else [run, other]
+    subjects = [open_subject(path, data=data, dataset=dataset, store=store) for path in paths]
+    for subject in subjects:
+        model = subject.model(device)
+        embedded = embed_run(
+            subject,
+            model,
+            split,
+            clips=clips,
+            batch_size=batch_size,
+            allow_overlap=allow_overlap,
+            show_progress=True,
+        )
         maps.append(make_map(embedded, method=method, seed=seed))
         placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
-    out = out or run / "explain" / f"map-{split}"
+    out = out or subjects[0].result_folder("explain", f"map-{split}")
     written = write_maps(maps, out, placed=placed)
     show_maps(maps, placed, written)
     return 0

@@ -19,6 +19,8 @@ def neighbours(
     clips: AtLeastOne = 3,
     beat: str | None = None,
     data: Path | None = None,
+    dataset: str | None = None,
+    store: Path | None = None,
     batch_size: AtLeastOne = 8,
     device: str = "auto",
 ) -> int:
@@ -34,7 +36,7 @@ def neighbours(
     file:
         An apical four-chamber clip, of any kind that `coreecho predict` reads.
     model:
-        Folder of a run that `coreecho train` wrote.
+        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
     k:
         How many recordings.
     split:
@@ -47,30 +49,36 @@ def neighbours(
         For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
         counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
     data:
-        Root of the run's data set, where it has moved.
+        Root of another data set to search, or of the run's own where it has moved.
+    dataset:
+        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
+    store:
+        Folder for the decoded frames [default: beside the data].
     batch_size:
         Clips at once.
     device:
         Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
     """
-    from coreecho.inference import find_device, parse_beat
+    from coreecho.inference import parse_beat
     from coreecho.inference.preparing import read_clip
-    from coreecho.models.weights import load_model
+    from coreecho.inference.subject import open_subject
     from coreecho.report.neighbour_drawing import write_neighbours
     from coreecho.report.terminal import show_neighbours
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
-    from coreecho.training.run_folder import RunFolder
 
-    folder = RunFolder.open(model, data=data)
-    loaded = load_model(model, device=find_device(device))
+    subject = open_subject(model, data=data, dataset=dataset, store=store)
+    loaded = subject.model(device)
     frames = None if beat is None else parse_beat(beat)
     check_neighbours(loaded, k)
     # Read first: a file that cannot be is known before the hours of embedding.
     read_clip(loaded, file, beat=frames)
-    searched = embed_run(folder, loaded, split, clips=clips, batch_size=batch_size, show_progress=True)
+    # What a model learned from may be searched for likeness: nothing is tested on it.
+    searched = embed_run(
+        subject, loaded, split, clips=clips, batch_size=batch_size, allow_overlap=True, show_progress=True
+    )
     found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=batch_size, beat=frames)
     if out is not None:
-        write_neighbours(found, folder.store(), out)
+        write_neighbours(found, subject.store(), out)
     show_neighbours(found, out)
     return 0

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from cyclopts.config import Dict
 from rich.console import Console
 
+from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.datasets.layout import parse_options
 from coreecho.errors import RecipeError
 from coreecho.report.figures import bland_altman, learning_curves, scatter
@@ -38,7 +39,7 @@ def _flags_of(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-app = App(name="train", config=_files_as_defaults)
+app = App(name="train", config=(refuse_fractions, _files_as_defaults))
 
 
 @app.default

@@ -33,10 +33,9 @@ def notes_of(subject: Subject, recordings: Sequence[Recording], overlap: Overlap
         notes.append(overlap.label)
     if overlap.selected and split != "val":
         notes.append(f"the best epoch was chosen by {len(overlap.selected)} of these recordings")
-    if subject.is_own_data and not subject.knows_its_training:
+    if not subject.knows_its_training and split != "train":
         notes.append(
-            "splits or labels have changed since the training, and the run does not know which recordings it was "
-            "trained on: some of these may be among them"
+            "a file of weights does not say which recordings it was trained on: some of these may be among them"
         )
     if subject.learned_from_phantoms and not subject.is_phantom:
         notes.append("the model was trained on simulated hearts only")

@@ -10,11 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from coreecho.datasets import Split
 from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
+from coreecho.settings_files import read_settings
 
 Method = Literal["probe", "fine-tune"]
 Weights = Literal["best", "stage1"]
@@ -187,8 +186,8 @@ def read_table(name_or_path: str) -> TableFile:
     else:
         known = ", ".join(table_names())
         raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
-    shared = _read_yaml(Path(str(_shipped() / f"{SHARED}.yaml")))
-    entries = _read_yaml(path)
+    shared = read_settings(Path(str(_shipped() / f"{SHARED}.yaml")), of="table")
+    entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}
     entries["trainings"] = shared | own if isinstance(own, dict) else own
     entries["rows"] = [_renamed(row) for row in rows] if isinstance(rows := entries.get("rows"), list) else rows
@@ -209,18 +208,6 @@ def _renamed(row: Any) -> Any:
 
 def _shipped() -> Any:
     return resources.files("coreecho.experiments") / "tables"
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"Cannot read the table {path}: {error.strerror or error}.") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RecipeError(f"{path} is not YAML: {error}.") from error
-    if not isinstance(entries, dict):
-        raise RecipeError(f"{path}: expected `key: value` lines, got {type(entries).__name__}.")
-    return entries
 
 
 def _misfits(table: TableFile) -> list[str]:

@@ -52,7 +52,7 @@ def cautions_of_value(value: float, trained_on: TrainedOn | None, task: Task) ->
     read = f"{_a(task.noun)} of {value:.1f} {task.unit}".rstrip()
     if not task.is_possible(value):
         return [f"{read} is impossible"]
-    learned = None if trained_on is None else trained_on.ef_range
+    learned = None if trained_on is None else trained_on.label_range
     if learned is not None and not learned[0] <= value <= learned[1]:
         low, high = learned
         return [f"{read} lies outside the {low:.1f} to {high:.1f} {task.unit} of the training".replace("  ", " ")]

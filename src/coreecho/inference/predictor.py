@@ -25,11 +25,12 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import load_model
-from coreecho.tasks import EF, MI
+from coreecho.tasks import EF
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
+_EF = EF()
 _READERS = 2
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
@@ -41,6 +42,7 @@ class Prediction:
     Attributes:
         file: its path, as given or as found in a given folder; of an array, which it was.
         task: name of what is read: "ef", "mi", "scalar".
+        value_name: of `value` in documents: "ef_percent".
         value: what a person reads, in `unit`; the task's link of the mean over the clips. Not cut to what is possible:
             an impossible EF should look like one.
         unit: of `value`: "%" of an EF; empty of a probability, 0 to 1.
@@ -60,9 +62,10 @@ class Prediction:
     """
 
     file: str
-    task: str = EF.name
+    task: str = _EF.name
     value: float
-    unit: str = "%"
+    value_name: str = _EF.value_name
+    unit: str = _EF.unit
     clip_values: tuple[float, ...]
     clip_sd: float | None
     clip_starts: tuple[int, ...]
@@ -71,37 +74,32 @@ class Prediction:
     fps: float | None
     num_frames: int
     model: str
-    notice: str = EF.notice
+    notice: str = _EF.notice
     beat: tuple[int, int] | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def ef_percent(self) -> float | None:
         """The EF in percent; None of a model that reads something else."""
-        return self.value if self.task == EF.name else None
+        return self.value if self.value_name == "ef_percent" else None
 
     @property
     def clip_ef_percent(self) -> tuple[float, ...]:
         """The EF of each clip in percent; none of a model that reads something else."""
-        return self.clip_values if self.task == EF.name else ()
+        return self.clip_values if self.value_name == "ef_percent" else ()
 
     @property
     def mi_probability(self) -> float | None:
         """That the wall moves as after a myocardial infarction, 0 to 1; None of a model that reads something else."""
-        return self.value if self.task == MI.name else None
+        return self.value if self.value_name == "mi_probability" else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON-able dictionary: without what does not apply, and with an EF under its usual names, too."""
+        """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"]
+        del entries["embedding"], entries["value_name"]
         if self.beat is None:
             del entries["beat"]
-        usual = {
-            "ef_percent": self.ef_percent,
-            "clip_ef_percent": list(self.clip_ef_percent) or None,
-            "mi_probability": self.mi_probability,
-        }
-        return entries | {name: value for name, value in usual.items() if value is not None}
+        return entries | {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
 
 
 class Predictor:
@@ -314,6 +312,7 @@ class Predictor:
         return Prediction(
             file=name,
             task=task.name,
+            value_name=task.value_name,
             value=value,
             unit=task.unit,
             clip_values=of_clips,

@@ -21,6 +21,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, hash_weights, load_model
 from coreecho.tasks import Task
+from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import DataSource, RunFolder, locate_data
 from coreecho.video.store import FrameStore
 
@@ -138,6 +139,14 @@ class Subject:
         return self.card.task
 
     @property
+    def temperature(self) -> float:
+        """Of the Rank-N-Contrast loss by which it is measured: that of its training, the recipe's usual one if unknown.
+
+        Without it no two models could be held side by side of which one is a file of weights.
+        """
+        return Recipe.temperature if self.run is None else self.run.recipe.temperature
+
+    @property
     def model_input(self) -> ModelInput:
         """How clips are cut and normalised for it. Raises CheckpointError."""
         if self.run is not None:
@@ -228,13 +237,13 @@ class Subject:
         known = self._known_splits
         has_same_ids = self.run is not None and self.run.data.dataset == self.data.dataset
         digests: Mapping[str, str] = {}
-        if any(digest for of_split in known.values() for digest in of_split.values()):
+        if known:
             store = self.store(show_progress=show_progress)
             digests = {recording.id: store.digest(recording.id) for recording in recordings}
 
         def met_in(split: str) -> tuple[str, ...]:
             of_split = known.get(split, {})
-            contents = {digest for digest in of_split.values() if digest}
+            contents = set(of_split.values())
             return tuple(
                 recording.id
                 for recording in recordings
@@ -283,26 +292,9 @@ class Subject:
         return None if self.run.recipe.select == "last" else self.run.recipe.select_on
 
     @cached_property
-    def _known_splits(self) -> Mapping[str, Mapping[str, str | None]]:
-        """Recordings of each split at training time: id -> hash of its frames, None where it was not kept."""
-        if self.run is None:
-            return {}
-        kept = self.run.info.get("split_ids")
-        if kept is not None:
-            return {
-                split: dict(of_split) if isinstance(of_split, Mapping) else dict.fromkeys(of_split)
-                for split, of_split in kept.items()
-            }
-        # A run of an earlier version: its splits are known while they are those of then.
-        try:
-            if self.run.data_fingerprint() != self.run.info.get("data_fingerprint"):
-                return {}
-            return {
-                split: dict.fromkeys(recording.id for recording in self.run.recordings(split))
-                for split in ("train", "val")
-            }
-        except DatasetError:
-            return {}
+    def _known_splits(self) -> Mapping[str, Mapping[str, str]]:
+        """Recordings of each split at training time: id -> hash of its frames; empty where that is not known."""
+        return {} if self.run is None else {str(split): ids for split, ids in self.run.split_ids.items()}
 
     @property
     def knows_its_training(self) -> bool:
@@ -368,6 +360,11 @@ def open_subject(
     found = locate_data(layout, data, run.recipe.input.frame_size, store, given)
     other = RunFolder(run.path, run.recipe, found, run.info)
     return Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=other)
+
+
+def as_subject(run: RunFolder | Subject) -> Subject:
+    """A run, on the data that it learned from, as a subject; a subject as it is."""
+    return run if isinstance(run, Subject) else open_subject(run)
 
 
 def _is_run(path: Path) -> bool:

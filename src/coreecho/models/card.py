@@ -29,10 +29,11 @@ class TrainedOn:
         is_phantom: the hearts were simulated.
         num_recordings: recordings of the training split.
         fps_range: 5th and 95th percentile of the training videos' frame rates, frames a second.
-        ef_range: smallest and largest EF of the training split, percent; None where no EF was learned.
+        label_range: smallest and largest label of the training split, in the task's unit.
         recipe: name of the recipe.
         epoch: epoch of the best weights, counted from 0 within its stage.
-        val_mae: mean absolute error on the validation split at that epoch, EF points; None where no EF was learned.
+        best_validation: the task's `selection` metric on the validation split at that epoch; None where
+            nothing was read.
         fps_median: of the training videos, frames a second; None where it was not written down.
     """
 
@@ -40,10 +41,10 @@ class TrainedOn:
     is_phantom: bool
     num_recordings: Annotated[int, Within(0)]
     fps_range: tuple[_FPS, _FPS]
-    ef_range: tuple[float, float] | None
+    label_range: tuple[float, float] | None
     recipe: str
     epoch: Annotated[int, Within(0)]
-    val_mae: Annotated[float, Within(0)] | None
+    best_validation: float | None
     fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
@@ -90,11 +91,6 @@ class WeightsCard:
             return None if self.reads is None else build_task(self.reads)
         except RecipeError as error:
             raise CheckpointError(f"What these weights read is not known here. {error}") from error
-
-    @property
-    def target(self) -> str | None:
-        """Name of the task."""
-        return None if self.task is None else self.task.name
 
     def to_json(self) -> str:
         """Write the card as a JSON object; equal cards give equal texts."""

@@ -54,11 +54,6 @@ class EchoModel(nn.Module):
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -torch.tensor(model_input.mean) / std, persistent=False)
 
-    @property
-    def target(self) -> str:
-        """Name of the task."""
-        return self.task.name
-
     def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EchoOutput:
         """Embed the clips and predict; arguments as for `embed`."""
         embeddings = self.embed(clips, num_valid_frames)

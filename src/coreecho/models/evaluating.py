@@ -1,7 +1,5 @@
 """One batch of clips through a model, as every prediction is made: in evaluation mode, without gradients."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -9,6 +7,7 @@ from torch import Tensor
 
 from coreecho.errors import RecipeError
 from coreecho.models.echo_model import EchoModel, EchoOutput
+from coreecho.models.evaluation_mode import evaluation_mode
 
 # Number format of the encoder's forward pass. The head, and what it says, stay in single precision.
 Precision = Literal["fp32", "bf16"]
@@ -43,19 +42,3 @@ def predict_batch(
     ):
         output: EchoOutput = model(clips.to(device), num_valid_frames.to(device))
     return EchoOutput(output.embeddings.cpu(), output.prediction.cpu())
-
-
-@contextmanager
-def evaluation_mode(model: EchoModel) -> Iterator[None]:
-    """Put a model into evaluation mode, and every module of it back: in stage 2 the encoder evaluates anyhow."""
-    was_training = [module for module in model.modules() if module.training]
-    if not was_training:
-        # Nothing is written, so that several threads may predict by one model.
-        yield
-        return
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in was_training:
-            module.training = True

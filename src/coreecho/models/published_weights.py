@@ -12,7 +12,6 @@ the prefix `module.` of DataParallel. These files are pickles, and a pickle can 
 `weights_only=True`, which admits tensors and plain values only and refuses everything else unexecuted.
 """
 
-import hashlib
 import logging
 import pickle
 import re
@@ -27,6 +26,7 @@ from torch import Tensor
 
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
+from coreecho.files import sha256_of
 from coreecho.models.card import WeightsCard
 from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import agreement, check_finite, misfits, shapes_of
@@ -122,7 +122,7 @@ def import_weights(
         source=source or f"{found.publication.source}; imported from {file.name}",
         licence=licence or found.publication.licence,
         num_parameters=count_parameters(state),
-        source_sha256=_sha256(file),
+        source_sha256=sha256_of(file),
         # An encoder is given its input by a recipe.
         model_input=head.model_input if head else None,
         trained_on=None,
@@ -316,8 +316,3 @@ def _prefixed(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _prefix(at: str) -> str:
     return f"{at}." if at else ""
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -32,6 +32,16 @@ HEADS: Registry[Callable[..., nn.Module]] = Registry(
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
 
+def check_encoder(name: str) -> None:
+    """See that a name stands for an encoder, without making one. Raises RecipeError."""
+    _checked(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP)
+
+
+def check_head(name: str) -> None:
+    """See that a name stands for a network, without making one. Raises RecipeError."""
+    _checked(HEADS.get(name), nn.Module, f"head {name!r}")
+
+
 def build_encoder(name: str, /, *, dropout: float | None = None, **settings: Any) -> Encoder:
     """Make an untrained encoder.
 

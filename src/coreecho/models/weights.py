@@ -4,7 +4,6 @@ Safetensors hold numbers and text and cannot run code. Published checkpoints, wh
 `import_weights` and are kept as safetensors from then on.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.files import write_whole
+from coreecho.files import sha256_of, write_whole
 from coreecho.models.building import build_model
 from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
@@ -152,8 +151,7 @@ def hash_weights(path: Path | str) -> str:
     """
     file = _weights_file(Path(path))
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256_of(file)
     except OSError as error:
         raise CheckpointError(f"{file}: the weights cannot be read: {error.strerror or error}.") from error
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import pandas as pd
+
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.files import alone_in, write_whole
-from coreecho.inference import find_device
-from coreecho.inference.subject import open_subject
-from coreecho.models.weights import load_model
+from coreecho.files import alone_in, write_whole, writing_into
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.names import printable, readable
 from coreecho.report.evaluation import pictures_of
 from coreecho.report.page import PageOptions, gather_contents
@@ -30,7 +30,7 @@ _MAX_RUNS = 2
 
 
 def write_report(
-    runs: Sequence[RunFolder],
+    runs: Sequence[RunFolder | Subject],
     out: Path,
     *,
     protocol: Protocol | None = None,
@@ -40,15 +40,16 @@ def write_report(
     lv_focus: bool = True,
     batch_size: int = 8,
     device: str = "auto",
+    allow_overlap: bool = False,
     show_progress: bool = False,
 ) -> None:
-    """Write the report of one run, or of two side by side.
+    """Write the report of one model, or of two side by side.
 
-    Predictions and embeddings that lie in the runs' folders are used where they still hold; else they are made, and
-    left there.
+    Predictions and embeddings that lie in their folders are used where they still hold; else they are made, and left
+    there.
 
     Args:
-        runs: one or two.
+        runs: one or two, on their own data; or models and data. A file of weights does not say how it learned.
         out: the HTML file; an older one is replaced in one step.
         protocol: how the runs are evaluated; the paper's three clips on the TEST split when not given.
         cases: recordings shown of each run, those with the largest errors.
@@ -57,19 +58,21 @@ def write_report(
         lv_focus: measure how much the models look at the left ventricle, where the data say where it is.
         batch_size: clips at once.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1".
+        allow_overlap: show recordings that a model was trained on, too; the page then says so.
         show_progress: say on stderr what takes long.
 
     Raises:
         RecipeError: not one or two runs, runs that read different things, or a setting makes no sense.
-        DatasetError: a data set or split is not as expected.
+        DatasetError: a data set or split is not as expected, or a model was trained on some of it.
         CheckpointError: a run has no readable weights, or no finished epoch.
         BusyError: another process is writing the same file.
         CoReEchoError: the file cannot be written.
     """
     if not 1 <= len(runs) <= _MAX_RUNS:
         raise RecipeError(f"A report shows one run or two side by side, got {len(runs)}.")
-    if len({str(run.recipe.task.to_mapping()) for run in runs}) > 1:
-        read = " and ".join(f"{run.path} the {run.recipe.task.quantity}" for run in runs)
+    subjects = [as_subject(run) for run in runs]
+    if len({str(subject.task.to_mapping()) for subject in subjects}) > 1:
+        read = " and ".join(f"{subject.path} the {subject.task.quantity}" for subject in subjects)
         raise RecipeError(f"A report shows runs side by side that read the same thing, and {read}.")
     if cases < 0 or hearts < 0:
         raise RecipeError(f"cases and hearts: expected at least 0, got {cases} and {hearts}")
@@ -89,37 +92,59 @@ def write_report(
             stack.enter_context(alone_in(out.resolve().parent, doing=doing, name=name))
         except OSError as error:
             raise _unwritable(out, error) from error
-        page = _render(runs, protocol or Protocol(), device, options)
+        page = _render(subjects, protocol or Protocol(), device, options, allow_overlap=allow_overlap)
         try:
             write_whole(out, page)
         except OSError as error:
             raise _unwritable(out, error) from error
 
 
-def _render(runs: Sequence[RunFolder], protocol: Protocol, device: str, options: PageOptions) -> str:
+def _render(
+    subjects: Sequence[Subject], protocol: Protocol, device: str, options: PageOptions, *, allow_overlap: bool
+) -> str:
     progress = console(stderr=True)
     progress.quiet = not options.show_progress
     shown = []
-    for number, run in enumerate(runs):
-        progress.print(printable(f"Predictions of {run.path}"), markup=False)
-        learning = run.metrics()
+    for number, subject in enumerate(subjects):
+        progress.print(printable(f"Predictions of {subject.path}"), markup=False)
+        learning = pd.DataFrame() if subject.run is None else subject.run.metrics()
         evaluation = evaluate(
-            open_subject(run),
+            subject,
             protocol,
             batch_size=options.batch_size,
             device=device,
+            allow_overlap=allow_overlap,
             draw=pictures_of,
             show_progress=options.show_progress,
         )
-        model = load_model(run.path, device=find_device(device))
         shown.append(
-            ShownRun(number=number, count=len(runs), folder=run, model=model, evaluation=evaluation, learning=learning)
+            ShownRun(
+                number=number,
+                count=len(subjects),
+                subject=subject,
+                model=subject.model(device),
+                evaluation=evaluation,
+                learning=learning,
+            )
         )
     return render_page("report.html", **gather_contents(shown, options, progress))
 
 
 def _unwritable(out: Path, error: OSError) -> CoReEchoError:
     return CoReEchoError(f"{out} cannot be written: {error.strerror or error}. Give another `--out`.")
+
+
+def default_place(subjects: Sequence[Subject]) -> Path:
+    """Where a report lies when nobody says otherwise, in a folder that is there: RUN/report.html.
+
+    Raises:
+        CoReEchoError: the folder cannot be made.
+    """
+    first, *others = subjects
+    name = f"report-with-{others[0].name}.html" if others else "report.html"
+    folder = first.folder if first.is_own_data else first.result_folder("report", "page")
+    with writing_into(folder):
+        return folder / name
 
 
 def render_tables(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     """
     task = runs[0].task
     differences = differences_of_runs(runs)
-    changed, unchanged = recipe_tables(runs)
+    changed, unchanged = recipe_tables(runs) if all(run.has_recipe for run in runs) else (None, None)
     by_predicted = [ef_ranges(run, by="predicted") for run in runs] if task.thresholds else []
     console.print("Embeddings, and their map")
     embedded = [_embed(run, options) for run in runs]
@@ -83,7 +83,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "protocol": runs[0].evaluation.protocol.description,
         "level": f"{100 * runs[0].metrics.level:g} %",
         "is_phantom": any(run.is_phantom for run in runs),
-        "is_all_phantom": all(run.evaluation.is_phantom and run.folder.data.is_phantom for run in runs),
+        "is_all_phantom": all(run.evaluation.is_phantom and run.subject.learned_from_phantoms for run in runs),
         "sections": _sections(
             has_ranges=bool(by_predicted), has_cases=has_cases, has_focus=focus is not None, has_maps=has_maps
         ),
@@ -107,7 +107,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "unchanged": _unchanged(runs),
         "unchanged_settings": unchanged,
         "metrics": metrics_table(runs, differences),
-        "learning": learning_charts(runs),
+        "learning": learning_charts([run for run in runs if not run.learning.empty]),
+        "unknown": [run.title for run in runs if not run.has_recipe],
+        "overlap": [f"{run.title}: {label}." for run in runs if (label := run.evaluation.overlap_label) is not None],
         "calibration": calibration_chart(runs, by_predicted) if by_predicted else None,
         "has_cases": has_cases,
         "focus": focus,
@@ -123,10 +125,12 @@ def _ranges(run: ShownRun, by_predicted: list[EFRange]) -> list[Table]:
 
 def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
     return embed_run(
-        run.folder,
+        run.subject,
         run.model,
         run.evaluation.protocol.split,
         batch_size=options.batch_size,
+        # `evaluate` has refused what was not allowed.
+        allow_overlap=True,
         show_progress=options.show_progress,
     )
 

@@ -31,7 +31,9 @@ _SCATTER_SIZE, _AGREEMENT_SIZE = (5.4, 5.9), (5.9, 4.6)
 
 def learning_charts(runs: Sequence[ShownRun]) -> list[Picture]:
     """How the runs learned: what was validated, and training losses over the epochs."""
-    charts = []
+    charts: list[Picture] = []
+    if not runs:
+        return charts
     for number, (column, label) in enumerate(validation_columns(runs[0].learning, runs[0].task).items()):
 
         def validation(axis: Axes, column: str = column, label: str = label, is_kept: bool = number == 0) -> None:
@@ -71,6 +73,7 @@ def agreement_charts(run: ShownRun) -> list[Picture]:
     if not isinstance(task, Number):
         return []
     words: dict[str, Any] = {"metrics": metrics, "task": task, "model": run.name, "is_phantom": run.is_phantom}
+    words["cautions"] = [] if run.evaluation.overlap_label is None else [run.evaluation.overlap_label]
     return [
         chart(
             lambda path: scatter(predictions, path, size=_SCATTER_SIZE, **words),

@@ -52,11 +52,12 @@ def _compare(runs: Sequence[ShownRun], hearts: int, batch_size: int) -> tuple[Ma
     first, second = runs
     try:
         difference = compare_continuity(
-            (first.folder, second.folder),
+            (first.subject, second.subject),
             (first.model, second.model),
-            difference_folder(first.folder, second.folder, first.evaluation.protocol.split),
+            difference_folder(first.subject, second.subject, first.evaluation.protocol.split),
             protocol=_protocol(first, hearts),
             batch_size=batch_size,
+            allow_overlap=True,
         )
     except DatasetError:
         return {}, ["The runs were not measured on the same recordings, so their difference is not shown."]
@@ -76,11 +77,13 @@ def _protocol(run: ShownRun, hearts: int) -> ContinuityProtocol:
 
 def _measure(run: ShownRun, hearts: int, batch_size: int, *, show_progress: bool) -> Continuity:
     return measure_continuity(
-        run.folder,
+        run.subject,
         run.model,
-        continuity_folder(run.folder, run.evaluation.protocol.split),
+        continuity_folder(run.subject, run.evaluation.protocol.split),
         protocol=_protocol(run, hearts),
         batch_size=batch_size,
+        # `evaluate` has refused what was not allowed.
+        allow_overlap=True,
         show_progress=show_progress,
     )
 

@@ -72,7 +72,7 @@ def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progr
     error = (predictions[task.predicted_column] - predictions[task.true_column].astype(float)).abs()
     # Equal errors by id, so that the same run always shows the same cases.
     order = predictions.assign(error=error).sort_values(["error", "recording"], ascending=[False, True]).head(count)
-    store = run.folder.store(show_progress=show_progress)
+    store = run.subject.store(show_progress=show_progress)
     bar = track(
         list(order.index),
         f"Clips of {run.title}",

@@ -8,14 +8,8 @@ from coreecho.evaluation.patients import patients_of
 from coreecho.report.page_elements import Row, Section, Table
 from coreecho.report.page_runs import ShownRun, in_cell, without_paths
 from coreecho.saliency.lv_focus import lv_focus_difference
-from coreecho.saliency.run_lv_focus import (
-    TRACED_DATASETS,
-    DatasetExplanation,
-    FocusProtocol,
-    explain_dataset,
-)
+from coreecho.saliency.run_lv_focus import DatasetExplanation, FocusProtocol, explain_dataset, has_ventricles
 
-_TRACINGS = "VolumeTracings.csv"
 _ROWS = (
     ("lv_focus", "LV focus", "share of the map inside the LV over the LV's share of the sector; 1 is no preference"),
     ("energy_in_lv", "Share of the map inside the LV", "of the Grad-CAM energy, in the frames where the LV is known"),
@@ -25,9 +19,7 @@ _ROWS = (
 
 def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
     """Whether the data of every run say where the left ventricle is."""
-    return all(
-        run.folder.data.dataset in TRACED_DATASETS and (run.folder.data.root / _TRACINGS).is_file() for run in runs
-    )
+    return all(has_ventricles(run.subject) for run in runs)
 
 
 def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Section:
@@ -66,13 +58,12 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Section:
 def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
     protocol = run.evaluation.protocol
     return explain_dataset(
-        run.model,
-        run.folder.data.root,
-        run.folder.path / "explain" / f"lv-focus-{protocol.split}",
-        dataset=run.folder.data.dataset,
-        store=run.folder.data.store,
+        run.subject,
+        run.subject.result_folder("explain", f"lv-focus-{protocol.split}"),
         protocol=FocusProtocol(split=protocol.split, resamples=protocol.resamples, seed=protocol.seed),
-        weights=run.folder.best_weights,
+        device=str(run.model.scale.device),
+        # `evaluate` has refused what was not allowed.
+        allow_overlap=True,
         show_progress=show_progress,
     )
 
@@ -85,7 +76,7 @@ def _difference(runs: Sequence[ShownRun], explained: Sequence[DatasetExplanation
     return lv_focus_difference(
         explained[0].table,
         explained[1].table,
-        patients=patients_of(runs[0].folder.recordings(protocol.split)),
+        patients=patients_of(runs[0].subject.recordings(protocol.split)),
         resamples=protocol.resamples,
         seed=protocol.seed,
     )

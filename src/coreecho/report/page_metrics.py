@@ -31,7 +31,7 @@ def differences_of_runs(runs: Sequence[ShownRun]) -> Differences | None:
         second[task.true_column].loc[first.index]
     ):
         return None
-    patients = patients_of(runs[0].folder.recordings(protocol.split))
+    patients = patients_of(runs[0].subject.recordings(protocol.split))
     pairs = (first[task.true_column], first[task.output_column], second[task.output_column].loc[first.index])
     return paired_differences(
         family_of(task),
@@ -80,7 +80,7 @@ def ef_ranges(run: ShownRun, *, by: Grouping) -> list[EFRange]:
         predictions["ef_true"],
         predictions["ef_predicted"],
         by=by,
-        patients=patients_of(run.folder.recordings(protocol.split)),
+        patients=patients_of(run.subject.recordings(protocol.split)),
         resamples=protocol.resamples,
         level=protocol.level,
         seed=protocol.seed,

@@ -7,18 +7,21 @@ from typing import Any
 import pandas as pd
 
 from coreecho.datasets import Split
+from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval, Metrics
 from coreecho.evaluation.evaluate import Evaluation
-from coreecho.files import sha256_of
+from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
 from coreecho.tasks import Number, Task
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
-from coreecho.training.run_folder import RunFolder
+from coreecho.training.run_folder import DataSource, RunFolder
 
 _STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"))
+# Where one of two does not say what the other says.
+_UNKNOWN = "not known"
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -29,15 +32,15 @@ class ShownRun:
     Attributes:
         number: 0 for the first.
         count: runs on the page.
-        folder: of the run.
-        model: with its best weights.
-        evaluation: of these weights.
-        learning: one row an epoch.
+        subject: model and recordings.
+        model: its weights.
+        evaluation: of these weights on these recordings.
+        learning: one row an epoch; empty of a file of weights, which does not say how it learned.
     """
 
     number: int
     count: int
-    folder: RunFolder
+    subject: Subject
     model: EchoModel
     evaluation: Evaluation[Any]
     learning: pd.DataFrame
@@ -55,8 +58,8 @@ class ShownRun:
 
     @property
     def name(self) -> str:
-        """Name of the run's folder, and nothing of the path to it: that may name people."""
-        return self.folder.path.resolve().name
+        """Name of the run's folder or of the file, and nothing of the path to it: that may name people."""
+        return self.subject.name
 
     @property
     def title(self) -> str:
@@ -65,10 +68,23 @@ class ShownRun:
 
     def without_path(self, text: str) -> str:
         """Of the path to the data leave the last part, since the others may name people."""
-        root = self.folder.data.root
-        for path in (root.resolve(), root):
-            text = text.replace(str(path), root.resolve().name)
+        run = self.subject.run
+        for root in (self.subject.data.root, *([] if run is None else [run.data.root])):
+            for path in (root.resolve(), root):
+                text = text.replace(str(path), root.resolve().name)
         return text
+
+    @property
+    def has_recipe(self) -> bool:
+        """Whether it is known by which recipe it learned, and how that went."""
+        return self.subject.run is not None
+
+    @property
+    def run(self) -> RunFolder:
+        """The run that made the weights. Raises ValueError: they are a file of weights."""
+        if self.subject.run is None:
+            raise ValueError(f"{self.name} is a file of weights, and no run")
+        return self.subject.run
 
     @property
     def metrics(self) -> Metrics:
@@ -84,7 +100,7 @@ class ShownRun:
     @property
     def is_phantom(self) -> bool:
         """Whether simulated hearts have any part in its figures."""
-        return self.evaluation.is_phantom or self.folder.data.is_phantom
+        return self.evaluation.is_phantom or self.subject.learned_from_phantoms
 
 
 def without_paths(runs: Sequence[ShownRun], text: str) -> str:
@@ -102,32 +118,56 @@ def in_cell(interval: Interval, digits: int = 2) -> str:
 def training_table(runs: Sequence[ShownRun]) -> Table:
     """What was trained on what, with what; rows in which two runs differ are marked."""
     facts: dict[str, Callable[[ShownRun], str]] = {
-        "Recipe": lambda run: run.folder.recipe.name,
-        "Objective": _objective,
-        "Model": lambda run: f"{run.folder.recipe.encoder}, {_num_parameters(run):,} parameters",
-        "Starting point": lambda run: _starting_point(run.folder.recipe),
+        "Recipe": lambda run: run.subject.recipe_name,
+        "Objective": _of_run(_objective),
+        "Model": lambda run: f"{run.subject.card.encoder}, {_num_parameters(run):,} parameters",
+        "Starting point": _of_run(lambda run: _starting_point(run.run.recipe)),
         "Input": _input,
-        "Data": lambda run: f"{run.folder.data.dataset}, folder {run.folder.data.root.resolve().name}",
-        "Hearts": lambda run: "simulated (phantoms)" if run.folder.data.is_phantom else "real",
-        "Recordings (train, validation, test)": lambda run: ", ".join(
-            f"{len(run.folder.recordings(split)):,}" for split in _SPLITS
+        "Data": _training_data,
+        "Hearts": _hearts,
+        "Recordings (train, validation, test)": _of_run(
+            lambda run: ", ".join(f"{len(run.run.split_ids[split]):,}" for split in _SPLITS)
         ),
         f"{runs[0].task.noun[0].upper()}{runs[0].task.noun[1:]} of the training recordings": _training_labels,
-        "Seed": lambda run: str(run.folder.recipe.seed),
-        "Epochs done": _epochs,
+        "Seed": _of_run(lambda run: str(run.run.recipe.seed)),
+        "Epochs done": _of_run(_epochs),
         "Weights shown here": _best_epoch,
-        "Fingerprint of the weights": lambda run: f"SHA-256 {sha256_of(run.folder.best_weights)[:12]}…",
-        "Computed on": _hardware,
-        "Versions": _versions,
+        "Fingerprint of the weights": lambda run: f"SHA-256 {run.subject.weights_sha256[:12]}…",
+        "Computed on": _of_run(_hardware),
+        "Versions": _of_run(_versions),
     }
+    if not all(run.subject.is_own_data for run in runs):
+        facts["Tested on"] = lambda run: _named(run.subject.data)
+    known = {name: values for name, fact in facts.items() if any(values := tuple(fact(run) for run in runs))}
     rows = []
-    for name, fact in facts.items():
-        values = tuple(fact(run) for run in runs)
+    for name, of_runs in known.items():
+        values = tuple(value or _UNKNOWN for value in of_runs)
         is_shared = len(runs) > 1 and len(set(values)) == 1
         cells = (name, values[0]) if is_shared else (name, *values)
         rows.append(Row(cells=cells, is_marked=len(set(values)) > 1, is_shared=is_shared))
     caption = "What was trained on what" + ("; marked rows differ" if len(runs) > 1 else "")
     return Table(caption=caption, header=("", *(run.title for run in runs)), rows=tuple(rows), is_text=True)
+
+
+def _of_run(fact: Callable[[ShownRun], str]) -> Callable[[ShownRun], str]:
+    """A fact that only a run knows; empty of a file of weights."""
+    return lambda run: fact(run) if run.has_recipe else ""
+
+
+def _named(data: DataSource) -> str:
+    return f"{data.dataset}, folder {data.root.resolve().name}"
+
+
+def _training_data(run: ShownRun) -> str:
+    if run.has_recipe:
+        return _named(run.run.data)
+    return "" if run.subject.trained_on is None else run.subject.trained_on.dataset
+
+
+def _hearts(run: ShownRun) -> str:
+    if run.subject.learned_from_phantoms:
+        return "simulated (phantoms)"
+    return "real" if run.has_recipe or run.subject.trained_on is not None else ""
 
 
 def recipe_tables(runs: Sequence[ShownRun]) -> tuple[Table, Table]:
@@ -136,8 +176,8 @@ def recipe_tables(runs: Sequence[ShownRun]) -> tuple[Table, Table]:
     With two runs these are the settings in which they differ; with one, those that differ from the recipe of its name
     that comes with coreecho.
     """
-    settings = [run.folder.recipe.to_mapping() | {"init": _file_name(run.folder.recipe.init)} for run in runs]
-    shipped = _shipped_settings(runs[0].folder.recipe)
+    settings = [run.run.recipe.to_mapping() | {"init": _file_name(run.run.recipe.init)} for run in runs]
+    shipped = _shipped_settings(runs[0].run.recipe)
     different, alike = [], []
     for key in settings[0]:
         values = tuple(_in_words(of_run[key]) for of_run in settings)
@@ -153,7 +193,7 @@ def recipe_tables(runs: Sequence[ShownRun]) -> tuple[Table, Table]:
     alike_header = ("Setting", "Both runs" if len(runs) > 1 else "Value")
     caption = "Settings in which the recipes differ"
     if len(runs) == 1:
-        caption = f"Settings changed from the recipe {runs[0].folder.recipe.name} that comes with coreecho"
+        caption = f"Settings changed from the recipe {runs[0].run.recipe.name} that comes with coreecho"
     return (
         Table(caption=caption, header=header, rows=tuple(different), is_text=True),
         Table(caption="All other settings", header=alike_header, rows=tuple(alike), is_text=True),
@@ -191,7 +231,7 @@ def _starting_point(recipe: Recipe) -> str:
 
 
 def _input(run: ShownRun) -> str:
-    shape = run.folder.recipe.input
+    shape = run.subject.model_input
     pixels = f"{shape.frame_size} × {shape.frame_size} pixels"
     if shape.is_whole_beat:
         return f"one whole beat, resampled to {shape.num_frames} frames, {pixels}"
@@ -208,13 +248,20 @@ def _objective(run: ShownRun) -> str:
     learning = run.learning
     terms = loss_columns(learning[learning["stage"] == learning["stage"].iloc[0]])
     of_name = [term_name(column) for column in terms if column != "train_loss"]
-    name = f"{run.folder.recipe.objective} ({' + '.join(of_name)})" if of_name else run.folder.recipe.objective
-    return name if run.folder.recipe.trained == "all" else f"{name}, of the {run.folder.recipe.trained} alone"
+    name = f"{run.run.recipe.objective} ({' + '.join(of_name)})" if of_name else run.run.recipe.objective
+    return name if run.run.recipe.trained == "all" else f"{name}, of the {run.run.recipe.trained} alone"
 
 
 def _training_labels(run: ShownRun) -> str:
     task = run.task
-    known = [task.label_of(recording) for recording in run.folder.recordings("train")]
+    if not run.has_recipe:
+        return ""
+    try:
+        recordings = run.run.recordings("train")
+    except DatasetError:
+        # A run that is asked about other data may no longer have its own.
+        return ""
+    known = [task.label_of(recording) for recording in recordings]
     labels = [label for label in known if label is not None]
     if not labels:
         return "none"
@@ -227,25 +274,27 @@ def _epochs(run: ShownRun) -> str:
     done = run.learning["stage"].value_counts(sort=False)
     text = ", ".join(f"{count} of {str(stage).replace('stage', 'stage ')}" for stage, count in done.items())
     minutes = run.learning["seconds"].sum() / 60
-    finished = "" if run.folder.is_finished else "; the run is not finished"
+    finished = "" if run.run.is_finished else "; the run is not finished"
     return f"{text}, in {minutes:.1f} minutes{finished}"
 
 
 def _best_epoch(run: ShownRun) -> str:
-    card = run.model.card
-    if card is None or card.trained_on is None:
-        return "the best so far"
-    trained_on = card.trained_on
-    error = "" if trained_on.val_mae is None else f", validation MAE {trained_on.val_mae:.2f} {run.task.error_unit}"
-    return f"epoch {trained_on.epoch + 1} of its stage{error}".rstrip()
+    trained_on = run.subject.trained_on
+    if trained_on is None:
+        return "the best so far" if run.has_recipe else ""
+    epoch = f"epoch {trained_on.epoch + 1} of its stage"
+    if trained_on.best_validation is None:
+        return epoch
+    measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"
+    return f"{epoch}, {measured} {run.task.error_unit}".rstrip()
 
 
 def _hardware(run: ShownRun) -> str:
-    hardware = run.folder.info.get("hardware", {})
+    hardware = run.run.info.get("hardware", {})
     return f"{hardware.get('nodes', 1)} × {hardware.get('devices', 1)} {hardware.get('device', 'unknown')}, " + str(
         hardware.get("precision", "unknown")
     )
 
 
 def _versions(run: ShownRun) -> str:
-    return ", ".join(f"{name} {version}" for name, version in run.folder.info.get("versions", {}).items())
+    return ", ".join(f"{name} {version}" for name, version in run.run.info.get("versions", {}).items())

@@ -86,6 +86,8 @@ def show_lv_focus(explained: DatasetExplanation) -> None:
     if len(undefined):
         first = undefined.iloc[0]
         lines.append(f"Not defined in {len(undefined)} recordings, such as {first['recording']}: {first['reason']}.")
+    if explained.overlap_label is not None:
+        lines.append(f"Note: {explained.overlap_label}.")
     _print([*lines, f"Of each recording: {explained.folder / 'lv_focus.csv'}"])
 
 

@@ -18,6 +18,7 @@ from coreecho.errors import DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistics, bootstrap_intervals
 from coreecho.evaluation.kept_results import find_kept, fingerprint_of, interval_from, write_kept
 from coreecho.files import writing_into
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.representation.continuity import (
@@ -58,40 +59,48 @@ class ContinuityDifference:
 
 
 def compare_continuity(
-    runs: tuple[RunFolder, RunFolder],
+    runs: tuple[RunFolder | Subject, RunFolder | Subject],
     models: tuple[EchoModel, EchoModel],
     out: Path,
     *,
     protocol: ContinuityProtocol | None = None,
     batch_size: int = 8,
+    allow_overlap: bool = False,
     show_progress: bool = False,
 ) -> ContinuityDifference:
     """Subtract the figures of a first run from those of a second one, and write the folder.
 
     Args:
-        runs: first and second.
+        runs: first and second, or models and data.
         models: their best weights, on the device that shall compute.
         out: the folder, made where it is missing; what lies in it is used while it holds.
         protocol: what is measured.
         batch_size: clips at once.
+        allow_overlap: see `Subject.check_overlap`.
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: the runs share fewer than 3 recordings of the same EF.
+        DatasetError: a model was trained on some of the recordings, or the two share fewer than 3 of the
+            same EF.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
-    fingerprint = fingerprint_of(runs=[continuity_fingerprint(run, protocol) for run in runs])
+    subjects = [as_subject(run) for run in runs]
+    for subject in subjects:
+        subject.check_overlap(subject.recordings(protocol.split), protocol.split, allow=allow_overlap)
+    fingerprint = fingerprint_of(runs=[continuity_fingerprint(subject, protocol) for subject in subjects])
     if (document := find_kept(out / _DOCUMENT, fingerprint=fingerprint)) is not None:
         intervals = {name: interval_from(entries) for name, entries in document["differences"].items()}
         return ContinuityDifference(
             folder=out, intervals=intervals, num_recordings=document["num_recordings"], notes=tuple(document["notes"])
         )
     first, second = (
-        read_recordings(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
-        for run, model in zip(runs, models, strict=True)
+        read_recordings(
+            subject, model, protocol, batch_size=batch_size, allow_overlap=allow_overlap, show_progress=show_progress
+        )
+        for subject, model in zip(subjects, models, strict=True)
     )
-    temperatures = (runs[0].recipe.temperature, runs[1].recipe.temperature)
+    temperatures = (subjects[0].temperature, subjects[1].temperature)
     rows_first, rows_second, notes = shared_rows(first, second)
     intervals = paired_differences(
         _seen(first, rows_first), _seen(second, rows_second), temperatures=temperatures, seed=protocol.seed

@@ -10,12 +10,12 @@ from coreecho.datasets import Split
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.patients import patients_of
 from coreecho.inference.preparing import DEFAULT_CLIPS
+from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.explained_variance import FOLDS
 from coreecho.representation.nuisances import picture_nuisances
 from coreecho.representation.phantom_truth import PhantomCohort
-from coreecho.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +67,35 @@ class ContinuityRecordings:
 
 
 def read_recordings(
-    run: RunFolder, model: EchoModel, protocol: ContinuityProtocol, *, batch_size: int = 8, show_progress: bool = False
+    subject: Subject,
+    model: EchoModel,
+    protocol: ContinuityProtocol,
+    *,
+    batch_size: int = 8,
+    allow_overlap: bool = False,
+    show_progress: bool = False,
 ) -> ContinuityRecordings:
-    """Embed a split of a run's data, or read what an earlier call left, with all that is known of the recordings.
+    """Embed a split of the data, or read what an earlier call left, with all that is known of the recordings.
 
     Args:
-        run: the run.
-        model: its best weights, on the device that shall compute.
+        subject: model and data.
+        model: its weights, on the device that shall compute.
         protocol: which split, and how many clips.
         batch_size: clips at once.
+        allow_overlap: see `Subject.check_overlap`.
         show_progress: show a bar on stderr.
 
     Raises:
-        DatasetError: the split is empty, or no EF of it is known.
+        DatasetError: the split is empty, no EF of it is known, or the model was trained on some of it.
     """
     embedded = embed_run(
-        run, model, protocol.split, clips=protocol.clips, batch_size=batch_size, show_progress=show_progress
+        subject,
+        model,
+        protocol.split,
+        clips=protocol.clips,
+        batch_size=batch_size,
+        allow_overlap=allow_overlap,
+        show_progress=show_progress,
     )
     known = np.flatnonzero(np.isfinite(embedded.ef_percent))
     if len(known) == 0:
@@ -90,16 +103,16 @@ def read_recordings(
             f"Continuity compares embeddings with EF, and none of the {len(embedded)} recordings of the "
             f"{protocol.split.upper()} split has one that is known."
         )
-    recordings = [run.recordings(protocol.split)[index] for index in known]
+    recordings = [subject.recordings(protocol.split)[index] for index in known]
     ids, patients = [recording.id for recording in recordings], patients_of(recordings)
-    cohort, notes = _cohort(run)
+    cohort, notes = _cohort(subject)
     if len(known) < len(embedded):
         notes.append(f"{len(embedded) - len(known)} recordings have no EF and are left out")
     nuisances: Mapping[str, NDArray[np.float64]] | None = None
     if len(set(patients or ids)) < FOLDS:
         notes.append(f"shares of variance need at least {FOLDS} recordings of different patients")
     else:
-        nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(run.store(), ids)
+        nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(subject.store(), ids)
     return ContinuityRecordings(
         ids=ids,
         embeddings=embedded.embeddings[known],
@@ -113,11 +126,11 @@ def read_recordings(
     )
 
 
-def _cohort(run: RunFolder) -> tuple[PhantomCohort | None, list[str]]:
-    """The phantoms of a run's data with all that is true of them, or a note why that cannot be had."""
-    if not run.data.is_phantom:
+def _cohort(subject: Subject) -> tuple[PhantomCohort | None, list[str]]:
+    """The phantoms of the data with all that is true of them, or a note why that cannot be had."""
+    if not subject.is_phantom:
         return None, []
     try:
-        return PhantomCohort(run.data.root), []
+        return PhantomCohort(subject.data.root), []
     except DatasetError as error:
         return None, [f"nuisances are measured in the pictures, and there are no paths: {error}"]

@@ -15,7 +15,7 @@ from coreecho.datasets import Recording, Split
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.inference.preparing import DEFAULT_CLIPS
-from coreecho.inference.subject import Subject, open_subject
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.representation.embedding_set import EmbeddingSet
@@ -103,7 +103,7 @@ def embed_run(
         DatasetError: the split is empty, or the model was trained on some of it.
         RecipeError: fewer than one clip.
     """
-    subject = run if isinstance(run, Subject) else open_subject(run)
+    subject = as_subject(run)
     recordings = subject.recordings(split)
     source = _source_of(subject, split)
     _check(recordings, clips, source)

@@ -1,4 +1,4 @@
-"""How continuous the representation of a run is, as a folder of files.
+"""How continuous the representation of a model is, as a folder of files.
 
 continuity.json   every figure with its interval and its definition, and what it was made from
 continuity.csv    the same as a table
@@ -17,7 +17,8 @@ from rich.progress import track
 
 from coreecho.datasets import Split
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
-from coreecho.files import sha256_of, write_whole, writing_into
+from coreecho.files import write_whole, writing_into
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION
@@ -72,34 +73,41 @@ class Continuity:
 
 
 def measure_continuity(
-    run: RunFolder,
+    run: RunFolder | Subject,
     model: EchoModel,
     out: Path,
     *,
     protocol: ContinuityProtocol | None = None,
     batch_size: int = 8,
+    allow_overlap: bool = False,
     show_progress: bool = False,
 ) -> Continuity:
-    """Measure a run's representation, and write the folder.
+    """Measure a representation, and write the folder.
 
     Args:
-        run: the run.
+        run: the run, or model and data.
         model: its best weights, on the device that shall compute.
         out: the folder, made where it is missing.
         protocol: what is measured.
         batch_size: clips at once.
+        allow_overlap: see `Subject.check_overlap`; the result's `source` then says so.
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: the split is empty, or has too few recordings with EF.
+        DatasetError: the split is empty, has too few recordings with EF, or such that the model was trained on.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
-    fingerprint = continuity_fingerprint(run, protocol)
+    subject = as_subject(run)
+    split = protocol.split
+    subject.check_overlap(subject.recordings(split), split, allow=allow_overlap, show_progress=show_progress)
+    fingerprint = continuity_fingerprint(subject, protocol)
     if (kept := _kept_continuity(out, fingerprint)) is not None:
         return kept
-    recordings = read_recordings(run, model, protocol, batch_size=batch_size, show_progress=show_progress)
-    patients, seed, temperature = recordings.patients, protocol.seed, run.recipe.temperature
+    recordings = read_recordings(
+        subject, model, protocol, batch_size=batch_size, allow_overlap=allow_overlap, show_progress=show_progress
+    )
+    patients, seed, temperature = recordings.patients, protocol.seed, subject.temperature
     figures = order_figures(
         recordings.embeddings, recordings.ef_percent, temperature=temperature, patients=patients, seed=seed
     )
@@ -125,24 +133,26 @@ def measure_continuity(
     return measured
 
 
-def continuity_folder(run: RunFolder, split: Split) -> Path:
-    """Where a run keeps the figures of a split."""
-    return run.path / "explain" / f"continuity-{split}"
+def continuity_folder(subject: Subject, split: Split) -> Path:
+    """Where a subject keeps the figures of a split."""
+    return subject.result_folder("explain", f"continuity-{split}")
 
 
-def difference_folder(first: RunFolder, second: RunFolder, split: Split) -> Path:
-    """Where a run keeps how it differs from a second one."""
-    return first.path / "explain" / f"continuity-{split}-against-{second.path.resolve().name}"
+def difference_folder(first: Subject, second: Subject, split: Split) -> Path:
+    """Where a subject keeps how it differs from a second one."""
+    return first.result_folder("explain", f"continuity-{split}-against-{second.name}")
 
 
-def continuity_fingerprint(run: RunFolder, protocol: ContinuityProtocol) -> str:
-    """Changes when anything does that the figures of a run depend on."""
+def continuity_fingerprint(subject: Subject, protocol: ContinuityProtocol) -> str:
+    """Changes when anything does that the figures of a subject depend on."""
+    recordings, store = subject.recordings(protocol.split), subject.store()
     return fingerprint_of(
-        weights=sha256_of(run.best_weights),
-        data=data_fingerprint(run.data.root, run.recordings(protocol.split), run.store()),
-        dataset=run.data.dataset,
-        is_phantom=run.data.is_phantom,
-        temperature=run.recipe.temperature,
+        weights=subject.weights_sha256,
+        data=data_fingerprint(subject.data.root, recordings, store),
+        dataset=subject.data.dataset,
+        is_phantom=subject.is_phantom,
+        overlap=subject.overlap(recordings).label,
+        temperature=subject.temperature,
         path_ef_percent=PATH_EF_PERCENT,
         # Decides whether phantoms can be made anew: without, nuisances are others and there are no paths.
         generator_version=GENERATOR_VERSION,

@@ -6,8 +6,7 @@ the cells' centres. So any encoder that says its levels has maps in the right pl
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
+from coreecho.models.evaluation_mode import evaluation_mode
 
 # The level that `choose_level` finds by itself.
 AUTO = "auto"
@@ -174,18 +174,6 @@ def _measure(encoder: nn.Module, size: tuple[int, int, int]) -> dict[str, Encode
         for handle in handles:
             handle.remove()
     return found
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Evaluate meanwhile, then give each module its own mode back: in stage 2 only the head trains."""
-    was_training = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in was_training:
-            module.training = training
 
 
 def enlarge(

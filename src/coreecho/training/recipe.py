@@ -16,8 +16,9 @@ from cyclopts import Parameter
 
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
-from coreecho.models.registry import ENCODERS, HEADS
+from coreecho.models.registry import ENCODERS, HEADS, check_encoder, check_head
 from coreecho.registry import Registry
+from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
 from coreecho.training.checking import fault_of_name, faults_of_types, nearest
 from coreecho.training.objectives import OBJECTIVES, Refining, build_objective, objective_class
@@ -159,14 +160,10 @@ class Recipe:
     """Which split validates. By `test`, as published of CAMUS, the tested recordings choose their own epoch, so that
     figures on them are flattered."""
 
-    @property
-    def target(self) -> str:
-        """Name of the task."""
-        return self.task.name
-
     def __post_init__(self) -> None:
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
-        self._refuse(faults_of_types(self, leave_out=["task"]) + faults_of_types(self.input))
+        self._refuse(faults_of_types(self, leave_out=["task"]))
+        self._refuse(faults_of_types(self.input))
         self._refuse([*self._names(), *self._ranges()])
         object.__setattr__(self, "task", self._find_task())
         self._refuse(self._misfits())
@@ -218,9 +215,9 @@ class Recipe:
             RecipeError: it is told too little or too much.
         """
         given: object = self.task
-        if given is None:
-            given = objective_class(self.objective).usual_task
-        name = given.name if isinstance(given, Task) else given
+        if isinstance(given, Task):
+            self._take_over(given)
+        name = given.name if isinstance(given, Task) else given or objective_class(self.objective).usual_task
         told = {"label": self.label, "unit": self.unit, "low": self.label_low, "high": self.label_high}
         settings = {key: value for key, value in told.items() if value is not None}
         try:
@@ -233,9 +230,24 @@ class Recipe:
             self._refuse([f"task is {name}, which has a label of its own, and {', '.join(settings)} is given as well"])
         return task
 
+    def _take_over(self, task: Task) -> None:
+        """Let the recipe tell what a given task was told, so that its file makes the same task again.
+
+        Raises:
+            RecipeError: the task holds something that neither a recipe nor a card can tell.
+        """
+        told = task.to_mapping()
+        if build_task(told) != task:
+            self._refuse([f"task is {task!r:.120}, which its name and what it is told do not make again"])
+        for setting, entry in {"label": "label", "unit": "unit", "label_low": "low", "label_high": "high"}.items():
+            if getattr(self, setting) is None and entry in told:
+                object.__setattr__(self, setting, told[entry])
+
     def _misfits(self) -> list[str]:
         """Settings that are fine alone and not together."""
         optimiser_class(self.optimizer)
+        check_encoder(self.encoder)
+        check_head(self.head)
         try:
             objective = build_objective(self)
         except RecipeError as error:
@@ -348,14 +360,7 @@ def read_recipe_file(path: Path) -> dict[str, Any]:
     Raises:
         RecipeError: it cannot be read, is not YAML of plain values, or has a key that is no setting.
     """
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"Cannot read the recipe {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise RecipeError(f"{path} is not YAML of plain values: {error}.") from error
-    if not isinstance(settings, dict):
-        raise RecipeError(f"{path}: expected `key: value` lines, got {type(settings).__name__}.")
+    settings = read_settings(path, of="recipe")
     check_keys(settings, source=str(path))
     return settings
 

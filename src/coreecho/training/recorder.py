@@ -24,7 +24,6 @@ from coreecho.files import write_whole
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import save_weights
-from coreecho.tasks import EF
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage
@@ -229,10 +228,10 @@ class Recorder:
                 is_phantom=source.is_phantom,
                 num_recordings=len(recordings),
                 fps_range=(float(low_fps), float(high_fps)),
-                ef_range=(min(labels), max(labels)) if isinstance(recipe.task, EF) else None,
+                label_range=(min(labels), max(labels)) if labels else None,
                 recipe=recipe.name,
                 epoch=row["epoch"],
-                val_mae=row.get("val_mae"),
+                best_validation=row.get(recipe.task.selection),
                 fps_median=float(median_fps) if rates else None,
             ),
             coreecho_version=coreecho.__version__,

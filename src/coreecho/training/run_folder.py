@@ -266,7 +266,7 @@ class RunFolder:
         except (OSError, ValueError, OverflowError, MemoryError) as error:
             raise CheckpointError(f"{path} is damaged and cannot be read: {error}. {advice}") from error
         missing = [name for name in ("stage", "epoch", "learning_rate", "seconds") if name not in metrics]
-        texts = [name for name in metrics if name != "stage" and not pd.api.types.is_numeric_dtype(metrics[name])]
+        texts = [str(name) for name in metrics if name != "stage" and not pd.api.types.is_numeric_dtype(metrics[name])]
         if missing or texts or metrics.empty:
             what = (
                 f"it lacks {', '.join(missing)}" if missing else f"there are no numbers in {', '.join(texts) or 'it'}"

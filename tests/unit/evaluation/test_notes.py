@@ -24,10 +24,10 @@ def trained_at(low: float, high: float) -> TrainedOn:
         is_phantom=True,
         num_recordings=10,
         fps_range=(low, high),
-        ef_range=(5.0, 90.0),
+        label_range=(5.0, 90.0),
         recipe="tiny",
         epoch=0,
-        val_mae=10.0,
+        best_validation=10.0,
     )
 
 

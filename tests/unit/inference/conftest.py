@@ -18,10 +18,10 @@ TRAINED_ON = TrainedOn(
     is_phantom=False,
     num_recordings=100,
     fps_range=(46.0, 55.0),
-    ef_range=(0.0, 100.0),
+    label_range=(0.0, 100.0),
     recipe="tiny",
     epoch=3,
-    val_mae=4.5,
+    best_validation=4.5,
 )
 
 

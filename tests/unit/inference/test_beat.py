@@ -37,10 +37,10 @@ def whole_beat() -> Callable[..., EchoModel]:
             is_phantom=False,
             num_recordings=100,
             fps_range=(40.0, 60.0),
-            ef_range=(0.0, 100.0) if target == "ef" else None,
+            label_range=(0.0, 100.0) if target == "ef" else None,
             recipe="tiny",
             epoch=3,
-            val_mae=4.5 if target == "ef" else None,
+            best_validation=4.5 if target == "ef" else None,
         )
         model.card = WeightsCard(
             kind="model",

@@ -14,10 +14,10 @@ TRAINED_ON = TrainedOn(
     is_phantom=False,
     num_recordings=7460,
     fps_range=(32.0, 64.5),
-    ef_range=(6.9, 97.0),
+    label_range=(6.9, 97.0),
     recipe="echonet",
     epoch=20,
-    val_mae=3.9,
+    best_validation=3.9,
 )
 
 

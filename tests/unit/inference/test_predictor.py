@@ -75,7 +75,7 @@ def test_a_model_in_training_is_put_into_evaluation_mode(model, write_clip):
 
 
 def test_warnings_gather_what_speaks_against_the_ef(model, retrain, write_clip):
-    retrain(model, is_phantom=True, ef_range=(0.0, 1.0))
+    retrain(model, is_phantom=True, label_range=(0.0, 1.0))
     # Five frames a second cannot be those of a heart, and are not resampled to 46.
     model.model_input = replace(model.model_input, stride=3)
     prediction = Predictor(model)(write_clip("clip.avi", num_frames=8, fps=5))

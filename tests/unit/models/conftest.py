@@ -45,10 +45,10 @@ def card() -> WeightsCard:
             is_phantom=True,
             num_recordings=700,
             fps_range=(32.0, 64.5),
-            ef_range=(12.5, 78.0),
+            label_range=(12.5, 78.0),
             recipe="demo",
             epoch=3,
-            val_mae=4.25,
+            best_validation=4.25,
         ),
         coreecho_version="0.1.0",
     )

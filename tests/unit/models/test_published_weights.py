@@ -13,6 +13,7 @@ from torch import Tensor
 from coreecho.errors import CheckpointError
 from coreecho.models import ModelInput, build_model, import_weights, initialise_encoder, load_model
 from coreecho.models.weights import save_state
+from coreecho.tasks import EF
 
 Write = Callable[[Any], Path]
 
@@ -77,7 +78,7 @@ def test_echocotr_is_a_whole_model_with_a_linear_head(write: Write, tmp_path: Pa
     content = {"epoch": 44, "state_dict": prefixed(encoder), "period": 4, "frames": 36, "best_loss": np.float32(29.5)}
     imported = import_weights(write(content | {"r2": np.float64(0.8), "opt_dict": {"state": {}, "param_groups": []}}))
     card = imported.card
-    assert (card.kind, card.head, card.target) == ("model", "linear", "ef")
+    assert (card.kind, card.head, card.task) == ("model", "linear", EF())
     assert card.source.startswith("EchoCoTr")
     assert card.model_input == ModelInput(num_frames=36, stride=4, padding="mean")
     assert imported.skipped == imported.missing == ()

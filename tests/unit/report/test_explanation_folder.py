@@ -171,10 +171,10 @@ def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
         is_phantom=True,
         num_recordings=10,
         fps_range=fps_range,
-        ef_range=(0.0, 100.0),
+        label_range=(0.0, 100.0),
         recipe="tiny",
         epoch=0,
-        val_mae=10.0,
+        best_validation=10.0,
     )
     model.card = WeightsCard(
         kind="model",

@@ -28,7 +28,7 @@ def shown(place, make_run):
         ShownRun(
             number=number,
             count=2,
-            folder=run,
+            subject=open_subject(run),
             model=load_model(run.path),
             evaluation=evaluate(open_subject(run), Protocol(split="val", clips=1, resamples=5)),
             learning=run.metrics(),
@@ -72,14 +72,14 @@ def test_recipes_of_two_runs_are_told_apart(shown):
     changed, unchanged = recipe_tables(shown)
     assert [row.cells[0] for row in changed.rows] == ["seed", "init"]
     assert ("learning_rate", "0.0001") in [row.cells for row in unchanged.rows]
-    assert len(changed.rows) + len(unchanged.rows) == len(shown[0].folder.recipe.to_mapping())
+    assert len(changed.rows) + len(unchanged.rows) == len(shown[0].run.recipe.to_mapping())
 
 
 def test_one_run_is_held_against_the_recipe_that_was_shipped(place, make_run, shown):
     shipped = Recipe.from_yaml(find_recipe("demo"))
     settings = {key: getattr(shipped, key) for key in vars(shipped) if key not in ("seed", "temperature")}
     folder = make_run(place / "demo", seed=7, temperature=2.0, **settings)
-    run = replace(shown[0], count=1, folder=folder)
+    run = replace(shown[0], count=1, subject=open_subject(folder))
     changed, _ = recipe_tables([run])
     assert [(row.cells, row.remark) for row in changed.rows] == [(("temperature", "2"), "as shipped: 1")]
     assert "changed from the recipe demo" in changed.caption

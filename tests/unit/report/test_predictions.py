@@ -80,7 +80,15 @@ def test_a_table_that_cannot_be_written_is_said(tmp_path):
 
 
 def infarction(**changes):
-    fields = {"task": "mi", "value": 0.4375, "unit": "", "clip_values": (0.4375,), "clip_sd": None, "clip_starts": (4,)}
+    fields = {
+        "task": "mi",
+        "value_name": "mi_probability",
+        "value": 0.4375,
+        "unit": "",
+        "clip_values": (0.4375,),
+        "clip_sd": None,
+        "clip_starts": (4,),
+    }
     return prediction(**(fields | {"beat": (4, 20), "notice": MI().notice} | changes))
 
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from coreecho.errors import DatasetError
+from coreecho.inference.subject import open_subject
+from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.weights import load_model
+from coreecho.models.weights import save_weights
 from coreecho.saliency import run_lv_focus
 from coreecho.saliency.run_lv_focus import DatasetExplanation, FocusProtocol, explain_dataset
 from coreecho.training.run_folder import RunFolder
@@ -18,8 +20,27 @@ from coreecho.training.run_folder import RunFolder
 FAST = FocusProtocol(split="train", evidence="absolute", resamples=500)
 
 
-def test_phantoms_with_truth(model: EchoModel, truth_root: Path, tmp_path: Path) -> None:
-    explained = explain_dataset(model, truth_root, tmp_path / "out", protocol=FAST)
+@pytest.fixture
+def weights(model: EchoModel, tmp_path: Path) -> Path:
+    """The untrained model as a file that knows no data."""
+    card = WeightsCard(
+        kind="model",
+        reads={"name": "ef"},
+        encoder="uniformer_xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model.model_input,
+        trained_on=None,
+        coreecho_version="0",
+    )
+    save_weights(tmp_path / "weights.safetensors", model, card)
+    return tmp_path / "weights.safetensors"
+
+
+def test_phantoms_with_truth(weights: Path, truth_root: Path, tmp_path: Path) -> None:
+    explained = explain_dataset(open_subject(weights, data=truth_root), tmp_path / "out", protocol=FAST)
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
     assert document["is_phantom"] is True
     assert document["result"] == "phantom result: simulated hearts (phantoms)"
@@ -35,7 +56,7 @@ def test_phantoms_with_truth(model: EchoModel, truth_root: Path, tmp_path: Path)
 
 @pytest.fixture
 def traced_root(truth_root: Path, tmp_path: Path) -> Path:
-    """The same cohort without its simulated masks and its card, as real data come."""
+    """The same cohort without its simulated masks and its card."""
     root = tmp_path / "traced"
     root.mkdir()
     for name in ("FileList.csv", "VolumeTracings.csv"):
@@ -44,24 +65,25 @@ def traced_root(truth_root: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_traced_ventricles(model: EchoModel, truth_root: Path, traced_root: Path, tmp_path: Path) -> None:
-    explained = explain_dataset(model, traced_root, tmp_path / "out", protocol=FAST)
+def test_traced_ventricles(weights: Path, truth_root: Path, traced_root: Path, tmp_path: Path) -> None:
+    explained = explain_dataset(open_subject(weights, data=traced_root), tmp_path / "out", protocol=FAST)
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
-    assert document["result"] == "result on real hearts"
+    # Without the cohort's card, the mark in each file tells.
+    assert document["result"] == "phantom result: simulated hearts (phantoms)"
     assert document["lv_known_from"] == "tracings at ED and ES"
     assert (explained.table["num_frames"] == 2).all()
-    simulated = explain_dataset(model, truth_root, tmp_path / "truth", protocol=FAST).table
+    simulated = explain_dataset(open_subject(weights, data=truth_root), tmp_path / "truth", protocol=FAST).table
     np.testing.assert_allclose(
         explained.table["lv_share_of_sector"].mean(), simulated["lv_share_of_sector"].mean(), rtol=0.15
     )
 
 
-def test_recordings_without_tracings_are_named(model: EchoModel, traced_root: Path, tmp_path: Path) -> None:
+def test_recordings_without_tracings_are_named(weights: Path, traced_root: Path, tmp_path: Path) -> None:
     tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
     names = pd.read_csv(traced_root / "FileList.csv").query("Split == 'TRAIN'")["FileName"]
     lost = names.iloc[0]
     tracings[tracings["FileName"] != f"{lost}.avi"].to_csv(traced_root / "VolumeTracings.csv", index=False)
-    explain_dataset(model, traced_root, tmp_path / "out", protocol=FAST)
+    explain_dataset(open_subject(weights, data=traced_root), tmp_path / "out", protocol=FAST)
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
     assert document["not_defined"] == [{"recording": lost, "reason": "it has no traced frame"}]
     assert document["num_defined"] == document["num_recordings"] - 1
@@ -85,8 +107,8 @@ def test_a_second_call_reads_what_the_first_left(
     run: RunFolder, traced_root: Path, tmp_path: Path, count_work: list[int], retrained: Callable[[RunFolder], None]
 ) -> None:
     def explain(protocol: FocusProtocol = FAST) -> DatasetExplanation:
-        loaded = load_model(run.path)
-        return explain_dataset(loaded, traced_root, tmp_path / "out", protocol=protocol, weights=run.best_weights)
+        subject = open_subject(run.best_weights, data=traced_root)
+        return explain_dataset(subject, tmp_path / "out", protocol=protocol)
 
     # A recording in which it is not defined has texts and empty cells.
     tracings = pd.read_csv(traced_root / "VolumeTracings.csv")
@@ -108,14 +130,23 @@ def test_a_second_call_reads_what_the_first_left(
     assert len(count_work) == 5
 
 
-def test_without_its_weights_nothing_tells_whether_a_result_holds(
-    model: EchoModel, truth_root: Path, tmp_path: Path, count_work: list[int]
-) -> None:
-    for _ in range(2):
-        explain_dataset(model, truth_root, tmp_path / "out", protocol=FAST)
-    assert len(count_work) == 2
+def test_a_data_set_without_tracings_is_refused(weights: Path, traced_root: Path, tmp_path: Path) -> None:
+    (traced_root / "VolumeTracings.csv").unlink()
+    with pytest.raises(DatasetError, match=r"LV focus needs traced ventricles, and .*/traced, in the layout of"):
+        explain_dataset(open_subject(weights, data=traced_root), tmp_path / "out")
 
 
-def test_a_data_set_without_tracings_is_refused(model: EchoModel, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="LV focus needs traced ventricles, and 'camus' has none"):
-        explain_dataset(model, tmp_path, tmp_path / "out", dataset="camus")
+def test_what_the_model_learned_from_is_refused_or_labelled(run: RunFolder, truth_root: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(truth_root / "FileList.csv")
+    root = tmp_path / "changed"
+    shutil.copytree(truth_root, root)
+    table.assign(Split=table["Split"].replace({"TRAIN": "TEST"})).to_csv(root / "FileList.csv", index=False)
+    subject = open_subject(run, data=root)
+    protocol = replace(FAST, split="test")
+    with pytest.raises(DatasetError, match="was trained on 8 of the"):
+        explain_dataset(subject, tmp_path / "out", protocol=protocol)
+    explained = explain_dataset(subject, tmp_path / "out", protocol=protocol, allow_overlap=True)
+    assert explained.overlap_label is not None
+    document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
+    assert document["overlap"] == explained.overlap_label
+    assert explain_dataset(subject, tmp_path / "out", protocol=protocol, allow_overlap=True).overlap_label

@@ -223,3 +223,26 @@ def test_an_unknown_recipe_lists_the_known_ones() -> None:
         find_recipe("echont")
     with pytest.raises(RecipeError, match=r"no recipe file missing\.yaml"):
         find_recipe("missing.yaml")
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text("name: x\nseed: 1\nseed: 7\n")
+    with pytest.raises(RecipeError, match=r"twice\.yaml.*'seed' stands twice"):
+        Recipe.from_yaml(tmp_path / "twice.yaml")
+
+
+def test_a_task_that_is_given_is_told_by_the_recipe(tmp_path: Path) -> None:
+    recipe = Recipe(task=Scalar("edv_ml", "mL", 0, 500), objective="l1")
+    assert (recipe.label, recipe.unit, recipe.label_low, recipe.label_high) == ("edv_ml", "mL", 0, 500)
+    (tmp_path / "edv.yaml").write_text(recipe.to_yaml())
+    assert Recipe.from_yaml(tmp_path / "edv.yaml").task == Scalar("edv_ml", "mL", 0, 500)
+    with pytest.raises(RecipeError, match="do not make again"):
+        Recipe(task=EF(low=20, high=30))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"encoder": "os:getcwd"}, {"encoder": "no.such:Thing"}, {"head": "os:getcwd"}, {"input": None}]
+)
+def test_what_cannot_be_built_is_refused_on_construction(settings: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError):
+        Recipe(**settings)

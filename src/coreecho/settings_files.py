@@ -1,0 +1,44 @@
+"""Files of settings that people write by hand, in YAML: plain values, every key once."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from coreecho.errors import RecipeError
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML's own loader takes the last of two equal keys without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def read_settings(path: Path, *, of: str) -> dict[str, Any]:
+    """Read a file of `key: value` lines; what the keys and values should be is checked by who asks.
+
+    Args:
+        path: the file.
+        of: what it holds, for messages: "recipe".
+
+    Raises:
+        RecipeError: it cannot be read, is not YAML of plain values, or has a key twice; it names file and line.
+    """
+    try:
+        # A loader of plain values, as `yaml.safe_load`.
+        settings = yaml.load(path.read_text(encoding="utf-8"), Loader=_EachKeyOnce)
+    except OSError as error:
+        raise RecipeError(f"Cannot read the {of} {path}: {error.strerror or error}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise RecipeError(f"{path} is not YAML of plain values: {error}.") from error
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{path}: expected `key: value` lines, got {type(settings).__name__}.")
+    return settings

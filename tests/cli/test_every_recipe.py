@@ -1,0 +1,122 @@
+"""Every command on a run of every shipped recipe: it gives its result, or says why there is none."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cyclopts import App
+
+from coreecho.cli.continuity import continuity
+from coreecho.cli.embed import embed
+from coreecho.cli.evaluate import evaluate
+from coreecho.cli.explain import explain
+from coreecho.cli.map import draw_map
+from coreecho.cli.neighbours import neighbours
+from coreecho.cli.report import report
+from coreecho.errors import DatasetError, RecipeError
+from coreecho.training import Hardware, RunFolder, recipe_names, train
+from coreecho.training.recipe import Recipe
+
+Command = Callable[..., str]
+# Of HMC-QU, whose hearts have no EF.
+WITHOUT_EF = "none of the .* recordings of the .* split has one that is known"
+
+
+@pytest.fixture
+def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command line that must succeed; gives what it prints."""
+    monkeypatch.setenv("COLUMNS", "200")
+    app = App(name="coreecho")
+    for command in (continuity, embed, evaluate, explain, neighbours, report):
+        app.command(command)
+    app.command(draw_map, name="map")
+
+    def type_in(*words: object) -> str:
+        assert app([*map(str, words)], result_action="return_value", exit_on_error=False, print_error=False) == 0
+        return capsys.readouterr().out
+
+    return type_in
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder], tmp_path: Path) -> None:
+    run = copy_of_run(name)
+    is_ef = run.task.label == "ef_percent"
+    split = ("--split", "train", "--clips", 1)
+
+    out = coreecho("evaluate", run.path, *split, "--resamples", 20)
+    assert ("MAE" in out) == is_ef
+    document = json.loads((run.path / "evaluation" / "train-1" / "metrics.json").read_text())
+    assert document["num_recordings"] == len(run.recordings("train"))
+
+    assert "embeddings of" in coreecho("embed", run.path, *split, "--out", tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as archive:
+        assert len(archive["ids"]) == len(run.recordings("train"))
+        assert np.isfinite(archive["embeddings"]).all()
+
+    assert "PCA of" in coreecho("map", run.path, *split, "--method", "pca")
+
+    words = (*split, "--cases", 1, "--hearts", 0, "--map-method", "pca", "--no-lv-focus")
+    coreecho("report", run.path, *words)
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert f"{run.task.title}" in page
+    assert ("Ranges of EF" in page) == is_ef
+    for anchor in ("training", "metrics", "learning", "agreement", "cases", "map", "continuity"):
+        assert f'id="{anchor}"' in page
+
+    if is_ef:
+        assert "Rank correlation" in coreecho("continuity", run.path, *split, "--hearts", 0)
+    else:
+        with pytest.raises(DatasetError, match=WITHOUT_EF):
+            coreecho("continuity", run.path, *split, "--hearts", 0)
+
+    clip = run.recordings("train")[0]
+    beat = ("--beat", "all") if run.recipe.input.is_whole_beat else ()
+    out = coreecho(
+        "explain", clip.path, "--model", run.path, *beat, "--clips", 1, "--film", "gif", "--out", tmp_path / "why"
+    )
+    assert "Grad-CAM of" in out
+    explained = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert np.isfinite(explained[run.task.value_name])
+
+    if is_ef:
+        words = ("--model", run.path, *beat, "--k", 2, "--clips", 1)
+        assert "mean EF of these recordings" in coreecho("neighbours", clip.path, *words)
+    else:
+        with pytest.raises(RecipeError, match="Neighbours are recordings with their EF, and this model reads the prob"):
+            coreecho("neighbours", clip.path, "--model", run.path, *beat)
+
+
+def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phantom_root: Path, tmp_path: Path) -> None:
+    recipe = replace(
+        tiny_recipe, task="scalar", label="edv_ml", unit="mL", stage1_epochs=1, stage2=False, validation_clips=1
+    )
+    run = train(recipe, data=phantom_root, out=tmp_path / "volumes", hardware=Hardware(device="cpu"))
+    split = ("--split", "train", "--clips", 1)
+    out = coreecho("evaluate", run.path, *split, "--resamples", 20)
+    assert "MAE" in out
+    assert "AUROC" not in out
+    document = json.loads((run.path / "evaluation" / "train-1" / "metrics.json").read_text())
+    assert document["task"]["label"] == "edv_ml"
+    assert document["metrics"]["mae"]["estimate"] > 0
+
+    words = ("--cases", 1, "--hearts", 0, "--map-method", "pca", "--no-lv-focus")
+    coreecho("report", run.path, *split, *words)
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "edv ml from echocardiogram videos" in page
+    assert "no edv ml shown here may guide the care of a patient." in page
+    assert re.search(r"epoch 1 of its stage, validation MAE \d+\.\d\d mL", page)
+    assert "true edv ml" in page
+    assert "Ranges of EF" not in page
+
+    clip = run.recordings("train")[0].path
+    assert "Grad-CAM of" in coreecho(
+        "explain", clip, "--model", run.path, "--clips", 1, "--film", "gif", "--out", tmp_path / "why"
+    )
+    assert np.isfinite(json.loads((tmp_path / "why" / "explanation.json").read_text())["edv_ml"])
+    with pytest.raises(RecipeError, match="this model reads the edv ml"):
+        coreecho("neighbours", clip, "--model", run.path)
