@@ -77,7 +77,7 @@ def test_a_table_is_planned_trained_and_written_once(
         (["table3", "--data", ".", "--k400", "x", "--coreecho", "y"], "table3 makes no use of --k400, --coreecho"),
         (["table2", "--quick", "--store", "."], "--store cannot go with simulated hearts"),
         (["table1", "--quick", "--start-index", "x"], "--start-index cannot go with simulated hearts"),
-        (["table1", "--data", ".", "--start-index", "gone"], "gone: cannot be read"),
+        (["table2", "--data", ".", "--k400", "x", "--start-index", "gone"], "table2 has no row that takes"),
         (["table5", "--data", ".", "--protocol", "mine"], "expected published or held-out"),
         (["table2", "--quick", "--batch-size-test", "0"], "`batch_size_test` is 0"),
         (["table2", "--quick", "--devices", "2"], "each on one device"),

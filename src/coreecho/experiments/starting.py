@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from coreecho.datasets import load_recordings
+from coreecho.errors import DatasetError
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution
 from coreecho.inference.subject import Subject
+from coreecho.names import readable
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run_folder import RunFolder, locate_data
 
 
-def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool = False) -> str | None:
+def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool | None = None) -> str | None:
     """See that the encoder of a transfer was not trained on recordings that the transfer tests.
 
     Of a run that is known; a file of weights alone does not say what it was trained on.
@@ -19,7 +21,7 @@ def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool
         recipe: of the transfer.
         data: to which is transferred.
         execution: whether to show a bar while frames are decoded.
-        allow: go on all the same.
+        allow: go on all the same; None where nobody can be asked for that.
 
     Returns:
         What every figure is to say, where the encoder was trained on some of the recordings and that is allowed.
@@ -38,7 +40,15 @@ def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool
         store = store.with_name(f"{store.name}-{frame_size}")
     found = locate_data(data.dataset, data.root, frame_size, store, data.options)
     start = Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=None)
-    return start.check_overlap(tested, "test", allow=allow, show_progress=execution.show_progress).label
+    overlap = start.overlap(tested, show_progress=execution.show_progress)
+    if overlap.trained and not allow:
+        remedy = "" if allow is None else "; or give `--allow-overlap`, which labels every figure"
+        raise DatasetError(
+            f"{run.path} was trained on {len(overlap.trained)} of the {len(tested)} recordings under {data.root} that "
+            f"the transfer tests, such as {readable(overlap.trained[0])}. Results on them say nothing about new "
+            f"patients. Transfer from a model that has not met them{remedy}."
+        )
+    return overlap.label
 
 
 def _run_of(weights: Path) -> RunFolder | None:

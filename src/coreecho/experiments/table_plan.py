@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.datasets import LAYOUTS, Split, load_recordings
+from coreecho.datasets import LAYOUTS, Split
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
-from coreecho.experiments.data import Data
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
 from coreecho.experiments.sources import Sources
@@ -16,6 +15,7 @@ from coreecho.experiments.transfer import find_protocol, published_settings, sta
 from coreecho.models.weights import describe_weights
 from coreecho.tasks import Task
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
+from coreecho.training.run_folder import RunFolder, find_data
 from coreecho.video.start_index import read_start_index
 
 CITED = "cited by the paper, not trained here"
@@ -51,8 +51,9 @@ class _Planner:
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
         # Before weights: what is asked for first is the data.
-        data = self.sources.data_of(self.table.data)
-        self._check_start_index(data)
+        self.sources.data_of(self.table.data)
+        if self.sources.start_index is not None and not any(row.takes_start_index for row in self.table.rows):
+            raise RecipeError(f"{self.table.name} has no row that takes `--start-index`: leave it out.")
         rows = [row for entry in self.table.rows if (row := self._row(entry)) is not None]
         measured = {row.label for row in rows if row.jobs}
         return PaperTable(
@@ -94,31 +95,9 @@ class _Planner:
 
     def _name(self) -> str:
         """Of the table's files: figures by another protocol do not replace those by the usual one."""
-        return (
-            self.table.name
-            if self._is_usual_protocol() or self.protocol is None
-            else (f"{self.table.name}-{self.protocol[0]}")
-        )
-
-    def _check_start_index(self, data: Data) -> None:
-        """See, before anything is trained, that a row takes the starts, and that they are of the tested recordings.
-
-        Raises:
-            RecipeError: no row takes them.
-            DatasetError: the file cannot be read, or lacks recordings.
-        """
-        path = self.sources.start_index
-        if path is None:
-            return
-        if not any(row.takes_start_index for row in self.table.rows):
-            raise RecipeError(f"{self.table.name} has no row that takes `--start-index`: leave it out.")
-        known = {name.removesuffix(".avi") for name in read_start_index(path)}
-        tested = [each.id for each in load_recordings(data.dataset, data.root, **data.options) if each.split == "test"]
-        if missing := [name for name in tested if name.removesuffix(".avi") not in known]:
-            raise DatasetError(
-                f"{path} has no starts of {len(missing)} of the {len(tested)} recordings in the TEST split of "
-                f"{data.root}: {', '.join(missing[:5])}."
-            )
+        if self.protocol is None or self._is_usual_protocol():
+            return self.table.name
+        return f"{self.table.name}-{self.protocol[0]}"
 
     def _task(self, rows: Sequence[TableRow]) -> Task:
         """What the table's models read, which is that of their recipes.
@@ -146,6 +125,8 @@ class _Planner:
             trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
             # Starts are of the recordings to be tested alone.
             given = self.sources.start_index if entry.takes_start_index else None
+            if given is not None:
+                _check_starts(given, trainings[0])
             starts: dict[Split, Path | None] = {"test": given, "val": None}
             readings: dict[Split, tuple[Reading, ...]] = {
                 split: tuple(
@@ -196,7 +177,11 @@ class _Planner:
     def _pretrained(self, name: str, seed: int) -> Training | str:
         entry = self.table.pretrained[name]
         if self.scale.is_phantom:
-            assert entry.phantom is not None
+            if entry.phantom is None:
+                raise RecipeError(
+                    f"{self.table.name} says no `phantom`, a training in place of {name!r}: on phantoms there is "
+                    "nothing to transfer from. Add it, or give the rows from it `when: NAME`."
+                )
             return self._training(entry.phantom, seed, entry.phantom_data)
         flag, weights = entry.weights, self.sources.weights.get(entry.weights)
         if weights is None or weights == SCRATCH:
@@ -278,6 +263,23 @@ def _published(figure: float | Sequence[float]) -> Published:
         value, sd = figure
         return Published(value=value, sd=sd)
     return Published(value=figure)
+
+
+def _check_starts(path: Path, training: Training) -> None:
+    """See, before anything is trained, that a start index is of the recordings that a training will be tested on.
+
+    Raises:
+        DatasetError: the file cannot be read, or lacks recordings.
+    """
+    known = {name.removesuffix(".avi") for name in read_start_index(path)}
+    recipe, data = training.settings, training.data
+    found = find_data(data.dataset, data.root, recipe, data.store, data.options)
+    tested = [each.id for each in RunFolder(Path(training.name), recipe, found, info={}).recordings("test")]
+    if missing := [name for name in tested if name.removesuffix(".avi") not in known]:
+        raise DatasetError(
+            f"{path} has no starts of {len(missing)} of the {len(tested)} recordings in the TEST split of "
+            f"{data.root}: {', '.join(missing[:5])}."
+        )
 
 
 def _check_encoder(flag: str, weights: str, wanted: str) -> None:

@@ -363,9 +363,23 @@ def test_given_starts_are_for_the_rows_that_take_them(
     with pytest.raises(RecipeError, match="table2 has no row that takes `--start-index`"):
         plan_table("table2", sources)
     # Before days of training, not after them.
+    index.unlink()
+    with pytest.raises(DatasetError, match=r"starts\.json: cannot be read"):
+        plan_table("table1", sources)
     index.write_text(json.dumps({name: [0] for name in tested[1:]}))
     with pytest.raises(DatasetError, match=f"no starts of 1 of the {len(tested)} recordings .*{tested[0]}"):
         plan_table("table1", sources)
+
+
+def test_on_phantoms_a_transfer_needs_something_to_start_from(
+    tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "title: Mine\ndata: camus\npretrained: {k400: {weights: k400, name: K400}}\n"
+        "columns: [{metric: mae, label: MAE}]\nrows: [{label: from K400, transfer: probe, from: k400}]\n"
+    )
+    with pytest.raises(RecipeError, match="says no `phantom`, a training in place of 'k400'"):
+        plan_table(str(tmp_path / "mine.yaml"), Sources(out=tmp_path, scale=QUICK))
 
 
 def test_no_other_table_is_known(real: Sources) -> None:

@@ -22,6 +22,7 @@ from coreecho.experiments.cross_validation import PREDICTIONS
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run
 from coreecho.experiments.scales import Scale, hmc_qu_phantoms
+from coreecho.experiments.starting import check_start
 from coreecho.experiments.transfer import (
     TransferResult,
     compare,
@@ -380,9 +381,12 @@ def test_an_encoder_that_was_trained_on_what_is_tested_is_refused(
     num_met = len(run.recordings("train"))
     for start in (run.path, run.best_weights):
         recipe = make_recipe(stage1_epochs=1, init=str(start))
-        with pytest.raises(DatasetError, match=f"was trained on {num_met} of the 16 recordings"):
+        with pytest.raises(DatasetError, match=f"was trained on {num_met} of the 16 recordings .*--allow-overlap"):
             transfer(recipe, data, tmp_path / "out", execution)
     assert not (tmp_path / "out").exists()
+    # A table has no such flag.
+    with pytest.raises(DatasetError, match=r"from a model that has not met them[.]$"):
+        check_start(recipe, data, execution)
     result = transfer(recipe, data, tmp_path / "out", execution, allow_overlap=True)
     label = f"includes recordings the model was trained on: {num_met} of 16"
     assert result.overlap_label == label
