@@ -100,6 +100,7 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
         for clip in files:
             lines.append(clip.caption)
             lines += [f"Caution: {warning}." for warning in clip.warnings]
+            lines += [f"Note: {note}." for note in clip.notes]
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 
 

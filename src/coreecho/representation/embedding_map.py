@@ -60,6 +60,7 @@ class PlacedClip:
         y: on the map.
         ef_predicted: what the model says, percent; NaN of one that reads no EF.
         warnings: what speaks against trusting it.
+        notes: what was done to its video, or noticed in it.
     """
 
     label: str
@@ -67,6 +68,7 @@ class PlacedClip:
     y: float
     ef_predicted: float
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def caption(self) -> str:
@@ -180,7 +182,7 @@ def place_files(
         ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
         label = "new clip" if len(paths) == 1 else f"new clip {number}"
         ef_percent = embedded.ef_percent if model.task.label == EF().label else math.nan
-        placed.append(PlacedClip(label, x, y, ef_percent, embedded.warnings))
+        placed.append(PlacedClip(label, x, y, ef_percent, embedded.warnings, embedded.clip.video.notes))
     return placed
 
 
