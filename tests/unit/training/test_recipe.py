@@ -223,3 +223,10 @@ def test_an_unknown_recipe_lists_the_known_ones() -> None:
         find_recipe("echont")
     with pytest.raises(RecipeError, match=r"no recipe file missing\.yaml"):
         find_recipe("missing.yaml")
+
+
+@pytest.mark.parametrize("text", ["mean: &a [1, *a]", "mean: &a [[*a]]", "temperature: .inf", "mean: [.nan, 0, 0]"])
+def test_values_that_hold_themselves_or_are_no_numbers_are_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text + "\n")
+    with pytest.raises(RecipeError):
+        Recipe.from_yaml(tmp_path / "mine.yaml")
