@@ -1,11 +1,13 @@
-# make demo | test | lint | bench | hostile: each does all its own set-up in .venv.
+# make demo | test | lint | bench | hostile | audit | sbom: each does all its own set-up in .venv.
 VENV ?= .venv
 # The CPU build is enough for the demo and the tests; set TORCH for another build.
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 DEMO ?= demo-run
+# What looks at the environment from outside stays outside of it.
+TOOLS ?= .venv-tools
 
-.PHONY: demo test lint bench hostile env clean
+.PHONY: demo test lint bench hostile audit sbom env clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -41,5 +43,18 @@ hostile: env  ## damaged files against every reader, and commands stopped at ran
 	$(BIN)/python -m tests.hostile.campaign --cases $(or $(CASES),10000) --seconds $(or $(SECONDS),300)
 	$(BIN)/python -m tests.hostile.kills --times $(or $(TIMES),20)
 
+$(TOOLS)/.installed: $(VENV)/.installed
+	$(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7,<8" "pip-audit>=2.9,<3"
+	@touch $@
+
+# torch==2.13.0+cpu is torch 2.13.0 to the advisories; what cannot be looked up fails, and is not taken for clean.
+audit: $(TOOLS)/.installed  ## look up known faults of everything that is installed (needs the network)
+	$(BIN)/pip list --format=freeze --exclude-editable | sed 's/+[^+]*$$//' > $(TOOLS)/installed.txt
+	$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(TOOLS)/installed.txt
+
+sbom: $(TOOLS)/.installed  ## list everything that is installed, as CycloneDX, in sbom.json
+	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o sbom.json $(BIN)/python
+
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(TOOLS) sbom.json $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -9,7 +9,7 @@ from coreecho.stopping import ended_by_signals
 
 def main() -> None:
     """Run a command. Importing it takes seconds, in which it can be stopped already."""
-    with ended_by_signals():
+    with ended_by_signals(tell):
         try:
             from coreecho.cli.main import main as run
 

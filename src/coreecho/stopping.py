@@ -7,7 +7,7 @@ a command by signals (`stop_on_signals`), another program by `Stop.ask`, from an
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -91,10 +91,10 @@ def stop_on_signals(*, doing: str) -> Iterator[Stop]:
     def receive(number: int, frame: FrameType | None) -> None:
         if stop.is_heeded and not stop.is_set:
             stop.ask(number)
-            _say(f"Stopping {doing}; once more to stop at once.")
+            say(f"Stopping {doing}; once more to stop at once.")
             return
         if stop.is_set:
-            _say("Stopped at once.")
+            say("Stopped at once.")
         raise Interrupted(number)
 
     earlier = {number: signal.signal(number, receive) for number in _SIGNALS}
@@ -106,11 +106,15 @@ def stop_on_signals(*, doing: str) -> Iterator[Stop]:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
+def ended_by_signals(tell: Callable[[KeyboardInterrupt], int]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM raise Interrupted in the main thread while the body, a whole command, runs.
 
-    A second one does not wait for what the first has left to tidy up: the process is over, with the same exit code.
+    While a module is imported the process is over at once: there is nothing to tidy up yet, and libraries that import
+    others in C lose what is raised there. A second signal does not wait for what the first has left to tidy up, either.
     In a thread that is not the main one nothing is changed; signals do not come there.
+
+    Args:
+        tell: says what ended the command, and gives its exit code; for the end at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -120,9 +124,11 @@ def ended_by_signals() -> Iterator[None]:
     def receive(number: int, frame: FrameType | None) -> None:
         nonlocal is_ending
         if is_ending:
-            _say("Stopped at once.")
+            say("Stopped at once.")
             os._exit(_BY_SIGNAL + number)
         is_ending = True
+        if _is_importing(frame):
+            os._exit(tell(Interrupted(number)))
         raise Interrupted(number)
 
     earlier = {number: signal.signal(number, receive) for number in _SIGNALS}
@@ -155,7 +161,17 @@ def exit_code_of(stopped: KeyboardInterrupt) -> int:
     return code if isinstance(code, int) else _BY_SIGNAL + signal.SIGINT
 
 
-def _say(text: str) -> None:
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether Python's import of a module is among the calls that lead to this frame."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def say(text: str) -> None:
+    """Write a line to stderr, in the middle of anything."""
     # Past Python's buffers: a signal comes in the middle of anything, of a print to the same stream as well.
     with suppress(OSError):
         os.write(2, f"\n{text}\n".encode())

@@ -1,5 +1,6 @@
 """What a user meets first: help, versions, and mistakes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,9 @@ COMMANDS = [
 ]
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "coreecho", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
 
 
 def test_help_lists_every_command_and_says_what_this_is_not() -> None:
@@ -92,3 +93,12 @@ def test_a_fraction_is_no_whole_number(arguments: list[str]) -> None:
 def test_fractions_are_taken_where_they_may_be() -> None:
     with pytest.raises(RecipeError, match="Say what to train"):
         app(["train", "demo", "--learning-rate", "1.5e-3"], result_action="return_value", exit_on_error=False)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_that_knows_few_letters_is_written_to_all_the_same(encoding: str) -> None:
+    shown = run("evaluate", "心臓.avi", PYTHONIOENCODING=encoding)
+    assert shown.returncode == 2
+    assert "Traceback" not in shown.stderr
+    assert r"\u5fc3\u81d3.avi" in shown.stderr
+    assert run("--help", PYTHONIOENCODING=encoding).returncode == 0

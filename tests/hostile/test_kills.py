@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from tests.hostile.kills import MARK, alive
 
+from coreecho.errors import BusyError
+from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+
 # Of each, arguments with which it comes to its work.
 COMMANDS = {
     "train": ["echonet", "--data", "DATA"],
-    "transfer": ["camus", "--data", "DATA", "--from", "RUN"],
+    "transfer": ["camus", "--data", "DATA", "--from", "RUN", "--method", "probe"],
     "reproduce": ["table2", "--data", "DATA"],
     "phantom": ["echonet", "OUT"],
     "store": ["build", "echonet", "DATA"],
@@ -30,7 +33,6 @@ COMMANDS = {
     "neighbours": ["CLIP", "--model", "RUN"],
     "continuity": ["RUN"],
 }
-SETTINGS = ("--recordings", "24", "--min-frames", "20", "--max-frames", "20", "--difficulty", "easy")
 # Sends the signal when numpy is first imported, which every command does before its work.
 PROGRAM = """
     import os, sys
@@ -67,9 +69,30 @@ def test_a_command_that_is_stopped_while_it_imports_says_how_to_go_on(
     assert "ive the same command again" in said
 
 
-def _phantom(out: Path, *, workers: int) -> subprocess.Popen[str]:
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_cohort_is_written_by_one_alone_and_no_worker_outlives_it(number: int, tmp_path: Path) -> None:
+    out = tmp_path / "hearts"
+    process = _begin_phantoms(out)
+    try:
+        assert len(alive(str(out), patience=0)) > 1
+        settings = PhantomSettings(min_frames=20, max_frames=20, difficulty="easy")
+        with pytest.raises(BusyError, match="Another process is writing phantoms in"):
+            write_echonet_phantoms(out, recordings=24, seed=0, settings=settings)
+    finally:
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert alive(str(out)) == []
+    assert not (out / "phantom.json").exists()
+    assert "Traceback" not in said
+    assert number == signal.SIGKILL or "Stopped by SIGTERM. Give the same command again: it goes on" in said
+
+
+def _begin_phantoms(out: Path) -> subprocess.Popen[str]:
     """Begin a cohort in processes of its own, and wait until it has written some of it."""
-    arguments = ["phantom", "echonet", str(out), *SETTINGS, "--workers", str(workers)]
+    arguments = ["phantom", "echonet", str(out), "--recordings", "24", "--workers", "2"]
+    arguments += ["--min-frames", "20", "--max-frames", "20", "--difficulty", "easy"]
     process = subprocess.Popen(
         [sys.executable, "-m", "coreecho", *arguments],
         env=os.environ | {MARK: str(out), "OMP_NUM_THREADS": "1"},
@@ -80,32 +103,3 @@ def _phantom(out: Path, *, workers: int) -> subprocess.Popen[str]:
     while not list(out.glob("Videos/*.avi")) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     return process
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_no_worker_outlives_a_cohort_that_is_stopped(number: int, tmp_path: Path) -> None:
-    process = _phantom(tmp_path / "hearts", workers=2)
-    assert len(alive(str(tmp_path / "hearts"), patience=0)) > 1
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
-    assert alive(str(tmp_path / "hearts")) == []
-    assert not (tmp_path / "hearts" / "phantom.json").exists()
-    assert "Traceback" not in said
-    assert number == signal.SIGKILL or "it goes on where it stopped" in said
-
-
-def test_a_second_cohort_in_the_same_folder_is_refused_while_the_first_is_written(tmp_path: Path) -> None:
-    process = _phantom(tmp_path, workers=1)
-    try:
-        second = subprocess.run(
-            [sys.executable, "-m", "coreecho", "phantom", "echonet", str(tmp_path), *SETTINGS],
-            capture_output=True,
-            text=True,
-        )
-    finally:
-        process.kill()
-        process.communicate()
-    assert second.returncode == 2
-    assert "BusyError: Another process is writing phantoms in" in " ".join(second.stderr.split())

@@ -74,8 +74,8 @@ def test_it_says_what_happens_even_in_the_middle_of_a_print() -> None:
 def test_a_command_ends_by_its_first_signal_and_waits_no_longer_at_the_second() -> None:
     program = """
         import os, signal, time
-        from coreecho.stopping import ended_by_signals
-        with ended_by_signals():
+        from coreecho.stopping import ended_by_signals, exit_code_of
+        with ended_by_signals(exit_code_of):
             try:
                 os.kill(os.getpid(), signal.SIGTERM)
             finally:
@@ -97,6 +97,6 @@ def test_a_signal_that_is_held_back_comes_afterwards() -> None:
             came.append("after the signal")
         came.append("never")
 
-    with ended_by_signals(), pytest.raises(Interrupted):
+    with ended_by_signals(exit_code_of), pytest.raises(Interrupted):
         hold()
     assert came == ["after the signal"]

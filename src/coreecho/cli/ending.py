@@ -2,8 +2,9 @@
 
 import sys
 
-from coreecho.stopping import Stopped, exit_code_of
+from coreecho.stopping import Stopped, exit_code_of, say
 
+_BY_SIGTERM = 143
 _GOES_ON = "Give the same command again: it goes on where it stopped."
 _BEGINS_ANEW = "No file was left half written. Give the same command again: it begins anew."
 _HOW = {
@@ -19,9 +20,7 @@ def tell(stopped: KeyboardInterrupt) -> int:
     """
     code = exit_code_of(stopped)
     if not isinstance(stopped, Stopped):
-        by = "SIGTERM" if code == 143 else "Ctrl-C"
+        by = "SIGTERM" if code == _BY_SIGTERM else "Ctrl-C"
         command = sys.argv[1] if len(sys.argv) > 1 else ""
-        # A progress bar may have been drawn up to the middle of the line.
-        sys.stderr.write(f"\nStopped by {by}. {_HOW.get(command, _BEGINS_ANEW)}\n")
-        sys.stderr.flush()
+        say(f"Stopped by {by}. {_HOW.get(command, _BEGINS_ANEW)}")
     return code

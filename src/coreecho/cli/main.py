@@ -91,7 +91,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        with ended_by_signals():
+        with ended_by_signals(tell):
             code = app(result_action="return_value", exit_on_error=False)
     except CycloptsError:
         # Cyclopts has printed it.

@@ -246,3 +246,10 @@ def test_a_task_that_is_given_is_told_by_the_recipe(tmp_path: Path) -> None:
 def test_what_cannot_be_built_is_refused_on_construction(settings: dict[str, Any]) -> None:
     with pytest.raises(RecipeError):
         Recipe(**settings)
+
+
+@pytest.mark.parametrize("text", ["mean: &a [1, *a]", "mean: &a [[*a]]", "temperature: .inf", "mean: [.nan, 0, 0]"])
+def test_values_that_hold_themselves_or_are_no_numbers_are_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text + "\n")
+    with pytest.raises(RecipeError):
+        Recipe.from_yaml(tmp_path / "mine.yaml")
