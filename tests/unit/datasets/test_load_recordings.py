@@ -15,6 +15,6 @@ def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> N
 
 def test_an_unknown_option_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        DatasetError, match=r"camus has no option chamber; its options are: view, folds, fold, only_with_ef"
+        DatasetError, match=r"camus has no option chamber; its options are: view, folds, fold, validation, only_with_ef"
     ):
         load_recordings("camus", tmp_path, chamber="4CH")
