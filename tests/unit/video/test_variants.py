@@ -4,7 +4,8 @@ Frames are handed to the encoders as planes, so no conversion but the reader's o
 is expected.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,19 @@ from coreecho.video.geometry import NOT_UPRIGHT_NOTE
 from coreecho.video.luma import WRONG_RANGE_NOTE
 from coreecho.video.reading import TURNED_NOTE, UNEVEN_NOTE
 from coreecho.video.temporal import PAUSE_NOTE
+
+
+@pytest.fixture(autouse=True)
+def own_priority() -> Iterator[None]:
+    """SVT-AV1's encoder puts the thread that calls it under the superuser's real-time scheduling, and leaves it there.
+
+    All later tests of the process would then starve each other's threads.
+    """
+    earlier = (os.sched_getscheduler(0), os.sched_getparam(0)) if hasattr(os, "sched_getscheduler") else None
+    yield
+    if earlier is not None:
+        os.sched_setscheduler(0, *earlier)
+
 
 NUM_FRAMES, SIDE = 12, 48
 _LIMITED = (16.0, 219.0)
