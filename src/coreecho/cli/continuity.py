@@ -1,12 +1,8 @@
 """`coreecho continuity`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
-
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
-NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
 
 
 def continuity(
@@ -14,16 +10,12 @@ def continuity(
     run2: Path | None = None,
     /,
     *,
-    split: Literal["train", "val", "test"] = "test",
+    split: SplitName = "test",
     clips: AtLeastOne = 3,
     hearts: NotNegative = 8,
     out: Path | None = None,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
-    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
+    shown: TestedData | None = None,
+    computing: Computing | None = None,
     seed: NotNegative = 0,
 ) -> int:
     """Measure how continuous a representation is: `coreecho continuity runs/echonet --split test`.
@@ -51,21 +43,15 @@ def continuity(
     out:
         Folder for the result, of two runs with a folder for each [default: RUN/explain/continuity-SPLIT of each run,
         or WEIGHTS-results/explain/continuity-SPLIT-on-DATA].
-    data:
-        Root of another data set to measure on, or of the run's own where it has moved.
-    dataset:
-        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
-    store:
-        Folder for the decoded frames [default: beside the data].
-    allow_overlap:
-        Measure on recordings that a model was trained on, too; the result then says so.
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    shown:
+        The data, where they are not the run's own.
+    computing:
+        How the model computes.
     seed:
         Of folds and resamples.
     """
+    shown = shown or TestedData()
+    computing = computing or Computing()
     from coreecho.inference.subject import open_subject
     from coreecho.report.continuity_drawing import draw_continuity
     from coreecho.report.terminal import show_continuity, show_continuity_difference
@@ -75,8 +61,8 @@ def continuity(
 
     protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
     paths = [run] if run2 is None else [run, run2]
-    runs = [open_subject(path, data=data, dataset=dataset, store=store) for path in paths]
-    models = [subject.model(device) for subject in runs]
+    runs = [open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store) for path in paths]
+    models = [subject.model(computing.device) for subject in runs]
     measured = []
     for name, subject, model in zip(("first", "second"), runs, models, strict=False):
         of_two = None if out is None or run2 is None else out / name
@@ -87,8 +73,8 @@ def continuity(
                 model,
                 place,
                 protocol=protocol,
-                batch_size=batch_size,
-                allow_overlap=allow_overlap,
+                batch_size=computing.batch_size,
+                allow_overlap=shown.allow_overlap,
                 show_progress=True,
             )
         )
@@ -101,8 +87,8 @@ def continuity(
             (models[0], models[1]),
             place,
             protocol=protocol,
-            batch_size=batch_size,
-            allow_overlap=allow_overlap,
+            batch_size=computing.batch_size,
+            allow_overlap=shown.allow_overlap,
         )
         show_continuity_difference(difference, measured[0])
     return 0

@@ -1,11 +1,8 @@
 """`coreecho embed`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
-
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, Computing, SplitName, TestedData
 
 
 def embed(
@@ -13,14 +10,10 @@ def embed(
     /,
     *,
     out: Path,
-    split: Literal["train", "val", "test"] = "test",
+    split: SplitName = "test",
     clips: AtLeastOne = 3,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
-    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
+    shown: TestedData | None = None,
+    computing: Computing | None = None,
 ) -> int:
     """Write the embeddings of a run's recordings: `coreecho embed runs/echonet --split test --out test.npz`.
 
@@ -37,19 +30,13 @@ def embed(
         Recordings to embed.
     clips:
         Clips of each recording whose mean is its embedding.
-    data:
-        Root of another data set to embed, or of the run's own where it has moved.
-    dataset:
-        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
-    store:
-        Folder for the decoded frames [default: beside the data].
-    allow_overlap:
-        Embed a test split with recordings that the model was trained on, too; the result then says so.
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    shown:
+        The data, where they are not the run's own.
+    computing:
+        How the model computes.
     """
+    shown = shown or TestedData()
+    computing = computing or Computing()
     from rich.console import Console
 
     from coreecho.inference.subject import open_subject
@@ -58,13 +45,13 @@ def embed(
 
     check_embeddings_path(out)
     embedded = embed_run(
-        open_subject(model, data=data, dataset=dataset, store=store),
+        open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
         None,
         split,
         clips=clips,
-        batch_size=batch_size,
-        device=device,
-        allow_overlap=allow_overlap,
+        batch_size=computing.batch_size,
+        device=computing.device,
+        allow_overlap=shown.allow_overlap,
         show_progress=True,
     )
     save_embeddings(out, embedded)

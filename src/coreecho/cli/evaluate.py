@@ -1,31 +1,25 @@
 """`coreecho evaluate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter, validators
-
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
 
 
 def evaluate(
     model: Path,
     /,
     *,
-    split: Literal["train", "val", "test"] = "test",
+    split: SplitName = "test",
     clips: AtLeastOne | Literal["all"] = 3,
     step: AtLeastOne | None = None,
     start_index: Path | None = None,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
     out: Path | None = None,
-    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
+    shown: TestedData | None = None,
+    computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     resamples: AtLeastOne = 10_000,
-    seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    seed: NotNegative = 0,
 ) -> int:
     """Measure how good a trained model is: `coreecho evaluate runs/echonet --split test --clips 3`.
 
@@ -53,20 +47,12 @@ def evaluate(
     start_index:
         File that says where each recording's clips start: the authors' pickle, or JSON of
         `{"<name>.avi": [3, 10, 25]}`.
-    data:
-        Root of another data set to evaluate on, or of the run's own where it has moved.
-    dataset:
-        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
-    store:
-        Folder for the decoded frames [default: beside the data].
+    shown:
+        The data, where they are not the run's own.
     out:
         Folder for the result [default: RUN/evaluation/SPLIT-CLIPS, or WEIGHTS-results/evaluation/SPLIT-CLIPS-on-DATA].
-    allow_overlap:
-        Evaluate recordings that the model was trained on, too; every figure and table then says so.
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    computing:
+        How the model computes.
     precision:
         Number format of the encoder: `bf16` is faster on GPUs, and right to about three digits.
     resamples:
@@ -74,6 +60,8 @@ def evaluate(
     seed:
         Seed of the resamples.
     """
+    shown = shown or TestedData()
+    computing = computing or Computing()
     from rich.console import Console
 
     from coreecho.evaluation.evaluate import evaluate as evaluate_subject
@@ -92,12 +80,12 @@ def evaluate(
         precision=precision,
     )
     evaluation = evaluate_subject(
-        open_subject(model, data=data, dataset=dataset, store=store),
+        open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
         protocol,
         out=out,
-        batch_size=batch_size,
-        device=device,
-        allow_overlap=allow_overlap,
+        batch_size=computing.batch_size,
+        device=computing.device,
+        allow_overlap=shown.allow_overlap,
         draw=pictures_of,
         show_progress=True,
     )

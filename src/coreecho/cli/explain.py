@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, BeatText, Device, NotNegative, SplitName, TestedData
 
 
 def explain(
@@ -14,18 +14,15 @@ def explain(
     *,
     model: Path,
     out: Path = Path("explanation"),
-    dataset: str | None = None,
-    data: Path | None = None,
-    store: Path | None = None,
-    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
-    split: Literal["train", "val", "test"] = "test",
+    split: SplitName = "test",
     clips: AtLeastOne | None = None,
-    beat: str | None = None,
+    beat: BeatText = None,
     level: Annotated[str, Parameter(name=("--level", "--stage"))] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
-    device: str = "auto",
-    seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    shown: TestedData | None = None,
+    device: Device = "auto",
+    seed: NotNegative = 0,
 ) -> int:
     """See where a model looks: `coreecho explain clip.dcm --model runs/echonet --out where`.
 
@@ -47,21 +44,14 @@ def explain(
         Folder of a run, or a `.safetensors` file.
     out:
         Folder for the result.
-    dataset:
-        Layout of a data set with traced ventricles, such as `echonet` [default: that of the training].
-    data:
-        Root of that data set, instead of a file.
-    store:
-        Folder of its decoded frames [default: the run's own where it is the run's data set, else beside the data].
-    allow_overlap:
-        Measure on recordings that the model was trained on, too; the result then says so.
+    shown:
+        The data, where they are not the run's own.
     split:
         Recordings of it.
     clips:
         Clips whose maps are averaged [default: 3 of a file, 1 of each recording].
     beat:
-        For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
-        counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
+        The beat to look at.
     level:
         Of the encoder, by its name or its number from 1; `auto` is the deepest with at least 7 x 7 cells.
     evidence:
@@ -73,6 +63,7 @@ def explain(
     seed:
         Of the interval.
     """
+    shown = shown or TestedData()
     from coreecho.errors import RecipeError
     from coreecho.inference import find_device, parse_beat
     from coreecho.inference.subject import open_subject
@@ -82,20 +73,20 @@ def explain(
     from coreecho.saliency.file_explanation import explain_file
     from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset
 
-    if file is not None and dataset is None and data is None:
+    if file is not None and shown.dataset is None and shown.data is None:
         loaded = load_model(model, device=find_device(device))
         frames = None if beat is None else parse_beat(beat)
         explained = explain_file(loaded, file, clips=clips or 3, level=level, evidence=evidence, beat=frames)
         write_explanation(explained, out, film=film)
         show_file_explanation(explained, out)
-    elif file is None and data is not None:
+    elif file is None and shown.data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
-            open_subject(model, data=data, dataset=dataset, store=store),
+            open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
             out,
             protocol=protocol,
             device=device,
-            allow_overlap=allow_overlap,
+            allow_overlap=shown.allow_overlap,
             show_progress=True,
         )
         show_lv_focus(explained_data)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, NotNegative, SplitName, TestedData
 
 
 def draw_map(
@@ -14,18 +14,14 @@ def draw_map(
     /,
     *,
     clip: Annotated[list[Path] | None, Parameter(negative="")] = None,
-    beat: str | None = None,
+    beat: BeatText = None,
     out: Path | None = None,
-    split: Literal["train", "val", "test"] = "test",
+    split: SplitName = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
     clips: AtLeastOne = 3,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
-    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
-    seed: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    shown: TestedData | None = None,
+    computing: Computing | None = None,
+    seed: NotNegative = 0,
 ) -> int:
     """Draw what lies near what: `coreecho map runs/l1 runs/rnc --split test`.
 
@@ -42,8 +38,7 @@ def draw_map(
     clip:
         New clip to place on the map; may be given several times.
     beat:
-        For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in each clip,
-        counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
+        The beat to look at.
     out:
         Folder for the result [default: RUN/explain/map-SPLIT, or WEIGHTS-results/explain/map-SPLIT-on-DATA].
     split:
@@ -52,21 +47,15 @@ def draw_map(
         How the embeddings are laid flat.
     clips:
         Clips of each recording whose mean is its embedding.
-    data:
-        Root of another data set to map, or of the run's own where it has moved.
-    dataset:
-        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
-    store:
-        Folder for the decoded frames [default: beside the data].
-    allow_overlap:
-        Map recordings that a model was trained on, too; the result then says so.
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    shown:
+        The data, where they are not the run's own.
+    computing:
+        How the model computes.
     seed:
         Of UMAP.
     """
+    shown = shown or TestedData()
+    computing = computing or Computing()
     from coreecho.inference import parse_beat
     from coreecho.inference.subject import open_subject
     from coreecho.report.map_drawing import write_maps
@@ -77,16 +66,16 @@ def draw_map(
     frames = None if beat is None else parse_beat(beat)
     maps, placed = [], []
     paths = [run] if other is None else [run, other]
-    subjects = [open_subject(path, data=data, dataset=dataset, store=store) for path in paths]
+    subjects = [open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store) for path in paths]
     for subject in subjects:
-        model = subject.model(device)
+        model = subject.model(computing.device)
         embedded = embed_run(
             subject,
             model,
             split,
             clips=clips,
-            batch_size=batch_size,
-            allow_overlap=allow_overlap,
+            batch_size=computing.batch_size,
+            allow_overlap=shown.allow_overlap,
             show_progress=True,
         )
         maps.append(make_map(embedded, method=method, seed=seed))

@@ -1,11 +1,8 @@
 """`coreecho neighbours`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
-
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, ShownData, SplitName
 
 
 def neighbours(
@@ -14,15 +11,12 @@ def neighbours(
     *,
     model: Path,
     k: AtLeastOne = 5,
-    split: Literal["train", "val", "test"] = "train",
+    split: SplitName = "train",
     out: Path | None = None,
     clips: AtLeastOne = 3,
-    beat: str | None = None,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
+    beat: BeatText = None,
+    shown: ShownData | None = None,
+    computing: Computing | None = None,
 ) -> int:
     """Find the training recordings most like a clip: `coreecho neighbours clip.dcm --model runs/echonet`.
 
@@ -46,19 +40,14 @@ def neighbours(
     clips:
         Clips of the file and of each recording.
     beat:
-        For models that look at one beat, as those trained on CAMUS and HMC-QU: its first and last frame in the file,
-        counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before FIRST runs backwards.
-    data:
-        Root of another data set to search, or of the run's own where it has moved.
-    dataset:
-        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
-    store:
-        Folder for the decoded frames [default: beside the data].
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+        The beat to look at.
+    shown:
+        The data, where they are not the run's own.
+    computing:
+        How the model computes.
     """
+    shown = shown or ShownData()
+    computing = computing or Computing()
     from coreecho.inference import parse_beat
     from coreecho.inference.preparing import read_clip
     from coreecho.inference.subject import open_subject
@@ -67,17 +56,17 @@ def neighbours(
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
 
-    subject = open_subject(model, data=data, dataset=dataset, store=store)
-    loaded = subject.model(device)
+    subject = open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
+    loaded = subject.model(computing.device)
     frames = None if beat is None else parse_beat(beat)
     check_neighbours(loaded, k)
     # Read first: a file that cannot be is known before the hours of embedding.
     read_clip(loaded, file, beat=frames)
     # What a model learned from may be searched for likeness: nothing is tested on it.
     searched = embed_run(
-        subject, loaded, split, clips=clips, batch_size=batch_size, allow_overlap=True, show_progress=True
+        subject, loaded, split, clips=clips, batch_size=computing.batch_size, allow_overlap=True, show_progress=True
     )
-    found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=batch_size, beat=frames)
+    found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=computing.batch_size, beat=frames)
     if out is not None:
         write_neighbours(found, subject.store(), out)
     show_neighbours(found, out)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, BeatText, Computing
 
 
 def predict(
@@ -16,11 +16,10 @@ def predict(
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
     clips: AtLeastOne | Literal["all"] = 3,
-    beat: str | None = None,
+    beat: BeatText = None,
     axes: str | None = None,
     series: Annotated[bool, Parameter(negative="")] = False,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
+    computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> int:
     """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
@@ -46,22 +45,19 @@ def predict(
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
-        For models that look at one beat, as those trained on CAMUS (from ED to ES) and HMC-QU (one cycle): its first
-        and last frame in each file, counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST before
-        FIRST runs backwards.
+        The beat to look at.
     axes:
         Of arrays (NPY, NPZ, NIfTI, MHD, NRRD) alone: which axis is which, where they are not in the usual order: T
         time, H rows, W columns, C colours, such as `HWT`. NumPy's as its shape has them, the others' as their header.
     series:
         Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
         of an examination may share a series, too.
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    computing:
+        How the model computes.
     precision:
         Number format of the encoder: `bf16` is faster on GPUs, and right to about three digits.
     """
+    computing = computing or Computing()
     from rich.console import Console
 
     from coreecho.errors import CoReEchoError
@@ -76,8 +72,8 @@ def predict(
     predictor = Predictor(
         model,
         clips=clips,
-        device=device,
-        batch_size=batch_size,
+        device=computing.device,
+        batch_size=computing.batch_size,
         beat=frames,
         precision=precision,
         axes=axes,

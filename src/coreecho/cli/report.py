@@ -1,11 +1,9 @@
 """`coreecho report`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter, validators
-
-AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
 
 
 def report(
@@ -14,19 +12,15 @@ def report(
     /,
     *,
     out: Path | None = None,
-    split: Literal["train", "val", "test"] = "test",
+    split: SplitName = "test",
     clips: AtLeastOne | Literal["all"] = 3,
     start_index: Path | None = None,
-    cases: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 4,
+    cases: NotNegative = 4,
     map_method: Literal["auto", "umap", "pca"] = "auto",
-    hearts: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 8,
+    hearts: NotNegative = 8,
     lv_focus: bool = True,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
-    allow_overlap: Annotated[bool, Parameter(negative="")] = False,
-    batch_size: AtLeastOne = 8,
-    device: str = "auto",
+    shown: TestedData | None = None,
+    computing: Computing | None = None,
 ) -> int:
     """Show a trained model, or two side by side, in one HTML file: `coreecho report runs/rnc runs/l1`.
 
@@ -63,25 +57,23 @@ def report(
         Simulated hearts whose EF is moved in small steps, where the data are phantoms.
     lv_focus:
         Measure how much the models look at the left ventricle, where the data say where it is.
-    data:
-        Root of another data set to report on, or of the run's own where it has moved.
-    dataset:
-        With `--data`: its layout, such as `table` [default: that of the training, or `echonet`].
-    store:
-        Folder for the decoded frames [default: beside the data].
-    allow_overlap:
-        Show recordings that a model was trained on, too; the result then says so.
-    batch_size:
-        Clips at once.
-    device:
-        Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
+    shown:
+        The data, where they are not the run's own.
+    computing:
+        How the model computes.
     """
+    shown = shown or TestedData()
+    computing = computing or Computing()
     from coreecho.evaluation.protocol import Protocol
     from coreecho.inference.subject import open_subject
     from coreecho.report.html import default_place, write_report
     from coreecho.report.terminal import say
 
-    subjects = [open_subject(path, data=data, dataset=dataset, store=store) for path in (run, run2) if path is not None]
+    subjects = [
+        open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store)
+        for path in (run, run2)
+        if path is not None
+    ]
     out = out or default_place(subjects)
     write_report(
         subjects,
@@ -91,9 +83,9 @@ def report(
         map_method=map_method,
         hearts=hearts,
         lv_focus=lv_focus,
-        batch_size=batch_size,
-        device=device,
-        allow_overlap=allow_overlap,
+        batch_size=computing.batch_size,
+        device=computing.device,
+        allow_overlap=shown.allow_overlap,
         show_progress=True,
     )
     size = out.stat().st_size / 1e6

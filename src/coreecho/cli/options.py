@@ -1,0 +1,54 @@
+"""Options that several commands have, said once: what they are called, what they mean, what they are by default."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+SplitName = Literal["train", "val", "test"]
+Device = Annotated[str, Parameter(help="Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.")]
+# Of models that look at one beat.
+BeatText = Annotated[
+    str | None,
+    Parameter(
+        help="For models that look at one beat, as those trained on CAMUS (from ED to ES) and HMC-QU (one cycle): its "
+        "first and last frame in each file, counted from 0, both included, as `FIRST:LAST`, or `all` frames. A LAST "
+        "before FIRST runs backwards."
+    ),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """How a trained model computes."""
+
+    batch_size: AtLeastOne = 8
+    """Clips at once."""
+    device: Device = "auto"
+    """Processor."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ShownData:
+    """The data that a model is shown, where they are not its run's own."""
+
+    data: Path | None = None
+    """Root of another data set, or of the run's own where it has moved."""
+    dataset: str | None = None
+    """With `--data`: its layout, such as `table` [default: that of the training, or `echonet`]."""
+    store: Path | None = None
+    """Folder for the decoded frames [default: beside the data]."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TestedData(ShownData):
+    """The data that a model is tested on, where they are not its run's own."""
+
+    allow_overlap: Annotated[bool, Parameter(negative="")] = False
+    """Take recordings that the model was trained on, too; every figure and table then says so."""
