@@ -1,11 +1,11 @@
 """A robust loss of the predictions, and short embeddings."""
 
-from coreecho.training.objectives import Objective
 from torch import Tensor
 from torch.nn import functional
 
 from coreecho.models import EchoModel
 from coreecho.tasks import Task
+from coreecho.training.objectives import Objective
 
 _NORM_WEIGHT = 1e-3
 
