@@ -13,7 +13,7 @@ from PIL import Image
 from coreecho.datasets.doctor import examine
 from coreecho.datasets.doctor_clips import ClipJob, examine_clip
 from coreecho.errors import DatasetError
-from coreecho.report.doctor_page import render_page, write_page
+from coreecho.report.doctor_page import render_doctor_page, write_page
 
 
 class Outline(HTMLParser):
@@ -59,7 +59,7 @@ def test_names_from_the_data_set_are_escaped(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8))
     table = {"id": [nasty, f"{nasty}2"], "path": ["a.npy", "<b>gone</b>.npy"], "label": [50, 50]}
     pd.DataFrame(table).to_csv(tmp_path / "recordings.csv")
-    page = render_page(examine("table", tmp_path, has_thumbnails=True, workers=1))
+    page = render_doctor_page(examine("table", tmp_path, has_thumbnails=True, workers=1))
     assert "<script" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;" in page
@@ -71,7 +71,7 @@ def test_every_case_is_on_the_page(phantom_root: Path, tmp_path: Path) -> None:
     table = tree / "VolumeTracings.csv"
     ghosts = [f"0XGHOST{number}.avi,1,2,3,4,5" for number in range(30) for _ in range(2)]
     table.write_text(table.read_text() + "\n".join(ghosts) + "\n")
-    page = render_page(examine("echonet", tree, workers=1))
+    page = render_doctor_page(examine("echonet", tree, workers=1))
     assert page.count("0XGHOST") == 30
     assert "<details><summary>30 tracings without a video" in page
     assert "<img" not in page
@@ -109,7 +109,7 @@ def test_a_screen_without_a_sector_is_not_shown(tmp_path: Path) -> None:
 
 def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phantom_root: Path) -> None:
     monkeypatch.setattr("coreecho.report.doctor_page.MAX_THUMBNAILS", 5)
-    page = render_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1))
+    page = render_doctor_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1))
     assert page.count("<img") == 5
     assert "5 of 16, evenly chosen" in page
     data = re.findall(r"base64,([^\"]+)", page)
