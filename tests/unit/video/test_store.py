@@ -255,7 +255,7 @@ sources = {path.stem: path for path in sorted(folder.glob("videos/*.npy"))}
 decode = store_building._decode
 def slow(source, frame_size):
     import time
-    time.sleep(0.05)
+    time.sleep(0.25)
     # In one piece: two threads may write at once.
     os.write(1, f"{source.path.stem}\\n".encode())
     return decode(source, frame_size)
@@ -278,7 +278,7 @@ def test_a_killed_build_goes_on_where_it_stopped(tmp_path: Path, sources: dict[s
     renamed = {path.stem: path for path in sources.values()}
     store = FrameStore.build(tmp_path / "store", renamed, frame_size=16)
     # The writer may lag behind what is decoded.
-    assert 5 <= len(decoded) <= 8
+    assert 5 <= len(decoded) <= 6
     assert_holds(store, renamed)
     assert store.verify() == []
 
