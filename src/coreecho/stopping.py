@@ -148,11 +148,33 @@ def signals_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    with _noted_for_later():
+        earlier = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+@contextmanager
+def _noted_for_later() -> Iterator[None]:
+    """In the main thread, send the signals that come while the body runs once more after it.
+
+    A mask is of one thread, and the system may give a signal to any other one of the process (torch and NumPy have
+    some), upon which Python runs the handler in the main thread all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    earlier = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def exit_code_of(stopped: KeyboardInterrupt) -> int:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
@@ -99,4 +100,27 @@ def test_a_signal_that_is_held_back_comes_afterwards() -> None:
 
     with ended_by_signals(exit_code_of), pytest.raises(Interrupted):
         hold()
+    assert came == ["after the signal"]
+
+
+def test_a_signal_that_another_thread_gets_is_held_back_as_well() -> None:
+    came = []
+    is_over = threading.Event()
+    # This thread masks nothing, so the system gives it what the main thread holds back.
+    other = threading.Thread(target=is_over.wait)
+    other.start()
+
+    def hold() -> None:
+        with signals_held_back():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+            came.append("after the signal")
+        came.append("never")
+
+    try:
+        with ended_by_signals(exit_code_of), pytest.raises(Interrupted):
+            hold()
+    finally:
+        is_over.set()
+        other.join()
     assert came == ["after the signal"]
