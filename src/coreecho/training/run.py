@@ -16,6 +16,7 @@ from coreecho.files import alone_in
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import initialise_encoder, read_weights
+from coreecho.shipped import resolve
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_labels, check_splits, known_labels
 from coreecho.training.data import TrainingBatches, training_clips, training_loader, validation_clips, validation_loader
@@ -261,7 +262,7 @@ def _beginning(model: EchoModel, recipe: Recipe) -> RunState:
     """Put the recipe's initial weights into a new model; the state before the first step."""
     if recipe.init != SCRATCH:
         weights = Path(recipe.init)
-        if not weights.exists():
+        if not resolve(weights).exists():
             raise CheckpointError(
                 f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "
