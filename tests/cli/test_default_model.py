@@ -61,7 +61,7 @@ def test_explain(coreecho: TypeIn, clip: Path) -> None:
 
 
 def test_neighbours_are_the_hearts_that_come_with_it(coreecho: TypeIn, clip: Path) -> None:
-    code, out, err = coreecho("neighbours", clip, "-k", 3, "--out", "near")
+    code, out, err = coreecho("neighbours", clip, "--k", 3, "--out", "near")
     assert code == 0
     assert RESEARCH_MODEL in err
     assert "simulated hearts" in out

@@ -59,6 +59,13 @@ app.command(
     "Cross-validates over that data set's folds, and measures the pooled predictions of all test folds. Each fold is a "
     "run folder. Stopped, the same command goes on; folds that are done are not done again.",
 )
+app.command(
+    "coreecho.cli.default_models:default_models",
+    name="default-models",
+    # Of use in a clone alone, where `make default-models` gives it.
+    show=False,
+    help="Make the models that ship with coreecho again, from nothing.",
+)
 app.command(evaluate)
 app.command(predict)
 app.command(report)
