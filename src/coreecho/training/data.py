@@ -7,7 +7,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Sampler
 
 from coreecho.datasets import Recording
-from coreecho.datasets.clip_dataset import Augmentation
+from coreecho.datasets.clip_changes import Augmentation, ClipChanges, Distortion
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.errors import RecipeError
 from coreecho.training.data_source import DataSource
@@ -15,7 +15,8 @@ from coreecho.training.lesson import Examples
 from coreecho.training.recipe import Recipe
 from coreecho.training.stages import Stage
 from coreecho.video.affine import random_affine
-from coreecho.video.augmentation import pad_and_crop
+from coreecho.video.augmentation import pad_and_crop, random_camera_motion
+from coreecho.video.photometric import random_photometric
 from coreecho.video.store import FrameStore
 
 
@@ -114,10 +115,34 @@ def training_examples(stage: Stage, recordings: Sequence[Recording], store: Fram
         recordings=recordings,
         store=store,
         data=data,
-        geometry=AUGMENTATIONS[recipe.augmentation](recipe),
+        changes=ClipChanges(
+            augment=AUGMENTATIONS[recipe.augmentation](recipe),
+            distortions=distortions_of(recipe),
+            # The second stage begins where the first has ended: at full strength.
+            ramp_epochs=recipe.ramp_epochs if stage.number == 1 else 0,
+        ),
         seed=recipe.seed,
         stage=stage.number,
     )
+
+
+def distortions_of(recipe: Recipe) -> dict[Purpose, Distortion]:
+    """What a recipe does to each clip after its augmentation; nothing in the paper's."""
+    camera = {
+        "rotation_degrees": recipe.camera_rotation_degrees,
+        "zoom": recipe.camera_zoom,
+        "shift": recipe.camera_shift,
+    }
+    greys = {
+        name: getattr(recipe, name)
+        for name in ("gain_flicker", "gamma_spread", "shading_spread", "blur_pixels", "noise", "cutouts")
+    }
+    found: dict[Purpose, Distortion] = {}
+    if any(camera.values()):
+        found[Purpose.CAMERA] = partial(random_camera_motion, **camera)
+    if any(greys.values()):
+        found[Purpose.GREYS] = partial(random_photometric, **greys)
+    return found
 
 
 def training_loader(

@@ -7,7 +7,7 @@ other batches. Each is registered as an objective (see `objectives.py`) and is t
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from coreecho.datasets import Recording
-from coreecho.datasets.clip_dataset import Augmentation
+from coreecho.datasets.clip_changes import ClipChanges
 from coreecho.models.card import TrainedOn
 from coreecho.models.registry import ENCODERS, check_encoder
 from coreecho.models.weights import Card
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from coreecho.training.recipe import Recipe
 
 
+LICENCE = "that of the data and of the initial weights that they were trained from"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Examples:
     """Recordings of a split, and how their clips are drawn.
@@ -36,8 +39,7 @@ class Examples:
         recordings: in the order in which their positions count.
         store: their decoded frames.
         data: where they lie, and what lies beside them.
-        geometry: moves what is seen at random, the targets with it; None leaves everything in its place.
-        photometry: changes grey levels at random, before anything is moved; None leaves them.
+        changes: what is changed in each clip at random; nothing of what is validated.
         seed: of the run.
         stage: of the training, from 1.
     """
@@ -45,23 +47,9 @@ class Examples:
     recordings: Sequence[Recording]
     store: FrameStore
     data: "DataSource"
-    geometry: Augmentation | None = None
-    photometry: Augmentation | None = None
+    changes: ClipChanges = field(default_factory=ClipChanges)
     seed: int = 0
     stage: int = 1
-
-    def augmentation(self) -> Augmentation | None:
-        """Both changes of a clip in a row, from the same generator."""
-        changes = [change for change in (self.photometry, self.geometry) if change is not None]
-        if len(changes) < 2:
-            return changes[0] if changes else None
-
-        def both(clip: Any, *, rng: Any) -> Any:
-            for change in changes:
-                clip = change(clip, rng=rng)
-            return clip
-
-        return both
 
 
 class Lesson(ABC):
@@ -115,6 +103,11 @@ class Lesson(ABC):
     def card(self, network: Any, trained_on: TrainedOn) -> Card:
         """What the weights that are kept are."""
 
+    @property
+    def source(self) -> str:
+        """Where its weights come from, for their card."""
+        return f"trained by coreecho with the recipe {self.recipe.name}, seed {self.recipe.seed}"
+
     # The data.
 
     def usable(self, recordings: Sequence[Recording], data: "DataSource") -> list[Recording]:
@@ -162,8 +155,9 @@ class Lesson(ABC):
         """Say which of the network's parameters learn: all of them."""
         network.requires_grad_(True)
 
-    def set_modes(self, network: Any) -> None:
-        """Put what does not learn into evaluation mode, in a network that is in training mode; nothing here."""
+    def resting(self, network: Any) -> Sequence[nn.Module]:
+        """Parts of the network that do not learn: their batch statistics and dropout stand still. None here."""
+        return ()
 
     @abstractmethod
     def inputs(self, batch: Any) -> tuple[Tensor, ...]:

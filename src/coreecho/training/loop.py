@@ -86,7 +86,8 @@ class Learner(nn.Module):
     def train(self, mode: bool = True) -> "Learner":
         """Put what learns into training mode, and leave what does not in evaluation mode."""
         super().train(mode)
-        self.objective.set_modes(self.model)
+        for part in self.objective.resting(self.model):
+            part.eval()
         return self
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:

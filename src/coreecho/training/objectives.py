@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -31,7 +31,7 @@ from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.distributed import gather_with_gradients
 from coreecho.training.labels import check_labels, known_labels
-from coreecho.training.lesson import Examples, Lesson
+from coreecho.training.lesson import LICENCE, Examples, Lesson
 from coreecho.training.validation import validate, validation_metrics
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ PREDICTION_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,
     "bce": functional.binary_cross_entropy_with_logits,
 }
-LICENCE = "that of the data and of the initial weights that they were trained from"
 _VIEWS = {"two_clips": 2, "same_clip": 2, "one_clip": 1}
 
 
@@ -154,7 +153,7 @@ class Objective(Lesson):
             encoder=network.encoder.name,
             encoder_settings=network.encoder.settings,
             head=recipe.head,
-            source=source_of(recipe),
+            source=self.source,
             licence=LICENCE,
             num_parameters=sum(parameter.numel() for parameter in network.parameters()),
             source_sha256=None,
@@ -187,7 +186,10 @@ class Objective(Lesson):
             recipe.input,
             views=self.num_views,
             is_same_clip=recipe.views == "same_clip",
-            augment=examples.augmentation(),
+            augment=examples.changes.augment,
+            distortions=examples.changes.distortions,
+            stride_spread=recipe.stride_spread,
+            ramp_epochs=examples.changes.ramp_epochs,
             seed=examples.seed,
             stage=examples.stage,
             task=recipe.task,
@@ -205,10 +207,9 @@ class Objective(Lesson):
         network.encoder.requires_grad_(self.learns_encoder)
         network.head.requires_grad_(self.learns_head)
 
-    def set_modes(self, network: EchoModel) -> None:
-        """An encoder that does not learn keeps its batch statistics, and has no dropout."""
-        if not self.learns_encoder:
-            network.encoder.eval()
+    def resting(self, network: EchoModel) -> Sequence[nn.Module]:
+        """An encoder that does not learn."""
+        return () if self.learns_encoder else (network.encoder,)
 
     def inputs(self, batch: ClipBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Clips (B V, T, H, W), their valid frames (B V,) and labels (B V,)."""

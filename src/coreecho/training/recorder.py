@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from coreecho.errors import CheckpointError, RecipeError, TrainingError
 from coreecho.files import write_whole
 from coreecho.models.card import TrainedOn
-from coreecho.models.weights import Card, save_state as write_weights
+from coreecho.models.weights import Card
+from coreecho.models.weights import save_state as write_weights
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage

@@ -15,7 +15,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -281,9 +281,9 @@ class RunFolder:
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
-        store = self.store()
+        store, target_of = self.store(), partial(self.lesson.target_of, data=self.data)
         lines = [
-            f"{recording.id},{self.lesson.target_of(recording, self.data)},{recording.split},{store.digest(recording.id)}"
+            f"{recording.id},{target_of(recording)},{recording.split},{store.digest(recording.id)}"
             for recording in self.all_recordings
         ]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
