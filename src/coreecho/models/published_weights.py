@@ -108,7 +108,7 @@ def import_weights(
             is in the message.
     """
     file = Path(file)
-    content = _read_pickle(file)
+    content = read_pickle(file)
     found = _recognise(content, encoder, file)
     head = _find_head(found, content, file)
     state = _prefixed(found.state, "encoder.") | _prefixed(head.state, "head.") if head else found.state
@@ -263,7 +263,7 @@ def is_safetensors(path: Path) -> bool:
         return file.read(9)[8:] == b"{"
 
 
-def _read_pickle(file: Path) -> Any:
+def read_pickle(file: Path) -> Any:
     """Read a checkpoint without running anything that is in it."""
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file.")

@@ -30,11 +30,12 @@ HEADS: Registry[Callable[..., nn.Module]] = Registry(
     "coreecho.heads",
     {"mlp": "coreecho.models.head:MLPHead", "linear": "coreecho.models.head:LinearHead"},
 )
-# What outlines the left ventricle: a small U-Net of ours, and EchoNet-Dynamic's network.
+# What outlines the left ventricle: a small U-Net of ours in its sizes, and EchoNet-Dynamic's network.
 SEGMENTERS: Registry[Callable[..., SegmentationNetwork]] = Registry(
     "segmentation network",
     "coreecho.segmenters",
-    {"lv_unet": "coreecho.models.lv_unet:lv_unet", "deeplab": "coreecho.models.deeplab:DeepLabV3"},
+    {name: f"coreecho.models.lv_unet:{name}" for name in ("lv_unet", "lv_unet_s", "lv_unet_xs")}
+    | {"deeplab": "coreecho.models.deeplab:DeepLabV3"},
 )
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
