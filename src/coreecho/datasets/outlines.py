@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.datasets.lv_targets import TRACED_SIZE, traced_mask
+from coreecho.datasets.lv_targets import NUM_POINTS, TRACED_SIZE, traced_mask, traced_points
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.tracings import ed_es
 from coreecho.errors import DatasetError
@@ -76,6 +76,10 @@ class OutlineSource(ABC):
 
     def ends(self, recording: Recording) -> tuple[int, int] | None:
         """The frames of end-diastole and end-systole, where both are known and their outlines too."""
+        return None
+
+    def points(self, recording: Recording) -> NDArray[np.float32] | None:
+        """The outlines at ED and ES as 40 points each, (2, 40, 2), fractions of the frame; None where they are none."""
         return None
 
 
@@ -182,6 +186,16 @@ class TracedOutlines(OutlineSource):
     def ends(self, recording: Recording) -> tuple[int, int] | None:
         """The largest and the smallest contour."""
         return ed_es(self.tracings[recording.id]) if self.knows(recording) else None
+
+    def points(self, recording: Recording) -> NDArray[np.float32] | None:
+        """Where both frames are traced with 20 chords, as most are."""
+        ends = self.ends(recording)
+        if ends is None:
+            return None
+        contours = [self.tracings[recording.id][frame] for frame in ends]
+        if any(contour.shape != (NUM_POINTS, 2) for contour in contours):
+            return None
+        return np.stack([traced_points(contour) for contour in contours])
 
 
 def label_masks(labels: NDArray[np.uint8], outlines: Sequence[str], size: int) -> Masks:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 import coreecho
 from coreecho.errors import CheckpointError
 from coreecho.files import sha256_of
@@ -62,6 +64,11 @@ class ImportedSegmenter:
     card: SegmenterCard
     loaded: tuple[str, ...]
 
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Entries under the names of the network here."""
+        return self.network.state_dict()
+
 
 def import_segmenter(file: Path | str, *, source: str | None = None, licence: str | None = None) -> ImportedSegmenter:
     """Read a checkpoint of a network that outlines the left ventricle, as others have published it.
@@ -98,9 +105,14 @@ def import_segmenter(file: Path | str, *, source: str | None = None, licence: st
     raise CheckpointError(" ".join(faults))
 
 
-def is_segmenter(content: object) -> bool:
-    """Whether what a pickle holds has names of a published segmenter: those of its last layers."""
-    held = content.get("state_dict") if isinstance(content, Mapping) else None
+def holds_segmenter(file: Path | str) -> bool:
+    """Whether a published checkpoint has the names of a network that outlines: those of DeepLabV3's last layers.
+
+    Raises:
+        CheckpointError: no such file, not a checkpoint, or not safe to read.
+    """
+    content = read_pickle(Path(file))
+    held = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     return isinstance(held, Mapping) and any(".classifier.0.convs." in f".{name}" for name in held)
 
 
