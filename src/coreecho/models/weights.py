@@ -6,6 +6,7 @@ Safetensors hold numbers and text and cannot run code. Published checkpoints, wh
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import sha256_of, write_whole
 from coreecho.models.building import build_model
-from coreecho.models.card import WeightsCard
+from coreecho.models.card import SEGMENTER, WeightsCard, kind_of_card
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import check_finite, misfits, shapes_of
@@ -52,7 +53,14 @@ def save_weights(path: Path | str, module: nn.Module, card: WeightsCard) -> None
     save_state(path, module.state_dict(), card)
 
 
-def save_state(path: Path | str, state: Mapping[str, Tensor], card: WeightsCard) -> None:
+class Card(Protocol):
+    """What is written into a file of weights, of any kind."""
+
+    def to_json(self) -> str:
+        """One JSON object, with the `kind` of the weights in it."""
+
+
+def save_state(path: Path | str, state: Mapping[str, Tensor], card: Card) -> None:
     """Write a state dict with its card; as `save_weights`."""
     on_cpu = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     # Of several entries safetensors writes the metadata in an order that changes from call to call; equal weights shall
@@ -71,9 +79,27 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
     """Read the weights and the card of a safetensors file that `save_weights` or `coreecho import-weights` wrote.
 
     Raises:
-        CheckpointError: no such file, damaged, not safetensors, or without a card.
+        CheckpointError: no such file, damaged, not safetensors, without a card, or what outlines the left ventricle.
     """
     path = Path(path)
+    state, text = read_state(path)
+    if kind_of_card(text) == SEGMENTER:
+        raise CheckpointError(
+            f"{path}: holds a network that outlines the left ventricle and reads no number. It is for "
+            "`coreecho segment ... --model`; give a model, or an encoder, here."
+        )
+    try:
+        return state, WeightsCard.from_json(text)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Read the weights of a safetensors file of any kind, and the text of its card.
+
+    Raises:
+        CheckpointError: no such file, damaged, not safetensors, or without a card.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file.")
     if not is_safetensors(path):
@@ -89,10 +115,7 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
         raise CheckpointError(f"{path}: the file is damaged or truncated; get it again. ({error})") from error
     if _CARD not in metadata:
         raise CheckpointError(f"{path}: these safetensors have no coreecho card, so what they are is not known.")
-    try:
-        return state, WeightsCard.from_json(metadata[_CARD])
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    return state, metadata[_CARD]
 
 
 def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoModel:
@@ -111,7 +134,7 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     Example:
         >>> model = load_model("runs/demo")  # doctest: +SKIP
     """
-    path = _weights_file(Path(path))
+    path = weights_file(Path(path))
     state, card = read_weights(path)
     with torch.device("meta"):
         blank = _model_of(card, path)
@@ -137,7 +160,7 @@ def describe_weights(path: Path | str) -> WeightsCard:
     Raises:
         CheckpointError: nothing there, or it cannot be read.
     """
-    return _read_any(_weights_file(Path(path)))[1]
+    return _read_any(weights_file(Path(path)))[1]
 
 
 def hash_weights(path: Path | str) -> str:
@@ -149,7 +172,7 @@ def hash_weights(path: Path | str) -> str:
     Raises:
         CheckpointError: nothing there, or it cannot be read.
     """
-    file = _weights_file(Path(path))
+    file = weights_file(Path(path))
     try:
         return sha256_of(file)
     except OSError as error:
@@ -169,7 +192,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     Raises:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
-    path = _weights_file(Path(path))
+    path = weights_file(Path(path))
     state, card, skipped = _read_any(path, model.encoder)
     if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
@@ -218,7 +241,7 @@ def _read_any(path: Path, encoder: Encoder | None = None) -> tuple[dict[str, Ten
     return *read_weights(path), 0
 
 
-def _weights_file(path: Path) -> Path:
+def weights_file(path: Path) -> Path:
     """Find the file that is meant by a path."""
     if path.is_dir():
         if not (path / _BEST).is_file():
