@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
@@ -29,6 +28,9 @@ from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage
 from coreecho.training.state import RunState, save_state
 from coreecho.training.validation import validation_metrics
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger("coreecho")
 
@@ -76,7 +78,7 @@ class Recorder:
     model: EchoModel
     state: RunState
     steps_per_epoch: int
-    fabric: Fabric
+    fabric: "Fabric"
     keeping: Keeping
     progress: Progress = field(init=False)
 
