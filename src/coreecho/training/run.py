@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 import coreecho
@@ -26,6 +25,9 @@ from coreecho.training.recorder import Keeping, Recorder
 from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
 from coreecho.training.stages import Stage, stages_of
 from coreecho.training.state import RunState, load_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger("coreecho")
 
@@ -145,7 +147,7 @@ class _Run:
     folder: RunFolder
     model: nn.Module
     state: RunState
-    fabric: Fabric
+    fabric: "Fabric"
     hardware: Hardware
     keeping: Keeping
     stop: Stop
