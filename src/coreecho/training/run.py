@@ -14,6 +14,7 @@ import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.weights import read_weights
+from coreecho.shipped import resolve
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_splits, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
@@ -254,7 +255,7 @@ def _beginning(model: nn.Module, folder: RunFolder) -> RunState:
     recipe = folder.recipe
     if recipe.init != SCRATCH:
         weights = Path(recipe.init)
-        if not weights.exists():
+        if not resolve(weights).exists():
             raise CheckpointError(
                 f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "
