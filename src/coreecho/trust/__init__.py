@@ -30,11 +30,10 @@ from coreecho.trust.conformal import (
 )
 from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_distance
 from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
-from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, error_ratio, make_gate
+from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, make_gate
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, PredictedRange, merged_ranges
 from coreecho.trust.prediction_log import PredictionLog, append_to_log, read_log
 from coreecho.trust.reference_ranges import READER_VARIABILITY, ReaderVariability, ef_grade, ef_words
-from coreecho.trust.reliability import Reliability, ReliabilityBin, reliability
 from coreecho.trust.selective import RiskCoverage, risk_coverage
 
 __all__ = [
@@ -61,8 +60,6 @@ __all__ = [
     "PredictionLog",
     "Promise",
     "ReaderVariability",
-    "Reliability",
-    "ReliabilityBin",
     "RiskCoverage",
     "Trust",
     "TwoSampleTest",
@@ -78,7 +75,6 @@ __all__ = [
     "ef_grade",
     "ef_words",
     "energy_test",
-    "error_ratio",
     "fit_class_distance",
     "make_gate",
     "merged_ranges",
@@ -86,7 +82,6 @@ __all__ = [
     "read_calibration",
     "read_log",
     "refuse_trained_patients",
-    "reliability",
     "risk_coverage",
     "smallest_calibration",
     "widening_needed",
