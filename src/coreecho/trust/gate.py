@@ -57,8 +57,18 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(name="num_frames", label="length", unit=" frames", side="low", tolerance=2.0),
         CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5),
         CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
+        CheckDefinition(name="motion", label="how much the picture changes over time", side="both", tolerance=0.005),
+        CheckDefinition(
+            name="flicker", label="share of that change that comes from frame to frame", side="both", tolerance=0.02
+        ),
         CheckDefinition(name="chroma", label="colour in the picture", side="high", tolerance=0.005),
         CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
+        CheckDefinition(
+            name="sector_cut",
+            label="share of the picture's edge at which the sector is cut off",
+            side="high",
+            tolerance=0.01,
+        ),
         CheckDefinition(
             name="lv_cut",
             label="share of the left ventricle's outline at the sector's edge",
