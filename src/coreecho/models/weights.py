@@ -31,6 +31,7 @@ __all__ = [
     "read_weights",
     "save_state",
     "save_weights",
+    "weights_file",
 ]
 
 _CARD = "coreecho_card"
@@ -111,7 +112,7 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     Example:
         >>> model = load_model("runs/demo")  # doctest: +SKIP
     """
-    path = _weights_file(Path(path))
+    path = weights_file(Path(path))
     state, card = read_weights(path)
     with torch.device("meta"):
         blank = _model_of(card, path)
@@ -137,7 +138,7 @@ def describe_weights(path: Path | str) -> WeightsCard:
     Raises:
         CheckpointError: nothing there, or it cannot be read.
     """
-    return _read_any(_weights_file(Path(path)))[1]
+    return _read_any(weights_file(Path(path)))[1]
 
 
 def hash_weights(path: Path | str) -> str:
@@ -149,7 +150,7 @@ def hash_weights(path: Path | str) -> str:
     Raises:
         CheckpointError: nothing there, or it cannot be read.
     """
-    file = _weights_file(Path(path))
+    file = weights_file(Path(path))
     try:
         return sha256_of(file)
     except OSError as error:
@@ -169,7 +170,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     Raises:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
-    path = _weights_file(Path(path))
+    path = weights_file(Path(path))
     state, card, skipped = _read_any(path, model.encoder)
     if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
@@ -218,8 +219,8 @@ def _read_any(path: Path, encoder: Encoder | None = None) -> tuple[dict[str, Ten
     return *read_weights(path), 0
 
 
-def _weights_file(path: Path) -> Path:
-    """Find the file that is meant by a path."""
+def weights_file(path: Path) -> Path:
+    """Find the file that is meant by the path of a run folder or of a file. Raises CheckpointError: an empty folder."""
     if path.is_dir():
         if not (path / _BEST).is_file():
             raise CheckpointError(

@@ -39,7 +39,7 @@ from coreecho.trust.known_clips import KnownClips, know
 from coreecho.trust.pictures import picture_values
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, PredictedRange, merged_ranges
 from coreecho.trust.prediction_log import PredictionLog, append_to_log, read_log
-from coreecho.trust.reference_ranges import READER_VARIABILITY, ReaderVariability, ef_grade, ef_words
+from coreecho.trust.reference_ranges import READER_VARIABILITY, READERS_WORDS, ReaderVariability, ef_grade, ef_words
 from coreecho.trust.selective import RiskCoverage, risk_coverage
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "DEFAULT_LEVEL",
     "DEFAULT_METHOD",
     "PREDICTED_EF_EDGES_PERCENT",
+    "READERS_WORDS",
     "READER_VARIABILITY",
     "Appraisal",
     "CalibratedRange",

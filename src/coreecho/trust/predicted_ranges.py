@@ -8,10 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Severely reduced EF is below 30 % (ASE/EACVI, Lang et al. 2015), reduced below 40 % (ESC, McDonagh et al. 2021). The
-# range up to 55 % holds mildly reduced and borderline hearts, in which models of EchoNet-Dynamic err half as much again
-# as above it (mean absolute error 5.0 against 3.4 for 32 frames of R(2+1)D), and in those below 40 % twice as much.
-PREDICTED_EF_EDGES_PERCENT = (30.0, 40.0, 55.0)
+from coreecho.tasks import EF
+
+PREDICTED_EF_EDGES_PERCENT = EF.interval_edges
 
 
 @dataclass(frozen=True, kw_only=True)
