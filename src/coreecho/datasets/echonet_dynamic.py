@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.layout import Layout, Option
+from coreecho.datasets.layout import FRAME_RATE, Layout, Option
 from coreecho.datasets.recording import Recording, Split
 from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_rows import number, read_table_rows
@@ -43,6 +43,7 @@ class EchoNetDynamic(Layout):
             False,
             "Leave out videos with fewer than two traced frames, as the published codes do (6 of 10,030).",
         ),
+        FRAME_RATE,
     )
     # Of the TRAIN split.
     pixels = (0.127, 0.196)

@@ -24,7 +24,7 @@ from coreecho.errors import CoReEchoError, DatasetError, RecipeError, VideoError
 from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
-from coreecho.video.frame_source import FrameSource, PreparedFrames
+from coreecho.video.frame_source import AtFrameRate, FrameSource, PreparedFrames
 from coreecho.video.reading import ClipPath, is_retimed, read_clip_at
 from coreecho.video.video import Video
 
@@ -99,6 +99,13 @@ class Option:
         return value
 
 
+# Of layouts whose recordings run at the rates of many machines.
+FRAME_RATE = Option(
+    "fps",
+    int,
+    None,
+    "Frames a second to which all recordings are brought, so that a clip's stride is the same time in each.",
+)
 # Of layouts with folds whose published protocol does without a validation.
 VALIDATION = Option(
     "validation",
@@ -190,6 +197,10 @@ class Layout(ABC):
         for remark in checked.remarks:
             log.info("%s", readable(remark))
         arranged = self.arrange(checked, Path(root), **settings)
+        if (fps := settings.get(FRAME_RATE.name)) is not None:
+            if fps < 1:
+                raise DatasetError(f"{self.title}: the option fps is {fps}, expected at least 1 frame a second.")
+            arranged = [replace(recording, target_fps=float(fps)) for recording in arranged]
         return Recordings(arranged, checked.left_out, checked.remarks)
 
     def survey(self, root: str | Path, **options: Any) -> Survey:
@@ -220,8 +231,11 @@ class Layout(ABC):
         return any(option.name == name for option in self.options)
 
     def frame_source(self, recording: Recording) -> FrameSource:
-        """Say how a frame store decodes a recording: as it lies."""
-        return FrameSource(recording.path)
+        """Say how a frame store decodes a recording: as it lies, but for its rate where one was asked for."""
+        if recording.target_fps is None:
+            return FrameSource(recording.path)
+        timed = AtFrameRate(recording.target_fps, recording.fps)
+        return FrameSource(recording.path, timed.preparation, timed)
 
     def read_clip(self, path: Path) -> Video:
         """Read a clip as the doctor looks at it. Raises VideoError."""

@@ -6,13 +6,14 @@ from functools import partial
 from torch.utils.data import DataLoader, Sampler
 
 from coreecho.datasets import Recording
-from coreecho.datasets.clip_dataset import Augmentation, ClipBatch, TrainingClips, ValidationClips
+from coreecho.datasets.clip_dataset import Augmentation, ClipBatch, Distortion, TrainingClips, ValidationClips
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.errors import RecipeError
 from coreecho.training.recipe import Recipe
 from coreecho.training.stages import Stage
 from coreecho.video.affine import random_affine
-from coreecho.video.augmentation import pad_and_crop
+from coreecho.video.augmentation import pad_and_crop, random_camera_motion
+from coreecho.video.photometric import random_photometric
 from coreecho.video.store import FrameStore
 
 
@@ -114,10 +115,33 @@ def training_clips(stage: Stage, recordings: Sequence[Recording], store: FrameSt
         views=stage.objective.num_views,
         is_same_clip=recipe.views == "same_clip",
         augment=AUGMENTATIONS[recipe.augmentation](recipe),
+        distortions=distortions_of(recipe),
+        stride_spread=recipe.stride_spread,
+        # The second stage begins where the first has ended: at full strength.
+        ramp_epochs=recipe.ramp_epochs if stage.number == 1 else 0,
         seed=recipe.seed,
         stage=stage.number,
         task=recipe.task,
     )
+
+
+def distortions_of(recipe: Recipe) -> dict[Purpose, Distortion]:
+    """What a recipe does to each clip after its augmentation; nothing in the paper's."""
+    camera = {
+        "rotation_degrees": recipe.camera_rotation_degrees,
+        "zoom": recipe.camera_zoom,
+        "shift": recipe.camera_shift,
+    }
+    greys = {
+        name: getattr(recipe, name)
+        for name in ("gain_flicker", "gamma_spread", "shading_spread", "blur_pixels", "noise", "cutouts")
+    }
+    found: dict[Purpose, Distortion] = {}
+    if any(camera.values()):
+        found[Purpose.CAMERA] = partial(random_camera_motion, **camera)
+    if any(greys.values()):
+        found[Purpose.GREYS] = partial(random_photometric, **greys)
+    return found
 
 
 def validation_clips(recipe: Recipe, recordings: Sequence[Recording], store: FrameStore) -> ValidationClips | None:

@@ -37,6 +37,8 @@ _NAMES: Mapping[str, Registry[Any] | Sequence[str]] = {
 _AT_LEAST = {
     "seed": 0,
     "crop_pad": 0,
+    "cutouts": 0,
+    "ramp_epochs": 0,
     "stage1_epochs": 1,
     "stage2_epochs": 1,
     "batch_size": 2,
@@ -45,6 +47,18 @@ _AT_LEAST = {
     "validation_clips": 1,
 }
 _POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
+# The sizes of distortions that `video.augmentation` and `video.photometric` know.
+_UP_TO = {
+    "camera_rotation_degrees": 45.0,
+    "camera_zoom": 0.5,
+    "camera_shift": 0.5,
+    "stride_spread": 1.0,
+    "gain_flicker": 0.5,
+    "gamma_spread": 1.0,
+    "shading_spread": 1.0,
+    "blur_pixels": 1.5,
+    "noise": 0.5,
+}
 _BELOW_ONE = ("dropout", "head_dropout", "momentum", "translation")
 
 
@@ -123,6 +137,29 @@ class Recipe:
     """Affine: the smallest and the largest scale."""
     translation: float = 0.1
     """Affine: the largest shift along each axis, as a fraction of the frame."""
+    camera_rotation_degrees: float = 0.0
+    """Camera motion during a clip, as of hand, breath and a swinging heart: largest amplitude of its turn, 0 to 45. A
+    network that has seen it takes no such motion for the ventricle's own. Not the paper's, as all further ones here."""
+    camera_zoom: float = 0.0
+    """Camera motion: largest amplitude of its zoom, as a share, 0 to 0.5."""
+    camera_shift: float = 0.0
+    """Camera motion: largest amplitude of its shifts, as a share of the frame, 0 to 0.5."""
+    stride_spread: float = 0.0
+    """Faster and slower hearts: standard deviation of the logarithm of a clip's stride, 0 to 1."""
+    gain_flicker: float = 0.0
+    """Grey levels: standard deviation of the gain, one half the clip's, one half each frame's, 0 to 0.5."""
+    gamma_spread: float = 0.0
+    """Grey levels: standard deviation of the logarithm of gamma, 0 to 1."""
+    shading_spread: float = 0.0
+    """Grey levels: standard deviation of the logarithm of a smooth shading of the frame, 0 to 1."""
+    blur_pixels: float = 0.0
+    """Grey levels: largest standard deviation of a blur, in pixels, 0 to 1.5."""
+    noise: float = 0.0
+    """Grey levels: largest standard deviation of noise, as a share of full scale, 0 to 0.5."""
+    cutouts: int = 0
+    """Grey levels: most rectangles that are blacked out."""
+    ramp_epochs: int = 0
+    """Epochs of stage 1 over which camera motion, strides and grey levels grow to their full spread."""
     stage2: bool = True
     """Refine the head by L1 on the frozen encoder (Table 2, LP)."""
 
@@ -197,6 +234,11 @@ class Recipe:
             f"{name} is {getattr(self, name)}, expected 0 <= {name} < 1"
             for name in _BELOW_ONE
             if not 0 <= getattr(self, name) < 1
+        ]
+        faults += [
+            f"{name} is {getattr(self, name)}, expected 0 to {most:g}"
+            for name, most in _UP_TO.items()
+            if not 0 <= getattr(self, name) <= most
         ]
         if self.weight_decay < 0:
             faults.append(f"weight_decay is {self.weight_decay}, expected at least 0")
