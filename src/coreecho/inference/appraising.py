@@ -4,7 +4,8 @@ Beside the clips that make a number, a model is shown two copies of one of them:
 A heart has the same EF in both, so their disagreement says something of the error without knowing the truth.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,34 +19,33 @@ from coreecho.inference.preparing import ClipFile
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import hash_weights, weights_file
 from coreecho.tasks import Task
-from coreecho.trust import Appraisal, ModelCalibration, appraise, calibration_path, picture_values, read_calibration
+from coreecho.trust import (
+    Appraisal,
+    KnownClips,
+    ModelCalibration,
+    appraise,
+    calibration_path,
+    picture_values,
+    read_calibration,
+)
 from coreecho.video.affine import transform
 from coreecho.video.clips import ClipSampling
 from coreecho.video.lit_sector import lit_sector
 
 # Hearts of the clinic are larger in the frame than most that were learned from; a copy this much smaller is still one.
 SHRINKING = 0.87
-COPIES = ("mirrored", "shrunk")
+COPIES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "mirrored": lambda frames: np.ascontiguousarray(frames[:, :, ::-1]),
+    "shrunk": lambda frames: transform(np.asarray(frames), degrees=0.0, scale=SHRINKING, shift=(0.0, 0.0)),
+}
 
 
-def copies_of(frames: NDArray[np.uint8], starts: Sequence[int], sampling: ClipSampling) -> list[NDArray[np.uint8]]:
-    """Copy the middle clip of a video: mirrored, and shrunk.
-
-    Args:
-        frames: (T, S, S) of the video.
-        starts: of its clips.
-        sampling: how they are cut.
-
-    Returns:
-        One (F, S, S) for each of `COPIES`; none of a video that is shorter than a clip, whose end is filled in empty.
-    """
-    if not starts:
-        return []
-    start, length = starts[len(starts) // 2], len(frames) if sampling.is_whole_beat else sampling.span
-    if start + length > len(frames):
-        return []
-    clip = np.asarray(frames[start : start + length])
-    return [np.ascontiguousarray(clip[:, :, ::-1]), transform(clip, degrees=0.0, scale=SHRINKING, shift=(0.0, 0.0))]
+def middle_start(num_frames: int, starts: Sequence[int], sampling: ClipSampling) -> int | None:
+    """The start of the clip that is copied; None where a copy would not be of a whole clip, or of the whole beat."""
+    if not starts or sampling.is_whole_beat:
+        return None
+    start = starts[len(starts) // 2]
+    return start if start + sampling.span <= num_frames else None
 
 
 def with_copies(
@@ -53,16 +53,22 @@ def with_copies(
 ) -> tuple[NDArray[np.uint8], list[int]]:
     """Put the copies of the middle clip behind a video, so that they are predicted along with it.
 
-    A video that is one beat is no place for them: its only clip is all of it.
+    Args:
+        frames: (T, S, S) of the video.
+        starts: of its clips.
+        sampling: how they are cut.
 
     Returns:
-        The frames, and the starts: first those of the video, then those of its copies.
+        The frames, and the starts: first those of the video, then one for each of `COPIES`. A video that is shorter
+        than a clip, whose end is filled in empty, and one that is a whole beat have no copies.
     """
-    copies = [] if sampling.is_whole_beat else copies_of(frames, starts, sampling)
-    places = np.cumsum([len(frames), *(len(copy) for copy in copies)])[:-1]
-    if not copies:
+    start = middle_start(len(frames), starts, sampling)
+    if start is None:
         return frames, list(starts)
-    return np.concatenate([frames, *copies]), [*starts, *(int(place) for place in places)]
+    clip = frames[start : start + sampling.span]
+    copies = [copy(clip) for copy in COPIES.values()]
+    places = [len(frames) + number * sampling.span for number in range(len(copies))]
+    return np.concatenate([frames, *copies]), [*starts, *places]
 
 
 def split_copies(prediction: VideoPrediction, num_clips: int) -> tuple[VideoPrediction, NDArray[np.float64]]:
@@ -83,27 +89,44 @@ def split_copies(prediction: VideoPrediction, num_clips: int) -> tuple[VideoPred
     return own, prediction.clip_values[num_clips:].astype(np.float64)
 
 
-def disagreements(outputs: NDArray[np.floating], copies: NDArray[np.floating]) -> dict[str, float]:
-    """How far the clips of a video, and the copies of the middle one, lie apart, by the names of the gate's checks.
+def gate_values(
+    frames: NDArray[np.uint8],
+    *,
+    fps: float | None,
+    video: VideoPrediction,
+    copies: NDArray[np.float64],
+    known: KnownClips | None,
+) -> dict[str, float]:
+    """Measure all that a gate may ask of a clip, by the names of its checks.
 
     Args:
-        outputs: (k,) of the video's clips.
-        copies: (c,) of the copies.
+        frames: (T, S, S), as the model sees them.
+        fps: as the model sees them; None where it is not known.
+        video: what was predicted of its clips.
+        copies: (c,) outputs for the copies of the middle clip; none where there are none.
+        known: the clips that the model was trained on; None where they are not known.
 
     Returns:
-        EF points; NaN for what could not be measured.
+        The values; NaN for what could not be measured. What a gate has no check for is left to it to pass over.
     """
-    middle = float(outputs[len(outputs) // 2])
-    return {
-        "clip_disagreement": float(np.std(outputs, ddof=1)) if len(outputs) > 1 else float("nan"),
-        "copy_disagreement": float(np.abs(copies - middle).max()) if len(copies) else float("nan"),
+    outputs = video.clip_values.astype(np.float64)
+    found = {
+        **picture_values(frames, sector_or_none(frames)),
+        "num_frames": float(len(frames)),
+        "frame_rate": math.nan if fps is None else float(fps),
+        "clip_disagreement": float(outputs.std(ddof=1)) if len(outputs) > 1 else math.nan,
+        "copy_disagreement": float(np.abs(copies - outputs[len(outputs) // 2]).max()) if len(copies) else math.nan,
     }
+    if known is not None and known.width == video.embeddings.shape[1]:
+        distances = known.distances(video.embedding[None].astype(np.float64))
+        found |= {name: float(values[0]) for name, values in distances.items()}
+    return found
 
 
-def sector_or_none(frames: NDArray[np.uint8], source: str) -> NDArray[np.bool_] | None:
+def sector_or_none(frames: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """The sector of a clip, (S, S); None where none can be told from what is around it."""
     try:
-        return lit_sector(frames, source)
+        return lit_sector(np.asarray(frames))
     except VideoError:
         return None
 
@@ -144,31 +167,19 @@ class Appraiser:
         """
         if not self.task.interval_edges:
             return Appraisal()
-        spread = float(np.std(video.clip_values.astype(np.float64), ddof=1)) if len(video.clip_values) > 1 else None
+        outputs = video.clip_values.astype(np.float64)
+        known = None if self.calibrated is None else self.calibrated.known
+        measured = {}
+        if self.asks_for:
+            measured = gate_values(clip.frames, fps=clip.video.fps, video=video, copies=copies, known=known)
         return appraise(
             self.calibrated,
             ef_percent=video.value,
-            num_clips=len(video.clip_values),
-            spread=spread,
+            num_clips=len(outputs),
+            spread=float(outputs.std(ddof=1)) if len(outputs) > 1 else None,
             is_phantom=clip.is_phantom,
-            measured=self._measured(clip, video, copies),
+            measured=measured,
         )
-
-    def _measured(self, clip: ClipFile, video: VideoPrediction, copies: NDArray[np.float64]) -> dict[str, float]:
-        """Values of the gate's checks."""
-        if not self.asks_for or self.calibrated is None:
-            return {}
-        found = {
-            **picture_values(clip.frames, sector_or_none(clip.frames, clip.video.source)),
-            **disagreements(video.clip_values.astype(np.float64), copies),
-            "num_frames": float(clip.video.num_frames),
-            "frame_rate": float("nan") if clip.video.fps is None else float(clip.video.fps),
-        }
-        known = self.calibrated.known
-        if known is not None and known.width == len(video.embedding):
-            distances = known.distances(video.embedding[None].astype(np.float64))
-            found |= {name: float(values[0]) for name, values in distances.items()}
-        return found
 
 
 def calibration_beside(model: str | Path) -> ModelCalibration | None:
