@@ -13,10 +13,22 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
+import coreecho.shipped
 from coreecho.experiments.scales import QUICK, Scale, camus_phantoms, echonet_phantoms, hmc_qu_phantoms
-from coreecho.models import SegmenterInput, TrainedOn, build_segmentation_network, save_segmenter
-from coreecho.models.echo_model import ModelInput
+from coreecho.files import sha256_of
+from coreecho.models import (
+    ModelInput,
+    SegmenterInput,
+    TrainedOn,
+    WeightsCard,
+    build_model,
+    build_segmentation_network,
+    save_segmenter,
+)
+from coreecho.models.weights import save_state
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.representation.references import References, save_references
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.recipe import Recipe, read_recipe_file
 
@@ -106,6 +118,57 @@ def reproduction(tmp_path: Path, micro_phantoms: Path) -> Path:
     out.mkdir()
     (out / "phantoms").symlink_to(micro_phantoms)
     return out
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tiny untrained models in the place of those that ship: the folder, with the EF model and its reference hearts."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr(coreecho.shipped, "FOLDER", folder)
+    model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model("uniformer_xs", model_input, last_bias=55.0).eval()
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_recordings=12,
+        fps_range=(30.0, 60.0),
+        label_range=(0.0, 100.0),
+        recipe="demo",
+        epoch=1,
+        best_validation=9.0,
+    )
+    card = WeightsCard(
+        kind="model",
+        reads={"name": "ef"},
+        encoder="uniformer_xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model_input,
+        trained_on=trained_on,
+        coreecho_version="0",
+    )
+    save_state(folder / "default-ef.safetensors", model.state_dict(), card, storage="float16")
+    rng = np.random.default_rng(0)
+    hearts = EmbeddingSet(
+        ids=tuple(f"0X{number:02}" for number in range(8)),
+        embeddings=rng.standard_normal((8, model.encoder.embedding_dim)).astype(np.float32),
+        ef_percent=np.linspace(10, 80, 8),
+        ef_predicted=np.linspace(15, 75, 8),
+        source="tiny, TEST split of echonet, simulated hearts (phantoms)",
+        is_phantom=True,
+    )
+    references = References(
+        embedded=hearts,
+        thumbnails=rng.integers(0, 255, (8, 32, 32), np.uint8),
+        weights_sha256=sha256_of(folder / "default-ef.safetensors"),
+    )
+    save_references(folder / "default-ef.references.npz", references)
+    return folder
 
 
 class RecipeRuns(Mapping[str, RunFolder]):

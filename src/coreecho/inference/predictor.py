@@ -25,6 +25,7 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import load_model
+from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.tasks import EF
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_series import Series
@@ -106,7 +107,7 @@ class Predictor:
     """Predicts what a model reads from echocardiogram files (apical four-chamber clips): an EF, or what it learned.
 
     Example:
-        predictor = Predictor("runs/demo")
+        predictor = Predictor("runs/demo")  # or Predictor(), the model that ships
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
@@ -115,7 +116,8 @@ class Predictor:
     given to a call itself is read in this one.
 
     Args:
-        model_or_path: a run folder, a `.safetensors` file, or a loaded model.
+        model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with
+            the package: a research model that has seen no patient.
         clips: evenly placed clips of each video whose mean is the EF; "all" covers the whole video, one clip each
             stride.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded model stays where it is and
@@ -143,7 +145,7 @@ class Predictor:
 
     def __init__(
         self,
-        model_or_path: EchoModel | str | Path,
+        model_or_path: EchoModel | str | Path = DEFAULT,
         *,
         clips: int | Literal["all"] = 3,
         device: str | None = None,
@@ -178,6 +180,8 @@ class Predictor:
         self.axes = axes
         self.joins_series = joins_series
         self.model_name = _describe(self.card)
+        if is_default(model_or_path):
+            self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
     def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...

@@ -120,6 +120,16 @@ def lv_unet(**settings: Any) -> LVUNet:
     return LVUNet(LVUNetSettings(**settings))
 
 
+def lv_unet_s(**settings: Any) -> LVUNet:
+    """A quarter of the work of `lv_unet`; arguments as for it."""
+    return lv_unet(**({"widths": (8, 16, 32, 64, 96)} | settings))
+
+
+def lv_unet_xs(**settings: Any) -> LVUNet:
+    """As small as demonstrations on a few cores want it; arguments as for `lv_unet`."""
+    return lv_unet(**({"widths": (8, 12, 16)} | settings))
+
+
 def with_neighbours(frames: Tensor, settings: LVUNetSettings) -> Tensor:
     """Give each frame of a clip its neighbours as channels; at the clip's ends its first and last frame repeat.
 

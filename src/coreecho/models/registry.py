@@ -17,24 +17,34 @@ from coreecho.models.encoder import Encoder
 from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.registry import Registry
 
-# UniFormer in its sizes, `uniformer_small` being the paper's; and the video ResNets that it is compared with.
+# UniFormer in its sizes, `uniformer_small` being the paper's; and the networks that it is compared with.
 ENCODERS: Registry[Callable[..., Encoder]] = Registry(
     "encoder",
     "coreecho.encoders",
     {name: f"coreecho.models.uniformer:{name}" for name in ("uniformer_xs", "uniformer_small", "uniformer_base")}
-    | {name: f"coreecho.models.video_resnet:{name}" for name in ("r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10")},
+    | {name: f"coreecho.models.video_resnet:{name}" for name in ("r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10")}
+    | {name: f"coreecho.models.reading_encoders:{name}" for name in ("uvt", "uvt_classes", "uvt_xs", "uvt_xs_classes")}
+    | {
+        name: f"coreecho.models.reading_encoders:{name}"
+        for name in ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_sd")
+    },
 )
 # Called with the embedding's dimension D, and with `dropout` and `last_bias` where they take them; (B, D) to (B, 1).
 HEADS: Registry[Callable[..., nn.Module]] = Registry(
     "head",
     "coreecho.heads",
-    {"mlp": "coreecho.models.head:MLPHead", "linear": "coreecho.models.head:LinearHead"},
+    {
+        "mlp": "coreecho.models.head:MLPHead",
+        "linear": "coreecho.models.head:LinearHead",
+        "fraction": "coreecho.models.head:FractionHead",
+    },
 )
-# What outlines the left ventricle: a small U-Net of ours, and EchoNet-Dynamic's network.
+# What outlines the left ventricle: a small U-Net of ours in its sizes, and EchoNet-Dynamic's network.
 SEGMENTERS: Registry[Callable[..., SegmentationNetwork]] = Registry(
     "segmentation network",
     "coreecho.segmenters",
-    {"lv_unet": "coreecho.models.lv_unet:lv_unet", "deeplab": "coreecho.models.deeplab:DeepLabV3"},
+    {name: f"coreecho.models.lv_unet:{name}" for name in ("lv_unet", "lv_unet_s", "lv_unet_xs")}
+    | {"deeplab": "coreecho.models.deeplab:DeepLabV3"},
 )
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 

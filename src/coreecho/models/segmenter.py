@@ -195,13 +195,13 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
 
     Args:
         path: a safetensors file that `save_segmenter` wrote, or the folder of a run, of which the best weights are
-            taken.
+            taken; or `default` for the one that ships with the package.
         device: where to compute.
 
     Raises:
         CheckpointError: nothing there, damaged, weights of another kind, or they do not fit the network on their card.
     """
-    path = weights_file(Path(path))
+    path = weights_file(Path(path), "lv")
     state, text = read_state(path)
     kind = kind_of_card(text)
     if kind != SEGMENTER:
