@@ -13,6 +13,7 @@ from coreecho.evaluation.model_record import Figure, Measured, ModelRecord, read
 from coreecho.models import load_model
 from coreecho.representation.references import load_default_references
 from coreecho.training import RunFolder
+from coreecho.trust import read_calibration
 
 # The command line is read from sys.argv on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
@@ -21,7 +22,10 @@ _TINY: dict[str, Any] = {
     "num_frames": 4, "frame_size": 32, "batch_size": 4, "stage1_epochs": 1, "stage2_epochs": 1, "warmup_steps": 0,
 }  # fmt: skip
 _PLAN: dict[str, Any] = {
-    "phantoms": {"some": {"recordings": 10, "settings": {"min_frames": 24, "max_frames": 24}}},
+    "phantoms": {
+        "some": {"recordings": 10, "settings": {"min_frames": 24, "max_frames": 24}},
+        "more": {"recordings": 3, "more_test": 22, "seed": 1, "settings": {"min_frames": 24, "max_frames": 24}},
+    },
     "runs": {
         "first": {"recipe": "demo", "data": "some", "settings": _TINY},
         "left": {"recipe": "demo", "data": "some", "start": "first", "settings": _TINY},
@@ -32,6 +36,7 @@ _PLAN: dict[str, Any] = {
             "of": ["left", "right"],
             "storage": "float16",
             "references": {"data": "some", "count": 2, "split": "train"},
+            "calibration": {"data": "more", "split": "test"},
             "tests": [{"data": "some", "split": "train", "title": "some hearts"}],
         }
     },
@@ -78,6 +83,8 @@ def test_models_are_made_and_not_made_twice(tmp_path: Path, monkeypatch: pytest.
     assert model.card.licence == "Apache-2.0"
     assert "mean of the weights of 2 trainings (left, right), made at commit abc123" in model.card.source
     assert len(load_default_references().embedded) == 2
+    calibration = read_calibration(into / "default-ef.calibration.json")
+    assert calibration.intervals.is_phantom
 
     record = read_record(into / "default-models.json")
     (made,) = record.made

@@ -47,7 +47,7 @@ def small_root(tmp_path: Path, shipped: Path) -> Path:
 
 
 def test_weights_references_and_record_travel_with_the_package(small_root: Path, tmp_path: Path) -> None:
-    expected = {"default-ef.safetensors", "default-ef.references.npz", RECORD}
+    expected = {"default-ef.safetensors", "default-ef.references.npz", "default-lv.safetensors", RECORD}
     in_wheel = names_in_wheel(small_root, tmp_path / "wheel")
     assert {name.removeprefix("coreecho/shipped/") for name in in_wheel if "/shipped/" in name} == expected
     sdist = pytest.importorskip("hatchling.builders.sdist")

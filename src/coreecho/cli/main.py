@@ -23,6 +23,7 @@ from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
 from coreecho.cli.report import report
+from coreecho.cli.segment import segment
 from coreecho.cli.store import app as store_app
 from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.errors import CoReEchoError
@@ -69,6 +70,7 @@ app.command(
 )
 app.command(evaluate)
 app.command(predict)
+app.command(segment)
 app.command(calibrate)
 app.command(report)
 app.command(

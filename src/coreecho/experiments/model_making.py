@@ -2,6 +2,7 @@
 
 shipped/MODEL.safetensors       weights, with their card
 shipped/MODEL.references.npz    hearts that the model has embedded
+shipped/MODEL.calibration.json  what its intervals are made of
 shipped/default-models.json     how each was made, and what was measured of it
 """
 
@@ -17,10 +18,13 @@ import torch
 
 from coreecho.errors import RecipeError
 from coreecho.evaluation import Protocol
+from coreecho.evaluation.calibrating import calibrate_subject
 from coreecho.evaluation.ef_ranges import by_ef_range
 from coreecho.evaluation.evaluate import Evaluation, evaluate
+from coreecho.evaluation.measured_clips import Computing
 from coreecho.evaluation.model_record import Figure, Made, Measured, ModelRecord, read_record, write_record
 from coreecho.experiments.model_plan import (
+    CalibrationEntry,
     ModelEntry,
     ModelPlan,
     ReferencesEntry,
@@ -39,6 +43,7 @@ from coreecho.representation.references import make_references, save_references
 from coreecho.tasks import EF
 from coreecho.training.averaging import average_runs
 from coreecho.training.run_folder import RunFolder
+from coreecho.trust import calibration_path, write_calibration
 
 RECORD = "default-models.json"
 # A reduced EF (ESC 2021), and the lower end of a normal one (ASE and EACVI 2015: 52 of men, 54 of women).
@@ -122,6 +127,11 @@ class Workshop:
                     show_progress=self.execution.show_progress,
                 )
                 save_references(self.shipped / f"{name}.references.npz", references)
+            if entry.calibration is not None:
+                how = Computing(device=self.execution.device, show_progress=self.execution.show_progress)
+                subject = self._subject(weights, entry.calibration)
+                calibrated = calibrate_subject(subject, split=entry.calibration.split, computing=how)
+                write_calibration(calibration_path(self.shipped / weights.name), calibrated)
             shutil.copyfile(weights, self.shipped / weights.name)
             path = self.shipped / RECORD
             write_record(path, read_record(path).with_others(record) if path.is_file() else record)
@@ -193,7 +203,7 @@ class Workshop:
             command=self.command,
         )
 
-    def _subject(self, weights: Path, data: TestEntry | ReferencesEntry) -> Subject:
+    def _subject(self, weights: Path, data: TestEntry | ReferencesEntry | CalibrationEntry) -> Subject:
         root = cohort_folder(self.out, data.data)
         return open_subject(weights, data=root, dataset="echonet", options=dict(data.options))
 

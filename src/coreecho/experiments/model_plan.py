@@ -111,6 +111,21 @@ class TestEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalibrationEntry:
+    """Hearts from whose errors the model's intervals are made, as by `coreecho calibrate`.
+
+    Attributes:
+        data: the cohort.
+        split: of it; best one that trained nothing.
+        options: of the data's loader.
+    """
+
+    data: str
+    split: Split = field(default="val", metadata=MAY_BE_ABSENT)
+    options: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelEntry:
     """A model that ships.
 
@@ -119,6 +134,7 @@ class ModelEntry:
         storage: of its numbers.
         licence: under which it may be used.
         references: that travel with it; none where nothing is said.
+        calibration: of its intervals, which travel with it; none where nothing is said.
         tests: what it is measured on.
     """
 
@@ -126,7 +142,13 @@ class ModelEntry:
     storage: Literal["float32", "float16"] = field(default="float32", metadata=MAY_BE_ABSENT)
     licence: str = field(default="Apache-2.0", metadata=MAY_BE_ABSENT)
     references: ReferencesEntry | None = field(default=None, metadata=MAY_BE_ABSENT)
+    calibration: CalibrationEntry | None = field(default=None, metadata=MAY_BE_ABSENT)
     tests: tuple[TestEntry, ...] = field(default=(), metadata=MAY_BE_ABSENT)
+
+    @property
+    def shown(self) -> tuple[ReferencesEntry | CalibrationEntry | TestEntry, ...]:
+        """Hearts that the model is shown when it is trained."""
+        return tuple(each for each in (self.references, self.calibration, *self.tests) if each is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +175,7 @@ class ModelPlan:
             if not model.of:
                 faults.append(f"the model {name!r} is made of no training")
             faults += self._unknown(f"the model {name!r}", "runs", model.of)
-            tested = [*model.tests, *([model.references] if model.references else [])]
-            faults += self._unknown(f"the model {name!r}", "phantoms", [each.data for each in tested])
+            faults += self._unknown(f"the model {name!r}", "phantoms", [each.data for each in model.shown])
         if faults:
             raise RecipeError(f"The plan does not hold together: {'; '.join(faults)}.")
 
@@ -201,8 +222,7 @@ class ModelPlan:
         """Cohorts that these models need, in the order of the plan."""
         needed = {self.runs[run].data for run in self.runs_of(models)}
         for name in models:
-            entry = self.models[name]
-            needed |= {each.data for each in entry.tests} | ({entry.references.data} if entry.references else set())
+            needed |= {each.data for each in self.models[name].shown}
         return [cohort for cohort in self.phantoms if cohort in needed]
 
     def runs_of(self, models: Sequence[str]) -> list[str]:
