@@ -5,14 +5,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import Device, NotNegative, ShownData, SplitName
+from coreecho.cli.options import Device, NotNegative, SplitName, TestedData
+from coreecho.shipped import DEFAULT
 
 
 def segment(
     files: list[Path] | None = None,
     /,
     *,
-    model: Path | None = None,
+    model: Path = Path(DEFAULT),
     out: Path = Path("segmentation"),
     beats: Literal["product", "power"] = "product",
     method: Literal["discs", "area-length"] = "discs",
@@ -20,7 +21,7 @@ def segment(
     film: bool = True,
     axes: str | None = None,
     series: Annotated[bool, Parameter(negative="")] = False,
-    shown: ShownData | None = None,
+    shown: TestedData | None = None,
     split: SplitName = "test",
     device: Device = "auto",
     seed: NotNegative = 0,
@@ -43,7 +44,8 @@ def segment(
     files:
         Apical four-chamber clips of any kind that `coreecho predict` reads, and folders of them.
     model:
-        Weights of a segmenter (`.safetensors`), or the folder of the run that trained it.
+        Weights of a segmenter (`.safetensors`), the folder of the run that trained it, or `default`: the one that
+        ships with coreecho, a research model that has seen no patient.
     out:
         Folder for the result.
     beats:
@@ -68,19 +70,21 @@ def segment(
     seed:
         Of the intervals.
     """
-    shown = shown or ShownData()
+    shown = shown or TestedData()
     from coreecho.errors import RecipeError
-    from coreecho.models.segmenter import open_segmenter
+    from coreecho.report.shipped_model import say_default
 
     if bool(files) == (shown.data is not None):
         raise RecipeError(
-            "Say what to segment: files, `coreecho segment FILE FOLDER --model LV`, or a data set, "
-            "`coreecho segment --dataset echonet --data ROOT --model LV`."
+            "Say what to segment: files, `coreecho segment FILE FOLDER`, or a data set, "
+            "`coreecho segment --dataset echonet --data ROOT`."
         )
-    segmenter = open_segmenter(model, device)
     if files:
         from coreecho.cli.segmenting import segment_files
+        from coreecho.models.segmenter import open_segmenter
 
+        segmenter = open_segmenter(model, device)
+        say_default(model, "lv")
         return segment_files(
             segmenter,
             files,
@@ -92,4 +96,23 @@ def segment(
             axes=axes,
             joins_series=series,
         )
+    assert shown.data is not None
+    from rich.console import Console
+
+    from coreecho.report.segmentation_tables import measured_table
+    from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
+
+    say_default(model, "lv")
+    measured = measure_dataset(
+        model,
+        shown.data,
+        out,
+        dataset=shown.dataset,
+        store=shown.store,
+        protocol=VentricleProtocol(split=split, beats=beats, method=method, seed=seed),
+        device=device,
+        allow_overlap=shown.allow_overlap,
+        show_progress=True,
+    )
+    Console().print(measured_table(measured))
     return 0

@@ -56,7 +56,8 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     volume = found.volume
     for frames, colour, marker, name in ((found.ed_frames, BLUE, "o", "ED"), (found.es_frames, VERMILION, "s", "ES")):
         shown = list(frames)
-        axis.plot(places[shown], volume[shown], linestyle="", marker=marker, color=colour, label=name)
+        if shown:
+            axis.plot(places[shown], volume[shown], linestyle="", marker=marker, color=colour, label=name)
     for ed, es, ef_percent in zip(found.ed_frames, found.es_frames, found.ef_percent, strict=True):
         middle = ((places[ed] + places[es]) / 2, (volume[ed] + volume[es]) / 2)
         axis.annotate(
