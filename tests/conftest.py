@@ -105,10 +105,21 @@ def micro_scale() -> Scale:
 @pytest.fixture(scope="session")
 def micro_phantoms(tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale) -> Path:
     """The folder `phantoms` of a reproduction at `micro_scale`, with the hearts of EchoNet-Dynamic and of CAMUS."""
-    out = tmp_path_factory.mktemp("reproduction")
-    echonet_phantoms(out, micro_scale)
-    camus_phantoms(out, micro_scale)
-    return out / "phantoms"
+    shared = shared_folder(tmp_path_factory) / "micro"
+    with FileLock(f"{shared}.lock"):
+        echonet_phantoms(shared, micro_scale)
+        camus_phantoms(shared, micro_scale)
+    # A copy for each process: decoded frames are written beside the hearts.
+    return Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist have a folder each, below one that they share.
+    folder = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -222,9 +233,7 @@ def small_recipe(name: str) -> Recipe:
 @pytest.fixture(scope="session")
 def run_of_every_recipe(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunFolder]:
     """A finished run of each shipped recipe, by its name. To be read; who writes into one takes `copy_of_run`."""
-    base = tmp_path_factory.getbasetemp()
-    # The processes of pytest-xdist have a folder each, below one that they share.
-    folder = (base.parent if base.name.startswith("popen-") else base) / "recipes"
+    folder = shared_folder(tmp_path_factory) / "recipes"
     folder.mkdir(exist_ok=True)
     return RecipeRuns(folder)
 
