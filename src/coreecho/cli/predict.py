@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, BeatText, Computing
+from coreecho.shipped import DEFAULT
 
 
 def predict(
     files: list[Path],
     /,
     *,
-    model: Path,
+    model: Path = Path(DEFAULT),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
     clips: AtLeastOne | Literal["all"] = 3,
@@ -22,7 +23,7 @@ def predict(
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> int:
-    """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
+    """Measure the EF of clips: `coreecho predict clip.dcm folder/`, or with your own model, `--model runs/echonet`.
 
     Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number. A
     model that was trained to find infarctions gives their probability instead. A file that cannot be read is reported
@@ -37,7 +38,8 @@ def predict(
         NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders are
         passed over.
     model:
-        Folder of a run, or a `.safetensors` file.
+        Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
+        has seen no patient.
     as_json:
         Print one JSON document and nothing else.
     csv:
@@ -64,6 +66,7 @@ def predict(
     from coreecho.inference import Prediction, PredictionFailure, Predictor, parse_beat
     from coreecho.names import readable
     from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
+    from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
 
     if csv is not None and not csv.absolute().parent.is_dir():
@@ -79,6 +82,7 @@ def predict(
         axes=axes,
         joins_series=series,
     )
+    say_default(model)
     name, task = predictor.model_name, predictor.model.task
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from coreecho.errors import CoReEchoError
 from coreecho.video.dicom_series import NOT_JOINED, Series, with_series
 from coreecho.video.finding import clips_in
 
@@ -19,6 +20,13 @@ class PredictionFailure:
 
     file: str
     error: str
+
+    @classmethod
+    def of(cls, file: str, error: Exception) -> "PredictionFailure":
+        """Say what went wrong with a file; errors that nobody foresaw are named as such."""
+        if isinstance(error, CoReEchoError):
+            return cls(file=file, error=str(error).removeprefix(f"{file}: "))
+        return cls(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
     def to_dict(self) -> dict[str, str]:
         """Give a JSON-able dictionary."""

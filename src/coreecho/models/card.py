@@ -51,6 +51,23 @@ class TrainedOn:
     fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
+def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
+    """Say in a line what weights are of and where they come from.
+
+    Args:
+        network: its name.
+        source: of the card.
+        trained_on: of the card.
+    """
+    if trained_on is None:
+        return f"{network}, {source}"
+    hearts = "simulated" if trained_on.is_phantom else "real"
+    return (
+        f"recipe {trained_on.recipe} ({network}), weights of epoch {trained_on.epoch + 1}, "
+        f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightsCard:
     """What a file of weights says about itself.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.models.card import SEGMENTER, TrainedOn, kind_of_card
+from coreecho.models.card import SEGMENTER, TrainedOn, kind_of_card, origin
 from coreecho.models.device import find_device
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.fitting import check_finite, misfits, shapes_of
@@ -72,6 +72,13 @@ class Segmenter:
         return next((each.device for each in self.network.parameters()), torch.device("cpu"))
 
     @property
+    def name(self) -> str:
+        """What it is and where it comes from, in one line."""
+        if self.card is None:
+            return "a segmenter without a card"
+        return origin(self.card.network, self.card.source, self.card.trained_on)
+
+    @property
     def trained_on(self) -> TrainedOn | None:
         """What it learned from; None where that is not known."""
         return None if self.card is None else self.card.trained_on
@@ -103,7 +110,8 @@ class Segmenter:
         if outline not in self.network.outlines:
             raise ValueError(f"outlines are {', '.join(self.network.outlines)}; there is no {outline!r}")
         channel = self.network.outlines.index(outline)
-        clip = torch.from_numpy(np.ascontiguousarray(frames))
+        # Frames that another process has read cannot be written to, and PyTorch takes no such memory.
+        clip = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
         seen = frames_seen(len(clip), self.network.frame_offsets)
         shares = np.empty(frames.shape, dtype=np.float32)
         with evaluation_mode(self.network), torch.inference_mode():
@@ -187,13 +195,13 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
 
     Args:
         path: a safetensors file that `save_segmenter` wrote, or the folder of a run, of which the best weights are
-            taken.
+            taken; or `default` for the one that ships with the package.
         device: where to compute.
 
     Raises:
         CheckpointError: nothing there, damaged, weights of another kind, or they do not fit the network on their card.
     """
-    path = weights_file(Path(path))
+    path = weights_file(Path(path), "lv")
     state, text = read_state(path)
     kind = kind_of_card(text)
     if kind != SEGMENTER:
@@ -216,3 +224,25 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
         return Segmenter(network.eval(), card.model_input, card).to(device)
     except (CheckpointError, RecipeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
+
+
+def open_segmenter(source: Segmenter | Path | str | None = None, device: str | None = None) -> Segmenter:
+    """Find the segmenter that a person means: every command and function that outlines ventricles asks here.
+
+    Args:
+        source: a loaded one, the file of its weights, or the folder of the run that trained it.
+        device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded one stays where it is, and
+            one from a file goes to the CPU.
+
+    Raises:
+        RecipeError: none is given, or there is no such device.
+        CheckpointError: it cannot be read, or is of another kind.
+    """
+    if source is None:
+        raise RecipeError(
+            "Say what outlines the ventricle: `--model FILE`, the weights of a segmenter or the folder of the run that "
+            "trained it; in Python model=..."
+        )
+    if isinstance(source, Segmenter):
+        return source if device is None else source.to(device)
+    return load_segmenter(source, device=find_device(device or "cpu"))

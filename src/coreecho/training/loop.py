@@ -1,9 +1,8 @@
 """One stage of the training, step by step: Algorithm 1 of Maani et al. 2024 in stage 1, and Eq. (2) in stage 2."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -16,6 +15,9 @@ from coreecho.training.optimisers import build_optimiser
 from coreecho.training.recorder import Recorder
 from coreecho.training.stages import Stage
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 def run_stage(
     stage: Stage,
@@ -24,7 +26,7 @@ def run_stage(
     validation: DataLoader[Any] | None,
     recorder: Recorder,
     *,
-    fabric: Fabric,
+    fabric: "Fabric",
     stop: Stop,
 ) -> bool:
     """Train from the step at which the run's state stands to the stage's end, or until a stop is asked for.
@@ -95,7 +97,7 @@ class Learner(nn.Module):
         return self.objective.terms(self.model, *inputs)
 
 
-def prepare_model(model: nn.Module, fabric: Fabric) -> nn.Module:
+def prepare_model(model: nn.Module, fabric: "Fabric") -> nn.Module:
     """Move a model to the fabric's device, and let several processes share its batch statistics."""
     if fabric.world_size > 1:
         share_batch_statistics(model, on_gpu=fabric.device.type == "cuda")
@@ -107,7 +109,7 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _seed_dropout(stage: Stage, step: int, fabric: Fabric) -> None:
+def _seed_dropout(stage: Stage, step: int, fabric: "Fabric") -> None:
     """Make what dropout draws a function of the step, so that a run that is resumed needs no more than its number."""
     stream = generator_for(stage.recipe.seed, Purpose.DROPOUT, stage=stage.number, epoch=step, view=fabric.global_rank)
     seed_generators(int(stream.integers(2**63)), fabric.device)

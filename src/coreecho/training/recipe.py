@@ -107,7 +107,8 @@ class Recipe:
     head: str = "mlp"
     """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
     init: str = SCRATCH
-    """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint) or a run."""
+    """Where the encoder starts: `scratch`, a file of weights (ours, or a published checkpoint) or a run, or `default`:
+    the model that ships, which has seen simulated hearts only."""
     trained: Literal["all", "head"] = "all"
     """What stage 1 trains: `all`, or the `head` on the frozen encoder (MLP probing)."""
     dropout: float = 0.1

@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -27,6 +26,9 @@ from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage
 from coreecho.training.state import RunState, save_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger("coreecho")
 
@@ -74,7 +76,7 @@ class Recorder:
     model: nn.Module
     state: RunState
     steps_per_epoch: int
-    fabric: Fabric
+    fabric: "Fabric"
     keeping: Keeping
     progress: Progress = field(init=False)
 

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.weights import read_weights
+from coreecho.shipped import resolve
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_splits, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
@@ -26,6 +26,9 @@ from coreecho.training.recorder import Keeping, Recorder
 from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
 from coreecho.training.stages import Stage, stages_of
 from coreecho.training.state import RunState, load_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger("coreecho")
 
@@ -145,7 +148,7 @@ class _Run:
     folder: RunFolder
     model: nn.Module
     state: RunState
-    fabric: Fabric
+    fabric: "Fabric"
     hardware: Hardware
     keeping: Keeping
     stop: Stop
@@ -256,7 +259,7 @@ def _beginning(model: nn.Module, folder: RunFolder) -> RunState:
     recipe = folder.recipe
     if recipe.init != SCRATCH:
         weights = Path(recipe.init)
-        if not weights.exists():
+        if not resolve(weights).exists():
             raise CheckpointError(
                 f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "

@@ -22,7 +22,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric.__version__ import version as fabric_version
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
@@ -124,6 +123,9 @@ class RunFolder:
             RecipeError: a run is there already.
             CheckpointError: there are no weights at the recipe's `init`.
         """
+        # Brings all of Fabric along, which only a training needs.
+        from lightning_fabric.__version__ import version as fabric_version
+
         check_is_free(path)
         info = {
             "recipe": recipe.name,
