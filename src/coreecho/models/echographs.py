@@ -222,6 +222,7 @@ ECHOGRAPHS_VIDEOS: dict[str, EchoGraphsVideoSettings] = {
     "EFGCNTmpV2": EchoGraphsVideoSettings(graph="two-frames"),
     "EFGCNSD": EchoGraphsVideoSettings(graph="two-frames", finds_frames=True),
     # Not published: as small as phantoms on a few cores want it.
+    "EFGCN-XS": EchoGraphsVideoSettings(channels=(4, 8), resnet="r2plus1d_10"),
     "EFGCNSD-XS": EchoGraphsVideoSettings(channels=(4, 8), graph="two-frames", finds_frames=True, resnet="r2plus1d_10"),
 }
 

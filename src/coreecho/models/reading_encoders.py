@@ -159,3 +159,8 @@ def efgcn_sd() -> EchoGraphsEncoder:
 def efgcn_sd_xs() -> EchoGraphsEncoder:
     """A small EchoGraphs for phantoms, which finds ED and ES itself."""
     return EchoGraphsEncoder("EFGCNSD-XS")
+
+
+def efgcn_xs() -> EchoGraphsEncoder:
+    """A small EchoGraphs for phantoms, told where ED and ES are."""
+    return EchoGraphsEncoder("EFGCN-XS")

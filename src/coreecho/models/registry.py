@@ -26,7 +26,7 @@ ENCODERS: Registry[Callable[..., Encoder]] = Registry(
     | {name: f"coreecho.models.reading_encoders:{name}" for name in ("uvt", "uvt_classes", "uvt_xs", "uvt_xs_classes")}
     | {
         name: f"coreecho.models.reading_encoders:{name}"
-        for name in ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_sd", "efgcn_sd_xs")
+        for name in ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_sd", "efgcn_sd_xs", "efgcn_xs")
     },
 )
 # Called with the embedding's dimension D, and with `dropout` and `last_bias` where they take them; (B, D) to (B, 1).

@@ -41,6 +41,7 @@ class BeatLesson(NumberLesson):
     """
 
     needs = "two traced frames"
+    has_own_clips = True
     encoders: ClassVar[tuple[str, ...]]
     learns_head = True
 
@@ -222,7 +223,7 @@ class _Points(BeatLesson):
 class PointsToldWhere(_Points):
     """EchoGraphs (Thomas et al. 2022) of clips that go from ED to ES."""
 
-    encoders = ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2")
+    encoders = ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_xs")
     is_told = True
 
 

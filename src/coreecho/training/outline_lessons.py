@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from coreecho.datasets.outline_clips import OutlineBatch, TrainingOutlines, ValidationOutlines, join
-from coreecho.datasets.outlines import CAVITY
 from coreecho.losses.segmentation import overlap_loss, traced_frames_loss
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.segmentation_network import SegmentationNetwork
@@ -77,15 +76,18 @@ class OutlineLesson(SegmenterLesson):
 
     @torch.no_grad()
     def validate(self, network: SegmentationNetwork, loader: DataLoader[OutlineBatch]) -> pd.DataFrame:
-        """One row a recording: `loss`, the mean of its frames; and pixels of the cavity, found, expected and common."""
+        """One row a recording: `loss`, the mean of its frames; and pixels found, expected and common.
+
+        Pixels are those of the first outline that is known: the cavity, or of data that know the wall alone, the wall.
+        """
         device = next(network.parameters()).device
-        cavity = network.outlines.index(CAVITY)
         rows: list[Tensor] = [torch.empty(0, 5, dtype=torch.float64)]
         with evaluation_mode(network):
             for batch in loader:
                 frames, masks, is_known = (each.to(device) for each in self.inputs(batch))
                 logits = self._logits(network, frames)
-                found, expected = logits[:, cavity] > 0, masks[:, cavity]
+                shown = int(is_known[0].int().argmax())
+                found, expected = logits[:, shown] > 0, masks[:, shown]
                 for position in batch.recording.unique():
                     of = (batch.recording == position).to(device)
                     loss = torch.stack(list(self.loss_of(logits[of], masks[of], is_known[of]).values())).sum()
