@@ -40,6 +40,17 @@ LOSSES_SCALE = Scale(
 LOSSES_SIZES: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size": 32, "batch_size": 6, "seed": 5}
 
 
+# Of recipes whose encoder is no UniFormer.
+SMALL_ENCODERS = {
+    "r2plus1d_18": "r2plus1d_10",
+    "lv_unet": "lv_unet_xs",
+    "deeplab": "lv_unet_xs",
+    "uvt": "uvt_xs",
+    "efgcn_sd": "efgcn_sd_xs",
+    "echographs_mobilenet2": "echographs_mobilenet2",
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-losses",
@@ -224,10 +235,11 @@ class RecipeRuns(Mapping[str, RunFolder]):
 def small_recipe(name: str) -> Recipe:
     """The shipped recipe, with a small encoder and an epoch of one step."""
     settings = read_recipe_file(find_recipe(name))
-    encoder = "r2plus1d_10" if settings["encoder"].startswith("r2plus1d") else "uniformer_xs"
+    encoder = SMALL_ENCODERS.get(settings["encoder"], "uniformer_xs")
     epochs = {"stage1_epochs": 8, "stage2_epochs": 2} if settings.get("stage2", True) else {"stage1_epochs": 10}
     other = {"require_two_traced_frames": False, "validation_clips": 1, "warmup_steps": 0, "decay_every": 5}
-    return Recipe.from_mapping(settings | LOSSES_SIZES | other | epochs | {"encoder": encoder}, source=name)
+    sizes = LOSSES_SIZES | ({"num_frames": settings["num_frames"]} if encoder.startswith("efgcn") else {})
+    return Recipe.from_mapping(settings | sizes | other | epochs | {"encoder": encoder}, source=name)
 
 
 @pytest.fixture(scope="session")

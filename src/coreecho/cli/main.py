@@ -19,6 +19,7 @@ from coreecho.cli.ending import tell
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.explain import explain
 from coreecho.cli.import_weights import import_weights_command
+from coreecho.cli.infarction import infarction
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
@@ -61,6 +62,7 @@ app.command(
     "run folder. Stopped, the same command goes on; folds that are done are not done again.",
 )
 app.command(evaluate)
+app.command(infarction)
 app.command(predict)
 app.command(calibrate)
 app.command(report)

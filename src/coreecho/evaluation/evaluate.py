@@ -24,11 +24,12 @@ import torch
 import coreecho
 from coreecho.datasets import Recording
 from coreecho.errors import CoReEchoError
+from coreecho.evaluation.coverage import coverage_note, covered, predict_traced
 from coreecho.evaluation.metric_family import M, family_of
 from coreecho.evaluation.notes import ef_sources, frame_rate_note, notes_of
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels, predictions_table
-from coreecho.evaluation.protocol import Protocol
+from coreecho.evaluation.protocol import TRACED, Protocol
 from coreecho.files import sha256_of, write_whole
 from coreecho.inference.subject import Overlap, Subject
 from coreecho.notices import NOTICE
@@ -103,7 +104,8 @@ def evaluate(
         CoReEchoError: the result cannot be written.
     """
     protocol = protocol or Protocol()
-    recordings = subject.some_recordings(protocol.split)
+    of_split = subject.some_recordings(protocol.split)
+    recordings = covered(subject, protocol, of_split)
     folder = out or subject.result_folder("evaluation", protocol.name)
     check_labels(recordings, subject.task)
     # A folder that cannot be written to should be known before the hours of prediction.
@@ -130,7 +132,7 @@ def evaluate(
         metrics=metrics,
         protocol=protocol,
         is_phantom=subject.is_phantom,
-        notes=_notes(subject, protocol, recordings, overlap),
+        notes=(*_notes(subject, protocol, recordings, overlap), *coverage_note(len(recordings), len(of_split))),
         overlap_label=overlap.label,
         provenance=_provenance(subject, protocol, recordings),
     )
@@ -154,6 +156,9 @@ def predict(
         CheckpointError: there are no readable weights, or what they say is not a number.
     """
     store = subject.store(show_progress=show_progress)
+    if protocol.clips == TRACED and protocol.start_index is None:
+        said = predict_traced(subject, recordings, batch_size=batch_size, device=device)
+        return predictions_table(subject.task, recordings, said)
     names = [recording.id for recording in recordings]
     starts = protocol.starts(store, names, subject.model_input)
     said = subject.results(protocol.precision).predict(
