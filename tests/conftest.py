@@ -190,6 +190,14 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         weights_sha256=sha256_of(folder / "default-ef.safetensors"),
     )
     save_references(folder / "default-ef.references.npz", references)
+    save_segmenter(
+        folder / "default-lv.safetensors",
+        build_segmentation_network("lv_unet", widths=[4, 6]),
+        SegmenterInput(frame_size=32),
+        source="a test",
+        licence="Apache-2.0",
+        trained_on=trained_on,
+    )
     return folder
 
 
