@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import RecipeError, VideoError
+from coreecho.errors import RecipeError, UnsuitableError, VideoError
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_value, cautions_of_video
 from coreecho.inference.engine import predict_video
@@ -138,7 +138,7 @@ def prepare_file(
     file = read(path, model.model_input.frame_size, **options)
     file.video.refuse_black()
     if file.num_frames < MIN_FRAMES:
-        raise VideoError(
+        raise UnsuitableError(
             f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
     return ClipFile(
