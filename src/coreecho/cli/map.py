@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, NotNegative, SplitName, TestedData
 
 
 def draw_map(
@@ -15,6 +15,7 @@ def draw_map(
     *,
     clip: Annotated[list[Path] | None, Parameter(negative="")] = None,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     out: Path | None = None,
     split: SplitName = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
@@ -39,6 +40,8 @@ def draw_map(
         New clip to place on the map; may be given several times.
     beat:
         The beat to look at.
+    reading:
+        How the new clips are read, where the usual way is not right.
     out:
         Folder for the result [default: RUN/explain/map-SPLIT, or WEIGHTS-results/explain/map-SPLIT-on-DATA].
     split:
@@ -55,8 +58,8 @@ def draw_map(
         Of UMAP.
     """
     shown = shown or TestedData()
-    computing = computing or Computing()
-    from coreecho.inference import parse_beat
+    computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.inference import find_one, parse_beat
     from coreecho.inference.subject import open_subject
     from coreecho.report.map_drawing import write_maps
     from coreecho.report.terminal import show_maps
@@ -64,6 +67,7 @@ def draw_map(
     from coreecho.representation.embeddings import embed_run
 
     frames = None if beat is None else parse_beat(beat)
+    new = [find_one(path, joins_series=reading.series) for path in clip or []]
     maps, placed = [], []
     paths = [run] if other is None else [run, other]
     subjects = [open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store) for path in paths]
@@ -79,7 +83,7 @@ def draw_map(
             show_progress=True,
         )
         maps.append(make_map(embedded, method=method, seed=seed))
-        placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
+        placed.append(place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes))
     out = out or subjects[0].result_folder("explain", f"map-{split}")
     written = write_maps(maps, out, placed=placed)
     show_maps(maps, placed, written)

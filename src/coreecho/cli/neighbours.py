@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, ShownData, SplitName
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, ShownData, SplitName
 
 
 def neighbours(
@@ -15,6 +15,7 @@ def neighbours(
     out: Path | None = None,
     clips: AtLeastOne = 3,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     shown: ShownData | None = None,
     computing: Computing | None = None,
 ) -> int:
@@ -41,14 +42,16 @@ def neighbours(
         Clips of the file and of each recording.
     beat:
         The beat to look at.
+    reading:
+        How the clip is read, where the usual way is not right.
     shown:
         The data, where they are not the run's own.
     computing:
         How the model computes.
     """
     shown = shown or ShownData()
-    computing = computing or Computing()
-    from coreecho.inference import parse_beat
+    computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.inference import find_one, parse_beat
     from coreecho.inference.preparing import read_clip
     from coreecho.inference.subject import open_subject
     from coreecho.report.neighbour_drawing import write_neighbours
@@ -61,12 +64,15 @@ def neighbours(
     frames = None if beat is None else parse_beat(beat)
     check_neighbours(loaded, k)
     # Read first: a file that cannot be is known before the hours of embedding.
-    read_clip(loaded, file, beat=frames)
+    clip = find_one(file, joins_series=reading.series)
+    read_clip(loaded, clip, beat=frames, axes=reading.axes)
     # What a model learned from may be searched for likeness: nothing is tested on it.
     searched = embed_run(
         subject, loaded, split, clips=clips, batch_size=computing.batch_size, allow_overlap=True, show_progress=True
     )
-    found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=computing.batch_size, beat=frames)
+    found = search_neighbours(
+        loaded, searched, clip, k=k, clips=clips, batch_size=computing.batch_size, beat=frames, axes=reading.axes
+    )
     if out is not None:
         write_neighbours(found, subject.store(), out)
     show_neighbours(found, out)

@@ -4,7 +4,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, UnsuitableError, VideoError
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
@@ -27,6 +27,7 @@ from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import load_model
 from coreecho.tasks import EF
 from coreecho.video.clips import all_starts, even_starts
+from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
@@ -58,6 +59,7 @@ class Prediction:
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
@@ -76,6 +78,7 @@ class Prediction:
     model: str
     notice: str = _EF.notice
     beat: tuple[int, int] | None = None
+    ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -96,10 +99,11 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"]
+        del entries["embedding"], entries["value_name"], entries["ids"]
         if self.beat is None:
             del entries["beat"]
-        return entries | {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        return entries if self.ids is None else entries | self.ids.to_dict()
 
 
 class Predictor:
@@ -130,6 +134,7 @@ class Predictor:
         axes: of files that are arrays, where these are not the usual ones: their letters, as `read_video` takes them.
         joins_series: `predict_many` takes the single DICOM frames of a series, one a file, for one clip. Without it
             they have no prediction: they may as well be the stills of an examination.
+        reads_ids: `predict_many` says of DICOM files what an archive knows them by, which may lead to a patient.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
@@ -153,6 +158,7 @@ class Predictor:
         seconds_a_file: float | None = SECONDS_A_FILE,
         axes: str | None = None,
         joins_series: bool = False,
+        reads_ids: bool = False,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
@@ -177,6 +183,7 @@ class Predictor:
         self.seconds_a_file = seconds_a_file
         self.axes = axes
         self.joins_series = joins_series
+        self.reads_ids = reads_ids
         self.model_name = _describe(self.card)
 
     @overload
@@ -243,15 +250,25 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        files = find_files([paths] if isinstance(paths, str | Path) else paths, joins_series=self.joins_series)
+        named = [paths] if isinstance(paths, str | Path) else paths
+        files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
-            self._predict_in_order(files),
+            self._with_ids(files, self._predict_in_order(files)),
             total=len(files),
             description="Files",
             console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )
+
+    def _with_ids(
+        self, files: Sequence[Path | Series | PredictionFailure], results: Iterator[Prediction | PredictionFailure]
+    ) -> Iterator[Prediction | PredictionFailure]:
+        if not self.reads_ids:
+            yield from results
+            return
+        for file, result in zip(files, results, strict=True):
+            yield result if isinstance(file, PredictionFailure) else replace(result, ids=read_ids(file))
 
     def _predict_in_order(
         self, files: Sequence[Path | Series | PredictionFailure]
@@ -345,7 +362,8 @@ def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
 
 def _failure(file: str, error: Exception) -> PredictionFailure:
     if isinstance(error, CoReEchoError):
-        return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
+        reason = str(error).removeprefix(f"{file}: ")
+        return PredictionFailure(file=file, error=reason, is_refused=isinstance(error, UnsuitableError))
     return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
 

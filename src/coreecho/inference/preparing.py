@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,21 +177,27 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)
 
 
-def read_clip(model: EchoModel, path: Path, *, beat: Beat | None = None) -> ClipFile:
+def read_clip(model: EchoModel, path: ClipPath, *, beat: Beat | None = None, axes: str | None = None) -> ClipFile:
     """Read a file of which pictures are to be shown; as `prepare_file`.
 
     Raises:
         VideoError: as in `prepare_file`, or it has no sector.
         RecipeError: as in `prepare_file`.
     """
-    clip = prepare_file(model, path, beat=beat)
+    clip = prepare_file(model, path, beat=beat, axes=axes)
     # Found here, and not after minutes of computing.
     _ = clip.sector
     return clip
 
 
 def embed_file(
-    model: EchoModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8, beat: Beat | None = None
+    model: EchoModel,
+    path: ClipPath,
+    *,
+    clips: int = DEFAULT_CLIPS,
+    batch_size: int = 8,
+    beat: Beat | None = None,
+    axes: str | None = None,
 ) -> EmbeddedClip:
     """Embed a file as `embed_recordings` embeds a recording.
 
@@ -202,6 +207,7 @@ def embed_file(
         clips: evenly placed clips of it.
         batch_size: clips at once.
         beat: see `prepare_file`.
+        axes: see `prepare_file`.
 
     Raises:
         VideoError: as in `read_clip`.
@@ -209,7 +215,7 @@ def embed_file(
     """
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
-    clip = read_clip(model, path, beat=beat)
+    clip = read_clip(model, path, beat=beat, axes=axes)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     prediction = predict_video(model, clip.frames, starts, batch_size=batch_size)
     return EmbeddedClip(clip, prediction.embedding, prediction.value, clip.warnings(model, prediction.value))

@@ -115,7 +115,7 @@ def read_video(path: str | Path, *, axes: str | None = None) -> Video:
     kind = picture_kind(head)
     if kind is not None:
         return _finish(read_picture(path, source, kind), None, source)
-    if _begins_like_dicom(head):
+    if begins_like_dicom(head):
         return _finish(*read_dicom(path, source), source)
     raise _why_not(head, path, source)
 
@@ -231,8 +231,8 @@ def _refuse_still(decoded: Decoded, source: str) -> None:
         raise UnsuitableError(f"{source}: a still: it has one frame. An EF takes a clip of a beating heart.")
 
 
-def _begins_like_dicom(head: bytes) -> bool:
-    """Tell DICOM without its mark by its first element: group 2 or 8 with a VR, or little-endian with a short length."""
+def begins_like_dicom(head: bytes) -> bool:
+    """Tell DICOM without its mark by its first element: of group 2 or 8, with a VR, or with a short length."""
     has_vr = head[4:6] in (b"UL", b"UI", b"CS", b"DA", b"OB", b"SH", b"LO", b"TM", b"DT", b"ST", b"SQ")
     if head[:3] in (b"\x00\x02\x00", b"\x00\x08\x00"):
         return has_vr
