@@ -1,8 +1,8 @@
 """A command whose disk fills up: `python -m tests.hostile.short_of_space OUT HOW N ARGUMENT...`.
 
 HOW is `open`: from the N-th file or folder that is opened for writing, made or renamed below OUT, all of these fail
-with the error of a full, an over-quota or a read-only disk in turn; or `bytes`: no file grows beyond N bytes. With `open`
-and N = 0 nothing fails, and how often something was opened is told on the last line of stderr.
+with the error of a full, an over-quota or a read-only disk in turn; or `bytes`: no file grows beyond N bytes. With
+`open` and N = 0 nothing fails, and how often something was opened is told on the last line of stderr.
 """
 
 import errno

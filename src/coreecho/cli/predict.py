@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading
+from coreecho.shipped import DEFAULT
 
 if TYPE_CHECKING:
     from coreecho.inference import Prediction, PredictionFailure, Predictor
@@ -16,7 +17,7 @@ def predict(
     files: list[Path],
     /,
     *,
-    model: Path,
+    model: Path = Path(DEFAULT),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
     clips: AtLeastOne | Literal["all"] = 3,
@@ -28,7 +29,7 @@ def predict(
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> int:
-    """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
+    """Measure the EF of clips: `coreecho predict clip.dcm folder/`, or with your own model, `--model runs/echonet`.
 
     Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number. A
     model that was trained to find infarctions gives their probability instead. A file without a number is reported and
@@ -44,7 +45,8 @@ def predict(
         NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders are
         passed over.
     model:
-        Folder of a run, or a `.safetensors` file.
+        Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
+        has seen no patient.
     as_json:
         Print one JSON document and nothing else.
     csv:
@@ -73,6 +75,7 @@ def predict(
 
     from coreecho.errors import CoReEchoError
     from coreecho.inference import Predictor, parse_beat
+    from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
 
     if csv is not None and not csv.absolute().parent.is_dir():
@@ -88,6 +91,7 @@ def predict(
         joins_series=reading.series,
         reads_ids=ids or per_study,
     )
+    say_default(model)
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from coreecho.errors import VideoError
+from coreecho.errors import CoReEchoError, UnsuitableError, VideoError
 from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import NOT_JOINED, Series, with_series
 from coreecho.video.finding import clips_in
@@ -27,6 +27,14 @@ class PredictionFailure:
     error: str
     is_refused: bool = False
     ids: DicomIds | None = None
+
+    @classmethod
+    def of(cls, file: str, error: Exception) -> "PredictionFailure":
+        """Say what went wrong with a file; errors that nobody foresaw are named as such."""
+        if isinstance(error, CoReEchoError):
+            reason = str(error).removeprefix(f"{file}: ")
+            return cls(file=file, error=reason, is_refused=isinstance(error, UnsuitableError))
+        return cls(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
     def to_dict(self) -> dict[str, str]:
         """Give a JSON-able dictionary."""

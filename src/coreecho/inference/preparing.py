@@ -1,6 +1,8 @@
 """From a file, or an array, to what a model sees of it: once for all commands."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +18,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
 from coreecho.video import Video, even_starts, resize_frames
 from coreecho.video.lit_sector import lit_sector
-from coreecho.video.reader_process import ResizedVideo, read_resized
+from coreecho.video.reader_process import ReaderProcesses, ResizedVideo, read_resized
 from coreecho.video.reading import ClipPath
 from coreecho.video.sector import MIN_FRAMES
 
@@ -100,6 +102,23 @@ class EmbeddedClip:
     embedding: NDArray[np.float32]
     ef_percent: float
     warnings: tuple[str, ...]
+
+
+_READERS = 2
+
+
+@contextmanager
+def clip_reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
+    """What reads files from outside: processes that can be ended, where this program may start any.
+
+    Args:
+        seconds_a_file: that a file has, and one more for each megabyte; None reads in this process.
+    """
+    if seconds_a_file is None or not sys.executable:
+        yield read_resized
+        return
+    with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
+        yield processes.read
 
 
 def prepare_file(

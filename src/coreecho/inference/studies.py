@@ -1,4 +1,8 @@
-"""From the clips of a whole examination to one number: the median of those that may be trusted, and how they differ."""
+"""From the clips of a whole examination to one number: the median of those that may be trusted, and how they differ.
+
+Trusted are clips of which the model's gate says that it knows such recordings; where it has no gate, all that can be
+measured at all, and the result says so.
+"""
 
 import os
 import statistics
@@ -97,10 +101,11 @@ def _folder(file: str) -> str:
 def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure]) -> StudyPrediction:
     measured = [result for result in results if isinstance(result, Prediction)]
     failures = [result for result in results if isinstance(result, PredictionFailure)]
-    trusted = measured
+    has_gate = any(clip.trust is not None for clip in measured)
+    trusted = [clip for clip in measured if clip.trust == "good"] if has_gate else measured
     values = [clip.value for clip in trusted]
     words = [] if values else [NO_CLIP]
-    if values:
+    if values and not has_gate:
         words += [NO_GATE]
     if len(values) == 1:
         words += [ONE_CLIP]

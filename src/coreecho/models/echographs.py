@@ -248,7 +248,10 @@ class EchoGraphsVideo(nn.Module):
         """
         if clips.ndim != 5 or clips.shape[1:3] != (3, NUM_FRAMES):
             raise ValueError(f"EchoGraphsVideo expects clips (B, 3, {NUM_FRAMES}, H, W), got {tuple(clips.shape)}")
-        features = self.encoder(clips)
+        return self.read(self.encoder(clips))
+
+    def read(self, features: Tensor) -> VideoOutlines:
+        """Read what the encoder gives, (B, F)."""
         ef_fraction = self.ef_regressor(features).squeeze(1)
         places = None
         if self.sd_regressor is not None:

@@ -25,7 +25,7 @@ from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.decoded import Decoded
 from coreecho.video.dicom_frames import SeriesFrames, StoredFrames, count_frames
 from coreecho.video.dicom_pixels import DicomFrames, decode
-from coreecho.video.dicom_regions import Box, fitting_region, pixel_aspect, tissue_boxes
+from coreecho.video.dicom_regions import Box, fitting_region, pixel_aspect, pixel_mm, tissue_boxes
 from coreecho.video.dicom_time import frame_times
 from coreecho.video.dicom_video import decode_video, is_video
 from coreecho.video.geometry import believed_aspect
@@ -135,6 +135,9 @@ def decode_dicom(
         pixel_aspect=aspect,
         times_ms=times_ms,
         reduction=pixels.reduction,
+        stored_size=(height, width),
+        # Proportions that no recorder has come with distances that none has.
+        pixel_mm=None if aspect_notes else pixel_mm(dataset, boxes, height, width),
         notes=(*pixels.notes, *aspect_notes, *notes),
     )
     return decoded, fitting_region(boxes, height, width, pixels.reduction)

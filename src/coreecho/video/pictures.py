@@ -102,6 +102,7 @@ def _decode(picture: Image.Image, kind: str, num_frames: int, source: str) -> De
         coloured,
         times_ms=times_ms,
         reduction=reduction,
+        stored_size=(picture.height, picture.width),
         notes=(*notes, *(label.notes if label is not None else ()), *size_notes, *time_notes),
     )
 
