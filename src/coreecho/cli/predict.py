@@ -1,11 +1,15 @@
 """`coreecho predict`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, BeatText, Computing
+
+if TYPE_CHECKING:
+    from coreecho.inference import Prediction, PredictionFailure, Predictor
 
 
 def predict(
@@ -21,10 +25,12 @@ def predict(
     series: Annotated[bool, Parameter(negative="")] = False,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    monitor: Path | None = None,
 ) -> int:
     """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
 
-    Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number. A
+    Shows the EF of each file, and of a calibrated model what it is worth: an interval, the probability of being below
+    40 and 50 %, whether the model knows such clips at all (good, doubtful or outside), and what speaks against it. A
     model that was trained to find infarctions gives their probability instead. A file that cannot be read is reported
     and does not stop the others; the exit code is then 1.
 
@@ -56,6 +62,9 @@ def predict(
         How the model computes.
     precision:
         Number format of the encoder: `bf16` is faster on GPUs, and right to about three digits.
+    monitor:
+        Add the numbers of each clip, and no name, to this log, and warn where the clips in it have drifted away from
+        those that the model was calibrated on; `coreecho drift LOG` tells more.
     """
     computing = computing or Computing()
     from rich.console import Console
@@ -68,6 +77,8 @@ def predict(
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
+    if monitor is not None and not monitor.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {monitor} does not exist: make it first, or give another `--monitor`.")
     frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
@@ -96,6 +107,8 @@ def predict(
         write_predictions_csv(results, csv, task=task)
     failures = [result for result in results if isinstance(result, PredictionFailure)]
     console = Console(stderr=True)
+    if monitor is not None:
+        console.print(_monitored(monitor, predictor, results), markup=False)
     for failure in failures:
         console.print(
             f"No {task.noun} for {readable(failure.file)}: {readable(failure.error)}", style="red", markup=False
@@ -104,3 +117,23 @@ def predict(
         console.print(f"Stopped. The first {len(results)} files are done, and shown or written; the others are not.")
         return exit_code_of(stopped_by)
     return 1 if failures else 0
+
+
+def _monitored(log: Path, predictor: "Predictor", results: "Sequence[Prediction | PredictionFailure]") -> str:
+    """Add predictions to a log, and say in a sentence whether it has drifted."""
+    from coreecho.errors import CalibrationError
+    from coreecho.inference import Prediction
+    from coreecho.report.drift_table import drift_sentence
+    from coreecho.trust import append_to_log, read_log
+    from coreecho.trust.watching import logged_numbers, watch
+
+    gate = None if predictor.calibrated is None else predictor.calibrated.gate
+    if gate is None:
+        return "Nothing is monitored: this model was never calibrated. `coreecho calibrate MODEL` does it."
+    for result in results:
+        if isinstance(result, Prediction):
+            append_to_log(log, logged_numbers(result.value, result.clip_sd, result.measured))
+    try:
+        return drift_sentence(watch(read_log(log), gate))
+    except CalibrationError as error:
+        return str(error)

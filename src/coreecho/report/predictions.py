@@ -179,7 +179,7 @@ def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
         "unit": lambda one: one.unit,
     }
     if task.interval_edges:
-        columns |= {name: partial(_cell, name) for name in Appraisal().parts()}
+        columns |= {name: partial(_cell, name) for name in Appraisal.told_parts()}
     return columns | {
         "clip_sd": lambda one: one.clip_sd,
         "num_clips": lambda one: len(one.clip_starts),
