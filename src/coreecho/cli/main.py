@@ -14,11 +14,13 @@ from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
 from coreecho.cli.doctor import doctor
+from coreecho.cli.drift import drift
 from coreecho.cli.embed import embed
 from coreecho.cli.ending import tell
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.explain import explain
 from coreecho.cli.import_weights import import_weights_command
+from coreecho.cli.infarction import infarction
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
@@ -69,9 +71,11 @@ app.command(
     help="Make the models that ship with coreecho again, from nothing.",
 )
 app.command(evaluate)
+app.command(infarction)
 app.command(predict)
 app.command(segment)
 app.command(calibrate)
+app.command(drift)
 app.command(report)
 app.command(
     "coreecho.cli.reproduce:reproduce",

@@ -154,3 +154,13 @@ def efgcn_tmp_v2() -> EchoGraphsEncoder:
 def efgcn_sd() -> EchoGraphsEncoder:
     """EchoGraphs that finds ED and ES itself."""
     return EchoGraphsEncoder("EFGCNSD")
+
+
+def efgcn_sd_xs() -> EchoGraphsEncoder:
+    """A small EchoGraphs for phantoms, which finds ED and ES itself."""
+    return EchoGraphsEncoder("EFGCNSD-XS")
+
+
+def efgcn_xs() -> EchoGraphsEncoder:
+    """A small EchoGraphs for phantoms, told where ED and ES are."""
+    return EchoGraphsEncoder("EFGCN-XS")

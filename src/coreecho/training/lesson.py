@@ -60,12 +60,16 @@ class Lesson(ABC):
 
     Attributes:
         usual_task: name of what a recipe learns to read that does not say it.
+        needs: what a recording must have to be learned from, for people.
+        has_own_clips: its clips are placed about traced frames, and its validation reads what the task does of them.
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
         num_views: V, clips of each recording in a step.
     """
 
     usual_task: ClassVar[str] = "ef"
+    needs: ClassVar[str] = "nothing but its label"
+    has_own_clips: ClassVar[bool] = False
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1
 

@@ -164,6 +164,10 @@ class _Run:
             self.stop.heeded(),
         ):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
+            for split in dict.fromkeys(("train", recipe.select_on)):
+                if count := self.folder.num_left_out(split):
+                    needs = self.folder.lesson.needs
+                    log.info("%d recordings of %s are left out: %s needs %s", count, split, recipe.objective, needs)
             self.fabric.launch()
             self.model = prepare_model(self.model, self.fabric)
             stages = stages_of(recipe)

@@ -250,6 +250,10 @@ class RunFolder:
             self._of_split[split] = found
         return list(self._of_split[split])
 
+    def num_left_out(self, split: Split) -> int:
+        """Recordings of a split that have not what the lesson needs."""
+        return sum(recording.split == split for recording in self.all_recordings) - len(self.recordings(split))
+
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first."""
         if self._store is None:
