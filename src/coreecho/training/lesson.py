@@ -21,6 +21,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.registry import ENCODERS, check_encoder
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
+from coreecho.shipped import ShippedKind, resolve
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Lesson(ABC):
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
         num_views: V, clips of each recording in a step.
+        shipped: which of the models that ship it may start from.
     """
 
     usual_task: ClassVar[str] = "ef"
@@ -72,6 +74,7 @@ class Lesson(ABC):
     has_own_clips: ClassVar[bool] = False
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1
+    shipped: ClassVar[ShippedKind] = "ef"
 
     def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
@@ -106,6 +109,11 @@ class Lesson(ABC):
     @abstractmethod
     def card(self, network: Any, trained_on: TrainedOn) -> Card:
         """What the weights that are kept are."""
+
+    @property
+    def start(self) -> Path:
+        """The weights that the recipe's `init` names. Raises CheckpointError: this build ships none."""
+        return resolve(self.recipe.init, self.shipped)
 
     @property
     def source(self) -> str:
