@@ -87,6 +87,14 @@ def test_map_of_the_hearts_that_come_with_it(coreecho: TypeIn, clip: Path) -> No
     assert len(Path("map/map.csv").read_text().splitlines()) == 9
 
 
+def test_a_calibration_is_not_written_into_the_package(coreecho: TypeIn, phantom_root: Path, shipped: Path) -> None:
+    before = sorted(shipped.iterdir())
+    code, _, err = coreecho("calibrate", "default", "--data", phantom_root)
+    assert code == 2
+    assert "give `--out FILE`" in " ".join(err.split())
+    assert sorted(shipped.iterdir()) == before
+
+
 def test_evaluate_by_its_name(coreecho: TypeIn, phantom_root: Path, tmp_path: Path) -> None:
     code, _, err = coreecho("evaluate", "default", "--data", phantom_root, "--clips", 1, "--out", tmp_path / "found")
     assert code == 0, err

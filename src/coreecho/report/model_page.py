@@ -76,13 +76,13 @@ def _facts(made: Made, card: WeightsCard | SegmenterCard) -> str:
 
 
 def _input(card: WeightsCard | SegmenterCard) -> str:
-    shown = card.model_input
     if isinstance(card, SegmenterCard):
         return f"frames of {card.model_input.frame_size} x {card.model_input.frame_size} pixels, grey"
+    shown = card.model_input
     if shown is None:
         return "not known"
     size = shown.frame_size
-    return f"clips of {shown.num_frames} frames of {size} x {size} pixels, every {shown.stride}th frame, grey"
+    return f"clips of {shown.num_frames} frames of {size} x {size} pixels, one in {shown.stride}, grey"
 
 
 def _range(trained_on: TrainedOn | None) -> list[str]:
