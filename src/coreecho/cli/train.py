@@ -14,7 +14,6 @@ from coreecho.datasets.layout import parse_options
 from coreecho.errors import RecipeError
 from coreecho.report.figures import bland_altman, learning_curves, scatter
 from coreecho.stopping import Stop, stop_on_signals
-from coreecho.tasks import Number
 from coreecho.training.fabric import is_first_process
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
 from coreecho.training.run import resume as resume_run
@@ -169,7 +168,7 @@ def draw_run(run: RunFolder) -> None:
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
     learning_curves(metrics, plots / "learning_curves.png", **words)
-    if not isinstance(run.task, Number):
+    if not run.task.is_number:
         return
     validation = pd.read_csv(run.path / "validation.csv")
     scatter(validation, plots / "validation_scatter.png", **words)
