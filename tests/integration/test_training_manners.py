@@ -218,7 +218,7 @@ def test_the_epoch_that_is_asked_for_is_kept(
 ) -> None:
     # Of two that are equal, the earlier one is the best.
     errors = iter([7.0, 5.0, 5.0, 6.0])
-    monkeypatch.setattr("coreecho.training.recorder.validation_metrics", lambda *_: {"val_mae": next(errors)})
+    monkeypatch.setattr("coreecho.training.objectives.Objective.figures", lambda *_: {"val_mae": next(errors)})
     recipe = replace(short, stage1_epochs=4, select=select)
     run = train(recipe, data=phantom_root, out=tmp_path / "run", hardware=CPU)
     _, card = read_weights(run.best_weights)
