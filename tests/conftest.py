@@ -116,10 +116,21 @@ def micro_scale() -> Scale:
 @pytest.fixture(scope="session")
 def micro_phantoms(tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale) -> Path:
     """The folder `phantoms` of a reproduction at `micro_scale`, with the hearts of EchoNet-Dynamic and of CAMUS."""
-    out = tmp_path_factory.mktemp("reproduction")
-    echonet_phantoms(out, micro_scale)
-    camus_phantoms(out, micro_scale)
-    return out / "phantoms"
+    shared = shared_folder(tmp_path_factory) / "micro"
+    with FileLock(f"{shared}.lock"):
+        echonet_phantoms(shared, micro_scale)
+        camus_phantoms(shared, micro_scale)
+    # A copy for each process: decoded frames are written beside the hearts.
+    return Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist have a folder each, below one that they share.
+    folder = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -179,6 +190,14 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         weights_sha256=sha256_of(folder / "default-ef.safetensors"),
     )
     save_references(folder / "default-ef.references.npz", references)
+    save_segmenter(
+        folder / "default-lv.safetensors",
+        build_segmentation_network("lv_unet", widths=[4, 6]),
+        SegmenterInput(frame_size=32),
+        source="a test",
+        licence="Apache-2.0",
+        trained_on=trained_on,
+    )
     return folder
 
 
@@ -234,9 +253,7 @@ def small_recipe(name: str) -> Recipe:
 @pytest.fixture(scope="session")
 def run_of_every_recipe(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunFolder]:
     """A finished run of each shipped recipe, by its name. To be read; who writes into one takes `copy_of_run`."""
-    base = tmp_path_factory.getbasetemp()
-    # The processes of pytest-xdist have a folder each, below one that they share.
-    folder = (base.parent if base.name.startswith("popen-") else base) / "recipes"
+    folder = shared_folder(tmp_path_factory) / "recipes"
     folder.mkdir(exist_ok=True)
     return RecipeRuns(folder)
 

@@ -60,8 +60,13 @@ def test_explain(coreecho: TypeIn, clip: Path) -> None:
     assert any(Path("explanation").glob("*.gif"))
 
 
+def test_segment(coreecho: TypeIn, clip: Path) -> None:
+    _, _, err = coreecho("segment", clip, "--no-film", "--out", "lv")
+    assert f"The model that ships with coreecho outlines the left ventricle: {RESEARCH_MODEL}." in err
+
+
 def test_neighbours_are_the_hearts_that_come_with_it(coreecho: TypeIn, clip: Path) -> None:
-    code, out, err = coreecho("neighbours", clip, "-k", 3, "--out", "near")
+    code, out, err = coreecho("neighbours", clip, "--k", 3, "--out", "near")
     assert code == 0
     assert RESEARCH_MODEL in err
     assert "simulated hearts" in out

@@ -4,7 +4,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, RecipeError, VideoError
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
@@ -30,6 +30,7 @@ from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.tasks import EF
 from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
+from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
@@ -64,6 +65,7 @@ class Prediction(Appraisal):
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
@@ -82,6 +84,7 @@ class Prediction(Appraisal):
     model: str
     notice: str = _EF.notice
     beat: tuple[int, int] | None = None
+    ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -102,12 +105,13 @@ class Prediction(Appraisal):
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"]
+        del entries["embedding"], entries["value_name"], entries["ids"]
         if self.ef_percent is None:
             entries = {name: value for name, value in entries.items() if name not in Appraisal().parts()}
         if self.beat is None:
             del entries["beat"]
-        return entries | {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        return entries if self.ids is None else entries | self.ids.to_dict()
 
 
 class Predictor:
@@ -141,6 +145,7 @@ class Predictor:
             loaded model has none beside it, and takes what `read_calibration` gave.
         joins_series: `predict_many` takes the single DICOM frames of a series, one a file, for one clip. Without it
             they have no prediction: they may as well be the stills of an examination.
+        reads_ids: `predict_many` says of DICOM files what an archive knows them by, which may lead to a patient.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
@@ -166,6 +171,7 @@ class Predictor:
         seconds_a_file: float | None = SECONDS_A_FILE,
         axes: str | None = None,
         joins_series: bool = False,
+        reads_ids: bool = False,
         calibration: ModelCalibration | str | Path | None = None,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
@@ -193,6 +199,7 @@ class Predictor:
         self.seconds_a_file = seconds_a_file
         self.axes = axes
         self.joins_series = joins_series
+        self.reads_ids = reads_ids
         self.model_name = _describe(self.card)
         if is_default(model_or_path):
             self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
@@ -261,15 +268,25 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        files = find_files([paths] if isinstance(paths, str | Path) else paths, joins_series=self.joins_series)
+        named = [paths] if isinstance(paths, str | Path) else paths
+        files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
-            self._predict_in_order(files),
+            self._with_ids(files, self._predict_in_order(files)),
             total=len(files),
             description="Files",
             console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )
+
+    def _with_ids(
+        self, files: Sequence[Path | Series | PredictionFailure], results: Iterator[Prediction | PredictionFailure]
+    ) -> Iterator[Prediction | PredictionFailure]:
+        if not self.reads_ids:
+            yield from results
+            return
+        for file, result in zip(files, results, strict=True):
+            yield result if isinstance(file, PredictionFailure) else replace(result, ids=read_ids(file))
 
     def _predict_in_order(
         self, files: Sequence[Path | Series | PredictionFailure]
@@ -284,7 +301,7 @@ class Predictor:
                 taken = self._asked_of(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
-                failures[number] = _failure(str(file), error)
+                failures[number] = PredictionFailure.of(str(file), error)
                 return _NOTHING, []
             clips[number] = clip
             return taken
@@ -304,7 +321,7 @@ class Predictor:
                 try:
                     yield self._prediction(file, clips.pop(number), video)
                 except CheckpointError as error:
-                    yield _failure(file, error)
+                    yield PredictionFailure.of(file, error)
         yield from (failures.pop(failed) for failed in range(left, len(files)))
 
     def _predict_clip(self, name: str, clip: ClipFile) -> Prediction:
@@ -380,12 +397,6 @@ def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
         return
     with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
         yield processes.read
-
-
-def _failure(file: str, error: Exception) -> PredictionFailure:
-    if isinstance(error, CoReEchoError):
-        return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
-    return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
 
 def _describe(card: WeightsCard | None) -> str:

@@ -2,6 +2,7 @@
 
     shipped/default-ef.safetensors      reads the EF; float16 where `coreecho.models.weights` says so
     shipped/default-ef.references.npz   what it makes of some simulated hearts that it has not learned from
+    shipped/default-ef.calibration.json what its errors on other simulated hearts were, where the build has it
     shipped/default-lv.safetensors      outlines the left ventricle
 
 `make default-models` makes them again. Whatever takes the path of a run or of weights also takes the name `default`.
