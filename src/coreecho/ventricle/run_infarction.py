@@ -1,7 +1,7 @@
 """Infarcts told by how the wall moves: from masks to diagnoses, cross-validated by the data set's own folds.
 
 features.csv     one row a recording: fold, has_mi, its features, or why it has none
-diagnoses.csv    one row a recording that has features: fold, has_mi, score, diagnosis
+diagnoses.csv    one row a recording that has features: fold, has_mi, margin over the cut-off, diagnosis
 infarction.json  metrics with their intervals, and all that they depend on
 
 Walls come from the masks of the data set, which measures the classifier alone; or from segmenters, whose features then
@@ -44,7 +44,7 @@ class InfarctionStudy:
     Attributes:
         features: one row a recording.
         diagnoses: one row a recording with features.
-        metrics: the mean over the folds; areas under curves are of the diagnoses alone.
+        metrics: means over the folds.
         without_features: why recordings have none, by their ids.
     """
 
@@ -60,6 +60,7 @@ def study_infarction(
     *,
     dataset: str = "hmc-qu",
     views: Sequence[str] = ("A4C",),
+    options: Mapping[str, Any] | None = None,
     segmenters: Sequence[Segmenter] = (),
     rule: Rule = "nguyen",
     classifier: str = "svm-rbf",
@@ -76,6 +77,7 @@ def study_infarction(
         out: folder for the result.
         dataset: layout; its recordings have folds, and clips of one cycle.
         views: of the data set.
+        options: of its loader, besides the view.
         segmenters: outline the wall; none takes the masks of the data set.
         rule: features and cut-off of `degerli` or of `nguyen`.
         classifier: of `CLASSIFIERS`.
@@ -94,7 +96,7 @@ def study_infarction(
             raise RecipeError(f"A segmenter outlines {outlines}; infarcts are told by the {MYOCARDIUM}.")
     with writing_into(out):
         pass
-    walls = [_Walls(root, dataset, view, segmenters) for view in views]
+    walls = [_Walls(root, dataset, dict(options or {}) | {"view": view}, segmenters) for view in views]
     features = _joined([pd.DataFrame(_rows_of(each, rule)) for each in walls])
     study = _diagnosed(features, rule, classifier, resamples, seed)
     document = {
@@ -124,13 +126,13 @@ class _Walls:
     Args:
         root: of the data set.
         dataset: its layout.
-        view: of it.
+        options: of its loader, the view among them.
         segmenters: outline the wall; none takes the masks of the data set.
     """
 
-    def __init__(self, root: Path, dataset: str, view: str, segmenters: Sequence[Segmenter]) -> None:
-        layout, options = LAYOUTS.get(dataset), {"view": view}
-        self.view = view
+    def __init__(self, root: Path, dataset: str, options: Mapping[str, Any], segmenters: Sequence[Segmenter]) -> None:
+        layout = LAYOUTS.get(dataset)
+        self.view = options["view"]
         self.segmenters = segmenters
         self.recordings = layout.load(root, **options)
         unknown = [each.id for each in self.recordings if each.fold is None or each.has_mi is None]
@@ -204,12 +206,13 @@ def _diagnosed(features: pd.DataFrame, rule: Rule, classifier: str, resamples: i
     values, labels = known[columns].to_numpy(dtype=np.float64), known["has_mi"].to_numpy(dtype=np.bool_)
     folds = known["fold"].to_numpy(dtype=np.int64)
     said = cross_validate(values, labels, folds, classifier, rule)
-    diagnoses = known[["recording", "fold", "has_mi"]].assign(score=said.scores, diagnosis=said.is_infarct)
+    diagnoses = known[["recording", "patient", "fold", "has_mi"]].assign(margin=said.margins, diagnosis=said.is_infarct)
     metrics = metrics_mean_over_folds(
         labels,
-        said.is_infarct.astype(np.float64),
+        # At 0 and above an infarct, as logits are.
+        said.margins,
         folds.tolist(),
-        family=DiagnosisFamily(MI(), is_logit=False),
+        family=DiagnosisFamily(MI()),
         patients=known["patient"].tolist(),
         resamples=resamples,
         seed=seed,

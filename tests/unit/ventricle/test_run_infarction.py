@@ -50,7 +50,7 @@ def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tm
     assert document["walls"] == "masks of the data set"
     right = (study.diagnoses.diagnosis == study.diagnoses.has_mi).groupby(study.diagnoses.fold).mean().mean()
     assert study.metrics.intervals["accuracy"].estimate == pytest.approx(right)
-    assert np.isfinite(study.diagnoses.score).all()
+    assert np.isfinite(study.diagnoses.margin).all()
 
 
 def test_two_views_are_of_the_same_hearts_and_any_of_them_may_show_the_infarct(root: Path, tmp_path: Path) -> None:
