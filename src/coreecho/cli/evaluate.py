@@ -43,6 +43,9 @@ def evaluate(
     specificity, precision, F1, accuracy, AUROC and AUPRC instead; of one that reads any other number, errors in its
     unit, correlation and agreement.
 
+    Of a model that is calibrated also: how often its intervals hold, over all and by range of EF, quality and trust,
+    how reliable its probability of an EF below 40 % is, and what refusing doubtful clips is worth.
+
     Published weights, imported: `coreecho evaluate weights.safetensors --data EchoNet-Dynamic --start-index FILE`.
 
     Recordings that the model was trained on are refused, whatever split they are in now.
@@ -92,6 +95,7 @@ def evaluate(
     from coreecho.inference.subject import open_subject
     from coreecho.report.evaluation import pictures_of
     from coreecho.report.tables import metrics_table
+    from coreecho.report.worth_drawing import worth_table
 
     subject = open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
     index = None
@@ -123,6 +127,10 @@ def evaluate(
     if evaluation.overlap_label is not None:
         title += f"\n{evaluation.overlap_label}"
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
+    if evaluation.worth is not None:
+        console.print(worth_table(evaluation.worth, is_phantom=evaluation.is_phantom))
+        for line in evaluation.worth.words:
+            console.print(f"{line}.", markup=False)
     for note in evaluation.notes:
         console.print(f"Note: {note}.", markup=False)
     if index is not None:

@@ -14,6 +14,7 @@ from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
 from coreecho.cli.doctor import doctor
+from coreecho.cli.drift import drift
 from coreecho.cli.embed import embed
 from coreecho.cli.ending import tell
 from coreecho.cli.evaluate import evaluate
@@ -74,6 +75,7 @@ app.command(infarction)
 app.command(predict)
 app.command(segment)
 app.command(calibrate)
+app.command(drift)
 app.command(report)
 app.command(
     "coreecho.cli.reproduce:reproduce",

@@ -105,9 +105,9 @@ class Prediction(Appraisal):
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"], entries["ids"]
+        del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
         if self.ef_percent is None:
-            entries = {name: value for name, value in entries.items() if name not in Appraisal().parts()}
+            entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
         entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
