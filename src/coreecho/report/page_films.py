@@ -92,6 +92,9 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     except VideoError as error:
         # Without a sector nothing tells what may be shown.
         return Case(recording=recording, facts=facts, film=None, reason=str(error))
+    if not run.model.encoder.levels:
+        reason = "its network has no grid of the clip that a map could be drawn on"
+        return Case(recording=recording, facts=facts, film=None, reason=reason)
     shown, fps = _shown_frames(len(frames), store.fps(recording))
     starts = even_starts(len(frames), run.model.model_input, _CLIPS)
     explanation = explain_video(run.model, frames, sorted(set(starts)))
