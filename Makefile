@@ -42,9 +42,11 @@ NEED_DATA := benchmarks/generated_clips.py benchmarks/small_data.py
 bench: env  ## measure every claim of speed as a ratio
 	@for program in $(filter-out $(NEED_DATA),$(wildcard benchmarks/*.py)); do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
-hostile: env  ## damaged files against every reader, and commands stopped at random moments (an hour)
+hostile: env  ## damaged files against every reader; commands stopped at random moments, and on full disks (two hours)
 	$(BIN)/python -m tests.hostile.campaign --cases $(or $(CASES),10000) --seconds $(or $(SECONDS),300)
+	$(BIN)/python -m tests.hostile.guided --seconds $(or $(SECONDS),300)
 	$(BIN)/python -m tests.hostile.kills --times $(or $(TIMES),20)
+	$(BIN)/python -m tests.hostile.full_disk --times $(or $(TIMES),20)
 
 $(TOOLS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m venv $(TOOLS)
