@@ -48,7 +48,8 @@ def neighbours(
     """
     shown = shown or ShownData()
     computing = computing or Computing()
-    from coreecho.inference import parse_beat
+    from coreecho.inference import Predictor, parse_beat
+    from coreecho.inference.appraising import calibration_beside
     from coreecho.inference.preparing import read_clip
     from coreecho.inference.subject import open_subject
     from coreecho.report.neighbour_drawing import write_neighbours
@@ -67,7 +68,10 @@ def neighbours(
         subject, loaded, split, clips=clips, batch_size=computing.batch_size, allow_overlap=True, show_progress=True
     )
     found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=computing.batch_size, beat=frames)
+    calibrated = calibration_beside(subject.weights)
+    predictor = Predictor(loaded, clips=clips, batch_size=computing.batch_size, beat=frames, calibration=calibrated)
+    appraisal = predictor(file)
     if out is not None:
-        write_neighbours(found, subject.store(), out)
-    show_neighbours(found, out)
+        write_neighbours(found, subject.store(), out, appraisal=appraisal)
+    show_neighbours(found, out, appraisal=appraisal)
     return 0

@@ -19,17 +19,21 @@ from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.trust import Appraisal
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.store import FrameStore
 
 
-def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> None:
+def write_neighbours(
+    found: NeighbourSearch, store: FrameStore, out: Path, *, appraisal: Appraisal | None = None
+) -> None:
     """Write the folder.
 
     Args:
         found: what was found.
         store: decoded frames of the searched recordings.
         out: the folder, made where it is missing.
+        appraisal: what the clip's EF is worth.
 
     Raises:
         CoReEchoError: it cannot be written.
@@ -40,6 +44,7 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
         "is_phantom": found.is_phantom,
         "ef_percent": found.clip.ef_percent,
         "ef_of_neighbours": None if math.isnan(found.ef_of_neighbours) else found.ef_of_neighbours,
+        **{name: getattr(appraisal or Appraisal(), name) for name in Appraisal.told_parts()},
         "warnings": list(found.warnings),
         "searched": found.source,
         "distance": "Euclidean, between embeddings, in their own unit",

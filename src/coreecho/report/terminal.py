@@ -18,6 +18,7 @@ from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.representation.run_continuity import Continuity
 from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.run_lv_focus import DatasetExplanation
+from coreecho.trust import Appraisal
 
 _PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
 _FOCUS_LABELS = {
@@ -104,8 +105,8 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 
 
-def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
-    """Print the clip's EF, and the recordings that are most like it."""
+def show_neighbours(found: NeighbourSearch, out: Path | None, *, appraisal: Appraisal | None = None) -> None:
+    """Print the clip's EF, what it is worth where that is known, and the recordings that are most like it."""
     table = _table(f"Most alike of the {found.source}", is_phantom=found.is_phantom)
     table.add_column("Recording")
     for column in ("EF %", "Predicted %", "Distance"):
@@ -118,6 +119,7 @@ def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
         f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these recordings "
         f"{found.ef_of_neighbours:.1f} %. Recordings are usually {found.typical_distance:.3f} from their nearest."
     ]
+    lines += [] if appraisal is None else list(appraisal.lines)
     lines += [f"Caution: {warning}." for warning in found.warnings]
     lines += [f"Note: {note}." for note in found.clip.clip.video.notes]
     _print([*lines, *([f"Table and picture: {out}"] if out else [])])
