@@ -157,13 +157,13 @@ def show_run(run: RunFolder, stop: Stop) -> int:
 
 def _in_words(run: RunFolder) -> str:
     """The validation of the weights that were kept, where there is one."""
-    metrics, task = run.metrics(), run.task
+    metrics, lesson = run.metrics(), run.lesson
     last = metrics[metrics.stage == metrics.stage.iloc[-1]].reset_index(drop=True)
-    if task.selection not in last or last[task.selection].isna().all():
+    if lesson.selection not in last or last[lesson.selection].isna().all():
         return ", last epoch"
-    epoch = len(last) - 1 if run.recipe.select == "last" else int(last[task.selection].argmin())
-    name = task.selection.removeprefix("val_").upper()
-    value = f"{last[task.selection][epoch]:.3g} {task.error_unit}".rstrip()
+    epoch = len(last) - 1 if run.recipe.select == "last" else int(last[lesson.selection].argmin())
+    name = lesson.selection.removeprefix("val_").upper()
+    value = f"{last[lesson.selection][epoch]:.3g} {lesson.unit}".rstrip()
     return f", {run.recipe.select} epoch {epoch + 1} of {len(last)}, validation {name} {value}"
 
 
@@ -189,15 +189,15 @@ def calibrate_run(run: RunFolder) -> str:
 
 def draw_run(run: RunFolder) -> None:
     """Draw learning curves, and of numbers scatter and Bland-Altman of the validation split."""
-    metrics = run.metrics()
-    if run.task.selection not in metrics:
+    metrics, lesson = run.metrics(), run.lesson
+    if lesson.selection not in metrics:
         return
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
     learning_curves(metrics, plots / "learning_curves.png", **words)
-    if not isinstance(run.task, Number):
-        return
     validation = pd.read_csv(run.path / "validation.csv")
+    if not isinstance(run.task, Number) or not {run.task.true_column, run.task.output_column} <= set(validation):
+        return
     scatter(validation, plots / "validation_scatter.png", **words)
     bland_altman(validation, plots / "validation_bland_altman.png", **words)

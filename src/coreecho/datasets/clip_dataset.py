@@ -1,27 +1,22 @@
 """Recording + store + clip sampling + augmentation -> tensors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from coreecho.datasets.clip_changes import Augmentation, ClipChanges, Distortion
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.tasks import EF, Task
 from coreecho.video.clips import ClipSampling, even_starts, random_start, take_clip
 from coreecho.video.store import FrameStore
-
-# Called with a clip (T, H, W) and `rng=`, a generator; gives another clip of that shape.
-Augmentation = Callable[..., NDArray[np.uint8]]
-# Called with `strength=` as well, from 0 to 1.
-Distortion = Callable[..., NDArray[np.uint8]]
 
 
 class ClipBatch(NamedTuple):
@@ -100,10 +95,8 @@ class TrainingClips(_RecordingClips):
         self.stage = stage
         self.views = views
         self.is_same_clip = is_same_clip
-        self.augment = augment
-        self.distortions = dict(distortions or {})
+        self.changes = ClipChanges(augment=augment, distortions=dict(distortions or {}), ramp_epochs=ramp_epochs)
         self.stride_spread = stride_spread
-        self.ramp_epochs = ramp_epochs
         self.seed = seed
 
     def __getitem__(self, epoch_and_recording: tuple[int, int]) -> ClipBatch:
@@ -119,24 +112,16 @@ class TrainingClips(_RecordingClips):
             sampling = self._sampling(len(frames), epoch, draw(Purpose.STRIDE, view=of_time))
             start = random_start(len(frames), sampling, draw(Purpose.START, view=of_time))
             clip, valid = take_clip(frames, start, sampling)
-            if self.augment is not None:
-                clip = self.augment(clip, rng=draw(Purpose.AUGMENTATION, view=view))
-            for purpose, distort in self.distortions.items():
-                clip = distort(clip, rng=draw(purpose, view=view), strength=self._strength(epoch))
-            clips.append(clip)
+            clips.append(self.changes.change(clip, draw, epoch=epoch, view=view))
             num_valid_frames.append(valid)
         return self._item(recording, clips, num_valid_frames)
-
-    def _strength(self, epoch: int) -> float:
-        """Of distortions in an epoch, counted from 0."""
-        return min(1.0, (epoch + 1) / self.ramp_epochs) if self.ramp_epochs else 1.0
 
     def _sampling(self, num_frames: int, epoch: int, rng: np.random.Generator) -> ClipSampling:
         """How a clip of a video is cut: faster hearts and slower ones, as far as the video is long enough."""
         if not self.stride_spread or self.sampling.is_whole_beat:
             return self.sampling
         usual = self.sampling.stride
-        drawn = round(usual * float(np.exp(self._strength(epoch) * self.stride_spread * rng.standard_normal())))
+        drawn = round(usual * float(np.exp(self.changes.strength(epoch) * self.stride_spread * rng.standard_normal())))
         longest = max(usual, num_frames // self.sampling.num_frames)
         return replace(self.sampling, stride=min(max(drawn, 1), longest))
 

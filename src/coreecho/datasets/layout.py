@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
@@ -275,6 +276,21 @@ class Layout(ABC):
             DatasetError: there are none, or they are damaged.
         """
         raise DatasetError(f"{root}: {self.title} has no tracings that are read.")
+
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+        """Say where the outlines of the left ventricle are known, to learn them.
+
+        Args:
+            root: the data set's folder.
+            traced_alone: take the frames that readers traced, also where those of all frames lie beside them.
+
+        Raises:
+            DatasetError: nothing of this layout says where they are, or it is damaged.
+        """
+        raise DatasetError(
+            f"{root}: {self.title} has no outlines of the left ventricle that are read, so segmentation cannot be "
+            "learned from it."
+        )
 
     def is_phantom(self, root: str | Path, *, leave_out_faulty: bool = False, **options: Any) -> bool:
         """Whether the hearts are simulated: their card, phantom.json, says so, or a file among a sample does.

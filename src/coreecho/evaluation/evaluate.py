@@ -25,12 +25,13 @@ import torch
 import coreecho
 from coreecho.datasets import Recording
 from coreecho.errors import CoReEchoError
+from coreecho.evaluation.coverage import coverage_note, covered, predict_traced
 from coreecho.evaluation.measured_clips import Computing
 from coreecho.evaluation.metric_family import M, family_of
 from coreecho.evaluation.notes import ef_sources, frame_rate_note, notes_of
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels, predictions_table
-from coreecho.evaluation.protocol import Protocol
+from coreecho.evaluation.protocol import TRACED, Protocol
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of
 from coreecho.files import sha256_of, write_whole
 from coreecho.inference.subject import Overlap, Subject
@@ -109,7 +110,8 @@ def evaluate(
         CoReEchoError: the result cannot be written.
     """
     protocol = protocol or Protocol()
-    recordings = subject.some_recordings(protocol.split)
+    of_split = subject.some_recordings(protocol.split)
+    recordings = covered(subject, protocol, of_split)
     folder = out or subject.result_folder("evaluation", protocol.name)
     check_labels(recordings, subject.task)
     # A folder that cannot be written to should be known before the hours of prediction.
@@ -137,7 +139,11 @@ def evaluate(
         metrics=metrics,
         protocol=protocol,
         is_phantom=subject.is_phantom,
-        notes=(*_notes(subject, protocol, recordings, overlap), *of_worth),
+        notes=(
+            *_notes(subject, protocol, recordings, overlap),
+            *coverage_note(len(recordings), len(of_split)),
+            *of_worth,
+        ),
         overlap_label=overlap.label,
         worth=worth,
         provenance=_provenance(subject, protocol, recordings),
@@ -162,6 +168,9 @@ def predict(
         CheckpointError: there are no readable weights, or what they say is not a number.
     """
     store = subject.store(show_progress=show_progress)
+    if protocol.clips == TRACED and protocol.start_index is None:
+        said = predict_traced(subject, recordings, batch_size=batch_size, device=device)
+        return predictions_table(subject.task, recordings, said)
     names = [recording.id for recording in recordings]
     starts = protocol.starts(store, names, subject.model_input)
     said = subject.results(protocol.precision).predict(

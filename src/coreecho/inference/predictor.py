@@ -4,7 +4,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, RecipeError, VideoError
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
@@ -26,11 +26,14 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import hash_weights, load_model
+from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.tasks import EF
 from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
+from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
+from coreecho.video.reading import ClipPath
 
 _EF = EF()
 _READERS = 2
@@ -63,6 +66,7 @@ class Prediction(Appraisal):
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
@@ -81,6 +85,7 @@ class Prediction(Appraisal):
     model: str
     notice: str = _EF.notice
     beat: tuple[int, int] | None = None
+    ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -101,19 +106,20 @@ class Prediction(Appraisal):
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"], entries["measured"]
+        del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
         if self.ef_percent is None:
             entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
-        return entries | {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        return entries if self.ids is None else entries | self.ids.to_dict()
 
 
 class Predictor:
     """Predicts what a model reads from echocardiogram files (apical four-chamber clips): an EF, or what it learned.
 
     Example:
-        predictor = Predictor("runs/demo")
+        predictor = Predictor("runs/demo")  # or Predictor(), the model that ships
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
@@ -122,7 +128,8 @@ class Predictor:
     given to a call itself is read in this one.
 
     Args:
-        model_or_path: a run folder, a `.safetensors` file, or a loaded model.
+        model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with
+            the package: a research model that has seen no patient.
         clips: evenly placed clips of each video whose mean is the EF; "all" covers the whole video, one clip each
             stride.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded model stays where it is and
@@ -139,6 +146,7 @@ class Predictor:
             loaded model has none beside it, and takes what `read_calibration` gave.
         joins_series: `predict_many` takes the single DICOM frames of a series, one a file, for one clip. Without it
             they have no prediction: they may as well be the stills of an examination.
+        reads_ids: `predict_many` says of DICOM files what an archive knows them by, which may lead to a patient.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
@@ -154,7 +162,7 @@ class Predictor:
 
     def __init__(
         self,
-        model_or_path: EchoModel | str | Path,
+        model_or_path: EchoModel | str | Path = DEFAULT,
         *,
         clips: int | Literal["all"] = 3,
         device: str | None = None,
@@ -164,6 +172,7 @@ class Predictor:
         seconds_a_file: float | None = SECONDS_A_FILE,
         axes: str | None = None,
         joins_series: bool = False,
+        reads_ids: bool = False,
         calibration: ModelCalibration | str | Path | None = None,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
@@ -191,22 +200,26 @@ class Predictor:
         self.seconds_a_file = seconds_a_file
         self.axes = axes
         self.joins_series = joins_series
+        self.reads_ids = reads_ids
         self.model_name = _describe(self.card)
+        if is_default(model_or_path):
+            self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
-    def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
+    def __call__(self, source: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
 
     @overload
     def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
 
     def __call__(
-        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> "Prediction | list[Prediction]":
         """Predict one file, or one or several clips in memory.
 
         Args:
-            source: a file; or grey frames of uint8, 0 black to 255 white: (T, H, W), or (B, T, H, W) for several
-                clips. An array is taken for the sector, without text; a model of one beat takes it for that beat.
+            source: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
+                (B, T, H, W) for several clips. An array is taken for the sector, without text; a model of one beat
+                takes it for that beat.
             beat: of this file, before that of all files.
             fps: frames per second of an array; with it, clips of another frame rate than the training's are resampled.
 
@@ -218,7 +231,7 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
-        if isinstance(source, str | Path):
+        if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
             beat = self.beat if beat is None else beat
@@ -257,15 +270,25 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        files = find_files([paths] if isinstance(paths, str | Path) else paths, joins_series=self.joins_series)
+        named = [paths] if isinstance(paths, str | Path) else paths
+        files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
-            self._predict_in_order(files),
+            self._with_ids(files, self._predict_in_order(files)),
             total=len(files),
             description="Files",
             console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )
+
+    def _with_ids(
+        self, files: Sequence[Path | Series | PredictionFailure], results: Iterator[Prediction | PredictionFailure]
+    ) -> Iterator[Prediction | PredictionFailure]:
+        if not self.reads_ids:
+            yield from results
+            return
+        for file, result in zip(files, results, strict=True):
+            yield result if isinstance(file, PredictionFailure) else replace(result, ids=read_ids(file))
 
     def _predict_in_order(
         self, files: Sequence[Path | Series | PredictionFailure]
@@ -280,7 +303,7 @@ class Predictor:
                 taken = self._asked_of(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
-                failures[number] = _failure(str(file), error)
+                failures[number] = PredictionFailure.of(str(file), error)
                 return _NOTHING, []
             clips[number] = clip
             return taken
@@ -300,7 +323,7 @@ class Predictor:
                 try:
                     yield self._prediction(file, clips.pop(number), video)
                 except CheckpointError as error:
-                    yield _failure(file, error)
+                    yield PredictionFailure.of(file, error)
         yield from (failures.pop(failed) for failed in range(left, len(files)))
 
     def _predict_clip(self, name: str, clip: ClipFile) -> Prediction:
@@ -376,12 +399,6 @@ def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
         return
     with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
         yield processes.read
-
-
-def _failure(file: str, error: Exception) -> PredictionFailure:
-    if isinstance(error, CoReEchoError):
-        return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
-    return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
 
 def _describe(card: WeightsCard | None) -> str:

@@ -7,31 +7,33 @@ neighbours.png    a frame of the clip and of each recording, with their EF
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import VideoError
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.trust import Appraisal
-from coreecho.video.lit_sector import lit_sector
+from coreecho.video.lit_sector import thumbnail_of
 from coreecho.video.store import FrameStore
+
+# Of the id of a recording: a picture (S, S) of it, black outside its sector.
+Thumbnails = Callable[[str], NDArray[np.uint8]]
 
 
 def write_neighbours(
-    found: NeighbourSearch, store: FrameStore, out: Path, *, appraisal: Appraisal | None = None
+    found: NeighbourSearch, thumbnail: Thumbnails, out: Path, *, appraisal: Appraisal | None = None
 ) -> None:
     """Write the folder.
 
     Args:
         found: what was found.
-        store: decoded frames of the searched recordings.
+        thumbnail: gives a picture of each searched recording.
         out: the folder, made where it is missing.
         appraisal: what the clip's EF is worth.
 
@@ -56,18 +58,14 @@ def write_neighbours(
     with writing_into(out):
         readable = table.assign(recording=table["recording"].map(printable))
         write_whole(out / "neighbours.csv", readable.to_csv(index=False))
-        thumbnails = [recording_thumbnail(store, near.recording) for near in found.neighbours]
+        thumbnails = [thumbnail(near.recording) for near in found.neighbours]
         draw_neighbours(out / "neighbours.png", found, thumbnails)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def recording_thumbnail(store: FrameStore, recording_id: str) -> NDArray[np.uint8]:
     """The first frame of a recording, (S, S), black outside its sector; all black where none is found."""
-    frames = store.frames(recording_id)
-    try:
-        return np.asarray(frames[0] * lit_sector(frames, recording_id))
-    except VideoError:
-        return np.zeros_like(frames[0])
+    return thumbnail_of(store.frames(recording_id), recording_id)
 
 
 def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDArray[np.uint8]]) -> None:

@@ -16,12 +16,12 @@ from cyclopts import Parameter
 
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
-from coreecho.models.registry import ENCODERS, HEADS, check_encoder, check_head
+from coreecho.models.registry import HEADS, check_head
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
 from coreecho.training.checking import fault_of_name, faults_of_types, nearest
-from coreecho.training.objectives import OBJECTIVES, Refining, build_objective, objective_class
+from coreecho.training.objectives import OBJECTIVES, build_objective, objective_class
 from coreecho.training.optimisers import OPTIMISERS, optimiser_class
 from coreecho.video.affine import SCALE_LIMITS
 
@@ -29,7 +29,6 @@ from coreecho.video.affine import SCALE_LIMITS
 SCRATCH = "scratch"
 # Settings that name a part of the program.
 _NAMES: Mapping[str, Registry[Any] | Sequence[str]] = {
-    "encoder": ENCODERS,
     "head": HEADS,
     "objective": OBJECTIVES,
     "optimizer": OPTIMISERS,
@@ -45,6 +44,7 @@ _AT_LEAST = {
     "warmup_steps": 0,
     "decay_every": 1,
     "validation_clips": 1,
+    "frames_per_video": 1,
 }
 _POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
 # The sizes of distortions that `video.augmentation` and `video.photometric` know.
@@ -102,11 +102,13 @@ class Recipe:
     """What labels are multiplied with as they are read: 100 turns fractions into percent."""
 
     encoder: str = "uniformer_small"
-    """Encoder; the paper's is UniFormer-S, `uniformer_small`."""
+    """Encoder; the paper's is UniFormer-S, `uniformer_small`. Objectives that teach another network name theirs here,
+    such as `lv_unet`."""
     head: str = "mlp"
     """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
     init: str = SCRATCH
-    """Where the encoder starts: `scratch`, or a file of weights (ours, or a published checkpoint) or a run."""
+    """Where the encoder starts: `scratch`, a file of weights (ours, or a published checkpoint) or a run, or `default`:
+    the model that ships, which has seen simulated hearts only."""
     trained: Literal["all", "head"] = "all"
     """What stage 1 trains: `all`, or the `head` on the frozen encoder (MLP probing)."""
     dropout: float = 0.1
@@ -122,6 +124,10 @@ class Recipe:
     Rank-N-Contrast alone (`rnc`), or end to end `l1`, `mse`, or for myocardial infarction `bce`."""
     temperature: float = 1.0
     """Temperature of Rank-N-Contrast, the tau of Eq. (1)."""
+    phase_clips: Literal["mirror", "random"] = "mirror"
+    """UVT: clips that go there and back between the traced frames, or one stretch amid black frames."""
+    frames_per_video: int = 4
+    """Outlines: frames of each video in a step, drawn from those whose outline is known."""
     views: Literal["two_clips", "same_clip", "one_clip"] = "two_clips"
     """Two clips of each video, one clip augmented twice (Table 3), or one."""
     augmentation: Literal["crop", "affine", "none"] = "crop"
@@ -212,7 +218,10 @@ class Recipe:
 
     def _names(self) -> list[str]:
         """Names that stand for nothing."""
-        found = [fault_of_name(setting, getattr(self, setting), known) for setting, known in _NAMES.items()]
+        known_parts = dict(_NAMES)
+        if self.objective in OBJECTIVES:
+            known_parts["encoder"] = objective_class(self.objective).networks
+        found = [fault_of_name(setting, getattr(self, setting), known) for setting, known in known_parts.items()]
         if self.task is not None:
             name = self.task.name if isinstance(self.task, Task) else self.task
             found.append(fault_of_name("task", name, TASKS))
@@ -288,31 +297,13 @@ class Recipe:
     def _misfits(self) -> list[str]:
         """Settings that are fine alone and not together."""
         optimiser_class(self.optimizer)
-        check_encoder(self.encoder)
         check_head(self.head)
+        objective_class(self.objective).check_network(self.encoder)
         try:
             objective = build_objective(self)
         except RecipeError as error:
             return [str(error)]
-        losses = ", ".join(self.task.losses)
-        faults = []
-        if not objective.fits(self.task):
-            faults.append(
-                f"objective is {self.objective} and task is {self.task.name}, expected an objective with a loss that "
-                f"fits the task: {losses}"
-            )
-        if not objective.learns_head and not self.stage2:
-            faults.append(
-                f"objective is {self.objective} and stage2 is false, expected true: nothing else trains the head"
-            )
-        if self.stage2 and not Refining(self).fits(self.task):
-            faults.append(
-                f"task is {self.task.name} and stage2 is true, expected false: stage 2 refines the head by "
-                f"{Refining.loss}, and the losses that fit the task are {losses}"
-            )
-        if self.head_bias is not None and (fault := self.task.fault_of_bias(self.head_bias)):
-            faults.append(fault)
-        return faults
+        return objective.faults()
 
     @classmethod
     def from_yaml(cls, path: Path) -> "Recipe":

@@ -14,15 +14,14 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric.__version__ import version as fabric_version
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
@@ -34,20 +33,11 @@ from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.tasks import Task
 from coreecho.training.checking import faults_of_types
+from coreecho.training.data_source import DataSource
+from coreecho.training.lesson import Lesson
+from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.video.store import FrameStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSource:
-    """Which data a run learns from."""
-
-    dataset: str
-    root: Path
-    store: Path
-    is_phantom: bool
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the data set's loader, such as `fold` and `view`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +113,7 @@ class RunFolder:
         self.data = data
         self.info = info
         self._store: FrameStore | None = None
+        self._of_split: dict[Split, list[Recording]] = {}
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe, data: DataSource, hardware: Hardware) -> "RunFolder":
@@ -132,6 +123,9 @@ class RunFolder:
             RecipeError: a run is there already.
             CheckpointError: there are no weights at the recipe's `init`.
         """
+        # Brings all of Fabric along, which only a training needs.
+        from lightning_fabric.__version__ import version as fabric_version
+
         check_is_free(path)
         info = {
             "recipe": recipe.name,
@@ -239,9 +233,26 @@ class RunFolder:
             return recordings
         return [_scaled(recording, self.task.label, self.recipe.label_scale) for recording in recordings]
 
+    @cached_property
+    def lesson(self) -> Lesson:
+        """What the first stage teaches; it owns the network, the clips and the validation."""
+        return build_objective(self.recipe)
+
     def recordings(self, split: Split) -> list[Recording]:
-        """Recordings of a split, in the order that `TrainingClips` counts them."""
-        return [recording for recording in self.all_recordings if recording.split == split]
+        """Recordings of a split, in the order in which the clips of a training count them.
+
+        Of what is learned and validated, those that have what the lesson needs.
+        """
+        if split not in self._of_split:
+            found = [recording for recording in self.all_recordings if recording.split == split]
+            if split in ("train", self.recipe.select_on):
+                found = self.lesson.usable(found, self.data)
+            self._of_split[split] = found
+        return list(self._of_split[split])
+
+    def num_left_out(self, split: Split) -> int:
+        """Recordings of a split that have not what the lesson needs."""
+        return sum(recording.split == split for recording in self.all_recordings) - len(self.recordings(split))
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first."""
@@ -276,9 +287,9 @@ class RunFolder:
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
-        store = self.store()
+        store, target_of = self.store(), partial(self.lesson.target_of, data=self.data)
         lines = [
-            f"{recording.id},{self.task.label_of(recording)},{recording.split},{store.digest(recording.id)}"
+            f"{recording.id},{target_of(recording)},{recording.split},{store.digest(recording.id)}"
             for recording in self.all_recordings
         ]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -64,8 +64,8 @@ class Appraisal:
         lines = []
         if self.interval_low is not None and self.interval_high is not None and self.level is not None:
             lines.append(
-                f"{100 * self.level:g} % interval: EF {self.interval_low:.0f} to {self.interval_high:.0f} %; probability "
-                f"of an EF below 40 % {self.p_below_40:.2f}, below 50 % {self.p_below_50:.2f}."
+                f"{100 * self.level:g} % interval: EF {self.interval_low:.0f} to {self.interval_high:.0f} %; "
+                f"probability of an EF below 40 % {self.p_below_40:.2f}, below 50 % {self.p_below_50:.2f}."
             )
         lines += [f"{note[:1].upper()}{note[1:]}." for note in self.interval_notes]
         if self.trust is not None:
