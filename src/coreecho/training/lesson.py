@@ -63,6 +63,7 @@ class Lesson(ABC):
         usual_task: name of what a recipe learns to read that does not say it.
         needs: what a recording must have to be learned from, for people.
         has_own_clips: its clips are placed about traced frames, and its validation reads what the task does of them.
+        measured_by: the command that measures a run, `{run}` being its folder, and `{data}` and `{dataset}` its data.
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
         num_views: V, clips of each recording in a step.
@@ -72,6 +73,7 @@ class Lesson(ABC):
     usual_task: ClassVar[str] = "ef"
     needs: ClassVar[str] = "nothing but its label"
     has_own_clips: ClassVar[bool] = False
+    measured_by: ClassVar[str] = "coreecho evaluate {run}"
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1
     shipped: ClassVar[ShippedKind] = "ef"
@@ -185,6 +187,11 @@ class Lesson(ABC):
     @abstractmethod
     def selection(self) -> str:
         """The figure of the validation whose smallest value makes the best epoch, such as `val_mae`."""
+
+    @property
+    def told(self) -> str:
+        """The figure of the kept epoch that the card of the weights tells; `selection` where nothing else is said."""
+        return self.selection
 
     @property
     def selects(self) -> bool:
