@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from cyclopts import App
 
@@ -135,5 +136,24 @@ def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phant
     clip = run.recordings("train")[0].path
     assert "Grad-CAM of" in coreecho("explain", clip, "--model", run.path, "--clips", 1, "--out", tmp_path / "why")
     assert np.isfinite(json.loads((tmp_path / "why" / "explanation.json").read_text())["edv_ml"])
-    with pytest.raises(RecipeError, match="this model reads the edv ml"):
-        coreecho("neighbours", clip, "--model", run.path)
+    out = coreecho("neighbours", clip, "--model", run.path, "--k", 2, "--clips", 1, "--out", tmp_path / "near")
+    assert "mean edv ml of these recordings" in out
+    assert "EF" not in out
+    near = pd.read_csv(tmp_path / "near" / "neighbours.csv")
+    truth = {recording.id: recording.edv_ml for recording in run.recordings("train")}
+    assert near.edv_ml.tolist() == pytest.approx([truth[name] for name in near.recording], abs=1e-3)
+    assert "edv_ml_predicted" in near
+
+    out = coreecho("continuity", run.path, *split, "--hearts", 1)
+    for words in ("order of edv ml", "edv ml error of 5 neighbours", "mL", "edv ml beyond nuisances"):
+        assert words in out
+    assert "paths move the EF of a simulated heart, and this model reads the edv ml: there are none" in out
+    # To a volume the heart's size is no nuisance.
+    assert "heart size" not in out
+
+    coreecho("map", run.path, *split, "--method", "pca", "--clip", clip, "--out", tmp_path / "map")
+    drawn = pd.read_csv(tmp_path / "map" / "map.csv").set_index("recording")
+    assert drawn.edv_ml.to_dict() == pytest.approx(truth, abs=1e-3)
+    page = (tmp_path / "map" / "map.html").read_text(encoding="utf-8")
+    assert "true edv ml" in page
+    assert "EF" not in page

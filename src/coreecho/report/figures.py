@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coreecho.evaluation import Metrics, compute_metrics
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
-from coreecho.tasks import EF, Number, Task
+from coreecho.tasks import EF, Task
 
 # What columns of metrics.csv hold, for people; others are called what they are called there.
 _NAMES = {
@@ -134,7 +134,7 @@ def scatter(
     path: Path,
     *,
     metrics: Metrics | None = None,
-    task: Number | None = None,
+    task: Task | None = None,
     size: tuple[float, float] = (6.8, 7.2),
     model: str = "",
     cautions: Sequence[str] = (),
@@ -190,7 +190,7 @@ def bland_altman(
     path: Path,
     *,
     metrics: Metrics | None = None,
-    task: Number | None = None,
+    task: Task | None = None,
     size: tuple[float, float] = (8.6, 5.8),
     model: str = "",
     cautions: Sequence[str] = (),

@@ -19,7 +19,7 @@ from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
-from coreecho.tasks import Number, Task
+from coreecho.tasks import Task
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.store import FrameStore
@@ -144,7 +144,7 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
 def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
     true, predicted = float(row[task.true_column]), float(row[task.predicted_column])
     facts = [task.say_label(true), f"predicted {task.say(predicted)}"]
-    if isinstance(task, Number):
+    if task.is_number:
         facts.append(f"error {predicted - true:+.1f} {task.error_unit}".rstrip().replace("-", "−"))
     if np.isfinite(row.get("clip_sd", np.nan)):
         facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")

@@ -21,6 +21,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.registry import ENCODERS, check_encoder
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
+from coreecho.shipped import ShippedKind, resolve
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Lesson(ABC):
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
         num_views: V, clips of each recording in a step.
+        shipped: which of the models that ship it may start from.
     """
 
     usual_task: ClassVar[str] = "ef"
@@ -74,6 +76,7 @@ class Lesson(ABC):
     measured_by: ClassVar[str] = "coreecho evaluate {run}"
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1
+    shipped: ClassVar[ShippedKind] = "ef"
 
     def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
@@ -108,6 +111,11 @@ class Lesson(ABC):
     @abstractmethod
     def card(self, network: Any, trained_on: TrainedOn) -> Card:
         """What the weights that are kept are."""
+
+    @property
+    def start(self) -> Path:
+        """The weights that the recipe's `init` names. Raises CheckpointError: this build ships none."""
+        return resolve(self.recipe.init, self.shipped)
 
     @property
     def source(self) -> str:
