@@ -162,7 +162,7 @@ def test_help_teaches(coreecho):
     code, out, _ = coreecho("predict", "--help")
     text = " ".join(out.split())
     assert code == 0
-    assert "coreecho predict clip.dcm folder/ --model runs/echonet" in text
+    assert "coreecho predict clip.dcm folder/, or with your own model, --model runs/echonet" in text
     assert "Not a medical device" in text
     assert "--json" in text
     assert "--no-json" not in text

@@ -1,5 +1,6 @@
 """`coreecho predict`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -28,10 +29,12 @@ def predict(
     strict: Annotated[bool, Parameter(negative="")] = False,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    monitor: Path | None = None,
 ) -> int:
     """Measure the EF of clips: `coreecho predict clip.dcm folder/`, or with your own model, `--model runs/echonet`.
 
-    Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number. A
+    Shows the EF of each file, and of a calibrated model what it is worth: an interval, the probability of being below
+    40 and 50 %, whether the model knows such clips at all (good, doubtful or outside), and what speaks against it. A
     model that was trained to find infarctions gives their probability instead. A file without a number is reported and
     does not stop the others. Refused are sound files that are no such clips: stills, colour Doppler, two views side by
     side; an examination has many. The exit code is 1 where a file failed: is not there, damaged, or of another kind.
@@ -69,6 +72,9 @@ def predict(
         How the model computes.
     precision:
         Number format of the encoder: `bf16` is faster on GPUs, and right to about three digits.
+    monitor:
+        Add the numbers of each clip, and no name, to this log, and warn where the clips in it have drifted away from
+        those that the model was calibrated on; `coreecho drift LOG` tells more.
     """
     computing, reading = computing or Computing(), reading or FileReading()
     from rich.console import Console
@@ -80,6 +86,8 @@ def predict(
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
+    if monitor is not None and not monitor.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {monitor} does not exist: make it first, or give another `--monitor`.")
     predictor = Predictor(
         model,
         clips=clips,
@@ -102,6 +110,8 @@ def predict(
         stopped_by = stopped
     _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
     is_bad = _tell_failures(results, predictor.model.task.noun, strict=strict)
+    if monitor is not None:
+        Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
     if stopped_by is not None:
         Console(stderr=True).print(
             f"Stopped. The first {len(results)} files are done, and shown or written; the others are not."
@@ -159,3 +169,23 @@ def _tell_failures(results: "list[Prediction | PredictionFailure]", noun: str, *
         measured, failed = len(results) - len(failures), len(failures) - num_refused
         console.print(f"{measured} measured, {num_refused} refused, {failed} failed.", highlight=False)
     return bool(failures) if strict else len(failures) > num_refused
+
+
+def _monitored(log: Path, predictor: "Predictor", results: "Sequence[Prediction | PredictionFailure]") -> str:
+    """Add predictions to a log, and say in a sentence whether it has drifted."""
+    from coreecho.errors import CalibrationError
+    from coreecho.inference import Prediction
+    from coreecho.report.drift_table import drift_sentence
+    from coreecho.trust import append_to_log, read_log
+    from coreecho.trust.watching import logged_numbers, watch
+
+    gate = None if predictor.calibrated is None else predictor.calibrated.gate
+    if gate is None:
+        return "Nothing is monitored: this model was never calibrated. `coreecho calibrate MODEL` does it."
+    for result in results:
+        if isinstance(result, Prediction):
+            append_to_log(log, logged_numbers(result.value, result.clip_sd, result.measured))
+    try:
+        return drift_sentence(watch(read_log(log), gate))
+    except CalibrationError as error:
+        return str(error)

@@ -114,6 +114,17 @@ class MaskFolder(OutlineSource):
             )
         return label_masks(labels[list(frames)], self.outlines, size)
 
+    def ends(self, recording: Recording) -> tuple[int, int] | None:
+        """The frames that the file names, as those of phantoms do."""
+        path = self._path(recording)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                if "ed_frame" not in arrays or "es_frame" not in arrays:
+                    return None
+                return int(arrays["ed_frame"]), int(arrays["es_frame"])
+        except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._unreadable(recording, error) from error
+
     def digest(self, recording: Recording) -> str:
         """The checksum that the file keeps of its labels."""
         if not self.knows(recording):

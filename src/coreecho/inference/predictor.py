@@ -33,6 +33,7 @@ from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
+from coreecho.video.reading import ClipPath
 
 _EF = EF()
 _READERS = 2
@@ -105,9 +106,9 @@ class Prediction(Appraisal):
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"], entries["ids"]
+        del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
         if self.ef_percent is None:
-            entries = {name: value for name, value in entries.items() if name not in Appraisal().parts()}
+            entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
         entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
@@ -206,19 +207,20 @@ class Predictor:
             self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
-    def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
+    def __call__(self, source: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
 
     @overload
     def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
 
     def __call__(
-        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> "Prediction | list[Prediction]":
         """Predict one file, or one or several clips in memory.
 
         Args:
-            source: a file; or grey frames of uint8, 0 black to 255 white: (T, H, W), or (B, T, H, W) for several
-                clips. An array is taken for the sector, without text; a model of one beat takes it for that beat.
+            source: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
+                (B, T, H, W) for several clips. An array is taken for the sector, without text; a model of one beat
+                takes it for that beat.
             beat: of this file, before that of all files.
             fps: frames per second of an array; with it, clips of another frame rate than the training's are resampled.
 
@@ -230,7 +232,7 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
-        if isinstance(source, str | Path):
+        if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
             beat = self.beat if beat is None else beat

@@ -23,6 +23,7 @@ from coreecho.models.registry import build_segmentation_network
 from coreecho.models.segmentation_network import CAVITY_NAME, SegmentationNetwork, frames_seen
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
 from coreecho.models.weights import read_state, save_state, weights_file
+from coreecho.shipped import DEFAULT
 
 # Frames at once: a few hundred MB of DeepLabV3's activations at 112 pixels a side.
 _BATCH = 32
@@ -226,23 +227,19 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def open_segmenter(source: Segmenter | Path | str | None = None, device: str | None = None) -> Segmenter:
+def open_segmenter(source: Segmenter | Path | str = DEFAULT, device: str | None = None) -> Segmenter:
     """Find the segmenter that a person means: every command and function that outlines ventricles asks here.
 
     Args:
-        source: a loaded one, the file of its weights, or the folder of the run that trained it.
+        source: a loaded one, the file of its weights, the folder of the run that trained it, or `default`: the one that
+            ships.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded one stays where it is, and
             one from a file goes to the CPU.
 
     Raises:
-        RecipeError: none is given, or there is no such device.
+        RecipeError: there is no such device.
         CheckpointError: it cannot be read, or is of another kind.
     """
-    if source is None:
-        raise RecipeError(
-            "Say what outlines the ventricle: `--model FILE`, the weights of a segmenter or the folder of the run that "
-            "trained it; in Python model=..."
-        )
     if isinstance(source, Segmenter):
         return source if device is None else source.to(device)
     return load_segmenter(source, device=find_device(device or "cpu"))

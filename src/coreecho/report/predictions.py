@@ -1,6 +1,7 @@
 """What was predicted of files, for people, for programs and for spreadsheets, in the words of the task."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -110,10 +111,9 @@ def _number(value: float | None) -> str:
 
 
 def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
-    """What is noted of the interval of every prediction: said once, below the table."""
-    if not predictions:
-        return []
-    return [note for note in predictions[0].interval_notes if all(note in one.interval_notes for one in predictions)]
+    """What is noted of the interval of several predictions, or of all: said once, below the table."""
+    counts = Counter(note for one in predictions for note in one.interval_notes)
+    return [note for note, count in counts.items() if count > 1 or len(predictions) == 1]
 
 
 def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
@@ -199,7 +199,7 @@ def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
         "unit": lambda one: one.unit,
     }
     if task.interval_edges:
-        columns |= {name: partial(_cell, name) for name in Appraisal().parts()}
+        columns |= {name: partial(_cell, name) for name in Appraisal.told_parts()}
     return columns | {
         "clip_sd": lambda one: one.clip_sd,
         "num_clips": lambda one: len(one.clip_starts),

@@ -1,8 +1,8 @@
 """What is found of the left ventricle in one clip: masks, volume over time, beats, and the EF of each."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,14 +66,29 @@ class Segmentation:
     @cached_property
     def lv_masks(self) -> NDArray[np.bool_]:
         """(T, H, W), the cavity in the file's own pixels as they are stored, one connected part a frame."""
-        placement = self.video.placement
-        if placement is None:
-            return self.frame_masks
-        masks = np.zeros((self.num_frames, placement.height, placement.width), dtype=np.bool_)
-        for mask, share in zip(masks, placement.in_file(self.shares), strict=True):
-            # What is one part in the model's pixels may hang together by less than one of the file's.
-            mask[:] = largest_part(share > THRESHOLD)
+        masks = np.zeros((self.num_frames, *self.file_size), dtype=np.bool_)
+        for kept, mask in zip(masks, self.file_masks(), strict=True):
+            kept[:] = mask
         return masks
+
+    @property
+    def file_size(self) -> tuple[int, int]:
+        """H and W of the file's pictures, as they are stored."""
+        placement = self.video.placement
+        return self.shares.shape[1:] if placement is None else (placement.height, placement.width)
+
+    def file_masks(self) -> Iterator[NDArray[np.bool_]]:
+        """The frames of `lv_masks`, (H, W) each, one after the other: all at once they may take gigabytes."""
+        placement = self.video.placement
+        for share in self.shares if placement is None else placement.in_file(self.shares):
+            # What is one part in the model's pixels may hang together by less than one of the file's.
+            yield largest_part(share > THRESHOLD)
+
+    def without_pixels(self) -> "Segmentation":
+        """All numbers, and no frames and no masks: of thousands of files these would fill the memory."""
+        nothing = np.zeros((self.num_frames, 1, 1), dtype=np.uint8)
+        small = replace(self.video, frames=nothing)
+        return replace(self, video=small, shares=nothing.astype(np.float32))
 
     @cached_property
     def sector(self) -> NDArray[np.bool_]:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from coreecho.errors import RecipeError, VideoError
 from coreecho.inference.cautions import cautions_of_domain
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.preparing import ReadFile, clip_reader
 from coreecho.models.segmenter import THRESHOLD, Segmenter, open_segmenter
+from coreecho.shipped import DEFAULT
 from coreecho.ventricle.axis import largest_part
 from coreecho.ventricle.beats import Beats, RangeRule
 from coreecho.ventricle.segmentation import Segmentation
@@ -42,7 +44,7 @@ _MIN_EDV_ML, _MAX_EDV_ML = 15.0, 700.0
 def segment(
     source: str | Path | NDArray[np.uint8],
     *,
-    model: Segmenter | str | Path | None = None,
+    model: Segmenter | str | Path = DEFAULT,
     fps: float | None = None,
     beats: RangeRule = "product",
     method: Method = "discs",
@@ -54,7 +56,7 @@ def segment(
     Args:
         source: a file, of any kind that `coreecho.Predictor` reads; or grey frames (T, H, W) of uint8, which are taken
             for the sector, without text.
-        model: a loaded segmenter, or the path of one.
+        model: a loaded segmenter, or the path of one; the one that ships with coreecho when not given.
         fps: frames per second of an array.
         beats: how end-systole is told from the areas: "product", as is evidently meant, or "power", as EchoNet-Dynamic
             has published it.
@@ -64,7 +66,7 @@ def segment(
 
     Raises:
         VideoError: it is not a readable clip of a heartbeat.
-        RecipeError: no model, no such device, or a frame rate of a file.
+        RecipeError: no such device, or a frame rate of a file.
         CheckpointError: the model cannot be read.
     """
     segmenter = open_segmenter(model, device)
@@ -161,7 +163,7 @@ def segment_video(
 
 
 def in_one_part(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keep the largest connected part of what is in the mask in each frame; of the others nothing is left.
+    """Keep the largest connected part of what is in the mask in each frame, without holes; of the others nothing is.
 
     Args:
         shares: (T, S, S), above one half in the mask.
@@ -170,8 +172,9 @@ def in_one_part(shares: NDArray[np.float32]) -> NDArray[np.float32]:
         (T, S, S), in which what lies below one half is as it was.
     """
     masks = shares > THRESHOLD
-    kept = np.stack([largest_part(mask) for mask in masks]) if len(masks) else masks
-    return np.asarray(np.where(masks & ~kept, 0, shares), dtype=np.float32)
+    kept = np.stack([ndimage.binary_fill_holes(largest_part(mask)) for mask in masks]) if len(masks) else masks
+    # What lies in a hole, such as a papillary muscle or a valve, is as surely inside as it was thought to be outside.
+    return np.asarray(np.where(masks & ~kept, 0, np.where(kept & ~masks, 1 - shares, shares)), dtype=np.float32)
 
 
 def measure(shares: NDArray[np.float32], video: Video) -> dict[Method, VentricleCurve]:
@@ -252,7 +255,7 @@ def _why_no_beat(found: Segmentation) -> str:
         return "most frames have no mask"
     if found.beats.es_frames:
         return "the clip begins within the only one"
-    return "the area has no minimum between its ends that stands out"
+    return "the clip holds no whole contraction, from a largest area to a smallest one well before its end"
 
 
 def _touching(masks: NDArray[np.bool_], inside: NDArray[np.bool_]) -> int:
