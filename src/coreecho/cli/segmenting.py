@@ -19,7 +19,14 @@ from coreecho.ventricle.segmenting import segment_many
 
 
 def segment_files(
-    segmenter: Segmenter, files: Sequence[Path], out: Path, *, nifti: bool, has_film: bool, **settings: Any
+    segmenter: Segmenter,
+    files: Sequence[Path],
+    out: Path,
+    *,
+    nifti: bool,
+    has_film: bool,
+    strict: bool = False,
+    **settings: Any,
 ) -> int:
     """Segment, write and show; returns the exit code."""
     # A folder that cannot be made should be known before the hours of computing.
@@ -48,10 +55,9 @@ def segment_files(
         Console().print(beats_table(segmented, model_name=segmenter.name, out=out))
     failures = [found for found, _ in results if isinstance(found, PredictionFailure)]
     for failure in failures:
-        console.print(
-            f"No ventricle for {readable(failure.file)}: {readable(failure.error)}", style="red", markup=False
-        )
+        how, style = ("Refused", "yellow") if failure.is_refused else ("No ventricle for", "red")
+        console.print(f"{how} {readable(failure.file)}: {readable(failure.error)}", style=style, markup=False)
     if stopped_by is not None:
         console.print(f"Stopped. The first {len(results)} files are done and written to {out}; the others are not.")
         return exit_code_of(stopped_by)
-    return 1 if failures else 0
+    return int(any(strict or not failure.is_refused for failure in failures))
