@@ -18,7 +18,6 @@ from coreecho.inference.subject import open_subject
 from coreecho.models.weights import hash_weights
 from coreecho.report.figures import bland_altman, learning_curves, scatter
 from coreecho.stopping import Stop, stop_on_signals
-from coreecho.tasks import Number
 from coreecho.training.fabric import is_first_process
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
 from coreecho.training.run import resume as resume_run
@@ -151,7 +150,8 @@ def show_run(run: RunFolder, stop: Stop) -> int:
         console.print(said, markup=False, soft_wrap=True)
     kind = " (simulated hearts)" if run.data.is_phantom else ""
     console.print(f"Finished: {run.path}{_in_words(run)}{kind}.", markup=False, soft_wrap=True)
-    console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)
+    measure = run.lesson.measured_by.format(run=run.path, data=run.data.root, dataset=run.data.dataset)
+    console.print(f"Next: {measure}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -195,9 +195,9 @@ def draw_run(run: RunFolder) -> None:
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
-    learning_curves(metrics, plots / "learning_curves.png", **words)
+    learning_curves(metrics, plots / "learning_curves.png", chosen_by=lesson.selection, **words)
     validation = pd.read_csv(run.path / "validation.csv")
-    if not isinstance(run.task, Number) or not {run.task.true_column, run.task.output_column} <= set(validation):
+    if not run.task.is_number or not {run.task.true_column, run.task.output_column} <= set(validation):
         return
     scatter(validation, plots / "validation_scatter.png", **words)
     bland_altman(validation, plots / "validation_bland_altman.png", **words)

@@ -123,9 +123,10 @@ class Predictor:
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
-    One predictor may serve several threads: nothing of it changes after it was made, and its model only computes. The
-    files of `predict_many` are read in other processes, so that one of them cannot take all time or memory; what is
-    given to a call itself is read in this one.
+    One predictor may serve several threads at once, and every number is the one that it gives alone: nothing of it
+    changes after it was made, and its model only computes. An iterator of `predict_many` belongs to the thread that
+    goes through it. The files of `predict_many` are read in other processes, so that one of them cannot take all time
+    or memory; what is given to a call itself is read in this one.
 
     Args:
         model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with

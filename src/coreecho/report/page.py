@@ -24,7 +24,7 @@ from coreecho.report.page_metrics import (
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, training_table
 from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
-from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.representation.embedding_set import EmbeddingSet, number_of
 from coreecho.representation.embeddings import embed_run
 
 # Metrics that are said below the first one, where the family has them.
@@ -82,6 +82,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     return {
         "title": " and ".join(run.title for run in runs),
         "task": task,
+        "number": number_of(task),
         "protocol": runs[0].evaluation.protocol.description,
         "level": f"{100 * runs[0].metrics.level:g} %",
         "is_phantom": any(run.is_phantom for run in runs),
