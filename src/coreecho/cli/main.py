@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import coreecho
+from coreecho.cli.calibrate import calibrate
 from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
@@ -63,6 +64,7 @@ app.command(
 app.command(evaluate)
 app.command(predict)
 app.command(segment)
+app.command(calibrate)
 app.command(report)
 app.command(
     "coreecho.cli.reproduce:reproduce",

@@ -20,6 +20,7 @@ def predict(
     beat: BeatText = None,
     axes: str | None = None,
     series: Annotated[bool, Parameter(negative="")] = False,
+    segmenter: Path | None = None,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> int:
@@ -54,6 +55,10 @@ def predict(
     series:
         Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
         of an examination may share a series, too.
+    segmenter:
+        What outlines the left ventricle: the EF of its beats then stands beside the model's, and a disagreement of more
+        than 10 points is a warning. Weights, the folder of a run, `default` for the one that ships, or `none`; when not
+        given, the one that ships beside the model that ships, where this build has it.
     computing:
         How the model computes.
     precision:
@@ -68,6 +73,7 @@ def predict(
     from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
     from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
+    from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
@@ -87,7 +93,11 @@ def predict(
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:
-        for result in predictor.predict_many(files, show_progress=True):
+        predicted = predictor.predict_many(files, show_progress=True)
+        outliner = find_second_opinion(segmenter, model, task, computing.device)
+        if outliner is not None:
+            predicted = with_second_opinions(predicted, files, outliner, axes=axes, joins_series=series)
+        for result in predicted:
             results.append(result)
     except KeyboardInterrupt as stopped:
         # What is ready is not lost.

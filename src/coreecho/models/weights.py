@@ -36,6 +36,7 @@ __all__ = [
     "read_weights",
     "save_state",
     "save_weights",
+    "weights_file",
 ]
 
 _CARD = "coreecho_card"

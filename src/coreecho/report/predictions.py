@@ -1,7 +1,9 @@
 """What was predicted of files, for people, for programs and for spreadsheets, in the words of the task."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +20,119 @@ from coreecho.inference import Prediction, PredictionFailure
 from coreecho.names import readable
 from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
+from coreecho.trust import READERS_WORDS, Appraisal
 
+# EF by another way, of the left ventricle's outline.
+_OUTLINE = ("segmentation_ef_percent", "segmentation_beats", "segmentation_model")
 Results = Sequence[Prediction | PredictionFailure]
-# After the file and what was read from it, in every table.
-_CSV_COLUMNS = [
-    "unit",
-    "clip_sd",
-    "num_clips",
-    "clip_starts",
-    "beat",
-    "fps",
-    "num_frames",
-    "warnings",
-    "notes",
-    "error",
-    "model",
-    "notice",
-]
+SPREAD_WORDS = (
+    "Spread of clips: standard deviation over the clips of the file; how much they differ, and no bound of the error"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """A column of the table for people, between the file and what is said of it.
+
+    Attributes:
+        heading: of the column.
+        cell: of a prediction; empty where there is nothing to show.
+        is_always: the column is there, whether a cell of it is filled or not.
+    """
+
+    heading: str
+    cell: Callable[[Prediction], str]
+    is_always: bool = False
+
+
+def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown]:
+    """All that people are shown of predictions, in order; what no prediction has is left out."""
+    columns = [_Shown(heading=task.heading, cell=lambda one: task.shown(one.value), is_always=True)]
+    if task.interval_edges:
+        columns += [
+            _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
+            _Shown(heading="P(< 40 / < 50)", cell=_probability_cell),
+            _Shown(heading="Trust", cell=lambda one: one.trust or ""),
+            _Shown(heading="EF by outline (%)", cell=lambda one: _number(one.segmentation_ef_percent)),
+        ]
+    if not task.has_output_of_its_own:
+        columns.append(_Shown(heading="Spread of clips", cell=lambda one: _number(one.clip_sd), is_always=True))
+    return [column for column in columns if column.is_always or any(map(column.cell, predictions))]
 
 
 def predictions_table(results: Results, *, model_name: str, task: Task | None = None) -> Group:
-    """Lay out the files that have a prediction, and what speaks against it; of a number how much the clips differ."""
+    """Lay out the files that have a prediction: the number, what it is worth, and what speaks against it."""
     task = task or EF()
+    predictions = [result for result in results if isinstance(result, Prediction)]
+    shown = _shown_columns(task, predictions)
+    common = _common_notes(predictions)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("File", overflow="fold")
-    table.add_column(task.heading, justify="right", no_wrap=True)
-    if not task.has_output_of_its_own:
-        table.add_column("± clips", justify="right", no_wrap=True)
-    table.add_column("Warnings and notes", overflow="fold")
-    for result in results:
-        if isinstance(result, Prediction):
-            said = [*result.warnings, *(f"Note: {note}" for note in result.notes)]
-            # Text, not markup: a file may be called [red].avi.
-            table.add_row(
-                Text(readable(result.file)),
-                *_cells(result, task),
-                Text("\n".join(map(readable, said))),
-                end_section=len(said) > 1,
-            )
-    return Group(Text(f"{task.title} by {model_name}", style="bold"), table, Text(task.notice, style="bold"))
+    for column in shown:
+        # A heading may break between its words; a number may not.
+        table.add_column(column.heading, justify="right", min_width=max(map(len, column.heading.split())))
+    table.add_column("Reasons, warnings and notes", overflow="fold")
+    for one in predictions:
+        said = _said(one, common)
+        # Text, not markup: a file may be called [red].avi.
+        table.add_row(
+            Text(readable(one.file)),
+            *(Text(column.cell(one), no_wrap=True) for column in shown),
+            Text("\n".join(map(readable, said))),
+            end_section=len(said) > 1,
+        )
+    legend = [Text(readable(line)) for line in _legend(task, predictions, common)]
+    return Group(Text(f"{task.title} by {model_name}", style="bold"), table, *legend, Text(task.notice, style="bold"))
 
 
-def _cells(result: Prediction, task: Task) -> tuple[str, ...]:
-    value = task.shown(result.value)
-    if task.has_output_of_its_own:
-        return (value,)
-    return value, "" if result.clip_sd is None else f"{result.clip_sd:.1f}"
+def _interval_heading(predictions: Sequence[Prediction]) -> str:
+    levels = sorted({one.level for one in predictions if one.level is not None})
+    return f"{' / '.join(f'{100 * level:g}' for level in levels)} % interval"
+
+
+def _interval_cell(one: Prediction) -> str:
+    if one.interval_low is None or one.interval_high is None:
+        return ""
+    return f"{one.interval_low:.0f} to {one.interval_high:.0f}"
+
+
+def _probability_cell(one: Prediction) -> str:
+    if one.p_below_40 is None or one.p_below_50 is None:
+        return ""
+    return f"{_percent(one.p_below_40)} / {_percent(one.p_below_50)}"
+
+
+def _percent(probability: float) -> str:
+    """Never a certainty that no number of recordings can give."""
+    whole = round(100 * probability)
+    return "< 1 %" if whole < 1 else "> 99 %" if whole > 99 else f"{whole} %"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
+    """What is noted of the interval of every prediction: said once, below the table."""
+    if not predictions:
+        return []
+    return [note for note in predictions[0].interval_notes if all(note in one.interval_notes for one in predictions)]
+
+
+def _said(one: Prediction, common: Sequence[str]) -> list[str]:
+    """All that is said of one prediction, the gravest first, and last what the guideline calls such an EF."""
+    notes = [*(note for note in one.interval_notes if note not in common), *one.notes]
+    named = [] if one.ef_words is None else [one.ef_words]
+    return [*named, *one.reasons, *one.warnings, *(f"Note: {note}" for note in notes)]
+
+
+def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]) -> list[str]:
+    lines = [f"{note[:1].upper()}{note[1:]}." for note in common]
+    if any(one.clip_sd is not None for one in predictions):
+        lines.append(f"{SPREAD_WORDS}.")
+    if task.interval_edges and predictions:
+        lines.append(f"{READERS_WORDS}.")
+    return lines
 
 
 def predictions_json(results: Results, *, model_name: str, task: Task | None = None) -> str:
@@ -97,31 +166,50 @@ def write_predictions_csv(results: Results, path: Path, *, task: Task | None = N
         CoReEchoError: the file cannot be written.
     """
     task = task or EF()
-    columns = ["file", task.value_name, *_CSV_COLUMNS, f"clip_{task.value_name}"]
-    table = pd.DataFrame([_row(result, task) for result in results], columns=columns)
+    written = _written_columns(task)
+    names = ["file", *written, "error", "notice"]
+    table = pd.DataFrame([_row(result, task, written) for result in results], columns=names)
     try:
         write_whole(path, table.to_csv(index=False))
     except OSError as error:
         raise CoReEchoError(f"The table {path} cannot be written: {error.strerror or error}.") from error
 
 
-def _row(result: Prediction | PredictionFailure, task: Task) -> dict[str, object]:
+def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
+    """Everything that a spreadsheet is given of a prediction, by the names of the columns, in order."""
+    columns: dict[str, Callable[[Prediction], object]] = {
+        task.value_name: lambda one: one.value,
+        "unit": lambda one: one.unit,
+    }
+    if task.interval_edges:
+        columns |= {name: partial(_cell, name) for name in (*Appraisal().parts(), *_OUTLINE)}
+    return columns | {
+        "clip_sd": lambda one: one.clip_sd,
+        "num_clips": lambda one: len(one.clip_starts),
+        "clip_starts": partial(_cell, "clip_starts"),
+        # As `--beat` takes it.
+        "beat": lambda one: None if one.beat is None else ":".join(map(str, one.beat)),
+        "fps": lambda one: one.fps,
+        "num_frames": lambda one: one.num_frames,
+        "warnings": partial(_cell, "warnings"),
+        "notes": partial(_cell, "notes"),
+        "model": partial(_cell, "model"),
+        f"clip_{task.value_name}": partial(_cell, "clip_values"),
+    }
+
+
+def _cell(name: str, one: Prediction) -> object:
+    """An entry of a prediction as a cell: lists are joined, and texts do nothing in a spreadsheet."""
+    value = getattr(one, name)
+    if isinstance(value, tuple):
+        value = "; ".join(map(str, value))
+    return csv_cell(value) if isinstance(value, str) else value
+
+
+def _row(
+    result: Prediction | PredictionFailure, task: Task, written: Mapping[str, Callable[[Prediction], object]]
+) -> dict[str, object]:
     if isinstance(result, PredictionFailure):
         return {"file": csv_cell(result.file), "error": csv_cell(result.error), "notice": task.notice}
-    return {
-        "file": csv_cell(result.file),
-        task.value_name: result.value,
-        "unit": result.unit,
-        "clip_sd": result.clip_sd,
-        "num_clips": len(result.clip_starts),
-        f"clip_{task.value_name}": csv_cell("; ".join(str(each) for each in result.clip_values)),
-        "clip_starts": csv_cell("; ".join(str(start) for start in result.clip_starts)),
-        # As `--beat` takes it.
-        "beat": None if result.beat is None else ":".join(map(str, result.beat)),
-        "fps": result.fps,
-        "num_frames": result.num_frames,
-        "warnings": csv_cell("; ".join(result.warnings)),
-        "notes": csv_cell("; ".join(result.notes)),
-        "model": csv_cell(result.model),
-        "notice": result.notice,
-    }
+    cells = {name: cell(result) for name, cell in written.items()}
+    return {"file": csv_cell(result.file), **cells, "notice": result.notice}

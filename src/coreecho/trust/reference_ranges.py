@@ -80,6 +80,16 @@ READER_VARIABILITY = (
 )
 
 
+# One line for below a table.
+READERS_WORDS = (
+    "Readers of the same pictures differ, too: "
+    + ", ".join(
+        f"{each.what}, 95 % of differences within ±{each.limits_of_agreement:.0f}" for each in READER_VARIABILITY[:2]
+    )
+    + f" EF points ({_AKIL})"
+)
+
+
 def ef_grade(ef_percent: float, sex: Sex) -> Grade:
     """Name an EF as the guideline does. It has whole percents: the EF is rounded first, halves up.
 

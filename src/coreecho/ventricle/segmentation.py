@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from coreecho.models.segmenter import THRESHOLD
 from coreecho.tasks import EF
-from coreecho.ventricle.axis import largest_part
 from coreecho.ventricle.beats import Beats
 from coreecho.ventricle.volume import Method, VentricleCurve, ejection_fraction
 from coreecho.video.lit_sector import lit_sector
+from coreecho.video.parts import largest_part
 from coreecho.video.video import Video
 
 RELATIVE = "of the largest"

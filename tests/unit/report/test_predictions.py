@@ -47,6 +47,50 @@ def test_table_shows_ef_spread_warnings_and_what_it_is_not():
     assert "Not a medical device" in text
 
 
+APPRAISED = {
+    "interval_low": 45.2,
+    "interval_high": 65.3,
+    "level": 0.9,
+    "method": "by-range",
+    "p_below_40": 0.004,
+    "p_below_50": 0.31,
+    "trust": "doubtful",
+    "reasons": ("frame rate 20 per second: as low in 0 of 200 recordings",),
+    "interval_notes": ("90 % interval by by-range: 200 recordings", "calibrated on simulated hearts"),
+    "ef_words": "normal (ASE/EACVI 2015)",
+}
+
+
+def test_table_shows_what_an_ef_is_worth_and_says_once_what_holds_for_all():
+    console = Console(file=io.StringIO(), width=140)
+    without = {"interval_low": None, "interval_high": None, "p_below_40": None, "p_below_50": None, "trust": "outside"}
+    own = {"interval_notes": (*APPRAISED["interval_notes"], "the interval was cut at 0 to 100 %")}
+    rows = [prediction(**APPRAISED), prediction(file="c.avi", **(APPRAISED | without | own))]
+    console.print(predictions_table(rows, model_name="a model"))
+    text = console.file.getvalue()
+    first = next(line for line in text.splitlines() if "a.avi" in line)
+    assert " ".join(first.split()).startswith("a.avi 55.2 45 to 65 < 1 % / 31 % doubtful 1.8 normal (ASE/EACVI 2015)")
+    second = next(line for line in text.splitlines() if "c.avi" in line)
+    assert second.split()[:4] == ["c.avi", "55.2", "outside", "1.8"]
+    assert text.lower().count("calibrated on simulated hearts") == 1
+    assert "Note: the interval was cut at 0 to 100 %" in text
+    assert "frame rate 20 per second" in text
+    assert "no bound of the error" in text
+    assert "Readers of the same pictures differ, too" in text
+
+
+def test_json_and_csv_hold_what_an_ef_is_worth_by_name(tmp_path):
+    (entries,) = json.loads(predictions_json([prediction(**APPRAISED)], model_name="m"))["predictions"]
+    write_predictions_csv([prediction(**APPRAISED), FAILURE], tmp_path / "ef.csv")
+    table = pd.read_csv(tmp_path / "ef.csv")
+    for name, value in APPRAISED.items():
+        listed = isinstance(value, tuple)
+        assert entries[name] == (list(value) if listed else value)
+        assert table.loc[0, name] == ("; ".join(value) if listed else value)
+    mi = json.loads(predictions_json([infarction()], model_name="m", task=MI()))["predictions"][0]
+    assert not set(mi) & set(APPRAISED)
+
+
 def test_json_is_one_document_with_failures_apart():
     document = json.loads(predictions_json([prediction(), FAILURE], model_name="a model"))
     assert document["predictions"][0]["clip_ef_percent"] == [54.0, 56.5]

@@ -17,9 +17,10 @@ from coreecho.errors import RecipeError, VideoError
 from coreecho.inference.files import PredictionFailure
 from coreecho.models.segmenter import Segmenter, load_segmenter
 from coreecho.ventricle.segmentation import Segmentation
-from coreecho.ventricle.segmenting import in_one_part, segment_many, segment_video
+from coreecho.ventricle.segmenting import segment_many, segment_video
 from coreecho.video.decoded import Decoded
 from coreecho.video.geometry import Turn
+from coreecho.video.parts import in_one_part
 from coreecho.video.reading import _finish
 
 
