@@ -15,6 +15,7 @@ from torch import Tensor
 
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
+from coreecho.files import sha256_of
 from coreecho.models.card import SEGMENTER, TrainedOn, kind_of_card, origin
 from coreecho.models.device import find_device
 from coreecho.models.evaluation_mode import evaluation_mode
@@ -249,3 +250,12 @@ def open_segmenter(source: Segmenter | Path | str = DEFAULT, device: str | None 
     if is_default(source):
         segmenter.remark = f"the model that ships with coreecho, {RESEARCH_MODEL}"
     return segmenter
+
+
+def hash_segmenter(source: Path | str) -> str:
+    """SHA-256 of the file of weights that is meant by what a person gives for a segmenter. Raises CheckpointError."""
+    file = weights_file(Path(source), "lv")
+    try:
+        return sha256_of(file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: the weights cannot be read: {error.strerror or error}.") from error

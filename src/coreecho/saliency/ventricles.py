@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError, VideoError
+from coreecho.models.segmenter import Segmenter
 from coreecho.phantom.layouts import TRUTH_FOLDER
 from coreecho.phantom.truth import LV_LABEL
-from coreecho.models.segmenter import Segmenter
 from coreecho.video import resize_frames
 from coreecho.video.clips import ClipSampling, even_starts, num_starts
 from coreecho.video.parts import in_one_part

@@ -40,7 +40,7 @@ def find_second_opinion(
         RecipeError: one is given, and the model reads no EF.
         CheckpointError: it cannot be read.
     """
-    is_ef = task.value_name == EF.value_name
+    is_ef = task.value_name == EF().value_name
     if segmenter is None:
         is_there = is_ef and is_default(model) and has_default("lv")
         return open_segmenter(DEFAULT, device) if is_there else None
