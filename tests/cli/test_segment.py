@@ -45,7 +45,7 @@ def test_files(run: TypeIn, bright_segmenter: Path, bright_heart: Callable[..., 
     with np.load(folder / "masks.npz") as arrays:
         masks = arrays["lv_masks"]
         assert arrays["ef_percent"] == pytest.approx([heart.ef_percent] * 2, abs=2)
-        assert arrays["es_frames"].tolist() == list(heart.es_frames)
+        assert np.abs(arrays["es_frames"] - heart.es_frames).max() <= 1
     assert (masks.shape, masks.dtype) == (heart.frames.shape, np.bool_)
     assert 2 * (masks & heart.masks).sum() / (masks.sum() + heart.masks.sum()) > 0.97
     nifti = np.asarray(nib.load(folder / "masks.nii.gz").dataobj)
@@ -61,7 +61,7 @@ def test_files(run: TypeIn, bright_segmenter: Path, bright_heart: Callable[..., 
     assert Image.open(folder / "volume.png").size[0] > 1000
 
     table = pd.read_csv(out / "beats.csv")
-    assert table["es_frame"].dropna().tolist() == list(heart.es_frames)
+    assert np.abs(table["es_frame"].dropna() - heart.es_frames).max() <= 1
     assert table["error"].notna().tolist() == [False, False, True]
     document = json.loads((out / "beats.json").read_text())
     (found,) = document["segmentations"]

@@ -1,6 +1,8 @@
 """Ventricles of a data set whose masks, beats and EF are known, against those that are found."""
 
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 
 from coreecho.errors import DatasetError
+from coreecho.training.run_folder import RunFolder
 from coreecho.ventricle.measuring import FIGURES, MeasuredVentricle, counts_of, figures_of
 from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
 
@@ -84,3 +87,29 @@ def test_what_is_not_known_is_nan() -> None:
     assert not figures["dice"].is_defined
     assert not figures["ef_mae"].is_defined
     assert figures["without_beat"].estimate == 1
+
+
+def test_a_run_is_not_tested_on_what_it_was_trained_on(
+    run_of_every_recipe: Mapping[str, RunFolder], tmp_path: Path
+) -> None:
+    run = run_of_every_recipe["lv-outline"]
+    root, store = run.data.root, run.data.store
+    protocol = VentricleProtocol(resamples=20)
+    measured = measure_dataset(run.path, root, tmp_path, store=store, protocol=protocol, device="cpu")
+    assert measured.is_phantom
+    assert measured.overlap_label is None
+    assert 0 <= measured.figures["dice"].estimate <= 1
+    assert f"recipe {run.recipe.name}" in measured.model
+    with pytest.raises(DatasetError, match="was trained on"):
+        measure_dataset(_moved(run, tmp_path), root, tmp_path, store=store, protocol=protocol, device="cpu")
+
+
+def _moved(run: RunFolder, tmp_path: Path) -> Path:
+    """The run as if its TEST split had been trained on."""
+    folder = Path(shutil.copytree(run.path, tmp_path / "run"))
+    document = folder / "run.json"
+    text = json.loads(document.read_text())
+    splits = text["split_ids"]
+    splits["train"], splits["test"] = splits["test"], splits["train"]
+    document.write_text(json.dumps(text))
+    return folder
