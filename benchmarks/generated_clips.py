@@ -27,6 +27,7 @@ import pandas as pd
 from coreecho.errors import CoReEchoError
 from coreecho.evaluation.ef_ranges import by_ef_range
 from coreecho.evaluation.metrics import compute_metrics
+from coreecho.evaluation.model_record import Figure, Measured, ModelRecord, write_record
 from coreecho.inference.engine import ClipSource, predict_videos
 from coreecho.inference.preparing import ClipFile, prepare_file
 from coreecho.models.echo_model import EchoModel
@@ -106,6 +107,33 @@ def line(kind: str, column: str, found: dict[str, Any]) -> str:
     )
 
 
+def measured_of(name: str, hearts: str, measured: list[dict[str, Any]], command: str) -> list[Measured]:
+    """The same for the record of a model that ships, of which its page is made."""
+    texts = {"requested_ef": "the EF that the generator was asked for", "network_ef": "what a published network reads"}
+
+    def figure(label: str, unit: str, found: dict[str, Any], digits: int) -> Figure:
+        ends = {end: found[end] for end in ("estimate", "low", "high", "level")}
+        return Figure(name=label, unit=unit, digits=digits, **ends)
+
+    return [
+        Measured(
+            model=name,
+            on=f"{hearts}, {each['kind']}",
+            hearts="generated",
+            against=texts.get(each["column"], each["column"]),
+            count=each["n"],
+            figures=(
+                figure("r", "", each["pearson"], 2),
+                figure("MAE", "EF points", each["mae"], 2),
+                figure("bias", "EF points", each["bias"], 1),
+                *(figure(f"bias, EF {part['name']}", "EF points", part["bias"], 1) for part in each["ranges"]),
+            ),
+            command=command,
+        )
+        for each in measured
+    ]
+
+
 def report_model(path: Path, table: pd.DataFrame, arguments: argparse.Namespace) -> dict[str, Any]:
     """Predict every file by one model, print what was measured, and give it for JSON."""
     started = time.perf_counter()
@@ -141,6 +169,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--cache", type=Path, help="folder for decoded frames")
     parser.add_argument("--json", type=Path, help="write everything here, too")
+    parser.add_argument("--record", type=Path, help="write the first model's figures here, for `default-models`")
+    parser.add_argument("--name", default="default-ef", help="of the model in that record")
     arguments = parser.parse_args()
     table = pd.read_csv(arguments.labels or arguments.clips / "labels.csv")
     missing = {"file", "kind"} - set(table.columns)
@@ -155,6 +185,10 @@ def main() -> None:
             print(f"{path}: not measured: {error}", flush=True)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps({"clips": len(table), "models": results}, indent=1) + "\n")
+    if arguments.record is not None and results:
+        command = "python benchmarks/generated_clips.py --clips FOLDER --model default"
+        found = measured_of(arguments.name, "the generated clips of EchoDiffusion", results[0]["measured"], command)
+        write_record(arguments.record, ModelRecord(measured=tuple(found)))
     raise SystemExit(1 if failed else 0)
 
 

@@ -41,6 +41,17 @@ LOSSES_SCALE = Scale(
 LOSSES_SIZES: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size": 32, "batch_size": 6, "seed": 5}
 
 
+# Of recipes whose encoder is no UniFormer.
+SMALL_ENCODERS = {
+    "r2plus1d_18": "r2plus1d_10",
+    "lv_unet": "lv_unet_xs",
+    "deeplab": "lv_unet_xs",
+    "uvt": "uvt_xs",
+    "efgcn_sd": "efgcn_sd_xs",
+    "echographs_mobilenet2": "echographs_mobilenet2",
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-losses",
@@ -106,10 +117,21 @@ def micro_scale() -> Scale:
 @pytest.fixture(scope="session")
 def micro_phantoms(tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale) -> Path:
     """The folder `phantoms` of a reproduction at `micro_scale`, with the hearts of EchoNet-Dynamic and of CAMUS."""
-    out = tmp_path_factory.mktemp("reproduction")
-    echonet_phantoms(out, micro_scale)
-    camus_phantoms(out, micro_scale)
-    return out / "phantoms"
+    shared = shared_folder(tmp_path_factory) / "micro"
+    with FileLock(f"{shared}.lock"):
+        echonet_phantoms(shared, micro_scale)
+        camus_phantoms(shared, micro_scale)
+    # A copy for each process: decoded frames are written beside the hearts.
+    return Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist have a folder each, below one that they share.
+    folder = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -169,6 +191,14 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         weights_sha256=sha256_of(folder / "default-ef.safetensors"),
     )
     save_references(folder / "default-ef.references.npz", references)
+    save_segmenter(
+        folder / "default-lv.safetensors",
+        build_segmentation_network("lv_unet", widths=[4, 6]),
+        SegmenterInput(frame_size=32),
+        source="a test",
+        licence="Apache-2.0",
+        trained_on=trained_on,
+    )
     return folder
 
 
@@ -214,18 +244,17 @@ class RecipeRuns(Mapping[str, RunFolder]):
 def small_recipe(name: str) -> Recipe:
     """The shipped recipe, with a small encoder and an epoch of one step."""
     settings = read_recipe_file(find_recipe(name))
-    encoder = "r2plus1d_10" if settings["encoder"].startswith("r2plus1d") else "uniformer_xs"
+    encoder = SMALL_ENCODERS.get(settings["encoder"], "uniformer_xs")
     epochs = {"stage1_epochs": 8, "stage2_epochs": 2} if settings.get("stage2", True) else {"stage1_epochs": 10}
     other = {"require_two_traced_frames": False, "validation_clips": 1, "warmup_steps": 0, "decay_every": 5}
-    return Recipe.from_mapping(settings | LOSSES_SIZES | other | epochs | {"encoder": encoder}, source=name)
+    sizes = LOSSES_SIZES | ({"num_frames": settings["num_frames"]} if encoder.startswith("efgcn") else {})
+    return Recipe.from_mapping(settings | sizes | other | epochs | {"encoder": encoder}, source=name)
 
 
 @pytest.fixture(scope="session")
 def run_of_every_recipe(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunFolder]:
     """A finished run of each shipped recipe, by its name. To be read; who writes into one takes `copy_of_run`."""
-    base = tmp_path_factory.getbasetemp()
-    # The processes of pytest-xdist have a folder each, below one that they share.
-    folder = (base.parent if base.name.startswith("popen-") else base) / "recipes"
+    folder = shared_folder(tmp_path_factory) / "recipes"
     folder.mkdir(exist_ok=True)
     return RecipeRuns(folder)
 

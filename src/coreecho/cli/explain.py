@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Device, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Device, FileReading, NotNegative, SplitName, TestedData
 from coreecho.shipped import DEFAULT
 
 
@@ -18,6 +18,7 @@ def explain(
     split: SplitName = "test",
     clips: AtLeastOne | None = None,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     level: Annotated[str, Parameter(name=("--level", "--stage"))] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
@@ -57,6 +58,8 @@ def explain(
         Clips whose maps are averaged [default: 3 of a file, 1 of each recording].
     beat:
         The beat to look at.
+    reading:
+        How the clip is read, where the usual way is not right.
     level:
         Of the encoder, by its name or its number from 1; `auto` is the deepest with at least 7 x 7 cells.
     evidence:
@@ -68,9 +71,9 @@ def explain(
     seed:
         Of the interval.
     """
-    shown = shown or TestedData()
+    shown, reading = shown or TestedData(), reading or FileReading()
     from coreecho.errors import RecipeError
-    from coreecho.inference import find_device, parse_beat
+    from coreecho.inference import find_device, find_one, parse_beat
     from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
@@ -83,7 +86,15 @@ def explain(
     if file is not None and shown.dataset is None and shown.data is None:
         loaded = load_model(model, device=find_device(device))
         frames = None if beat is None else parse_beat(beat)
-        explained = explain_file(loaded, file, clips=clips or 3, level=level, evidence=evidence, beat=frames)
+        explained = explain_file(
+            loaded,
+            find_one(file, joins_series=reading.series),
+            clips=clips or 3,
+            level=level,
+            evidence=evidence,
+            beat=frames,
+            axes=reading.axes,
+        )
         write_explanation(explained, out, film=film)
         show_file_explanation(explained, out)
     elif file is None and shown.data is not None:

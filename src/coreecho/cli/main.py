@@ -10,15 +10,18 @@ from rich.markup import escape
 
 import coreecho
 from coreecho.cli.calibrate import calibrate
+from coreecho.cli.checklist import checklist
 from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
 from coreecho.cli.doctor import doctor
+from coreecho.cli.drift import drift
 from coreecho.cli.embed import embed
 from coreecho.cli.ending import tell
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.explain import explain
 from coreecho.cli.import_weights import import_weights_command
+from coreecho.cli.infarction import infarction
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
@@ -61,10 +64,20 @@ app.command(
     "Cross-validates over that data set's folds, and measures the pooled predictions of all test folds. Each fold is a "
     "run folder. Stopped, the same command goes on; folds that are done are not done again.",
 )
+app.command(
+    "coreecho.cli.default_models:default_models",
+    name="default-models",
+    # Of use in a clone alone, where `make default-models` gives it.
+    show=False,
+    help="Make the models that ship with coreecho again, from nothing.",
+)
 app.command(evaluate)
+app.command(infarction)
 app.command(predict)
 app.command(segment)
 app.command(calibrate)
+app.command(drift)
+app.command(checklist)
 app.command(report)
 app.command(
     "coreecho.cli.reproduce:reproduce",

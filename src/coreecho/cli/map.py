@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, NotNegative, SplitName, TestedData
 from coreecho.shipped import DEFAULT, is_default
 
 
@@ -16,6 +16,7 @@ def draw_map(
     *,
     clip: Annotated[list[Path] | None, Parameter(negative="")] = None,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     out: Path | None = None,
     split: SplitName = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
@@ -41,6 +42,8 @@ def draw_map(
         New clip to place on the map; may be given several times.
     beat:
         The beat to look at.
+    reading:
+        How the new clips are read, where the usual way is not right.
     out:
         Folder for the result [default: RUN/explain/map-SPLIT, or WEIGHTS-results/explain/map-SPLIT-on-DATA; of the
         hearts that come with the default model, `map`].
@@ -58,8 +61,8 @@ def draw_map(
         Of UMAP.
     """
     shown = shown or TestedData()
-    computing = computing or Computing()
-    from coreecho.inference import find_device, parse_beat
+    computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.inference import find_device, find_one, parse_beat
     from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.map_drawing import write_maps
@@ -70,6 +73,7 @@ def draw_map(
     from coreecho.representation.references import load_default_references
 
     frames = None if beat is None else parse_beat(beat)
+    new = [find_one(path, joins_series=reading.series) for path in clip or []]
     maps, placed = [], []
     paths = [run] if other is None else [run, other]
     for path in paths:
@@ -95,7 +99,7 @@ def draw_map(
                 show_progress=True,
             )
         maps.append(make_map(embedded, method=method, seed=seed))
-        placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
+        placed.append(place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes))
     if out is None:
         out = Path("map") if subjects[0] is None else subjects[0].result_folder("explain", f"map-{split}")
     written = write_maps(maps, out, placed=placed)

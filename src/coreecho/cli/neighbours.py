@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, ShownData, SplitName
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, ShownData, SplitName
 from coreecho.shipped import DEFAULT, is_default
 
 
@@ -17,6 +17,7 @@ def neighbours(
     out: Path | None = None,
     clips: AtLeastOne = 3,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     shown: ShownData | None = None,
     computing: Computing | None = None,
 ) -> int:
@@ -45,14 +46,17 @@ def neighbours(
         Clips of the file and of each recording.
     beat:
         The beat to look at.
+    reading:
+        How the clip is read, where the usual way is not right.
     shown:
         The data, where they are not the run's own.
     computing:
         How the model computes.
     """
     shown = shown or ShownData()
-    computing = computing or Computing()
-    from coreecho.inference import find_device, parse_beat
+    computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.inference import Predictor, find_device, find_one, parse_beat
+    from coreecho.inference.appraising import calibration_beside
     from coreecho.inference.preparing import read_clip
     from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
@@ -71,7 +75,8 @@ def neighbours(
     frames = None if beat is None else parse_beat(beat)
     check_neighbours(loaded, k)
     # Read first: a file that cannot be is known before the hours of embedding.
-    read_clip(loaded, file, beat=frames)
+    clip = find_one(file, joins_series=reading.series)
+    read_clip(loaded, clip, beat=frames, axes=reading.axes)
     if subject is None:
         references = load_default_references()
         searched, thumbnail = references.embedded, references.thumbnail
@@ -81,8 +86,19 @@ def neighbours(
             subject, loaded, split, clips=clips, batch_size=computing.batch_size, allow_overlap=True, show_progress=True
         )
         thumbnail = partial(recording_thumbnail, subject.store())
-    found = search_neighbours(loaded, searched, file, k=k, clips=clips, batch_size=computing.batch_size, beat=frames)
+    found = search_neighbours(
+        loaded, searched, clip, k=k, clips=clips, batch_size=computing.batch_size, beat=frames, axes=reading.axes
+    )
+    predictor = Predictor(
+        loaded,
+        clips=clips,
+        batch_size=computing.batch_size,
+        beat=frames,
+        axes=reading.axes,
+        calibration=calibration_beside(model),
+    )
+    appraisal = predictor(clip)
     if out is not None:
-        write_neighbours(found, thumbnail, out)
-    show_neighbours(found, out)
+        write_neighbours(found, thumbnail, out, appraisal=appraisal)
+    show_neighbours(found, out, appraisal=appraisal)
     return 0

@@ -11,15 +11,19 @@ from rich.console import Console
 
 from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.datasets.layout import parse_options
-from coreecho.errors import RecipeError
+from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.evaluation.calibrating import calibrate_subject
+from coreecho.evaluation.measured_clips import Computing
+from coreecho.inference.subject import open_subject
+from coreecho.models.weights import hash_weights
 from coreecho.report.figures import bland_altman, learning_curves, scatter
 from coreecho.stopping import Stop, stop_on_signals
-from coreecho.tasks import Number
 from coreecho.training.fabric import is_first_process
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
 from coreecho.training.run import resume as resume_run
 from coreecho.training.run import train as train_run
 from coreecho.training.run_folder import Hardware, RunFolder
+from coreecho.trust import calibration_path, read_calibration, write_calibration
 
 
 def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
@@ -142,9 +146,12 @@ def show_run(run: RunFolder, stop: Stop) -> int:
         console.print(f"Stopped. Go on with: coreecho train --resume {run.path}", markup=False, soft_wrap=True)
         return stop.exit_code
     draw_run(run)
+    if said := calibrate_run(run):
+        console.print(said, markup=False, soft_wrap=True)
     kind = " (simulated hearts)" if run.data.is_phantom else ""
     console.print(f"Finished: {run.path}{_in_words(run)}{kind}.", markup=False, soft_wrap=True)
-    console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)
+    measure = run.lesson.measured_by.format(run=run.path, data=run.data.root, dataset=run.data.dataset)
+    console.print(f"Next: {measure}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -160,6 +167,26 @@ def _in_words(run: RunFolder) -> str:
     return f", {run.recipe.select} epoch {epoch + 1} of {len(last)}, validation {name} {value}"
 
 
+def calibrate_run(run: RunFolder) -> str:
+    """Calibrate a finished run on its VAL split; say in one line why it was not, or nothing of what has no intervals.
+
+    A calibration that lies there and is of these weights stays: a site may have made it on its own clips.
+    """
+    if not run.task.interval_edges:
+        return ""
+    path = calibration_path(run.best_weights)
+    try:
+        if path.exists() and read_calibration(path).intervals.model == hash_weights(run.best_weights):
+            return f"Calibrated before: {path}."
+        computing = Computing(device=run.hardware.device, show_progress=True)
+        calibrated = calibrate_subject(open_subject(run), computing=computing)
+        write_calibration(path, calibrated)
+    except CoReEchoError as error:
+        # The training is done, and whole without it.
+        return f"Not calibrated, so no EF of this run gets an interval. {error}"
+    return f"Calibrated on {calibrated.intervals.num_recordings} recordings of the VAL split: {path}."
+
+
 def draw_run(run: RunFolder) -> None:
     """Draw learning curves, and of numbers scatter and Bland-Altman of the validation split."""
     metrics, lesson = run.metrics(), run.lesson
@@ -168,9 +195,9 @@ def draw_run(run: RunFolder) -> None:
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
-    learning_curves(metrics, plots / "learning_curves.png", **words)
+    learning_curves(metrics, plots / "learning_curves.png", chosen_by=lesson.selection, **words)
     validation = pd.read_csv(run.path / "validation.csv")
-    if not isinstance(run.task, Number) or not {run.task.true_column, run.task.output_column} <= set(validation):
+    if not run.task.is_number or not {run.task.true_column, run.task.output_column} <= set(validation):
         return
     scatter(validation, plots / "validation_scatter.png", **words)
     bland_altman(validation, plots / "validation_bland_altman.png", **words)

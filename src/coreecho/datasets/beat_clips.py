@@ -51,7 +51,7 @@ class PointsBatch(NamedTuple):
 
     clips: (B, T, S, S) uint8 grey. points: (B, 2, 40, 2), of ED and ES, fractions of the frame. places: (B, 2), where
     in the clip ED and ES are, counted from 1; 0 is not in the clip. label: (B,) float32, EF in percent. recording:
-    (B,).
+    (B,) position.
     """
 
     clips: Tensor

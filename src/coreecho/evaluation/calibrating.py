@@ -104,8 +104,7 @@ def calibrate_subject(
     gate = _gate(measured)
     if gate is not None:
         ratios = _error_ratios(subject, recordings, measured, gate, clips, known, computing)
-        hearts = ", simulated hearts" if subject.is_phantom else ""
-        gate = gate.with_error_ratios(ratios, f"planted shifts of {words}{hearts}")
+        gate = gate.with_error_ratios(ratios, f"planted shifts of {'phantoms' if subject.is_phantom else words}")
     return ModelCalibration(intervals=intervals, num_clips=num_clips, gate=gate, known=known)
 
 

@@ -10,11 +10,13 @@ from rich.console import Console
 from coreecho.datasets import Recording, Split
 from coreecho.errors import RecipeError
 from coreecho.evaluation import Clips, Protocol
+from coreecho.evaluation.coverage import covered
 from coreecho.evaluation.evaluate import predict
 from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Weights
 from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
+from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
@@ -123,11 +125,12 @@ def predictions_of(
         The table of `predictions_table`, with the columns patient, quality and ef_source of the recordings.
     """
     file = run.best_weights if weights == "best" else run.stage_weights(weights)
-    recordings = run.recordings(split)
     subject = Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
+    protocol = Protocol(split=split, clips=clips, start_index=start_index)
+    recordings = covered(subject, protocol, run.recordings(split))
     table = predict(
         subject,
-        Protocol(split=split, clips=clips, start_index=start_index),
+        protocol,
         recordings,
         batch_size=execution.batch_size,
         device=execution.device,
@@ -181,4 +184,4 @@ def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:
     began_with = run.info.get("init_sha256")
     if began_with is None or recipe.init == SCRATCH:
         return run.recipe.init == recipe.init
-    return bool(began_with == hash_weights(recipe.init))
+    return bool(began_with == hash_weights(run.lesson.start if is_default(recipe.init) else recipe.init))

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -28,11 +28,12 @@ from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.tasks import EF
 from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
+from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE
+from coreecho.video.reading import ClipPath
 
 _EF = EF()
-_READERS = 2
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -66,6 +67,7 @@ class Prediction(Appraisal):
             asked, or no beat is complete.
         segmentation_beats: complete beats in the outline; None where nobody asked.
         segmentation_model: what outlined it.
+        ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
@@ -87,6 +89,7 @@ class Prediction(Appraisal):
     segmentation_ef_percent: float | None = None
     segmentation_beats: int | None = None
     segmentation_model: str | None = None
+    ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -107,14 +110,15 @@ class Prediction(Appraisal):
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"]
+        del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
         if self.ef_percent is None:
-            entries = {name: value for name, value in entries.items() if name not in Appraisal().parts()}
+            entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
         if self.segmentation_beats is None:
             del entries["segmentation_ef_percent"], entries["segmentation_beats"], entries["segmentation_model"]
-        return entries | {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        return entries if self.ids is None else entries | self.ids.to_dict()
 
 
 class Predictor:
@@ -125,9 +129,10 @@ class Predictor:
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
-    One predictor may serve several threads: nothing of it changes after it was made, and its model only computes. The
-    files of `predict_many` are read in other processes, so that one of them cannot take all time or memory; what is
-    given to a call itself is read in this one.
+    One predictor may serve several threads at once, and every number is the one that it gives alone: nothing of it
+    changes after it was made, and its model only computes. An iterator of `predict_many` belongs to the thread that
+    goes through it. The files of `predict_many` are read in other processes, so that one of them cannot take all time
+    or memory; what is given to a call itself is read in this one.
 
     Args:
         model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with
@@ -148,6 +153,7 @@ class Predictor:
             loaded model has none beside it, and takes what `read_calibration` gave.
         joins_series: `predict_many` takes the single DICOM frames of a series, one a file, for one clip. Without it
             they have no prediction: they may as well be the stills of an examination.
+        reads_ids: `predict_many` says of DICOM files what an archive knows them by, which may lead to a patient.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
@@ -173,6 +179,7 @@ class Predictor:
         seconds_a_file: float | None = SECONDS_A_FILE,
         axes: str | None = None,
         joins_series: bool = False,
+        reads_ids: bool = False,
         calibration: ModelCalibration | str | Path | None = None,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
@@ -200,24 +207,26 @@ class Predictor:
         self.seconds_a_file = seconds_a_file
         self.axes = axes
         self.joins_series = joins_series
+        self.reads_ids = reads_ids
         self.model_name = _describe(self.card)
         if is_default(model_or_path):
             self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
-    def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
+    def __call__(self, source: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
 
     @overload
     def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
 
     def __call__(
-        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> "Prediction | list[Prediction]":
         """Predict one file, or one or several clips in memory.
 
         Args:
-            source: a file; or grey frames of uint8, 0 black to 255 white: (T, H, W), or (B, T, H, W) for several
-                clips. An array is taken for the sector, without text; a model of one beat takes it for that beat.
+            source: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
+                (B, T, H, W) for several clips. An array is taken for the sector, without text; a model of one beat
+                takes it for that beat.
             beat: of this file, before that of all files.
             fps: frames per second of an array; with it, clips of another frame rate than the training's are resampled.
 
@@ -229,7 +238,7 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
-        if isinstance(source, str | Path):
+        if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
             beat = self.beat if beat is None else beat
@@ -268,15 +277,25 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        files = find_files([paths] if isinstance(paths, str | Path) else paths, joins_series=self.joins_series)
+        named = [paths] if isinstance(paths, str | Path) else paths
+        files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
-            self._predict_in_order(files),
+            self._with_ids(files, self._predict_in_order(files)),
             total=len(files),
             description="Files",
             console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )
+
+    def _with_ids(
+        self, files: Sequence[Path | Series | PredictionFailure], results: Iterator[Prediction | PredictionFailure]
+    ) -> Iterator[Prediction | PredictionFailure]:
+        if not self.reads_ids:
+            yield from results
+            return
+        for file, result in zip(files, results, strict=True):
+            yield result if isinstance(file, PredictionFailure) else replace(result, ids=read_ids(file))
 
     def _predict_in_order(
         self, files: Sequence[Path | Series | PredictionFailure]

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import RecipeError, VideoError
+from coreecho.errors import RecipeError, UnsuitableError, VideoError
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_value, cautions_of_video
 from coreecho.inference.engine import predict_video
@@ -95,13 +94,13 @@ class EmbeddedClip:
     Attributes:
         clip: the file.
         embedding: (D,) float32, the mean over its clips, as a recording's is.
-        ef_percent: predicted: the mean of the network's output over the clips.
+        predicted: what a person reads of the model: of the mean of the network's output over the clips.
         warnings: what speaks against trusting it.
     """
 
     clip: ClipFile
     embedding: NDArray[np.float32]
-    ef_percent: float
+    predicted: float
     warnings: tuple[str, ...]
 
 
@@ -157,7 +156,7 @@ def prepare_file(
     file = read(path, model.model_input.frame_size, **options)
     file.video.refuse_black()
     if file.num_frames < MIN_FRAMES:
-        raise VideoError(
+        raise UnsuitableError(
             f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
     return ClipFile(
@@ -197,21 +196,27 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)
 
 
-def read_clip(model: EchoModel, path: Path, *, beat: Beat | None = None) -> ClipFile:
+def read_clip(model: EchoModel, path: ClipPath, *, beat: Beat | None = None, axes: str | None = None) -> ClipFile:
     """Read a file of which pictures are to be shown; as `prepare_file`.
 
     Raises:
         VideoError: as in `prepare_file`, or it has no sector.
         RecipeError: as in `prepare_file`.
     """
-    clip = prepare_file(model, path, beat=beat)
+    clip = prepare_file(model, path, beat=beat, axes=axes)
     # Found here, and not after minutes of computing.
     _ = clip.sector
     return clip
 
 
 def embed_file(
-    model: EchoModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8, beat: Beat | None = None
+    model: EchoModel,
+    path: ClipPath,
+    *,
+    clips: int = DEFAULT_CLIPS,
+    batch_size: int = 8,
+    beat: Beat | None = None,
+    axes: str | None = None,
 ) -> EmbeddedClip:
     """Embed a file as `embed_recordings` embeds a recording.
 
@@ -221,6 +226,7 @@ def embed_file(
         clips: evenly placed clips of it.
         batch_size: clips at once.
         beat: see `prepare_file`.
+        axes: see `prepare_file`.
 
     Raises:
         VideoError: as in `read_clip`.
@@ -228,10 +234,11 @@ def embed_file(
     """
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
-    clip = read_clip(model, path, beat=beat)
+    clip = read_clip(model, path, beat=beat, axes=axes)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     prediction = predict_video(model, clip.frames, starts, batch_size=batch_size)
-    return EmbeddedClip(clip, prediction.embedding, prediction.value, clip.warnings(model, prediction.value))
+    predicted = float(model.task.value_of(np.array([prediction.value]))[0])
+    return EmbeddedClip(clip, prediction.embedding, predicted, clip.warnings(model, prediction.value))
 
 
 def _trained_on(model: EchoModel) -> TrainedOn | None:

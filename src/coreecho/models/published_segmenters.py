@@ -32,9 +32,11 @@ class SegmenterPublication:
         source: authors and year, for the card.
         licence: of the publication's repository.
         model_input: how frames are shown to it.
+        mark: part of names that no other kind of network has.
     """
 
     network: str
+    mark: str
     source: str
     licence: str
     model_input: SegmenterInput
@@ -46,6 +48,17 @@ PUBLISHED_SEGMENTERS = (
         source="EchoNet-Dynamic, segmentation (Ouyang et al. 2020)",
         licence="MIT",
         model_input=SegmenterInput(frame_size=112, mean=ECHONET_MEAN, std=ECHONET_STD),
+        mark=".classifier.0.convs.",
+    ),
+    *(
+        SegmenterPublication(
+            network=network,
+            source="EchoGraphs, single frames (Thomas et al. 2022)",
+            licence="MIT",
+            model_input=SegmenterInput(frame_size=112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+            mark=".kpts_decoder.",
+        )
+        for network in ("echographs_mobilenet2", "echographs_resnet18", "echographs_resnet50")
     ),
 )
 
@@ -83,7 +96,8 @@ def import_segmenter(file: Path | str, *, source: str | None = None, licence: st
     """
     file = Path(file)
     content, faults = read_pickle(file), []
-    for publication in PUBLISHED_SEGMENTERS:
+    publications = _candidates(content) or PUBLISHED_SEGMENTERS[:1]
+    for publication in publications:
         network = build_segmentation_network(publication.network)
         try:
             loaded = load_published(network, content, str(file))
@@ -106,14 +120,21 @@ def import_segmenter(file: Path | str, *, source: str | None = None, licence: st
 
 
 def holds_segmenter(file: Path | str) -> bool:
-    """Whether a published checkpoint has the names of a network that outlines: those of DeepLabV3's last layers.
+    """Whether a published checkpoint has names of a network that outlines.
 
     Raises:
         CheckpointError: no such file, not a checkpoint, or not safe to read.
     """
-    content = read_pickle(Path(file))
-    held = content.get("state_dict", content) if isinstance(content, Mapping) else {}
-    return isinstance(held, Mapping) and any(".classifier.0.convs." in f".{name}" for name in held)
+    return bool(_candidates(read_pickle(Path(file))))
+
+
+def _candidates(content: object) -> list[SegmenterPublication]:
+    """Publications whose mark is among the names in a file."""
+    if not isinstance(content, Mapping):
+        return []
+    states = [content, *(part for part in content.values() if isinstance(part, Mapping))]
+    names = [f".{name}" for state in states for name in state]
+    return [each for each in PUBLISHED_SEGMENTERS if any(each.mark in name for name in names)]
 
 
 def initialise_segmenter(network: SegmentationNetwork, path: Path | str) -> str:

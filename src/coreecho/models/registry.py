@@ -26,7 +26,7 @@ ENCODERS: Registry[Callable[..., Encoder]] = Registry(
     | {name: f"coreecho.models.reading_encoders:{name}" for name in ("uvt", "uvt_classes", "uvt_xs", "uvt_xs_classes")}
     | {
         name: f"coreecho.models.reading_encoders:{name}"
-        for name in ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_sd")
+        for name in ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_sd", "efgcn_sd_xs", "efgcn_xs")
     },
 )
 # Called with the embedding's dimension D, and with `dropout` and `last_bias` where they take them; (B, D) to (B, 1).
@@ -39,12 +39,16 @@ HEADS: Registry[Callable[..., nn.Module]] = Registry(
         "fraction": "coreecho.models.head:FractionHead",
     },
 )
-# What outlines the left ventricle: a small U-Net of ours in its sizes, and EchoNet-Dynamic's network.
+# What outlines the left ventricle: a small U-Net of ours in its sizes, EchoNet-Dynamic's, and EchoGraphs'.
 SEGMENTERS: Registry[Callable[..., SegmentationNetwork]] = Registry(
     "segmentation network",
     "coreecho.segmenters",
     {name: f"coreecho.models.lv_unet:{name}" for name in ("lv_unet", "lv_unet_s", "lv_unet_xs")}
-    | {"deeplab": "coreecho.models.deeplab:DeepLabV3"},
+    | {"deeplab": "coreecho.models.deeplab:DeepLabV3"}
+    | {
+        name: f"coreecho.models.echographs_segmenter:{name}"
+        for name in ("echographs_mobilenet2", "echographs_resnet18", "echographs_resnet50")
+    },
 )
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 

@@ -1,7 +1,7 @@
-"""The embedding map as a page that works without a network: point at a recording, and see its EF and what was
-predicted.
+"""The embedding map as a page that works without a network: point at a recording, and see its EF, or whatever number
+the model reads, and what was predicted.
 
-Style, script and data are inside; nothing is loaded. The data are recording ids, EFs and places on the map.
+Style, script and data are inside; nothing is loaded. The data are recording ids, labels and places on the map.
 """
 
 import math
@@ -14,12 +14,12 @@ from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.pictures import COLOURS
 from coreecho.report.rendering import render_page
-from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
+from coreecho.representation.embedding_set import one_number
 
 _STOPS = 17
-# Of predicted minus true EF: two hues that are told apart with all common forms of colour blindness, white between.
+# Of predicted minus true: two hues that are told apart with all common forms of colour blindness, white between.
 _DIVERGING = "PuOr_r"
-_COLOURINGS = (("ef", "true EF"), ("predicted", "predicted EF"), ("error", "predicted − true"))
 
 
 def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedClip]] = ()) -> str:
@@ -31,9 +31,11 @@ def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedCl
 
     Raises:
         ValueError: there is no map.
+        RecipeError: the maps are of different numbers.
     """
     if not maps:
         raise ValueError("a map page needs at least one map, got none")
+    number = one_number([made.recordings.task for made in maps])
     is_phantom = any(made.recordings.is_phantom for made in maps)
     clips = [clip for of_map in placed for clip in of_map]
     return render_page(
@@ -44,14 +46,17 @@ def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedCl
         is_phantom=is_phantom,
         phantom_label=PHANTOM_LABEL,
         imprint=NOTICE,
-        colourings=_COLOURINGS,
+        number=number,
+        colourings=(("true", f"true {number.noun}"), ("predicted", number.output), ("error", "predicted − true")),
         figures=[_figure(made, number, len(maps)) for number, made in enumerate(maps)],
         cautions=list(dict.fromkeys(f"{clip.label}: {warning}." for clip in clips for warning in clip.warnings)),
         data={
-            "limits": list(ef_range(maps)),
+            "limits": list(number_range(maps)),
+            "noun": number.noun,
+            "unit": number.unit,
             "sequential": _stops(COLOURS),
             "diverging": _stops(_DIVERGING),
-            "hint": "Point at a recording to see its EF.",
+            "hint": f"Point at a recording to see its {number.noun}.",
             "panels": [
                 _panel(made, placed[number] if number < len(placed) else ()) for number, made in enumerate(maps)
             ],
@@ -68,7 +73,7 @@ def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
     return {
         "caption": f"{name}{recordings.source}",
         "small": " · ".join(note for note in notes if note),
-        "description": f"Scatter of {len(recordings)} recordings, coloured by EF",
+        "description": f"Scatter of {len(recordings)} recordings, coloured by {recordings.number.noun}",
     }
 
 
@@ -78,10 +83,10 @@ def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> dict[str, Any]:
         "id": [printable(recording) for recording in recordings.ids],
         "x": _numbers(made.coordinates[:, 0].tolist(), 4),
         "y": _numbers(made.coordinates[:, 1].tolist(), 4),
-        "ef": _numbers(recordings.ef_percent.tolist(), 2),
-        "predicted": _numbers(recordings.ef_predicted.tolist(), 2),
+        "true": _numbers(recordings.number_true.tolist(), 2),
+        "predicted": _numbers(recordings.number_predicted.tolist(), 2),
         "placed": [
-            {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.ef_predicted], 4)[0]}
+            {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.predicted], 4)[0]}
             for clip in placed
         ],
     }

@@ -1,6 +1,7 @@
 """What was predicted of files, for people, for programs and for spreadsheets, in the words of the task."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +17,13 @@ from rich.text import Text
 import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
-from coreecho.inference import Prediction, PredictionFailure
+from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.names import readable
+from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
 from coreecho.trust import READERS_WORDS, Appraisal
+from coreecho.video.dicom_ids import ID_COLUMNS
 
 # EF by another way, of the left ventricle's outline.
 _OUTLINE = ("segmentation_ef_percent", "segmentation_beats", "segmentation_model")
@@ -65,23 +68,21 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
     task = task or EF()
     predictions = [result for result in results if isinstance(result, Prediction)]
     shown = _shown_columns(task, predictions)
-    common = _common_notes(predictions)
+    common, codes = _common_notes(predictions), Legend()
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("File", overflow="fold")
     for column in shown:
         # A heading may break between its words; a number may not.
         table.add_column(column.heading, justify="right", min_width=max(map(len, column.heading.split())))
-    table.add_column("Reasons, warnings and notes", overflow="fold")
+    table.add_column("Reasons, warnings, notes", overflow="fold")
     for one in predictions:
-        said = _said(one, common)
         # Text, not markup: a file may be called [red].avi.
         table.add_row(
             Text(readable(one.file)),
             *(Text(column.cell(one), no_wrap=True) for column in shown),
-            Text("\n".join(map(readable, said))),
-            end_section=len(said) > 1,
+            Text(readable(_said(one, common, codes))),
         )
-    legend = [Text(readable(line)) for line in _legend(task, predictions, common)]
+    legend = [Text(readable(line)) for line in (*codes.lines(), *_legend(task, predictions, common))]
     return Group(Text(f"{task.title} by {model_name}", style="bold"), table, *legend, Text(task.notice, style="bold"))
 
 
@@ -113,17 +114,17 @@ def _number(value: float | None) -> str:
 
 
 def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
-    """What is noted of the interval of every prediction: said once, below the table."""
-    if not predictions:
-        return []
-    return [note for note in predictions[0].interval_notes if all(note in one.interval_notes for one in predictions)]
+    """What is noted of the interval of several predictions, or of all: said once, below the table."""
+    counts = Counter(note for one in predictions for note in one.interval_notes)
+    return [note for note, count in counts.items() if count > 1 or len(predictions) == 1]
 
 
-def _said(one: Prediction, common: Sequence[str]) -> list[str]:
-    """All that is said of one prediction, the gravest first, and last what the guideline calls such an EF."""
+def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
+    """What is said of one prediction: what the guideline calls such an EF, and codes, the gravest first."""
     notes = [*(note for note in one.interval_notes if note not in common), *one.notes]
+    kinds = {"R": one.reasons, "W": one.warnings, "N": notes}
     named = [] if one.ef_words is None else [one.ef_words]
-    return [*named, *one.reasons, *one.warnings, *(f"Note: {note}" for note in notes)]
+    return " ".join([*named, *(codes.code(letter, words) for letter, said in kinds.items() for words in said)])
 
 
 def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]) -> list[str]:
@@ -135,17 +136,27 @@ def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]
     return lines
 
 
-def predictions_json(results: Results, *, model_name: str, task: Task | None = None) -> str:
-    """Give one JSON document of all files, those without a prediction under `failures`."""
+def predictions_json(
+    results: Results, *, model_name: str, task: Task | None = None, studies: Sequence[StudyPrediction] | None = None
+) -> str:
+    """Give one JSON document of all files.
+
+    Sound files that are no such clips stand under `refused`, all others without a prediction under `failures`, and
+    examinations, where they were combined, under `studies`.
+    """
     task = task or EF()
+    failures = [result for result in results if isinstance(result, PredictionFailure)]
     document = {
         "notice": task.notice,
         "task": task.to_mapping(),
         "model": model_name,
         "coreecho_version": coreecho.__version__,
         "predictions": [result.to_dict() for result in results if isinstance(result, Prediction)],
-        "failures": [result.to_dict() for result in results if isinstance(result, PredictionFailure)],
+        "refused": [result.to_dict() for result in failures if result.is_refused],
+        "failures": [result.to_dict() for result in failures if not result.is_refused],
     }
+    if studies is not None:
+        document["studies"] = [study.to_dict() for study in studies]
     return json.dumps(_escaped_texts(document), indent=2, allow_nan=False)
 
 
@@ -158,17 +169,26 @@ def _escaped_texts(part: Any) -> Any:
 
 
 def write_predictions_csv(results: Results, path: Path, *, task: Task | None = None) -> None:
-    """Write one row a file, in order; a file without a prediction has its `error`. An older file is replaced whole.
+    """Write one row a file, in order. An older file is replaced whole.
 
-    What was read stands in a column of the task's `value_name`.
+    What was read stands in a column of the task's `value_name`. The `status` of a file is measured, refused (sound, and
+    no such clip) or failed; without a prediction it has its `error`. Identifiers of DICOM files have columns where they
+    were asked for.
 
     Raises:
         CoReEchoError: the file cannot be written.
     """
     task = task or EF()
     written = _written_columns(task)
-    names = ["file", *written, "error", "notice"]
-    table = pd.DataFrame([_row(result, task, written) for result in results], columns=names)
+    if not any(isinstance(result, Prediction) and result.beat for result in results):
+        del written["beat"]
+    ids = ID_COLUMNS if any(result.ids is not None for result in results) else ()
+    names = ["file", "status", *written, "error", "notice", *ids]
+    write_table(pd.DataFrame([_row(result, task, written) for result in results], columns=names), path)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all. Raises CoReEchoError."""
     try:
         write_whole(path, table.to_csv(index=False))
     except OSError as error:
@@ -182,7 +202,7 @@ def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
         "unit": lambda one: one.unit,
     }
     if task.interval_edges:
-        columns |= {name: partial(_cell, name) for name in (*Appraisal().parts(), *_OUTLINE)}
+        columns |= {name: partial(_cell, name) for name in (*Appraisal.told_parts(), *_OUTLINE)}
     return columns | {
         "clip_sd": lambda one: one.clip_sd,
         "num_clips": lambda one: len(one.clip_starts),
@@ -209,7 +229,8 @@ def _cell(name: str, one: Prediction) -> object:
 def _row(
     result: Prediction | PredictionFailure, task: Task, written: Mapping[str, Callable[[Prediction], object]]
 ) -> dict[str, object]:
+    ids = {} if result.ids is None else {name: csv_cell(text) for name, text in result.ids.to_dict().items()}
+    named: dict[str, object] = {"file": csv_cell(result.file), "notice": task.notice, **ids}
     if isinstance(result, PredictionFailure):
-        return {"file": csv_cell(result.file), "error": csv_cell(result.error), "notice": task.notice}
-    cells = {name: cell(result) for name, cell in written.items()}
-    return {"file": csv_cell(result.file), **cells, "notice": result.notice}
+        return named | {"status": "refused" if result.is_refused else "failed", "error": csv_cell(result.error)}
+    return named | {"status": "measured"} | {name: cell(result) for name, cell in written.items()}

@@ -1,8 +1,7 @@
 """The training recordings most like a clip: a search in what a model makes of a run's data."""
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,8 @@ from coreecho.inference.preparing import DEFAULT_CLIPS, EmbeddedClip, embed_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.neighbours import Neighbour, NeighbourIndex, most_alike
-from coreecho.tasks import EF
+from coreecho.tasks import EF, Task
+from coreecho.video.reading import ClipPath
 
 # Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
 _FAR = 5.0
@@ -31,6 +31,7 @@ class NeighbourSearch:
         source: what was searched, in words.
         typical_distance: median distance of the searched recordings to their own nearest: how far is near.
         is_phantom: the clip's heart, or those that were searched, are simulated.
+        task: the number that the model reads.
     """
 
     clip: EmbeddedClip
@@ -38,16 +39,17 @@ class NeighbourSearch:
     source: str
     typical_distance: float
     is_phantom: bool
+    task: Task = field(default_factory=EF)
 
     @property
-    def ef_of_neighbours(self) -> float:
-        """Mean EF of the neighbours, percent; NaN where none has one."""
-        known = [near.ef_percent for near in self.neighbours if math.isfinite(near.ef_percent)]
+    def mean_of_neighbours(self) -> float:
+        """Mean label of the neighbours; NaN where none has one."""
+        known = [near.true for near in self.neighbours if math.isfinite(near.true)]
         return float(np.mean(known)) if known else math.nan
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against trusting the EF, or the likeness."""
+        """What speaks against trusting the number, or the likeness."""
         nearest = self.neighbours[0].distance
         if nearest <= _FAR * self.typical_distance:
             return self.clip.warnings
@@ -59,19 +61,21 @@ class NeighbourSearch:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a neighbour."""
-        return pd.DataFrame([asdict(near) for near in self.neighbours])
+        """One row a neighbour; label and prediction are named as the task names them."""
+        names = {"true": self.task.label, "predicted": self.task.predicted_column}
+        return pd.DataFrame([asdict(near) for near in self.neighbours]).rename(columns=names)
 
 
 def search_neighbours(
     model: EchoModel,
     searched: EmbeddingSet,
-    path: Path,
+    path: ClipPath,
     *,
     k: int = 5,
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
     beat: Beat | None = None,
+    axes: str | None = None,
 ) -> NeighbourSearch:
     """Find the recordings that a model finds most like a clip.
 
@@ -83,13 +87,14 @@ def search_neighbours(
         clips: evenly placed clips of the file, as many as of each recording.
         batch_size: clips at once.
         beat: see `read_clip`.
+        axes: see `read_clip`.
 
     Raises:
         VideoError: not a readable clip, or it has no sector.
-        RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no EF.
+        RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no number.
     """
     check_neighbours(model, k)
-    clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat)
+    clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat, axes=axes)
     index = NeighbourIndex(searched.embeddings)
     some = np.linspace(0, len(index) - 1, min(len(index), _SAMPLE)).astype(int)
     # The nearest of a recording is itself.
@@ -100,6 +105,7 @@ def search_neighbours(
         source=searched.source,
         typical_distance=float(np.median(distances[:, -1])),
         is_phantom=searched.is_phantom or clip.clip.is_phantom,
+        task=model.task,
     )
 
 
@@ -107,12 +113,12 @@ def check_neighbours(model: EchoModel, k: int) -> None:
     """Refuse a search that cannot be, before the hours of embedding what is to be searched.
 
     Raises:
-        RecipeError: fewer than one neighbour, or the model reads no EF.
+        RecipeError: fewer than one neighbour, or the model reads no number.
     """
     if k < 1:
         raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
-    if model.task.label != EF().label:
+    if not model.task.is_number:
         raise RecipeError(
-            f"Neighbours are recordings with their EF, and this model reads the {model.task.quantity}: "
+            f"Neighbours are recordings with their number, such as EF, and this model reads the {model.task.quantity}: "
             "`coreecho explain` shows where it looks."
         )

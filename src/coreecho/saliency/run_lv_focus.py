@@ -201,7 +201,7 @@ def _ventricles(subject: Subject, clips: int, outliner: Segmenter | None) -> Cal
     size = model_input.frame_size
     if outliner is not None:
         return lambda recording: outlined_ventricle(outliner, store.frames(recording.id), model_input, clips)
-    if any(recording.target_fps is not None for recording in subject.all_recordings()):
+    if any(recording.target_fps is not None for recording in subject.all_recordings):
         raise DatasetError(
             f"{root}: its recordings were brought to another frame rate (the option fps), and its tracings count the "
             "frames of the files. The focus on the ventricle can be had of data without that option."

@@ -39,6 +39,15 @@ def check_labels(recordings: Sequence[Recording], data: DataSource, task: Task, 
         raise RecipeError(f"The recipe {recipe!r} does not fit the data under {data.root}: {fault}.")
 
 
+def check_own_frames(recordings: Sequence[Recording], data: DataSource) -> None:
+    """See that frames are those of the files, which outlines and tracings are of. Raises DatasetError."""
+    if any(recording.target_fps is not None for recording in recordings):
+        raise DatasetError(
+            f"{data.root}: its recordings were brought to another frame rate (the option fps), and outlines are known "
+            "of the frames of the files. Train without that option."
+        )
+
+
 def known_labels(recordings: Sequence[Recording], task: Task) -> list[float]:
     """Labels of the recordings that have one."""
     return [label for recording in recordings if (label := task.label_of(recording)) is not None]

@@ -8,7 +8,6 @@ as outlines, derives from `Lesson` itself.
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
@@ -17,21 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-import coreecho
-from coreecho.datasets import Recording
 from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationClips
 from coreecho.errors import RecipeError
 from coreecho.losses import rank_n_contrast_loss
-from coreecho.models.building import build_model
-from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.weights import initialise_encoder
 from coreecho.registry import Registry
 from coreecho.tasks import Task
-from coreecho.training.data_source import DataSource
 from coreecho.training.distributed import gather_with_gradients
-from coreecho.training.labels import check_labels, known_labels
-from coreecho.training.lesson import LICENCE, Examples, Lesson
+from coreecho.training.lesson import Examples, Lesson
+from coreecho.training.number_lesson import NumberLesson
 from coreecho.training.validation import validate, validation_metrics
 
 if TYPE_CHECKING:
@@ -46,7 +39,7 @@ PREDICTION_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 _VIEWS = {"two_clips": 2, "same_clip": 2, "one_clip": 1}
 
 
-class Objective(Lesson):
+class Objective(NumberLesson):
     """What a stage of the training minimises, of a number that is read from a clip.
 
     Args:
@@ -115,67 +108,12 @@ class Objective(Lesson):
                 f"task is {task.name} and stage2 is true, expected false: stage 2 refines the head by "
                 f"{Refining.loss}, and the losses that fit the task are {losses}"
             )
-        if recipe.head_bias is not None and (fault := task.fault_of_bias(recipe.head_bias)):
-            faults.append(fault)
-        return faults
+        return [*faults, *super().faults()]
 
     def embed(self, model: EchoModel, clips: Tensor, num_valid_frames: Tensor) -> Tensor:
         """Embeddings (B V, D); without a graph where the encoder does not learn."""
         with torch.set_grad_enabled(self.learns_encoder):
             return model.embed(clips, num_valid_frames)
-
-    def build_network(self, recordings: Sequence[Recording]) -> EchoModel:
-        """The encoder with its head, which begins at the mean of the training labels."""
-        recipe = self.recipe
-        bias = recipe.head_bias
-        if bias is None:
-            bias = recipe.task.bias_of(known_labels(recordings, recipe.task))
-        return build_model(
-            recipe.encoder,
-            recipe.input,
-            last_bias=bias,
-            dropout=recipe.dropout,
-            head=recipe.head,
-            head_dropout=recipe.head_dropout,
-            task=recipe.task,
-        )
-
-    def initialise(self, network: EchoModel, path: Path) -> str:
-        """Start the encoder; the head stays untrained."""
-        return initialise_encoder(network, path)
-
-    def card(self, network: EchoModel, trained_on: TrainedOn) -> WeightsCard:
-        """Encoder, head, and what they read."""
-        recipe = self.recipe
-        return WeightsCard(
-            kind="model",
-            reads=recipe.task.to_mapping(),
-            encoder=network.encoder.name,
-            encoder_settings=network.encoder.settings,
-            head=recipe.head,
-            source=self.source,
-            licence=LICENCE,
-            num_parameters=sum(parameter.numel() for parameter in network.parameters()),
-            source_sha256=None,
-            model_input=recipe.input,
-            trained_on=trained_on,
-            coreecho_version=coreecho.__version__,
-        )
-
-    def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
-        """See that each has a label, and that these can be of the task."""
-        recipe = self.recipe
-        splits = f"TRAIN and {recipe.select_on.upper()}"
-        check_labels(recordings, data, recipe.task, recipe=recipe.name, splits=splits)
-
-    def target_of(self, recording: Recording, data: DataSource) -> str:
-        """Its label."""
-        return str(self.recipe.task.label_of(recording))
-
-    def label_range(self, recordings: Sequence[Recording]) -> tuple[float, float] | None:
-        """Of the labels that are known."""
-        labels = known_labels(recordings, self.recipe.task)
-        return (min(labels), max(labels)) if labels else None
 
     def training_examples(self, examples: Examples) -> TrainingClips:
         """Random clips, as many of each recording as it looks at."""
@@ -315,6 +253,10 @@ OBJECTIVES: Registry[type[Lesson]] = Registry(
         "bce": "coreecho.training.objectives:BCE",
         "lv_outline": "coreecho.training.outline_lessons:LVOutline",
         "traced_frames": "coreecho.training.outline_lessons:TracedFrames",
+        "frame_points": "coreecho.training.frame_points:FramePoints",
+        "uvt": "coreecho.training.beat_lessons:UVTPhases",
+        "echographs_told": "coreecho.training.beat_lessons:PointsToldWhere",
+        "echographs_finding": "coreecho.training.beat_lessons:PointsFindingWhere",
     },
 )
 

@@ -142,7 +142,7 @@ class RunFolder:
                 "numpy": np.__version__,
             },
             # The path of the weights that a run starts from says little once files have moved or changed.
-            "init_sha256": None if recipe.init == SCRATCH else hash_weights(recipe.init),
+            "init_sha256": None if recipe.init == SCRATCH else hash_weights(build_objective(recipe).start),
             "is_finished": False,
         }
         folder = cls(path, recipe, data, info)
@@ -249,6 +249,10 @@ class RunFolder:
                 found = self.lesson.usable(found, self.data)
             self._of_split[split] = found
         return list(self._of_split[split])
+
+    def num_left_out(self, split: Split) -> int:
+        """Recordings of a split that have not what the lesson needs."""
+        return sum(recording.split == split for recording in self.all_recordings) - len(self.recordings(split))
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first."""

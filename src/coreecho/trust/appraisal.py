@@ -6,7 +6,7 @@ otherwise the reason why none does.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from coreecho.trust.calibration import Calibration
@@ -39,6 +39,7 @@ class Appraisal:
         reasons: why it is not good, in words, the gravest first.
         interval_notes: on what the interval rests and what limits it, or why there is none.
         ef_words: what a guideline calls such an EF.
+        measured: values of the gate's checks; what could not be measured is left out.
     """
 
     interval_low: float | None = None
@@ -51,10 +52,31 @@ class Appraisal:
     reasons: tuple[str, ...] = ()
     interval_notes: tuple[str, ...] = ()
     ef_words: str | None = None
+    measured: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def parts(self) -> dict[str, Any]:
         """Its entries by name, for what carries them along."""
         return {each.name: getattr(self, each.name) for each in fields(Appraisal)}
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """In sentences, for where there is no table."""
+        lines = []
+        if self.interval_low is not None and self.interval_high is not None and self.level is not None:
+            lines.append(
+                f"{100 * self.level:g} % interval: EF {self.interval_low:.0f} to {self.interval_high:.0f} %; "
+                f"probability of an EF below 40 % {self.p_below_40:.2f}, below 50 % {self.p_below_50:.2f}."
+            )
+        lines += [f"{note[:1].upper()}{note[1:]}." for note in self.interval_notes]
+        if self.trust is not None:
+            why = f": {'; '.join(self.reasons)}" if self.reasons else ""
+            lines.append(f"Trust: {self.trust}{why}.")
+        return tuple(lines)
+
+    @classmethod
+    def told_parts(cls) -> tuple[str, ...]:
+        """Names of the entries that stand in tables and documents."""
+        return tuple(each.name for each in fields(Appraisal) if each.name != "measured")
 
 
 def appraise(
@@ -87,6 +109,7 @@ def appraise(
         "trust": None if verdict is None else verdict.trust,
         "reasons": () if verdict is None else tuple(check.words for check in verdict.reasons),
         "ef_words": words,
+        "measured": {name: value for name, value in measured.items() if math.isfinite(value)},
     }
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):

@@ -57,10 +57,8 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(name="num_frames", label="length", unit=" frames", side="low", tolerance=2.0),
         CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5),
         CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
-        CheckDefinition(name="motion", label="how much the picture changes over time", side="both", tolerance=0.005),
-        CheckDefinition(
-            name="flicker", label="share of that change that comes from frame to frame", side="both", tolerance=0.02
-        ),
+        CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
+        CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
         CheckDefinition(name="chroma", label="colour in the picture", side="high", tolerance=0.005),
         CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
         CheckDefinition(
@@ -225,12 +223,11 @@ class GateCheck:
         is_high = self.definition.side == "high" or (self.definition.side == "both" and above <= below)
         count, how = (above, "high") if is_high else (below, "low")
         text = (
-            f"{self.definition.label} {value:.3g}{self.definition.unit}: "
-            f"as {how} in {count} of {len(values)} recordings of the validation split "
-            f"({values[0]:.3g} to {values[-1]:.3g})"
+            f"{self.definition.label} {value:.3g}{self.definition.unit}: as {how} in {count} of {len(values)} "
+            f"recordings of the calibration ({values[0]:.3g} to {values[-1]:.3g})"
         )
         if trust != "good" and self.error_ratio is not None:
-            text += f"; recordings flagged for this erred {self.error_ratio:.2g} times as much ({self.error_ratio_on})"
+            text += f"; clips flagged for this erred {self.error_ratio:.2g} times as much ({self.error_ratio_on})"
         return text
 
 

@@ -82,11 +82,9 @@ READER_VARIABILITY = (
 
 # One line for below a table.
 READERS_WORDS = (
-    "Readers of the same pictures differ, too: "
-    + ", ".join(
-        f"{each.what}, 95 % of differences within ±{each.limits_of_agreement:.0f}" for each in READER_VARIABILITY[:2]
-    )
-    + f" EF points ({_AKIL})"
+    "Readers of the same pictures differ, too, by up to "
+    + " or ".join(f"±{each.limits_of_agreement:.0f} EF points ({each.what})" for each in READER_VARIABILITY[:2])
+    + f" in 95 of 100; {_AKIL}"
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import RecipeError, VideoError
+from coreecho.errors import RecipeError, UnsuitableError, VideoError
 from coreecho.inference.cautions import cautions_of_domain
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.preparing import ReadFile, clip_reader
@@ -132,11 +132,12 @@ def segment_video(
         method: see `segment`.
 
     Raises:
-        VideoError: it is black, or has too few frames for a heartbeat.
+        VideoError: it is black.
+        UnsuitableError: it has too few frames for a heartbeat.
     """
     video.refuse_black()
     if video.num_frames < MIN_FRAMES:
-        raise VideoError(
+        raise UnsuitableError(
             f"{name}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
     seen = resize_frames(video.frames, segmenter.frame_size)

@@ -2,13 +2,15 @@
 
 from itertools import product
 from math import cos, radians, sin
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from coreecho.errors import RecipeError
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # Smaller or larger, nothing of a heart is left to see.
 SCALE_LIMITS = (0.1, 10.0)
@@ -73,7 +75,7 @@ def transform(
 
 def _interpolation(
     height: int, width: int, degrees: float, scale: float, shift: tuple[float, float]
-) -> sparse.csr_array:
+) -> "sparse.csr_array":
     """Give the shares of the padded pixels in those of the result, (H*W, (H+2)*(W+2)): four in each.
 
     As a sparse matrix they are found once for all frames, and applied faster than by indexing.
@@ -89,6 +91,9 @@ def _interpolation(
         shares[..., corner] = row_share * column_share
     firsts = np.arange(0, pixels.size + 1, 4, dtype=np.int32)
     shape = (height * width, (height + 2) * (width + 2))
+    # Takes long to import.
+    from scipy import sparse
+
     return sparse.csr_array((shares.ravel(), pixels.ravel(), firsts), shape=shape)
 
 

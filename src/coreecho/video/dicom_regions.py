@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom import Dataset
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError
 
 # DICOM PS3.3 C.8.5.5.1.1 and C.8.5.5.1.2: a picture in two dimensions of space; tissue in it, as opposed to flow.
 _SPATIAL_FORMAT_2D = 1
@@ -40,11 +40,11 @@ def tissue_boxes(dataset: Dataset, source: str) -> list[PixelBox]:
         if 0 <= left < right and 0 <= top < bottom and not any(_overlap(box, other) > _MIN_SAME for other in boxes):
             boxes.append(box)
     if len(boxes) > 1:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: has {len(boxes)} tissue regions, as in biplane or side-by-side recordings. Export one view."
         )
     if not boxes and formats - {0, _SPATIAL_FORMAT_2D, 4}:
-        raise VideoError(f"{source}: an M-mode or spectral Doppler recording. Expected a B-mode clip.")
+        raise UnsuitableError(f"{source}: an M-mode or spectral Doppler recording. Expected a B-mode clip.")
     return boxes
 
 

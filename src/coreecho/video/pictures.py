@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.decoded import Decoded
@@ -66,7 +66,7 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
             num_frames = _COUNT[kind](content)
         if num_frames < 2:
             what = "it has one frame" if kind == "GIF" else f"a {_NAMES[kind]}"
-            raise VideoError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
+            raise UnsuitableError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
         with Image.open(path, formats=[kind]) as picture:
             width, height = picture.size
             check_size(source, num_frames, height, width)

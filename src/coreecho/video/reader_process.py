@@ -22,7 +22,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.dicom_series import Series
 from coreecho.video.placement import Placement
 from coreecho.video.reading import ClipPath, read_clip_at
@@ -160,7 +160,7 @@ class _Process:
             _send(self._stream(self._process.stdin), request)
             answer = self._receive()
             if "error" in answer:
-                raise VideoError(answer["error"])
+                raise (UnsuitableError if answer.get("is_unsuitable") else VideoError)(answer["error"])
             shape = tuple(answer["shape"])
             content = _read_exactly(self._stream(self._process.stdout), int(np.prod(shape)))
             sector = _read_exactly(self._stream(self._process.stdout), int(answer["sector_bytes"]))
@@ -213,7 +213,7 @@ def serve() -> None:
         try:
             read = read_resized(path, request["frame_size"], **request["options"])
         except VideoError as error:
-            _send(answers, {"error": str(error)})
+            _send(answers, {"error": str(error), "is_unsuitable": isinstance(error, UnsuitableError)})
         except MemoryError:
             _send(answers, {"error": f"{path}: needs more than {_MEMORY_BYTES / 1e9:.1f} GB to be read."})
         # A file that trips a fault nobody foresaw must not take the other ten thousand with it.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.arrays import is_npz, read_npy, read_npz
 from coreecho.video.axes import refuse_other_axes
 from coreecho.video.containers import read_container
@@ -40,6 +40,12 @@ _OTHER_VIDEOS = {
     b"\x00\x00\x01\xb3": "an MPEG video stream",
     b"FLV\x01": "a Flash video",
     b"OggS": "an Ogg file",
+}
+_PACKED = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "packed by gzip, and no NIfTI volume",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
 }
 TURNED_NOTE = "turned upright, as the file says to show it"
 _RETIMED = "its frames are not evenly spaced in time; resampled by their time stamps to "
@@ -120,9 +126,9 @@ def _read_as_timed(path: str | Path, axes: str | None) -> Video:
     kind = picture_kind(head)
     if kind is not None:
         return _finish(read_picture(path, source, kind), None, source)
-    if _begins_like_dicom(head):
+    if begins_like_dicom(head):
         return _finish(*read_dicom(path, source), source)
-    raise VideoError(_why_not(head, path, source))
+    raise _why_not(head, path, source)
 
 
 def read_series(files: str | Path | Sequence[str | Path]) -> Video:
@@ -247,25 +253,30 @@ def _evenly_timed(video: Video) -> Video:
 
 def _refuse_still(decoded: Decoded, source: str) -> None:
     if len(decoded.frames) < 2:
-        raise VideoError(f"{source}: a still: it has one frame. An EF takes a clip of a beating heart.")
+        raise UnsuitableError(f"{source}: a still: it has one frame. An EF takes a clip of a beating heart.")
 
 
-def _begins_like_dicom(head: bytes) -> bool:
-    """Tell DICOM without its mark by its first element: group 2 or 8, little-endian, with a VR or a short length."""
+def begins_like_dicom(head: bytes) -> bool:
+    """Tell DICOM without its mark by its first element: of group 2 or 8, with a VR, or with a short length."""
+    has_vr = head[4:6] in (b"UL", b"UI", b"CS", b"DA", b"OB", b"SH", b"LO", b"TM", b"DT", b"ST", b"SQ")
+    if head[:3] in (b"\x00\x02\x00", b"\x00\x08\x00"):
+        return has_vr
     if head[:2] not in (b"\x02\x00", b"\x08\x00") or head[3:4] != b"\x00":
         return False
-    has_vr = head[4:6] in (b"UL", b"UI", b"CS", b"DA", b"OB", b"SH", b"LO", b"TM", b"DT", b"ST", b"SQ")
     return has_vr or int.from_bytes(head[4:8], "little") <= 64
 
 
-def _why_not(head: bytes, path: Path, source: str) -> str:
+def _why_not(head: bytes, path: Path, source: str) -> VideoError:
     if head[4:8] == b"ftyp":
-        return f"{source}: a still picture. An EF takes a clip of a beating heart; {_READ}."
+        return UnsuitableError(f"{source}: a still picture. An EF takes a clip of a beating heart; {_READ}.")
     for mark, kind in _STILLS.items():
         if head.startswith(mark):
-            return f"{source}: a still: {kind}. An EF takes a clip of a beating heart; {_READ}."
+            return UnsuitableError(f"{source}: a still: {kind}. An EF takes a clip of a beating heart; {_READ}.")
     for mark, kind in _OTHER_VIDEOS.items():
         if head.startswith(mark):
-            return f"{source}: {kind}. {_READ}: convert it with ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi."
+            return VideoError(f"{source}: {kind}. {_READ}: convert it with ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi.")
+    for mark, kind in _PACKED.items():
+        if head.startswith(mark):
+            return VideoError(f"{source}: {kind}. Unpack it first; {_READ}.")
     name = f" although it is named {path.suffix}" if path.suffix else ""
-    return f"{source}: not a video{name}. {_READ}, told apart by content; this file holds none of them."
+    return VideoError(f"{source}: not a video{name}. {_READ}, told apart by content; this file holds none of them.")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError
 from coreecho.video.decoded import Decoded
 from coreecho.video.geometry import aspect_notes, square_size
 from coreecho.video.placement import Placement, placed
@@ -76,7 +76,7 @@ def _refuse_colour(decoded: Decoded, sector: Sector, source: str) -> None:
         return
     share = float(np.mean(decoded.coloured[sector.mask]))
     if share > _MIN_COLOURED:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: {100 * share:.0f} % of the sector is coloured, as in colour Doppler. Expected a grey B-mode "
             "clip: choose a recording without colour."
         )

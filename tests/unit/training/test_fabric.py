@@ -17,7 +17,7 @@ def test_processes_of_one_machine_listen_on_127_0_0_1_alone() -> None:
     program = """
         import os, socket
         from pathlib import Path
-        from coreecho.training.local_ddp import join_on_loopback
+        from coreecho.training.loopback import join_on_loopback
 
         def no_names(*arguments, **settings):
             raise AssertionError(f"a name was looked up: {arguments}")

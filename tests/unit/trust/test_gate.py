@@ -100,8 +100,8 @@ def test_words_tell_what_is_usual_and_what_a_reason_was_worth():
     gate = gate.with_error_ratios({"frame_rate": 2.13, "chroma": float("nan")}, on="held-out phantoms")
     outside, plain = gate.judge({"frame_rate": 20.0, "chroma": 0.2}).checks
     assert outside.words == (
-        "frame rate 20 per second: as low in 0 of 200 recordings of the validation split (40 to 60); "
-        "recordings flagged for this erred 2.1 times as much (held-out phantoms)"
+        "frame rate 20 per second: as low in 0 of 200 recordings of the calibration (40 to 60); "
+        "clips flagged for this erred 2.1 times as much (held-out phantoms)"
     )
     assert outside.error_ratio == 2.13
     assert plain.error_ratio is None
