@@ -16,6 +16,7 @@ from coreecho.cli import segmenting
 from coreecho.models.segmenter import load_segmenter
 from coreecho.report.outline_film import outline_pictures
 from coreecho.report.segmentation_folder import FolderNames
+from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_many
 from coreecho.video import read_video
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked wit
 TypeIn = Callable[..., Any]
 
 
-def film_of(path: Path) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
+def film_of(path: Path) -> list[np.ndarray[Any, Any]]:
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
@@ -48,7 +49,8 @@ def test_files(run: TypeIn, bright_segmenter: Path, bright_heart: Callable[..., 
         assert np.abs(arrays["es_frames"] - heart.es_frames).max() <= 1
     assert (masks.shape, masks.dtype) == (heart.frames.shape, np.bool_)
     assert 2 * (masks & heart.masks).sum() / (masks.sum() + heart.masks.sum()) > 0.97
-    nifti = np.asarray(nib.load(folder / "masks.nii.gz").dataobj)
+    image: Any = nib.load(folder / "masks.nii.gz")
+    nifti = np.asarray(image.dataobj)
     np.testing.assert_array_equal(nifti.transpose(2, 1, 0), masks)
 
     film = film_of(folder / "outline.mp4")
@@ -79,6 +81,7 @@ def test_a_film_shows_nothing_outside_the_sector(
     frames[:, 2:7, 2:20] = 255
     np.save(tmp_path / "a.npy", frames)
     (found,) = segment_many(load_segmenter(bright_segmenter), [tmp_path / "a.npy"], seconds_a_file=None)
+    assert isinstance(found, Segmentation)
     assert found.sector[40:70, 40:70].all()
     unnamed = next(frame for frame in range(8) if frame not in (*found.ed_frames, *found.es_frames))
     (picture,) = outline_pictures(found, [unnamed])

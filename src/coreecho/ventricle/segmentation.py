@@ -122,7 +122,7 @@ class Segmentation:
         """(T,), when each frame was taken, in seconds; None where that is not known."""
         placement = self.video.placement
         if placement is not None and placement.times_ms is not None:
-            return (placement.times_ms - placement.times_ms[0]) / 1000
+            return np.asarray((placement.times_ms - placement.times_ms[0]) / 1000)
         return None if self.fps is None else np.arange(self.num_frames) / self.fps
 
     @property

@@ -67,7 +67,7 @@ def test_each_file_keeps_its_own(bright_segmenter: Path, bright_heart: Callable[
     np.save(tmp_path / "a.npy", heart.frames)
     np.save(tmp_path / "b.npy", heart.frames[:5])
     paths = [tmp_path / "a.npy", tmp_path / "b.npy", tmp_path / "gone.npy"]
-    predicted = [
+    predicted: list[Prediction | PredictionFailure] = [
         prediction(heart.ef_percent, str(paths[0])),
         prediction(50, str(paths[1])),
         PredictionFailure(file=str(paths[2]), error="no such file"),

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import coreecho
 from coreecho.errors import RecipeError, VideoError
@@ -240,7 +240,7 @@ def test_mistakes_are_told(bright_segmenter: Path, bright_heart: Callable[..., A
     with pytest.raises(RecipeError, match="is a file, which says its own frame rate"):
         coreecho.segment(tmp_path / "a.avi", model=bright_segmenter, fps=3)
     with pytest.raises(VideoError, match="expected grey frames"):
-        coreecho.segment(frames.astype(float), model=bright_segmenter)  # type: ignore[arg-type]
+        coreecho.segment(frames.astype(float), model=bright_segmenter)
     with pytest.raises(VideoError, match="a heartbeat takes at least 8"):
         coreecho.segment(frames[:5], model=bright_segmenter)
 
@@ -248,8 +248,8 @@ def test_mistakes_are_told(bright_segmenter: Path, bright_heart: Callable[..., A
 def write_dicom(path: Path, frames: NDArray[np.uint8], pixel_mm: tuple[float, float]) -> Path:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.3.1"
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.3.1")
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
     dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = meta.MediaStorageSOPClassUID, "1.2.3", "US"
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
