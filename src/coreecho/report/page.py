@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from coreecho.evaluation import EFRange
+from coreecho.models.segmenter import open_segmenter
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
 from coreecho.report.page_elements import Table
@@ -22,6 +24,7 @@ from coreecho.report.page_metrics import (
     range_table,
 )
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, training_table
+from coreecho.report.page_volumes import with_volume
 from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
 from coreecho.representation.embedding_set import EmbeddingSet, number_of
@@ -40,6 +43,7 @@ class PageOptions:
         map_method: of the embedding map.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms.
         lv_focus: measure it, where the data say where the left ventricle is.
+        segmenter: outlines the left ventricle; None where its volume is not shown.
         batch_size: clips at once.
         show_progress: show bars on stderr.
     """
@@ -48,6 +52,7 @@ class PageOptions:
     map_method: Method
     hearts: int
     lv_focus: bool
+    segmenter: Path | str | None
     batch_size: int
     show_progress: bool
 
@@ -74,9 +79,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     console.print("Clips of the largest errors, with Grad-CAM")
     cases = [_worst_cases(runs, run, options) for run in runs]
     focus = None
-    if options.lv_focus and has_known_ventricles(runs):
+    if options.lv_focus and (options.segmenter is not None or has_known_ventricles(runs)):
         console.print("Grad-CAM and the left ventricle")
-        focus = lv_focus(runs, show_progress=options.show_progress)
+        focus = lv_focus(runs, segmenter=options.segmenter, show_progress=options.show_progress)
     worth = worth_section(runs)
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
@@ -145,7 +150,11 @@ def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
 
 def _worst_cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> list[Case]:
     other = next((other for other in runs if other is not run), None)
-    return worst_cases(run, other, count=options.cases, show_progress=options.show_progress)
+    cases = worst_cases(run, other, count=options.cases, show_progress=options.show_progress)
+    if options.segmenter is None:
+        return cases
+    segmenter = open_segmenter(options.segmenter, str(run.model.scale.device))
+    return [with_volume(case, run, segmenter) for case in cases]
 
 
 def _headline(run: ShownRun) -> tuple[str, str, str]:

@@ -45,6 +45,7 @@ class Case:
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
         remark: why the film's map shows no colour; empty where it does.
+        volume: of the left ventricle over time; None where nobody outlined it.
     """
 
     recording: str
@@ -52,6 +53,7 @@ class Case:
     film: Picture | None
     reason: str = ""
     remark: str = ""
+    volume: Picture | None = None
 
 
 def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progress: bool) -> list[Case]:
