@@ -53,7 +53,8 @@ def evaluate(
     Parameters
     ----------
     model:
-        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
+        Folder of a run that `coreecho train` wrote, or with `--data` a `.safetensors` file or `default`, the model that
+        ships.
     split:
         Recordings to evaluate.
     clips:
@@ -94,9 +95,11 @@ def evaluate(
     from coreecho.evaluation.protocol import Protocol
     from coreecho.inference.subject import open_subject
     from coreecho.report.evaluation import pictures_of
+    from coreecho.report.shipped_model import say_default
     from coreecho.report.tables import metrics_table
     from coreecho.report.worth_drawing import worth_table
 
+    say_default(model)
     subject = open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
     index = None
     if beats is not None:

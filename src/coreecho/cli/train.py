@@ -152,7 +152,8 @@ def show_run(run: RunFolder, stop: Stop) -> int:
         console.print(said, markup=False, soft_wrap=True)
     kind = " (simulated hearts)" if run.data.is_phantom else ""
     console.print(f"Finished: {run.path}{_in_words(run)}{kind}.", markup=False, soft_wrap=True)
-    console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)
+    measure = run.lesson.measured_by.format(run=run.path, data=run.data.root, dataset=run.data.dataset)
+    console.print(f"Next: {measure}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -196,7 +197,7 @@ def draw_run(run: RunFolder) -> None:
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
-    learning_curves(metrics, plots / "learning_curves.png", **words)
+    learning_curves(metrics, plots / "learning_curves.png", chosen_by=lesson.selection, **words)
     validation = pd.read_csv(run.path / "validation.csv")
     if not run.task.is_number or not {run.task.true_column, run.task.output_column} <= set(validation):
         return

@@ -1,9 +1,7 @@
 """File -> what a model reads: predicts clips, and says what speaks against trusting each number."""
 
 import statistics
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,8 +18,8 @@ from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
 from coreecho.inference.files import PredictionFailure, find_files
-from coreecho.inference.preparing import ClipFile, ReadFile, prepare_array, prepare_file
-from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file
+from coreecho.models.card import TrainedOn, WeightsCard, origin
 from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
@@ -32,10 +30,10 @@ from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
-from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
+from coreecho.video.reader_process import SECONDS_A_FILE
+from coreecho.video.reading import ClipPath
 
 _EF = EF()
-_READERS = 2
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -65,6 +63,10 @@ class Prediction(Appraisal):
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        segmentation_ef_percent: EF by the left ventricle's outline, the mean over the complete beats; None where nobody
+            asked, or no beat is complete.
+        segmentation_beats: complete beats in the outline; None where nobody asked.
+        segmentation_model: what outlined it.
         ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
@@ -84,6 +86,9 @@ class Prediction(Appraisal):
     model: str
     notice: str = _EF.notice
     beat: tuple[int, int] | None = None
+    segmentation_ef_percent: float | None = None
+    segmentation_beats: int | None = None
+    segmentation_model: str | None = None
     ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -110,6 +115,8 @@ class Prediction(Appraisal):
             entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
+        if self.segmentation_beats is None:
+            del entries["segmentation_ef_percent"], entries["segmentation_beats"], entries["segmentation_model"]
         entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
         return entries if self.ids is None else entries | self.ids.to_dict()
 
@@ -122,9 +129,10 @@ class Predictor:
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
-    One predictor may serve several threads: nothing of it changes after it was made, and its model only computes. The
-    files of `predict_many` are read in other processes, so that one of them cannot take all time or memory; what is
-    given to a call itself is read in this one.
+    One predictor may serve several threads at once, and every number is the one that it gives alone: nothing of it
+    changes after it was made, and its model only computes. An iterator of `predict_many` belongs to the thread that
+    goes through it. The files of `predict_many` are read in other processes, so that one of them cannot take all time
+    or memory; what is given to a call itself is read in this one.
 
     Args:
         model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with
@@ -205,19 +213,20 @@ class Predictor:
             self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
-    def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
+    def __call__(self, source: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
 
     @overload
     def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
 
     def __call__(
-        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> "Prediction | list[Prediction]":
         """Predict one file, or one or several clips in memory.
 
         Args:
-            source: a file; or grey frames of uint8, 0 black to 255 white: (T, H, W), or (B, T, H, W) for several
-                clips. An array is taken for the sector, without text; a model of one beat takes it for that beat.
+            source: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
+                (B, T, H, W) for several clips. An array is taken for the sector, without text; a model of one beat
+                takes it for that beat.
             beat: of this file, before that of all files.
             fps: frames per second of an array; with it, clips of another frame rate than the training's are resampled.
 
@@ -229,7 +238,7 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
-        if isinstance(source, str | Path):
+        if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
             beat = self.beat if beat is None else beat
@@ -308,7 +317,7 @@ class Predictor:
             return taken
 
         left = 0
-        with _reader(self.seconds_a_file) as read_file:
+        with clip_reader(self.seconds_a_file) as read_file:
             sources = (
                 ClipSource(number, partial(read, number, file, read_file))
                 for number, file in enumerate(files)
@@ -390,24 +399,7 @@ def _calibration_of(
     return found
 
 
-@contextmanager
-def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
-    """What reads files from outside: processes that can be ended, where this program may start any."""
-    if seconds_a_file is None or not sys.executable:
-        yield read_resized
-        return
-    with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
-        yield processes.read
-
-
 def _describe(card: WeightsCard | None) -> str:
     if card is None:
         return "a model without a card"
-    if card.trained_on is None:
-        return f"{card.encoder}, {card.source}"
-    trained_on = card.trained_on
-    hearts = "simulated" if trained_on.is_phantom else "real"
-    return (
-        f"recipe {trained_on.recipe} ({card.encoder}), weights of epoch {trained_on.epoch + 1}, "
-        f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
-    )
+    return origin(card.encoder, card.source, card.trained_on)

@@ -18,6 +18,7 @@ from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.trust import Appraisal
 from coreecho.video.lit_sector import thumbnail_of
 from coreecho.video.store import FrameStore
 
@@ -25,13 +26,16 @@ from coreecho.video.store import FrameStore
 Thumbnails = Callable[[str], NDArray[np.uint8]]
 
 
-def write_neighbours(found: NeighbourSearch, thumbnail: Thumbnails, out: Path) -> None:
+def write_neighbours(
+    found: NeighbourSearch, thumbnail: Thumbnails, out: Path, *, appraisal: Appraisal | None = None
+) -> None:
     """Write the folder.
 
     Args:
         found: what was found.
         thumbnail: gives a picture of each searched recording.
         out: the folder, made where it is missing.
+        appraisal: what the clip's EF is worth.
 
     Raises:
         CoReEchoError: it cannot be written.
@@ -42,6 +46,7 @@ def write_neighbours(found: NeighbourSearch, thumbnail: Thumbnails, out: Path) -
         "is_phantom": found.is_phantom,
         found.task.value_name: found.clip.predicted,
         "mean_of_neighbours": None if math.isnan(found.mean_of_neighbours) else found.mean_of_neighbours,
+        **{name: getattr(appraisal or Appraisal(), name) for name in Appraisal.told_parts()},
         "warnings": list(found.warnings),
         "searched": found.source,
         "distance": "Euclidean, between embeddings, in their own unit",

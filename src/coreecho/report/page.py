@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from coreecho.evaluation import EFRange
+from coreecho.models.segmenter import open_segmenter
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
 from coreecho.report.page_elements import Table
@@ -22,6 +24,8 @@ from coreecho.report.page_metrics import (
     range_table,
 )
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, training_table
+from coreecho.report.page_volumes import with_volume
+from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
 from coreecho.representation.embedding_set import EmbeddingSet, number_of
 from coreecho.representation.embeddings import embed_run
@@ -39,6 +43,7 @@ class PageOptions:
         map_method: of the embedding map.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms.
         lv_focus: measure it, where the data say where the left ventricle is.
+        segmenter: outlines the left ventricle; None where its volume is not shown.
         batch_size: clips at once.
         show_progress: show bars on stderr.
     """
@@ -47,6 +52,7 @@ class PageOptions:
     map_method: Method
     hearts: int
     lv_focus: bool
+    segmenter: Path | str | None
     batch_size: int
     show_progress: bool
 
@@ -73,9 +79,10 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     console.print("Clips of the largest errors, with Grad-CAM")
     cases = [_worst_cases(runs, run, options) for run in runs]
     focus = None
-    if options.lv_focus and has_known_ventricles(runs):
+    if options.lv_focus and (options.segmenter is not None or has_known_ventricles(runs)):
         console.print("Grad-CAM and the left ventricle")
-        focus = lv_focus(runs, show_progress=options.show_progress)
+        focus = lv_focus(runs, segmenter=options.segmenter, show_progress=options.show_progress)
+    worth = worth_section(runs)
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
         "title": " and ".join(run.title for run in runs),
@@ -86,7 +93,11 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "is_phantom": any(run.is_phantom for run in runs),
         "is_all_phantom": all(run.evaluation.is_phantom and run.subject.learned_from_phantoms for run in runs),
         "sections": _sections(
-            has_ranges=bool(by_predicted), has_cases=has_cases, has_focus=focus is not None, has_maps=has_maps
+            has_ranges=bool(by_predicted),
+            has_worth=worth is not None,
+            has_cases=has_cases,
+            has_focus=focus is not None,
+            has_maps=has_maps,
         ),
         "runs": [
             {
@@ -112,6 +123,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "unknown": [run.title for run in runs if not run.has_recipe],
         "overlap": [f"{run.title}: {label}." for run in runs if (label := run.evaluation.overlap_label) is not None],
         "calibration": calibration_chart(runs, by_predicted) if by_predicted else None,
+        "worth": worth,
         "has_cases": has_cases,
         "focus": focus,
         "continuity": measured,
@@ -138,7 +150,11 @@ def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
 
 def _worst_cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> list[Case]:
     other = next((other for other in runs if other is not run), None)
-    return worst_cases(run, other, count=options.cases, show_progress=options.show_progress)
+    cases = worst_cases(run, other, count=options.cases, show_progress=options.show_progress)
+    if options.segmenter is None:
+        return cases
+    segmenter = open_segmenter(options.segmenter, str(run.model.scale.device))
+    return [with_volume(case, run, segmenter) for case in cases]
 
 
 def _headline(run: ShownRun) -> tuple[str, str, str]:
@@ -172,7 +188,9 @@ def _unchanged(runs: list[ShownRun]) -> str:
     return "No setting differs from the recipe of that name that comes with coreecho, if there is one."
 
 
-def _sections(*, has_ranges: bool, has_cases: bool, has_focus: bool, has_maps: bool) -> list[tuple[str, str]]:
+def _sections(
+    *, has_ranges: bool, has_worth: bool, has_cases: bool, has_focus: bool, has_maps: bool
+) -> list[tuple[str, str]]:
     sections = [
         ("summary", "Summary", True),
         ("training", "What was trained", True),
@@ -180,6 +198,7 @@ def _sections(*, has_ranges: bool, has_cases: bool, has_focus: bool, has_maps: b
         ("learning", "How it learned", True),
         ("agreement", "Predicted and true", True),
         ("ranges", "Ranges of EF", has_ranges),
+        ("worth", "What an EF is worth", has_worth),
         ("cases", "Where it errs most", has_cases),
         ("focus", "Where it looks", has_focus),
         ("map", "What lies near what", has_maps),

@@ -33,7 +33,9 @@ def learning_charts(runs: Sequence[ShownRun]) -> list[Picture]:
     charts: list[Picture] = []
     if not runs:
         return charts
-    for number, (column, label) in enumerate(validation_columns(runs[0].learning, runs[0].task).items()):
+    chosen_by = runs[0].run.lesson.selection if runs[0].has_recipe else None
+    validated = validation_columns(runs[0].learning, runs[0].task, chosen_by)
+    for number, (column, label) in enumerate(validated.items()):
 
         def validation(axis: Axes, column: str = column, label: str = label, is_kept: bool = number == 0) -> None:
             for run in runs:

@@ -45,6 +45,7 @@ class Case:
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
         remark: why the film's map shows no colour; empty where it does.
+        volume: of the left ventricle over time; None where nobody outlined it.
     """
 
     recording: str
@@ -52,6 +53,7 @@ class Case:
     film: Picture | None
     reason: str = ""
     remark: str = ""
+    volume: Picture | None = None
 
 
 def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progress: bool) -> list[Case]:
@@ -92,6 +94,9 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     except VideoError as error:
         # Without a sector nothing tells what may be shown.
         return Case(recording=recording, facts=facts, film=None, reason=str(error))
+    if not run.model.encoder.levels:
+        reason = "its network has no grid of the clip that a map could be drawn on"
+        return Case(recording=recording, facts=facts, film=None, reason=reason)
     shown, fps = _shown_frames(len(frames), store.fps(recording))
     starts = even_starts(len(frames), run.model.model_input, _CLIPS)
     explanation = explain_video(run.model, frames, sorted(set(starts)))

@@ -18,6 +18,7 @@ from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.representation.run_continuity import Continuity
 from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.run_lv_focus import DatasetExplanation
+from coreecho.trust import Appraisal
 
 _PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
 _FOCUS_LABELS = {
@@ -108,8 +109,8 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 
 
-def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
-    """Print what the model says of the clip, and the recordings that are most like it."""
+def show_neighbours(found: NeighbourSearch, out: Path | None, *, appraisal: Appraisal | None = None) -> None:
+    """Print what the model says of the clip, what that is worth where it is known, and what is most like it."""
     task = found.task
     table = _table(f"Most alike of the {found.source}", is_phantom=found.is_phantom)
     table.add_column("Recording")
@@ -124,6 +125,7 @@ def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
         f"{task.say_if_known(found.mean_of_neighbours)}. Recordings are usually {found.typical_distance:.3f} from "
         "their nearest."
     ]
+    lines += [] if appraisal is None else list(appraisal.lines)
     lines += [f"Caution: {warning}." for warning in found.warnings]
     lines += [f"Note: {note}." for note in found.clip.clip.video.notes]
     _print([*lines, *([f"Table and picture: {out}"] if out else [])])

@@ -19,6 +19,7 @@ from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.models.segmenter import Segmenter
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
 from coreecho.registry import Registry
+from coreecho.shipped import ShippedKind
 from coreecho.training.data_source import DataSource
 from coreecho.training.labels import check_own_frames
 from coreecho.training.lesson import LICENCE, Lesson
@@ -35,14 +36,16 @@ class SegmenterLesson(Lesson):
     """
 
     needs = "frames whose outline is known"
+    measured_by = "coreecho segment --model {run} --dataset {dataset} --data {data}"
     networks: ClassVar[Registry[Any]] = SEGMENTERS
     # Whether it learns from the frames that readers traced alone, where more are known.
     takes_traced_alone: ClassVar[bool] = False
     learns_head = True
+    shipped: ClassVar[ShippedKind] = "lv"
 
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
-        self._source: OutlineSource | None = None
+        self._sources: dict[tuple[str, Path], OutlineSource] = {}
 
     @classmethod
     def check_network(cls, name: str) -> None:
@@ -120,9 +123,10 @@ class SegmenterLesson(Lesson):
         return Segmenter(network, self._input(network)).normalised(frames)
 
     def _outlines(self, data: DataSource) -> OutlineSource:
-        if self._source is None:
-            self._source = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=self.takes_traced_alone)
-        return self._source
+        place = data.dataset, data.root
+        if place not in self._sources:
+            self._sources[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=self.takes_traced_alone)
+        return self._sources[place]
 
     def _blank(self) -> SegmentationNetwork:
         """The network without its weights, to be asked what it sees and says."""
