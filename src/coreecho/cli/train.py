@@ -10,7 +10,7 @@ from cyclopts.config import Dict
 from rich.console import Console
 
 from coreecho.cli.whole_numbers import refuse_fractions
-from coreecho.datasets.layout import parse_options
+from coreecho.datasets.layout import LAYOUTS, parse_options
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation.calibrating import calibrate_subject
 from coreecho.evaluation.measured_clips import Computing
@@ -120,6 +120,8 @@ def train(
         recipe = recipe or Recipe()
         options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
         options |= parse_options(option or ())
+        layout = LAYOUTS.get(dataset or "echonet")
+        options = {**layout.options_of(recipe.name), **options}
         if leave_out_faulty:
             options["leave_out_faulty"] = True
         out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.errors import CheckpointError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, RecipeError, VideoError, log_unforeseen
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
@@ -310,6 +310,7 @@ class Predictor:
                 taken = self._asked_of(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
+                log_unforeseen(error, f"file {number + 1}")
                 failures[number] = PredictionFailure.of(str(file), error)
                 return _NOTHING, []
             clips[number] = clip

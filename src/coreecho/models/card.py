@@ -91,7 +91,7 @@ class WeightsCard:
     encoder: str
     source: str
     licence: str
-    num_parameters: Annotated[int, Within(0)]
+    num_parameters: Annotated[int, Within(0, 1e12)]
     source_sha256: str | None
     model_input: ModelInput | None
     trained_on: TrainedOn | None
