@@ -5,6 +5,10 @@ class CoReEchoError(Exception):
     """Base of all errors that this package raises on purpose. The command line prints them without a traceback."""
 
 
+class UsageError(CoReEchoError):
+    """What was typed is no command that there is, or names a file that is not there."""
+
+
 class VideoError(CoReEchoError):
     """A file is not a readable echocardiogram clip."""
 

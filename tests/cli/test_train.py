@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.cli import train as train_command
 from coreecho.cli.main import app
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.training import Hardware, RunFolder
+from coreecho.training import run as run_module
 
 
 def coreecho(*arguments: object) -> int:
@@ -44,8 +44,8 @@ def test_resume_keeps_the_hardware_that_no_flag_changes(
     out = tmp_path / "run"
     assert coreecho("train", "demo", "--data", phantom_root, "--out", out, *TINY.split(), "--precision", "bf16") == 0
     used = []
-    resume = train_command.resume_run
-    monkeypatch.setattr(train_command, "resume_run", lambda run, **given: used.append(given["hardware"]) or resume(run))
+    resume = run_module.resume
+    monkeypatch.setattr(run_module, "resume", lambda run, **given: used.append(given["hardware"]) or resume(run))
     assert coreecho("train", "--resume", out, "--workers", "1") == 0
     assert used == [Hardware(device="cpu", precision="bf16", workers=1)]
 
@@ -74,9 +74,10 @@ def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["demo"], r"Say what to train"),
-        (["--resume", "run"], r"is not the folder of a run"),
-        (["demon", "--data", "x"], r"no recipe 'demon'"),
-        (["demo", "--data", "missing", "--out", "out"], r"missing"),
+        (["--resume", "run"], r"run: there is no such file or folder \(--resume\)"),
+        (["--resume", "."], r"is not the folder of a run"),
+        (["demon", "--data", "."], r"no recipe 'demon'"),
+        (["demo", "--data", "missing", "--out", "out"], r"missing: there is no such file or folder \(--data\)"),
     ],
 )
 def test_mistakes_are_explained(

@@ -39,13 +39,12 @@ def embed(
     computing = computing or Computing()
     from rich.console import Console
 
-    from coreecho.inference.subject import open_subject
     from coreecho.representation.embedding_files import check_embeddings_path, save_embeddings
     from coreecho.representation.embeddings import embed_run
 
     check_embeddings_path(out)
     embedded = embed_run(
-        open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
+        shown.subject(model),
         None,
         split,
         clips=clips,

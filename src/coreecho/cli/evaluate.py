@@ -66,7 +66,6 @@ def evaluate(
 
     from coreecho.evaluation.evaluate import evaluate as evaluate_subject
     from coreecho.evaluation.protocol import Protocol
-    from coreecho.inference.subject import open_subject
     from coreecho.report.evaluation import pictures_of
     from coreecho.report.tables import metrics_table
 
@@ -80,7 +79,7 @@ def evaluate(
         precision=precision,
     )
     evaluation = evaluate_subject(
-        open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
+        shown.subject(model),
         protocol,
         out=out,
         batch_size=computing.batch_size,

@@ -66,7 +66,6 @@ def explain(
     shown = shown or TestedData()
     from coreecho.errors import RecipeError
     from coreecho.inference import find_device, parse_beat
-    from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
     from coreecho.report.terminal import show_file_explanation, show_lv_focus
@@ -82,7 +81,7 @@ def explain(
     elif file is None and shown.data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
-            open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
+            shown.subject(model),
             out,
             protocol=protocol,
             device=device,

@@ -57,7 +57,6 @@ def draw_map(
     shown = shown or TestedData()
     computing = computing or Computing()
     from coreecho.inference import parse_beat
-    from coreecho.inference.subject import open_subject
     from coreecho.report.map_drawing import write_maps
     from coreecho.report.terminal import show_maps
     from coreecho.representation.embedding_map import make_map, place_files
@@ -66,7 +65,7 @@ def draw_map(
     frames = None if beat is None else parse_beat(beat)
     maps, placed = [], []
     paths = [run] if other is None else [run, other]
-    subjects = [open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store) for path in paths]
+    subjects = [shown.subject(path) for path in paths]
     for subject in subjects:
         model = subject.model(computing.device)
         embedded = embed_run(

@@ -50,13 +50,12 @@ def neighbours(
     computing = computing or Computing()
     from coreecho.inference import parse_beat
     from coreecho.inference.preparing import read_clip
-    from coreecho.inference.subject import open_subject
     from coreecho.report.neighbour_drawing import write_neighbours
     from coreecho.report.terminal import show_neighbours
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
 
-    subject = open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
+    subject = shown.subject(model)
     loaded = subject.model(computing.device)
     frames = None if beat is None else parse_beat(beat)
     check_neighbours(loaded, k)

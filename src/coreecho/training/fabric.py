@@ -17,7 +17,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 
 from coreecho.errors import RecipeError
 from coreecho.models.device import find_device
-from coreecho.training.run_folder import Hardware
+from coreecho.training.hardware import Hardware
 
 LOOPBACK = "127.0.0.1"
 # How long a process waits for the others; decoding a data set for the first time is done before they start.

@@ -20,10 +20,12 @@ from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_labels, check_splits, known_labels
 from coreecho.training.data import TrainingBatches, training_clips, training_loader, validation_clips, validation_loader
 from coreecho.training.fabric import build_fabric, is_first_process, own_randomness
+from coreecho.training.hardware import Hardware
+from coreecho.training.longer import keep_stage, lengthen, longer_recipe
 from coreecho.training.loop import prepare_model, run_stage
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.recorder import Keeping, Recorder
-from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
+from coreecho.training.run_folder import RunFolder, check_is_free, find_data
 from coreecho.training.stages import Stage, stages_of
 from coreecho.training.state import RunState, load_state
 
@@ -98,8 +100,12 @@ def resume(
     show_progress: bool = False,
     tensorboard: bool = False,
     stop: Stop | None = None,
+    stage1_epochs: int | None = None,
+    stage2_epochs: int | None = None,
 ) -> RunFolder:
     """Go on with a run that was stopped; on the CPU its final weights are bit for bit those of an unstopped run.
+
+    A run, finished or not, is made longer by more epochs than it has; see `training/longer.py` for what that gives.
 
     Args:
         run: its folder.
@@ -110,15 +116,18 @@ def resume(
         show_progress: show bars with the time left.
         tensorboard: write TensorBoard's files as well.
         stop: as for `train`.
+        stage1_epochs: how many stage 1 shall have; as many as before when not given.
+        stage2_epochs: how many stage 2 shall have; as many as before when not given.
 
     Raises:
         CheckpointError: not the folder of a run, or no state was saved.
-        RecipeError: the data set is no longer the one that the run began with.
+        RecipeError: the data set is no longer the one that the run began with, or fewer epochs than before.
         BusyError: another process trains in the folder.
     """
     keeping = Keeping(checkpoint_minutes=checkpoint_minutes, show_progress=show_progress, tensorboard=tensorboard)
     folder = RunFolder.open(run, data=data, store=store)
-    if folder.is_finished:
+    longer = longer_recipe(folder.recipe, stage1_epochs=stage1_epochs, stage2_epochs=stage2_epochs)
+    if folder.is_finished and longer == folder.recipe:
         return folder
     folder.store(show_progress=show_progress)
     if folder.data_fingerprint() != folder.info["data_fingerprint"]:
@@ -126,6 +135,10 @@ def resume(
             f"The recordings, frames, labels or splits under {folder.data.root} are not those that {run} began with. "
             "Put the data back as they were, or start a new run."
         )
+    if longer != folder.recipe and is_first_process():
+        with alone_in(folder.path, doing="training"):
+            lengthen(folder, longer)
+    folder.recipe = longer
     hardware = hardware or folder.hardware
     fabric = build_fabric(hardware)
     model = _new_model(folder)
@@ -179,6 +192,8 @@ class _Run:
     def _enter(self, stage: Stage) -> None:
         """Begin a stage from the weights that were kept of the one before."""
         path = self.folder.stage_weights(self.state.stage)
+        if is_first_process():
+            keep_stage(self.folder, self.state.stage)
         weights, _ = read_weights(path)
         _load_weights(self.model, weights, path)
         self.state.stage, self.state.step, self.state.optimizer = stage.name, 0, None

@@ -6,6 +6,8 @@ metrics.csv        one row for each epoch
 validation.csv     the validation split at the epoch whose weights are kept: recording, label, output
 best.safetensors   the weights with the best validation of the latest stage, or its last ones, with their card
 stage1.safetensors the same of stage 1, from which stage 2 begins
+stage1.csv         validation.csv of stage 1, where stage 2 has begun
+stage1.ckpt        the last state of stage 1, from which it can be made longer
 last.ckpt          the state from which `coreecho train --resume` goes on
 train.log          what happened
 """
@@ -13,11 +15,11 @@ train.log          what happened
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -27,13 +29,13 @@ from lightning_fabric.__version__ import version as fabric_version
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
 from coreecho.datasets.recording import NUMBERS
-from coreecho.documents import Limits, read_document
+from coreecho.documents import MAY_BE_ABSENT, Limits, read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.tasks import Task
-from coreecho.training.checking import faults_of_types
+from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.video.store import FrameStore
 
@@ -48,30 +50,6 @@ class DataSource:
     is_phantom: bool
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the data set's loader, such as `fold` and `view`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hardware:
-    """What a run computes on. None of it changes which clips a step sees."""
-
-    device: str = "auto"
-    """Processor to train on: `auto` (a GPU if there is one), `cpu`, `gpu`, or one by its name: `cuda:1`, `mps`."""
-    devices: int = 1
-    """Processes on each node, one for each device."""
-    nodes: int = 1
-    """Machines."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the forward and backward pass; weights and the contrastive loss stay in fp32."""
-    workers: int | None = None
-    """Processes that load clips; none on the CPU and four for each GPU when not given."""
-
-    def __post_init__(self) -> None:
-        if faults := faults_of_types(self):
-            raise RecipeError(f"The hardware is not told in words that are known: {'; '.join(faults)}.")
-        at_least = {"devices": 1, "nodes": 1} | ({} if self.workers is None else {"workers": 0})
-        for name, low in at_least.items():
-            if getattr(self, name) < low:
-                raise RecipeError(f"`{name}` is {getattr(self, name)}, expected at least {low}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +76,8 @@ class _Record:
     is_finished: bool
     data_fingerprint: str
     split_ids: Mapping[str, Mapping[str, str]]
+    lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
+    """How many epochs it had before it was made longer, each time."""
 
     def __post_init__(self) -> None:
         if missing := set(get_args(Split)) - set(self.split_ids):
@@ -155,7 +135,7 @@ class RunFolder:
         info["data_fingerprint"] = folder.data_fingerprint()
         info["split_ids"] = folder.present_split_ids()
         path.mkdir(parents=True, exist_ok=True)
-        write_whole(path / "recipe.yaml", recipe.to_yaml())
+        folder.write_recipe()
         folder.write_info()
         return folder
 
@@ -218,6 +198,24 @@ class RunFolder:
         """Weights of the best epoch of a stage that another follows."""
         return self.path / f"{stage}.safetensors"
 
+    def stage_validation(self, stage: str) -> Path:
+        """The validation split at the best epoch of a stage that another has followed."""
+        return self.path / f"{stage}.csv"
+
+    def stage_state(self, stage: str) -> Path:
+        """The last state of a stage that another has followed."""
+        return self.path / f"{stage}.ckpt"
+
+    @property
+    def validation(self) -> Path:
+        """The validation split at the epoch whose weights are kept."""
+        return self.path / "validation.csv"
+
+    @property
+    def metrics_table(self) -> Path:
+        """One row for each epoch."""
+        return self.path / "metrics.csv"
+
     @property
     def state(self) -> Path:
         """State from which the run goes on."""
@@ -257,7 +255,7 @@ class RunFolder:
         Raises:
             CheckpointError: no epoch is finished yet, or the table is damaged.
         """
-        path = self.path / "metrics.csv"
+        path = self.metrics_table
         if not path.is_file():
             raise CheckpointError(f"{path} is missing: the run has finished no epoch yet.")
         advice = "`coreecho train --resume` writes it anew where the run is not finished; else take it from a copy."
@@ -273,6 +271,10 @@ class RunFolder:
             )
             raise CheckpointError(f"{path} is damaged: {printable(what)}. {advice}")
         return metrics
+
+    def write_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Write metrics.csv: one row for each epoch that is done."""
+        write_whole(self.metrics_table, pd.DataFrame(history).to_csv(index=False))
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
@@ -290,6 +292,10 @@ class RunFolder:
             split: {recording.id: store.digest(recording.id) for recording in self.recordings(split)}
             for split in get_args(Split)
         }
+
+    def write_recipe(self) -> None:
+        """Write recipe.yaml."""
+        write_whole(self.path / "recipe.yaml", self.recipe.to_yaml())
 
     def write_info(self) -> None:
         """Write run.json."""

@@ -2,12 +2,15 @@
 
 from itertools import product
 from math import cos, radians, sin
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from coreecho.errors import RecipeError
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # Smaller or larger, nothing of a heart is left to see.
 SCALE_LIMITS = (0.1, 10.0)
@@ -72,11 +75,14 @@ def transform(
 
 def _interpolation(
     height: int, width: int, degrees: float, scale: float, shift: tuple[float, float]
-) -> sparse.csr_array:
+) -> "sparse.csr_array":
     """Give the shares of the padded pixels in those of the result, (H*W, (H+2)*(W+2)): four in each.
 
     As a sparse matrix they are found once for all frames, and applied faster than by indexing.
     """
+    # Here, since it takes a second to import, and the limits of this module are asked for without it.
+    from scipy import sparse
+
     rows, columns = _origins(height, width, degrees, scale, shift)
     top, left = np.floor(rows), np.floor(columns)
     down, right = rows - top, columns - left

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
 
 from coreecho.errors import RecipeError, VideoError
 from coreecho.video.limits import MAX_HELD_BYTES
@@ -102,6 +101,9 @@ def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline"
         return np.ones((num_frames, 1))
     if method == "spline":
         positions = np.linspace(0, num_source - 1, num_frames)
+        # Here, since it takes seconds to import, and the settings of a clip are asked for without it.
+        from scipy.interpolate import make_interp_spline
+
         spline = make_interp_spline(np.arange(num_source), unit, k=min(_CUBIC, num_source - 1))
         return np.asarray(spline(positions), dtype=np.float64)
     positions = np.clip((np.arange(num_frames) + 0.5) * num_source / num_frames - 0.5, 0, num_source - 1)
