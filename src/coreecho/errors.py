@@ -1,5 +1,7 @@
 """The errors that a user can cause. Each message says what happened, where, what was expected and what to do."""
 
+from collections.abc import Mapping
+
 
 class CoReEchoError(Exception):
     """Base of all errors that this package raises on purpose. The command line prints them without a traceback."""
@@ -15,6 +17,22 @@ class VideoError(CoReEchoError):
 
 class DatasetError(CoReEchoError):
     """A data set does not lie on disk as its layout says."""
+
+
+class UnreadableVideosError(DatasetError):
+    """Videos of a data set cannot be decoded.
+
+    Attributes:
+        faults: of each, by its recording's id, why.
+    """
+
+    def __init__(self, message: str, faults: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.faults = dict(faults)
+
+    def __reduce__(self) -> tuple[type["UnreadableVideosError"], tuple[str, Mapping[str, str]]]:
+        """Pickle by the arguments, since the message alone does not make this error again in another process."""
+        return type(self), (str(self), self.faults)
 
 
 class RecipeError(CoReEchoError):

@@ -80,6 +80,7 @@ def draw_map(
         maps.append(make_map(embedded, method=method, seed=seed))
         placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
     out = out or subjects[0].result_folder("explain", f"map-{split}")
-    written = write_maps(maps, out, placed=placed)
+    stores = [subject.store() for subject in subjects]
+    written = write_maps(maps, out, placed=placed, stores=stores)
     show_maps(maps, placed, written)
     return 0

@@ -15,6 +15,8 @@ def predict(
     model: Path,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
+    page: Path | None = None,
+    similar: bool = True,
     clips: AtLeastOne | Literal["all"] = 3,
     beat: BeatText = None,
     axes: str | None = None,
@@ -42,6 +44,12 @@ def predict(
         Print one JSON document and nothing else.
     csv:
         Write a table to this file, too.
+    page:
+        Write one HTML page of the files, as those of one patient, to this file, too: each number with its interval
+        where there is a calibration, the film, what speaks against it, and similar hearts.
+    similar:
+        On the page, look for similar hearts among the recordings that a run learned from. Embedding these takes a
+        while the first time.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
@@ -68,6 +76,8 @@ def predict(
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
+    if page is not None and not page.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {page} does not exist: make it first, or give another file to `--page`.")
     frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
@@ -94,6 +104,13 @@ def predict(
         Console().print(predictions_table(results, model_name=name, task=task))
     if csv is not None:
         write_predictions_csv(results, csv, task=task)
+    if page is not None:
+        from coreecho.report.patient_clips import patient_clips
+        from coreecho.report.patient_page import write_patient_page
+
+        shown = patient_clips(results, predictor, model, beat=frames, looks_for_similar=similar, show_progress=True)
+        write_patient_page(shown, page, model_name=name, task=task)
+        Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
     failures = [result for result in results if isinstance(result, PredictionFailure)]
     console = Console(stderr=True)
     for failure in failures:

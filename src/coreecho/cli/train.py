@@ -10,7 +10,8 @@ from rich.console import Console
 
 from coreecho.cli.options import data_options
 from coreecho.cli.typed import CONFIG
-from coreecho.errors import RecipeError
+from coreecho.errors import RecipeError, UnreadableVideosError
+from coreecho.names import counted
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
 
@@ -122,15 +123,21 @@ def train(
     if seeds is not None:
         folder = out or Path("runs") / recipe.name
         return _train_seeds(recipe, seeds, folder, {"root": data, **source}, hardware=hardware, keeping=keeping)
+    from coreecho.datasets.all_faults import with_all_faults
+    from coreecho.datasets.faults import FaultyDatasetError
     from coreecho.stopping import stop_on_signals
     from coreecho.training.fabric import is_first_process
     from coreecho.training.run import train as train_run
 
     out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
     with stop_on_signals(doing="after this step") as stop:
-        run = train_run(
-            recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **source, **keeping
-        )
+        try:
+            run = train_run(
+                recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **source, **keeping
+            )
+        except (FaultyDatasetError, UnreadableVideosError) as error:
+            Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
+            raise with_all_faults(error, source["dataset"], data, options, show_progress=True) from error
     return show_run(run, stop) if is_first_process() else 0
 
 
@@ -209,6 +216,9 @@ def show_run(run: "RunFolder", stop: "Stop") -> int:
         console.print(f"Stopped. Go on with: coreecho train --resume {run.path}", markup=False, soft_wrap=True)
         return stop.exit_code
     draw_run(run)
+    if left_out := run.info.get("left_out"):
+        said = f"{counted(len(left_out), 'recordings')} left out for faults, which {run.path / 'run.json'} lists."
+        console.print(said, markup=False, soft_wrap=True)
     console.print(f"Finished: {run.path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
     console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)
     return 0

@@ -20,11 +20,17 @@ from coreecho.names import printable
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.map_page import map_page
 from coreecho.report.pictures import COLOURS, VERMILION, new_figure, save_figure
+from coreecho.report.thumbnails import thumbnail_uris
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
+from coreecho.video.store import FrameStore
 
 
 def write_maps(
-    maps: Sequence[EmbeddingMap], out: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()
+    maps: Sequence[EmbeddingMap],
+    out: Path,
+    *,
+    placed: Sequence[Sequence[PlacedClip]] = (),
+    stores: Sequence[FrameStore] = (),
 ) -> tuple[Path, Path]:
     """Write the folder.
 
@@ -32,6 +38,7 @@ def write_maps(
         maps: one or more.
         out: made where it is missing.
         placed: new clips of each map.
+        stores: decoded frames of each map's recordings, of which the page then shows small pictures.
 
     Returns:
         The picture and the page.
@@ -43,7 +50,8 @@ def write_maps(
     with writing_into(out):
         draw_maps(maps, out / "map.png", placed=placed)
         write_whole(out / "map.csv", pd.concat(tables).to_csv(index=False))
-        write_whole(out / "map.html", map_page(maps, placed=placed))
+        pictures = [thumbnail_uris(store, made.recordings.ids) for made, store in zip(maps, stores, strict=False)]
+        write_whole(out / "map.html", map_page(maps, placed=placed, pictures=pictures))
     return out / "map.png", out / "map.html"
 
 

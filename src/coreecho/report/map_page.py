@@ -1,11 +1,12 @@
 """The embedding map as a page that works without a network: point at a recording, and see its EF and what was
 predicted.
 
-Style, script and data are inside; nothing is loaded. The data are recording ids, EFs and places on the map.
+Style, script and data are inside; nothing is loaded. The data are recording ids, EFs, places on the map, and small
+pictures of the ultrasound sector.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib import colormaps
@@ -20,14 +21,21 @@ _STOPS = 17
 # Of predicted minus true EF: two hues that are told apart with all common forms of colour blindness, white between.
 _DIVERGING = "PuOr_r"
 _COLOURINGS = (("ef", "true EF"), ("predicted", "predicted EF"), ("error", "predicted − true"))
+_LEGENDS = {"ef": "true EF, %", "predicted": "predicted EF, %", "error": "EF points too high"}
 
 
-def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedClip]] = ()) -> str:
+def map_page(
+    maps: Sequence[EmbeddingMap],
+    *,
+    placed: Sequence[Sequence[PlacedClip]] = (),
+    pictures: Sequence[Mapping[str, str]] = (),
+) -> str:
     """A whole HTML page with one map or several side by side.
 
     Args:
         maps: one or more.
         placed: new clips of each map, drawn as stars.
+        pictures: of each map, data URIs of its recordings' pictures by their ids; of the sector alone.
 
     Raises:
         ValueError: there is no map.
@@ -51,9 +59,15 @@ def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedCl
             "limits": list(ef_range(maps)),
             "sequential": _stops(COLOURS),
             "diverging": _stops(_DIVERGING),
-            "hint": "Point at a recording to see its EF.",
+            "names": _LEGENDS,
+            "hint": "Point at a recording, or touch it, to see it and its EF.",
             "panels": [
-                _panel(made, placed[number] if number < len(placed) else ()) for number, made in enumerate(maps)
+                _panel(
+                    made,
+                    placed[number] if number < len(placed) else (),
+                    pictures[number] if number < len(pictures) else {},
+                )
+                for number, made in enumerate(maps)
             ],
         },
     )
@@ -72,7 +86,7 @@ def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
     }
 
 
-def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> dict[str, Any]:
+def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip], pictures: Mapping[str, str]) -> dict[str, Any]:
     recordings = made.recordings
     return {
         "id": [printable(recording) for recording in recordings.ids],
@@ -80,6 +94,7 @@ def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> dict[str, Any]:
         "y": _numbers(made.coordinates[:, 1].tolist(), 4),
         "ef": _numbers(recordings.ef_percent.tolist(), 2),
         "predicted": _numbers(recordings.ef_predicted.tolist(), 2),
+        "pictures": {printable(recording): picture for recording, picture in pictures.items()},
         "placed": [
             {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.ef_predicted], 4)[0]}
             for clip in placed

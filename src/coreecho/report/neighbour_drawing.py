@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import VideoError
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
+from coreecho.report.thumbnails import recording_thumbnail
 from coreecho.representation.neighbour_search import NeighbourSearch
-from coreecho.video.lit_sector import lit_sector
 from coreecho.video.store import FrameStore
 
 
@@ -54,15 +53,6 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
         thumbnails = [recording_thumbnail(store, near.recording) for near in found.neighbours]
         draw_neighbours(out / "neighbours.png", found, thumbnails)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
-
-
-def recording_thumbnail(store: FrameStore, recording_id: str) -> NDArray[np.uint8]:
-    """The first frame of a recording, (S, S), black outside its sector; all black where none is found."""
-    frames = store.frames(recording_id)
-    try:
-        return np.asarray(frames[0] * lit_sector(frames, recording_id))
-    except VideoError:
-        return np.zeros_like(frames[0])
 
 
 def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDArray[np.uint8]]) -> None:

@@ -115,7 +115,7 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     except VideoError as error:
         # Without a sector nothing tells what may be shown.
         return Case(recording=recording, facts=facts, film=None, reason=str(error))
-    shown, fps = _shown_frames(len(frames), store.fps(recording))
+    shown, fps = shown_frames(len(frames), store.fps(recording))
     starts = even_starts(len(frames), run.model.model_input, _CLIPS)
     explanation = explain_video(run.model, frames, sorted(set(starts)))
     maps = explanation.at_frames(shown)
@@ -175,7 +175,7 @@ def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple
     return tuple(facts)
 
 
-def _shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]:
+def shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]:
     """Source frames of the film, from the first on, and how many of them pass in a second."""
     fps = fps or _UNKNOWN_FPS
     step = max(1, round(fps / _FPS))
@@ -184,7 +184,18 @@ def _shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]
 
 
 def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, description: str) -> Picture:
-    images = [Image.fromarray(picture) for picture in pictures]
+    return film_of([Image.fromarray(picture) for picture in pictures], fps, telling_frame, description)
+
+
+def film_of(images: list[Image.Image], fps: float, telling_frame: int, description: str) -> Picture:
+    """A film inside a page, small enough for several.
+
+    Args:
+        images: its frames.
+        fps: of them.
+        telling_frame: the one that paper shows.
+        description: for those who cannot see it.
+    """
     moving = b""
     for quality in _QUALITIES:
         moving = _webp(images, fps, quality)

@@ -19,6 +19,7 @@ from coreecho.models.weights import initialise_encoder, read_weights
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_labels, check_splits, known_labels
 from coreecho.training.data import TrainingBatches, training_clips, training_loader, validation_clips, validation_loader
+from coreecho.training.decoding import decoded
 from coreecho.training.fabric import build_fabric, is_first_process, own_randomness
 from coreecho.training.hardware import Hardware
 from coreecho.training.longer import keep_stage, lengthen, longer_recipe
@@ -84,9 +85,9 @@ def train(
     # Before the run's folder is made: whatever is wrong with the clips or the disk then leaves nothing behind.
     if is_first_process():
         check_is_free(out)
-    folder.store(show_progress=show_progress)
+    folder = decoded(folder, show_progress=show_progress)
     if is_first_process():
-        folder = RunFolder.create(out, recipe, folder.data, hardware)
+        folder = RunFolder.create(out, recipe, folder.data, hardware, left_out=folder.left_out)
     return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop()).go()
 
 

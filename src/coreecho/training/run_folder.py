@@ -78,6 +78,8 @@ class _Record:
     split_ids: Mapping[str, Mapping[str, str]]
     lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
     """How many epochs it had before it was made longer, each time."""
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    """Of each recording that was left out, as was asked for, what is wrong with it."""
 
     def __post_init__(self) -> None:
         if missing := set(get_args(Split)) - set(self.split_ids):
@@ -95,6 +97,7 @@ class RunFolder:
         path: the folder.
         recipe: its settings.
         data: where its data lie.
+        left_out: of each recording that was left out, as was asked for, what is wrong with it.
     """
 
     def __init__(self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any]) -> None:
@@ -102,11 +105,27 @@ class RunFolder:
         self.recipe = recipe
         self.data = data
         self.info = info
+        self.left_out: dict[str, tuple[str, ...]] = {}
         self._store: FrameStore | None = None
 
     @classmethod
-    def create(cls, path: Path, recipe: Recipe, data: DataSource, hardware: Hardware) -> "RunFolder":
+    def create(
+        cls,
+        path: Path,
+        recipe: Recipe,
+        data: DataSource,
+        hardware: Hardware,
+        *,
+        left_out: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> "RunFolder":
         """Make the folder of a new run.
+
+        Args:
+            path: the folder.
+            recipe: its settings.
+            data: to learn from.
+            hardware: to compute on.
+            left_out: of each recording that was left out, what is wrong with it.
 
         Raises:
             RecipeError: a run is there already.
@@ -134,6 +153,7 @@ class RunFolder:
         folder = cls(path, recipe, data, info)
         info["data_fingerprint"] = folder.data_fingerprint()
         info["split_ids"] = folder.present_split_ids()
+        info["left_out"] = {name: list(reasons) for name, reasons in {**folder.left_out, **(left_out or {})}.items()}
         path.mkdir(parents=True, exist_ok=True)
         folder.write_recipe()
         folder.write_info()
@@ -233,6 +253,7 @@ class RunFolder:
         if LAYOUTS.get(self.data.dataset).has_option("require_two_traced_frames"):
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
         recordings = load_recordings(self.data.dataset, self.data.root, **options)
+        self.left_out = {**recordings.left_out, **self.left_out}
         if self.recipe.label_scale == 1:
             return recordings
         return [_scaled(recording, self.task.label, self.recipe.label_scale) for recording in recordings]

@@ -1,0 +1,96 @@
+"""Gathers what a patient's page shows of each clip besides its number: frames, and hearts that it is like."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
+from coreecho.inference.preparing import read_clip
+from coreecho.inference.subject import Subject, open_subject
+from coreecho.names import counted
+from coreecho.report.patient_page import PatientClip, SimilarHearts
+from coreecho.report.thumbnails import recording_thumbnail
+from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.representation.embeddings import embed_run
+from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
+
+# Films and pictures of so many clips are what a browser opens at once; an examination has fewer.
+MOST_CLIPS = 40
+_HEARTS = 6
+
+
+def patient_clips(
+    results: Sequence[Prediction | PredictionFailure],
+    predictor: Predictor,
+    model_path: Path,
+    *,
+    beat: Beat | None = None,
+    looks_for_similar: bool = True,
+    show_progress: bool = False,
+) -> list[PatientClip]:
+    """Read the frames of each clip again, and look for hearts that it is like.
+
+    Args:
+        results: what was predicted of the files of one patient.
+        predictor: that predicted them.
+        model_path: run or file of weights from which it was made.
+        beat: of the files, for a model of one beat.
+        looks_for_similar: among the recordings that the run learned from.
+        show_progress: show bars on stderr.
+
+    Raises:
+        RecipeError: more clips than a page of one patient should hold.
+    """
+    if len(results) > MOST_CLIPS:
+        raise RecipeError(
+            f"`--page` is one page a patient, and {counted(len(results), 'files')} were given: expected at most "
+            f"{MOST_CLIPS}. Give the files of one examination."
+        )
+    searched, without = None, "Similar hearts were not looked for."
+    if looks_for_similar and any(isinstance(result, Prediction) for result in results):
+        searched, without = _searched(predictor, model_path, show_progress=show_progress)
+    return [_patient_clip(result, predictor, searched, without, beat) for result in results]
+
+
+def _searched(
+    predictor: Predictor, model_path: Path, *, show_progress: bool
+) -> tuple[tuple[Subject, EmbeddingSet] | None, str]:
+    """The recordings that the model learned from, embedded; else why there are none."""
+    try:
+        check_neighbours(predictor.model, _HEARTS)
+        subject = open_subject(model_path)
+        # What a model learned from may be searched for likeness: nothing is tested on it.
+        embedded = embed_run(subject, predictor.model, "train", allow_overlap=True, show_progress=show_progress)
+    except CoReEchoError as error:
+        return None, f"No similar hearts: {error}"
+    return (subject, embedded), ""
+
+
+def _patient_clip(
+    result: Prediction | PredictionFailure,
+    predictor: Predictor,
+    searched: tuple[Subject, EmbeddingSet] | None,
+    without: str,
+    beat: Beat | None,
+) -> PatientClip:
+    if isinstance(result, PredictionFailure):
+        return PatientClip(result=result)
+    missing = [without] if without else []
+    path = Path(result.file)
+    try:
+        clip = read_clip(predictor.model, path, beat=beat)
+    except CoReEchoError as error:
+        # Such as one without a sector: nothing tells what of it may be shown.
+        return PatientClip(result=result, without=(*missing, f"No film is shown: {error}"))
+    similar = None
+    if searched is not None:
+        subject, embedded = searched
+        try:
+            found = search_neighbours(predictor.model, embedded, path, k=_HEARTS, beat=beat)
+        except RecipeError as error:
+            missing.append(f"No similar hearts: {error}")
+        else:
+            store = subject.store()
+            pictures = [recording_thumbnail(store, near.recording) for near in found.neighbours]
+            similar = SimilarHearts(found=found, pictures=pictures)
+    return PatientClip(result=result, clip=clip, similar=similar, without=tuple(missing))
