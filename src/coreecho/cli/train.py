@@ -237,7 +237,7 @@ def _in_words(run: "RunFolder") -> str:
     epoch = len(last) - 1 if run.recipe.select == "last" else int(last[task.selection].argmin())
     name = task.selection.removeprefix("val_").upper()
     value = f"{last[task.selection][epoch]:.3g} {task.error_unit}".rstrip()
-    return f", {run.recipe.select} epoch {epoch + 1} of {len(last)}, validation {name} {value}"
+    return f", {run.recipe.select} epoch {epoch + 1} of {len(last)} of its last stage, validation {name} {value}"
 
 
 def draw_run(run: "RunFolder") -> None:

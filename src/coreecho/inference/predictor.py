@@ -383,6 +383,6 @@ def _describe(card: WeightsCard | None) -> str:
     trained_on = card.trained_on
     hearts = "simulated" if trained_on.is_phantom else "real"
     return (
-        f"recipe {trained_on.recipe} ({card.encoder}), weights of epoch {trained_on.epoch + 1}, "
+        f"recipe {trained_on.recipe} ({card.encoder}), weights of {trained_on.epoch_in_words}, "
         f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
     )

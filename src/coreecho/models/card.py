@@ -47,6 +47,11 @@ class TrainedOn:
     best_validation: float | None
     fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
+    @property
+    def epoch_in_words(self) -> str:
+        """Which epoch's weights these are, for a person, who counts from 1."""
+        return f"epoch {self.epoch + 1} of its last stage"
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsCard:

@@ -294,7 +294,7 @@ def _best_epoch(run: ShownRun) -> str:
     trained_on = run.subject.trained_on
     if trained_on is None:
         return "the best so far" if run.has_recipe else ""
-    epoch = f"epoch {trained_on.epoch + 1} of its stage"
+    epoch = trained_on.epoch_in_words
     if trained_on.best_validation is None:
         return epoch
     measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"

@@ -105,7 +105,7 @@ def test_all_faults_are_reported_at_once(tmp_path: Path, write_hmc_qu: TreeWrite
         "1 clip listed twice:",
         "A4C.xlsx rows 8 and 9: ES0007 _4CH_1",
         "A4C/ES000008 N_4CH_1.avi (A4C.xlsx row 10)",
-        "clips whose names differ in spaces alone",
+        "clip whose names differ in spaces alone",
     ):
         assert fact in text
 
