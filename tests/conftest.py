@@ -1,19 +1,34 @@
 """Data that many tests share: small trees of phantoms, and a run of every shipped recipe, made once."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from numpy.typing import NDArray
 
+import coreecho.shipped
 from coreecho.experiments.scales import QUICK, Scale, camus_phantoms, echonet_phantoms, hmc_qu_phantoms
-from coreecho.models.echo_model import ModelInput
+from coreecho.files import sha256_of
+from coreecho.models import (
+    ModelInput,
+    SegmenterInput,
+    TrainedOn,
+    WeightsCard,
+    build_model,
+    build_segmentation_network,
+    save_segmenter,
+)
+from coreecho.models.weights import save_state
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.representation.references import References, save_references
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.recipe import Recipe, read_recipe_file
 
@@ -23,6 +38,17 @@ LOSSES_SCALE = Scale(
     name="losses", seeds=(0,), transfer_seeds=(0,), settings=QUICK.settings, recordings=12, camus=14, hmc_qu=18
 )
 LOSSES_SIZES: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size": 32, "batch_size": 6, "seed": 5}
+
+
+# Of recipes whose encoder is no UniFormer.
+SMALL_ENCODERS = {
+    "r2plus1d_18": "r2plus1d_10",
+    "lv_unet": "lv_unet_xs",
+    "deeplab": "lv_unet_xs",
+    "uvt": "uvt_xs",
+    "efgcn_sd": "efgcn_sd_xs",
+    "echographs_mobilenet2": "echographs_mobilenet2",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -90,10 +116,21 @@ def micro_scale() -> Scale:
 @pytest.fixture(scope="session")
 def micro_phantoms(tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale) -> Path:
     """The folder `phantoms` of a reproduction at `micro_scale`, with the hearts of EchoNet-Dynamic and of CAMUS."""
-    out = tmp_path_factory.mktemp("reproduction")
-    echonet_phantoms(out, micro_scale)
-    camus_phantoms(out, micro_scale)
-    return out / "phantoms"
+    shared = shared_folder(tmp_path_factory) / "micro"
+    with FileLock(f"{shared}.lock"):
+        echonet_phantoms(shared, micro_scale)
+        camus_phantoms(shared, micro_scale)
+    # A copy for each process: decoded frames are written beside the hearts.
+    return Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist have a folder each, below one that they share.
+    folder = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -103,6 +140,65 @@ def reproduction(tmp_path: Path, micro_phantoms: Path) -> Path:
     out.mkdir()
     (out / "phantoms").symlink_to(micro_phantoms)
     return out
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tiny untrained models in the place of those that ship: the folder, with the EF model and its reference hearts."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr(coreecho.shipped, "FOLDER", folder)
+    model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model("uniformer_xs", model_input, last_bias=55.0).eval()
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_recordings=12,
+        fps_range=(30.0, 60.0),
+        label_range=(0.0, 100.0),
+        recipe="demo",
+        epoch=1,
+        best_validation=9.0,
+    )
+    card = WeightsCard(
+        kind="model",
+        reads={"name": "ef"},
+        encoder="uniformer_xs",
+        source="a test",
+        licence="Apache-2.0",
+        num_parameters=1,
+        source_sha256=None,
+        model_input=model_input,
+        trained_on=trained_on,
+        coreecho_version="0",
+    )
+    save_state(folder / "default-ef.safetensors", model.state_dict(), card, storage="float16")
+    rng = np.random.default_rng(0)
+    hearts = EmbeddingSet(
+        ids=tuple(f"0X{number:02}" for number in range(8)),
+        embeddings=rng.standard_normal((8, model.encoder.embedding_dim)).astype(np.float32),
+        ef_percent=np.linspace(10, 80, 8),
+        ef_predicted=np.linspace(15, 75, 8),
+        source="tiny, TEST split of echonet, simulated hearts (phantoms)",
+        is_phantom=True,
+    )
+    references = References(
+        embedded=hearts,
+        thumbnails=rng.integers(0, 255, (8, 32, 32), np.uint8),
+        weights_sha256=sha256_of(folder / "default-ef.safetensors"),
+    )
+    save_references(folder / "default-ef.references.npz", references)
+    save_segmenter(
+        folder / "default-lv.safetensors",
+        build_segmentation_network("lv_unet", widths=[4, 6]),
+        SegmenterInput(frame_size=32),
+        source="a test",
+        licence="Apache-2.0",
+        trained_on=trained_on,
+    )
+    return folder
 
 
 class RecipeRuns(Mapping[str, RunFolder]):
@@ -147,18 +243,17 @@ class RecipeRuns(Mapping[str, RunFolder]):
 def small_recipe(name: str) -> Recipe:
     """The shipped recipe, with a small encoder and an epoch of one step."""
     settings = read_recipe_file(find_recipe(name))
-    encoder = "r2plus1d_10" if settings["encoder"].startswith("r2plus1d") else "uniformer_xs"
+    encoder = SMALL_ENCODERS.get(settings["encoder"], "uniformer_xs")
     epochs = {"stage1_epochs": 8, "stage2_epochs": 2} if settings.get("stage2", True) else {"stage1_epochs": 10}
     other = {"require_two_traced_frames": False, "validation_clips": 1, "warmup_steps": 0, "decay_every": 5}
-    return Recipe.from_mapping(settings | LOSSES_SIZES | other | epochs | {"encoder": encoder}, source=name)
+    sizes = LOSSES_SIZES | ({"num_frames": settings["num_frames"]} if encoder.startswith("efgcn") else {})
+    return Recipe.from_mapping(settings | sizes | other | epochs | {"encoder": encoder}, source=name)
 
 
 @pytest.fixture(scope="session")
 def run_of_every_recipe(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, RunFolder]:
     """A finished run of each shipped recipe, by its name. To be read; who writes into one takes `copy_of_run`."""
-    base = tmp_path_factory.getbasetemp()
-    # The processes of pytest-xdist have a folder each, below one that they share.
-    folder = (base.parent if base.name.startswith("popen-") else base) / "recipes"
+    folder = shared_folder(tmp_path_factory) / "recipes"
     folder.mkdir(exist_ok=True)
     return RecipeRuns(folder)
 
@@ -171,3 +266,86 @@ def copy_of_run(run_of_every_recipe: Mapping[str, RunFolder], tmp_path: Path) ->
         return RunFolder.open(shutil.copytree(run_of_every_recipe[name].path, tmp_path / name))
 
     return copy
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BrightHeart:
+    """A cavity that is an ellipse of bright pixels, in a sector of dark speckle; its beats and volumes are known.
+
+    frames (T, H, W); masks of the cavity; volumes in cubic rows, of a body turned about the long axis.
+    """
+
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    volumes: NDArray[np.float64]
+    ed_frames: tuple[int, ...]
+    es_frames: tuple[int, ...]
+    ef_percent: float
+
+
+@pytest.fixture(scope="session")
+def bright_heart() -> Callable[..., BrightHeart]:
+    """Draw one; `squeeze` is how many rows high a pixel is that is one wide."""
+
+    def draw(
+        *,
+        height: int = 112,
+        width: int = 112,
+        beats: Sequence[int] = (20, 20, 20),
+        lead: int = 5,
+        ed: tuple[float, float] = (0.6, 0.32),
+        es: tuple[float, float] = (0.5, 0.24),
+        squeeze: float = 1.0,
+        seed: int = 0,
+    ) -> BrightHeart:
+        # 1 at end-diastole, 0 at end-systole; `lead` frames of filling come first.
+        phases = [np.cos(np.linspace(0, 2 * np.pi, beat, endpoint=False)) / 2 + 0.5 for beat in beats]
+        phase = np.concatenate([0.7 + 0.3 * np.arange(lead) / max(lead, 1), *phases, [1.0, 0.98, 0.96]])
+        share = phase[:, None] * ed + (1 - phase[:, None]) * es
+        rows, columns = np.indices((height, width))
+        across, down = (columns - 0.5 * width) * squeeze, rows - 0.5 * height
+        long, short = share[:, 0, None, None] * height / 2, share[:, 1, None, None] * height / 2
+        masks = (down / long) ** 2 + (across / short) ** 2 <= 1
+        rng = np.random.default_rng(seed)
+        speckle = rng.integers(15, 60, (len(phase), height, width))
+        sector = (down / (0.46 * height)) ** 2 + (across / (0.42 * height)) ** 2 <= 1
+        frames = np.where(masks, 200 + speckle // 2, speckle) * sector
+        starts = np.cumsum([lead, *beats[:-1]])
+        volumes = np.pi / 6 * (2 * long * (2 * short) ** 2)[:, 0, 0]
+        return BrightHeart(
+            frames=frames.astype(np.uint8),
+            masks=masks,
+            volumes=volumes,
+            ed_frames=tuple(map(int, starts)),
+            es_frames=tuple(int(start + beat / 2) for start, beat in zip(starts, beats, strict=True)),
+            ef_percent=100 * (1 - es[0] * es[1] ** 2 / (ed[0] * ed[1] ** 2)),
+        )
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def bright_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a network that takes what is brighter than half of full scale for the cavity; trained on phantoms."""
+    network = build_segmentation_network("lv_unet", widths=[1, 1])
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if "weight" in name and value.ndim == 4:
+                # Each convolution passes its last channel on: on the way up, what lies beside.
+                value.zero_()[:, -1, value.shape[2] // 2, value.shape[3] // 2] = 1
+        network.head.weight[:] = torch.tensor([1.0, -1.0])[:, None, None, None]
+        network.head.bias[:] = torch.tensor([-1.0, 0.5])
+    path = tmp_path_factory.mktemp("segmenter") / "bright.safetensors"
+    trained_on = TrainedOn(
+        dataset="echonet",
+        is_phantom=True,
+        num_recordings=3,
+        fps_range=(50.0, 50.0),
+        label_range=None,
+        recipe="bright",
+        epoch=0,
+        best_validation=None,
+    )
+    shown = SegmenterInput(frame_size=112, mean=(0.0,), std=(0.5,))
+    save_segmenter(path, network.eval(), shown, source="a test", licence="MIT", trained_on=trained_on)
+    return path

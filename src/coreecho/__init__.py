@@ -3,6 +3,7 @@
     import coreecho
     predictor = coreecho.Predictor("runs/demo")
     print(predictor("clip.dcm").ef_percent)
+    print(coreecho.segment("clip.dcm", model="lv.safetensors").ef_percent)  # of each beat
 
 Not a medical device.
 """
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
     from coreecho.inference import Predictor
     from coreecho.losses import rank_n_contrast_loss
     from coreecho.models import load_model
+    from coreecho.ventricle.segmenting import segment
 
 __version__ = "0.1.0"
-__all__ = ["Predictor", "__version__", "load_model", "rank_n_contrast_loss"]
+__all__ = ["Predictor", "__version__", "load_model", "rank_n_contrast_loss", "segment"]
 
 _ROOM_OF = {
     "Predictor": "coreecho.inference",
     "load_model": "coreecho.models",
     "rank_n_contrast_loss": "coreecho.losses",
+    "segment": "coreecho.ventricle.segmenting",
 }
 
 # Before anything imports matplotlib.

@@ -15,6 +15,10 @@ class VideoError(CoReEchoError):
     """A file is not a readable echocardiogram clip."""
 
 
+class UnsuitableError(VideoError):
+    """A file is sound, and no clip of the kind that is measured: a still, colour Doppler, two views side by side."""
+
+
 class DatasetError(CoReEchoError):
     """A data set does not lie on disk as its layout says."""
 

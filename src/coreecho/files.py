@@ -96,7 +96,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path, *, doing: str, name: str = LOCK_NAME) -> Iterator[None]:
+def alone_in(folder: Path, *, doing: str, name: str = LOCK_NAME, waits: bool = False) -> Iterator[None]:
     """Keep every other process, and thread, that asks likewise out of a folder while the body runs.
 
     The operating system lets go of the lock however this process ends. The file of the lock stays.
@@ -105,15 +105,20 @@ def alone_in(folder: Path, *, doing: str, name: str = LOCK_NAME) -> Iterator[Non
         folder: exists.
         doing: in words, for the other one's message: "training".
         name: of the lock's file, where it stands for less than the whole folder.
+        waits: for the other one to end, whose work then is done. In the body, its file may be deleted.
 
     Raises:
-        BusyError: another one is at it.
+        BusyError: another one is at it, and this one does not wait.
         OSError: the folder cannot be written.
     """
     # A thread of this process is another one, too: the lock counts for its holder, not for the process.
-    lock = FileLock(folder / name, blocking=False, thread_local=False)
+    lock = FileLock(folder / name, blocking=waits, thread_local=False)
     try:
         lock.acquire()
+        while waits and not (folder / name).exists():
+            # Whoever had it has deleted its file, and the next one would make another.
+            lock.release()
+            lock.acquire()
     except Timeout as error:
         raise BusyError(
             f"Another process is {doing} in {folder}. Wait until it has ended, or give another folder."

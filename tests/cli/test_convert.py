@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from coreecho.cli.convert import convert
 from coreecho.datasets import load_recordings
+from coreecho.errors import DatasetError
 from coreecho.video.writing import write_mjpeg_avi
 
 Type = Callable[..., tuple[int, str, str]]
@@ -46,7 +47,7 @@ def test_all_taken_ends_with_0(coreecho: Type, clips: Path, tmp_path: Path) -> N
     assert "a.avi" in (tmp_path / "key.csv").read_text()
 
 
-def test_one_refused_ends_with_1_and_is_named_by_its_number(coreecho: Type, clips: Path, tmp_path: Path) -> None:
+def test_one_that_fails_ends_with_1_and_is_named_by_its_number(coreecho: Type, clips: Path, tmp_path: Path) -> None:
     (clips / "bad.avi").write_bytes(b"RIFF no clip")
     code, out, err = coreecho(clips, tmp_path / "out")
     assert code == 1
@@ -69,3 +70,36 @@ def test_flags_that_make_no_sense_are_refused(coreecho: Type, clips: Path, tmp_p
     with pytest.raises(CycloptsError):
         coreecho(clips, tmp_path / "out", *flags)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_still_is_refused_and_no_failure_and_the_terminal_names_it(
+    coreecho: Type, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_mjpeg_avi(clips / "flat.avi", [np.full((112, 112), 99, np.uint8)], 50.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    code, out, err = coreecho(clips, tmp_path / "out")
+    assert (code, out[:27]) == (0, "3 clips taken, 1 refused; t")
+    assert f"({clips}/flat.avi): a still" in err.replace("\n", "")
+    assert "flat" not in (tmp_path / "out" / "converted.csv").read_text()
+
+
+def test_a_conversion_that_is_done_is_not_refused(coreecho: Type, clips: Path, tmp_path: Path) -> None:
+    """A signal may come between the last file and the end of the process; the same command was then refused."""
+    command = (clips, tmp_path / "out", "--mapping", tmp_path / "key.csv", "--strict")
+    (clips / "bad.avi").write_bytes(b"RIFF no clip")
+    code, out, err = coreecho(*command)
+    videos = sorted(path.name for path in (tmp_path / "out" / "Videos").iterdir())
+    again = coreecho(*command)
+    assert again[:2] == (code, out)
+    assert err.endswith(again[2])
+    assert sorted(path.name for path in (tmp_path / "out" / "Videos").iterdir()) == videos
+    # Nothing in the data set leads to a name.
+    seal = (tmp_path / "out" / ".converted").read_text()
+    assert "a.avi" not in seal
+    assert str(clips) not in seal
+    # Another request, or one clip less, is another data set.
+    with pytest.raises(DatasetError, match="is not an empty folder"):
+        coreecho(clips, tmp_path / "out", "--fps", 25)
+    (clips / "a.avi").unlink()
+    with pytest.raises(DatasetError, match="is there already"):
+        coreecho(*command)

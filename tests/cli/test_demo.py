@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from coreecho.cli.demo import demo
-from coreecho.training import RunFolder
+from coreecho.training import Recipe, RunFolder, find_recipe
+from coreecho.training.recipe import read_recipe_file
 
 
 @pytest.mark.slow
@@ -14,6 +15,10 @@ def test_the_demo_goes_from_simulated_hearts_to_a_real_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    short = {"frame_size": 32, "num_frames": 4, "stage1_epochs": 2, "stage2_epochs": 1, "validation_clips": 1}
+    recipe = Recipe.from_mapping(read_recipe_file(find_recipe("demo")) | short, source="the demo recipe, made short")
+    (tmp_path / "short.yaml").write_text(recipe.to_yaml())
+    monkeypatch.setattr("coreecho.training.find_recipe", lambda name: {"demo": tmp_path / "short.yaml"}[name])
     out = Path("demo")
     assert demo(out=out, recordings=26) == 0
     run = RunFolder.open(out / "run")

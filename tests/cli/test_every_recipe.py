@@ -76,9 +76,7 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
 
     clip = run.recordings("train")[0]
     beat = ("--beat", "all") if run.recipe.input.is_whole_beat else ()
-    out = coreecho(
-        "explain", clip.path, "--model", run.path, *beat, "--clips", 1, "--film", "gif", "--out", tmp_path / "why"
-    )
+    out = coreecho("explain", clip.path, "--model", run.path, *beat, "--clips", 1, "--out", tmp_path / "why")
     assert "Grad-CAM of" in out
     explained = json.loads((tmp_path / "why" / "explanation.json").read_text())
     assert np.isfinite(explained[run.task.value_name])
@@ -114,9 +112,7 @@ def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phant
     assert "Ranges of EF" not in page
 
     clip = run.recordings("train")[0].path
-    assert "Grad-CAM of" in coreecho(
-        "explain", clip, "--model", run.path, "--clips", 1, "--film", "gif", "--out", tmp_path / "why"
-    )
+    assert "Grad-CAM of" in coreecho("explain", clip, "--model", run.path, "--clips", 1, "--out", tmp_path / "why")
     assert np.isfinite(json.loads((tmp_path / "why" / "explanation.json").read_text())["edv_ml"])
     with pytest.raises(RecipeError, match="this model reads the edv ml"):
         coreecho("neighbours", clip, "--model", run.path)

@@ -91,7 +91,7 @@ class TestExplain:
         assert "not a medical device" in out
         # What `--level` was called before, and what the levels were.
         assert "Grad-CAM of level2, 4 x 4 cells" in coreecho(
-            "explain", clip, "--model", run, "--out", tmp_path / "old", "--film", "gif", "--stage", "stage2"
+            "explain", clip, "--model", run, "--out", tmp_path / "old", "--clips", 1, "--stage", "stage2"
         )
         assert {path.name for path in (tmp_path / "out").iterdir()} == {
             "overlay.gif", "contact_sheet.png", "map.npz", "explanation.json",

@@ -1,18 +1,13 @@
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from coreecho.models import ModelInput, build_model, initialise_encoder, load_model
 
-
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "coreecho", "import-weights", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+Run = Callable[..., Any]
 
 
 def published(folder: Path) -> tuple[Path, Path]:
@@ -33,9 +28,9 @@ def published(folder: Path) -> tuple[Path, Path]:
     return folder / "k400.pth", folder / "coreecho.pth"
 
 
-def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path) -> None:
+def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path, run: Run) -> None:
     kinetics, coreecho = published(tmp_path)
-    done = run(kinetics, tmp_path / "encoder.safetensors", "--licence", "MIT", "--source", "the hub")
+    done = run("import-weights", kinetics, tmp_path / "encoder.safetensors", "--licence", "MIT", "--source", "the hub")
     assert done.returncode == 0, done.stderr
     lines = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "│" in line]
     rows = {cells[0].strip(): (int(cells[1]), cells[2].split(":")[0].strip()) for cells in lines}
@@ -50,7 +45,7 @@ def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path) -> None:
     )
     assert "the hub" in report
 
-    done = run(coreecho, tmp_path / "model.safetensors")
+    done = run("import-weights", coreecho, tmp_path / "model.safetensors")
     assert done.returncode == 0, done.stderr
     assert "CC BY-NC 4.0" in done.stdout
     assert "missing" not in done.stdout
@@ -59,9 +54,9 @@ def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path) -> None:
     assert model.card.kind == "model"
 
 
-def test_a_file_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+def test_a_file_that_does_not_fit_is_refused_and_nothing_is_written(tmp_path: Path, run: Run) -> None:
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
-    done = run(tmp_path / "other.pth", tmp_path / "out.safetensors")
+    done = run("import-weights", tmp_path / "other.pth", tmp_path / "out.safetensors")
     assert done.returncode == 2
     assert "CheckpointError" in done.stderr
     assert "of no encoder that is known here" in done.stderr

@@ -162,7 +162,7 @@ def test_help_teaches(coreecho):
     code, out, _ = coreecho("predict", "--help")
     text = " ".join(out.split())
     assert code == 0
-    assert "coreecho predict clip.dcm folder/ --model runs/echonet" in text
+    assert "coreecho predict clip.dcm folder/, or with your own model, --model runs/echonet" in text
     assert "Not a medical device" in text
     assert "--json" in text
     assert "--no-json" not in text
@@ -228,8 +228,9 @@ def test_single_dicom_frames_are_offered_as_one_clip_and_read_by_series(coreecho
         (tmp_path / "frames").mkdir(exist_ok=True)
         whole.save_as(tmp_path / "frames" / f"IM{number:02d}")
     code, _, err = coreecho("predict", tmp_path / "frames", "--model", weights)
-    assert code == 1
-    assert err.count("No EF for") == 1
+    assert code == 0
+    assert err.count("Refused") == 1
+    assert "0 measured, 1 refused, 0 failed." in err
     assert "`--series` joins them" in " ".join(err.split())
     code, out, _ = coreecho("predict", tmp_path / "frames", "--model", weights, "--series", "--json")
     assert code == 0
@@ -242,4 +243,41 @@ def test_single_dicom_frames_are_offered_as_one_clip_and_read_by_series(coreecho
 
 def test_notes_of_the_reader_are_shown(coreecho, weights):
     _, out, _ = coreecho("predict", get_testdata_file("examples_ybr_color.dcm"), "--model", weights)
-    assert "Note: cropped to its sector" in out
+    assert "N1  cropped to its sector" in out
+
+
+def test_a_whole_examination_gives_one_number_and_what_is_no_such_clip_is_no_failure(
+    coreecho, weights, phantom_root, tmp_path
+):
+    exam, table = tmp_path / "exam", tmp_path / "ef.csv"
+    exam.mkdir()
+    for number, name in enumerate(("examples_ybr_color.dcm", "examples_rgb_color.dcm")):
+        dataset = pydicom.dcmread(get_testdata_file(name))
+        dataset.StudyInstanceUID, dataset.AccessionNumber = "1.2.3.4", "=A7"
+        dataset.SOPInstanceUID = f"1.2.3.4.{number}"
+        dataset.save_as(exam / f"IM{number}")
+    videos = sorted((phantom_root / "Videos").iterdir())[:3]
+    (tmp_path / "other").mkdir()
+    for video in videos:
+        shutil.copy(video, tmp_path / "other")
+    folders, asked = (exam, tmp_path / "other"), ("--model", weights, "--per-study", "--csv", table)
+    code, out, _ = coreecho("predict", *folders, *asked, "--ids", "--json")
+    assert code == 0
+    document = json.loads(out)
+    first, second = document["studies"]
+    assert (first["study"], first["num_measured"], first["num_refused"]) == (str(exam), 1, 1)
+    assert first["study_instance_uid"] == "1.2.3.4"
+    values = [one["ef_percent"] for one in document["predictions"] if one["file"] != str(exam / "IM0")]
+    assert second["ef_percent"] == pytest.approx(sorted(values)[1])
+    assert (second["lowest"], second["highest"]) == (min(values), max(values))
+    assert document["predictions"][0]["accession_number"] == "=A7"
+    rows, studies = pd.read_csv(table), pd.read_csv(tmp_path / "ef-studies.csv")
+    assert rows["status"].tolist() == ["measured", "refused", "measured", "measured", "measured"]
+    assert rows["sop_instance_uid"].tolist()[:2] == ["1.2.3.4.0", "1.2.3.4.1"]
+    assert rows["accession_number"].tolist()[0] == "'=A7"
+    assert studies["num_clips"].tolist() == [1, 3]
+    # Unasked, no identifier leaves the program, though the examinations are told apart by them.
+    code, out, err = coreecho("predict", *folders, *asked, "--strict")
+    assert code == 1
+    assert "1 used, 1 refused, 0 failed" in out
+    assert "1.2.3.4" not in out + err + table.read_text() + (tmp_path / "ef-studies.csv").read_text()

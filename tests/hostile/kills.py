@@ -67,6 +67,16 @@ def _weights(run: Path) -> object:
     return hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest(), metrics
 
 
+def _arrays(out: Path) -> object:
+    """What lies in the archives of arrays, whose own bytes hold the time at which they were written."""
+    import numpy as np
+
+    return {
+        path.name: {name: array.tobytes() for name, array in np.load(path, allow_pickle=False).items()}
+        for path in sorted(out.glob("*.npz"))
+    }
+
+
 def _store(out: Path) -> object:
     """The files of a store, but for the moment at which it was completed."""
     index = json.loads((out / "store" / "index.json").read_text())
@@ -115,6 +125,7 @@ def commands(data: Path, recipe: Path, run: Path) -> list[Command]:
             lambda out: ["predict", str(data / "Videos"), "--model", str(run), "--csv", str(out / "ef.csv")],
             _digest,
         ),
+        same("embed", lambda out: ["embed", str(run), "--out", str(out / "embeddings.npz")], _arrays),
         same("report", lambda out: ["report", str(run), "--out", str(out / "report.html")], _digest),
     ]
 
@@ -179,6 +190,18 @@ def alive(mark: str, *, patience: int = 30) -> list[int]:
     return found
 
 
+def prepare(folder: Path) -> tuple[Path, Path, Path]:
+    """Make phantoms, a recipe of a training that takes seconds, and a run of it."""
+    data, recipe, run = folder / "data", folder / "tiny.yaml", folder / "run"
+    recipe.write_text("".join(f"{key}: {value}\n" for key, value in _RECIPE.items()))
+    for arguments in (
+        ["phantom", "echonet", str(data), "--recordings", "24", "--min-frames", "24", "--max-frames", "24"],
+        ["train", str(recipe), "--data", str(data), "--out", str(run), "--device", "cpu"],
+    ):
+        subprocess.run([sys.executable, "-m", "coreecho", *arguments], check=True, capture_output=True)
+    return data, recipe, run
+
+
 def main() -> int:
     """Run the campaign; 1 where there are findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,15 +212,8 @@ def main() -> int:
     chance, counts, findings = random.Random(given.seed), Counter[str](), []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        data, recipe, run = folder / "data", folder / "tiny.yaml", folder / "run"
-        recipe.write_text("".join(f"{key}: {value}\n" for key, value in _RECIPE.items()))
         program = [sys.executable, "-m", "coreecho"]
-        for arguments in (
-            ["phantom", "echonet", str(data), "--recordings", "24", "--min-frames", "24", "--max-frames", "24"],
-            ["train", str(recipe), "--data", str(data), "--out", str(run), "--device", "cpu"],
-        ):
-            subprocess.run([*program, *arguments], check=True, capture_output=True)
-        for command in commands(data, recipe, run):
+        for command in commands(*prepare(folder)):
             if given.only and command.name not in given.only:
                 continue
             out = folder / f"{command.name}-whole"

@@ -1,5 +1,6 @@
 """A small share of the stopped commands, at chosen moments; `make hostile` stops them at random ones."""
 
+import json
 import os
 import signal
 import subprocess
@@ -33,38 +34,54 @@ COMMANDS = {
     "neighbours": ["CLIP", "--model", "RUN"],
     "continuity": ["RUN"],
 }
-# Sends the signal when numpy is first imported, which every command does before its work.
+SIGNALS = {name: (signal.SIGINT, signal.SIGTERM)[place % 2] for place, name in enumerate(COMMANDS)}
+# Runs each command in a process of its own, which sends itself the signal when numpy is first imported, as every
+# command does before its work. What reads the command line is imported once for all.
 PROGRAM = """
-    import os, sys
-
-    number = int(sys.argv.pop())
+    import json, os, sys
+    import cyclopts, rich.console
 
     class Stopping:
+        def __init__(self, number):
+            self.number = number
+
         def find_spec(self, name, path=None, target=None):
             if name == "numpy":
                 sys.meta_path.remove(self)
-                os.kill(os.getpid(), number)
+                os.kill(os.getpid(), self.number)
 
-    sys.meta_path.insert(0, Stopping())
-    from coreecho.__main__ import main
+    for name, arguments, number in json.loads(sys.argv.pop()):
+        child = os.fork()
+        if not child:
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), 2)
+            sys.argv = ["coreecho", name, *arguments]
+            sys.meta_path.insert(0, Stopping(number))
+            from coreecho.__main__ import main
 
-    main()
+            sys.exit(main())
+        print(name, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-@pytest.mark.parametrize(
-    ("command", "number"),
-    [(name, (signal.SIGINT, signal.SIGTERM)[place % 2]) for place, name in enumerate(COMMANDS)],
-)
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+    """Exit code and words of each command, stopped while it imports."""
+    folder = tmp_path_factory.mktemp("stopped")
+    jobs = [(name, arguments, int(SIGNALS[name])) for name, arguments in COMMANDS.items()]
+    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), json.dumps(jobs)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    codes = dict(line.split() for line in done.stdout.splitlines())
+    return {name: (int(codes[name]), (folder / name).read_text()) for name in COMMANDS}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_is_stopped_while_it_imports_says_how_to_go_on(
-    command: str, number: int, tmp_path: Path
+    command: str, stopped: dict[str, tuple[int, str]]
 ) -> None:
-    arguments = [command, *COMMANDS[command], str(int(number))]
-    stopped = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), *arguments], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert stopped.returncode == 128 + number, stopped.stderr
-    [said] = stopped.stderr.strip().splitlines()
+    number = SIGNALS[command]
+    code, told = stopped[command]
+    assert code == 128 + number, told
+    [said] = told.strip().splitlines()
     assert said.startswith(f"Stopped by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}. ")
     assert "ive the same command again" in said
 

@@ -20,6 +20,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from coreecho.cli.main import main
 from coreecho.datasets import load_recordings
 from coreecho.errors import DatasetError, RecipeError, TrainingError
 from coreecho.models.weights import read_weights
@@ -217,7 +218,7 @@ def test_the_epoch_that_is_asked_for_is_kept(
 ) -> None:
     # Of two that are equal, the earlier one is the best.
     errors = iter([7.0, 5.0, 5.0, 6.0])
-    monkeypatch.setattr("coreecho.training.recorder.validation_metrics", lambda *_: {"val_mae": next(errors)})
+    monkeypatch.setattr("coreecho.training.objectives.Objective.figures", lambda *_: {"val_mae": next(errors)})
     recipe = replace(short, stage1_epochs=4, select=select)
     run = train(recipe, data=phantom_root, out=tmp_path / "run", hardware=CPU)
     _, card = read_weights(run.best_weights)
@@ -271,25 +272,52 @@ def test_a_loss_that_is_not_finite_names_only_files_that_are_there(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_the_state_and_says_how_to_go_on(
-    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe, number: int, code: int
-) -> None:
-    recipe, run = replace(tiny_recipe, stage1_epochs=10_000), tmp_path / "run"
-    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
-    command = [sys.executable, "-m", "coreecho", "train", tmp_path / "recipe.yaml", "--data", phantom_root]
+def test_a_signal_saves_the_state_and_says_how_to_go_on(tmp_path: Path, endless: list[str]) -> None:
+    """A process of its own, stopped as a scheduler stops it."""
     process = subprocess.Popen(
-        [*map(str, command), "--out", str(run), "--device", "cpu"],
+        [sys.executable, "-m", "coreecho", *endless],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
     )
+    run = tmp_path / "run"
     while not (run / "metrics.csv").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == code
+    assert process.returncode == 143
+    assert_was_stopped(run, told)
+
+
+def test_ctrl_c_saves_the_state_and_says_how_to_go_on(
+    tmp_path: Path, endless: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr(sys, "argv", ["coreecho", *endless])
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def press() -> None:
+        while not (run / "metrics.csv").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert_was_stopped(run, capsys.readouterr().err)
+
+
+@pytest.fixture
+def endless(phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe) -> list[str]:
+    """The words of a command that trains in the folder `run` until it is stopped."""
+    (tmp_path / "recipe.yaml").write_text(replace(tiny_recipe, stage1_epochs=10_000).to_yaml())
+    words = ("train", tmp_path / "recipe.yaml", "--data", phantom_root, "--out", tmp_path / "run", "--device", "cpu")
+    return [*map(str, words)]
+
+
+def assert_was_stopped(run: Path, told: str) -> None:
     assert "Stopping after this step; once more to stop at once." in told
     assert f"Stopped. Go on with: coreecho train --resume {run}" in told
     assert load_state(run / "last.ckpt").step > 0

@@ -219,8 +219,8 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
 
 def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
     where = tmp_path / "where"
-    assert command("explain", root / "11.npy", "--model", run.path, "--out", where, "--film", "gif") == 0
-    assert [path for path in where.iterdir() if path.suffix == ".gif"]
+    assert command("explain", root / "11.npy", "--model", run.path, "--out", where) == 0
+    assert [path for path in where.iterdir() if path.suffix == ".mp4"]
 
 
 def test_it_reports(run: Any, tmp_path: Path) -> None:

@@ -2,7 +2,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coreecho.trust import calibrate, calibration_from_json, calibration_to_json, conformal_p_values, promise
+from coreecho.trust import (
+    ModelCalibration,
+    calibrate,
+    calibration_from_json,
+    calibration_to_json,
+    conformal_p_values,
+    promise,
+)
 
 EF = st.floats(0, 100)
 METHOD = st.sampled_from(["absolute", "normalised", "by-range", "normalised-by-range"])
@@ -22,7 +29,8 @@ def test_the_order_of_recordings_does_not_matter_and_what_is_written_is_read_bac
     order = np.random.default_rng(seed).permutation(len(recordings))
     calibration = calibrated(recordings, method, level)
     assert calibrated([recordings[place] for place in order], method, level) == calibration
-    assert calibration_from_json(calibration_to_json(calibration)) == (calibration, None)
+    whole = ModelCalibration(intervals=calibration, num_clips=3)
+    assert calibration_from_json(calibration_to_json(whole)) == whole
 
 
 @settings(max_examples=60, deadline=None)

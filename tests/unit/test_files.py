@@ -5,12 +5,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from coreecho.errors import BusyError, CoReEchoError
-from coreecho.files import alone_in, replacing, write_whole, writing_into
+from coreecho.files import LOCK_NAME, alone_in, replacing, write_whole, writing_into
 
 
 def test_writes_text_and_bytes(tmp_path: Path) -> None:
@@ -88,6 +89,27 @@ def test_one_is_alone_in_a_folder_also_among_threads(tmp_path: Path) -> None:
     assert found[0] == found[1]
     assert found[0].startswith(f"Another process is converting in {tmp_path}. Wait")
     assert found[2] == "in"
+
+
+def test_who_waits_is_alone_even_if_the_lock_was_deleted_meanwhile(tmp_path: Path) -> None:
+    """Without `fcntl`, and so on Windows, too: builders of a store once were not kept apart there."""
+    inside = [0]
+    most: list[int] = []
+
+    def build() -> None:
+        with alone_in(tmp_path, doing="decoding", waits=True):
+            inside[0] += 1
+            most.append(inside[0])
+            time.sleep(0.05)
+            inside[0] -= 1
+            (tmp_path / LOCK_NAME).unlink()
+
+    threads = [threading.Thread(target=build) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
 
 
 def test_the_lock_of_a_killed_process_is_let_go(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def convert(
     fps: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 50.0,
     frame_size: Annotated[int, Parameter(validator=validators.Number(gte=32, modulo=2))] = 112,
     series: Annotated[bool, Parameter(negative="")] = False,
+    strict: Annotated[bool, Parameter(negative="")] = False,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
     """Make a data set from a folder of clips: `coreecho convert export/ dataset/ --labels ef.csv`.
@@ -25,7 +26,7 @@ def convert(
     EchoNet-Dynamic stores its own: the sector alone, grey, small, at one frame rate; of arrays (NPY, NPZ, NIfTI, NRRD)
     those that are as small already. No name, date, identifier or path is carried over; ids are random. The table
     `converted.csv` says what was taken, what was refused, and why, by the running number of the file in sorted order.
-    The exit code is 1 when a file was refused.
+    The terminal names refused files, too; a log does not. The exit code is 1 where a file could not be read.
 
     With `--labels` the folder is ready for `coreecho train echonet` (add `--no-require-two-traced-frames`: there are no
     tracings); without, for `coreecho predict`.
@@ -50,6 +51,8 @@ def convert(
     series:
         Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
         of an examination may share a series, too. With `--labels`, give the EF to one of the files.
+    strict:
+        End with exit code 1 for every refused file, such as the stills and the colour Doppler of an examination.
     workers:
         Threads [default: one for each core].
     """
@@ -71,8 +74,11 @@ def convert(
         show_progress=True,
     )
     refused = [clip for clip in clips if clip.id is None]
+    console = Console(stderr=True)
     for clip in refused:
-        Console(stderr=True).print(f"Refused source {clip.number}: {clip.note}", style="red", markup=False)
+        # The names of files are often those of patients: for who sits at the terminal, and for no log.
+        name = f" ({readable(clip.path)})" if console.is_terminal and clip.path else ""
+        console.print(f"Refused source {clip.number}{name}: {clip.note}", style="red", markup=False, highlight=False)
     table = readable(out / "converted.csv")
     print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {table}")
-    return 1 if refused else 0
+    return int(any(strict or clip.is_failed for clip in refused))

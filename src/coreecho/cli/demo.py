@@ -37,7 +37,7 @@ def demo(
     seed:
         Seed of the hearts and of the training.
     """
-    from coreecho.cli.train import draw_run
+    from coreecho.cli.train import calibrate_run, draw_run
     from coreecho.phantom import PhantomSettings, write_echonet_phantoms
 
     console, start = Console(stderr=True), time.monotonic()
@@ -53,6 +53,7 @@ def demo(
         console.print("Stopped. `make demo` goes on where it stopped.")
         return stop.exit_code
     draw_run(run)
+    console.print(calibrate_run(run), markup=False, soft_wrap=True)
     console.rule("3. Phantoms that it has not seen")
     evaluate(run_path)
     console.rule("4. A real clip file")

@@ -9,7 +9,7 @@ _GOES_ON = "Give the same command again: it goes on where it stopped."
 _BEGINS_ANEW = "No file was left half written. Give the same command again: it begins anew."
 _HOW = {
     "train": "A run that has begun goes on by `coreecho train --resume RUN`; else give the same command again.",
-    "convert": "Nothing was kept, and the originals are as they were. Give the same command again: it begins anew.",
+    "convert": "The originals are as they were. Give the same command again: it begins anew, unless all was done.",
 } | dict.fromkeys(("demo", "phantom", "store", "reproduce", "transfer"), _GOES_ON)
 
 

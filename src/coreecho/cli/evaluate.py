@@ -1,9 +1,20 @@
 """`coreecho evaluate`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
+from coreecho.errors import RecipeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from coreecho.evaluation.protocol import Protocol
+    from coreecho.inference.subject import Subject
+    from coreecho.ventricle.beats import RangeRule
+    from coreecho.ventricle.run_beats import BeatIndex
 
 
 def evaluate(
@@ -11,9 +22,12 @@ def evaluate(
     /,
     *,
     split: SplitName = "test",
-    clips: AtLeastOne | Literal["all"] = 3,
+    clips: AtLeastOne | Literal["all", "traced"] = 3,
     step: AtLeastOne | None = None,
     start_index: Path | None = None,
+    beats: Path | None = None,
+    beat_rule: Literal["product", "power"] = "product",
+    phases: Annotated[bool, Parameter(negative=())] = False,
     out: Path | None = None,
     shown: TestedData | None = None,
     computing: Computing | None = None,
@@ -29,6 +43,9 @@ def evaluate(
     specificity, precision, F1, accuracy, AUROC and AUPRC instead; of one that reads any other number, errors in its
     unit, correlation and agreement.
 
+    Of a model that is calibrated also: how often its intervals hold, over all and by range of EF, quality and trust,
+    how reliable its probability of an EF below 40 % is, and what refusing doubtful clips is worth.
+
     Published weights, imported: `coreecho evaluate weights.safetensors --data EchoNet-Dynamic --start-index FILE`.
 
     Recordings that the model was trained on are refused, whatever split they are in now.
@@ -41,12 +58,21 @@ def evaluate(
         Recordings to evaluate.
     clips:
         Clips of each recording whose mean is its EF: `1` takes the middle one, `3` is the paper's, `all` covers the
-        whole video.
+        whole video, and `traced` is the clip about the traced frames, of UVT and EchoGraphs.
     step:
         With `--clips all`: source frames from one clip's start to the next [default: the model's stride].
     start_index:
         File that says where each recording's clips start: the authors' pickle, or JSON of
         `{"<name>.avi": [3, 10, 25]}`.
+    beats:
+        Segmenter (a run of outlines, or its weights) whose end-systoles the clips are placed about: EF beat by beat,
+        and its error against the number of beats. Recordings without a beat are left out, and counted.
+    beat_rule:
+        With `--beats`: by which range of the area an end-systole stands out; `power` is EchoNet-Dynamic's code to the
+        letter.
+    phases:
+        Of UVT: also read end-diastole and end-systole of every recording, compare them with the traced frames, and say
+        which recordings have no rhythm to it.
     shown:
         The data, where they are not the run's own.
     out:
@@ -68,18 +94,25 @@ def evaluate(
     from coreecho.evaluation.protocol import Protocol
     from coreecho.report.evaluation import pictures_of
     from coreecho.report.tables import metrics_table
+    from coreecho.report.worth_drawing import worth_table
 
+    subject = shown.subject(model)
+    index = None
+    if beats is not None:
+        index = _place_at_beats(subject, beats, beat_rule, split, out, computing, start_index)
+        start_index = index.path
     protocol = Protocol(
         split=split,
         clips=clips,
         step=step,
         start_index=start_index,
+        is_partial=index is not None,
         resamples=resamples,
         seed=seed,
         precision=precision,
     )
     evaluation = evaluate_subject(
-        shown.subject(model),
+        subject,
         protocol,
         out=out,
         batch_size=computing.batch_size,
@@ -93,8 +126,59 @@ def evaluate(
     if evaluation.overlap_label is not None:
         title += f"\n{evaluation.overlap_label}"
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
+    if evaluation.worth is not None:
+        console.print(worth_table(evaluation.worth, is_phantom=evaluation.is_phantom))
+        for line in evaluation.worth.words:
+            console.print(f"{line}.", markup=False)
     for note in evaluation.notes:
         console.print(f"Note: {note}.", markup=False)
+    if index is not None:
+        _show_beats(console, subject, index, protocol, evaluation.folder)
+    if phases:
+        from coreecho.ventricle.run_phases import study_phases
+
+        known = set(evaluation.predictions["recording"])
+        asked = [recording for recording in subject.recordings(split) if recording.id in known]
+        study = study_phases(
+            subject, evaluation.predictions, asked, evaluation.folder, device=computing.device, show_progress=True
+        )
+        console.print(f"Note: {study.note}.", markup=False)
     pictures = ", with pictures" if pictures_of(evaluation) else ""
     console.print(f"Predictions and metrics{pictures}: {evaluation.folder}", markup=False, soft_wrap=True)
     return 0
+
+
+def _place_at_beats(
+    subject: "Subject",
+    weights: Path,
+    rule: "RangeRule",
+    split: SplitName,
+    out: Path | None,
+    computing: Computing,
+    start_index: Path | None,
+) -> "BeatIndex":
+    """Find where the clips about the end-systoles of a split start. Raises RecipeError: starts are given as well."""
+    from coreecho.models.segmenter import load_segmenter
+    from coreecho.ventricle.run_beats import place_at_beats
+
+    if start_index is not None:
+        raise RecipeError("`--beats` says where clips start, and so does `--start-index`: give one of them.")
+    return place_at_beats(
+        subject,
+        load_segmenter(weights, device=computing.device),
+        subject.some_recordings(split),
+        out or subject.result_folder("evaluation", f"{split}-starts-beats"),
+        rule=rule,
+        show_progress=True,
+    )
+
+
+def _show_beats(console: "Console", subject: "Subject", index: "BeatIndex", protocol: "Protocol", folder: Path) -> None:
+    """Say how many beats there were, and write what more of them bring."""
+    from coreecho.ventricle.run_beats import error_by_beats, write_errors
+
+    errors = error_by_beats(subject, index, protocol, subject.recordings(protocol.split))
+    write_errors(folder, errors)
+    console.print(f"Note: {index.note}.", markup=False)
+    for row in errors.itertuples():
+        console.print(f"MAE of {row.num_beats} beats: {row.mae:.2f} ({row.num_recordings} recordings)", markup=False)

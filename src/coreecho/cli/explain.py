@@ -5,18 +5,20 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Device, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Device, FileReading, NotNegative, SplitName, TestedData
+from coreecho.shipped import DEFAULT
 
 
 def explain(
     file: Path | None = None,
     /,
     *,
-    model: Path,
+    model: Path = Path(DEFAULT),
     out: Path = Path("explanation"),
     split: SplitName = "test",
     clips: AtLeastOne | None = None,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     level: Annotated[str, Parameter(name=("--level", "--stage"))] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
@@ -24,7 +26,7 @@ def explain(
     device: Device = "auto",
     seed: NotNegative = 0,
 ) -> int:
-    """See where a model looks: `coreecho explain clip.dcm --model runs/echonet --out where`.
+    """See where a model looks: `coreecho explain clip.dcm --out where`, with your own `--model runs/echonet`.
 
     Writes the clip with the Grad-CAM map of the model's output in colour (film and contact sheet), and the map itself:
     of the EF, or of a model for it, of the logit of a myocardial infarction. Nothing outside the ultrasound sector is
@@ -41,7 +43,8 @@ def explain(
     file:
         An apical four-chamber clip, of any kind that `coreecho predict` reads.
     model:
-        Folder of a run, or a `.safetensors` file.
+        Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
+        has seen no patient.
     out:
         Folder for the result.
     shown:
@@ -52,6 +55,8 @@ def explain(
         Clips whose maps are averaged [default: 3 of a file, 1 of each recording].
     beat:
         The beat to look at.
+    reading:
+        How the clip is read, where the usual way is not right.
     level:
         Of the encoder, by its name or its number from 1; `auto` is the deepest with at least 7 x 7 cells.
     evidence:
@@ -63,19 +68,29 @@ def explain(
     seed:
         Of the interval.
     """
-    shown = shown or TestedData()
+    shown, reading = shown or TestedData(), reading or FileReading()
     from coreecho.errors import RecipeError
-    from coreecho.inference import find_device, parse_beat
+    from coreecho.inference import find_device, find_one, parse_beat
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
+    from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_file_explanation, show_lv_focus
     from coreecho.saliency.file_explanation import explain_file
     from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset
 
+    say_default(model)
     if file is not None and shown.dataset is None and shown.data is None:
         loaded = load_model(model, device=find_device(device))
         frames = None if beat is None else parse_beat(beat)
-        explained = explain_file(loaded, file, clips=clips or 3, level=level, evidence=evidence, beat=frames)
+        explained = explain_file(
+            loaded,
+            find_one(file, joins_series=reading.series),
+            clips=clips or 3,
+            level=level,
+            evidence=evidence,
+            beat=frames,
+            axes=reading.axes,
+        )
         write_explanation(explained, out, film=film)
         show_file_explanation(explained, out)
     elif file is None and shown.data is not None:

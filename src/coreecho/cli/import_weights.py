@@ -3,9 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from coreecho.models.card import WeightsCard
+    from coreecho.models.segmenter_card import SegmenterCard
 
 
 def import_weights_command(file: Path, out: Path, /, *, licence: str | None = None, source: str | None = None) -> None:
@@ -14,7 +19,8 @@ def import_weights_command(file: Path, out: Path, /, *, licence: str | None = No
     Understood are UniFormer's Kinetics checkpoints (such as `uniformer_small_k400_16x8.pth` from the Hugging Face
     repository Sense-X/uniformer_video), torchvision's video ResNets, and the EF models of EchoNet-Dynamic, EchoCoTr and
     CoReEcho. The first two hold an encoder: start a training from OUT by `coreecho train ... --init OUT`. The others
-    hold a head too: predict with them by `coreecho predict CLIP --model OUT`.
+    hold a head too: predict with them by `coreecho predict CLIP --model OUT`. EchoNet-Dynamic's segmentation outlines
+    the left ventricle: `coreecho segment CLIP --model OUT`.
 
     The file is read without running any code that it may contain. It is refused if it does not fit: nothing is ever
     left at random values in silence. What was loaded, skipped and missing is printed.
@@ -26,26 +32,36 @@ def import_weights_command(file: Path, out: Path, /, *, licence: str | None = No
         source: Source to note on the card, instead of the publication's name.
     """
     # Imported here, so that `coreecho import-weights --help` does not wait for torch.
+    from coreecho.models.published_segmenters import holds_segmenter, import_segmenter
     from coreecho.models.weights import import_weights, save_state
 
-    imported = import_weights(file, source=source, licence=licence)
-    save_state(out, imported.state, imported.card)
+    card: WeightsCard | SegmenterCard
+    skipped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    if holds_segmenter(file):
+        outlining = import_segmenter(file, source=source, licence=licence)
+        state, card, loaded, name = outlining.state, outlining.card, outlining.loaded, outlining.card.network
+    else:
+        reading = import_weights(file, source=source, licence=licence)
+        state, card, loaded, name = reading.state, reading.card, reading.loaded, reading.card.encoder
+        skipped, missing = reading.skipped, reading.missing
+    save_state(out, state, card)
 
-    table = Table(title=f"{file.name}: {imported.card.encoder}, {imported.card.num_parameters:,} parameters")
+    table = Table(title=f"{file.name}: {name}, {card.num_parameters:,} parameters")
     table.add_column("part")
     table.add_column("entries", justify="right")
     table.add_column("")
     for names, outcome in (
-        (imported.loaded, "loaded"),
-        (imported.skipped, "skipped: a classifier that the encoder here does not have"),
-        (imported.missing, "missing: the regression head; it starts untrained"),
+        (loaded, "loaded"),
+        (skipped, "skipped: a classifier that the encoder here does not have"),
+        (missing, "missing: the regression head; it starts untrained"),
     ):
         for part, count in _parts(names).items():
             table.add_row(part, str(count), outcome)
     console = Console()
     console.print(table)
-    console.print(f"source   {imported.card.source}", markup=False, highlight=False)
-    console.print(f"licence  {imported.card.licence}", markup=False, highlight=False)
+    console.print(f"source   {card.source}", markup=False, highlight=False)
+    console.print(f"licence  {card.licence}", markup=False, highlight=False)
     console.print(f"written  {out}", markup=False, highlight=False, soft_wrap=True)
 
 

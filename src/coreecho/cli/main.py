@@ -9,20 +9,24 @@ from rich.console import Console
 from rich.markup import escape
 
 import coreecho
+from coreecho.cli.calibrate import calibrate
 from coreecho.cli.compare import compare
 from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
 from coreecho.cli.doctor import doctor
+from coreecho.cli.drift import drift
 from coreecho.cli.embed import embed
 from coreecho.cli.ending import tell
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.explain import explain
 from coreecho.cli.import_weights import import_weights_command
+from coreecho.cli.infarction import infarction
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.predict import predict
 from coreecho.cli.report import report
+from coreecho.cli.segment import segment
 from coreecho.cli.store import app as store_app
 from coreecho.cli.typed import CONFIG, refuse_unknown_options
 from coreecho.errors import CoReEchoError
@@ -60,9 +64,20 @@ app.command(
     "Cross-validates over that data set's folds, and measures the pooled predictions of all test folds. Each fold is a "
     "run folder. Stopped, the same command goes on; folds that are done are not done again.",
 )
+app.command(
+    "coreecho.cli.default_models:default_models",
+    name="default-models",
+    # Of use in a clone alone, where `make default-models` gives it.
+    show=False,
+    help="Make the models that ship with coreecho again, from nothing.",
+)
 app.command(evaluate)
 app.command(compare)
+app.command(infarction)
 app.command(predict)
+app.command(segment)
+app.command(calibrate)
+app.command(drift)
 app.command(report)
 app.command(
     "coreecho.cli.reproduce:reproduce",

@@ -1,20 +1,23 @@
 """`coreecho map`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, NotNegative, SplitName, TestedData
+from coreecho.shipped import DEFAULT, is_default
 
 
 def draw_map(
-    run: Path,
+    run: Path = Path(DEFAULT),
     other: Path | None = None,
     /,
     *,
     clip: Annotated[list[Path] | None, Parameter(negative="")] = None,
     beat: BeatText = None,
+    reading: FileReading | None = None,
     out: Path | None = None,
     split: SplitName = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
@@ -32,15 +35,19 @@ def draw_map(
     Parameters
     ----------
     run:
-        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
+        Folder of a run that `coreecho train` wrote, a `.safetensors` file with `--data`, or `default`: the model that
+        ships with coreecho, with the simulated hearts that come with it, or with `--data` any others.
     other:
         A second one, to compare.
     clip:
         New clip to place on the map; may be given several times.
     beat:
         The beat to look at.
+    reading:
+        How the new clips are read, where the usual way is not right.
     out:
-        Folder for the result [default: RUN/explain/map-SPLIT, or WEIGHTS-results/explain/map-SPLIT-on-DATA].
+        Folder for the result [default: RUN/explain/map-SPLIT, or WEIGHTS-results/explain/map-SPLIT-on-DATA; of the
+        hearts that come with the default model, `map`].
     split:
         Recordings on the map.
     method:
@@ -55,32 +62,46 @@ def draw_map(
         Of UMAP.
     """
     shown = shown or TestedData()
-    computing = computing or Computing()
-    from coreecho.inference import parse_beat
+    computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.inference import find_device, find_one, parse_beat
+    from coreecho.models.weights import load_model
     from coreecho.report.map_drawing import write_maps
+    from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_maps
+    from coreecho.report.thumbnails import Thumbnails, recording_thumbnail
     from coreecho.representation.embedding_map import make_map, place_files
     from coreecho.representation.embeddings import embed_run
+    from coreecho.representation.references import load_default_references
 
     frames = None if beat is None else parse_beat(beat)
+    new = [find_one(path, joins_series=reading.series) for path in clip or []]
     maps, placed = [], []
+    thumbnails: list[Thumbnails] = []
     paths = [run] if other is None else [run, other]
-    subjects = [shown.subject(path) for path in paths]
+    for path in paths:
+        say_default(path)
+    subjects = [None if is_default(path) and shown.data is None else shown.subject(path) for path in paths]
     for subject in subjects:
-        model = subject.model(computing.device)
-        embedded = embed_run(
-            subject,
-            model,
-            split,
-            clips=clips,
-            batch_size=computing.batch_size,
-            allow_overlap=shown.allow_overlap,
-            show_progress=True,
-        )
+        if subject is None:
+            model, references = load_model(DEFAULT, find_device(computing.device)), load_default_references()
+            embedded = references.embedded
+            thumbnails.append(references.thumbnail)
+        else:
+            model = subject.model(computing.device)
+            embedded = embed_run(
+                subject,
+                model,
+                split,
+                clips=clips,
+                batch_size=computing.batch_size,
+                allow_overlap=shown.allow_overlap,
+                show_progress=True,
+            )
+            thumbnails.append(partial(recording_thumbnail, subject.store()))
         maps.append(make_map(embedded, method=method, seed=seed))
-        placed.append(place_files(maps[-1], model, clip or [], clips=clips, beat=frames))
-    out = out or subjects[0].result_folder("explain", f"map-{split}")
-    stores = [subject.store() for subject in subjects]
-    written = write_maps(maps, out, placed=placed, stores=stores)
+        placed.append(place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes))
+    if out is None:
+        out = Path("map") if subjects[0] is None else subjects[0].result_folder("explain", f"map-{split}")
+    written = write_maps(maps, out, placed=placed, thumbnails=thumbnails)
     show_maps(maps, placed, written)
     return 0

@@ -28,6 +28,19 @@ BeatText = Annotated[
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
+class FileReading:
+    """How clips from outside are read, where the usual way is not right."""
+
+    axes: str | None = None
+    """Of arrays (NPY, NPZ, NIfTI, MHD, NRRD) alone: which axis is which, where they are not in the usual order: T time,
+    H rows, W columns, C colours, such as `HWT`. NumPy's as its shape has them, the others' as their header."""
+    series: Annotated[bool, Parameter(negative="")] = False
+    """Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
+    of an examination may share a series, too."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class Computing:
     """How a trained model computes."""
 

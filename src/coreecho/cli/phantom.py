@@ -41,7 +41,7 @@ def write_echonet(
         recordings: Number of videos, in EchoNet-Dynamic's proportions of TRAIN, VAL and TEST.
         seed: Seed of the cohort.
         more_test: Videos beyond those, all TEST: the more, the finer two models can be told apart.
-        workers: Processes; by default one for each available core.
+        workers: Processes; by default one for each available core, fewer for few recordings.
         settings: Scanner, difficulty and length of the videos.
     """
     write_echonet_phantoms(
@@ -79,7 +79,7 @@ def write_camus(
         scanner: C is not EchoNet's, which is A, so that a model has to be transferred.
         difficulty: standard resembles real echo; easy has steady hearts and few nuisances; clinic is widest.
         label_noise: Standard deviation, in EF points, of the labels' error.
-        workers: Processes; by default one for each available core.
+        workers: Processes; by default one for each available core, fewer for few recordings.
     """
     settings = replace(CAMUS_SETTINGS, scanner=scanner, difficulty=difficulty, label_noise=label_noise)
     write_camus_phantoms(out, recordings=recordings, seed=seed, settings=settings, workers=workers, show_progress=True)
@@ -107,7 +107,7 @@ def write_hmc_qu(
         seed: Seed of the cohort.
         scanner: B is not EchoNet's, which is A, so that a model has to be transferred.
         difficulty: standard resembles real echo; easy has steady hearts and few nuisances.
-        workers: Processes; by default one for each available core.
+        workers: Processes; by default one for each available core, fewer for few recordings.
     """
     settings = replace(HMC_QU_SETTINGS, scanner=scanner, difficulty=difficulty)
     write_hmc_qu_phantoms(out, recordings=recordings, seed=seed, settings=settings, workers=workers, show_progress=True)

@@ -1,34 +1,45 @@
 """`coreecho predict`."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading
+from coreecho.shipped import DEFAULT
+
+if TYPE_CHECKING:
+    from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
 
 
 def predict(
     files: list[Path],
     /,
     *,
-    model: Path,
+    model: Path = Path(DEFAULT),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
     page: Path | None = None,
     similar: bool = True,
     clips: AtLeastOne | Literal["all"] = 3,
     beat: BeatText = None,
-    axes: str | None = None,
-    series: Annotated[bool, Parameter(negative="")] = False,
+    reading: FileReading | None = None,
+    per_study: Annotated[bool, Parameter(negative="")] = False,
+    ids: Annotated[bool, Parameter(negative="")] = False,
+    strict: Annotated[bool, Parameter(negative="")] = False,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    monitor: Path | None = None,
 ) -> int:
-    """Measure the EF of clips: `coreecho predict clip.dcm folder/ --model runs/echonet`.
+    """Measure the EF of clips: `coreecho predict clip.dcm folder/`, or with your own model, `--model runs/echonet`.
 
-    Shows the EF of each file, how much the clips of the file differ, and what speaks against trusting the number. A
-    model that was trained to find infarctions gives their probability instead. A file that cannot be read is reported
-    and does not stop the others; the exit code is then 1.
+    Shows the EF of each file, and of a calibrated model what it is worth: an interval, the probability of being below
+    40 and 50 %, whether the model knows such clips at all (good, doubtful or outside), and what speaks against it. A
+    model that was trained to find infarctions gives their probability instead. A file without a number is reported and
+    does not stop the others. Refused are sound files that are no such clips: stills, colour Doppler, two views side by
+    side; an examination has many. The exit code is 1 where a file failed: is not there, damaged, or of another kind.
 
     Not a medical device: no EF and no probability shown here may guide the care of a patient.
 
@@ -39,45 +50,54 @@ def predict(
         NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders are
         passed over.
     model:
-        Folder of a run, or a `.safetensors` file.
+        Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
+        has seen no patient.
     as_json:
         Print one JSON document and nothing else.
     csv:
-        Write a table to this file, too.
+        Write a table to this file, too: one row a file, with its status, measured, refused or failed.
     page:
         Write one HTML page of the files, as those of one patient, to this file, too: each number with its interval
         where there is a calibration, the film, what speaks against it, and similar hearts.
     similar:
-        On the page, look for similar hearts among the recordings that a run learned from. Embedding these takes a
-        while the first time.
+        On the page, look for similar hearts among the recordings that the model learned from. Of a run, embedding
+        these takes a while the first time.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
         The beat to look at.
-    axes:
-        Of arrays (NPY, NPZ, NIfTI, MHD, NRRD) alone: which axis is which, where they are not in the usual order: T
-        time, H rows, W columns, C colours, such as `HWT`. NumPy's as its shape has them, the others' as their header.
-    series:
-        Take the single DICOM frames of one series in one folder, one a file, for one clip. Not done unasked: the stills
-        of an examination may share a series, too.
+    reading:
+        How the files are read, where the usual way is not right.
+    per_study:
+        Combine the clips of each examination, told by its StudyInstanceUID or else by its folder: the median of those
+        that are trusted, and how far they lie apart. With `--csv ef.csv` the examinations go to `ef-studies.csv`.
+    ids:
+        Say of DICOM files, in JSON and CSV, their StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID and accession
+        number. Not done unasked: they may lead to a patient.
+    strict:
+        End with exit code 1 for refused files, too.
     computing:
         How the model computes.
     precision:
         Number format of the encoder: `bf16` is faster on GPUs, and right to about three digits.
+    monitor:
+        Add the numbers of each clip, and no name, to this log, and warn where the clips in it have drifted away from
+        those that the model was calibrated on; `coreecho drift LOG` tells more.
     """
-    computing = computing or Computing()
+    computing, reading = computing or Computing(), reading or FileReading()
     from rich.console import Console
 
     from coreecho.errors import CoReEchoError
-    from coreecho.inference import Prediction, PredictionFailure, Predictor, parse_beat
-    from coreecho.names import readable
-    from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
+    from coreecho.inference import Predictor, parse_beat
+    from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
     if page is not None and not page.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {page} does not exist: make it first, or give another file to `--page`.")
+    if monitor is not None and not monitor.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {monitor} does not exist: make it first, or give another `--monitor`.")
     frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
@@ -86,10 +106,11 @@ def predict(
         batch_size=computing.batch_size,
         beat=frames,
         precision=precision,
-        axes=axes,
-        joins_series=series,
+        axes=reading.axes,
+        joins_series=reading.series,
+        reads_ids=ids or per_study,
     )
-    name, task = predictor.model_name, predictor.model.task
+    say_default(model)
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:
@@ -98,26 +119,106 @@ def predict(
     except KeyboardInterrupt as stopped:
         # What is ready is not lost.
         stopped_by = stopped
+    _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
+    if page is not None:
+        _write_page(page, results, predictor, model, beat=frames, looks_for_similar=similar)
+    is_bad = _tell_failures(results, predictor.model.task.noun, strict=strict)
+    if monitor is not None:
+        Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
+    if stopped_by is not None:
+        Console(stderr=True).print(
+            f"Stopped. The first {len(results)} files are done, and shown or written; the others are not."
+        )
+        return exit_code_of(stopped_by)
+    return 1 if is_bad else 0
+
+
+def _show(
+    results: "list[Prediction | PredictionFailure]",
+    predictor: "Predictor",
+    *,
+    as_json: bool,
+    csv: Path | None,
+    per_study: bool,
+    has_ids: bool,
+) -> None:
+    from rich.console import Console
+
+    from coreecho.inference import Prediction, combine_studies
+    from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
+    from coreecho.report.studies import studies_path, studies_table, write_studies_csv
+
+    name, task = predictor.model_name, predictor.model.task
+    studies = combine_studies(results, has_ids=has_ids) if per_study else None
+    if not has_ids:
+        # They were read to tell the examinations apart.
+        results = [replace(result, ids=None) for result in results]
     if as_json:
-        print(predictions_json(results, model_name=name, task=task))
+        print(predictions_json(results, model_name=name, task=task, studies=studies))
     elif any(isinstance(result, Prediction) for result in results):
+        if studies is not None:
+            Console().print(studies_table(studies, task))
         Console().print(predictions_table(results, model_name=name, task=task))
     if csv is not None:
         write_predictions_csv(results, csv, task=task)
-    if page is not None:
-        from coreecho.report.patient_clips import patient_clips
-        from coreecho.report.patient_page import write_patient_page
+        if studies is not None:
+            write_studies_csv(studies, studies_path(csv), task=task)
 
-        shown = patient_clips(results, predictor, model, beat=frames, looks_for_similar=similar, show_progress=True)
-        write_patient_page(shown, page, model_name=name, task=task)
-        Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
-    failures = [result for result in results if isinstance(result, PredictionFailure)]
+
+def _write_page(
+    page: Path,
+    results: "list[Prediction | PredictionFailure]",
+    predictor: "Predictor",
+    model: Path,
+    *,
+    beat: "Beat | None",
+    looks_for_similar: bool,
+) -> None:
+    """Write the page of one patient, and say where it is."""
+    from rich.console import Console
+
+    from coreecho.report.patient_clips import patient_clips
+    from coreecho.report.patient_page import write_patient_page
+
+    shown = patient_clips(results, predictor, model, beat=beat, looks_for_similar=looks_for_similar, show_progress=True)
+    write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task)
+    Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
+
+
+def _tell_failures(results: "list[Prediction | PredictionFailure]", noun: str, *, strict: bool) -> bool:
+    """Name on stderr the files without a number, and count them; tell whether the exit code shall say so."""
+    from rich.console import Console
+
+    from coreecho.inference import PredictionFailure
+    from coreecho.names import readable
+
     console = Console(stderr=True)
+    failures = [result for result in results if isinstance(result, PredictionFailure)]
     for failure in failures:
-        console.print(
-            f"No {task.noun} for {readable(failure.file)}: {readable(failure.error)}", style="red", markup=False
-        )
-    if stopped_by is not None:
-        console.print(f"Stopped. The first {len(results)} files are done, and shown or written; the others are not.")
-        return exit_code_of(stopped_by)
-    return 1 if failures else 0
+        how, style = ("Refused", "yellow") if failure.is_refused else (f"No {noun} for", "red")
+        console.print(f"{how} {readable(failure.file)}: {readable(failure.error)}", style=style, markup=False)
+    num_refused = sum(failure.is_refused for failure in failures)
+    if failures:
+        measured, failed = len(results) - len(failures), len(failures) - num_refused
+        console.print(f"{measured} measured, {num_refused} refused, {failed} failed.", highlight=False)
+    return bool(failures) if strict else len(failures) > num_refused
+
+
+def _monitored(log: Path, predictor: "Predictor", results: "Sequence[Prediction | PredictionFailure]") -> str:
+    """Add predictions to a log, and say in a sentence whether it has drifted."""
+    from coreecho.errors import CalibrationError
+    from coreecho.inference import Prediction
+    from coreecho.report.drift_table import drift_sentence
+    from coreecho.trust import append_to_log, read_log
+    from coreecho.trust.watching import logged_numbers, watch
+
+    gate = None if predictor.calibrated is None else predictor.calibrated.gate
+    if gate is None:
+        return "Nothing is monitored: this model was never calibrated. `coreecho calibrate MODEL` does it."
+    for result in results:
+        if isinstance(result, Prediction):
+            append_to_log(log, logged_numbers(result.value, result.clip_sd, result.measured))
+    try:
+        return drift_sentence(watch(read_log(log), gate))
+    except CalibrationError as error:
+        return str(error)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from coreecho.cli.options import data_options
 from coreecho.cli.typed import CONFIG
-from coreecho.errors import RecipeError, UnreadableVideosError
+from coreecho.errors import CoReEchoError, RecipeError, UnreadableVideosError
 from coreecho.names import counted
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
@@ -216,6 +216,8 @@ def show_run(run: "RunFolder", stop: "Stop") -> int:
         console.print(f"Stopped. Go on with: coreecho train --resume {run.path}", markup=False, soft_wrap=True)
         return stop.exit_code
     draw_run(run)
+    if said := calibrate_run(run):
+        console.print(said, markup=False, soft_wrap=True)
     if left_out := run.info.get("left_out"):
         said = f"{counted(len(left_out), 'recordings')} left out for faults, which {run.path / 'run.json'} lists."
         console.print(said, markup=False, soft_wrap=True)
@@ -230,14 +232,40 @@ def _hearts(run: "RunFolder") -> str:
 
 def _in_words(run: "RunFolder") -> str:
     """The validation of the weights that were kept, where there is one."""
-    metrics, task = run.metrics(), run.task
+    metrics, lesson = run.metrics(), run.lesson
     last = metrics[metrics.stage == metrics.stage.iloc[-1]].reset_index(drop=True)
-    if task.selection not in last or last[task.selection].isna().all():
+    if lesson.selection not in last or last[lesson.selection].isna().all():
         return ", last epoch"
-    epoch = len(last) - 1 if run.recipe.select == "last" else int(last[task.selection].argmin())
-    name = task.selection.removeprefix("val_").upper()
-    value = f"{last[task.selection][epoch]:.3g} {task.error_unit}".rstrip()
+    epoch = len(last) - 1 if run.recipe.select == "last" else int(last[lesson.selection].argmin())
+    name = lesson.selection.removeprefix("val_").upper()
+    value = f"{last[lesson.selection][epoch]:.3g} {lesson.unit}".rstrip()
     return f", {run.recipe.select} epoch {epoch + 1} of {len(last)} of its last stage, validation {name} {value}"
+
+
+def calibrate_run(run: "RunFolder") -> str:
+    """Calibrate a finished run on its VAL split; say in one line why it was not, or nothing of what has no intervals.
+
+    A calibration that lies there and is of these weights stays: a site may have made it on its own clips.
+    """
+    from coreecho.evaluation.calibrating import calibrate_subject
+    from coreecho.evaluation.measured_clips import Computing
+    from coreecho.inference.subject import open_subject
+    from coreecho.models.weights import hash_weights
+    from coreecho.trust import calibration_path, read_calibration, write_calibration
+
+    if not run.task.interval_edges:
+        return ""
+    path = calibration_path(run.best_weights)
+    try:
+        if path.exists() and read_calibration(path).intervals.model == hash_weights(run.best_weights):
+            return f"Calibrated before: {path}."
+        computing = Computing(device=run.hardware.device, show_progress=True)
+        calibrated = calibrate_subject(open_subject(run), computing=computing)
+        write_calibration(path, calibrated)
+    except CoReEchoError as error:
+        # The training is done, and whole without it.
+        return f"Not calibrated, so no EF of this run gets an interval. {error}"
+    return f"Calibrated on {calibrated.intervals.num_recordings} recordings of the VAL split: {path}."
 
 
 def draw_run(run: "RunFolder") -> None:
@@ -247,15 +275,15 @@ def draw_run(run: "RunFolder") -> None:
     from coreecho.report.figures import bland_altman, learning_curves, scatter
     from coreecho.tasks import Number
 
-    metrics = run.metrics()
-    if run.task.selection not in metrics:
+    metrics, lesson = run.metrics(), run.lesson
+    if lesson.selection not in metrics:
         return
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
     learning_curves(metrics, plots / "learning_curves.png", **words)
-    if not isinstance(run.task, Number):
-        return
     validation = pd.read_csv(run.validation)
+    if not isinstance(run.task, Number) or not {run.task.true_column, run.task.output_column} <= set(validation):
+        return
     scatter(validation, plots / "validation_scatter.png", **words)
     bland_altman(validation, plots / "validation_bland_altman.png", **words)

@@ -15,6 +15,7 @@ from cyclopts import App
 from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.errors import UsageError
 from coreecho.names import readable
+from coreecho.shipped import is_default
 
 # Options, and places without a dash, at which something must lie already.
 _MUST_EXIST = {"data", "resume", "run", "run2", "other", "others", "file", "model", "start_index", "against"}
@@ -88,7 +89,7 @@ def refuse_missing_files(app: App, commands: tuple[str, ...], arguments: Any) ->
         name = argument.field_info.name
         if name not in _MUST_EXIST | _ONE_MUST_EXIST or Path not in (argument.hint, *get_args(argument.hint)):
             continue
-        paths = [token.value for token in argument.tokens if token.source == "cli"]
+        paths = [token.value for token in argument.tokens if token.source == "cli" and not is_default(token.value)]
         missing = [path for path in paths if not Path(path).exists()]
         if missing and (name in _MUST_EXIST or len(missing) == len(paths)):
             names = ", ".join(map(readable, missing[:_NAMED_AT_MOST]))

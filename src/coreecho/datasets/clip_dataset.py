@@ -1,24 +1,22 @@
 """Recording + store + clip sampling + augmentation -> tensors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from coreecho.datasets.clip_changes import Augmentation, ClipChanges, Distortion
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.tasks import EF, Task
 from coreecho.video.clips import ClipSampling, even_starts, random_start, take_clip
 from coreecho.video.store import FrameStore
-
-# Called with a clip (T, H, W) and `rng=`, a generator; gives another clip of that shape.
-Augmentation = Callable[..., NDArray[np.uint8]]
 
 
 class ClipBatch(NamedTuple):
@@ -66,6 +64,9 @@ class TrainingClips(_RecordingClips):
         views: clips taken of each recording (2 in stage 1 of CoReEcho, 1 in stage 2).
         is_same_clip: all views share one start and differ by augmentation only (the ablation of Table 3).
         augment: changes a clip (T, H, W) at random; None leaves clips as they are.
+        distortions: what else changes it, one after the other, each by random numbers of its own purpose.
+        stride_spread: standard deviation of the logarithm of the stride of a clip about that of `sampling`.
+        ramp_epochs: epochs over which distortions and spread of the stride grow to full strength, evenly.
         seed: of the run.
         stage: of the training, from 1; each has its own draws.
         task: says which label; EF when not given.
@@ -83,6 +84,9 @@ class TrainingClips(_RecordingClips):
         views: int,
         is_same_clip: bool,
         augment: Augmentation | None,
+        distortions: Mapping[Purpose, Distortion] | None = None,
+        stride_spread: float = 0.0,
+        ramp_epochs: int = 0,
         seed: int,
         stage: int = 1,
         task: Task | None = None,
@@ -91,7 +95,8 @@ class TrainingClips(_RecordingClips):
         self.stage = stage
         self.views = views
         self.is_same_clip = is_same_clip
-        self.augment = augment
+        self.changes = ClipChanges(augment=augment, distortions=dict(distortions or {}), ramp_epochs=ramp_epochs)
+        self.stride_spread = stride_spread
         self.seed = seed
 
     def __getitem__(self, epoch_and_recording: tuple[int, int]) -> ClipBatch:
@@ -103,13 +108,22 @@ class TrainingClips(_RecordingClips):
             draw = partial(
                 generator_for, self.seed, stage=self.stage, epoch=epoch, recording=self.recordings[recording].id
             )
-            starts = draw(Purpose.START, view=0 if self.is_same_clip else view)
-            clip, valid = take_clip(frames, random_start(len(frames), self.sampling, starts), self.sampling)
-            if self.augment is not None:
-                clip = self.augment(clip, rng=draw(Purpose.AUGMENTATION, view=view))
-            clips.append(clip)
+            of_time = 0 if self.is_same_clip else view
+            sampling = self._sampling(len(frames), epoch, draw(Purpose.STRIDE, view=of_time))
+            start = random_start(len(frames), sampling, draw(Purpose.START, view=of_time))
+            clip, valid = take_clip(frames, start, sampling)
+            clips.append(self.changes.change(clip, draw, epoch=epoch, view=view))
             num_valid_frames.append(valid)
         return self._item(recording, clips, num_valid_frames)
+
+    def _sampling(self, num_frames: int, epoch: int, rng: np.random.Generator) -> ClipSampling:
+        """How a clip of a video is cut: faster hearts and slower ones, as far as the video is long enough."""
+        if not self.stride_spread or self.sampling.is_whole_beat:
+            return self.sampling
+        usual = self.sampling.stride
+        drawn = round(usual * float(np.exp(self.changes.strength(epoch) * self.stride_spread * rng.standard_normal())))
+        longest = max(usual, num_frames // self.sampling.num_frames)
+        return replace(self.sampling, stride=min(max(drawn, 1), longest))
 
 
 class ValidationClips(_RecordingClips):

@@ -26,7 +26,8 @@ from rich.progress import track
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
-from coreecho.errors import DatasetError, VideoError
+from coreecho.datasets.finished_conversion import SEAL, read_finished, request_of, seal
+from coreecho.errors import DatasetError, UnsuitableError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
@@ -76,7 +77,8 @@ def convert(
     """Convert a tree of DICOM, AVI, MP4 and other clips. A file that cannot be converted never stops the others.
 
     All or nothing: an error or an interruption leaves OUT empty but for its lock, and what a killed process has left
-    there is known by its mark and cleared by the next call.
+    there is known by its mark and cleared by the next call. Where OUT holds just what is asked for, from an earlier
+    call, nothing is done: a command that is stopped when it was done can be given again.
 
     Args:
         source: folder of clips, at any depth; tables, texts and archives in it are passed over.
@@ -102,9 +104,15 @@ def convert(
         BusyError: another process is filling OUT.
     """
     source, out = Path(source), Path(out)
-    _check_request(source, out, mapping, fps, frame_size)
+    _check_request(source, out, fps, frame_size)
     known = None if labels is None else read_labels(labels, source, label_scale)
     jobs = _find_jobs(source, known)
+    settings = (label_scale, fps, frame_size, seed, joins_series)
+    request = request_of((job.path for job in jobs), labels, settings)
+    finished = None if (out / UNFINISHED).is_file() else read_finished(out, request, frame_size)
+    if finished is not None and _is_whole(finished, out, mapping):
+        return _with_paths(finished, jobs)
+    _check_mapping(mapping, out)
     write_one = partial(
         _convert_one,
         out=out,
@@ -126,27 +134,50 @@ def convert(
             clips.append(clip)
             _refuse_mixture(clips)
         write_tables(out, clips, {job.number: job.label for job in jobs if job.label is not None}, seed)
+        seal(out, request)
         if mapping is not None:
             write_mapping(mapping, clips, {job.number: job.path for job in jobs if job.path is not None})
-    return clips
+    return _with_paths(clips, jobs)
 
 
-def _check_request(source: Path, out: Path, mapping: Path | None, fps: float, frame_size: int) -> None:
+def _with_paths(clips: list[ConvertedClip], jobs: list[_Job]) -> list[ConvertedClip]:
+    return [replace(clip, path=str(job.path or "")) for clip, job in zip(clips, jobs, strict=True)]
+
+
+def _is_whole(clips: list[ConvertedClip], out: Path, mapping: Path | None) -> bool:
+    """Whether all videos of a finished conversion are there, and its key where one is asked for."""
+    ids = [clip.id for clip in clips if clip.id is not None]
+    if not all((out / VIDEOS / f"{name}.avi").is_file() for name in ids):
+        return False
+    if mapping is None:
+        return True
+    try:
+        key = mapping.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return all(name in key for name in ids)
+
+
+def _check_mapping(mapping: Path | None, out: Path) -> None:
+    if mapping is None:
+        return
+    if mapping.resolve().is_relative_to(out.resolve()):
+        raise DatasetError(
+            f"{mapping}: lies in {out}, and would tell whoever gets the data set whose hearts they are. Keep the "
+            "mapping in another folder."
+        )
+    if mapping.exists():
+        raise DatasetError(f"{mapping}: is there already, and may be the only key to another data set. Move it.")
+    if not mapping.absolute().parent.is_dir():
+        raise DatasetError(f"{mapping}: its folder does not exist. Make it first.")
+
+
+def _check_request(source: Path, out: Path, fps: float, frame_size: int) -> None:
     if not source.is_dir():
         raise DatasetError(f"{source}: is not a folder. Give the folder that holds the clips.")
     inside, outside = source.resolve(), out.resolve()
     if outside.is_relative_to(inside) or inside.is_relative_to(outside):
         raise DatasetError(f"{out}: lies in {source}, or around it. Write to a folder apart from the clips.")
-    if mapping is not None:
-        if mapping.resolve().is_relative_to(outside):
-            raise DatasetError(
-                f"{mapping}: lies in {out}, and would tell whoever gets the data set whose hearts they are. Keep the "
-                "mapping in another folder."
-            )
-        if mapping.exists():
-            raise DatasetError(f"{mapping}: is there already, and may be the only key to another data set. Move it.")
-        if not mapping.absolute().parent.is_dir():
-            raise DatasetError(f"{mapping}: its folder does not exist. Make it first.")
     if not 0 < fps <= 1000:
         raise DatasetError(f"Frames per second must be a number above 0 and at most 1000; got {fps}.")
     if frame_size < _MIN_FRAME_SIZE or frame_size % 2:
@@ -233,8 +264,8 @@ def _filling(out: Path) -> Iterator[None]:
 def _clear(out: Path) -> None:
     """Remove what an unfinished conversion has written, its mark last, and nothing else."""
     videos = out / VIDEOS
-    written = [*videos.glob("0X*.avi"), *videos.glob(".0X*.part.avi"), *(out / name for name in TABLES)]
-    written += [path for name in TABLES for path in out.glob(f".{name}.*.part*")]
+    written = [*videos.glob("0X*.avi"), *videos.glob(".0X*.part.avi"), *(out / name for name in (*TABLES, SEAL))]
+    written += [path for name in (*TABLES, SEAL) for path in out.glob(f".{name}.*.part*")]
     for path in written:
         path.unlink(missing_ok=True)
     if videos.is_dir() and not any(videos.iterdir()):
@@ -265,7 +296,8 @@ def _convert_one(
 ) -> ConvertedClip:
     """Convert a file, in a thread; what cannot be read is refused with its reason. Raises OSError on writing."""
     if job.path is None:
-        return ConvertedClip(number=job.number, note="a folder that cannot be opened (permission denied)")
+        reason = "a folder that cannot be opened (permission denied)"
+        return ConvertedClip(number=job.number, note=reason, is_failed=True)
     if isinstance(job.path, Series) and not joins_series:
         return ConvertedClip(number=job.number, note=NOT_JOINED.format(len(job.path.files)))
     if has_labels and job.label is None:
@@ -274,10 +306,12 @@ def _convert_one(
         video = _prepare(_read(job.path), fps, frame_size)
         video.refuse_black()
     except VideoError as error:
-        return ConvertedClip(number=job.number, note=_anonymous(str(error), job.path))
+        is_failed = not isinstance(error, UnsuitableError)
+        return ConvertedClip(number=job.number, note=_anonymous(str(error), job.path), is_failed=is_failed)
     # What nobody foresaw may quote the file; its kind alone is said.
     except Exception as error:
-        return ConvertedClip(number=job.number, note=f"cannot be read: unexpected {type(error).__name__}")
+        reason = f"cannot be read: unexpected {type(error).__name__}"
+        return ConvertedClip(number=job.number, note=reason, is_failed=True)
     rate = video.fps or fps
     write_mjpeg_avi(out / VIDEOS / f"{job.id}.avi", video.frames, rate, is_phantom=video.is_phantom)
     return ConvertedClip(
@@ -317,7 +351,7 @@ def _prepare(video: Video, fps: float, frame_size: int) -> Video:
     """
     notes = list(video.notes)
     if video.num_frames < MIN_FRAMES:
-        raise VideoError(f"has {video.num_frames} frames; a heart beat takes at least {MIN_FRAMES}")
+        raise UnsuitableError(f"has {video.num_frames} frames; a heart beat takes at least {MIN_FRAMES}")
     if CROPPED_NOTE not in notes:
         if is_screen(*video.frames.shape[1:]):
             raise VideoError("an array of whole pictures, in which no sector is searched: names may be written in it")

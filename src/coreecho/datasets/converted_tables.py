@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import coreecho
@@ -32,6 +32,9 @@ class ConvertedClip:
         fps: as written.
         frame_size: as written, pixels a side.
         is_phantom: the source says of itself that it is simulated.
+        is_failed: it was refused for damage or what nobody foresaw, and not since it is no such clip; not known of what
+            an earlier call converted.
+        path: of the source, for who called and not for any table.
     """
 
     number: int
@@ -41,6 +44,8 @@ class ConvertedClip:
     fps: float | None = None
     frame_size: int | None = None
     is_phantom: bool = False
+    is_failed: bool = False
+    path: str = field(default="", repr=False, compare=False)
 
 
 def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int, Label], seed: int) -> None:

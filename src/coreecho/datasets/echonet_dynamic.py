@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.layout import Layout, Option
+from coreecho.datasets.layout import FRAME_RATE, Layout, Option
+from coreecho.datasets.outlines import MASK_FOLDER, MaskFolder, OutlineSource, TracedOutlines
 from coreecho.datasets.recording import Recording, Split
 from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_rows import number, read_table_rows
@@ -43,6 +44,7 @@ class EchoNetDynamic(Layout):
             False,
             "Leave out videos with fewer than two traced frames, as the published codes do (6 of 10,030).",
         ),
+        FRAME_RATE,
     )
     # Of the TRAIN split.
     pixels = (0.127, 0.196)
@@ -130,6 +132,13 @@ class EchoNetDynamic(Layout):
     def read_tracings(self, root: str | Path) -> dict[str, dict[int, NDArray[np.float64]]]:
         """See `coreecho.datasets.read_tracings`."""
         return read_tracings(root)
+
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+        """The masks of every frame where they lie there, as of phantoms; else the traced frames."""
+        folder = Path(root) / MASK_FOLDER
+        if folder.is_dir() and not traced_alone:
+            return MaskFolder(folder)
+        return TracedOutlines(read_tracings(root))
 
 
 ECHONET_DYNAMIC = EchoNetDynamic()

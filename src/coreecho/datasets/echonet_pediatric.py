@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from coreecho.datasets.echonet_dynamic import FILE_LIST, VIDEOS, find_videos
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import split_by_fold
-from coreecho.datasets.layout import Layout, Option
+from coreecho.datasets.layout import FRAME_RATE, Layout, Option
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import number, read_table_rows, whole_number
@@ -28,6 +28,7 @@ class EchoNetPediatric(Layout):
     options = (
         Option("view", str, "A4C", "The view, or `all` for both, whose ids begin with the view.", (*VIEWS, "all")),
         Option("fold", int, 0, "The fold that is tested, 0 to 9; the next one, after 9 the first, validates."),
+        FRAME_RATE,
     )
     survey_options: ClassVar[Mapping[str, Any]] = {"view": "all"}
     num_folds = 10

@@ -28,6 +28,7 @@ from coreecho.datasets.layout import (
     SeenAt,
     read_with_beat,
 )
+from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError
@@ -156,6 +157,10 @@ class HmcQu(Layout):
             return []
         return ["the model's clips were squashed and cut as HMC-QU's AVI files are, and this one was not"]
 
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+        """The wall in every frame of the cycle, where the sheet ticks masks."""
+        return HmcQuWalls(Path(root) / MASK_FOLDER)
+
     def check_companion(self, path: Path) -> str | None:
         """Masks: `predicted`, (F, H, W) of 0 and 1."""
         if not path.is_file():
@@ -211,6 +216,47 @@ class HmcQu(Layout):
         return {row.line: fold for row, fold in zip(ordered, folds, strict=True)}
 
 
+class HmcQuWalls(OutlineSource):
+    """HMC-QU's masks of the wall, one file a clip: `predicted`, (F, 224, 224) of 0 and 1, frames of the cycle.
+
+    Args:
+        folder: holds `Mask_<ECHO>.mat`.
+    """
+
+    outlines = (MYOCARDIUM,)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def knows(self, recording: Recording) -> bool:
+        """Whether there is such a file."""
+        return self._path(recording).is_file()
+
+    def frames(self, recording: Recording, num_frames: int) -> Sequence[int]:
+        """All of the cycle."""
+        return range(num_frames)
+
+    def masks(self, recording: Recording, frames: Sequence[int], num_frames: int, size: int) -> NDArray[np.bool_]:
+        """Read the file, and cut it as the clips are cut; see `OutlineSource.masks`."""
+        path = self._path(recording)
+        if (fault := HMC_QU.check_companion(path)) is not None:
+            raise DatasetError(f"{readable(path.name)}: {fault}.")
+        walls = np.asarray(scipy.io.loadmat(str(path), variable_names=["predicted"])["predicted"])
+        # A cycle that leaves out its listed end has one frame less.
+        walls = walls[:: recording.beat_step]
+        if len(walls) < num_frames:
+            raise DatasetError(f"{readable(path.name)}: has {len(walls)} masks, and the cycle has {num_frames} frames.")
+        shares = hmc_qu_centre(walls[list(frames)].astype(np.uint8) * np.uint8(255), recording.view, size)
+        return np.asarray(shares >= 128)[:, None]
+
+    def digest(self, recording: Recording) -> str:
+        """Size of the file, which is compressed."""
+        return str(self._path(recording).stat().st_size) if self.knows(recording) else ""
+
+    def _path(self, recording: Recording) -> Path:
+        return self.folder / f"Mask_{recording.id}.mat"
+
+
 HMC_QU = HmcQu()
 
 
@@ -255,8 +301,13 @@ def hmc_qu_beat(recording: Recording, frame_size: int) -> NDArray[np.uint8]:
     # The file as it is: `read_video` would look for the sector of a whole screen, and so change the published geometry.
     frames = read_container(recording.path, "avi", str(recording.path)).frames
     first, last = recording.beat or (0, len(frames) - 1)
-    squashed = squash_frames(take_beat(frames, first, last)[:: recording.beat_step], CLIP_SIZE)
-    crop = CENTRE_CROP[recording.view or "A4C"]
+    return hmc_qu_centre(take_beat(frames, first, last)[:: recording.beat_step], recording.view, frame_size)
+
+
+def hmc_qu_centre(frames: NDArray[np.uint8], view: View | None, frame_size: int) -> NDArray[np.uint8]:
+    """Frames (T, H, W), squashed to 224 x 224, their centre cut out, and that resized: (T, frame_size, frame_size)."""
+    squashed = squash_frames(frames, CLIP_SIZE)
+    crop = CENTRE_CROP[view or "A4C"]
     corner = (CLIP_SIZE - crop) // 2
     centre = squashed[:, corner : corner + crop, corner : corner + crop]
     return squash_frames(centre, frame_size)

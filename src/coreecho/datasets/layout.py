@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
@@ -24,7 +25,7 @@ from coreecho.errors import CoReEchoError, DatasetError, RecipeError, VideoError
 from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
-from coreecho.video.frame_source import FrameSource, PreparedFrames
+from coreecho.video.frame_source import AtFrameRate, FrameSource, PreparedFrames
 from coreecho.video.reading import ClipPath, is_retimed, read_clip_at
 from coreecho.video.video import Video
 
@@ -99,6 +100,13 @@ class Option:
         return value
 
 
+# Of layouts whose recordings run at the rates of many machines.
+FRAME_RATE = Option(
+    "fps",
+    int,
+    None,
+    "Frames a second to which all recordings are brought, so that a clip's stride is the same time in each.",
+)
 # Of layouts with folds whose published protocol does without a validation.
 VALIDATION = Option(
     "validation",
@@ -195,6 +203,10 @@ class Layout(ABC):
         without = set(leave_out)
         taken = [recording for recording in checked if recording.id not in without]
         arranged = self.arrange(taken, Path(root), **settings)
+        if (fps := settings.get(FRAME_RATE.name)) is not None:
+            if fps < 1:
+                raise DatasetError(f"{self.title}: the option fps is {fps}, expected at least 1 frame a second.")
+            arranged = [replace(recording, target_fps=float(fps)) for recording in arranged]
         return Recordings(arranged, checked.left_out, checked.remarks)
 
     def survey(self, root: str | Path, **options: Any) -> Survey:
@@ -225,8 +237,11 @@ class Layout(ABC):
         return any(option.name == name for option in self.options)
 
     def frame_source(self, recording: Recording) -> FrameSource:
-        """Say how a frame store decodes a recording: as it lies."""
-        return FrameSource(recording.path)
+        """Say how a frame store decodes a recording: as it lies, but for its rate where one was asked for."""
+        if recording.target_fps is None:
+            return FrameSource(recording.path)
+        timed = AtFrameRate(recording.target_fps, recording.fps)
+        return FrameSource(recording.path, timed.preparation, timed)
 
     def read_clip(self, path: Path) -> Video:
         """Read a clip as the doctor looks at it. Raises VideoError."""
@@ -266,6 +281,21 @@ class Layout(ABC):
             DatasetError: there are none, or they are damaged.
         """
         raise DatasetError(f"{root}: {self.title} has no tracings that are read.")
+
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+        """Say where the outlines of the left ventricle are known, to learn them.
+
+        Args:
+            root: the data set's folder.
+            traced_alone: take the frames that readers traced, also where those of all frames lie beside them.
+
+        Raises:
+            DatasetError: nothing of this layout says where they are, or it is damaged.
+        """
+        raise DatasetError(
+            f"{root}: {self.title} has no outlines of the left ventricle that are read, so segmentation cannot be "
+            "learned from it."
+        )
 
     def is_phantom(
         self, root: str | Path, *, leave_out_faulty: bool = False, leave_out: Collection[str] = (), **options: Any

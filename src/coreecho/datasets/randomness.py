@@ -21,6 +21,9 @@ class Purpose(IntEnum):
     START = 1
     AUGMENTATION = 2
     DROPOUT = 3
+    STRIDE = 4
+    CAMERA = 5
+    GREYS = 6
 
 
 def generator_for(

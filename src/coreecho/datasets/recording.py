@@ -34,6 +34,7 @@ class Recording:
             the last where the file runs backwards.
         beat_step: from one frame of the beat that is taken to the next; 1 takes every frame.
         fps: frames per second, where the data set says so and its files do not.
+        target_fps: frames per second to which its frames are brought as they are decoded; None leaves them.
         ef_source: which release of the data set `ef_percent` is from, where releases differ.
         labels: other numbers that a table says of it, by their columns.
     """
@@ -52,6 +53,7 @@ class Recording:
     beat: tuple[int, int] | None = None
     beat_step: int = 1
     fps: float | None = None
+    target_fps: float | None = None
     ef_source: str | None = None
     labels: Mapping[str, float] = field(default_factory=dict, hash=False)
 

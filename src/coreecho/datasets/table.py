@@ -18,7 +18,7 @@ from typing import Any, ClassVar, cast, get_args
 
 from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
-from coreecho.datasets.layout import Layout, Option
+from coreecho.datasets.layout import FRAME_RATE, Layout, Option
 from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import SUFFIXES, MissingColumnsError, TableRows, number, read_table_rows, whole_number
@@ -56,6 +56,7 @@ class Table(Layout):
             "Columns by other names than path, ef_percent (or has_mi, esv_ml, edv_ml), split, fold, patient, id, "
             "quality and view: `path=file,ef_percent=LVEF`.",
         ),
+        FRAME_RATE,
     )
     is_single_cycle = None
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}

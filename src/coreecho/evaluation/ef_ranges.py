@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.evaluation.metrics import EF_THRESHOLDS_PERCENT, checked_pair
+from coreecho.trust.predicted_ranges import range_name
 
 # The clinical thresholds, and one more: more than half of EchoNet-Dynamic lies above 50 %.
 EF_RANGE_EDGES_PERCENT = (*EF_THRESHOLDS_PERCENT, 60)
@@ -46,13 +47,6 @@ class EFRange:
     def name(self) -> str:
         """For tables: `below 35`, `35 to 40`, `60 and above`."""
         return range_name(self.low, self.high)
-
-
-def range_name(low: float, high: float) -> str:
-    """For tables: `below 35`, `35 to 40`, `60 and above`; `all` for the range without ends."""
-    if math.isinf(low):
-        return "all" if math.isinf(high) else f"below {high:g}"
-    return f"{low:g} and above" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
 def by_ef_range(

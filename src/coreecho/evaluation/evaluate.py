@@ -3,6 +3,7 @@
 predictions.csv   one row a recording: recording, label, prediction, and how many clips it is the mean of
 metrics.json      metrics with their intervals, and everything that they depend on; no date, so equal runs are equal
 metrics.csv       the metrics as a table
+worth.csv         of a calibrated model: interval, probabilities, trust and reasons of each recording
 and pictures, where whoever asks brings what draws them.
 
 What the model says is read from its results (see `inference/results.py`): clips that were predicted before, by whatever
@@ -24,15 +25,19 @@ import torch
 import coreecho
 from coreecho.datasets import Recording
 from coreecho.errors import CoReEchoError
+from coreecho.evaluation.coverage import coverage_note, covered, predict_traced
+from coreecho.evaluation.measured_clips import Computing
 from coreecho.evaluation.metric_family import M, family_of
 from coreecho.evaluation.notes import ef_sources, frame_rate_note, notes_of
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels, predictions_table
-from coreecho.evaluation.protocol import Protocol
+from coreecho.evaluation.protocol import TRACED, Protocol
+from coreecho.evaluation.worth import Worth, calibration_of, worth_of
 from coreecho.files import sha256_of, write_whole
 from coreecho.inference.subject import Overlap, Subject
 from coreecho.notices import NOTICE
 from coreecho.tasks import Task
+from coreecho.trust.appraisal import NOT_OF_PATIENTS
 
 # What draws each picture, by the name of its file.
 Pictures = Mapping[str, Callable[[Path], None]]
@@ -54,6 +59,7 @@ class Evaluation(Generic[M]):
         is_phantom: whether the hearts are simulated.
         notes: what a reader of the metrics should know.
         overlap_label: for every figure and table, where the model was trained on some of the recordings.
+        worth: whether intervals and trust hold; None where the model was never calibrated, or on these recordings.
         provenance: what all of it depends on, JSON-able.
     """
 
@@ -66,6 +72,7 @@ class Evaluation(Generic[M]):
     is_phantom: bool
     notes: tuple[str, ...]
     overlap_label: str | None
+    worth: Worth | None
     provenance: Mapping[str, Any]
 
 
@@ -103,7 +110,8 @@ def evaluate(
         CoReEchoError: the result cannot be written.
     """
     protocol = protocol or Protocol()
-    recordings = subject.some_recordings(protocol.split)
+    of_split = subject.some_recordings(protocol.split)
+    recordings = covered(subject, protocol, of_split)
     folder = out or subject.result_folder("evaluation", protocol.name)
     check_labels(recordings, subject.task)
     # A folder that cannot be written to should be known before the hours of prediction.
@@ -120,6 +128,7 @@ def evaluate(
         level=protocol.level,
         seed=protocol.seed,
     )
+    worth, of_worth = _worth(subject, protocol, recordings, batch_size, device, show_progress)
     if overlap.trained:
         predictions[TRAINED_COLUMN] = predictions["recording"].isin(overlap.trained)
     evaluation: Evaluation[Any] = Evaluation(
@@ -130,8 +139,13 @@ def evaluate(
         metrics=metrics,
         protocol=protocol,
         is_phantom=subject.is_phantom,
-        notes=_notes(subject, protocol, recordings, overlap),
+        notes=(
+            *_notes(subject, protocol, recordings, overlap),
+            *coverage_note(len(recordings), len(of_split)),
+            *of_worth,
+        ),
         overlap_label=overlap.label,
+        worth=worth,
         provenance=_provenance(subject, protocol, recordings),
     )
     write_evaluation(evaluation, {} if draw is None else draw(evaluation))
@@ -154,6 +168,9 @@ def predict(
         CheckpointError: there are no readable weights, or what they say is not a number.
     """
     store = subject.store(show_progress=show_progress)
+    if protocol.clips == TRACED and protocol.start_index is None:
+        said = predict_traced(subject, recordings, batch_size=batch_size, device=device)
+        return predictions_table(subject.task, recordings, said)
     names = [recording.id for recording in recordings]
     starts = protocol.starts(store, names, subject.model_input)
     said = subject.results(protocol.precision).predict(
@@ -188,9 +205,13 @@ def write_evaluation(evaluation: Evaluation[Any], pictures: Pictures) -> None:
         head["overlap"] = evaluation.overlap_label
         table["overlap"] = evaluation.overlap_label
     document = {**head, **evaluation.provenance, **metrics.to_dict()}
+    worth = evaluation.worth
+    if worth is not None:
+        document["worth"] = worth.to_dict()
     writers: dict[str, Callable[[Path], None]] = {
         "predictions.csv": lambda path: write_whole(path, evaluation.predictions.to_csv(index=False)),
         "metrics.csv": lambda path: write_whole(path, table.to_csv(index=False)),
+        **({} if worth is None else {"worth.csv": lambda path: write_whole(path, worth.table.to_csv(index=False))}),
         **pictures,
         "metrics.json": lambda path: write_whole(
             path, json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -220,6 +241,36 @@ def make_folder(folder: Path) -> None:
             f"The folder {folder} for the evaluation cannot be made: {error.strerror or error}. "
             "Give another with `--out`."
         ) from error
+
+
+def _worth(
+    subject: Subject,
+    protocol: Protocol,
+    recordings: Sequence[Recording],
+    batch_size: int,
+    device: str,
+    show_progress: bool,
+) -> tuple[Worth | None, tuple[str, ...]]:
+    """Whether the calibration holds on these recordings, and what is to be said where that cannot be told."""
+    calibrated = calibration_of(subject)
+    if calibrated is None:
+        return None, ()
+    learned_from = ("train",) if subject.is_own_data else ()
+    same = f"the {protocol.split.upper()} split of {subject.data.dataset}"
+    if protocol.split in learned_from or calibrated.intervals.calibrated_on.startswith(same):
+        return None, (f"intervals are not tried on recordings that they may have been made of: {same}",)
+    computing = Computing(
+        batch_size=batch_size, device=device, precision=protocol.precision, show_progress=show_progress
+    )
+    worth = worth_of(
+        subject,
+        recordings,
+        computing=computing,
+        resamples=protocol.resamples,
+        seed=protocol.seed,
+        calibrated=calibrated,
+    )
+    return worth, () if worth is not None else (NOT_OF_PATIENTS,)
 
 
 def _notes(subject: Subject, protocol: Protocol, recordings: Sequence[Recording], overlap: Overlap) -> tuple[str, ...]:

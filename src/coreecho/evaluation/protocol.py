@@ -22,7 +22,9 @@ from coreecho.models.evaluating import Precision, check_precision
 from coreecho.video.clips import ClipSampling, all_starts, even_starts, num_starts
 from coreecho.video.start_index import read_start_index
 
-Clips = int | Literal["all"]
+# Those that the run's own objective places about traced frames.
+TRACED: Literal["traced"] = "traced"
+Clips = int | Literal["all", "traced"]
 
 
 class StoredLengths(Interface):
@@ -38,9 +40,11 @@ class Protocol:
 
     Attributes:
         split: of the data set.
-        clips: evenly placed clips of each recording, or "all" for the whole video.
+        clips: evenly placed clips of each recording; "all" for the whole video; or "traced" for the clip about the
+            traced frames that the objective of the model's run places.
         step: source frames between the clips of "all"; None for the model's stride.
         start_index: file of each recording's starts; goes before `clips`.
+        is_partial: recordings that the start index lacks are left out, instead of refused.
         resamples: of the bootstrap.
         level: of the intervals.
         seed: of the bootstrap.
@@ -54,6 +58,7 @@ class Protocol:
     clips: Clips = 3
     step: int | None = None
     start_index: Path | None = None
+    is_partial: bool = False
     resamples: int = DEFAULT_RESAMPLES
     level: float = DEFAULT_LEVEL
     seed: int = 0
@@ -61,8 +66,9 @@ class Protocol:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.clips != "all" and (isinstance(self.clips, bool) or not isinstance(self.clips, int) or self.clips < 1):
-            faults.append(f"clips is {self.clips!r}, expected a number of at least 1, or 'all'")
+        is_number = isinstance(self.clips, int) and not isinstance(self.clips, bool) and self.clips >= 1
+        if self.clips not in ("all", TRACED) and not is_number:
+            faults.append(f"clips is {self.clips!r}, expected a number of at least 1, 'all' or 'traced'")
         if self.step is not None and (self.clips != "all" or self.start_index is not None):
             faults.append("step is given, and only clips='all' without a start index has a step")
         if self.step is not None and self.step < 1:
@@ -93,8 +99,8 @@ class Protocol:
     def description(self) -> str:
         """In words: `TEST split, 3 clips a recording`."""
         clips = (
-            "the whole video"
-            if self.clips == "all"
+            {"all": "the whole video", TRACED: "the clip about the traced frames"}[self.clips]
+            if isinstance(self.clips, str)
             else f"{self.clips} clip{'' if self.clips == 1 else 's'} a recording"
         )
         if self.start_index is not None:

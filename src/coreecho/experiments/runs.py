@@ -11,6 +11,7 @@ from rich.console import Console
 from coreecho.datasets import Recording, Split
 from coreecho.errors import RecipeError
 from coreecho.evaluation import Clips, Protocol
+from coreecho.evaluation.coverage import covered
 from coreecho.evaluation.evaluate import predict
 from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Weights
@@ -139,11 +140,12 @@ def predictions_of(
         The table of `predictions_table`, with the columns patient, quality and ef_source of the recordings.
     """
     file = run.best_weights if weights == "best" else run.stage_weights(weights)
-    recordings = run.recordings(split)
     subject = Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
+    protocol = Protocol(split=split, clips=clips, start_index=start_index)
+    recordings = covered(subject, protocol, run.recordings(split))
     table = predict(
         subject,
-        Protocol(split=split, clips=clips, start_index=start_index),
+        protocol,
         recordings,
         batch_size=execution.batch_size,
         device=execution.device,

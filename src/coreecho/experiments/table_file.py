@@ -103,6 +103,9 @@ class RowEntry:
         training: which.
         transfer: by which method.
         source: what a transfer starts from, `from` in the file; from scratch where nothing is said.
+        settings: of a transfer, that replace its recipe's.
+        phantom: settings of a transfer on phantoms alone.
+        called: in the name of its folder, of a transfer with settings of its own.
         clips: of each recording, as `coreecho evaluate --clips`.
         takes_start_index: tested at the starts of `--start-index FILE` in place of `clips`, where that is given.
         weights: the training's `best`, or those with which its `stage1` ended.
@@ -116,7 +119,10 @@ class RowEntry:
     training: str | None = field(default=None, metadata=MAY_BE_ABSENT)
     transfer: Method | None = field(default=None, metadata=MAY_BE_ABSENT)
     source: str | None = field(default=None, metadata=MAY_BE_ABSENT)
-    clips: int | Literal["all"] = field(default=3, metadata=MAY_BE_ABSENT)
+    settings: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    phantom: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    called: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    clips: int | Literal["all", "traced"] = field(default=3, metadata=MAY_BE_ABSENT)
     takes_start_index: bool = field(default=False, metadata=MAY_BE_ABSENT)
     weights: Weights = field(default="best", metadata=MAY_BE_ABSENT)
     when: str | None = field(default=None, metadata=MAY_BE_ABSENT)
@@ -223,6 +229,8 @@ def _misfits(table: TableFile) -> list[str]:
             faults.append(f"row {row.label!r}: is both a training and a transfer")
         if row.source and not row.transfer:
             faults.append(f"row {row.label!r}: `from` is given without `transfer`")
+        if (row.settings or row.phantom) and not (row.transfer and row.called):
+            faults.append(f"row {row.label!r}: settings of its own are of a transfer that is `called` something")
         if unknown := sorted(row.paper.keys() - columns):
             faults.append(f"row {row.label!r}: figures of {', '.join(unknown)}, which are no columns")
     if len(labels) < len(table.rows):

@@ -10,7 +10,7 @@ from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
 from coreecho.experiments.sources import Sources
-from coreecho.experiments.table_file import Comparison, RowEntry, TableFile, read_table
+from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, read_table
 from coreecho.experiments.transfer import find_protocol, published_settings, start_of
 from coreecho.models.weights import describe_weights
 from coreecho.tasks import Task
@@ -117,7 +117,7 @@ class _Planner:
             return None
         label = self._words(entry.label)
         published = {name: _published(figure) for name, figure in entry.paper.items()}
-        if entry.when is not None and not self._is_given(entry.when):
+        if entry.when is not None and not self._is_given(entry.when) and not self._has_phantom(entry):
             if entry.otherwise is None:
                 return None
             return TableRow(label=label, published=published, note=entry.otherwise)
@@ -161,20 +161,26 @@ class _Planner:
         if entry.source is None and self.scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = self.scale.settings["encoder"]
+        overrides |= {**entry.settings, **(entry.phantom if self.scale.is_phantom else {})}
+        source: Training | str = SCRATCH
+        if entry.source is not None:
+            source = self._pretrained(entry.source, seed, entry.settings.get("encoder"))
         assert self.protocol is not None
         name, protocol = self.protocol
-        method = entry.transfer if self._is_usual_protocol() else f"{name}-{entry.transfer}"
+        method = entry.called or entry.transfer
+        method = method if self._is_usual_protocol() else f"{name}-{method}"
         return Transfer(
             name=f"{self.table.data}-{method}-{entry.source or SCRATCH}-seed{seed}",
             data=self.sources.data_of(self.table.data).by(protocol),
             protocol=name,
             method=entry.transfer,
-            source=SCRATCH if entry.source is None else self._pretrained(entry.source, seed),
+            source=source,
             overrides=overrides,
             seed=seed,
         )
 
-    def _pretrained(self, name: str, seed: int) -> Training | str:
+    def _pretrained(self, name: str, seed: int, encoder: Plain = None) -> Training | str:
+        """What a transfer starts from; of `encoder`, or of that of the data set's recipe."""
         entry = self.table.pretrained[name]
         if self.scale.is_phantom:
             if entry.phantom is None:
@@ -190,7 +196,8 @@ class _Planner:
                 f"run, "
                 "a published checkpoint, or what `coreecho import-weights` made of it."
             )
-        _check_encoder(flag, weights, published_settings(LAYOUTS.get(self.table.data), "fine-tune")["encoder"])
+        expected = encoder or published_settings(LAYOUTS.get(self.table.data), "fine-tune")["encoder"]
+        _check_encoder(flag, weights, str(expected))
         return weights
 
     def _weights(self, flag: str, training: str, recipe: str) -> str:
@@ -215,6 +222,11 @@ class _Planner:
     def _is_given(self, flag: str) -> bool:
         """Whether there are weights under a name. Those that are not given are missed by the rows that need them."""
         return not self.scale.is_phantom and self.sources.weights.get(flag) != SCRATCH
+
+    def _has_phantom(self, entry: RowEntry) -> bool:
+        """Whether on phantoms a training stands for the weights that a row starts from."""
+        is_told = entry.source is not None and self.table.pretrained[entry.source].phantom is not None
+        return self.scale.is_phantom and is_told
 
     def _notes(self) -> tuple[str, ...]:
         scratch = tuple(

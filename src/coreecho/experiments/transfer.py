@@ -36,6 +36,7 @@ from coreecho.experiments.starting import check_start
 from coreecho.experiments.table_file import Method
 from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
+from coreecho.shipped import is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
 from coreecho.training.run_folder import RunFolder
@@ -129,7 +130,7 @@ def transfer_settings(dataset: str, method: Method, weights: str, protocol: str 
     settings["init"] = start_of(weights)
     model_input = None
     if weights != SCRATCH:
-        _check_finished(Path(weights))
+        _check_finished(resolve(weights))
         pretrained = describe_weights(weights)
         settings["encoder"], model_input = pretrained.encoder, pretrained.model_input
     if layout.is_single_cycle is None:
@@ -143,7 +144,7 @@ def transfer_settings(dataset: str, method: Method, weights: str, protocol: str 
 
 def start_of(weights: str) -> str:
     """The `init` of a recipe for what `--from` gives: a whole path, so that a stopped fold goes on from any folder."""
-    return SCRATCH if weights == SCRATCH else str(Path(weights).resolve())
+    return weights if weights == SCRATCH or is_default(weights) else str(Path(weights).resolve())
 
 
 def _check_finished(weights: Path) -> None:

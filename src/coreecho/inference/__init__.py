@@ -1,8 +1,9 @@
 """From clips to what a model reads from them, with what speaks against trusting it."""
 
 from coreecho.inference.beat import Beat, parse_beat
-from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.inference.files import PredictionFailure, find_files, find_one
 from coreecho.inference.predictor import Prediction, Predictor
+from coreecho.inference.studies import StudyPrediction, combine_studies
 from coreecho.models.device import find_device
 
 __all__ = [
@@ -10,7 +11,10 @@ __all__ = [
     "Prediction",
     "PredictionFailure",
     "Predictor",
+    "StudyPrediction",
+    "combine_studies",
     "find_device",
     "find_files",
+    "find_one",
     "parse_beat",
 ]

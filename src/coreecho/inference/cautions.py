@@ -32,7 +32,7 @@ def cautions_of_video(
     if trained_on is None:
         cautions.append("nothing is known of the data that this model was trained on")
     else:
-        cautions += _domain(video, trained_on, noun)
+        cautions += cautions_of_domain(video, trained_on, noun)
         # A whole beat is interpolated to the model's frames, however fast they were taken.
         cautions += [] if sampling.is_whole_beat else _frame_rate(video, trained_on, noun)
     return cautions
@@ -59,7 +59,8 @@ def cautions_of_value(value: float, trained_on: TrainedOn | None, task: Task) ->
     return []
 
 
-def _domain(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
+def cautions_of_domain(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
+    """Say where a model of simulated hearts is shown a real one, or the reverse; `read` is what it reads, as "EF"."""
     if trained_on.is_phantom and not video.is_phantom:
         return [f"the model was trained on simulated hearts only: this {read} of a real clip has no clinical meaning"]
     if video.is_phantom and not trained_on.is_phantom:

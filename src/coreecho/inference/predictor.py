@@ -4,7 +4,7 @@ import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, RecipeError, VideoError
+from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
@@ -24,9 +25,12 @@ from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
-from coreecho.models.weights import load_model
+from coreecho.models.weights import hash_weights, load_model
+from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.tasks import EF
+from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
+from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
 
@@ -36,8 +40,10 @@ _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What a model reads from one file.
+class Prediction(Appraisal):
+    """What a model reads from one file, and what that is worth: the row of every table of predictions.
+
+    Of an EF it has all that an `Appraisal` has, too: an interval, probabilities, trust, reasons.
 
     Attributes:
         file: its path, as given or as found in a given folder; of an array, which it was.
@@ -47,7 +53,8 @@ class Prediction:
             an impossible EF should look like one.
         unit: of `value`: "%" of an EF; empty of a probability, 0 to 1.
         clip_values: the same of each clip.
-        clip_sd: standard deviation over the clips, in `unit`; None for a single clip, and of what has a link.
+        clip_sd: standard deviation over the clips, in `unit`; None for a single clip, and of what has a link. How much
+            the clips differ, and no bound of the error: that is the interval.
         clip_starts: first frame of each clip, in the file's frames.
         warnings: what speaks against trusting the prediction.
         notes: what was done to the video, such as cropping it to the sector, or resampling it to the frame rate of
@@ -58,6 +65,7 @@ class Prediction:
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
@@ -76,6 +84,7 @@ class Prediction:
     model: str
     notice: str = _EF.notice
     beat: tuple[int, int] | None = None
+    ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -96,17 +105,20 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"]
+        del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
+        if self.ef_percent is None:
+            entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
-        return entries | {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
+        return entries if self.ids is None else entries | self.ids.to_dict()
 
 
 class Predictor:
     """Predicts what a model reads from echocardiogram files (apical four-chamber clips): an EF, or what it learned.
 
     Example:
-        predictor = Predictor("runs/demo")
+        predictor = Predictor("runs/demo")  # or Predictor(), the model that ships
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
@@ -115,7 +127,8 @@ class Predictor:
     given to a call itself is read in this one.
 
     Args:
-        model_or_path: a run folder, a `.safetensors` file, or a loaded model.
+        model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with
+            the package: a research model that has seen no patient.
         clips: evenly placed clips of each video whose mean is the EF; "all" covers the whole video, one clip each
             stride.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded model stays where it is and
@@ -128,22 +141,27 @@ class Predictor:
         seconds_a_file: that `predict_many` lets a file take to be read, and one more for each megabyte; None reads the
             files in this process, for as long as they take.
         axes: of files that are arrays, where these are not the usual ones: their letters, as `read_video` takes them.
+        calibration: the file that says what the model's EF is worth; the one beside the weights when not given. A
+            loaded model has none beside it, and takes what `read_calibration` gave.
         joins_series: `predict_many` takes the single DICOM frames of a series, one a file, for one clip. Without it
             they have no prediction: they may as well be the stills of an examination.
+        reads_ids: `predict_many` says of DICOM files what an archive knows them by, which may lead to a patient.
 
     Attributes:
         model: the EchoModel, in evaluation mode.
         card: where its weights come from; None for a model that was built by hand.
         model_name: in one line.
+        calibrated: what says how much an EF is worth; None where the model was never calibrated.
 
     Raises:
         CheckpointError: no readable model at the path.
+        CalibrationError: the calibration is damaged, or of other weights.
         RecipeError: `clips`, `batch_size`, `precision` or `beat` make no sense, or there is no such device.
     """
 
     def __init__(
         self,
-        model_or_path: EchoModel | str | Path,
+        model_or_path: EchoModel | str | Path = DEFAULT,
         *,
         clips: int | Literal["all"] = 3,
         device: str | None = None,
@@ -153,6 +171,8 @@ class Predictor:
         seconds_a_file: float | None = SECONDS_A_FILE,
         axes: str | None = None,
         joins_series: bool = False,
+        reads_ids: bool = False,
+        calibration: ModelCalibration | str | Path | None = None,
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
@@ -169,6 +189,8 @@ class Predictor:
             self.model = load_model(model_or_path, device=find_device(device or "cpu"))
         if beat is not None:
             check_beat(self.model, beat)
+        self.calibrated = _calibration_of(model_or_path, calibration)
+        self._appraiser = Appraiser(self.calibrated, self.model.task, self.model.model_input)
         self.card: WeightsCard | None = self.model.card
         self.beat = beat
         self.clips = clips
@@ -177,7 +199,10 @@ class Predictor:
         self.seconds_a_file = seconds_a_file
         self.axes = axes
         self.joins_series = joins_series
+        self.reads_ids = reads_ids
         self.model_name = _describe(self.card)
+        if is_default(model_or_path):
+            self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
     def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
@@ -228,7 +253,7 @@ class Predictor:
             )
         names = [f"array[{number}]" for number in range(len(frames))]
         clips = [prepare_array(self.model, clip, fps=fps, name=name) for name, clip in zip(names, frames, strict=True)]
-        sources = [ClipSource(number, partial(self._with_starts, clip)) for number, clip in enumerate(clips)]
+        sources = [ClipSource(number, partial(self._asked_of, clip)) for number, clip in enumerate(clips)]
         videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
         return [self._prediction(names[number], clips[number], video) for number, video in videos]
 
@@ -269,15 +294,25 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        files = find_files([paths] if isinstance(paths, str | Path) else paths, joins_series=self.joins_series)
+        named = [paths] if isinstance(paths, str | Path) else paths
+        files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
-            self._predict_in_order(files),
+            self._with_ids(files, self._predict_in_order(files)),
             total=len(files),
             description="Files",
             console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )
+
+    def _with_ids(
+        self, files: Sequence[Path | Series | PredictionFailure], results: Iterator[Prediction | PredictionFailure]
+    ) -> Iterator[Prediction | PredictionFailure]:
+        if not self.reads_ids:
+            yield from results
+            return
+        for file, result in zip(files, results, strict=True):
+            yield result if isinstance(file, PredictionFailure) else replace(result, ids=read_ids(file))
 
     def _predict_in_order(
         self, files: Sequence[Path | Series | PredictionFailure]
@@ -289,10 +324,10 @@ class Predictor:
         def read(number: int, file: Path | Series, read_file: ReadFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
             try:
                 clip = prepare_file(self.model, file, beat=self.beat, axes=self.axes, read=read_file)
-                taken = self._with_starts(clip)
+                taken = self._asked_of(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
-                failures[number] = _failure(str(file), error)
+                failures[number] = PredictionFailure.of(str(file), error)
                 return _NOTHING, []
             clips[number] = clip
             return taken
@@ -312,22 +347,27 @@ class Predictor:
                 try:
                     yield self._prediction(file, clips.pop(number), video)
                 except CheckpointError as error:
-                    yield _failure(file, error)
+                    yield PredictionFailure.of(file, error)
         yield from (failures.pop(failed) for failed in range(left, len(files)))
 
     def _predict_clip(self, name: str, clip: ClipFile) -> Prediction:
-        frames, starts = self._with_starts(clip)
+        frames, starts = self._asked_of(clip)
         video = predict_video(self.model, frames, starts, batch_size=self.batch_size, precision=self.precision)
         return self._prediction(name, clip, video)
 
-    def _with_starts(self, clip: ClipFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
+    def _asked_of(self, clip: ClipFile) -> tuple[NDArray[np.uint8], Sequence[int]]:
+        """Frames, and the starts of all that is predicted of them: the clips, and copies where the gate asks."""
+        return self._appraiser.clips_of(clip.frames, self._starts(clip))
+
+    def _starts(self, clip: ClipFile) -> list[int]:
         sampling = self.model.model_input
         if self.clips == "all":
-            return clip.frames, all_starts(len(clip.frames), sampling, sampling.stride)
-        return clip.frames, even_starts(len(clip.frames), sampling, self.clips)
+            return all_starts(len(clip.frames), sampling, sampling.stride)
+        return even_starts(len(clip.frames), sampling, self.clips)
 
-    def _prediction(self, name: str, clip: ClipFile, video: VideoPrediction) -> Prediction:
+    def _prediction(self, name: str, clip: ClipFile, said: VideoPrediction) -> Prediction:
         task = self.model.task
+        video, copies = split_copies(said, len(self._starts(clip)))
         output = video.value
         if not np.isfinite(output):
             read = task.output_column if task.has_output_of_its_own else task.noun
@@ -352,11 +392,27 @@ class Predictor:
             notice=task.notice,
             beat=clip.beat,
             embedding=video.embedding,
+            **self._appraiser.appraise(clip, video, copies).parts(),
         )
 
     @property
     def _trained_on(self) -> TrainedOn | None:
         return None if self.card is None else self.card.trained_on
+
+
+def _calibration_of(
+    model: EchoModel | str | Path, calibration: ModelCalibration | str | Path | None
+) -> ModelCalibration | None:
+    """Find what says how much the numbers of a model are worth. Raises CalibrationError, CheckpointError."""
+    if isinstance(calibration, ModelCalibration):
+        found = calibration
+    elif calibration is not None:
+        found = read_calibration(Path(calibration))
+    else:
+        return None if isinstance(model, EchoModel) else calibration_beside(model)
+    if not isinstance(model, EchoModel):
+        found.refuse_other_weights(hash_weights(model), "The calibration that was given")
+    return found
 
 
 @contextmanager
@@ -367,12 +423,6 @@ def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
         return
     with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
         yield processes.read
-
-
-def _failure(file: str, error: Exception) -> PredictionFailure:
-    if isinstance(error, CoReEchoError):
-        return PredictionFailure(file=file, error=str(error).removeprefix(f"{file}: "))
-    return PredictionFailure(file=file, error=f"unexpected {type(error).__name__}: {error}")
 
 
 def _describe(card: WeightsCard | None) -> str:

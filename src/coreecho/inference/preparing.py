@@ -1,14 +1,15 @@
 """From a file, or an array, to what a model sees of it: once for all commands."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import RecipeError, VideoError
+from coreecho.errors import RecipeError, UnsuitableError, VideoError
 from coreecho.inference.beat import Beat, cautions_of_beat, check_beat, read_beat
 from coreecho.inference.cautions import cautions_of_value, cautions_of_video
 from coreecho.inference.engine import predict_video
@@ -17,7 +18,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
 from coreecho.video import Video, even_starts, resize_frames
 from coreecho.video.lit_sector import lit_sector
-from coreecho.video.reader_process import ResizedVideo, read_resized
+from coreecho.video.reader_process import ReaderProcesses, ResizedVideo, read_resized
 from coreecho.video.reading import ClipPath
 from coreecho.video.sector import MIN_FRAMES
 
@@ -103,6 +104,23 @@ class EmbeddedClip:
     warnings: tuple[str, ...]
 
 
+_READERS = 2
+
+
+@contextmanager
+def clip_reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
+    """What reads files from outside: processes that can be ended, where this program may start any.
+
+    Args:
+        seconds_a_file: that a file has, and one more for each megabyte; None reads in this process.
+    """
+    if seconds_a_file is None or not sys.executable:
+        yield read_resized
+        return
+    with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
+        yield processes.read
+
+
 def prepare_file(
     model: EchoModel,
     path: ClipPath,
@@ -138,7 +156,7 @@ def prepare_file(
     file = read(path, model.model_input.frame_size, **options)
     file.video.refuse_black()
     if file.num_frames < MIN_FRAMES:
-        raise VideoError(
+        raise UnsuitableError(
             f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
     return ClipFile(
@@ -181,21 +199,27 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)
 
 
-def read_clip(model: EchoModel, path: Path, *, beat: Beat | None = None) -> ClipFile:
+def read_clip(model: EchoModel, path: ClipPath, *, beat: Beat | None = None, axes: str | None = None) -> ClipFile:
     """Read a file of which pictures are to be shown; as `prepare_file`.
 
     Raises:
         VideoError: as in `prepare_file`, or it has no sector.
         RecipeError: as in `prepare_file`.
     """
-    clip = prepare_file(model, path, beat=beat)
+    clip = prepare_file(model, path, beat=beat, axes=axes)
     # Found here, and not after minutes of computing.
     _ = clip.sector
     return clip
 
 
 def embed_file(
-    model: EchoModel, path: Path, *, clips: int = DEFAULT_CLIPS, batch_size: int = 8, beat: Beat | None = None
+    model: EchoModel,
+    path: ClipPath,
+    *,
+    clips: int = DEFAULT_CLIPS,
+    batch_size: int = 8,
+    beat: Beat | None = None,
+    axes: str | None = None,
 ) -> EmbeddedClip:
     """Embed a file as `embed_recordings` embeds a recording.
 
@@ -205,6 +229,7 @@ def embed_file(
         clips: evenly placed clips of it.
         batch_size: clips at once.
         beat: see `prepare_file`.
+        axes: see `prepare_file`.
 
     Raises:
         VideoError: as in `read_clip`.
@@ -212,7 +237,7 @@ def embed_file(
     """
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
-    clip = read_clip(model, path, beat=beat)
+    clip = read_clip(model, path, beat=beat, axes=axes)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     prediction = predict_video(model, clip.frames, starts, batch_size=batch_size)
     return EmbeddedClip(clip, prediction.embedding, prediction.value, clip.warnings(model, prediction.value))

@@ -20,6 +20,7 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, hash_weights, load_model
+from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import DataSource, RunFolder, locate_data
@@ -331,7 +332,7 @@ def open_subject(
     """Say which model is asked about which recordings.
 
     Args:
-        source: the folder of a run, an opened one, or a file of weights.
+        source: the folder of a run, an opened one, a file of weights, or `default` for the model that ships.
         data: root of a data set: others than those of the run, or where these have moved to. A file of weights needs
             it.
         dataset: its layout; that of the run, or the one that the weights were trained on, when not given.
@@ -344,8 +345,12 @@ def open_subject(
     """
     if dataset is not None and data is None:
         raise RecipeError("`--dataset` is the layout of the data under `--data`: give both.")
-    if not isinstance(source, RunFolder) and not _is_run(Path(source)):
-        return _of_weights(Path(source), data, dataset, store, options)
+    if not isinstance(source, RunFolder):
+        if is_default(source):
+            # Nothing is written into the installed package.
+            return _of_weights(resolve(source), data, dataset, store, options, folder=Path(f"{DEFAULT}-results"))
+        if not _is_run(Path(source)):
+            return _of_weights(Path(source), data, dataset, store, options)
     run = source if isinstance(source, RunFolder) else RunFolder.open(source)
     layout = dataset or run.data.dataset
     is_same_layout = layout == run.data.dataset
@@ -373,7 +378,12 @@ def _is_run(path: Path) -> bool:
 
 
 def _of_weights(
-    path: Path, data: Path | None, dataset: str | None, store: Path | None, options: Mapping[str, Any] | None
+    path: Path,
+    data: Path | None,
+    dataset: str | None,
+    store: Path | None,
+    options: Mapping[str, Any] | None,
+    folder: Path | None = None,
 ) -> Subject:
     card = describe_weights(path)
     if data is None:
@@ -385,5 +395,5 @@ def _of_weights(
         raise CheckpointError(f"{path}: its card does not say how clips are cut and normalised for it.")
     layout = dataset or ("echonet" if card.trained_on is None else card.trained_on.dataset)
     found = locate_data(layout, data, card.model_input.frame_size, store, options)
-    folder = path.with_name(f"{path.stem}-results")
-    return Subject(weights=path, data=found, folder=folder, run=None, source=None)
+    beside = path.with_name(f"{path.stem}-results")
+    return Subject(weights=path, data=found, folder=folder or beside, run=None, source=None)

@@ -46,6 +46,19 @@ def places_loss(places: Tensor, expected: Tensor) -> Tensor:
     return functional.cross_entropy(places, expected)
 
 
+def ef_fraction_loss(ef_fraction: Tensor, ef_percent: Tensor) -> Tensor:
+    """Mean squared error of EF / 100.
+
+    Args:
+        ef_fraction: (B,), predicted.
+        ef_percent: (B,), 0 to 100.
+
+    Returns:
+        Scalar.
+    """
+    return functional.mse_loss(ef_fraction, ef_percent.to(ef_fraction.dtype) / 100)
+
+
 def echographs_loss(
     points: Tensor,
     expected_points: Tensor,
@@ -72,8 +85,7 @@ def echographs_loss(
     """
     if (places is None) != (expected_places is None):
         raise ValueError("places and expected_places go together")
-    ef_loss = functional.mse_loss(ef_fraction, ef_percent.to(ef_fraction.dtype) / 100)
-    loss = points_loss(points, expected_points) + ef_loss
+    loss = points_loss(points, expected_points) + ef_fraction_loss(ef_fraction, ef_percent)
     if places is not None and expected_places is not None:
         loss = loss + places_loss(places, expected_places)
     return loss

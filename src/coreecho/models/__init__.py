@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from coreecho.models.head import LinearHead, MLPHead
     from coreecho.models.model_input import ModelInput
     from coreecho.models.publication import Publication
-    from coreecho.models.registry import ENCODERS, HEADS, build_encoder, build_head
+    from coreecho.models.registry import (
+        ENCODERS,
+        HEADS,
+        SEGMENTERS,
+        build_encoder,
+        build_head,
+        build_segmentation_network,
+    )
+    from coreecho.models.segmentation_network import SegmentationNetwork
+    from coreecho.models.segmenter import Segmenter, load_segmenter, save_segmenter
+    from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
     from coreecho.models.uniformer import SIZES, UniFormer, UniFormerSettings
     from coreecho.models.weights import (
         ImportedWeights,
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENCODERS",
     "HEADS",
+    "SEGMENTERS",
     "SIZES",
     "EchoModel",
     "EchoOutput",
@@ -35,6 +46,10 @@ __all__ = [
     "MLPHead",
     "ModelInput",
     "Publication",
+    "SegmentationNetwork",
+    "Segmenter",
+    "SegmenterCard",
+    "SegmenterInput",
     "TrainedOn",
     "UniFormer",
     "UniFormerSettings",
@@ -42,10 +57,13 @@ __all__ = [
     "build_encoder",
     "build_head",
     "build_model",
+    "build_segmentation_network",
     "import_weights",
     "initialise_encoder",
     "load_model",
+    "load_segmenter",
     "read_weights",
+    "save_segmenter",
     "save_weights",
 ]
 
@@ -60,7 +78,12 @@ _ROOM_OF = {
     "MLPHead": "coreecho.models.head",
     "ModelInput": "coreecho.models.model_input",
     "Publication": "coreecho.models.publication",
+    "SEGMENTERS": "coreecho.models.registry",
     "SIZES": "coreecho.models.uniformer",
+    "SegmentationNetwork": "coreecho.models.segmentation_network",
+    "Segmenter": "coreecho.models.segmenter",
+    "SegmenterCard": "coreecho.models.segmenter_card",
+    "SegmenterInput": "coreecho.models.segmenter_card",
     "TrainedOn": "coreecho.models.card",
     "UniFormer": "coreecho.models.uniformer",
     "UniFormerSettings": "coreecho.models.uniformer",
@@ -68,10 +91,13 @@ _ROOM_OF = {
     "build_encoder": "coreecho.models.registry",
     "build_head": "coreecho.models.registry",
     "build_model": "coreecho.models.building",
+    "build_segmentation_network": "coreecho.models.registry",
     "import_weights": "coreecho.models.weights",
     "initialise_encoder": "coreecho.models.weights",
     "load_model": "coreecho.models.weights",
+    "load_segmenter": "coreecho.models.segmenter",
     "read_weights": "coreecho.models.weights",
+    "save_segmenter": "coreecho.models.segmenter",
     "save_weights": "coreecho.models.weights",
 }
 

@@ -3,6 +3,7 @@
 It is stored inside the file, so that weights are never without it.
 """
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -12,10 +13,12 @@ from coreecho.errors import CheckpointError, RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.tasks import Task, build_task
 
-_LIMITS = Limits(max_bytes=2**20, max_depth=8, max_entries=10_000)
+CARD_LIMITS = Limits(max_bytes=2**20, max_depth=8, max_entries=10_000)
 
 # An encoder alone, or with a head that reads something.
 Kind = Literal["encoder", "model"]
+# Of what outlines the left ventricle, which has a card of its own: `coreecho.models.segmenter_card`.
+SEGMENTER = "segmenter"
 # NaN where no file of the training split says it.
 _FPS = Annotated[float, Within(0, math.inf, or_unknown=True)]
 
@@ -51,6 +54,23 @@ class TrainedOn:
     def epoch_in_words(self) -> str:
         """Which epoch's weights these are, for a person, who counts from 1."""
         return f"epoch {self.epoch + 1} of its last stage"
+
+
+def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
+    """Say in a line what weights are of and where they come from.
+
+    Args:
+        network: its name.
+        source: of the card.
+        trained_on: of the card.
+    """
+    if trained_on is None:
+        return f"{network}, {source}"
+    hearts = "simulated" if trained_on.is_phantom else "real"
+    return (
+        f"recipe {trained_on.recipe} ({network}), weights of epoch {trained_on.epoch + 1}, "
+        f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,4 +128,13 @@ class WeightsCard:
         Raises:
             CheckpointError: not JSON, or other entries than a card has.
         """
-        return parse_document(text, cls, kind="card of these weights", error=CheckpointError, limits=_LIMITS)
+        return parse_document(text, cls, kind="card of these weights", error=CheckpointError, limits=CARD_LIMITS)
+
+
+def kind_of_card(text: str) -> object:
+    """The `kind` that a card says its weights are; None where it says none, or is none."""
+    try:
+        entries = json.loads(text) if len(text) <= CARD_LIMITS.max_bytes else None
+    except (ValueError, RecursionError):
+        return None
+    return entries.get("kind") if isinstance(entries, dict) else None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coreecho.models.image_resnet import IMAGE_RESNETS, ImageResNet
+from coreecho.models.segmentation_network import CAVITY_NAME, MYOCARDIUM_NAME, SegmentationNetwork
 
 _WIDTH = 256
 # Of an output stride of 8; the paper's 6, 12, 18 are of 16.
@@ -45,15 +46,20 @@ class PyramidPooling(nn.Module):
         return projected
 
 
-class DeepLabV3(nn.Module):
+class DeepLabV3(SegmentationNetwork):
     """Frames to logits of the left ventricle.
 
     Args:
-        num_outputs: channels of the map; 1 in EchoNet-Dynamic's.
+        num_outputs: channels of the map; 1 in EchoNet-Dynamic's, the cavity; of two the second is the myocardium.
     """
+
+    num_colours = 3
 
     def __init__(self, num_outputs: int = 1) -> None:
         super().__init__()
+        # What further channels are, those who train them say.
+        further = (MYOCARDIUM_NAME, *(f"outline {number}" for number in range(3, num_outputs + 1)))
+        self.outlines = (CAVITY_NAME, *further)[:num_outputs]
         self.backbone = ImageResNet(IMAGE_RESNETS["resnet50"], is_dilated=True)
         self.classifier = nn.Sequential(
             PyramidPooling(self.backbone.settings.embedding_dim),

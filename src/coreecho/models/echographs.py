@@ -131,11 +131,15 @@ class ImageFeatures(nn.Module):
 
 
 class VideoFeatures(nn.Module):
-    """The network that a clip goes through: r3d_18, its layers numbered as in the published code."""
+    """The network that a clip goes through, its layers numbered as in the published code.
 
-    def __init__(self) -> None:
+    Args:
+        name: of `RESNETS`; r3d_18 in the publication.
+    """
+
+    def __init__(self, name: str = "r3d_18") -> None:
         super().__init__()
-        resnet = VideoResNet(RESNETS["r3d_18"])
+        resnet = VideoResNet(RESNETS[name])
         self.embedding_dim = resnet.embedding_dim
         self.base_net = nn.Sequential(resnet.stem, resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4)
 
@@ -201,11 +205,13 @@ class EchoGraphsVideoSettings:
         channels: of the decoder.
         graph: each of the 80 points sees all others; or those of its own frame and its counterpart in the other.
         finds_frames: it also says which frames are ED and ES, and its decoder is told so.
+        resnet: that the clip goes through, of `RESNETS`.
     """
 
     channels: tuple[int, ...] = VIDEO_CHANNELS
     graph: Graph = "full"
     finds_frames: bool = False
+    resnet: str = "r3d_18"
 
 
 # Under the names of the published code.
@@ -215,6 +221,9 @@ ECHOGRAPHS_VIDEOS: dict[str, EchoGraphsVideoSettings] = {
     "EFGCNTmp": EchoGraphsVideoSettings(channels=SMALL_VIDEO_CHANNELS, graph="two-frames"),
     "EFGCNTmpV2": EchoGraphsVideoSettings(graph="two-frames"),
     "EFGCNSD": EchoGraphsVideoSettings(graph="two-frames", finds_frames=True),
+    # Not published: as small as phantoms on a few cores want it.
+    "EFGCN-XS": EchoGraphsVideoSettings(channels=(4, 8), resnet="r2plus1d_10"),
+    "EFGCNSD-XS": EchoGraphsVideoSettings(channels=(4, 8), graph="two-frames", finds_frames=True, resnet="r2plus1d_10"),
 }
 
 
@@ -228,7 +237,7 @@ class EchoGraphsVideo(nn.Module):
     def __init__(self, settings: EchoGraphsVideoSettings | None = None) -> None:
         super().__init__()
         self.settings = settings or EchoGraphsVideoSettings()
-        self.encoder = VideoFeatures()
+        self.encoder = VideoFeatures(self.settings.resnet)
         width = self.encoder.embedding_dim
         num_places = 2 * (NUM_FRAMES + 1)
         graph = full_graph(2 * NUM_POINTS) if self.settings.graph == "full" else two_frames_graph(NUM_POINTS)
@@ -248,7 +257,10 @@ class EchoGraphsVideo(nn.Module):
         """
         if clips.ndim != 5 or clips.shape[1:3] != (3, NUM_FRAMES):
             raise ValueError(f"EchoGraphsVideo expects clips (B, 3, {NUM_FRAMES}, H, W), got {tuple(clips.shape)}")
-        features = self.encoder(clips)
+        return self.read(self.encoder(clips))
+
+    def read(self, features: Tensor) -> VideoOutlines:
+        """Read what the encoder gives, (B, F)."""
         ef_fraction = self.ef_regressor(features).squeeze(1)
         places = None
         if self.sd_regressor is not None:

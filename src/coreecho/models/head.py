@@ -1,6 +1,6 @@
 """The heads: from an embedding to the one number from which a task makes what a person reads."""
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class MLPHead(nn.Sequential):
@@ -36,6 +36,22 @@ class LinearHead(nn.Sequential):
 
     def __init__(self, embedding_dim: int, *, last_bias: float = 0.0) -> None:
         super().__init__(last_linear(embedding_dim, last_bias))
+
+
+class FractionHead(nn.Module):
+    """The last entry of an embedding, EF / 100, in percent: of networks that read EF themselves. Maps (B, D) to (B, 1).
+
+    Args:
+        embedding_dim: D.
+    """
+
+    def __init__(self, embedding_dim: int) -> None:
+        super().__init__()
+        self.embedding_dim = embedding_dim
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Take the fraction out."""
+        return 100 * embeddings[:, -1:]
 
 
 def last_linear(embedding_dim: int, bias: float) -> nn.Linear:

@@ -9,12 +9,14 @@ walls are not.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from coreecho.models.image_resnet import initialise_convolution
+from coreecho.models.segmentation_network import CAVITY_NAME, MYOCARDIUM_NAME, SegmentationNetwork, frames_seen
 
 # Channels of the map.
 CAVITY, MYOCARDIUM = 0, 1
@@ -46,17 +48,26 @@ class LVUNetSettings:
         """Frames that are seen for one mask."""
         return 2 * self.num_neighbours + 1
 
+    @property
+    def frame_offsets(self) -> tuple[int, ...]:
+        """Of those frames, from the one that is segmented."""
+        reach = range(-self.num_neighbours, self.num_neighbours + 1)
+        return tuple(neighbour * self.neighbour_stride for neighbour in reach)
 
-class LVUNet(nn.Module):
+
+class LVUNet(SegmentationNetwork):
     """Frames to logits of the cavity and of the myocardium.
 
     Args:
         settings: its size.
     """
 
+    outlines = (CAVITY_NAME, MYOCARDIUM_NAME)
+
     def __init__(self, settings: LVUNetSettings | None = None) -> None:
         super().__init__()
         self.settings = settings or LVUNetSettings()
+        self.frame_offsets = self.settings.frame_offsets
         widths = self.settings.widths
         ins = (self.settings.in_channels, *widths[:-1])
         self.down = nn.ModuleList(_level(in_width, width) for in_width, width in zip(ins, widths, strict=True))
@@ -97,6 +108,28 @@ class LVUNet(nn.Module):
         return logits
 
 
+def lv_unet(**settings: Any) -> LVUNet:
+    """Make one from plain settings, as files keep them: the fields of `LVUNetSettings`.
+
+    Raises:
+        TypeError: there is no such setting.
+        ValueError: the settings make no network.
+    """
+    if "widths" in settings:
+        settings["widths"] = tuple(settings["widths"])
+    return LVUNet(LVUNetSettings(**settings))
+
+
+def lv_unet_s(**settings: Any) -> LVUNet:
+    """A quarter of the work of `lv_unet`; arguments as for it."""
+    return lv_unet(**({"widths": (8, 16, 32, 64, 96)} | settings))
+
+
+def lv_unet_xs(**settings: Any) -> LVUNet:
+    """As small as demonstrations on a few cores want it; arguments as for `lv_unet`."""
+    return lv_unet(**({"widths": (8, 12, 16)} | settings))
+
+
 def with_neighbours(frames: Tensor, settings: LVUNetSettings) -> Tensor:
     """Give each frame of a clip its neighbours as channels; at the clip's ends its first and last frame repeat.
 
@@ -107,9 +140,7 @@ def with_neighbours(frames: Tensor, settings: LVUNetSettings) -> Tensor:
     Returns:
         (T, 2 n + 1, H, W).
     """
-    offsets = torch.arange(-settings.num_neighbours, settings.num_neighbours + 1) * settings.neighbour_stride
-    indices = (torch.arange(len(frames))[:, None] + offsets).clamp(0, max(len(frames) - 1, 0))
-    return frames[indices.to(frames.device)]
+    return frames[frames_seen(len(frames), settings.frame_offsets).to(frames.device)]
 
 
 def _level(in_width: int, width: int) -> nn.Sequential:

@@ -14,6 +14,7 @@ class Publication:
         licence: of the publication's repository.
         encoder_at: entry of the file that holds the encoder's state dict; empty where the file is that state dict.
         head_at: entry that holds the state dict of CoReEcho's MLP head; empty where there is none.
+        head: name of a head without weights that reads the embedding; empty where there is none.
         num_classes: outputs of the classifier that marks this publication; None where any will do.
         clips: what the encoder sees, where one output of its classifier, or the head, is an EF in percent; None where
             nothing in the file is. The file's own `frames` and `period` come first.
@@ -23,5 +24,6 @@ class Publication:
     licence: str
     encoder_at: str = ""
     head_at: str = ""
+    head: str = ""
     num_classes: int | None = None
     clips: ModelInput | None = None

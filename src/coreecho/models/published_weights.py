@@ -6,6 +6,8 @@
     EchoNet-Dynamic (Ouyang et al. 2020)       {"state_dict": encoder + `fc` 512 -> 1, ...}      encoder, linear head
     EchoCoTr (Muhtaseb & Yaqub 2022)           {"state_dict": encoder + `head` 512 -> 1, ...}    encoder, linear head
     CoReEcho (Maani et al. 2024)               {"model": as EchoCoTr, "regressor": head, ...}    encoder, MLP head
+    UVT (Reynaud et al. 2021)                  {"state_dict": the network, ...}                  network that reads EF
+    EchoGraphs (Thomas et al. 2022)            {"model_state_dict": the network, ...}            network that reads EF
 
 Each encoder declares its publications and its names of parameters; here stands only how they are asked. Keys may carry
 the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: they are read with
@@ -108,7 +110,7 @@ def import_weights(
             is in the message.
     """
     file = Path(file)
-    content = _read_pickle(file)
+    content = read_pickle(file)
     found = _recognise(content, encoder, file)
     head = _find_head(found, content, file)
     state = _prefixed(found.state, "encoder.") | _prefixed(head.state, "head.") if head else found.state
@@ -225,6 +227,8 @@ def _find_head(found: _Found, content: Mapping[str, Any], file: Path) -> _Head |
     publication, dim = found.publication, found.encoder.embedding_dim
     if publication.clips is None:
         return None
+    if publication.head:
+        return _Head(name=publication.head, state={}, model_input=publication.clips, loaded=())
     if publication.head_at:
         regressor = _tensors(content[publication.head_at], file)
         what = f"{file}: its `{publication.head_at}` is not the head of CoReEcho"
@@ -263,7 +267,7 @@ def is_safetensors(path: Path) -> bool:
         return file.read(9)[8:] == b"{"
 
 
-def _read_pickle(file: Path) -> Any:
+def read_pickle(file: Path) -> Any:
     """Read a checkpoint without running anything that is in it."""
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file.")

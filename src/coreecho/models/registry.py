@@ -1,4 +1,4 @@
-"""Encoders and heads by name; other packages add to them, and any import path is a name, too.
+"""Encoders, heads and segmentation networks by name; other packages add to them, and any import path is a name, too.
 
 A name stands for a class of networks, or for a function that is annotated to return one. Nothing else is called: names
 and settings also come out of files of weights and recipes, and a file must not be able to call whatever it likes.
@@ -14,20 +14,41 @@ from torch import nn
 
 from coreecho.errors import RecipeError
 from coreecho.models.encoder import Encoder
+from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.registry import Registry
 
-# UniFormer in its sizes, `uniformer_small` being the paper's; and the video ResNets that it is compared with.
+# UniFormer in its sizes, `uniformer_small` being the paper's; and the networks that it is compared with.
 ENCODERS: Registry[Callable[..., Encoder]] = Registry(
     "encoder",
     "coreecho.encoders",
     {name: f"coreecho.models.uniformer:{name}" for name in ("uniformer_xs", "uniformer_small", "uniformer_base")}
-    | {name: f"coreecho.models.video_resnet:{name}" for name in ("r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10")},
+    | {name: f"coreecho.models.video_resnet:{name}" for name in ("r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10")}
+    | {name: f"coreecho.models.reading_encoders:{name}" for name in ("uvt", "uvt_classes", "uvt_xs", "uvt_xs_classes")}
+    | {
+        name: f"coreecho.models.reading_encoders:{name}"
+        for name in ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_sd", "efgcn_sd_xs", "efgcn_xs")
+    },
 )
 # Called with the embedding's dimension D, and with `dropout` and `last_bias` where they take them; (B, D) to (B, 1).
 HEADS: Registry[Callable[..., nn.Module]] = Registry(
     "head",
     "coreecho.heads",
-    {"mlp": "coreecho.models.head:MLPHead", "linear": "coreecho.models.head:LinearHead"},
+    {
+        "mlp": "coreecho.models.head:MLPHead",
+        "linear": "coreecho.models.head:LinearHead",
+        "fraction": "coreecho.models.head:FractionHead",
+    },
+)
+# What outlines the left ventricle: a small U-Net of ours in its sizes, EchoNet-Dynamic's, and EchoGraphs'.
+SEGMENTERS: Registry[Callable[..., SegmentationNetwork]] = Registry(
+    "segmentation network",
+    "coreecho.segmenters",
+    {name: f"coreecho.models.lv_unet:{name}" for name in ("lv_unet", "lv_unet_s", "lv_unet_xs")}
+    | {"deeplab": "coreecho.models.deeplab:DeepLabV3"}
+    | {
+        name: f"coreecho.models.echographs_segmenter:{name}"
+        for name in ("echographs_mobilenet2", "echographs_resnet18", "echographs_resnet50")
+    },
 )
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
@@ -57,7 +78,7 @@ def build_encoder(name: str, /, *, dropout: float | None = None, **settings: Any
     if dropout is not None and "dropout" in _parameters(make):
         settings = {"dropout": dropout} | settings
     encoder: Encoder = _call(make, f"encoder {name!r}", **settings)
-    encoder.built_from = (name, _as_json(name, settings))
+    encoder.built_from = (name, _as_json(f"encoder {name!r}", settings))
     return encoder
 
 
@@ -78,6 +99,22 @@ def build_head(name: str, embedding_dim: int, *, dropout: float, last_bias: floa
     taken = {key: value for key, value in offered.items() if key in _parameters(make)}
     head: nn.Module = _call(make, f"head {name!r}", embedding_dim, **taken)
     return head
+
+
+def build_segmentation_network(name: str, /, **settings: Any) -> SegmentationNetwork:
+    """Make an untrained network that outlines the left ventricle.
+
+    Args:
+        name: one of `SEGMENTERS`, such as `lv_unet` or `deeplab`, or an import path.
+        settings: of the network; plain values, so that they can be kept with its weights.
+
+    Raises:
+        RecipeError: the name is unknown or stands for no such network, or the settings are not the network's.
+    """
+    what = f"segmentation network {name!r}"
+    network: SegmentationNetwork = _call(_checked(SEGMENTERS.get(name), SegmentationNetwork, what), what, **settings)
+    network.built_from = (name, _as_json(what, settings))
+    return network
 
 
 def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Callable[..., Any]:
@@ -114,13 +151,13 @@ def _parameters(make: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
         return {}
 
 
-def _as_json(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(what: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings as a file gives them back."""
     try:
         plain: dict[str, Any] = json.loads(json.dumps(settings, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise RecipeError(
-            f"The settings of the encoder {name!r} cannot be kept with its weights: {error}. Give numbers, texts, and "
+            f"The settings of the {what} cannot be kept with its weights: {error}. Give numbers, texts, and "
             "lists or dictionaries of them."
         ) from error
     return plain

@@ -122,12 +122,20 @@ class UVT(nn.Module):
         Raises:
             ValueError: the clips have another shape.
         """
+        return self.read(self.mix(clips))
+
+    def mix(self, clips: Tensor) -> Tensor:
+        """Embed each frame among the others: (B, T, D); arguments as for `forward`."""
         size = self.settings.frame_size
         if clips.ndim != 5 or clips.shape[1] != 3 or tuple(clips.shape[3:]) != (size, size) or clips.shape[2] < 1:
             raise ValueError(f"UVT expects clips (B, 3, T, {size}, {size}), got {tuple(clips.shape)}")
         frames = clips.transpose(1, 2)
         embeddings = self.AE(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        mixed = self.T(embeddings)
+        mixed: Tensor = self.T(embeddings)
+        return mixed
+
+    def read(self, mixed: Tensor) -> UVTOutput:
+        """Read what `mix` gives, (B, T, D)."""
         read = self.extremas(mixed)
         phases = read if self.phases == "classes" else torch.tanh(read.squeeze(-1))
         ef_fraction = torch.sigmoid(self.ejection(mixed).squeeze(-1).mean(dim=1))

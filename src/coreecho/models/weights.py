@@ -2,10 +2,14 @@
 
 Safetensors hold numbers and text and cannot run code. Published checkpoints, which are pickles, come in by
 `import_weights` and are kept as safetensors from then on.
+
+Weights may be stored in half the bytes, as float16 (or bfloat16, where others wrote them so): a number of these is one
+of float32, too, so that reading widens them exactly, and networks compute in float32 whatever the file holds.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,11 +19,12 @@ from torch import Tensor, nn
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import sha256_of, write_whole
 from coreecho.models.building import build_model
-from coreecho.models.card import WeightsCard
+from coreecho.models.card import SEGMENTER, WeightsCard, kind_of_card
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.published_weights import ImportedWeights, import_weights, is_safetensors
+from coreecho.shipped import ShippedKind, is_default, resolve
 
 __all__ = [
     "ImportedWeights",
@@ -31,11 +36,13 @@ __all__ = [
     "read_weights",
     "save_state",
     "save_weights",
+    "weights_file",
 ]
 
 _CARD = "coreecho_card"
 # Of a run folder, the file that holds its best weights.
 _BEST = "best.safetensors"
+_NARROW = (torch.float16, torch.bfloat16)
 
 
 def save_weights(path: Path | str, module: nn.Module, card: WeightsCard) -> None:
@@ -52,9 +59,35 @@ def save_weights(path: Path | str, module: nn.Module, card: WeightsCard) -> None
     save_state(path, module.state_dict(), card)
 
 
-def save_state(path: Path | str, state: Mapping[str, Tensor], card: WeightsCard) -> None:
-    """Write a state dict with its card; as `save_weights`."""
+class Card(Protocol):
+    """What is written into a file of weights, of any kind."""
+
+    def to_json(self) -> str:
+        """One JSON object, with the `kind` of the weights in it."""
+
+
+def save_state(
+    path: Path | str,
+    state: Mapping[str, Tensor],
+    card: Card,
+    *,
+    storage: Literal["float32", "float16"] = "float32",
+) -> None:
+    """Write a state dict with its card; as `save_weights`.
+
+    Args:
+        path: a `.safetensors` file in an existing folder.
+        state: of a network.
+        card: what the weights are.
+        storage: `float16` rounds each number to 11 significant bits, about three digits, and halves the file.
+
+    Raises:
+        CheckpointError: the file cannot be written, or a number is beyond what float16 holds.
+    """
     on_cpu = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    if storage == "float16":
+        on_cpu = {name: value.half() if value.is_floating_point() else value for name, value in on_cpu.items()}
+        check_finite(on_cpu, f"{path}: as float16")
     # Of several entries safetensors writes the metadata in an order that changes from call to call; equal weights shall
     # be equal files.
     content = safetensors_bytes(on_cpu, metadata={_CARD: card.to_json()})
@@ -71,9 +104,27 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
     """Read the weights and the card of a safetensors file that `save_weights` or `coreecho import-weights` wrote.
 
     Raises:
-        CheckpointError: no such file, damaged, not safetensors, or without a card.
+        CheckpointError: no such file, damaged, not safetensors, without a card, or what outlines the left ventricle.
     """
     path = Path(path)
+    state, text = read_state(path)
+    if kind_of_card(text) == SEGMENTER:
+        raise CheckpointError(
+            f"{path}: holds a network that outlines the left ventricle and reads no number. It is for "
+            "`coreecho segment ... --model`; give a model, or an encoder, here."
+        )
+    try:
+        return state, WeightsCard.from_json(text)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Read the weights of a safetensors file of any kind, and the text of its card.
+
+    Raises:
+        CheckpointError: no such file, damaged, not safetensors, or without a card.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file.")
     if not is_safetensors(path):
@@ -84,22 +135,20 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], WeightsCard]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            state = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: the file is damaged or truncated; get it again. ({error})") from error
     if _CARD not in metadata:
         raise CheckpointError(f"{path}: these safetensors have no coreecho card, so what they are is not known.")
-    try:
-        return state, WeightsCard.from_json(metadata[_CARD])
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    return state, metadata[_CARD]
 
 
 def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoModel:
     """Load a trained model, ready to predict.
 
     Args:
-        path: a run folder, of which the best weights are taken, or a safetensors file.
+        path: a run folder, of which the best weights are taken, a safetensors file, or `default` for the model that
+            ships with the package.
         device: where to put it.
 
     Returns:
@@ -111,7 +160,7 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     Example:
         >>> model = load_model("runs/demo")  # doctest: +SKIP
     """
-    path = _weights_file(Path(path))
+    path = weights_file(Path(path))
     state, card = read_weights(path)
     with torch.device("meta"):
         blank = _model_of(card, path)
@@ -137,7 +186,7 @@ def describe_weights(path: Path | str) -> WeightsCard:
     Raises:
         CheckpointError: nothing there, or it cannot be read.
     """
-    return _read_any(_weights_file(Path(path)))[1]
+    return _read_any(weights_file(Path(path)))[1]
 
 
 def hash_weights(path: Path | str) -> str:
@@ -149,7 +198,7 @@ def hash_weights(path: Path | str) -> str:
     Raises:
         CheckpointError: nothing there, or it cannot be read.
     """
-    file = _weights_file(Path(path))
+    file = weights_file(Path(path))
     try:
         return sha256_of(file)
     except OSError as error:
@@ -161,7 +210,8 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
 
     Args:
         model: the model, changed in place.
-        path: a run folder, a safetensors file of this project, or a published checkpoint.
+        path: a run folder, a safetensors file of this project, a published checkpoint, or `default` for the model that
+            ships with the package.
 
     Returns:
         One line for the log: what was loaded, what was skipped.
@@ -169,7 +219,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     Raises:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
-    path = _weights_file(Path(path))
+    given, path = path, weights_file(Path(path))
     state, card, skipped = _read_any(path, model.encoder)
     if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
@@ -181,6 +231,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
             f"{path}: the encoder {card.encoder} was found and {model.encoder.name} asked for. "
             + "; ".join(faults)
             + "."
+            + (_fix_of_default(card) if is_default(given) else "")
         )
     check_finite(state, str(path))
     model.encoder.load_state_dict(state)
@@ -218,8 +269,22 @@ def _read_any(path: Path, encoder: Encoder | None = None) -> tuple[dict[str, Ten
     return *read_weights(path), 0
 
 
-def _weights_file(path: Path) -> Path:
-    """Find the file that is meant by a path."""
+def _fix_of_default(card: WeightsCard) -> str:
+    recipe = "" if card.trained_on is None else f", or take its recipe: `coreecho train {card.trained_on.recipe}`"
+    return f" To start from the model that ships, give `--encoder {card.encoder}`{recipe}."
+
+
+def _widened(value: Tensor) -> Tensor:
+    return value.float() if value.dtype in _NARROW else value
+
+
+def weights_file(path: Path, kind: ShippedKind = "ef") -> Path:
+    """Find the file that is meant by a path, or by the name of the model that ships, of which there is one a kind.
+
+    Raises:
+        CheckpointError: a folder without weights, or this build ships none.
+    """
+    path = resolve(path, kind)
     if path.is_dir():
         if not (path / _BEST).is_file():
             raise CheckpointError(

@@ -76,7 +76,7 @@ def write_camus_phantoms(
         recordings: patients, 1 to 500.
         seed: 0 to 2^63 - 1.
         settings: of the cohort.
-        workers: processes; the default is one for each core that this process may use.
+        workers: processes; the default is one for each core that this process may use, fewer for few recordings.
         show_progress: draw a progress bar on stderr.
 
     Raises:

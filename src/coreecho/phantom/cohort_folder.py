@@ -31,6 +31,8 @@ GENERATOR_VERSION = 11
 _STATEMENT = "Simulated echocardiograms. They show no patient, and no result on them is a result on patients."
 # What two cards may differ in and still mean the same files.
 _FREE_KEYS = ("settings", "statement", "coreecho_version")
+# Recordings that one process simulates in the time that another takes to start.
+_WORTH_A_PROCESS = 24
 _Task = TypeVar("_Task")
 _Row = TypeVar("_Row")
 
@@ -74,7 +76,7 @@ def write_cohort(
         tasks: one a recording, made when the numbers of the card are known to be possible.
         finish: writes the tables from all rows, in the order of the tasks.
         check: raises where a cohort that has its card lacks files.
-        workers: processes; the default is one for each core that this process may use.
+        workers: processes; the default is one for each core that this process may use, fewer for few recordings.
         show_progress: draw a progress bar on stderr.
 
     Raises:
@@ -97,7 +99,7 @@ def write_cohort(
             if not _is_complete(out, card):
                 text = json.dumps(card, indent=2) + "\n"
                 write_whole(out / UNFINISHED_NAME, text)
-                finish(list(_run(write_one, tasks(), workers or _available_cores(), show_progress)))
+                finish(list(_run(write_one, tasks(), workers, show_progress)))
                 write_whole(out / CARD_NAME, text)
                 (out / UNFINISHED_NAME).unlink()
         # Complete as the folder is, nobody needs the lock any more, and only the cohort's own files stay.
@@ -154,9 +156,10 @@ def _available_cores() -> int:
 
 
 def _run(
-    write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], workers: int, show_progress: bool
+    write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], workers: int | None, show_progress: bool
 ) -> Iterator[_Row]:
     """Write all recordings, in order, and yield their rows."""
+    workers = workers or min(_available_cores(), len(tasks) // _WORTH_A_PROCESS)
     columns = (TextColumn("Simulating hearts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as progress:
         bar = progress.add_task("recordings", total=len(tasks))

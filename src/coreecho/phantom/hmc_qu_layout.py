@@ -99,7 +99,7 @@ def write_hmc_qu_phantoms(
         recordings: patients.
         seed: 0 to 2^63 - 1.
         settings: of the cohort; the number of frames and what is burned in follow the layout instead.
-        workers: processes; the default is one for each core that this process may use.
+        workers: processes; the default is one for each core that this process may use, fewer for few recordings.
         show_progress: draw a progress bar on stderr.
 
     Raises:

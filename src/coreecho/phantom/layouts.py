@@ -67,7 +67,7 @@ def write_echonet_phantoms(
         seed: 0 to 2^63 - 1.
         more_test: videos beyond those, all TEST: the more, the finer two models can be told apart.
         settings: of the cohort; the default is scanner A at standard difficulty.
-        workers: processes; the default is one for each core that this process may use.
+        workers: processes; the default is one for each core that this process may use, fewer for few recordings.
         show_progress: draw a progress bar on stderr.
 
     Raises:

@@ -25,6 +25,7 @@ _NAMES = {
     "mae": "MAE",
     "r2": "R²",
     "accuracy": "accuracy",
+    "dice": "Dice",
 }
 _STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"), (GREEN, "^", ":"), (GREY, "D", "-."))
 

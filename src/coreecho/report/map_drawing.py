@@ -20,9 +20,8 @@ from coreecho.names import printable
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.map_page import map_page
 from coreecho.report.pictures import COLOURS, VERMILION, new_figure, save_figure
-from coreecho.report.thumbnails import thumbnail_uris
+from coreecho.report.thumbnails import Thumbnails, thumbnail_uris
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
-from coreecho.video.store import FrameStore
 
 
 def write_maps(
@@ -30,7 +29,7 @@ def write_maps(
     out: Path,
     *,
     placed: Sequence[Sequence[PlacedClip]] = (),
-    stores: Sequence[FrameStore] = (),
+    thumbnails: Sequence[Thumbnails] = (),
 ) -> tuple[Path, Path]:
     """Write the folder.
 
@@ -38,7 +37,7 @@ def write_maps(
         maps: one or more.
         out: made where it is missing.
         placed: new clips of each map.
-        stores: decoded frames of each map's recordings, of which the page then shows small pictures.
+        thumbnails: of each map, what gives the picture of a recording by its id; the page then shows small ones.
 
     Returns:
         The picture and the page.
@@ -50,7 +49,8 @@ def write_maps(
     with writing_into(out):
         draw_maps(maps, out / "map.png", placed=placed)
         write_whole(out / "map.csv", pd.concat(tables).to_csv(index=False))
-        pictures = [thumbnail_uris(store, made.recordings.ids) for made, store in zip(maps, stores, strict=False)]
+        shown = zip(maps, thumbnails, strict=False)
+        pictures = [thumbnail_uris(thumbnail, made.recordings.ids) for made, thumbnail in shown]
         write_whole(out / "map.html", map_page(maps, placed=placed, pictures=pictures))
     return out / "map.png", out / "map.html"
 

@@ -17,17 +17,16 @@ from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
-from coreecho.report.thumbnails import recording_thumbnail
+from coreecho.report.thumbnails import Thumbnails
 from coreecho.representation.neighbour_search import NeighbourSearch
-from coreecho.video.store import FrameStore
 
 
-def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> None:
+def write_neighbours(found: NeighbourSearch, thumbnail: Thumbnails, out: Path) -> None:
     """Write the folder.
 
     Args:
         found: what was found.
-        store: decoded frames of the searched recordings.
+        thumbnail: gives a picture of each searched recording.
         out: the folder, made where it is missing.
 
     Raises:
@@ -50,7 +49,7 @@ def write_neighbours(found: NeighbourSearch, store: FrameStore, out: Path) -> No
     with writing_into(out):
         readable = table.assign(recording=table["recording"].map(printable))
         write_whole(out / "neighbours.csv", readable.to_csv(index=False))
-        thumbnails = [recording_thumbnail(store, near.recording) for near in found.neighbours]
+        thumbnails = [thumbnail(near.recording) for near in found.neighbours]
         draw_neighbours(out / "neighbours.png", found, thumbnails)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
 

@@ -31,7 +31,7 @@ Pictures = NDArray[np.uint8]
 # Where the map is largest, this much of the picture is colour: the anatomy stays to be seen.
 _OPACITY = 0.7
 # Frames are enlarged by a whole number to at least this many pixels.
-_SIDE = 448
+SIDE = 448
 _LINE_HEIGHT, _LETTER_WIDTH = 20, 7
 # First that this build of FFmpeg has. H.264 plays in every browser; MPEG-4 part 2 in players.
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
@@ -80,7 +80,7 @@ def label_pictures(pictures: Pictures, lines: Sequence[str], *, is_phantom: bool
     Yields:
         (H', W', 3) uint8; both sides even, as films want them.
     """
-    factor = max(1, -(-_SIDE // pictures.shape[2]))
+    factor = max(1, -(-SIDE // pictures.shape[2]))
     height, width = (factor * side // 2 * 2 for side in pictures.shape[1:3])
     band = _text_band(width, [*lines, *([PHANTOM_LABEL] if is_phantom else []), NOTICE])
     for picture in pictures:

@@ -1,18 +1,21 @@
 """Gathers what a patient's page shows of each clip besides its number: frames, and hearts that it is like."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
 from coreecho.inference.preparing import read_clip
-from coreecho.inference.subject import Subject, open_subject
+from coreecho.inference.subject import open_subject
 from coreecho.names import counted
 from coreecho.report.patient_page import PatientClip, SimilarHearts
-from coreecho.report.thumbnails import recording_thumbnail
+from coreecho.report.thumbnails import Thumbnails, recording_thumbnail
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
+from coreecho.representation.references import load_default_references
+from coreecho.shipped import is_default
 
 # Films and pictures of so many clips are what a browser opens at once; an examination has fewer.
 MOST_CLIPS = 40
@@ -54,22 +57,25 @@ def patient_clips(
 
 def _searched(
     predictor: Predictor, model_path: Path, *, show_progress: bool
-) -> tuple[tuple[Subject, EmbeddingSet] | None, str]:
+) -> tuple[tuple[EmbeddingSet, Thumbnails] | None, str]:
     """The recordings that the model learned from, embedded; else why there are none."""
     try:
         check_neighbours(predictor.model, _HEARTS)
+        if is_default(model_path):
+            references = load_default_references()
+            return (references.embedded, references.thumbnail), ""
         subject = open_subject(model_path)
         # What a model learned from may be searched for likeness: nothing is tested on it.
         embedded = embed_run(subject, predictor.model, "train", allow_overlap=True, show_progress=show_progress)
     except CoReEchoError as error:
         return None, f"No similar hearts: {error}"
-    return (subject, embedded), ""
+    return (embedded, partial(recording_thumbnail, subject.store())), ""
 
 
 def _patient_clip(
     result: Prediction | PredictionFailure,
     predictor: Predictor,
-    searched: tuple[Subject, EmbeddingSet] | None,
+    searched: tuple[EmbeddingSet, Thumbnails] | None,
     without: str,
     beat: Beat | None,
 ) -> PatientClip:
@@ -84,13 +90,12 @@ def _patient_clip(
         return PatientClip(result=result, without=(*missing, f"No film is shown: {error}"))
     similar = None
     if searched is not None:
-        subject, embedded = searched
+        embedded, thumbnail = searched
         try:
             found = search_neighbours(predictor.model, embedded, path, k=_HEARTS, beat=beat)
         except RecipeError as error:
             missing.append(f"No similar hearts: {error}")
         else:
-            store = subject.store()
-            pictures = [recording_thumbnail(store, near.recording) for near in found.neighbours]
+            pictures = [thumbnail(near.recording) for near in found.neighbours]
             similar = SimilarHearts(found=found, pictures=pictures)
     return PatientClip(result=result, clip=clip, similar=similar, without=tuple(missing))

@@ -6,10 +6,12 @@ global is touched, threads may draw at once, and no display is needed.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -103,21 +105,23 @@ def save_figure(figure: Figure, path: Path) -> None:
     Raises:
         CoReEchoError: the file cannot be written.
     """
-    ticks = {
-        id(text)
-        for axes in figure.axes
-        for axis in (axes.xaxis, axes.yaxis)
-        for text in axis.findobj(Text)
-        if text is not axis.label
-    }
-    for text in figure.findobj(Text):
-        # Numbers along an axis are ours, and may be formulas.
-        if isinstance(text, Text) and id(text) not in ticks:
-            text.set_parse_math(False)
-            text.set_text(printable(text.get_text()))
+    for text in _words(figure):
+        text.set_parse_math(False)
+        text.set_text(printable(text.get_text()))
     try:
         with replacing(path) as temporary:
             # Without the version of matplotlib in it, a picture changes only when what it shows does.
             figure.savefig(temporary, format="png", metadata={"Software": None})
     except OSError as error:
         raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _words(artist: Artist) -> Iterator[Text]:
+    """Every text below an artist. Numbers along an axis are ours, may be formulas, and take long to list."""
+    if isinstance(artist, Axis):
+        yield artist.label
+        return
+    if isinstance(artist, Text):
+        yield artist
+    for child in artist.get_children():
+        yield from _words(child)

@@ -1,7 +1,10 @@
 """What was predicted of files, for people, for programs and for spreadsheets, in the words of the task."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +17,143 @@ from rich.text import Text
 import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
-from coreecho.inference import Prediction, PredictionFailure
+from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.names import readable
+from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
+from coreecho.trust import READERS_WORDS, Appraisal
+from coreecho.video.dicom_ids import ID_COLUMNS
 
 Results = Sequence[Prediction | PredictionFailure]
-# After the file and what was read from it, in every table.
-_CSV_COLUMNS = [
-    "unit",
-    "clip_sd",
-    "num_clips",
-    "clip_starts",
-    "beat",
-    "fps",
-    "num_frames",
-    "warnings",
-    "notes",
-    "error",
-    "model",
-    "notice",
-]
+SPREAD_WORDS = (
+    "Spread of clips: standard deviation over the clips of the file; how much they differ, and no bound of the error"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """A column of the table for people, between the file and what is said of it.
+
+    Attributes:
+        heading: of the column.
+        cell: of a prediction; empty where there is nothing to show.
+        is_always: the column is there, whether a cell of it is filled or not.
+    """
+
+    heading: str
+    cell: Callable[[Prediction], str]
+    is_always: bool = False
+
+
+def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown]:
+    """All that people are shown of predictions, in order; what no prediction has is left out."""
+    columns = [_Shown(heading=task.heading, cell=lambda one: task.shown(one.value), is_always=True)]
+    if task.interval_edges:
+        columns += [
+            _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
+            _Shown(heading="P(< 40 / < 50)", cell=_probability_cell),
+            _Shown(heading="Trust", cell=lambda one: one.trust or ""),
+        ]
+    if not task.has_output_of_its_own:
+        columns.append(_Shown(heading="Spread of clips", cell=lambda one: _number(one.clip_sd), is_always=True))
+    return [column for column in columns if column.is_always or any(map(column.cell, predictions))]
 
 
 def predictions_table(results: Results, *, model_name: str, task: Task | None = None) -> Group:
-    """Lay out the files that have a prediction, and what speaks against it; of a number how much the clips differ."""
+    """Lay out the files that have a prediction: the number, what it is worth, and what speaks against it."""
     task = task or EF()
+    predictions = [result for result in results if isinstance(result, Prediction)]
+    shown = _shown_columns(task, predictions)
+    common, codes = _common_notes(predictions), Legend()
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("File", overflow="fold")
-    table.add_column(task.heading, justify="right", no_wrap=True)
-    if not task.has_output_of_its_own:
-        table.add_column("± clips", justify="right", no_wrap=True)
-    table.add_column("Warnings and notes", overflow="fold")
-    for result in results:
-        if isinstance(result, Prediction):
-            said = [*result.warnings, *(f"Note: {note}" for note in result.notes)]
-            # Text, not markup: a file may be called [red].avi.
-            table.add_row(
-                Text(readable(result.file)),
-                *_cells(result, task),
-                Text("\n".join(map(readable, said))),
-                end_section=len(said) > 1,
-            )
-    return Group(Text(f"{task.title} by {model_name}", style="bold"), table, Text(task.notice, style="bold"))
+    for column in shown:
+        # A heading may break between its words; a number may not.
+        table.add_column(column.heading, justify="right", min_width=max(map(len, column.heading.split())))
+    table.add_column("Reasons, warnings, notes", overflow="fold")
+    for one in predictions:
+        # Text, not markup: a file may be called [red].avi.
+        table.add_row(
+            Text(readable(one.file)),
+            *(Text(column.cell(one), no_wrap=True) for column in shown),
+            Text(readable(_said(one, common, codes))),
+        )
+    legend = [Text(readable(line)) for line in (*codes.lines(), *_legend(task, predictions, common))]
+    return Group(Text(f"{task.title} by {model_name}", style="bold"), table, *legend, Text(task.notice, style="bold"))
 
 
-def _cells(result: Prediction, task: Task) -> tuple[str, ...]:
-    value = task.shown(result.value)
-    if task.has_output_of_its_own:
-        return (value,)
-    return value, "" if result.clip_sd is None else f"{result.clip_sd:.1f}"
+def _interval_heading(predictions: Sequence[Prediction]) -> str:
+    levels = sorted({one.level for one in predictions if one.level is not None})
+    return f"{' / '.join(f'{100 * level:g}' for level in levels)} % interval"
 
 
-def predictions_json(results: Results, *, model_name: str, task: Task | None = None) -> str:
-    """Give one JSON document of all files, those without a prediction under `failures`."""
+def _interval_cell(one: Prediction) -> str:
+    if one.interval_low is None or one.interval_high is None:
+        return ""
+    return f"{one.interval_low:.0f} to {one.interval_high:.0f}"
+
+
+def _probability_cell(one: Prediction) -> str:
+    if one.p_below_40 is None or one.p_below_50 is None:
+        return ""
+    return f"{_percent(one.p_below_40)} / {_percent(one.p_below_50)}"
+
+
+def _percent(probability: float) -> str:
+    """Never a certainty that no number of recordings can give."""
+    whole = round(100 * probability)
+    return "< 1 %" if whole < 1 else "> 99 %" if whole > 99 else f"{whole} %"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
+    """What is noted of the interval of several predictions, or of all: said once, below the table."""
+    counts = Counter(note for one in predictions for note in one.interval_notes)
+    return [note for note, count in counts.items() if count > 1 or len(predictions) == 1]
+
+
+def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
+    """What is said of one prediction: what the guideline calls such an EF, and codes, the gravest first."""
+    notes = [*(note for note in one.interval_notes if note not in common), *one.notes]
+    kinds = {"R": one.reasons, "W": one.warnings, "N": notes}
+    named = [] if one.ef_words is None else [one.ef_words]
+    return " ".join([*named, *(codes.code(letter, words) for letter, said in kinds.items() for words in said)])
+
+
+def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]) -> list[str]:
+    lines = [f"{note[:1].upper()}{note[1:]}." for note in common]
+    if any(one.clip_sd is not None for one in predictions):
+        lines.append(f"{SPREAD_WORDS}.")
+    if task.interval_edges and predictions:
+        lines.append(f"{READERS_WORDS}.")
+    return lines
+
+
+def predictions_json(
+    results: Results, *, model_name: str, task: Task | None = None, studies: Sequence[StudyPrediction] | None = None
+) -> str:
+    """Give one JSON document of all files.
+
+    Sound files that are no such clips stand under `refused`, all others without a prediction under `failures`, and
+    examinations, where they were combined, under `studies`.
+    """
     task = task or EF()
+    failures = [result for result in results if isinstance(result, PredictionFailure)]
     document = {
         "notice": task.notice,
         "task": task.to_mapping(),
         "model": model_name,
         "coreecho_version": coreecho.__version__,
         "predictions": [result.to_dict() for result in results if isinstance(result, Prediction)],
-        "failures": [result.to_dict() for result in results if isinstance(result, PredictionFailure)],
+        "refused": [result.to_dict() for result in failures if result.is_refused],
+        "failures": [result.to_dict() for result in failures if not result.is_refused],
     }
+    if studies is not None:
+        document["studies"] = [study.to_dict() for study in studies]
     return json.dumps(_escaped_texts(document), indent=2, allow_nan=False)
 
 
@@ -89,39 +166,68 @@ def _escaped_texts(part: Any) -> Any:
 
 
 def write_predictions_csv(results: Results, path: Path, *, task: Task | None = None) -> None:
-    """Write one row a file, in order; a file without a prediction has its `error`. An older file is replaced whole.
+    """Write one row a file, in order. An older file is replaced whole.
 
-    What was read stands in a column of the task's `value_name`.
+    What was read stands in a column of the task's `value_name`. The `status` of a file is measured, refused (sound, and
+    no such clip) or failed; without a prediction it has its `error`. Identifiers of DICOM files have columns where they
+    were asked for.
 
     Raises:
         CoReEchoError: the file cannot be written.
     """
     task = task or EF()
-    columns = ["file", task.value_name, *_CSV_COLUMNS, f"clip_{task.value_name}"]
-    table = pd.DataFrame([_row(result, task) for result in results], columns=columns)
+    written = _written_columns(task)
+    if not any(isinstance(result, Prediction) and result.beat for result in results):
+        del written["beat"]
+    ids = ID_COLUMNS if any(result.ids is not None for result in results) else ()
+    names = ["file", "status", *written, "error", "notice", *ids]
+    write_table(pd.DataFrame([_row(result, task, written) for result in results], columns=names), path)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all. Raises CoReEchoError."""
     try:
         write_whole(path, table.to_csv(index=False))
     except OSError as error:
         raise CoReEchoError(f"The table {path} cannot be written: {error.strerror or error}.") from error
 
 
-def _row(result: Prediction | PredictionFailure, task: Task) -> dict[str, object]:
-    if isinstance(result, PredictionFailure):
-        return {"file": csv_cell(result.file), "error": csv_cell(result.error), "notice": task.notice}
-    return {
-        "file": csv_cell(result.file),
-        task.value_name: result.value,
-        "unit": result.unit,
-        "clip_sd": result.clip_sd,
-        "num_clips": len(result.clip_starts),
-        f"clip_{task.value_name}": csv_cell("; ".join(str(each) for each in result.clip_values)),
-        "clip_starts": csv_cell("; ".join(str(start) for start in result.clip_starts)),
-        # As `--beat` takes it.
-        "beat": None if result.beat is None else ":".join(map(str, result.beat)),
-        "fps": result.fps,
-        "num_frames": result.num_frames,
-        "warnings": csv_cell("; ".join(result.warnings)),
-        "notes": csv_cell("; ".join(result.notes)),
-        "model": csv_cell(result.model),
-        "notice": result.notice,
+def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
+    """Everything that a spreadsheet is given of a prediction, by the names of the columns, in order."""
+    columns: dict[str, Callable[[Prediction], object]] = {
+        task.value_name: lambda one: one.value,
+        "unit": lambda one: one.unit,
     }
+    if task.interval_edges:
+        columns |= {name: partial(_cell, name) for name in Appraisal.told_parts()}
+    return columns | {
+        "clip_sd": lambda one: one.clip_sd,
+        "num_clips": lambda one: len(one.clip_starts),
+        "clip_starts": partial(_cell, "clip_starts"),
+        # As `--beat` takes it.
+        "beat": lambda one: None if one.beat is None else ":".join(map(str, one.beat)),
+        "fps": lambda one: one.fps,
+        "num_frames": lambda one: one.num_frames,
+        "warnings": partial(_cell, "warnings"),
+        "notes": partial(_cell, "notes"),
+        "model": partial(_cell, "model"),
+        f"clip_{task.value_name}": partial(_cell, "clip_values"),
+    }
+
+
+def _cell(name: str, one: Prediction) -> object:
+    """An entry of a prediction as a cell: lists are joined, and texts do nothing in a spreadsheet."""
+    value = getattr(one, name)
+    if isinstance(value, tuple):
+        value = "; ".join(map(str, value))
+    return csv_cell(value) if isinstance(value, str) else value
+
+
+def _row(
+    result: Prediction | PredictionFailure, task: Task, written: Mapping[str, Callable[[Prediction], object]]
+) -> dict[str, object]:
+    ids = {} if result.ids is None else {name: csv_cell(text) for name, text in result.ids.to_dict().items()}
+    named: dict[str, object] = {"file": csv_cell(result.file), "notice": task.notice, **ids}
+    if isinstance(result, PredictionFailure):
+        return named | {"status": "refused" if result.is_refused else "failed", "error": csv_cell(result.error)}
+    return named | {"status": "measured"} | {name: cell(result) for name, cell in written.items()}

@@ -61,18 +61,22 @@ def _metadata(embedded: EmbeddingSet) -> str:
     )
 
 
+def arrays_of(embedded: EmbeddingSet) -> dict[str, Any]:
+    """What an NPZ holds of embeddings."""
+    return {
+        "ids": np.array(embedded.ids),
+        "embeddings": embedded.embeddings,
+        "ef_percent": embedded.ef_percent,
+        "ef_predicted": embedded.ef_predicted,
+        "true": embedded.true,
+        "predicted": embedded.predicted,
+        "metadata": np.array(_metadata(embedded)),
+    }
+
+
 def _npz(embedded: EmbeddingSet) -> bytes:
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        ids=np.array(embedded.ids),
-        embeddings=embedded.embeddings,
-        ef_percent=embedded.ef_percent,
-        ef_predicted=embedded.ef_predicted,
-        true=embedded.true,
-        predicted=embedded.predicted,
-        metadata=np.array(_metadata(embedded)),
-    )
+    np.savez(buffer, **arrays_of(embedded))
     return buffer.getvalue()
 
 

@@ -10,7 +10,6 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,6 +23,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import EmbeddingSet
 from coreecho.representation.neighbours import NeighbourIndex
 from coreecho.tasks import EF
+from coreecho.video.reading import ClipPath
 
 Method = Literal["auto", "umap", "pca"]
 
@@ -162,7 +162,13 @@ def place_on_map(made: EmbeddingMap, embeddings: NDArray[np.float32]) -> NDArray
 
 
 def place_files(
-    made: EmbeddingMap, model: EchoModel, paths: Sequence[Path], *, clips: int, beat: Beat | None = None
+    made: EmbeddingMap,
+    model: EchoModel,
+    paths: Sequence[ClipPath],
+    *,
+    clips: int,
+    beat: Beat | None = None,
+    axes: str | None = None,
 ) -> list[PlacedClip]:
     """Place clip files on a map, as `new clip 1`, `new clip 2`, since files are often named after patients.
 
@@ -172,13 +178,14 @@ def place_files(
         paths: the files.
         clips: evenly placed clips of each.
         beat: of each; see `read_clip`.
+        axes: of each; see `read_clip`.
 
     Raises:
         VideoError: a file is not a readable clip, or has no sector.
     """
     placed = []
     for number, path in enumerate(paths, start=1):
-        embedded = embed_file(model, path, clips=clips, beat=beat)
+        embedded = embed_file(model, path, clips=clips, beat=beat, axes=axes)
         ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
         label = "new clip" if len(paths) == 1 else f"new clip {number}"
         ef_percent = embedded.ef_percent if model.task.label == EF().label else math.nan

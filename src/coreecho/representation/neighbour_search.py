@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.neighbours import Neighbour, NeighbourIndex, most_alike
 from coreecho.tasks import EF
+from coreecho.video.reading import ClipPath
 
 # Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
 _FAR = 5.0
@@ -84,12 +84,13 @@ class NeighbourSearch:
 def search_neighbours(
     model: EchoModel,
     searched: EmbeddingSet,
-    path: Path,
+    path: ClipPath,
     *,
     k: int = 5,
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
     beat: Beat | None = None,
+    axes: str | None = None,
 ) -> NeighbourSearch:
     """Find the recordings that a model finds most like a clip.
 
@@ -101,13 +102,14 @@ def search_neighbours(
         clips: evenly placed clips of the file, as many as of each recording.
         batch_size: clips at once.
         beat: see `read_clip`.
+        axes: see `read_clip`.
 
     Raises:
         VideoError: not a readable clip, or it has no sector.
         RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no EF.
     """
     check_neighbours(model, k)
-    clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat)
+    clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat, axes=axes)
     index = NeighbourIndex(searched.embeddings)
     some = np.linspace(0, len(index) - 1, min(len(index), _SAMPLE)).astype(int)
     # The nearest of a recording is itself.

@@ -4,7 +4,6 @@ What is explained is the model's own output: the predicted EF, or the logit of a
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.video import even_starts, take_clip
+from coreecho.video.reading import ClipPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,14 @@ class FileExplanation:
 
 def explain_file(
     model: EchoModel,
-    path: Path,
+    path: ClipPath,
     *,
     clips: int = 3,
     level: str = AUTO,
     evidence: Evidence = "positive",
     batch_size: int = 4,
     beat: Beat | None = None,
+    axes: str | None = None,
 ) -> FileExplanation:
     """Explain what a model predicts for a clip file.
 
@@ -77,6 +78,7 @@ def explain_file(
         evidence: see `grad_cam`.
         batch_size: clips at once.
         beat: see `read_clip`.
+        axes: see `read_clip`.
 
     Raises:
         VideoError: the file is not a readable clip, or shorter than the beat, or has no sector.
@@ -84,7 +86,7 @@ def explain_file(
     """
     if clips < 1:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
-    clip = read_clip(model, path, beat=beat)
+    clip = read_clip(model, path, beat=beat, axes=axes)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     explanation = explain_video(model, clip.frames, starts, level=level, evidence=evidence, batch_size=batch_size)
     source = "untrained" if model.card is None else f"{model.card.encoder}, {model.card.source}"

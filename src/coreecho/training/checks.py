@@ -1,11 +1,7 @@
 """What is looked at before hours of work: whether a recipe and the data that it is to learn from fit together."""
 
-from collections.abc import Sequence
-
-from coreecho.datasets import LAYOUTS, Recording
-from coreecho.datasets.recording import NUMBERS
+from coreecho.datasets import LAYOUTS
 from coreecho.errors import DatasetError, RecipeError
-from coreecho.tasks import Task
 from coreecho.training.data import check_batch
 from coreecho.training.run_folder import RunFolder
 
@@ -45,43 +41,7 @@ def check_splits(folder: RunFolder) -> None:
     check_batch(len(folder.recordings("train")), recipe.batch_size, keep_last=recipe.keep_last_batch)
 
 
-def check_labels(folder: RunFolder) -> None:
-    """See that the recordings have labels, and that these can be of the task: fractions would train without a word.
-
-    Raises:
-        RecipeError: no recording has one, or they cannot be of the task; it names the remedy.
-        DatasetError: some recordings have none.
-    """
-    validated = folder.recipe.select_on
-    task, recordings = folder.task, [*folder.recordings("train"), *folder.recordings(validated)]
-    labels = known_labels(recordings, folder.task)
-    if not labels:
-        raise RecipeError(
-            f"The recipe {folder.recipe.name!r} learns {task.noun} ({task.label}), and no recording of "
-            f"{folder.data.dataset!r} under {folder.data.root} has it. {_other_labels(recordings)}"
-        )
-    missing = [recording.id for recording in recordings if task.label_of(recording) is None]
-    if missing:
-        raise DatasetError(
-            f"{len(missing)} of {len(recordings)} recordings of TRAIN and {validated.upper()} under "
-            f"{folder.data.root} have no {task.noun}, e.g. {missing[:5]}; training needs one for each."
-        )
-    if (fault := task.fault_of_labels(labels)) is not None:
-        raise RecipeError(f"The recipe {folder.recipe.name!r} does not fit the data under {folder.data.root}: {fault}.")
-
-
-def known_labels(recordings: Sequence[Recording], task: Task) -> list[float]:
-    """Labels of the recordings that have one."""
-    return [label for recording in recordings if (label := task.label_of(recording)) is not None]
-
-
-def _other_labels(recordings: Sequence[Recording]) -> str:
-    """What could be learned instead."""
-    columns = {name: None for recording in recordings for name in (*NUMBERS, *recording.labels)}
-    known = [name for name in columns if any(recording.number(name) is not None for recording in recordings)]
-    if not known:
-        return "Nothing is known of them that could be learned."
-    return (
-        f"Known of them: {', '.join(known)}. Infarctions (has_mi) are learned by `--objective bce --no-stage2`, any "
-        "other number by `--task scalar --label NAME`."
-    )
+def check_targets(folder: RunFolder) -> None:
+    """See that the recordings have what is to be learned. Raises RecipeError and DatasetError."""
+    recordings = [*folder.recordings("train"), *folder.recordings(folder.recipe.select_on)]
+    folder.lesson.check_targets(recordings, folder.data)

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from torch.utils.data import DataLoader, Sampler
 
 from coreecho.datasets import Recording
-from coreecho.datasets.clip_dataset import Augmentation, ClipBatch, TrainingClips, ValidationClips
+from coreecho.datasets.clip_changes import Augmentation, ClipChanges, Distortion
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.errors import RecipeError
+from coreecho.training.data_source import DataSource
+from coreecho.training.lesson import Examples
 from coreecho.training.recipe import Recipe
 from coreecho.training.stages import Stage
 from coreecho.video.affine import random_affine
-from coreecho.video.augmentation import pad_and_crop
+from coreecho.video.augmentation import pad_and_crop, random_camera_motion
+from coreecho.video.photometric import random_photometric
 from coreecho.video.store import FrameStore
 
 
@@ -104,43 +108,68 @@ def check_batch(num_recordings: int, batch_size: int, *, keep_last: bool = False
         )
 
 
-def training_clips(stage: Stage, recordings: Sequence[Recording], store: FrameStore) -> TrainingClips:
-    """Random clips of the training split, as many of each recording as the stage's objective looks at."""
+def training_examples(stage: Stage, recordings: Sequence[Recording], store: FrameStore, data: DataSource) -> Examples:
+    """Recordings of the training split, and how a stage draws their clips."""
     recipe = stage.recipe
-    return TrainingClips(
-        recordings,
-        store,
-        recipe.input,
-        views=stage.objective.num_views,
-        is_same_clip=recipe.views == "same_clip",
-        augment=AUGMENTATIONS[recipe.augmentation](recipe),
+    return Examples(
+        recordings=recordings,
+        store=store,
+        data=data,
+        changes=ClipChanges(
+            augment=AUGMENTATIONS[recipe.augmentation](recipe),
+            distortions=distortions_of(recipe),
+            # The second stage begins where the first has ended: at full strength.
+            ramp_epochs=recipe.ramp_epochs if stage.number == 1 else 0,
+        ),
         seed=recipe.seed,
         stage=stage.number,
-        task=recipe.task,
     )
 
 
-def validation_clips(recipe: Recipe, recordings: Sequence[Recording], store: FrameStore) -> ValidationClips | None:
-    """Fixed clips of the validation split; None where the data have none."""
-    if not recordings:
-        return None
-    return ValidationClips(recordings, store, recipe.input, num_clips=recipe.validation_clips, task=recipe.task)
+def distortions_of(recipe: Recipe) -> dict[Purpose, Distortion]:
+    """What a recipe does to each clip after its augmentation; nothing in the paper's."""
+    camera = {
+        "rotation_degrees": recipe.camera_rotation_degrees,
+        "zoom": recipe.camera_zoom,
+        "shift": recipe.camera_shift,
+    }
+    greys = {
+        name: getattr(recipe, name)
+        for name in ("gain_flicker", "gamma_spread", "shading_spread", "blur_pixels", "noise", "cutouts")
+    }
+    found: dict[Purpose, Distortion] = {}
+    if any(camera.values()):
+        found[Purpose.CAMERA] = partial(random_camera_motion, **camera)
+    if any(greys.values()):
+        found[Purpose.GREYS] = partial(random_photometric, **greys)
+    return found
 
 
 def training_loader(
-    clips: TrainingClips, batches: TrainingBatches, *, workers: int, pin_memory: bool
-) -> DataLoader[ClipBatch]:
+    stage: Stage, examples: Examples, batches: TrainingBatches, *, workers: int, pin_memory: bool
+) -> DataLoader[Any]:
     """Loader of what remains of a stage."""
-    return DataLoader(clips, batch_sampler=batches, num_workers=workers, pin_memory=pin_memory)
+    lesson = stage.objective
+    return DataLoader(
+        lesson.training_examples(examples),
+        batch_sampler=batches,
+        num_workers=workers,
+        pin_memory=pin_memory,
+        collate_fn=lesson.collate,
+    )
 
 
 def validation_loader(
-    clips: ValidationClips | None, *, batch_size: int, rank: int, world_size: int
-) -> DataLoader[ClipBatch] | None:
-    """Loader of this process's share of the validation split: every `world_size`-th recording."""
-    if clips is None:
+    stage: Stage, examples: Examples, *, batch_size: int, rank: int, world_size: int
+) -> DataLoader[Any] | None:
+    """Loader of this process's share of the validation split, every `world_size`-th recording; None without one."""
+    if not examples.recordings:
         return None
-    return DataLoader(clips, batch_size=batch_size, sampler=range(rank, len(clips), world_size))
+    lesson = stage.objective
+    share = range(rank, len(examples.recordings), world_size)
+    return DataLoader(
+        lesson.validation_examples(examples), batch_size=batch_size, sampler=share, collate_fn=lesson.collate
+    )
 
 
 def _crop(recipe: Recipe) -> Augmentation | None:

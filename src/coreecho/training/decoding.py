@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coreecho.errors import UnreadableVideosError
 from coreecho.names import readable
-from coreecho.training.checks import check_labels, check_splits
+from coreecho.training.checks import check_splits, check_targets
 from coreecho.training.run_folder import RunFolder
 
 log = logging.getLogger("coreecho")
@@ -35,7 +35,7 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
         options = {**run.data.options, "leave_out": sorted(error.faults)}
         left = RunFolder(run.path, run.recipe, replace(run.data, options=options), run.info)
         check_splits(left)
-        check_labels(left)
+        check_targets(left)
         left.store(show_progress=show_progress)
         left.left_out = {**run.left_out, **{name: (reason,) for name, reason in error.faults.items()}}
         return left

@@ -90,7 +90,7 @@ def share_batch_statistics(module: nn.Module, *, on_gpu: bool) -> nn.Module:
         shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return shared
     for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm3d):
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
             layer = GlobalBatchNorm(child.num_features, eps=child.eps, momentum=child.momentum)
             layer.load_state_dict(child.state_dict())
             layer.train(child.training)

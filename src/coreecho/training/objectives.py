@@ -1,23 +1,31 @@
 """What a stage of the training minimises. The `terms` of each objective read like its equation.
 
-An objective owns how many clips of a recording a step looks at, which parts of the model learn from it, and the terms
-of its loss. A further one is a class of this kind, in this package or any other: `objective: my_package.module:Mine`.
+An objective is a lesson (see `lesson.py`) of one number that is read from a clip. It owns how many clips of a recording
+a step looks at, which parts of the model learn from it, and the terms of its loss. A further one is a class of this
+kind, in this package or any other: `objective: my_package.module:Mine`. What teaches something else than a number, such
+as outlines, derives from `Lesson` itself.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader
 
+from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationClips
 from coreecho.errors import RecipeError
 from coreecho.losses import rank_n_contrast_loss
 from coreecho.models.echo_model import EchoModel
 from coreecho.registry import Registry
 from coreecho.tasks import Task
 from coreecho.training.distributed import gather_with_gradients
+from coreecho.training.lesson import Examples, Lesson
+from coreecho.training.number_lesson import NumberLesson
+from coreecho.training.validation import validate, validation_metrics
 
 if TYPE_CHECKING:
     from coreecho.training.recipe import Recipe
@@ -31,26 +39,25 @@ PREDICTION_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 _VIEWS = {"two_clips": 2, "same_clip": 2, "one_clip": 1}
 
 
-class Objective(ABC):
-    """What a stage of the training minimises.
+class Objective(NumberLesson):
+    """What a stage of the training minimises, of a number that is read from a clip.
 
     Args:
         recipe: of the run.
 
     Attributes:
-        usual_task: name of what a recipe learns to read that does not say it.
         loss: name of the loss that it takes of predictions; None where it takes none, or one of its own.
         learns_encoder: whether the encoder learns from it; else it stays as it is, batch statistics included.
         learns_head: whether the head learns from it.
         num_views: V, clips of each recording in a step.
     """
 
-    usual_task: ClassVar[str] = "ef"
     loss: ClassVar[str | None] = None
     learns_encoder: bool = True
     learns_head: bool = True
 
     def __init__(self, recipe: "Recipe") -> None:
+        super().__init__(recipe)
         self.num_views = _VIEWS[recipe.views]
 
     @abstractmethod
@@ -69,18 +76,91 @@ class Objective(ABC):
         """Whether the validation tells good epochs from bad ones. A head that does not learn says nothing."""
         return self.learns_head
 
+    @property
+    def selection(self) -> str:
+        """The task's."""
+        return self.recipe.task.selection
+
+    @property
+    def unit(self) -> str:
+        """Of the task's errors."""
+        return self.recipe.task.error_unit
+
     def fits(self, task: Task) -> bool:
         """Whether it can teach this task."""
         return self.loss is None or self.loss in task.losses
 
-    def for_frozen_encoder(self, recipe: "Recipe") -> "Objective | None":
-        """What of it teaches the head alone; None where it is about the encoder."""
-        return None
+    def faults(self) -> list[str]:
+        """Losses that the task has not, a head that nothing trains, and where it cannot start."""
+        recipe, task, losses = self.recipe, self.recipe.task, ", ".join(self.recipe.task.losses)
+        faults = []
+        if not self.fits(task):
+            faults.append(
+                f"objective is {recipe.objective} and task is {task.name}, expected an objective with a loss that "
+                f"fits the task: {losses}"
+            )
+        if not self.learns_head and not recipe.stage2:
+            faults.append(
+                f"objective is {recipe.objective} and stage2 is false, expected true: nothing else trains the head"
+            )
+        if recipe.stage2 and not Refining(recipe).fits(task):
+            faults.append(
+                f"task is {task.name} and stage2 is true, expected false: stage 2 refines the head by "
+                f"{Refining.loss}, and the losses that fit the task are {losses}"
+            )
+        return [*faults, *super().faults()]
 
     def embed(self, model: EchoModel, clips: Tensor, num_valid_frames: Tensor) -> Tensor:
         """Embeddings (B V, D); without a graph where the encoder does not learn."""
         with torch.set_grad_enabled(self.learns_encoder):
             return model.embed(clips, num_valid_frames)
+
+    def training_examples(self, examples: Examples) -> TrainingClips:
+        """Random clips, as many of each recording as it looks at."""
+        recipe = self.recipe
+        return TrainingClips(
+            examples.recordings,
+            examples.store,
+            recipe.input,
+            views=self.num_views,
+            is_same_clip=recipe.views == "same_clip",
+            augment=examples.changes.augment,
+            distortions=examples.changes.distortions,
+            stride_spread=recipe.stride_spread,
+            ramp_epochs=examples.changes.ramp_epochs,
+            seed=examples.seed,
+            stage=examples.stage,
+            task=recipe.task,
+        )
+
+    def validation_examples(self, examples: Examples) -> ValidationClips:
+        """Evenly placed clips."""
+        recipe = self.recipe
+        return ValidationClips(
+            examples.recordings, examples.store, recipe.input, num_clips=recipe.validation_clips, task=recipe.task
+        )
+
+    def prepare(self, network: EchoModel) -> None:
+        """Only what it teaches has gradients."""
+        network.encoder.requires_grad_(self.learns_encoder)
+        network.head.requires_grad_(self.learns_head)
+
+    def resting(self, network: EchoModel) -> Sequence[nn.Module]:
+        """An encoder that does not learn."""
+        return () if self.learns_encoder else (network.encoder,)
+
+    def inputs(self, batch: ClipBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Clips (B V, T, H, W), their valid frames (B V,) and labels (B V,)."""
+        num_views = batch.clips.shape[1]
+        return batch.clips.flatten(0, 1), batch.num_valid_frames.flatten(), batch.label.repeat_interleave(num_views)
+
+    def validate(self, network: EchoModel, loader: DataLoader[ClipBatch]) -> pd.DataFrame:
+        """The mean prediction of each recording's clips; see `training.validation.validate`."""
+        return validate(network, loader)
+
+    def figures(self, table: pd.DataFrame) -> dict[str, float]:
+        """The task's quick metrics."""
+        return validation_metrics(self.recipe.task, table)
 
 
 class Rnc(Objective):
@@ -126,9 +206,9 @@ class EndToEnd(Objective):
         predicted = model.read_embeddings(self.embed(model, clips, num_valid_frames))
         return {self.loss: prediction_loss(self.loss, predicted, labels)}
 
-    def for_frozen_encoder(self, recipe: "Recipe") -> Objective:
+    def for_frozen_encoder(self) -> Objective:
         """MLP probing: the same loss, and the encoder stays as it is."""
-        probing = type(self)(recipe)
+        probing = type(self)(self.recipe)
         probing.learns_encoder = False
         return probing
 
@@ -162,7 +242,7 @@ class Refining(L1):
         self.num_views = 1
 
 
-OBJECTIVES: Registry[type[Objective]] = Registry(
+OBJECTIVES: Registry[type[Lesson]] = Registry(
     "objective",
     "coreecho.objectives",
     {
@@ -171,25 +251,31 @@ OBJECTIVES: Registry[type[Objective]] = Registry(
         "l1": "coreecho.training.objectives:L1",
         "mse": "coreecho.training.objectives:MSE",
         "bce": "coreecho.training.objectives:BCE",
+        "lv_outline": "coreecho.training.outline_lessons:LVOutline",
+        "traced_frames": "coreecho.training.outline_lessons:TracedFrames",
+        "frame_points": "coreecho.training.frame_points:FramePoints",
+        "uvt": "coreecho.training.beat_lessons:UVTPhases",
+        "echographs_told": "coreecho.training.beat_lessons:PointsToldWhere",
+        "echographs_finding": "coreecho.training.beat_lessons:PointsFindingWhere",
     },
 )
 
 
-def objective_class(name: str) -> type[Objective]:
+def objective_class(name: str) -> type[Lesson]:
     """Find an objective.
 
     Raises:
         RecipeError: the name is unknown, or what it stands for is no objective.
     """
-    found = OBJECTIVES.get(name)
-    if not (isinstance(found, type) and issubclass(found, Objective)):
+    found: object = OBJECTIVES.get(name)
+    if not (isinstance(found, type) and issubclass(found, Lesson)):
         raise RecipeError(
             f"objective is {name!r}, expected a class derived from coreecho.training.objectives.Objective."
         )
     return found
 
 
-def build_objective(recipe: "Recipe") -> Objective:
+def build_objective(recipe: "Recipe") -> Lesson:
     """Make the objective of the recipe's first stage.
 
     Raises:
@@ -198,7 +284,7 @@ def build_objective(recipe: "Recipe") -> Objective:
     objective = objective_class(recipe.objective)(recipe)
     if recipe.trained == "all":
         return objective
-    probing = objective.for_frozen_encoder(recipe)
+    probing = objective.for_frozen_encoder()
     if probing is None:
         raise RecipeError(
             f"trained is {recipe.trained} and objective is {recipe.objective}, which trains the encoder; expected a "

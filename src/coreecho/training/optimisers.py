@@ -19,6 +19,7 @@ OPTIMISERS: Registry[type[torch.optim.Optimizer]] = Registry(
     {
         # CoReEcho's, EchoNet-Dynamic's, and that of the paper's HMC-QU experiment.
         "adamw": "torch.optim:AdamW",
+        "adam": "torch.optim:Adam",
         "sgd": "torch.optim:SGD",
         "madgrad": "coreecho.training.madgrad:MADGRAD",
     },

@@ -7,28 +7,28 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor
+from torch import Tensor, nn
 
-import coreecho
 from coreecho.errors import CheckpointError, RecipeError, TrainingError
 from coreecho.files import write_whole
-from coreecho.models.card import TrainedOn, WeightsCard
-from coreecho.models.echo_model import EchoModel
-from coreecho.models.weights import save_weights
+from coreecho.models.card import TrainedOn
+from coreecho.models.weights import Card
+from coreecho.models.weights import save_state as write_weights
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage
 from coreecho.training.state import RunState, save_state
-from coreecho.training.validation import validation_metrics
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger("coreecho")
 
@@ -73,10 +73,10 @@ class Recorder:
 
     folder: RunFolder
     stage: Stage
-    model: EchoModel
+    model: nn.Module
     state: RunState
     steps_per_epoch: int
-    fabric: Fabric
+    fabric: "Fabric"
     keeping: Keeping
     progress: Progress = field(init=False)
 
@@ -180,11 +180,11 @@ class Recorder:
         row: dict[str, Any] = {"stage": self.stage.name, "epoch": self.state.step // self.steps_per_epoch - 1}
         row |= {f"train_{name}": total / self.steps_per_epoch for name, total in self.state.sums.items()}
         if predictions is not None:
-            task = self.model.task
-            row |= validation_metrics(task, predictions)
-            if not math.isfinite(row[task.selection]):
+            lesson = self.stage.objective
+            row |= lesson.figures(predictions)
+            if not math.isfinite(row[lesson.selection]):
                 raise TrainingError(
-                    f"{task.selection} became {row[task.selection]} in {self.stage.name}, epoch {row['epoch']}. "
+                    f"{lesson.selection} became {row[lesson.selection]} in {self.stage.name}, epoch {row['epoch']}. "
                     f"{self._what_is_kept()}Lower `learning_rate`, or train in fp32."
                 )
         return row | {"learning_rate": learning_rate, "seconds": time.monotonic() - self.epoch_start}
@@ -192,9 +192,10 @@ class Recorder:
     def _write_epoch(self, row: dict[str, Any], predictions: pd.DataFrame | None, *, is_best: bool) -> None:
         if is_best:
             card = self._card(row)
-            save_weights(self.folder.best_weights, self.model, card)
+            weights = self.model.state_dict()
+            write_weights(self.folder.best_weights, weights, card)
             if self.stage.name == "stage1":
-                save_weights(self.folder.stage_weights(self.stage.name), self.model, card)
+                write_weights(self.folder.stage_weights(self.stage.name), weights, card)
             if predictions is not None:
                 ids = [recording.id for recording in self.folder.recordings(self.folder.recipe.select_on)]
                 named = predictions.assign(recording=[ids[position] for position in predictions.recording])
@@ -205,36 +206,25 @@ class Recorder:
         if self.keeping.tensorboard:
             _write_tensorboard(self.folder, row, step=len(self.state.history))
 
-    def _card(self, row: dict[str, Any]) -> WeightsCard:
+    def _card(self, row: dict[str, Any]) -> Card:
         """What the weights that are kept are, and what they were trained on."""
-        recipe, source, store = self.folder.recipe, self.folder.data, self.folder.store()
+        source, store, lesson = self.folder.data, self.folder.store(), self.stage.objective
         recordings = self.folder.recordings("train")
         rates = [rate for recording in recordings if (rate := store.fps(recording.id)) is not None]
-        labels = [label for recording in recordings if (label := recipe.task.label_of(recording)) is not None]
         low_fps, median_fps, high_fps = np.percentile(rates, [5, 50, 95]) if rates else 3 * (math.nan,)
-        return WeightsCard(
-            kind="model",
-            reads=recipe.task.to_mapping(),
-            encoder=self.model.encoder.name,
-            encoder_settings=self.model.encoder.settings,
-            head=recipe.head,
-            source=f"trained by coreecho with the recipe {recipe.name}, seed {recipe.seed}",
-            licence="that of the data and of the initial weights that they were trained from",
-            num_parameters=sum(parameter.numel() for parameter in self.model.parameters()),
-            source_sha256=None,
-            model_input=recipe.input,
-            trained_on=TrainedOn(
+        return lesson.card(
+            self.model,
+            TrainedOn(
                 dataset=source.dataset,
                 is_phantom=source.is_phantom,
                 num_recordings=len(recordings),
                 fps_range=(float(low_fps), float(high_fps)),
-                label_range=(min(labels), max(labels)) if labels else None,
-                recipe=recipe.name,
+                label_range=lesson.label_range(recordings),
+                recipe=self.folder.recipe.name,
                 epoch=row["epoch"],
-                best_validation=row.get(recipe.task.selection),
+                best_validation=row.get(lesson.selection),
                 fps_median=float(median_fps) if rates else None,
             ),
-            coreecho_version=coreecho.__version__,
         )
 
     def _what_is_kept(self) -> str:
@@ -262,7 +252,7 @@ class Recorder:
     def _describe(self) -> str:
         epoch = min(self.state.step // self.steps_per_epoch + 1, self.stage.epochs)
         text = f"stage {self.stage.number}, epoch {epoch}/{self.stage.epochs}"
-        metric = self.stage.recipe.task.selection
+        metric = self.stage.objective.selection
         if self.state.history and metric in self.state.history[-1]:
             text += f", validation {metric.removeprefix('val_').upper()} {self.state.history[-1][metric]:.2f}"
         return text

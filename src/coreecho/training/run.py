@@ -5,23 +5,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
+from torch import nn
 
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
-from coreecho.models.building import build_model
-from coreecho.models.echo_model import EchoModel
-from coreecho.models.weights import initialise_encoder, read_weights
+from coreecho.models.weights import read_weights
+from coreecho.shipped import resolve
 from coreecho.stopping import Stop
-from coreecho.training.checks import check_clips, check_labels, check_splits, known_labels
-from coreecho.training.data import TrainingBatches, training_clips, training_loader, validation_clips, validation_loader
+from coreecho.training.checks import check_clips, check_splits, check_targets
+from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
 from coreecho.training.decoding import decoded
 from coreecho.training.fabric import build_fabric, is_first_process, own_randomness
 from coreecho.training.hardware import Hardware
+from coreecho.training.lesson import Examples
 from coreecho.training.longer import keep_stage, lengthen, longer_recipe
 from coreecho.training.loop import prepare_model, run_stage
 from coreecho.training.recipe import SCRATCH, Recipe
@@ -29,6 +29,9 @@ from coreecho.training.recorder import Keeping, Recorder
 from coreecho.training.run_folder import RunFolder, check_is_free, find_data
 from coreecho.training.stages import Stage, stages_of
 from coreecho.training.state import RunState, load_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 log = logging.getLogger("coreecho")
 
@@ -78,10 +81,10 @@ def train(
     folder = RunFolder(out, recipe, find_data(dataset, data, recipe, store, options), info={})
     check_clips(folder)
     check_splits(folder)
-    check_labels(folder)
+    check_targets(folder)
     fabric = build_fabric(hardware)
     model = _new_model(folder)
-    state = _beginning(model, recipe)
+    state = _beginning(model, folder)
     # Before the run's folder is made: whatever is wrong with the clips or the disk then leaves nothing behind.
     if is_first_process():
         check_is_free(out)
@@ -136,10 +139,12 @@ def resume(
             f"The recordings, frames, labels or splits under {folder.data.root} are not those that {run} began with. "
             "Put the data back as they were, or start a new run."
         )
-    if longer != folder.recipe and is_first_process():
-        with alone_in(folder.path, doing="training"):
-            lengthen(folder, longer)
-    folder.recipe = longer
+    if longer != folder.recipe:
+        if is_first_process():
+            with alone_in(folder.path, doing="training"):
+                lengthen(folder, longer)
+        # Anew: what it knows of its lesson and recordings goes back to the recipe.
+        folder = RunFolder(folder.path, longer, folder.data, folder.info)
     hardware = hardware or folder.hardware
     fabric = build_fabric(hardware)
     model = _new_model(folder)
@@ -148,7 +153,7 @@ def resume(
         _load_weights(model, state.model, folder.state)
     else:
         # Killed before the first state was saved: the beginning is a function of the recipe.
-        state = _beginning(model, folder.recipe)
+        state = _beginning(model, folder)
     return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop()).go()
 
 
@@ -157,9 +162,9 @@ class _Run:
     """A run that is going on."""
 
     folder: RunFolder
-    model: EchoModel
+    model: nn.Module
     state: RunState
-    fabric: Fabric
+    fabric: "Fabric"
     hardware: Hardware
     keeping: Keeping
     stop: Stop
@@ -175,6 +180,10 @@ class _Run:
             self.stop.heeded(),
         ):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
+            for split in dict.fromkeys(("train", recipe.select_on)):
+                if count := self.folder.num_left_out(split):
+                    needs = self.folder.lesson.needs
+                    log.info("%d recordings of %s are left out: %s needs %s", count, split, recipe.objective, needs)
             self.fabric.launch()
             self.model = prepare_model(self.model, self.fabric)
             stages = stages_of(recipe)
@@ -228,40 +237,30 @@ class _Run:
             fabric=self.fabric,
             keeping=self.keeping,
         )
-        clips = training_clips(stage, recordings, folder.store())
-        validation = validation_clips(recipe, folder.recordings(recipe.select_on), folder.store())
+        learned = training_examples(stage, recordings, folder.store(), folder.data)
+        validated = Examples(
+            recordings=folder.recordings(recipe.select_on), store=folder.store(), data=folder.data, seed=recipe.seed
+        )
         with recorder.watching():
             return run_stage(
                 stage,
                 self.model,
-                training_loader(clips, batches, workers=workers, pin_memory=on_gpu),
-                validation_loader(validation, batch_size=recipe.batch_size, rank=rank, world_size=world_size),
+                training_loader(stage, learned, batches, workers=workers, pin_memory=on_gpu),
+                validation_loader(stage, validated, batch_size=recipe.batch_size, rank=rank, world_size=world_size),
                 recorder,
                 fabric=self.fabric,
                 stop=self.stop,
             )
 
 
-def _new_model(folder: RunFolder) -> EchoModel:
-    """The model at its random weights: a function of the recipe and the training labels."""
-    recipe = folder.recipe
-    bias = recipe.head_bias
-    if bias is None:
-        bias = recipe.task.bias_of(known_labels(folder.recordings("train"), recipe.task))
+def _new_model(folder: RunFolder) -> nn.Module:
+    """The network at its random weights: a function of the recipe and of what is to be learned."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(recipe.seed)
-        return build_model(
-            recipe.encoder,
-            recipe.input,
-            last_bias=bias,
-            dropout=recipe.dropout,
-            head=recipe.head,
-            head_dropout=recipe.head_dropout,
-            task=recipe.task,
-        )
+        torch.default_generator.manual_seed(folder.recipe.seed)
+        return folder.lesson.build_network(folder.recordings("train"))
 
 
-def _load_weights(model: EchoModel, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+def _load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """Put weights of a file into the model that the recipe describes.
 
     Raises:
@@ -273,17 +272,18 @@ def _load_weights(model: EchoModel, weights: Mapping[str, torch.Tensor], path: P
         raise CheckpointError(f"{path} does not fit the run's recipe: {str(error).splitlines()[-1].strip()}") from error
 
 
-def _beginning(model: EchoModel, recipe: Recipe) -> RunState:
+def _beginning(model: nn.Module, folder: RunFolder) -> RunState:
     """Put the recipe's initial weights into a new model; the state before the first step."""
+    recipe = folder.recipe
     if recipe.init != SCRATCH:
         weights = Path(recipe.init)
-        if not weights.exists():
+        if not resolve(weights).exists():
             raise CheckpointError(
                 f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "
                 "or start from random weights with `--init scratch`."
             )
-        log.info(initialise_encoder(model, weights))
+        log.info(folder.lesson.initialise(model, weights))
     return RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
 
 

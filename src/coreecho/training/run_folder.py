@@ -17,14 +17,13 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric.__version__ import version as fabric_version
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
@@ -35,21 +34,12 @@ from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.tasks import Task
+from coreecho.training.data_source import DataSource
 from coreecho.training.hardware import Hardware as Hardware
+from coreecho.training.lesson import Lesson
+from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.video.store import FrameStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSource:
-    """Which data a run learns from."""
-
-    dataset: str
-    root: Path
-    store: Path
-    is_phantom: bool
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the data set's loader, such as `fold` and `view`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +97,7 @@ class RunFolder:
         self.info = info
         self.left_out: dict[str, tuple[str, ...]] = {}
         self._store: FrameStore | None = None
+        self._of_split: dict[Split, list[Recording]] = {}
 
     @classmethod
     def create(
@@ -131,6 +122,9 @@ class RunFolder:
             RecipeError: a run is there already.
             CheckpointError: there are no weights at the recipe's `init`.
         """
+        # Brings all of Fabric along, which only a training needs.
+        from lightning_fabric.__version__ import version as fabric_version
+
         check_is_free(path)
         info = {
             "recipe": recipe.name,
@@ -258,9 +252,26 @@ class RunFolder:
             return recordings
         return [_scaled(recording, self.task.label, self.recipe.label_scale) for recording in recordings]
 
+    @cached_property
+    def lesson(self) -> Lesson:
+        """What the first stage teaches; it owns the network, the clips and the validation."""
+        return build_objective(self.recipe)
+
     def recordings(self, split: Split) -> list[Recording]:
-        """Recordings of a split, in the order that `TrainingClips` counts them."""
-        return [recording for recording in self.all_recordings if recording.split == split]
+        """Recordings of a split, in the order in which the clips of a training count them.
+
+        Of what is learned and validated, those that have what the lesson needs.
+        """
+        if split not in self._of_split:
+            found = [recording for recording in self.all_recordings if recording.split == split]
+            if split in ("train", self.recipe.select_on):
+                found = self.lesson.usable(found, self.data)
+            self._of_split[split] = found
+        return list(self._of_split[split])
+
+    def num_left_out(self, split: Split) -> int:
+        """Recordings of a split that have not what the lesson needs."""
+        return sum(recording.split == split for recording in self.all_recordings) - len(self.recordings(split))
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first."""
@@ -299,9 +310,9 @@ class RunFolder:
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
-        store = self.store()
+        store, target_of = self.store(), partial(self.lesson.target_of, data=self.data)
         lines = [
-            f"{recording.id},{self.task.label_of(recording)},{recording.split},{store.digest(recording.id)}"
+            f"{recording.id},{target_of(recording)},{recording.split},{store.digest(recording.id)}"
             for recording in self.all_recordings
         ]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

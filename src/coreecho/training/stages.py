@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from coreecho.training.objectives import Objective, Refining, build_objective
+from coreecho.training.lesson import Lesson
+from coreecho.training.objectives import Refining, build_objective
 from coreecho.training.recipe import Recipe
 
 StageName = Literal["stage1", "stage2"]
@@ -26,14 +27,14 @@ class Stage:
     name: StageName
     number: int
     epochs: int
-    objective: Objective
+    objective: Lesson
     recipe: Recipe
 
     @property
     def selection(self) -> str | None:
         """The validation metric whose smallest value makes the epoch that is kept; None where the last one is kept."""
         is_best_kept = self.recipe.select == "best" and self.objective.selects
-        return self.recipe.task.selection if is_best_kept else None
+        return self.objective.selection if is_best_kept else None
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """Of a step, counted from 0: stage 1 follows the recipe's schedule, stage 2 keeps its rate."""

@@ -1,9 +1,11 @@
 """What a predicted EF is worth: an interval that holds, and whether the model knows such recordings at all.
 
 Pure functions and small classes over arrays: this room knows no data set and no network, and no files but a
-calibration and a log of numbers.
+calibration and a log of numbers. Who calibrates a model is `coreecho.evaluation.calibrating`; who appraises a clip,
+`coreecho.inference.appraising`.
 """
 
+from coreecho.trust.appraisal import Appraisal, appraise
 from coreecho.trust.calibrating import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
@@ -13,7 +15,9 @@ from coreecho.trust.calibrating import (
 )
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method, PredictionInterval
 from coreecho.trust.calibration_file import (
+    ModelCalibration,
     calibration_from_json,
+    calibration_path,
     calibration_to_json,
     read_calibration,
     write_calibration,
@@ -30,11 +34,12 @@ from coreecho.trust.conformal import (
 )
 from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_distance
 from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
-from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, error_ratio, make_gate
+from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, make_gate
+from coreecho.trust.known_clips import KnownClips, know
+from coreecho.trust.pictures import picture_values
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, PredictedRange, merged_ranges
 from coreecho.trust.prediction_log import PredictionLog, append_to_log, read_log
-from coreecho.trust.reference_ranges import READER_VARIABILITY, ReaderVariability, ef_grade, ef_words
-from coreecho.trust.reliability import Reliability, ReliabilityBin, reliability
+from coreecho.trust.reference_ranges import READER_VARIABILITY, READERS_WORDS, ReaderVariability, ef_grade, ef_words
 from coreecho.trust.selective import RiskCoverage, risk_coverage
 
 __all__ = [
@@ -42,7 +47,9 @@ __all__ = [
     "DEFAULT_LEVEL",
     "DEFAULT_METHOD",
     "PREDICTED_EF_EDGES_PERCENT",
+    "READERS_WORDS",
     "READER_VARIABILITY",
+    "Appraisal",
     "CalibratedRange",
     "Calibration",
     "Check",
@@ -54,22 +61,24 @@ __all__ = [
     "Gate",
     "GateCheck",
     "JumperMartingale",
+    "KnownClips",
     "Method",
+    "ModelCalibration",
     "NeighbourDistance",
     "PredictedRange",
     "PredictionInterval",
     "PredictionLog",
     "Promise",
     "ReaderVariability",
-    "Reliability",
-    "ReliabilityBin",
     "RiskCoverage",
     "Trust",
     "TwoSampleTest",
     "Verdict",
     "append_to_log",
+    "appraise",
     "calibrate",
     "calibration_from_json",
+    "calibration_path",
     "calibration_to_json",
     "conformal_p_values",
     "conformal_quantile",
@@ -78,15 +87,15 @@ __all__ = [
     "ef_grade",
     "ef_words",
     "energy_test",
-    "error_ratio",
     "fit_class_distance",
+    "know",
     "make_gate",
     "merged_ranges",
+    "picture_values",
     "promise",
     "read_calibration",
     "read_log",
     "refuse_trained_patients",
-    "reliability",
     "risk_coverage",
     "smallest_calibration",
     "widening_needed",

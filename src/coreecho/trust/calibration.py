@@ -220,6 +220,11 @@ class Calibration:
         return replace(self, widened_by=self.widened_by * factor, widened_because=because)
 
     @property
+    def as_calibrated(self) -> "Calibration":
+        """Without what it was widened by, for recordings of the kind that it was calibrated on."""
+        return replace(self, widened_by=1.0, widened_because="")
+
+    @property
     def words(self) -> str:
         """On what, when and how it was calibrated, and what it can promise."""
         of_hearts = "simulated hearts" if self.is_phantom else "recordings"

@@ -1,66 +1,162 @@
-"""A calibration, and the gate beside it, as one JSON file of a run folder; read back through strict checks.
+"""All that says what a model's numbers are worth, as one JSON file beside its weights.
 
-The file decides what a person is told about a patient. So nothing in it is guessed, filled in or rounded: every entry
-must be there, of its type, finite and in agreement with the others, or the whole file is refused.
+The calibration of `best.safetensors` is `best.calibration.json`: of a run, of weights that travel alone, and of those
+that come with coreecho. It names the weights by their SHA-256, and that of others is refused. The file decides what a
+person is told about a patient. So nothing in it is guessed, filled in or rounded: every entry must be there, of its
+type, finite and in agreement with the others, or the whole file is refused.
 """
 
-import json
+import base64
+import binascii
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.documents import Limits, Within, document_text, parse_document
 from coreecho.errors import CalibrationError
 from coreecho.files import write_whole
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method
 from coreecho.trust.gate import Gate, GateCheck
+from coreecho.trust.known_clips import KnownClips
 from coreecho.trust.predicted_ranges import PredictedRange
 
-FORMAT = "coreecho-calibration"
-VERSION = 1
+KIND = "calibration"
 # A million recordings are 20 MB of numbers: more is no calibration of ours.
-_MAX_BYTES = 64 * 2**20
+_LIMITS = Limits(max_bytes=64 * 2**20)
 # Widths are written for human readers, and must agree with the errors that they come from.
 _RELATIVE_AGREEMENT = 1e-9
+_Base64 = Annotated[str, Within(0, 32 * 2**20)]
 
 
-class _RefusedError(Exception):
-    """An entry is wrong; the message says which, and what was expected."""
+@dataclass(frozen=True, kw_only=True)
+class ModelCalibration:
+    """What stands in the file.
+
+    Attributes:
+        intervals: from the errors of the recordings that the model was calibrated on.
+        num_clips: evenly placed clips whose mean was each recording's prediction; a mean of fewer errs more.
+        gate: values of the same recordings; None where none were measured.
+        known: the clips that the model was trained on; None where they are not known.
+    """
+
+    intervals: Calibration
+    num_clips: int
+    gate: Gate | None = None
+    known: KnownClips | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_clips < 1:
+            raise CalibrationError(f"Calibration, num_clips: expected 1 or more, got {self.num_clips}.")
+
+    def refuse_other_weights(self, weights_sha256: str, where: str) -> None:
+        """See that it was made of the errors of these weights.
+
+        Args:
+            weights_sha256: of the weights whose predictions are to get intervals.
+            where: the calibration lies, for the message.
+
+        Raises:
+            CalibrationError: it was made of others.
+        """
+        if self.intervals.model != weights_sha256:
+            raise CalibrationError(
+                f"{where} is the calibration of other weights (SHA-256 {self.intervals.model[:12]}..., and these are "
+                f"{weights_sha256[:12]}...): their errors say nothing about these. Make one with `coreecho calibrate`, "
+                "or put the right file there."
+            )
 
 
-def calibration_to_json(calibration: Calibration, gate: Gate | None = None) -> str:
-    """Write a calibration, and the gate where there is one, as JSON."""
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "level": calibration.level,
-        "method": calibration.method,
-        "calibrated_on": calibration.calibrated_on,
-        "is_phantom": calibration.is_phantom,
-        "date": calibration.date,
-        "model": calibration.model,
-        "num_recordings": calibration.num_recordings,
-        "num_patients": calibration.num_patients,
-        "spread_floor": calibration.spread_floor,
-        "widened_by": calibration.widened_by,
-        "widened_because": calibration.widened_because,
-        "ranges": [
-            {
-                "low": _finite_or_none(part.predicted.low),
-                "high": _finite_or_none(part.predicted.high),
-                "num_recordings": len(part.errors),
-                "half_width": _finite_or_none(part.half_width(calibration.level)),
-                "errors": list(part.errors),
-            }
-            for part in calibration.ranges
-        ],
-        "gate": None if gate is None else _gate_entries(gate),
-    }
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+def calibration_path(weights: Path) -> Path:
+    """Where the calibration of a file of weights lies: beside it."""
+    return weights.with_name(f"{weights.stem}.calibration.json")
 
 
-def calibration_from_json(text: str, where: str = "calibration") -> tuple[Calibration, Gate | None]:
-    """Read a calibration, and its gate where there is one.
+@dataclass(frozen=True, kw_only=True)
+class _Range:
+    low: float | None
+    high: float | None
+    num_recordings: int
+    half_width: float | None
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check:
+    name: str
+    values: tuple[float, ...]
+    error_ratio: float | None
+    error_ratio_on: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gate:
+    doubted_share: float
+    checks: tuple[_Check, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Array:
+    dtype: Literal["float16", "float32"]
+    shape: tuple[int, ...]
+    base64: _Base64
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    words: str
+    arrays: dict[str, _Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Document:
+    format: Literal["coreecho-calibration"] = "coreecho-calibration"
+    version: Literal[2] = 2
+    level: float
+    method: Method
+    calibrated_on: str
+    is_phantom: bool
+    date: str
+    weights_sha256: str
+    num_recordings: int
+    num_patients: int
+    num_clips: int
+    spread_floor: float | None
+    widened_by: float
+    widened_because: str
+    ranges: tuple[_Range, ...]
+    gate: _Gate | None
+    known: _Known | None
+
+
+def calibration_to_json(calibrated: ModelCalibration) -> str:
+    """Write a calibration as JSON."""
+    intervals = calibrated.intervals
+    document = _Document(
+        level=intervals.level,
+        method=intervals.method,
+        calibrated_on=intervals.calibrated_on,
+        is_phantom=intervals.is_phantom,
+        date=intervals.date,
+        weights_sha256=intervals.model,
+        num_recordings=intervals.num_recordings,
+        num_patients=intervals.num_patients,
+        num_clips=calibrated.num_clips,
+        spread_floor=intervals.spread_floor,
+        widened_by=intervals.widened_by,
+        widened_because=intervals.widened_because,
+        ranges=tuple(_written_range(part, intervals.level) for part in intervals.ranges),
+        gate=None if calibrated.gate is None else _written_gate(calibrated.gate),
+        known=None if calibrated.known is None else _written_known(calibrated.known),
+    )
+    return document_text(document, indent=1) + "\n"
+
+
+def calibration_from_json(text: str | bytes, where: str = KIND) -> ModelCalibration:
+    """Read a calibration.
 
     Args:
         text: JSON.
@@ -70,189 +166,141 @@ def calibration_from_json(text: str, where: str = "calibration") -> tuple[Calibr
         CalibrationError: not JSON, an entry missing, unknown, of another type or not finite, or entries that disagree.
     """
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
-        entries = _Entries(document, "")
-        if entries.text("format") != FORMAT or entries.integer("version") != VERSION:
-            raise _RefusedError(f"format and version: expected {FORMAT}, {VERSION}")
-        calibration = _calibration(entries)
-        gate = _gate(entries.optional_object("gate"))
-        entries.finish()
-        return calibration, gate
-    except (_RefusedError, CalibrationError, ValueError, RecursionError) as error:
-        raise CalibrationError(
-            f"{where} cannot be read: {error} It may be damaged or of another version: calibrate again."
-        ) from error
+        document = parse_document(text, _Document, kind=KIND, error=CalibrationError, limits=_LIMITS)
+        return _checked(document)
+    except CalibrationError as error:
+        raise CalibrationError(f"{where}: {error} Calibrate again: `coreecho calibrate`.") from error
 
 
-def write_calibration(path: Path, calibration: Calibration, gate: Gate | None = None) -> None:
-    """Write `calibration_to_json` in one step."""
-    write_whole(path, calibration_to_json(calibration, gate))
+def write_calibration(path: Path, calibrated: ModelCalibration) -> None:
+    """Write `calibration_to_json` in one step.
+
+    Raises:
+        CalibrationError: the file cannot be written.
+    """
+    try:
+        write_whole(path, calibration_to_json(calibrated))
+    except OSError as error:
+        raise CalibrationError(f"{path}: the calibration cannot be written: {error.strerror or error}.") from error
 
 
-def read_calibration(path: Path) -> tuple[Calibration, Gate | None]:
+def read_calibration(path: Path) -> ModelCalibration:
     """Read what `write_calibration` wrote.
 
     Raises:
         CalibrationError: the file is missing, too large, or as in `calibration_from_json`.
     """
     try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise CalibrationError(f"{path} has {size:,} bytes: no calibration is larger than {_MAX_BYTES:,}.")
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_LIMITS.max_bytes + 1)
     except FileNotFoundError as error:
         raise CalibrationError(f"{path} does not exist: this model was never calibrated.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise CalibrationError(f"{path} cannot be read: {error}.") from error
-    return calibration_from_json(text, str(path))
+    except OSError as error:
+        raise CalibrationError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return calibration_from_json(content, str(path))
 
 
-def _calibration(entries: "_Entries") -> Calibration:
-    level = entries.number("level")
-    calibration = Calibration(
-        level=level,
-        method=cast(Method, entries.text("method")),  # the calibration itself refuses what is no method
-        calibrated_on=entries.text("calibrated_on"),
-        is_phantom=entries.boolean("is_phantom"),
-        date=entries.text("date"),
-        model=entries.text("model"),
-        num_patients=entries.integer("num_patients"),
-        spread_floor=entries.optional_number("spread_floor"),
-        ranges=tuple(_range(part) for part in entries.objects("ranges")),
-        widened_by=entries.number("widened_by"),
-        widened_because=entries.text("widened_because"),
+def _checked(document: _Document) -> ModelCalibration:
+    intervals = Calibration(
+        level=document.level,
+        method=document.method,
+        calibrated_on=document.calibrated_on,
+        is_phantom=document.is_phantom,
+        date=document.date,
+        model=document.weights_sha256,
+        num_patients=document.num_patients,
+        spread_floor=document.spread_floor,
+        ranges=tuple(_range(part) for part in document.ranges),
+        widened_by=document.widened_by,
+        widened_because=document.widened_because,
     )
-    for part, written in zip(calibration.ranges, entries.objects("ranges"), strict=True):
-        _agree(f"{written.where}half_width", part.half_width(level), written.optional_number("half_width"))
-    _agree("num_recordings", calibration.num_recordings, entries.integer("num_recordings"))
-    return calibration
+    for number, (part, written) in enumerate(zip(intervals.ranges, document.ranges, strict=True)):
+        _agree(f"ranges[{number}].half_width", part.half_width(document.level), written.half_width)
+        _agree(f"ranges[{number}].num_recordings", len(part.errors), written.num_recordings)
+    _agree("num_recordings", intervals.num_recordings, document.num_recordings)
+    return ModelCalibration(
+        intervals=intervals,
+        num_clips=document.num_clips,
+        gate=None if document.gate is None else _gate(document.gate),
+        known=None if document.known is None else _known(document.known),
+    )
 
 
-def _range(entries: "_Entries") -> CalibratedRange:
-    low, high = entries.optional_number("low"), entries.optional_number("high")
-    errors = entries.numbers("errors")
-    _agree(f"{entries.where}num_recordings", len(errors), entries.integer("num_recordings"))
-    entries.optional_number("half_width")
-    entries.finish()
-    predicted = PredictedRange(low=-math.inf if low is None else low, high=math.inf if high is None else high)
-    return CalibratedRange(predicted=predicted, errors=errors)
+def _written_range(part: CalibratedRange, level: float) -> _Range:
+    return _Range(
+        low=_finite_or_none(part.predicted.low),
+        high=_finite_or_none(part.predicted.high),
+        num_recordings=len(part.errors),
+        half_width=_finite_or_none(part.half_width(level)),
+        errors=part.errors,
+    )
 
 
-def _gate_entries(gate: Gate) -> dict[str, Any]:
-    return {
-        "doubted_share": gate.doubted_share,
-        "checks": [
-            {
-                "name": check.name,
-                "values": list(check.values),
-                "error_ratio": check.error_ratio,
-                "error_ratio_on": check.error_ratio_on,
-            }
-            for check in gate.checks
-        ],
-    }
+def _range(part: _Range) -> CalibratedRange:
+    low = -math.inf if part.low is None else part.low
+    high = math.inf if part.high is None else part.high
+    return CalibratedRange(predicted=PredictedRange(low=low, high=high), errors=tuple(map(float, part.errors)))
 
 
-def _gate(entries: "_Entries | None") -> Gate | None:
-    if entries is None:
-        return None
-    checks = []
-    for part in entries.objects("checks"):
-        check = GateCheck(
-            name=part.text("name"),
-            values=part.numbers("values"),
-            error_ratio=part.optional_number("error_ratio"),
-            error_ratio_on=part.text("error_ratio_on"),
+def _written_gate(gate: Gate) -> _Gate:
+    checks = [
+        _Check(name=check.name, values=check.values, error_ratio=check.error_ratio, error_ratio_on=check.error_ratio_on)
+        for check in gate.checks
+    ]
+    return _Gate(doubted_share=gate.doubted_share, checks=tuple(checks))
+
+
+def _gate(entries: _Gate) -> Gate:
+    checks = [
+        GateCheck(
+            name=part.name,
+            values=tuple(map(float, part.values)),
+            error_ratio=part.error_ratio,
+            error_ratio_on=part.error_ratio_on,
         )
-        part.finish()
-        checks.append(check)
-    gate = Gate(checks=tuple(checks), doubted_share=entries.number("doubted_share"))
-    entries.finish()
-    return gate
+        for part in entries.checks
+    ]
+    return Gate(checks=tuple(checks), doubted_share=entries.doubted_share)
+
+
+def _written_known(known: KnownClips) -> _Known:
+    arrays = {name: _written_array(values) for name, values in known.to_arrays().items()}
+    return _Known(words=known.words, arrays=arrays)
+
+
+def _written_array(values: NDArray[Any]) -> _Array:
+    """Little-endian, whatever the machine; doubles were rounded to single numbers when they were learned."""
+    is_half = values.dtype == np.float16
+    content = values.astype("<f2" if is_half else "<f4").tobytes()
+    return _Array(
+        dtype="float16" if is_half else "float32",
+        shape=tuple(values.shape),
+        base64=base64.b64encode(content).decode("ascii"),
+    )
+
+
+def _known(entries: _Known) -> KnownClips:
+    return KnownClips.from_arrays(
+        {name: _array(f"known.arrays.{name}", part) for name, part in entries.arrays.items()}, entries.words
+    )
+
+
+def _array(where: str, entries: _Array) -> NDArray[Any]:
+    kind = np.dtype("<f2" if entries.dtype == "float16" else "<f4")
+    try:
+        content = base64.b64decode(entries.base64, validate=True)
+    except binascii.Error as error:
+        raise CalibrationError(f"{where}: expected base64 ({error}).") from error
+    is_fitting = all(side >= 0 for side in entries.shape) and math.prod(entries.shape) * kind.itemsize == len(content)
+    if not is_fitting:
+        raise CalibrationError(f"{where}: {len(content)} bytes are no array of the shape {list(entries.shape)}.")
+    return np.frombuffer(content, dtype=kind).reshape(entries.shape).astype(entries.dtype)
 
 
 def _agree(name: str, computed: float, written: float | None) -> None:
     if not math.isclose(computed, math.inf if written is None else written, rel_tol=_RELATIVE_AGREEMENT):
-        raise _RefusedError(f"{name}: {written} is written, and {computed} follows from the errors.")
+        raise CalibrationError(f"{name}: {written} is written, and {computed} follows from the errors.")
 
 
 def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _RefusedError(f"{name} is no number that JSON knows.")
-
-
-class _Entries:
-    """The entries of one JSON object, each asked for by type; those never asked for are refused at the end."""
-
-    def __init__(self, content: object, where: str) -> None:
-        if not isinstance(content, dict):
-            raise _RefusedError(f"{where or 'the file'}: expected an object, got {_kind(content)}.")
-        self._content: Mapping[str, Any] = content
-        self._asked: set[str] = set()
-        self.where = where
-
-    def text(self, name: str) -> str:
-        value = self._get(name)
-        return value if isinstance(value, str) else self._refuse(name, "text", value)
-
-    def boolean(self, name: str) -> bool:
-        value = self._get(name)
-        return value if isinstance(value, bool) else self._refuse(name, "true or false", value)
-
-    def integer(self, name: str) -> int:
-        value = self._get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        return self._refuse(name, "a whole number", value)
-
-    def number(self, name: str) -> float:
-        value = self._get(name)
-        return float(value) if _is_number(value) else self._refuse(name, "a finite number", value)
-
-    def optional_number(self, name: str) -> float | None:
-        return None if self._get(name) is None else self.number(name)
-
-    def numbers(self, name: str) -> tuple[float, ...]:
-        values = self._get(name)
-        if not isinstance(values, list) or not all(map(_is_number, values)):
-            return self._refuse(name, "a list of finite numbers", values)
-        return tuple(map(float, values))
-
-    def objects(self, name: str) -> list["_Entries"]:
-        values = self._get(name)
-        if not isinstance(values, list):
-            self._refuse(name, "a list of objects", values)
-        return [_Entries(value, f"{self.where}{name}[{number}].") for number, value in enumerate(values)]
-
-    def optional_object(self, name: str) -> "_Entries | None":
-        value = self._get(name)
-        return None if value is None else _Entries(value, f"{self.where}{name}.")
-
-    def finish(self) -> None:
-        unknown = sorted(set(self._content) - self._asked)
-        if unknown:
-            raise _RefusedError(f"{self.where}{unknown[0]}: there is no such entry.")
-
-    def _get(self, name: str) -> Any:
-        if name not in self._content:
-            raise _RefusedError(f"{self.where}{name} is missing.")
-        self._asked.add(name)
-        return self._content[name]
-
-    def _refuse(self, name: str, expected: str, value: object) -> NoReturn:
-        raise _RefusedError(f"{self.where}{name}: expected {expected}, got {_kind(value)}.")
-
-
-def _is_number(value: object) -> bool:
-    # An integer of more than 308 digits is no float; a Boolean is an integer to Python, and none to a reader.
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False
-
-
-def _kind(value: object) -> str:
-    return {dict: "an object", list: "a list", type(None): "null"}.get(type(value), repr(value)[:40])

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.covariance import LedoitWolf
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial.distance import cdist
 
 from coreecho.errors import CalibrationError
 from coreecho.trust.conformal import finite_vector
@@ -50,12 +49,12 @@ class NeighbourDistance:
                 f"{num_neighbours} neighbours were asked for, and {len(known)} training recordings given."
             )
         self.num_neighbours = num_neighbours
-        self._width = known.shape[1]
-        self._index = NearestNeighbors(n_neighbors=num_neighbours, algorithm="brute").fit(known)
+        self._known = known
 
     def __call__(self, embeddings: ArrayLike) -> NDArray[np.float64]:
         """(M, D) embeddings to (M,) distances. Raises ValueError: another D, or not finite."""
-        return np.asarray(self._index.kneighbors(_embeddings("embeddings", embeddings, self._width))[0].mean(axis=1))
+        between = cdist(_embeddings("embeddings", embeddings, self._known.shape[1]), self._known)
+        return np.asarray(np.partition(between, self.num_neighbours - 1, axis=1)[:, : self.num_neighbours].mean(axis=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +145,9 @@ def fit_class_distance(
         CalibrationError: fewer than two recordings, or embeddings that are all alike.
         ValueError: shapes disagree, or values that are not finite.
     """
+    # Takes a second to import, and a prediction needs none of it.
+    from sklearn.covariance import LedoitWolf
+
     known, true = _embeddings("training", training), finite_vector("ef_true", ef_true)
     if len(known) != len(true):
         raise ValueError(f"ef_true: expected one EF for each of {len(known)} embeddings, got {len(true)}")

@@ -12,15 +12,14 @@ What could not be measured is doubtful: a check must never pass because it did n
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from coreecho.errors import CalibrationError
-from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.trust.conformal import Side, conformal_p_values, finite_vector
 
 Trust = Literal["good", "doubtful", "outside"]
@@ -58,8 +57,16 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(name="num_frames", label="length", unit=" frames", side="low", tolerance=2.0),
         CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5),
         CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
+        CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
+        CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
         CheckDefinition(name="chroma", label="colour in the picture", side="high", tolerance=0.005),
         CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
+        CheckDefinition(
+            name="sector_cut",
+            label="share of the picture's edge at which the sector is cut off",
+            side="high",
+            tolerance=0.01,
+        ),
         CheckDefinition(
             name="lv_cut",
             label="share of the left ventricle's outline at the sector's edge",
@@ -216,12 +223,11 @@ class GateCheck:
         is_high = self.definition.side == "high" or (self.definition.side == "both" and above <= below)
         count, how = (above, "high") if is_high else (below, "low")
         text = (
-            f"{self.definition.label} {value:.3g}{self.definition.unit}: "
-            f"as {how} in {count} of {len(values)} recordings of the validation split "
-            f"({values[0]:.3g} to {values[-1]:.3g})"
+            f"{self.definition.label} {value:.3g}{self.definition.unit}: as {how} in {count} of {len(values)} "
+            f"recordings of the calibration ({values[0]:.3g} to {values[-1]:.3g})"
         )
         if trust != "good" and self.error_ratio is not None:
-            text += f"; recordings flagged for this erred {self.error_ratio:.2g} times as much ({self.error_ratio_on})"
+            text += f"; clips flagged for this erred {self.error_ratio:.2g} times as much ({self.error_ratio_on})"
         return text
 
 
@@ -310,47 +316,3 @@ def make_gate(values: Mapping[str, ArrayLike], *, doubted_share: float = DEFAULT
         for name, of_split in values.items()
     )
     return Gate(checks=checks, doubted_share=doubted_share)
-
-
-def error_ratio(
-    absolute_errors: ArrayLike,
-    is_flagged: ArrayLike,
-    *,
-    patients: Sequence[str] | None = None,
-    resamples: int = DEFAULT_RESAMPLES,
-    level: float = DEFAULT_LEVEL,
-    seed: int = 0,
-) -> Interval:
-    """Measure what a reason for doubt is worth: mean absolute error of the flagged over that of all others.
-
-    Args:
-        absolute_errors: (N,) EF points.
-        is_flagged: (N,) of True where the check is not good.
-        patients: (N,) names where a patient may have several recordings; these are resampled together.
-        resamples: of the bootstrap.
-        level: of the interval.
-        seed: of the resamples.
-
-    Returns:
-        The ratio with its interval; NaN with a reason where all or none are flagged.
-
-    Raises:
-        ValueError: shapes disagree, errors that are not finite, or as in `bootstrap_intervals`.
-    """
-    errors, flagged = finite_vector("absolute_errors", absolute_errors), np.asarray(is_flagged, dtype=np.float64)
-    if errors.shape != flagged.shape:
-        raise ValueError(f"is_flagged: expected one for each of {len(errors)} errors, got the shape {flagged.shape}")
-    parts = np.stack([flagged * errors, flagged, (1 - flagged) * errors, 1 - flagged], axis=1)
-
-    def ratio(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        of_flagged, num_flagged, of_others, num_others = (counts @ parts).T
-        is_defined = (num_flagged > 0) & (num_others > 0) & (of_others > 0)
-        below = np.where(is_defined, num_flagged * of_others, np.nan)
-        return np.asarray(of_flagged * num_others / below)[:, None]
-
-    found = bootstrap_intervals(ratio, len(errors), patients=patients, resamples=resamples, level=level, seed=seed)[0]
-    if found.is_defined:
-        return found
-    if flagged.all() or not flagged.any():
-        return replace(found, reason=f"{'every' if flagged.all() else 'no'} recording was flagged")
-    return replace(found, reason="the recordings that were not flagged have no error")

@@ -8,12 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from coreecho.evaluation.ef_ranges import range_name
+from coreecho.tasks import EF
 
-# Severely reduced EF is below 30 % (ASE/EACVI, Lang et al. 2015), reduced below 40 % (ESC, McDonagh et al. 2021). The
-# range up to 55 % holds mildly reduced and borderline hearts, in which models of EchoNet-Dynamic err half as much again
-# as above it (mean absolute error 5.0 against 3.4 for 32 frames of R(2+1)D), and in those below 40 % twice as much.
-PREDICTED_EF_EDGES_PERCENT = (30.0, 40.0, 55.0)
+PREDICTED_EF_EDGES_PERCENT = EF.interval_edges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +24,13 @@ class PredictedRange:
     def name(self) -> str:
         """For tables: `below 30`, `30 to 40`, `55 and above`."""
         return range_name(self.low, self.high)
+
+
+def range_name(low: float, high: float) -> str:
+    """For tables: `below 35`, `35 to 40`, `60 and above`; `all` for the range without ends."""
+    if math.isinf(low):
+        return "all" if math.isinf(high) else f"below {high:g}"
+    return f"{low:g} and above" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
 def ranges_between(edges: Sequence[float]) -> tuple[PredictedRange, ...]:

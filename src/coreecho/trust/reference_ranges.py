@@ -80,6 +80,14 @@ READER_VARIABILITY = (
 )
 
 
+# One line for below a table.
+READERS_WORDS = (
+    "Readers of the same pictures differ, too, by up to "
+    + " or ".join(f"±{each.limits_of_agreement:.0f} EF points ({each.what})" for each in READER_VARIABILITY[:2])
+    + f" in 95 of 100; {_AKIL}"
+)
+
+
 def ef_grade(ef_percent: float, sex: Sex) -> Grade:
     """Name an EF as the guideline does. It has whole percents: the EF is rounded first, halves up.
 

@@ -8,6 +8,7 @@ Two rules of the clinic, each for a body that is as deep as it is wide:
 Both are exact for an ellipse turned about its long axis, V = pi / 6 * L * d^2.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ from coreecho.ventricle.smoothing import smooth_masks
 
 Floats = NDArray[np.float64]
 Method = Literal["discs", "area-length"]
+METHODS: tuple[Method, ...] = ("discs", "area-length")
 
 # As in the clinic, and in EchoNet-Dynamic's tracings.
 NUM_DISCS = 20
@@ -67,6 +69,20 @@ def ventricle_curve(
     is_apex_up: bool = True,
     smooth_over: int = 1,
 ) -> VentricleCurve:
+    """Measure the ventricle in each frame of a clip, by one method; see `ventricle_curves`."""
+    return ventricle_curves(
+        masks, methods=(method,), mm_per_pixel=mm_per_pixel, is_apex_up=is_apex_up, smooth_over=smooth_over
+    )[method]
+
+
+def ventricle_curves(
+    masks: NDArray[np.bool_],
+    *,
+    methods: Sequence[Method] = METHODS,
+    mm_per_pixel: float | None = None,
+    is_apex_up: bool = True,
+    smooth_over: int = 1,
+) -> dict[Method, VentricleCurve]:
     """Measure the ventricle in each frame of a clip.
 
     Of each mask the largest connected part counts. The long axis has one direction in all frames; see
@@ -74,7 +90,7 @@ def ventricle_curve(
 
     Args:
         masks: (T, H, W), the cavity.
-        method: of the volumes.
+        methods: of the volumes.
         mm_per_pixel: size of a (square) pixel, where it is known.
         is_apex_up: the apex is the upper end of the long axis.
         smooth_over: frames over which the masks are smoothed first, odd; see `smooth_masks`. 1 does not.
@@ -92,18 +108,21 @@ def ventricle_curve(
     areas = parts.sum(axis=(1, 2)).astype(np.float64)
     direction = shared_direction(parts)
     profiles = [None if direction is None else measure(part, direction, is_apex_up=is_apex_up) for part in parts]
-    volumes = np.array([_volume(profile, area, method) for profile, area in zip(profiles, areas, strict=True)])
     scale = 1.0 if mm_per_pixel is None else mm_per_pixel**3 / _CUBIC_MM_PER_ML
     axes = tuple(None if profile is None else profile.axis for profile in profiles)
-    return VentricleCurve(
-        areas=areas,
-        lengths=np.array([np.nan if axis is None else axis.length for axis in axes]),
-        volumes=volumes * scale,
-        axes=axes,
-        method=method,
-        mm_per_pixel=mm_per_pixel,
-        smoothed_over=smooth_over,
-    )
+    lengths = np.array([np.nan if axis is None else axis.length for axis in axes])
+    return {
+        method: VentricleCurve(
+            areas=areas,
+            lengths=lengths,
+            volumes=scale * np.array([_volume(*measured, method) for measured in zip(profiles, areas, strict=True)]),
+            axes=axes,
+            method=method,
+            mm_per_pixel=mm_per_pixel,
+            smoothed_over=smooth_over,
+        )
+        for method in methods
+    }
 
 
 def _volume(profile: Profile | None, area: float, method: Method) -> float:

@@ -2,7 +2,7 @@
 
 from itertools import product
 from math import cos, radians, sin
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,3 +122,25 @@ def _check_ranges(rotation_degrees: float, scale_range: tuple[float, float], tra
         raise RecipeError(
             f"The shift of an augmentation is a share of the frame's side, at least 0 and below 1; got {translation}."
         )
+
+
+def move_points(
+    points: NDArray[np.floating[Any]], size: int, *, degrees: float, scale: float, shift: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Move points as `transform` moves the pixels of square frames.
+
+    Args:
+        points: (..., 2), x and y in pixels; whole numbers are centres of pixels.
+        size: S, pixels a side.
+        degrees: as of `transform`.
+        scale: as of `transform`.
+        shift: as of `transform`, down and right.
+
+    Returns:
+        (..., 2), which may lie outside the frame.
+    """
+    centre = (size - 1) / 2
+    column, row = points[..., 0] - centre, points[..., 1] - centre
+    along, across = cos(radians(degrees)) * scale, sin(radians(degrees)) * scale
+    moved = along * column - across * row + centre + shift[1], across * column + along * row + centre + shift[0]
+    return np.stack(moved, axis=-1)

@@ -1,4 +1,4 @@
-"""Random changes of a clip for training: where the frames are cut out, how the camera moves, how fast time runs."""
+"""Random changes of a clip for training: where the frames are cut out, how the camera moves."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,44 +84,6 @@ def random_camera_motion(
     if amplitude == 0.0:
         return clip.copy()
     return _warp(clip, turn, 1.0 + larger, down * clip.shape[1], right * clip.shape[2])
-
-
-def random_frame_rate(
-    clip: NDArray[np.uint8], num_frames: int, *, spread: float, rng: np.random.Generator, strength: float = 1.0
-) -> NDArray[np.uint8]:
-    """Take frames out of a longer clip at a random rate: faster hearts, slower ones, other machines.
-
-    The step between frames is exp of a normal number with the given standard deviation, and no longer than the clip
-    allows; where the clip has just `num_frames`, time can only run slower. Between frames is interpolated linearly.
-
-    Args:
-        clip: (T, H, W) uint8, at least `num_frames` long.
-        num_frames: frames of the result.
-        spread: standard deviation of the logarithm of the step, 0 to 1.
-        rng: gives the step and the place of the first frame.
-        strength: 0 to 1, multiplies the spread; it may grow during training.
-
-    Returns:
-        (num_frames, H, W) uint8, a new array.
-
-    Raises:
-        RecipeError: the clip is too short, or a size is out of its range.
-    """
-    if not 2 <= num_frames <= len(clip):
-        raise RecipeError(f"A clip of {len(clip)} frames cannot give {num_frames} frames; expected 2 to {len(clip)}.")
-    for name, value in {"spread of the frame rate": spread, "strength": strength}.items():
-        if not 0.0 <= value <= 1.0:
-            raise RecipeError(f"The {name} must be 0 to 1; got {value}.")
-    step = float(np.exp(strength * spread * rng.standard_normal()))
-    step = min(step, (len(clip) - 1) / (num_frames - 1))
-    first = float(rng.random()) * (len(clip) - 1 - step * (num_frames - 1))
-    # Without a change of rate the frames stay what they are.
-    places = (round(first) if step == 1.0 else first) + step * np.arange(num_frames)
-    before = np.minimum(places.astype(np.intp), len(clip) - 1)
-    share = (places - before).astype(np.float32)[:, None, None]
-    after = np.minimum(before + 1, len(clip) - 1)
-    mixed = clip[before] + share * (clip[after].astype(np.float32) - clip[before])
-    return np.asarray(mixed + np.float32(0.5)).astype(np.uint8)
 
 
 def _smooth_waves(num_frames: int, cycles_per_frame: tuple[float, float], rng: np.random.Generator) -> Floats:

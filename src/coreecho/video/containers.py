@@ -226,7 +226,8 @@ class _Pictures:
             pixel_aspect,
             times_ms,
             collector.reduction,
-            (*collector.notes, *self._luma.notes, *self._notes, *aspect_notes, *time_notes),
+            notes=(*collector.notes, *self._luma.notes, *self._notes, *aspect_notes, *time_notes),
+            stored_size=self._size,
         )
 
     def _times(self, stream: VideoStream) -> FrameTimes:

@@ -24,6 +24,8 @@ class Decoded:
         pixel_aspect: width of a pixel over its height, before they are turned.
         times_ms: (T,), when each frame is shown, where they are not evenly spaced; else None.
         reduction: of how many pixels along each side one pixel here is the mean.
+        stored_size: rows and columns of the file's pictures, where these were reduced; else those of `frames`.
+        pixel_mm: height and width of a pixel of the file, before they are turned; None where it does not say.
         notes: what the reader did to the frames, or noticed in them, that a user should know.
     """
 
@@ -35,6 +37,8 @@ class Decoded:
     pixel_aspect: float = 1.0
     times_ms: NDArray[np.float64] | None = None
     reduction: int = 1
+    stored_size: tuple[int, int] | None = None
+    pixel_mm: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -18,13 +18,14 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
 )
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.decoded import Decoded
 from coreecho.video.dicom_frames import SeriesFrames, StoredFrames, count_frames
 from coreecho.video.dicom_pixels import DicomFrames, decode
-from coreecho.video.dicom_regions import Box, fitting_region, pixel_aspect, tissue_boxes
+from coreecho.video.dicom_regions import Box, fitting_region, pixel_aspect, pixel_mm, tissue_boxes
 from coreecho.video.dicom_time import frame_times
 from coreecho.video.dicom_video import decode_video, is_video
 from coreecho.video.geometry import believed_aspect
@@ -38,6 +39,9 @@ warnings.filterwarnings("ignore", module=r"pydicom\.")
 _HEAD_BYTES = 4096
 # The head of an element or of a sequence's item: tag, representation, length.
 _MAX_HEAD_BYTES = 12
+# The tag of the pixels, in either order of bytes.
+_PIXELS = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+_SEARCHED_BYTES = 8192
 # Clips have some hundred elements, with a scanner's private ones some thousand; this many are read in seconds.
 _MAX_HEADS = 100_000
 # Uncompressed pixels above this are left in their file, and frames are read one at a time; compressed ones cannot be.
@@ -71,7 +75,7 @@ def read_dicom(path: Path, source: str) -> tuple[Decoded, Box | None]:
         if num_frames > 1 and num_frames != declared:
             dataset.NumberOfFrames = num_frames
         if num_frames < 2:
-            raise VideoError(
+            raise UnsuitableError(
                 f"{source}: a still: it has one frame. An EF takes a clip of a beating heart. Where a clip lies as "
                 "single frames, one a file, `coreecho predict FOLDER --series` reads them as one."
             )
@@ -131,6 +135,9 @@ def decode_dicom(
         pixel_aspect=aspect,
         times_ms=times_ms,
         reduction=pixels.reduction,
+        stored_size=(height, width),
+        # Proportions that no recorder has come with distances that none has.
+        pixel_mm=None if aspect_notes else pixel_mm(dataset, boxes, height, width),
         notes=(*pixels.notes, *aspect_notes, *notes),
     )
     return decoded, fitting_region(boxes, height, width, pixels.reduction)
@@ -150,8 +157,15 @@ def open_dicom(path: Path, source: str, *, has_pixels: bool = True) -> Dataset:
             f"{_MAX_COMPRESSED_BYTES // 1024**2} MiB are read. Export a shorter clip."
         )
     # force: some archives leave out the 128 bytes before "DICM"; that it is DICOM was found by its first elements.
-    with _CountedFile(io.FileIO(path), source) as file:
+    # A text: pydicom puts the name of a file that ends too early into its warning.
+    with _CountedFile(io.FileIO(str(path)), source) as file:
         dataset = pydicom.dcmread(file, force=True, defer_size=_DEFERRED_BYTES, stop_before_pixels=not has_pixels)
+        ends_early = file.ends_early or file.has_met_pixels
+    if has_pixels and ends_early and "PixelData" not in dataset:
+        raise VideoError(
+            f"{source}: cut off: the file ends in the middle of its data. Copy it again from its origin, or export it "
+            "again."
+        )
     _name_coding(dataset, source)
     # Read when it is looked at, and so not counted.
     regions = dataset.get_item("SequenceOfUltrasoundRegions")
@@ -173,12 +187,19 @@ def _name_coding(dataset: Dataset, source: str) -> None:
 
 
 class _CountedFile(io.BufferedReader):
-    """A file that counts the heads of elements read from it: a million empty ones fit into 8 MB and take a minute."""
+    """A file that counts the heads of elements read from it: a million empty ones fit into 8 MB and take a minute.
+
+    Attributes:
+        has_met_pixels: the head of the pixels was read.
+        ends_early: a value was shorter than its head says.
+    """
 
     def __init__(self, file: io.FileIO, source: str) -> None:
         super().__init__(file)
         self._source = source
         self._num_heads = 0
+        self.has_met_pixels = False
+        self.ends_early = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and 0 <= size <= _MAX_HEAD_BYTES:
@@ -188,11 +209,22 @@ class _CountedFile(io.BufferedReader):
                     f"{self._source}: has more elements than any ultrasound clip. The file is damaged, or made to "
                     "keep its reader busy."
                 )
-        return super().read(size)
+        content = super().read(size)
+        if size is not None and 0 <= size <= _MAX_HEAD_BYTES:
+            self.has_met_pixels = self.has_met_pixels or content[:4] in _PIXELS
+        # What has no declared length is searched in such parts, of which the last is short.
+        elif size is not None and size != _SEARCHED_BYTES:
+            self.ends_early = self.ends_early or len(content) < size
+        return content
 
 
 def refuse_no_clip(dataset: Dataset, source: str) -> None:
     """Refuse what is not ultrasound, or holds no pixels. Raises VideoError."""
+    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        raise UnsuitableError(
+            f"{source}: the table of contents of a DICOM medium, which holds no pictures. Give the folder in which it "
+            "lies, or its clips."
+        )
     is_ultrasound = dataset.get("Modality") == "US" or "Ultrasound" in _sop_class_name(dataset)
     if not is_ultrasound:
         if "Modality" not in dataset:
@@ -200,7 +232,7 @@ def refuse_no_clip(dataset: Dataset, source: str) -> None:
                 f"{source}: names no modality: it is cut off, or not ultrasound. Expected an ultrasound clip."
             )
         modality = str(dataset.Modality)[:16]
-        raise VideoError(f"{source}: not ultrasound: its modality is {modality!r}. Expected an ultrasound clip.")
+        raise UnsuitableError(f"{source}: not ultrasound: its modality is {modality!r}. Expected an ultrasound clip.")
     if "PixelData" not in dataset:
         raise VideoError(f"{source}: holds no pixel data: it is cut off, or a report. Export the clip again.")
 

@@ -69,11 +69,11 @@ def _unpacker(
 ) -> Callable[[NDArray[Any]], NDArray[np.int32]]:
     """How a stored number becomes a level: shifted down where the bits in use are the upper ones, and with a sign."""
     # Where nothing is in the upper bits, the header is wrong and not the picture.
-    if not 0 < shift <= 8 * sample.itemsize - stored or not (sample.view(f"u{sample.itemsize}") >> shift).any():
+    if not 0 < shift <= 8 * sample.itemsize - stored or not (sample.view(_unsigned(sample)) >> shift).any():
         shift = 0
 
     def unpack(pixels: NDArray[Any]) -> NDArray[np.int32]:
-        numbers = pixels.view(f"u{pixels.itemsize}").astype(np.int32) >> shift
+        numbers = pixels.view(_unsigned(pixels)).astype(np.int32) >> shift
         if not is_signed:
             return numbers
         # Decoders fill up the unused bits or not: of a signed number only those stored count.
@@ -81,6 +81,11 @@ def _unpacker(
         return np.where(numbers >> (stored - 1), numbers - (1 << stored), numbers).astype(np.int32)
 
     return unpack
+
+
+def _unsigned(pixels: NDArray[Any]) -> np.dtype[Any]:
+    """The same bits without a sign, in the same order of bytes: big-endian files are decoded as they lie."""
+    return np.dtype(f"u{pixels.itemsize}").newbyteorder(pixels.dtype.byteorder)
 
 
 def _range(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom import Dataset
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError
 
 # DICOM PS3.3 C.8.5.5.1.1 and C.8.5.5.1.2: a picture in two dimensions of space; tissue in it, as opposed to flow.
 _SPATIAL_FORMAT_2D = 1
@@ -40,11 +40,11 @@ def tissue_boxes(dataset: Dataset, source: str) -> list[PixelBox]:
         if 0 <= left < right and 0 <= top < bottom and not any(_overlap(box, other) > _MIN_SAME for other in boxes):
             boxes.append(box)
     if len(boxes) > 1:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: has {len(boxes)} tissue regions, as in biplane or side-by-side recordings. Export one view."
         )
     if not boxes and formats - {0, _SPATIAL_FORMAT_2D, 4}:
-        raise VideoError(f"{source}: an M-mode or spectral Doppler recording. Expected a B-mode clip.")
+        raise UnsuitableError(f"{source}: an M-mode or spectral Doppler recording. Expected a B-mode clip.")
     return boxes
 
 
@@ -67,21 +67,56 @@ def fitting_region(boxes: list[PixelBox], height: int, width: int, reduction: in
         reduction: of how many stored pixels along each side one that is read is the mean.
     """
     for top, bottom, left, right in boxes:
-        for scale in _SCREEN_SCALES:
-            if bottom <= height * scale and right <= width * scale:
-                scale *= reduction
-                return slice(top // scale, -(-bottom // scale)), slice(left // scale, -(-right // scale))
+        scale = _fitting_scale((top, bottom, left, right), height, width)
+        if scale is not None:
+            scale *= reduction
+            return slice(top // scale, -(-bottom // scale)), slice(left // scale, -(-right // scale))
     return None
 
 
-def pixel_aspect(dataset: Dataset) -> float:
-    """Width of a pixel over its height: by the tissue's scale, else by PixelSpacing, else by PixelAspectRatio."""
+def _fitting_scale(box: PixelBox, height: int, width: int) -> int | None:
+    """By what a box is to be scaled down to lie in a picture; None where it cannot."""
+    scales = (scale for scale in _SCREEN_SCALES if box[1] <= height * scale and box[3] <= width * scale)
+    return next(scales, None)
+
+
+def pixel_mm(dataset: Dataset, boxes: list[PixelBox], height: int, width: int) -> tuple[float, float] | None:
+    """Height and width of a pixel in mm: by the tissue's scale, else by PixelSpacing; None where the file has neither.
+
+    Args:
+        dataset: of the clip.
+        boxes: as `tissue_boxes` gives them; one that was written for a larger screen has its scale, too.
+        height: rows of the stored picture.
+        width: columns of the stored picture.
+    """
+    deltas = _tissue_deltas(dataset)
+    if deltas is not None:
+        scale = next((found for box in boxes if (found := _fitting_scale(box, height, width))), 1)
+        return 10 * scale * deltas[0], 10 * scale * deltas[1]
+    spacing = dataset.get("PixelSpacing")
+    if isinstance(spacing, Sequence) and not isinstance(spacing, str) and len(spacing) == 2:
+        down, across = (_positive(number) for number in spacing)
+        if down and across:
+            return down, across
+    return None
+
+
+def _tissue_deltas(dataset: Dataset) -> tuple[float, float] | None:
+    """Distance of rows and of columns in the region that shows tissue, in cm."""
     for region in dataset.get("SequenceOfUltrasoundRegions") or []:
         units = {region.get(f"PhysicalUnits{axis}Direction") for axis in "XY"}
         across, down = (_positive(region.get(f"PhysicalDelta{axis}")) for axis in "XY")
         is_tissue = region.get("RegionSpatialFormat") == _SPATIAL_FORMAT_2D
         if is_tissue and units == {_CENTIMETRES} and across and down:
-            return across / down
+            return down, across
+    return None
+
+
+def pixel_aspect(dataset: Dataset) -> float:
+    """Width of a pixel over its height: by the tissue's scale, else by PixelSpacing, else by PixelAspectRatio."""
+    deltas = _tissue_deltas(dataset)
+    if deltas is not None:
+        return deltas[1] / deltas[0]
     # Both give what belongs to the rows first.
     for keyword in ("PixelSpacing", "PixelAspectRatio"):
         value = dataset.get(keyword)

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.errors import VideoError
 from coreecho.video.reading import read_video
 from coreecho.video.resizing import resize_frames
+from coreecho.video.temporal import resample_fps
 
 # Changes where `read_video` comes to give other frames of the same file.
 WHOLE_VIDEO = "whole video, upright and evenly timed"
@@ -26,6 +28,34 @@ def prepare_video(path: Path, frame_size: int) -> PreparedFrames:
     """Read a video as `read_video` does, and resize it to `frame_size` pixels a side. Raises VideoError."""
     video = read_video(path)
     return PreparedFrames(resize_frames(video.frames, frame_size), video.fps)
+
+
+@dataclass(frozen=True)
+class AtFrameRate:
+    """Prepares a video at a frame rate that is not its own.
+
+    Attributes:
+        target_fps: frames per second.
+        fps: of the file, where only others know it; None takes what the file says.
+    """
+
+    target_fps: float
+    fps: float | None = None
+
+    @property
+    def preparation(self) -> str:
+        """What it does, in words."""
+        return f"{WHOLE_VIDEO}, from {self.fps or 'its own'} to {self.target_fps} frames a second"
+
+    def __call__(self, path: Path, frame_size: int) -> PreparedFrames:
+        """Read a video, resize it, and interpolate it in time. Raises VideoError."""
+        prepared = prepare_video(path, frame_size)
+        fps = self.fps or prepared.fps
+        if fps is None:
+            raise VideoError(
+                f"{path}: does not say its frame rate, so it cannot be brought to {self.target_fps:g} frames a second."
+            )
+        return PreparedFrames(resample_fps(prepared.frames, fps, self.target_fps), self.target_fps)
 
 
 @dataclass(frozen=True)

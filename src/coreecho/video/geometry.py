@@ -5,6 +5,7 @@ recorder with pixels that are wider than high. An ejection fraction is read from
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,11 @@ class Turn:
         return np.ascontiguousarray(
             frames[:, :: -1 if self.reverses_rows else 1, :: -1 if self.reverses_columns else 1]
         )
+
+    def undone(self, frames: NDArray[Any]) -> NDArray[Any]:
+        """Turn what lies in upright frames, (T, H, W), back as the file has it."""
+        frames = frames[:, :: -1 if self.reverses_rows else 1, :: -1 if self.reverses_columns else 1]
+        return frames.swapaxes(1, 2) if self.is_transposed else frames
 
 
 UPRIGHT = Turn()
@@ -90,9 +96,14 @@ def square_size(height: int, width: int, pixel_aspect: float, num_frames: int) -
 
 def square_prepared(frames: NDArray[np.uint8], pixel_aspect: float) -> NDArray[np.uint8]:
     """Make the pixels of a prepared clip square, and pad it to the square that it was: (T, S, S) as before."""
-    num_frames, height, width = frames.shape
+    (top, bottom), (left, right) = square_spans(*frames.shape[1:], pixel_aspect)
+    square = np.zeros(frames.shape, dtype=np.uint8)
+    square[:, top:bottom, left:right] = stretch_frames(frames, bottom - top, right - left)
+    return square
+
+
+def square_spans(height: int, width: int, pixel_aspect: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The rows and the columns that a prepared clip takes in its square once its pixels are square."""
     tall, wide = round(height / max(pixel_aspect, 1)), round(width * min(pixel_aspect, 1))
     top, left = (height - tall) // 2, (width - wide) // 2
-    square = np.zeros((num_frames, height, width), dtype=np.uint8)
-    square[:, top : top + tall, left : left + wide] = stretch_frames(frames, tall, wide)
-    return square
+    return (top, top + tall), (left, left + wide)

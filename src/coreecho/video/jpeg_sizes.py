@@ -3,6 +3,10 @@
 _SOI = b"\xff\xd8"
 # Start of the codestream, then at once its size: DICOM has it bare, without the boxes of a .jp2 file.
 _JPEG2000 = b"\xff\x4f\xff\x51"
+# A .jp2 file: its signature, and the box in which the codestream lies. Some writers put whole files into DICOM.
+_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
+_CODESTREAM_BOX = b"jp2c"
+_MAX_BOXES = 32
 _JPEG_LS_FRAME = 0xF7
 # Markers between 0xC0 and 0xCF that begin no frame: Huffman tables, an extension, arithmetic conditioning.
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)
@@ -13,11 +17,26 @@ _ALONE = (0x01, *range(0xD0, 0xD8))
 def declared_size(picture: bytes) -> tuple[int, int, int] | None:
     """Read rows, columns and components of a JPEG, JPEG-LS or JPEG 2000 picture; None where it does not say.
 
-    Implements the headers of ITU-T T.81 (B.2.2), T.87 (C.1.1) and T.800 (A.5.1).
+    Implements the headers of ITU-T T.81 (B.2.2), T.87 (C.1.1) and T.800 (A.5.1, I.4).
     """
+    if picture.startswith(_JP2_SIGNATURE):
+        picture = _codestream(picture)
     if picture.startswith(_JPEG2000):
         return _jpeg2000_size(picture)
     return _jpeg_size(picture) if picture.startswith(_SOI) else None
+
+
+def _codestream(file: bytes) -> bytes:
+    """Walk over the boxes of a .jp2 file to its codestream; nothing where there is none."""
+    place = 0
+    for _ in range(_MAX_BOXES):
+        length, kind = int.from_bytes(file[place : place + 4], "big"), file[place + 4 : place + 8]
+        if kind == _CODESTREAM_BOX:
+            return file[place + (16 if length == 1 else 8) :]
+        if length < 8:
+            return b""
+        place += length
+    return b""
 
 
 def _jpeg2000_size(picture: bytes) -> tuple[int, int, int] | None:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from coreecho.errors import VideoError
 from coreecho.video.sector import convex_hull, find_sector, temporal_statistics
 
 # Grey levels. Motion JPEG spreads the sector's edge over its blocks of 8 x 8 pixels, a few grey levels high. They
@@ -38,6 +39,14 @@ def lit_sector(frames: NDArray[np.uint8], source: str = "clip") -> NDArray[np.bo
     if min(lit.any(axis=0).sum(), lit.any(axis=1).sum()) < 3:
         return moving
     return np.asarray(moving & convex_hull(lit))
+
+
+def thumbnail_of(frames: NDArray[np.uint8], source: str = "clip") -> NDArray[np.uint8]:
+    """The first of a clip's frames (T, H, W), black outside its sector; all black where none is found."""
+    try:
+        return np.asarray(frames[0] * lit_sector(frames, source))
+    except VideoError:
+        return np.zeros_like(frames[0])
 
 
 def _bright_tissue(

@@ -13,7 +13,14 @@ from coreecho.video.axes import arrange
 from coreecho.video.containers import PHANTOM_COMMENT
 from coreecho.video.decoded import Decoded
 from coreecho.video.limits import check_size
-from coreecho.video.volumes import ShortPixelsError, check_volume, file_beside, read_levels, spacing_notes
+from coreecho.video.volumes import (
+    ShortPixelsError,
+    check_volume,
+    file_beside,
+    known_spacing,
+    read_levels,
+    spacing_notes,
+)
 
 # Longer than any header in use; where the pixels follow in the same file, the header ends before them.
 _MAX_HEADER_BYTES = 64 * 1024
@@ -75,15 +82,23 @@ def read_mhd(path: Path, source: str | None = None, axes: str | None = None) -> 
     is_phantom = PHANTOM_COMMENT in fields.get("Comment", "")
     if axes is not None:
         return Decoded(arrange(pixels, axes[::-1], source), None, is_phantom=is_phantom)
-    return Decoded(pixels, None, is_phantom=is_phantom, notes=_spacing_notes(fields))
+    across, down = _spacing(fields)
+    return Decoded(
+        pixels,
+        None,
+        is_phantom=is_phantom,
+        pixel_mm=known_spacing(across, down),
+        notes=spacing_notes(across, down),
+    )
 
 
-def _spacing_notes(fields: Mapping[str, str]) -> tuple[str, ...]:
+def _spacing(fields: Mapping[str, str]) -> tuple[float, float]:
+    """Distance of columns and of rows, in mm; 0 where it is not given."""
     try:
         across, down = (float(text) for text in fields.get("ElementSpacing", "").split()[:2])
     except ValueError:
-        return ()
-    return spacing_notes(across, down)
+        return 0.0, 0.0
+    return across, down
 
 
 def _parse_header(head: bytes, source: str) -> tuple[dict[str, str], int]:

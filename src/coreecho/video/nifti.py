@@ -17,7 +17,7 @@ from coreecho.video.axes import arrange
 from coreecho.video.containers import PHANTOM_COMMENT
 from coreecho.video.decoded import Decoded
 from coreecho.video.limits import check_size
-from coreecho.video.volumes import ShortPixelsError, check_volume, read_levels, spacing_notes
+from coreecho.video.volumes import ShortPixelsError, check_volume, known_spacing, read_levels, spacing_notes
 
 # Typed in part only.
 _HEADER_1: Any = Nifti1Header
@@ -29,6 +29,9 @@ _HEADER_1_BYTES, _HEADER_2_BYTES = 348, 540
 _GZIP = b"\x1f\x8b"
 # Extensions may lie between the header and the pixels; CAMUS has none.
 _MAX_PIXEL_OFFSET = 1024**2
+# Of xyzt_units: the bits of the unit of space, and what its codes mean.
+_OF_SPACE = 0x07
+_UNITS_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 _DAMAGE = (OSError, EOFError, zlib.error, HeaderDataError, ValueError, OverflowError)
 
 
@@ -80,8 +83,15 @@ def read_nifti(path: Path, source: str | None = None, axes: str | None = None) -
         ) from error
     description = bytes(header["descrip"].tobytes())
     across, down = (float(header["pixdim"][axis]) for axis in (1, 2))
-    notes = spacing_notes(across, down) if axes is None else ()
-    return Decoded(pixels, None, is_phantom=PHANTOM_COMMENT.encode() in description, notes=notes)
+    is_usual = axes is None
+    unit_mm = _UNITS_MM.get(int(header["xyzt_units"]) & _OF_SPACE, float("nan"))
+    return Decoded(
+        pixels,
+        None,
+        is_phantom=PHANTOM_COMMENT.encode() in description,
+        pixel_mm=known_spacing(across, down, unit_mm) if is_usual else None,
+        notes=spacing_notes(across, down) if is_usual else (),
+    )
 
 
 def _read(file: IO[bytes], stored_bytes: int, source: str, axes: str | None) -> tuple[Any, NDArray[np.uint8]]:

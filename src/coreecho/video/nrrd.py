@@ -19,7 +19,14 @@ from coreecho.video.colour import to_grey
 from coreecho.video.containers import PHANTOM_COMMENT
 from coreecho.video.decoded import Decoded
 from coreecho.video.limits import check_size
-from coreecho.video.volumes import ShortPixelsError, check_volume, file_beside, read_levels, spacing_notes
+from coreecho.video.volumes import (
+    ShortPixelsError,
+    check_volume,
+    file_beside,
+    known_spacing,
+    read_levels,
+    spacing_notes,
+)
 
 _MAGIC = b"NRRD000"
 # Longer than any header in use; the pixels may follow.
@@ -36,6 +43,7 @@ _TYPES = {
 }
 _DTYPES = {name: code for code, names in _TYPES.items() for name in names}
 _COLOURS = 3
+_MM = {"mm": 1.0, "millimeters": 1.0, "millimetres": 1.0, "cm": 10.0, "um": 0.001, "m": 1000.0}
 _MS = {"ms": 1.0, "msec": 1.0, "milliseconds": 1.0, "s": 1000.0, "sec": 1000.0, "seconds": 1000.0}
 
 
@@ -85,7 +93,13 @@ def read_nrrd(path: Path, source: str | None = None, axes: str | None = None) ->
     spacings = _numbers(fields.get("spacings", ""))
     notes = spacing_notes(spacings[columns], spacings[rows]) if len(spacings) == len(letters) else ()
     is_phantom = PHANTOM_COMMENT.encode() in head[:header_bytes]
-    return Decoded(frames, _frame_rate(fields, spacings, time), is_phantom=is_phantom, notes=notes)
+    return Decoded(
+        frames,
+        _frame_rate(fields, spacings, time),
+        is_phantom=is_phantom,
+        pixel_mm=_pixel_mm(fields, spacings, rows, columns),
+        notes=notes,
+    )
 
 
 def _parse_header(head: bytes, source: str) -> tuple[dict[str, str], int]:
@@ -186,10 +200,23 @@ def _numbers(text: str) -> list[float]:
         return []
 
 
+def _units(fields: Mapping[str, str]) -> list[str]:
+    return fields.get("space units", fields.get("units", "")).replace('"', " ").lower().split()
+
+
+def _pixel_mm(fields: Mapping[str, str], spacings: list[float], rows: int, columns: int) -> tuple[float, float] | None:
+    """Height and width of a pixel, where both axes have a unit of length."""
+    units = _units(fields)
+    if len(units) != len(spacings) or max(rows, columns) >= len(spacings):
+        return None
+    down, across = (spacings[axis] * _MM.get(units[axis], float("nan")) for axis in (rows, columns))
+    return known_spacing(across, down)
+
+
 def _frame_rate(fields: Mapping[str, str], spacings: list[float], time: int) -> float | None:
     """Frames per second, where the spacing of the axis of time has a unit of time."""
-    units = fields.get("space units", fields.get("units", "")).replace('"', " ").split()
+    units = _units(fields)
     if len(units) != len(spacings) or not 0 <= time < len(spacings):
         return None
-    step_ms = spacings[time] * _MS.get(units[time].lower(), float("nan"))
+    step_ms = spacings[time] * _MS.get(units[time], float("nan"))
     return 1000 / step_ms if 0 < step_ms < float("inf") else None

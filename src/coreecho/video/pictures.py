@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.decoded import Decoded
@@ -66,7 +66,7 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
             num_frames = _COUNT[kind](content)
         if num_frames < 2:
             what = "it has one frame" if kind == "GIF" else f"a {_NAMES[kind]}"
-            raise VideoError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
+            raise UnsuitableError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
         with Image.open(path, formats=[kind]) as picture:
             width, height = picture.size
             check_size(source, num_frames, height, width)
@@ -102,6 +102,7 @@ def _decode(picture: Image.Image, kind: str, num_frames: int, source: str) -> De
         coloured,
         times_ms=times_ms,
         reduction=reduction,
+        stored_size=(picture.height, picture.width),
         notes=(*notes, *(label.notes if label is not None else ()), *size_notes, *time_notes),
     )
 

@@ -16,13 +16,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.dicom_series import Series
+from coreecho.video.placement import Placement
 from coreecho.video.reading import ClipPath, read_clip_at
 from coreecho.video.resizing import resize_frames
 from coreecho.video.video import Video
@@ -31,6 +33,9 @@ SECONDS_A_FILE = 10.0
 _BYTES_A_SECOND = 1e6
 # Beside what the interpreter takes.
 _MEMORY_BYTES = 3 * 1024**3
+# Of frames that are read larger than a model needs them, to be looked at.
+_HELD_PIXELS = 96 * 1024**2
+_NO_SECTOR = np.zeros(0, dtype=np.uint8)
 _SERVE = "from coreecho.video.reader_process import serve; serve()"
 
 
@@ -42,13 +47,27 @@ class ResizedVideo(NamedTuple):
     fps: float | None
 
 
-def read_resized(path: ClipPath, frame_size: int, *, axes: str | None = None) -> ResizedVideo:
-    """Read a video in this process, and resize it; `axes` of arrays, as for `read_video`. Raises VideoError."""
-    video = read_clip_at(path, axes=axes)
+def read_resized(
+    path: ClipPath, frame_size: int, *, axes: str | None = None, keeps_times: bool = False, up_to: int = 1
+) -> ResizedVideo:
+    """Read a video in this process, and resize it.
+
+    Args:
+        path: the clip.
+        frame_size: S, in pixels.
+        axes: of arrays, as for `read_video`.
+        keeps_times: as for `read_clip_at`.
+        up_to: how many times S the frames may have a side, where the file has so many pixels; a whole number of times.
+
+    Raises:
+        VideoError: as `read_clip_at`.
+    """
+    video = read_clip_at(path, axes=axes, keeps_times=keeps_times)
+    most = min(max(video.frames.shape[1:]), int((_HELD_PIXELS / video.num_frames) ** 0.5))
+    times = min(up_to, most // frame_size)
     # Resized at once: a whole screen has fifty times the pixels.
-    frames = resize_frames(video.frames, frame_size)
-    resized = Video(frames, video.fps, video.source, video.is_phantom, video.notes)
-    return ResizedVideo(resized, video.num_frames, video.fps)
+    frames = resize_frames(video.frames, frame_size * max(1, times))
+    return ResizedVideo(replace(video, frames=frames), video.num_frames, video.fps)
 
 
 class ReaderProcesses:
@@ -67,8 +86,8 @@ class ReaderProcesses:
         self._started: list[_Process] = []
         self._is_closed = False
 
-    def read(self, path: ClipPath, frame_size: int, *, axes: str | None = None) -> ResizedVideo:
-        """Read a video as `read_resized` does.
+    def read(self, path: ClipPath, frame_size: int, **options: Any) -> ResizedVideo:
+        """Read a video as `read_resized` does, with its options.
 
         Raises:
             VideoError: it cannot be read, takes too long or too much memory, or ends the process that reads it.
@@ -80,7 +99,7 @@ class ReaderProcesses:
             if process is None or not process.is_alive:
                 process = _Process()
                 self._started.append(process)
-            return process.read(path, frame_size, axes, self._seconds)
+            return process.read(path, frame_size, options, self._seconds)
         finally:
             self._free.put(process)
 
@@ -124,14 +143,14 @@ class _Process:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def read(self, path: ClipPath, frame_size: int, axes: str | None, seconds: float) -> ResizedVideo:
+    def read(self, path: ClipPath, frame_size: int, options: dict[str, Any], seconds: float) -> ResizedVideo:
         files = path.files if isinstance(path, Series) else (Path(path),)
         with contextlib.suppress(OSError):
             seconds += sum(file.stat().st_size for file in files) / _BYTES_A_SECOND
         request = {
             "path": [str(file) for file in files] if isinstance(path, Series) else str(path),
             "frame_size": frame_size,
-            "options": {} if axes is None else {"axes": axes},
+            "options": {name: value for name, value in options.items() if value is not None},
         }
         is_late = threading.Event()
         watch = threading.Timer(seconds, self._give_up, [is_late])
@@ -141,10 +160,13 @@ class _Process:
             _send(self._stream(self._process.stdin), request)
             answer = self._receive()
             if "error" in answer:
-                raise VideoError(answer["error"])
+                raise (UnsuitableError if answer.get("is_unsuitable") else VideoError)(answer["error"])
             shape = tuple(answer["shape"])
             content = _read_exactly(self._stream(self._process.stdout), int(np.prod(shape)))
-        except (EOFError, OSError, ValueError, KeyError) as error:
+            sector = _read_exactly(self._stream(self._process.stdout), int(answer["sector_bytes"]))
+            plain = answer["placement"]
+            placement = None if plain is None else Placement.from_plain(plain, sector)
+        except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
             self.end()
             if is_late.is_set():
                 raise VideoError(
@@ -158,7 +180,8 @@ class _Process:
         finally:
             watch.cancel()
         frames = np.frombuffer(content, dtype=np.uint8).reshape(shape)
-        video = Video(frames, answer["seen_fps"], str(path), answer["is_phantom"], tuple(answer["notes"]))
+        notes = tuple(answer["notes"])
+        video = Video(frames, answer["seen_fps"], str(path), answer["is_phantom"], notes, placement)
         return ResizedVideo(video, answer["num_frames"], answer["fps"])
 
     def _give_up(self, is_late: threading.Event) -> None:
@@ -190,7 +213,7 @@ def serve() -> None:
         try:
             read = read_resized(path, request["frame_size"], **request["options"])
         except VideoError as error:
-            _send(answers, {"error": str(error)})
+            _send(answers, {"error": str(error), "is_unsuitable": isinstance(error, UnsuitableError)})
         except MemoryError:
             _send(answers, {"error": f"{path}: needs more than {_MEMORY_BYTES / 1e9:.1f} GB to be read."})
         # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
@@ -198,6 +221,7 @@ def serve() -> None:
             _send(answers, {"error": f"{path}: unexpected {type(error).__name__}: {error}"})
         else:
             video = read.video
+            plain, sector = (None, _NO_SECTOR) if video.placement is None else video.placement.to_plain()
             head = {
                 "shape": video.frames.shape,
                 "seen_fps": video.fps,
@@ -205,8 +229,10 @@ def serve() -> None:
                 "notes": video.notes,
                 "num_frames": read.num_frames,
                 "fps": read.fps,
+                "placement": plain,
+                "sector_bytes": sector.size,
             }
-            _send(answers, head, np.ascontiguousarray(video.frames).data)
+            _send(answers, head, np.ascontiguousarray(video.frames).data, sector.data)
 
 
 def _requests(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -217,10 +243,11 @@ def _requests(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
             return
 
 
-def _send(stream: IO[bytes], head: dict[str, Any], content: bytes | memoryview = b"") -> None:
+def _send(stream: IO[bytes], head: dict[str, Any], *contents: bytes | memoryview) -> None:
     """One line of JSON, in which a name that is not UTF-8 stays as it is, and then bytes."""
     stream.write(json.dumps(head).encode("ascii") + b"\n")
-    stream.write(content)
+    for content in contents:
+        stream.write(content)
     stream.flush()
 
 

@@ -4,22 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.arrays import is_npz, read_npy, read_npz
 from coreecho.video.axes import refuse_other_axes
 from coreecho.video.containers import read_container
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom import read_dicom
 from coreecho.video.dicom_series import Series, read_dicom_series
-from coreecho.video.geometry import UPRIGHT, aspect_notes, square_prepared
+from coreecho.video.geometry import UPRIGHT, aspect_notes, square_prepared, square_spans
 from coreecho.video.limits import MAX_FILE_BYTES
 from coreecho.video.mhd import is_mhd, read_mhd
 from coreecho.video.nifti import is_nifti, read_nifti
 from coreecho.video.nrrd import is_nrrd, read_nrrd
 from coreecho.video.pictures import picture_kind, read_picture
+from coreecho.video.placement import whole_picture
 from coreecho.video.screen import crop_to_sector
 from coreecho.video.temporal import resample_uneven
 from coreecho.video.video import Video
@@ -43,6 +41,12 @@ _OTHER_VIDEOS = {
     b"FLV\x01": "a Flash video",
     b"OggS": "an Ogg file",
 }
+_PACKED = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "packed by gzip, and no NIfTI volume",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+}
 TURNED_NOTE = "turned upright, as the file says to show it"
 _RETIMED = "its frames are not evenly spaced in time; resampled by their time stamps to "
 UNEVEN_NOTE = _RETIMED + "{:.4g} frames per second"
@@ -53,17 +57,25 @@ Box = tuple[slice, slice]
 ClipPath = str | Path | Series
 
 
-def read_clip_at(path: ClipPath, *, axes: str | None = None) -> Video:
+def read_clip_at(path: ClipPath, *, axes: str | None = None, keeps_times: bool = False) -> Video:
     """Read a clip that lies in one file, or one frame a file, as `read_video` and `read_series` do.
+
+    Args:
+        path: the clip.
+        axes: see `read_video`.
+        keeps_times: give the file's own frames also where they are not evenly spaced in time; the video's frame rate is
+            then that to which they would be resampled, and its placement says when each was taken.
 
     Raises:
         VideoError: as they do; or axes are named of a series.
     """
     if not isinstance(path, Series):
-        return read_video(path, axes=axes)
-    if axes is not None:
+        video = _read_as_timed(path, axes)
+    elif axes is not None:
         raise VideoError(f"{path}: axes={axes!r} is for arrays (NPY, NPZ, NIfTI, MHD, NRRD), which this is not.")
-    return replace(read_series(path.files), source=str(path))
+    else:
+        video = replace(_read_series_as_timed(path.files), source=str(path))
+    return video if keeps_times else _evenly_timed(video)
 
 
 def is_retimed(video: Video) -> bool:
@@ -90,6 +102,11 @@ def read_video(path: str | Path, *, axes: str | None = None) -> Video:
         VideoError: the file is missing, unreadable, empty, damaged or cut off, not a clip, a still, too large, or its
             picture is not that of one grey sector. The message says which, and what to do.
     """
+    return _evenly_timed(_read_as_timed(path, axes))
+
+
+def _read_as_timed(path: str | Path, axes: str | None) -> Video:
+    """As `read_video`, with the file's own frames whenever they were taken."""
     source = str(path)
     path = Path(path)
     head = _read_head(path, source)
@@ -109,9 +126,9 @@ def read_video(path: str | Path, *, axes: str | None = None) -> Video:
     kind = picture_kind(head)
     if kind is not None:
         return _finish(read_picture(path, source, kind), None, source)
-    if _begins_like_dicom(head):
+    if begins_like_dicom(head):
         return _finish(*read_dicom(path, source), source)
-    raise VideoError(_why_not(head, path, source))
+    raise _why_not(head, path, source)
 
 
 def read_series(files: str | Path | Sequence[str | Path]) -> Video:
@@ -123,6 +140,10 @@ def read_series(files: str | Path | Sequence[str | Path]) -> Video:
     Raises:
         VideoError: as `read_video`; or there are several clips, or none.
     """
+    return _evenly_timed(_read_series_as_timed(files))
+
+
+def _read_series_as_timed(files: str | Path | Sequence[str | Path]) -> Video:
     if isinstance(files, (str, Path)):
         return _finish(*read_dicom_series(Path(files), str(files)), str(files))
     paths = [Path(file) for file in files]
@@ -185,25 +206,31 @@ def _finish_array(decoded: Decoded, source: str, usual: str, axes: str | None) -
     _refuse_still(decoded, source)
     if axes is None:
         refuse_other_axes(decoded.frames, source, usual, usual[1:] + usual[0] if usual[0] == "T" else "THW")
-    return _noted(Video(decoded.frames, decoded.fps, source, decoded.is_phantom, decoded.notes))
+    placement = whole_picture(decoded)
+    return _noted(Video(decoded.frames, decoded.fps, source, decoded.is_phantom, decoded.notes, placement))
 
 
 def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
-    """Bring what was decoded to an upright, square, evenly timed clip of the sector alone."""
+    """Bring what was decoded to an upright, square clip of the sector alone."""
     _refuse_still(decoded, source)
     times_ms, turn = decoded.times_ms, decoded.turn
     if is_screen(*decoded.frames.shape[1:]):
         video = crop_to_sector(decoded, source, region)
     else:
         frames, notes = decoded.frames, decoded.notes + aspect_notes(decoded.pixel_aspect)
+        placement = whole_picture(decoded)
         if decoded.pixel_aspect != 1:
+            rows, columns = square_spans(*frames.shape[1:], decoded.pixel_aspect)
+            placement = replace(placement, square_rows=rows, square_columns=columns)
             frames = square_prepared(frames, decoded.pixel_aspect)
-        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes))
+        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes, placement))
     # What is no longer needed is let go before more memory is taken.
     del decoded
     if turn != UPRIGHT:
         video = replace(video, frames=turn(video.frames), notes=(*video.notes, TURNED_NOTE))
-    return video if times_ms is None else _evenly_timed(video, times_ms)
+    if video.placement is None:
+        return video
+    return replace(video, placement=video.placement.turned(turn, times_ms))
 
 
 def _noted(video: Video) -> Video:
@@ -211,36 +238,45 @@ def _noted(video: Video) -> Video:
     return replace(video, notes=(*video.notes, BLACK_NOTE)) if video.is_black else video
 
 
-def _evenly_timed(video: Video, times_ms: NDArray[np.float64]) -> Video:
+def _evenly_timed(video: Video) -> Video:
+    """Resample frames that are not evenly spaced in time; they have then no place in the file any more."""
+    times_ms = None if video.placement is None else video.placement.times_ms
+    if times_ms is None:
+        return video
     fps = video.fps or 0.0
     try:
         frames = resample_uneven(video.frames, times_ms, fps)
     except VideoError as error:
         raise VideoError(f"{video.source}: {error}") from error
-    return replace(video, frames=frames, notes=(*video.notes, UNEVEN_NOTE.format(fps)))
+    return replace(video, frames=frames, notes=(*video.notes, UNEVEN_NOTE.format(fps)), placement=None)
 
 
 def _refuse_still(decoded: Decoded, source: str) -> None:
     if len(decoded.frames) < 2:
-        raise VideoError(f"{source}: a still: it has one frame. An EF takes a clip of a beating heart.")
+        raise UnsuitableError(f"{source}: a still: it has one frame. An EF takes a clip of a beating heart.")
 
 
-def _begins_like_dicom(head: bytes) -> bool:
-    """Tell DICOM without its mark by its first element: group 2 or 8, little-endian, with a VR or a short length."""
+def begins_like_dicom(head: bytes) -> bool:
+    """Tell DICOM without its mark by its first element: of group 2 or 8, with a VR, or with a short length."""
+    has_vr = head[4:6] in (b"UL", b"UI", b"CS", b"DA", b"OB", b"SH", b"LO", b"TM", b"DT", b"ST", b"SQ")
+    if head[:3] in (b"\x00\x02\x00", b"\x00\x08\x00"):
+        return has_vr
     if head[:2] not in (b"\x02\x00", b"\x08\x00") or head[3:4] != b"\x00":
         return False
-    has_vr = head[4:6] in (b"UL", b"UI", b"CS", b"DA", b"OB", b"SH", b"LO", b"TM", b"DT", b"ST", b"SQ")
     return has_vr or int.from_bytes(head[4:8], "little") <= 64
 
 
-def _why_not(head: bytes, path: Path, source: str) -> str:
+def _why_not(head: bytes, path: Path, source: str) -> VideoError:
     if head[4:8] == b"ftyp":
-        return f"{source}: a still picture. An EF takes a clip of a beating heart; {_READ}."
+        return UnsuitableError(f"{source}: a still picture. An EF takes a clip of a beating heart; {_READ}.")
     for mark, kind in _STILLS.items():
         if head.startswith(mark):
-            return f"{source}: a still: {kind}. An EF takes a clip of a beating heart; {_READ}."
+            return UnsuitableError(f"{source}: a still: {kind}. An EF takes a clip of a beating heart; {_READ}.")
     for mark, kind in _OTHER_VIDEOS.items():
         if head.startswith(mark):
-            return f"{source}: {kind}. {_READ}: convert it with ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi."
+            return VideoError(f"{source}: {kind}. {_READ}: convert it with ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi.")
+    for mark, kind in _PACKED.items():
+        if head.startswith(mark):
+            return VideoError(f"{source}: {kind}. Unpack it first; {_READ}.")
     name = f" although it is named {path.suffix}" if path.suffix else ""
-    return f"{source}: not a video{name}. {_READ}, told apart by content; this file holds none of them."
+    return VideoError(f"{source}: not a video{name}. {_READ}, told apart by content; this file holds none of them.")

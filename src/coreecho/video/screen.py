@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError
 from coreecho.video.decoded import Decoded
 from coreecho.video.geometry import aspect_notes, square_size
+from coreecho.video.placement import Placement, placed
 from coreecho.video.resizing import stretch_frames
 from coreecho.video.sector import Sector, find_sector, mask_outside
 from coreecho.video.video import Video
@@ -40,24 +41,33 @@ def crop_to_sector(decoded: Decoded, source: str, region: tuple[slice, slice] | 
     notes = decoded.notes + aspect_notes(decoded.pixel_aspect)
     if region is not None and not is_believed:
         notes = (*notes, NOT_BELIEVED_NOTE)
-    frames = _cut_out(decoded.frames, sector, decoded.pixel_aspect)
-    return Video(frames, decoded.fps, source, decoded.is_phantom, (*notes, CROPPED_NOTE))
+    placement = _place(decoded, sector)
+    frames = _cut_out(decoded.frames, sector.mask, placement)
+    return Video(frames, decoded.fps, source, decoded.is_phantom, (*notes, CROPPED_NOTE), placement)
 
 
-def _cut_out(frames: NDArray[np.uint8], sector: Sector, pixel_aspect: float) -> NDArray[np.uint8]:
-    """Mask, make the pixels square, and centre on black squares, some frames at a time."""
-    box = (slice(sector.top, sector.bottom), slice(sector.left, sector.right))
-    mask = sector.mask[box]
-    height, width = square_size(mask.shape[0], mask.shape[1], pixel_aspect, len(frames))
+def _place(decoded: Decoded, sector: Sector) -> Placement:
+    """Say where the sector's box comes to lie, with square pixels in the middle of a square."""
+    rows, columns = (sector.top, sector.bottom), (sector.left, sector.right)
+    box = sector.bottom - sector.top, sector.right - sector.left
+    height, width = square_size(*box, decoded.pixel_aspect, len(decoded.frames))
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
+    return placed(decoded, rows, columns, (top, top + height), (left, left + width), side, sector.mask)
+
+
+def _cut_out(frames: NDArray[np.uint8], sector: NDArray[np.bool_], placement: Placement) -> NDArray[np.uint8]:
+    """Mask, make the pixels square, and centre on black squares, some frames at a time."""
+    box = (slice(*placement.rows), slice(*placement.columns))
+    mask, side = sector[box], placement.side
+    (top, bottom), (left, right) = placement.square_rows, placement.square_columns
     squares = np.zeros((len(frames), side, side), dtype=np.uint8)
     for first in range(0, len(frames), _FRAMES_AT_ONCE):
         part = slice(first, first + _FRAMES_AT_ONCE)
         cut = mask_outside(frames[part, *box], mask)
-        if cut.shape[1:] != (height, width):
-            cut = stretch_frames(cut, height, width)
-        squares[part, top : top + height, left : left + width] = cut
+        if cut.shape[1:] != (bottom - top, right - left):
+            cut = stretch_frames(cut, bottom - top, right - left)
+        squares[part, top:bottom, left:right] = cut
     return squares
 
 
@@ -66,7 +76,7 @@ def _refuse_colour(decoded: Decoded, sector: Sector, source: str) -> None:
         return
     share = float(np.mean(decoded.coloured[sector.mask]))
     if share > _MIN_COLOURED:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: {100 * share:.0f} % of the sector is coloured, as in colour Doppler. Expected a grey B-mode "
             "clip: choose a recording without colour."
         )

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError
 
 # Motion cannot be told from chance on fewer frames; a heart beat has more than this at any frame rate in use.
 MIN_FRAMES = 8
@@ -78,7 +78,7 @@ def find_sector(
         VideoError: too few frames, nothing moves, everything moves, or two sectors move.
     """
     if len(frames) < MIN_FRAMES:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: has {len(frames)} frames; finding the moving sector takes at least {MIN_FRAMES}. "
             "Export the whole clip."
         )
@@ -100,7 +100,7 @@ def find_sector(
     if is_believed:
         mask &= inside
     if mask.mean() > _MAX_AREA:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: no ultrasound sector found: the whole picture moves. Expected a grey sector on a still, dark "
             "screen. A clip that is cropped already is read as it is when it is a square of at most 128 pixels a side."
         )
@@ -174,7 +174,7 @@ def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_
         if part.sum() >= _MIN_SOLIDITY * convex_hull(part).sum():
             return part
     if first is None or first.mean() < _MIN_AREA:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: no ultrasound sector found: nothing large moves in the picture. Expected a B-mode clip of a "
             "beating heart, not a still or a report page."
         )
@@ -197,7 +197,7 @@ def _largest_part(mask: NDArray[np.bool_], source: str) -> NDArray[np.bool_] | N
     if areas[order[0]] < _MIN_AREA * mask.size:
         return None
     if count > 1 and areas[order[1]] > _MIN_SECOND_AREA * areas[order[0]]:
-        raise VideoError(
+        raise UnsuitableError(
             f"{source}: two parts of the picture move, as in biplane or side-by-side recordings. Export one view alone."
         )
     return np.asarray(labels == order[0] + 1)

@@ -16,7 +16,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coreecho.errors import DatasetError, UnreadableVideosError, VideoError
+from coreecho.files import LOCK_NAME, alone_in
 from coreecho.names import counted
 from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.source_stamp import SourceStamp, stamp_of
@@ -37,7 +38,6 @@ MAX_SHARD_BYTES = 1024**3
 # Work that a killed build may lose at most.
 _CHECKPOINT_BYTES = 256 * 1024**2
 _CHECKPOINT_SECONDS = 10.0
-_LOCK_NAME = "lock"
 # Videos decoded ahead for each worker: keeps them busy, and bounds the frames waiting in memory.
 _AHEAD = 3
 
@@ -58,7 +58,7 @@ def build_store(
         return index
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder):
+        with _alone(folder):
             # Another process may have built it while this one waited.
             index = _matching_index(folder, frame_size) or StoreIndex(frame_size=frame_size)
             faults = _build_locked(folder, index, sources, workers, show_progress)
@@ -257,16 +257,16 @@ def clear_store(folder: Path) -> int:
         raise DatasetError(f"{folder}: holds no frame store ({INDEX_NAME} is missing); nothing is deleted.")
     freed = 0
     try:
-        with _lock(folder):
+        with _alone(folder):
             # The index goes last: until then a clearing that is stopped can be done again.
             index = read_index(folder) or index
             shards = [path for path in (shard_path(folder, shard) for shard in index.shards) if path.is_file()]
             for path in (*shards, folder / INDEX_NAME):
                 freed += path.stat().st_size
                 path.unlink()
-            # The store's own is empty.
-            if (folder / _LOCK_NAME).stat().st_size == 0:
-                (folder / _LOCK_NAME).unlink()
+            # Windows deletes no file that is open: there it stays, and the folder with it.
+            with suppress(OSError):
+                (folder / LOCK_NAME).unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
     except OSError as error:
@@ -274,25 +274,9 @@ def clear_store(folder: Path) -> int:
     return freed
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Let one process at a time build. The lock goes with the process that holds it, however that ends."""
-    while True:
-        with (folder / _LOCK_NAME).open("a") as file:
-            if os.name == "posix":
-                import fcntl  # does not exist on Windows, where builds are not locked against each other
-
-                fcntl.flock(file, fcntl.LOCK_EX)
-                # Whoever cleared the store meanwhile has deleted this lock, and the next builder makes another.
-                if not _is_at(file, folder / _LOCK_NAME):
-                    continue
-            yield
-            return
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    """Tell whether an open file is still the one that its path names."""
-    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Let one process at a time build; the others wait for it. The lock goes with the process, however that ends."""
+    return alone_in(folder, doing="decoding videos", waits=True)
 
 
 def _remove_unused_shards(folder: Path, index: StoreIndex) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
+from coreecho.video.placement import Placement
 
 # Grey levels. A picture that is nowhere brighter shows no heart.
 MIN_WHITE = 8
@@ -25,6 +26,7 @@ class Video:
         source: the path, as it was given.
         is_phantom: the file says of itself that it is simulated.
         notes: what the reader did to the picture, or noticed in it, that a user should know.
+        placement: where the frames lie in the file's own pictures; None where that was not kept.
     """
 
     frames: NDArray[np.uint8]
@@ -32,6 +34,7 @@ class Video:
     source: str
     is_phantom: bool = False
     notes: tuple[str, ...] = ()
+    placement: Placement | None = None
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 3 or self.frames.dtype != np.uint8 or 0 in self.frames.shape:

@@ -99,6 +99,21 @@ def file_beside(path: Path, name: str, source: str, field: str) -> Path:
     return data_path
 
 
+def known_spacing(across: float, down: float, unit_mm: float = 1.0) -> tuple[float, float] | None:
+    """Height and width of a pixel in mm as a header has them; None where it gives none.
+
+    Exactly 1 by 1 is what programs write that do not know it.
+
+    Args:
+        across: distance between columns; 0 where it is not known.
+        down: distance between rows.
+        unit_mm: of both, in mm.
+    """
+    if not (0 < across < np.inf and 0 < down < np.inf and 0 < unit_mm < np.inf) or across == down == 1:
+        return None
+    return down * unit_mm, across * unit_mm
+
+
 def spacing_notes(across: float, down: float) -> tuple[str, ...]:
     """Say of an array, which is taken as it is, that its pixels are not square.
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets.clip_dataset import TrainingClips, ValidationClips
+from coreecho.datasets.randomness import Purpose
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.video.augmentation import pad_and_crop
@@ -114,3 +115,45 @@ def test_a_draw_does_not_depend_on_the_other_recordings_and_does_on_the_stage(
         recordings, store, SAMPLING, views=2, is_same_clip=False, augment=partial(pad_and_crop, pad=4), seed=0, stage=2
     )
     assert not all(stage2[(epoch, 0)].clips.equal(alone[(epoch, 0)].clips) for epoch in range(5))
+
+
+def test_strides_spread_no_further_than_a_video_is_long(recordings: list[Recording], store: FrameStore) -> None:
+    clips = TrainingClips(
+        recordings, store, SAMPLING, views=2, is_same_clip=False, augment=None, seed=0, stride_spread=0.5
+    )
+    strides = [clips[(epoch, 0)].clips[:, :, 8, 8].int().diff(dim=1) // 10 for epoch in range(100)]
+    assert all((each == each[:, :1]).all() for each in strides)
+    drawn = [int(stride) for each in strides for stride in each[:, 0]]
+    assert set(drawn) >= {1, 2, 3, 4}
+    assert max(drawn) <= 24 // 4
+    assert abs(np.median(drawn) - 2) <= 1
+    # Five frames hold no clip of four at a stride of more than the usual two.
+    assert all(clips[(epoch, 1)].num_valid_frames.min() >= 1 for epoch in range(20))
+
+
+def test_distortions_grow_to_full_strength_and_have_random_numbers_of_their_own(
+    recordings: list[Recording], store: FrameStore
+) -> None:
+    strengths, drawn = [], []
+
+    def note(clip: np.ndarray, *, rng: np.random.Generator, strength: float) -> np.ndarray:
+        strengths.append(strength)
+        drawn.append(rng.random())
+        return clip // 2
+
+    clips = TrainingClips(
+        recordings,
+        store,
+        SAMPLING,
+        views=1,
+        is_same_clip=False,
+        augment=None,
+        distortions={Purpose.CAMERA: note, Purpose.GREYS: note},
+        ramp_epochs=4,
+        seed=0,
+    )
+    plain = TrainingClips(recordings, store, SAMPLING, views=1, is_same_clip=False, augment=None, seed=0)
+    for epoch in (0, 1, 3, 7):
+        assert (clips[(epoch, 0)].clips == plain[(epoch, 0)].clips // 4).all()
+    assert strengths == [0.25, 0.25, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0]
+    assert len(set(drawn)) == 8

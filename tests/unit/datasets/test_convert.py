@@ -93,7 +93,7 @@ def test_clips_become_small_grey_videos_of_one_rate(clips: Path, tmp_path: Path)
     assert table[0]["note"].endswith("; resampled from 25 to 50 frames per second")
     assert (table[1]["num_frames"], table[1]["fps"], table[1]["taken"]) == ("20", "50", "yes")
     # A list of EF needs an EF; and nothing else is left behind.
-    assert {path.name for path in out.iterdir()} == {"Videos", "converted.csv"}
+    assert {path.name for path in out.iterdir()} == {"Videos", "converted.csv", ".converted"}
 
 
 def test_a_real_dicom_is_cropped_to_its_sector(tmp_path: Path) -> None:

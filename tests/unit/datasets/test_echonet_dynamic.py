@@ -7,6 +7,7 @@ import pytest
 from coreecho.datasets import (
     FaultyDatasetError,
     ed_es,
+    frame_sources,
     is_phantom_root,
     load_echonet_dynamic,
     load_recordings,
@@ -218,3 +219,15 @@ def test_a_phantom_root_is_known_by_its_card(tmp_path: Path) -> None:
     (tmp_path / "phantom.json").write_text("{}")
     assert is_phantom_root(tmp_path)
     assert is_phantom_root(str(tmp_path))
+
+
+def test_recordings_are_brought_to_a_frame_rate_where_that_is_asked_for(write_root: Write) -> None:
+    root = write_root()
+    assert {each.target_fps for each in load_echonet_dynamic(root)} == {None}
+    recordings = load_recordings("echonet", root, fps="48")
+    sources = frame_sources("echonet", recordings)
+    assert {sources[each.id].preparation for each in recordings} == {
+        "whole video, upright and evenly timed, from its own to 48.0 frames a second"
+    }
+    with pytest.raises(DatasetError, match="the option fps is 0, expected at least 1 frame a second"):
+        load_recordings("echonet", root, fps=0)

@@ -126,7 +126,8 @@ def test_a_model_without_a_card_still_predicts(model, write_clip):
 
 def test_the_models_name_says_what_it_learned_from(model, retrain):
     assert Predictor(model).model_name == (
-        "recipe tiny (uniformer_xs), weights of epoch 4 of its last stage, trained on 100 recordings of echonet (real hearts)"
+        "recipe tiny (uniformer_xs), weights of epoch 4 of its last stage, "
+        "trained on 100 recordings of echonet (real hearts)"
     )
     assert Predictor(retrain(model, is_phantom=True)).model_name.endswith("(simulated hearts)")
 

@@ -18,6 +18,7 @@ from coreecho.models import (
     read_weights,
     save_weights,
 )
+from coreecho.models.weights import save_state
 
 
 @pytest.fixture
@@ -228,3 +229,27 @@ def test_an_encoder_of_another_size_is_refused_and_nothing_changes(file: Path) -
 def test_initial_weights_that_are_not_there(tmp_path: Path, model: EchoModel) -> None:
     with pytest.raises(CheckpointError, match=r"missing\.pth: there is no such file"):
         initialise_encoder(model, tmp_path / "missing.pth")
+
+
+def test_half_the_bytes_are_widened_exactly(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
+    paths = [tmp_path / "wide.safetensors", tmp_path / "half.safetensors"]
+    save_state(paths[0], model.state_dict(), card)
+    save_state(paths[1], model.state_dict(), card, storage="float16")
+    assert paths[1].stat().st_size < 0.55 * paths[0].stat().st_size
+    state, _ = read_weights(paths[1])
+    for name, value in model.state_dict().items():
+        assert state[name].dtype == value.dtype
+        assert torch.equal(state[name], value.half().float() if value.is_floating_point() else value)
+    # Eleven significant bits: an EF moves by less than its hundredth part.
+    with torch.inference_mode():
+        found, wanted = (load_model(path)(clips()).prediction for path in reversed(paths))
+    assert torch.allclose(found, wanted, atol=0.05)
+
+
+def test_numbers_that_float16_does_not_hold_are_refused(tmp_path: Path, model: EchoModel, card: WeightsCard) -> None:
+    state = model.state_dict()
+    name = next(iter(state))
+    state[name] = state[name] + 1e5
+    with pytest.raises(CheckpointError, match=f"as float16.*not finite: {name}"):
+        save_state(tmp_path / "half.safetensors", state, card, storage="float16")
+    assert not (tmp_path / "half.safetensors").exists()

@@ -86,7 +86,7 @@ def test_of_an_infarction_the_logit_is_explained(
     mi_model: EchoModel, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = texts_on_pictures(monkeypatch)
-    explained = explain_file(mi_model, clip, tmp_path, film="gif", clips=2)
+    explained = explain_file(mi_model, clip, tmp_path, clips=2)
     logits = predict_video(mi_model, explained.clip.frames, explained.explanation.starts).clip_values
     document = json.loads((tmp_path / "explanation.json").read_text())
     assert document["output"] == "predicted probability of a myocardial infarction"
@@ -121,7 +121,7 @@ def test_the_sheet_says_what_the_film_says(
     real = explain(model, clip)
     real = replace(real, clip=replace(real.clip, video=replace(real.clip.video, is_phantom=False)))
     real = replace(real, warnings=real.clip.warnings(model, real.explanation.prediction))
-    write_explanation(real, tmp_path, film="gif")
+    write_explanation(real, tmp_path, film="mp4")
     caution = "the model was trained on simulated hearts only"
     assert any(caution in warning for warning in real.warnings)
     sheet = " ".join(text.get_text() for text in drawn[0].findobj(Text))
@@ -133,7 +133,7 @@ def test_the_sheet_says_what_the_film_says(
 
 
 def test_a_whole_beat_is_shown_as_it_was_resampled(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:
-    explained = explain_file(beat_model, clip, tmp_path, film="gif", beat="all")
+    explained = explain_file(beat_model, clip, tmp_path, beat="all")
     document = json.loads((tmp_path / "explanation.json").read_text())
     assert document["clip_starts"] == [0]
     assert (document["num_frames"], document["file_num_frames"]) == (6, 24)
@@ -148,13 +148,13 @@ def test_a_whole_beat_is_shown_as_it_was_resampled(beat_model: EchoModel, clip: 
 
 
 def test_the_beat_is_the_one_that_is_said(beat_model: EchoModel, clip: Path, tmp_path: Path) -> None:
-    explained = explain_file(beat_model, clip, tmp_path, film="gif", beat=(15, 4))
+    explained = explain_file(beat_model, clip, tmp_path, beat=(15, 4))
     document = json.loads((tmp_path / "explanation.json").read_text())
     assert document["beat"] == [15, 4]
     predicted = Predictor(beat_model)(clip, beat=(15, 4))
     assert document["mi_probability"] == pytest.approx(predicted.mi_probability, rel=1e-4)
     assert document["warnings"] == list(predicted.warnings)
-    whole = explain_file(beat_model, clip, tmp_path, film="gif", beat="all")
+    whole = explain_file(beat_model, clip, tmp_path, beat="all")
     np.testing.assert_array_equal(explained.clip.frames, whole.clip.frames[4:16][::-1])
     with pytest.raises(RecipeError, match="This model looks at one beat"):
         explain_file(beat_model, clip, tmp_path)
@@ -194,7 +194,7 @@ def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
 def test_a_file_is_explained_at_the_training_s_frame_rate(model: EchoModel, clip: Path, tmp_path: Path) -> None:
     """At 50 frames a second, of a model trained at 25: every second frame is seen, as by `predict`."""
     with_card(model, fps_range=(25.0, 25.0))
-    explained = explain_file(model, clip, tmp_path, film="gif", clips=2)
+    explained = explain_file(model, clip, tmp_path, clips=2)
     document = json.loads((tmp_path / "explanation.json").read_text())
     note = "resampled from 50 to 25 frames per second, the rate of the training"
     assert note in document["notes"]

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_a_clip_unlike_all_others_is_told(run: RunFolder, tmp_path: Path) -> Non
     far = replace(found, typical_distance=found.neighbours[0].distance / 6)
     assert "the nearest recording is 6 times as far away" in far.warnings[-1]
     assert "the model has learned from nothing like this clip" in far.warnings[-1]
-    write_neighbours(far, run.store(), tmp_path / "out")
+    write_neighbours(far, partial(recording_thumbnail, run.store()), tmp_path / "out")
     document = json.loads((tmp_path / "out" / "neighbours.json").read_text())
     assert document["warnings"] == list(far.warnings)
 
@@ -60,4 +61,4 @@ def test_a_folder_that_cannot_be_made(run: RunFolder, tmp_path: Path) -> None:
     found = search_neighbours(model, embed_run(run, model, "train", clips=1), path, k=1, clips=1)
     (tmp_path / "taken").write_text("")
     with pytest.raises(CoReEchoError, match="Give another `--out`"):
-        write_neighbours(found, run.store(), tmp_path / "taken")
+        write_neighbours(found, partial(recording_thumbnail, run.store()), tmp_path / "taken")

@@ -39,16 +39,73 @@ def test_table_shows_ef_spread_warnings_and_what_it_is_not():
     text = console.file.getvalue()
     assert "Ejection fraction by a model" in text
     row = next(line for line in text.splitlines() if "a.avi" in line)
-    assert row.split()[:3] == ["a.avi", "55.2", "1.8"]
-    assert "short clip" in row
+    assert row.split() == ["a.avi", "55.2", "1.8", "W1", "W2"]
+    assert "W1  short clip" in text
     assert "frame rate unknown" in text
     assert "[red]c.avi" in text
     assert "b.avi" not in text
     assert "Not a medical device" in text
 
 
+APPRAISED = {
+    "interval_low": 45.2,
+    "interval_high": 65.3,
+    "level": 0.9,
+    "method": "by-range",
+    "p_below_40": 0.004,
+    "p_below_50": 0.31,
+    "trust": "doubtful",
+    "reasons": ("frame rate 20 per second: as low in 0 of 200 recordings",),
+    "interval_notes": ("90 % interval by by-range: 200 recordings", "calibrated on simulated hearts"),
+    "ef_words": "normal (ASE/EACVI 2015)",
+}
+
+
+def test_table_shows_what_an_ef_is_worth_and_says_once_what_holds_for_all():
+    console = Console(file=io.StringIO(), width=140)
+    without = {"interval_low": None, "interval_high": None, "p_below_40": None, "p_below_50": None, "trust": "outside"}
+    own = {"interval_notes": (*APPRAISED["interval_notes"], "the interval was cut at 0 to 100 %")}
+    rows = [prediction(**APPRAISED), prediction(file="c.avi", **(APPRAISED | without | own))]
+    console.print(predictions_table(rows, model_name="a model"))
+    text = console.file.getvalue()
+    first = next(line for line in text.splitlines() if "a.avi" in line)
+    assert " ".join(first.split()).startswith("a.avi 55.2 45 to 65 < 1 % / 31 % doubtful 1.8 normal (ASE/EACVI 2015)")
+    second = next(line for line in text.splitlines() if "c.avi" in line)
+    assert second.split()[:4] == ["c.avi", "55.2", "outside", "1.8"]
+    assert text.lower().count("calibrated on simulated hearts") == 1
+    assert "N1  the interval was cut at 0 to 100 %" in text
+    assert "frame rate 20 per second" in text
+    assert "no bound of the error" in text
+    assert "Readers of the same pictures differ, too" in text
+
+
+def test_json_and_csv_hold_what_an_ef_is_worth_by_name(tmp_path):
+    (entries,) = json.loads(predictions_json([prediction(**APPRAISED)], model_name="m"))["predictions"]
+    write_predictions_csv([prediction(**APPRAISED), FAILURE], tmp_path / "ef.csv")
+    table = pd.read_csv(tmp_path / "ef.csv")
+    for name, value in APPRAISED.items():
+        listed = isinstance(value, tuple)
+        assert entries[name] == (list(value) if listed else value)
+        assert table.loc[0, name] == ("; ".join(value) if listed else value)
+    mi = json.loads(predictions_json([infarction()], model_name="m", task=MI()))["predictions"][0]
+    assert not set(mi) & set(APPRAISED)
+
+
+def test_a_sentence_stands_once_under_the_table_however_many_rows_it_is_said_of():
+    console = Console(file=io.StringIO(), width=100)
+    many = [prediction(file=f"{n}.avi", warnings=(f"short clip: {n} frames",), notes=("cropped",)) for n in (90, 9, 60)]
+    console.print(predictions_table(many, model_name="a model"))
+    text = console.file.getvalue()
+    assert text.count("W1  short clip: 9 to 90 frames (3 files)") == 1
+    assert text.count("N1  cropped (3 files)") == 1
+    assert "W2" not in text
+
+
 def test_json_is_one_document_with_failures_apart():
-    document = json.loads(predictions_json([prediction(), FAILURE], model_name="a model"))
+    refused = PredictionFailure(file="c.dcm", error="a still", is_refused=True)
+    document = json.loads(predictions_json([prediction(), FAILURE, refused], model_name="a model"))
+    assert document["refused"] == [{"file": "c.dcm", "error": "a still"}]
+    assert "beat" not in document["predictions"][0]
     assert document["predictions"][0]["clip_ef_percent"] == [54.0, 56.5]
     assert document["failures"] == [{"file": "b.avi", "error": "b.avi: not a clip"}]
     assert "Not a medical device" in document["notice"]
@@ -67,6 +124,9 @@ def test_csv_has_one_row_a_file_in_order(tmp_path):
     assert pd.isna(table.loc[1, "ef_percent"])
     assert table.loc[1, "error"] == "b.avi: not a clip"
     assert table["notice"].str.contains("Not a medical device").all()
+    assert table["status"].tolist() == ["measured", "failed"]
+    # What no row has is no column: no identifier unasked, no beat of a model that looks at none.
+    assert not {"beat", "study_instance_uid", "accession_number"} & set(table.columns)
 
 
 def test_csv_of_nothing_still_has_its_header(tmp_path):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from coreecho.datasets.randomness import Purpose
 from coreecho.errors import RecipeError
-from coreecho.training.data import AUGMENTATIONS, TrainingBatches
+from coreecho.training.data import AUGMENTATIONS, TrainingBatches, distortions_of
 from coreecho.training.recipe import Recipe, find_recipe
 
 RECORDINGS = [f"heart{number}" for number in range(10)]
@@ -119,3 +120,18 @@ def test_shipped_baselines_pad_with_the_mean_grey() -> None:
         assert augment is not None
         cropped = augment(np.full((1, 112, 112), 200, np.uint8), rng=np.random.default_rng(0))
         assert np.unique(cropped).tolist() == [33, 200]
+
+
+def test_recipes_of_the_paper_distort_nothing() -> None:
+    assert all(distortions_of(Recipe.from_yaml(find_recipe(name))) == {} for name in ("echonet", "demo", "camus-probe"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "purpose"), [({"camera_shift": 0.2}, Purpose.CAMERA), ({"gamma_spread": 0.5}, Purpose.GREYS)]
+)
+def test_a_recipe_distorts_by_what_it_says(settings: dict[str, float], purpose: Purpose) -> None:
+    (found,) = distortions_of(Recipe.from_mapping(settings, source="test")).items()
+    assert found[0] == purpose
+    clip = np.random.default_rng(0).integers(0, 255, (6, 32, 32), dtype=np.uint8)
+    assert (found[1](clip, rng=np.random.default_rng(1), strength=1.0) != clip).any()
+    assert (found[1](clip, rng=np.random.default_rng(1), strength=0.0) == clip).all()

@@ -4,7 +4,9 @@ import copy
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +23,7 @@ from coreecho.training.recipe import Recipe
 
 NUM_CLIPS = 8
 WORLD_SIZE = 2
+OBJECTIVES = ("rnc_l1", "l1")
 
 
 def recipe(objective: str) -> Recipe:
@@ -51,17 +54,16 @@ def gradients(model: EchoModel) -> dict[str, Tensor]:
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
-def one_of_two(rank: int, port: int, job: str, folder: str) -> None:
+def one_of_two(rank: int, port: int, folder: Path) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=WORLD_SIZE)
-    if job == "statistics":
-        normalise_half(rank, folder)
-    else:
-        step_half(rank, job, folder)
+    torch.save(normalise_half(rank), folder / f"statistics-{rank}.pt")
+    for objective in OBJECTIVES:
+        torch.save(step_half(rank, objective), folder / f"{objective}-{rank}.pt")
     dist.destroy_process_group()
 
 
-def step_half(rank: int, objective: str, folder: str) -> None:
+def step_half(rank: int, objective: str) -> dict[str, object]:
     model, batch = model_and_batch(objective)
     share_batch_statistics(model, on_gpu=False)
     step = DistributedDataParallel(Step(model, recipe(objective)))
@@ -71,25 +73,26 @@ def step_half(rank: int, objective: str, folder: str) -> None:
     mean_loss = loss.detach().clone()
     dist.all_reduce(mean_loss)
     rows = gather_rows(torch.arange(rank + 1))
-    result = {
+    return {
         "loss": mean_loss / WORLD_SIZE,
         "gradients": gradients(model),
         "buffers": dict(model.named_buffers()),
         "rows": rows,
     }
-    torch.save(result, Path(folder) / f"{rank}.pt")
 
 
-def start_both(job: str, folder: Path) -> None:
-    """Run a job of this file in two processes that find each other."""
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[dict[str, Any]]]:
+    """What two processes that find each other made of each job of this file: they start slowly, so once for all."""
+    folder = tmp_path_factory.mktemp("two")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     processes = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(port), job, str(folder)])
-        for rank in range(WORLD_SIZE)
+        subprocess.Popen([sys.executable, __file__, str(rank), str(port), str(folder)]) for rank in range(WORLD_SIZE)
     ]
     assert [process.wait() for process in processes] == [0, 0]
+    return lambda job: [torch.load(folder / f"{job}-{rank}.pt", weights_only=True) for rank in range(WORLD_SIZE)]
 
 
 # Channels of the clips of both processes: constant, little spread beside the mean, common, and large.
@@ -104,52 +107,48 @@ def values_of_channels() -> Tensor:
     return (noise * spread.view(1, -1, 1, 1, 1) + mean.view(1, -1, 1, 1, 1)).float()
 
 
-def normalise_half(rank: int, folder: str) -> None:
+def normalise_half(rank: int) -> dict[str, object]:
     """Shares of 3 and 7 clips: the processes' numbers of values differ as well."""
     layer = share_batch_statistics(nn.Sequential(nn.BatchNorm3d(len(CHANNELS))), on_gpu=False)
     share = values_of_channels()[:3] if rank == 0 else values_of_channels()[3:]
     share.requires_grad_(True)
     output = layer(share)
     (output**3).sum().backward()
-    result = {"output": output.detach(), "gradient": share.grad, "buffers": dict(layer.named_buffers())}
-    torch.save(result, Path(folder) / f"{rank}.pt")
+    return {"output": output.detach(), "gradient": share.grad, "buffers": dict(layer.named_buffers())}
 
 
-def test_statistics_of_two_processes_keep_their_digits(tmp_path: Path) -> None:
-    start_both("statistics", tmp_path)
-    results = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(WORLD_SIZE)]
+def test_statistics_of_two_processes_keep_their_digits(results: Callable[[str], list[dict[str, Any]]]) -> None:
+    found = results("statistics")
     plain = nn.BatchNorm3d(len(CHANNELS)).double()
     values = values_of_channels().double().requires_grad_(True)
     expected = plain(values)
     (expected**3).sum().backward()
     assert values.grad is not None
-    output = torch.cat([result["output"] for result in results]).double()
+    output = torch.cat([result["output"] for result in found]).double()
     spread = dict(zip(CHANNELS, output.std((0, 2, 3, 4)).tolist(), strict=True))
     assert spread["constant"] == pytest.approx(0, abs=1e-2)
     # 0.01 / sqrt(0.01^2 + eps)
     assert spread["narrow"] == pytest.approx(0.953, abs=0.01)
     torch.testing.assert_close(output, expected.detach(), rtol=0, atol=2e-3)
-    gradient = torch.cat([result["gradient"] for result in results]).double()
+    gradient = torch.cat([result["gradient"] for result in found]).double()
     for channel in (1, 2, 3):
         scale = float(values.grad[:, channel].abs().max())
         torch.testing.assert_close(gradient[:, channel], values.grad[:, channel], rtol=0, atol=5e-3 * scale)
-    for result in results:
+    for result in found:
         torch.testing.assert_close(result["buffers"]["0.running_var"].double(), plain.running_var, rtol=1e-3, atol=1e-6)
         torch.testing.assert_close(
             result["buffers"]["0.running_mean"].double(), plain.running_mean, rtol=1e-5, atol=1e-6
         )
 
 
-@pytest.mark.parametrize("objective", ["rnc_l1", "l1"])
-def test_two_processes_equal_one(objective: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_two_processes_equal_one(objective: str, results: Callable[[str], list[dict[str, Any]]]) -> None:
     model, batch = model_and_batch(objective)
     loss = Step(model, recipe(objective))(*batch)
     loss.backward()
-    start_both(objective, tmp_path)
     expected = gradients(model)
     assert any(name.startswith("encoder") for name in expected)
-    for rank in range(WORLD_SIZE):
-        result = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+    for result in results(objective):
         torch.testing.assert_close(result["loss"], loss.detach(), rtol=1e-5, atol=1e-5)
         assert result["gradients"].keys() == expected.keys()
         for name, gradient in expected.items():
@@ -175,4 +174,4 @@ def test_alone_a_global_batch_norm_is_the_layer_it_replaces() -> None:
 
 if __name__ == "__main__":
     # The test starts this file once for each process.
-    one_of_two(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])
+    one_of_two(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

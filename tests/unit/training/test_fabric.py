@@ -17,7 +17,7 @@ def test_processes_of_one_machine_listen_on_127_0_0_1_alone() -> None:
     program = """
         import os, socket
         from pathlib import Path
-        from coreecho.training.fabric import _join_on_loopback
+        from coreecho.training.loopback import join_on_loopback
 
         def no_names(*arguments, **settings):
             raise AssertionError(f"a name was looked up: {arguments}")
@@ -26,7 +26,7 @@ def test_processes_of_one_machine_listen_on_127_0_0_1_alone() -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        _join_on_loopback(rank=0, world_size=1, port=port, backend="gloo")
+        join_on_loopback(rank=0, world_size=1, port=port, backend="gloo")
         own = {os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists() or link.is_symlink()}
         for table in ("tcp", "tcp6"):
             for line in Path("/proc/self/net", table).read_text().splitlines()[1:]:

@@ -1,15 +1,19 @@
 import json
 import math
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from coreecho.errors import CalibrationError
 from coreecho.trust import (
+    ModelCalibration,
     calibrate,
     calibration_from_json,
+    calibration_path,
     calibration_to_json,
+    know,
     make_gate,
     read_calibration,
     write_calibration,
@@ -39,16 +43,38 @@ def gate():
     return made.with_error_ratios({"frame_rate": 1.5, "neighbour_distance": math.nan}, on="held-out phantoms")
 
 
+@pytest.fixture(scope="module")
+def known():
+    rng = np.random.default_rng(2)
+    return know(rng.normal(size=(40, 5)), rng.uniform(20, 70, 40), words="40 recordings of a test")
+
+
+@pytest.fixture(scope="module")
+def whole(calibration, gate, known):
+    return ModelCalibration(intervals=calibration, num_clips=3, gate=gate, known=known)
+
+
 @pytest.fixture
-def document(calibration, gate):
-    return json.loads(calibration_to_json(calibration, gate))
+def document(whole):
+    return json.loads(calibration_to_json(whole))
 
 
-def test_what_is_written_is_read_back_to_the_last_bit(calibration, gate, tmp_path):
-    write_calibration(tmp_path / "calibration.json", calibration, gate)
-    assert read_calibration(tmp_path / "calibration.json") == (calibration, gate)
-    widened = calibration.widened(1.7, "measured elsewhere")
-    assert calibration_from_json(calibration_to_json(widened)) == (widened, None)
+def test_what_is_written_is_read_back_to_the_last_bit(whole, known, tmp_path):
+    write_calibration(tmp_path / "calibration.json", whole)
+    read = read_calibration(tmp_path / "calibration.json")
+    assert read == whole
+    new = np.random.default_rng(3).normal(size=(6, 5))
+    for name, distances in known.distances(new).items():
+        np.testing.assert_array_equal(read.known.distances(new)[name], distances)
+    widened = ModelCalibration(intervals=whole.intervals.widened(1.7, "measured elsewhere"), num_clips=1)
+    assert calibration_from_json(calibration_to_json(widened)) == widened
+
+
+def test_the_file_lies_beside_its_weights_and_is_theirs_alone(whole):
+    assert calibration_path(Path("runs/a/best.safetensors")) == Path("runs/a/best.calibration.json")
+    whole.refuse_other_weights("abc", "here")
+    with pytest.raises(CalibrationError, match="here is the calibration of other weights"):
+        whole.refuse_other_weights("abd", "here")
 
 
 def test_the_file_shows_a_reader_its_size_and_widths(document, calibration):
@@ -59,9 +85,10 @@ def test_the_file_shows_a_reader_its_size_and_widths(document, calibration):
 
 
 def test_a_calibration_too_small_for_its_level_is_read_back():
-    small = calibrate([50.0], [51.0], calibrated_on="one", is_phantom=False, model="m")
+    few = calibrate([50.0], [51.0], calibrated_on="one", is_phantom=False, model="m")
+    small = ModelCalibration(intervals=few, num_clips=3)
     assert json.loads(calibration_to_json(small))["ranges"][0]["half_width"] is None
-    assert calibration_from_json(calibration_to_json(small)) == (small, None)
+    assert calibration_from_json(calibration_to_json(small)) == small
 
 
 def changed(document, path, value):
@@ -80,38 +107,39 @@ def changed(document, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("format", "other", "expected coreecho-calibration, 1"),
-        ("version", 2, "expected coreecho-calibration, 1"),
-        ("level", ..., "level is missing"),
-        ("level", "0.9", "level: expected a finite number, got '0.9'"),
-        ("level", True, "level: expected a finite number, got True"),
+        ("format", "other", "format: 'other', expected 'coreecho-calibration'"),
+        ("version", 1, "version: 1, expected 2"),
+        ("level", ..., "it lacks level"),
+        ("level", "0.9", "level: '0.9', expected a number"),
+        ("level", True, "level: True, expected a number"),
         ("level", 1.5, "level: expected a share between 0 and 1, got 1.5"),
         ("level", 0.8, "half_width: .* is written, and .* follows from the errors"),
-        ("method", "best", "method: expected one of absolute"),
+        ("method", "best", "method: 'best', expected 'absolute'"),
         ("method", "by-range", "spread_floor: expected a value for normalised methods only"),
-        ("is_phantom", 1, "is_phantom: expected true or false, got 1"),
+        ("is_phantom", 1, "is_phantom: 1, expected true or false"),
         ("date", "3 February", "date: expected a day such as 2026-01-31"),
-        ("model", " ", "model: expected some words"),
-        ("calibrated_on", None, "calibrated_on: expected text, got null"),
+        ("weights_sha256", " ", "model: expected some words"),
+        ("calibrated_on", None, "calibrated_on: None, expected a text"),
         ("num_patients", 200, "num_patients: expected from 1 to 120, got 200"),
-        ("num_patients", 3.5, "num_patients: expected a whole number"),
+        ("num_patients", 3.5, "num_patients: 3.5, expected a whole number"),
         ("num_recordings", 121, "num_recordings: 121 is written, and 120 follows"),
+        ("num_clips", 0, "num_clips: expected 1 or more"),
         ("spread_floor", 0, "spread_floor: expected EF points above 0"),
         ("spread_floor", None, "spread_floor: expected a value for normalised"),
         ("widened_by", 0.5, "widened_by: expected a factor of 1 or more"),
         ("widened_by", 2, "widened_because: expected words"),
         ("ranges", [], "ranges: expected at least one"),
-        ("ranges", {}, "ranges: expected a list of objects, got an object"),
-        ("ranges.0", 3, r"ranges\[0\]\.: expected an object, got 3"),
+        ("ranges", {}, "ranges: an object, expected a list"),
+        ("ranges.0", 3, r"ranges\[0\]: 3, expected an object"),
         ("ranges.0.low", 5, "ranges that join"),
         ("ranges.1.low", 29, "ranges that join"),
         ("ranges.0.num_recordings", 1, "num_recordings: 1 is written"),
         ("ranges.0.errors.0", 99, r"ranges\[0\]\.errors: expected rising numbers"),
-        ("ranges.0.errors.0", None, r"ranges\[0\]\.errors: expected a list of finite numbers"),
-        ("ranges.0.errors.0", 10**400, r"ranges\[0\]\.errors: expected a list of finite numbers"),
-        ("ranges.0.more", 1, r"ranges\[0\]\.more: there is no such entry"),
-        ("patients", ["a"], "patients: there is no such entry"),
-        ("gate", ..., "gate is missing"),
+        ("ranges.0.errors.0", None, r"ranges\[0\]\.errors\[0\]: None, expected a number"),
+        ("ranges.0.errors.0", 10**400, r"ranges\[0\]\.errors\[0\]: .*expected a finite number"),
+        ("ranges.0.more", 1, r"ranges\[0\]\.more: is not known here"),
+        ("patients", ["a"], "patients: is not known here"),
+        ("gate", ..., "it lacks gate"),
         ("gate.doubted_share", 2, "doubted_share: expected a share"),
         ("gate.checks", [], "Gate, checks: expected different checks"),
         ("gate.checks.0.name", "luck", "no check named 'luck'; known are neighbour_distance"),
@@ -120,17 +148,22 @@ def changed(document, path, value):
         ("gate.checks.0.values", [2, 1], "frame_rate, values: expected finite, rising numbers"),
         ("gate.checks.0.error_ratio", -1, "error_ratio: expected a finite ratio of 0 or more, got -1"),
         ("gate.checks.0.error_ratio_on", "", "an error ratio needs words"),
-        ("gate.checks.0.more", 1, "more: there is no such entry"),
+        ("gate.checks.0.more", 1, "more: is not known here"),
+        ("known.arrays.embeddings", ..., "the embeddings are missing"),
+        ("known.arrays.means", ..., "expected edges, means"),
+        ("known.arrays.means.base64", "no base64!", "known.arrays.means: expected base64"),
+        ("known.arrays.means.base64", "AAAA", "3 bytes are no array of the shape"),
+        ("known.arrays.embeddings.shape", [5, 40], r"expected embeddings \(K, 5\), got \(5, 40\)"),
     ],
 )
 def test_every_wrong_entry_is_refused_by_name(document, path, value, message):
-    with pytest.raises(CalibrationError, match=f"run/calibration.json cannot be read: .*{message}"):
+    with pytest.raises(CalibrationError, match=f"run/calibration.json: .*{message}"):
         calibration_from_json(changed(document, path, value), "run/calibration.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000, '{"format": NaN}', '{"format": Infinity}'])
 def test_what_is_no_calibration_is_refused(text):
-    with pytest.raises(CalibrationError, match="calibrate again"):
+    with pytest.raises(CalibrationError, match="Calibrate again"):
         calibration_from_json(text)
 
 
@@ -138,11 +171,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(CalibrationError, match=r"none\.json does not exist: this model was never calibrated"):
         read_calibration(tmp_path / "none.json")
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CalibrationError, match=r"bytes\.json cannot be read"):
+    with pytest.raises(CalibrationError, match=r"bytes\.json: .*cannot be read"):
         read_calibration(tmp_path / "bytes.json")
     with pytest.raises(CalibrationError, match="cannot be read"):
         read_calibration(tmp_path)
     with (tmp_path / "large.json").open("wb") as file:
         file.truncate(65 * 2**20)
-    with pytest.raises(CalibrationError, match="no calibration is larger"):
+    with pytest.raises(CalibrationError, match="more than 67,108,864 bytes"):
         read_calibration(tmp_path / "large.json")

@@ -4,7 +4,7 @@ import pytest
 from coreecho.errors import RecipeError
 from coreecho.video import augmentation, pad_and_crop
 from coreecho.video.affine import transform
-from coreecho.video.augmentation import random_camera_motion, random_frame_rate
+from coreecho.video.augmentation import random_camera_motion
 
 
 def slow_pad_and_crop(clip: np.ndarray, pad: int, rng: np.random.Generator) -> np.ndarray:
@@ -144,36 +144,3 @@ def test_a_moved_frame_is_what_the_affine_transform_makes() -> None:
 def test_impossible_camera_motions_are_refused(changes, text) -> None:
     with pytest.raises(RecipeError, match=text):
         random_camera_motion(_dot_clip(4), rng=np.random.default_rng(0), **{**_MOTION, **changes})
-
-
-def _ramp(num_frames: int) -> np.ndarray:
-    return np.broadcast_to((4 * np.arange(num_frames, dtype=np.uint8))[:, None, None], (num_frames, 4, 4)).copy()
-
-
-def test_frame_rate_changes_the_step_between_frames() -> None:
-    steps = []
-    for seed in range(200):
-        fast = random_frame_rate(_ramp(60), 16, spread=0.3, rng=np.random.default_rng(seed))
-        assert fast.shape == (16, 4, 4)
-        change = np.diff(fast[:, 0, 0].astype(float)) / 4.0
-        assert np.ptp(change) <= 0.51
-        steps.append(change.mean())
-    assert np.log(steps).std() == pytest.approx(0.3, rel=0.15)
-    assert np.median(steps) == pytest.approx(1.0, abs=0.1)
-
-
-def test_frame_rate_without_strength_takes_frames_as_they_are() -> None:
-    for seed in range(10):
-        taken = random_frame_rate(_ramp(30), 16, spread=0.3, rng=np.random.default_rng(seed), strength=0.0)
-        np.testing.assert_array_equal(np.diff(taken[:, 0, 0].astype(int)), 4)
-
-
-def test_a_clip_without_spare_frames_only_slows_down() -> None:
-    for seed in range(30):
-        slow = random_frame_rate(_ramp(16), 16, spread=0.5, rng=np.random.default_rng(seed))
-        assert np.diff(slow[:, 0, 0].astype(float)).mean() <= 4.0
-
-
-def test_a_clip_that_is_too_short_for_its_frames_is_refused() -> None:
-    with pytest.raises(RecipeError, match="A clip of 8 frames cannot give 16 frames"):
-        random_frame_rate(_ramp(8), 16, spread=0.3, rng=np.random.default_rng(0))

@@ -45,7 +45,7 @@ def test_a_path_may_be_text(clip: Path) -> None:
         ("a.mkv", b"\x1a\x45\xdf\xa3" + bytes(200), r"a\.mkv: (cut off|damaged)"),
         ("a.flv", b"FLV\x01" + bytes(200), "a Flash video.* convert it with ffmpeg"),
         ("a.dcm", bytes(128) + b"DICM", "names no modality: it is cut off, or not ultrasound"),
-        ("a.zip", b"PK\x03\x04" + bytes(200), "not a video although it is named .zip"),
+        ("a.zip", b"PK\x03\x04" + bytes(200), "a ZIP archive. Unpack it first"),
     ],
 )
 def test_what_is_no_clip_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:

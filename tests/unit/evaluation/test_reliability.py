@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import brier_score_loss
 
-from coreecho.trust import reliability
+from coreecho.evaluation.reliability import reliability
 
 
 def outcomes(count, seed, sharpened=1.0):

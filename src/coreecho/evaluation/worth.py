@@ -1,0 +1,310 @@
+"""Whether what stands beside an EF holds: intervals, probabilities and trust, on recordings whose EF is known.
+
+The intervals are those of the mean of as many evenly placed clips as the calibration was made with, whatever clips an
+evaluation takes its metrics from.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from coreecho.datasets import Recording
+from coreecho.errors import CalibrationError
+from coreecho.evaluation.measured_clips import Computing, MeasuredClips, measure_clips
+from coreecho.evaluation.patients import patients_of
+from coreecho.evaluation.reliability import Reliability, reliability
+from coreecho.inference.subject import Subject
+from coreecho.trust import (
+    PREDICTED_EF_EDGES_PERCENT,
+    Calibration,
+    CoverageTest,
+    ModelCalibration,
+    RiskCoverage,
+    Verdict,
+    calibration_path,
+    coverage_test,
+    read_calibration,
+    risk_coverage,
+)
+from coreecho.trust.predicted_ranges import range_of, ranges_between
+
+# Reduced EF, by which a probability is judged.
+RELIABILITY_THRESHOLD = 40.0
+# Trust in the order in which clips are refused.
+_ORDER = {"good": 0, "doubtful": 1, "outside": 2}
+# Of a group of fewer, a share held is chance.
+_LEAST_OF_GROUP = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How often intervals hold in a group of recordings.
+
+    Attributes:
+        grouping: by what they are grouped: `all`, `predicted EF`, `true EF`, `quality`, `view`, `trust`.
+        group: which they are.
+        num_recordings: in it.
+        num_held: whose true EF lies in its interval.
+        mean_width: of the intervals, EF points.
+        mae: EF points.
+    """
+
+    grouping: str
+    group: str
+    num_recordings: int
+    num_held: int
+    mean_width: float
+    mae: float
+
+    @property
+    def coverage(self) -> float:
+        """Share held."""
+        return self.num_held / self.num_recordings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Worth:
+    """What was found.
+
+    Attributes:
+        calibration: whose intervals were tried.
+        test: whether the share held fits the promise, which is one of recordings of the same kind.
+        groups: all recordings, then those of each group.
+        reliability: of P(EF < 40 %).
+        by_gate: error of the recordings kept as the gate refuses; None without a gate.
+        by_spread: as the spread over clips does; None where there is one clip.
+        table: one row a recording: interval, probabilities, trust and reasons.
+    """
+
+    calibration: Calibration
+    test: CoverageTest
+    groups: tuple[Coverage, ...]
+    reliability: Reliability
+    by_gate: RiskCoverage | None
+    by_spread: RiskCoverage | None
+    table: pd.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON-able dictionary of the figures."""
+        table = self.reliability
+        return {
+            "level": self.calibration.level,
+            "method": self.calibration.method,
+            "calibrated_on": self.calibration.words,
+            "coverage": self.test.coverage,
+            "promised": self.test.promised.mean_coverage,
+            "p_value": self.test.p_value,
+            "groups": [
+                {
+                    "grouping": group.grouping,
+                    "group": group.group,
+                    "num_recordings": group.num_recordings,
+                    "coverage": group.coverage,
+                    "mean_width": group.mean_width,
+                    "mae": group.mae,
+                }
+                for group in self.groups
+            ],
+            "p_below_40": {
+                "brier": table.brier.to_dict(),
+                "brier_skill": table.brier_skill.to_dict(),
+                "bias": table.bias.to_dict(),
+                "calibration_error": table.calibration_error,
+            },
+            "aurc": {
+                name: None if found is None else {"aurc": found.aurc, "gain": _or_none(found.gain)}
+                for name, found in (("gate", self.by_gate), ("spread", self.by_spread))
+            }
+            | {"random": float(np.mean(self.table["absolute_error"]))},
+        }
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """For a person: what the table does not say."""
+        lines = [f"Intervals at {100 * self.calibration.level:g} %: {self.test.words}"]
+        brier, skill = self.reliability.brier, self.reliability.brier_skill
+        lines.append(f"P(EF < {RELIABILITY_THRESHOLD:g} %): Brier score {brier.format(3)}, skill {skill.format()}")
+        for name, found in (("the gate", self.by_gate), ("the spread over clips", self.by_spread)):
+            if found is not None:
+                lines.append(
+                    f"Refusing by {name}: mean error of those kept, over all shares, {found.aurc:.2f} EF points; "
+                    f"at random {found.aurc_random:.2f}, at best {found.aurc_best:.2f}"
+                )
+        return tuple(lines)
+
+
+def worth_of(
+    subject: Subject,
+    recordings: Sequence[Recording],
+    *,
+    computing: Computing,
+    resamples: int,
+    seed: int = 0,
+    calibrated: ModelCalibration | None = None,
+) -> Worth | None:
+    """Try the calibration of a model on recordings whose EF is known.
+
+    Args:
+        subject: the model and the data.
+        recordings: of the data; not those that it was calibrated on.
+        computing: how.
+        resamples: of the bootstrap.
+        seed: of the resamples.
+        calibrated: what is tried; the file beside the weights when not given.
+
+    Returns:
+        None where the model was never calibrated, reads no EF, or gives no interval on such recordings.
+
+    Raises:
+        CalibrationError: the calibration is damaged, or of other weights.
+    """
+    calibrated = calibrated or calibration_of(subject)
+    if calibrated is None:
+        return None
+    intervals = calibrated.intervals
+    if intervals.is_phantom:
+        if not subject.is_phantom and not intervals.widened_because:
+            return None
+        intervals = intervals if not subject.is_phantom else intervals.as_calibrated
+    measured = measure_clips(
+        subject, recordings, clips=calibrated.num_clips, known=calibrated.known, computing=computing
+    )
+    return worth_of_measured(
+        measured, recordings, calibrated=calibrated, intervals=intervals, resamples=resamples, seed=seed
+    )
+
+
+def calibration_of(subject: Subject) -> ModelCalibration | None:
+    """The calibration beside a subject's weights; None where there is none, or its task has none.
+
+    Raises:
+        CalibrationError: it is damaged, or of other weights.
+    """
+    path = calibration_path(subject.weights)
+    if not subject.task.interval_edges or not path.exists():
+        return None
+    found = read_calibration(path)
+    found.refuse_other_weights(subject.weights_sha256, str(path))
+    return found
+
+
+def worth_of_measured(
+    measured: MeasuredClips,
+    recordings: Sequence[Recording],
+    *,
+    calibrated: ModelCalibration,
+    intervals: Calibration,
+    resamples: int,
+    seed: int = 0,
+) -> Worth:
+    """As `worth_of`, of recordings that are measured already, by intervals that hold for recordings of their kind."""
+    predictions = measured.predictions
+    true, predicted = (predictions[name].to_numpy(dtype=np.float64) for name in ("ef_true", "ef_predicted"))
+    spread = measured.spread
+    if intervals.is_normalised and spread is None:
+        raise CalibrationError(f"The method {intervals.method} needs the spread over several clips of each recording.")
+    low, high = intervals.intervals(predicted, spread).T
+    verdicts = _verdicts(calibrated, measured)
+    table = pd.DataFrame(
+        {
+            "recording": predictions["recording"],
+            "ef_true": true,
+            "ef_predicted": predicted,
+            "absolute_error": np.abs(true - predicted),
+            "interval_low": low,
+            "interval_high": high,
+            "is_held": (low <= true) & (true <= high),
+            "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, spread),
+            "p_below_50": intervals.probability_below(50.0, predicted, spread),
+            "trust": [None if one is None else one.trust for one in verdicts],
+            "reasons": ["" if one is None else "; ".join(check.words for check in one.reasons) for one in verdicts],
+        }
+    )
+    doubts = [_doubt(one) for one in verdicts if one is not None]
+    errors = measured.absolute_errors
+    return Worth(
+        calibration=intervals,
+        # Ranges keep their promise each; together they are as one of so many recordings.
+        test=coverage_test(table["is_held"], num_calibrated=intervals.num_recordings, level=intervals.level),
+        groups=tuple(_groups(table, recordings, intervals)),
+        reliability=reliability(
+            table["p_below_40"],
+            true < RELIABILITY_THRESHOLD,
+            patients=patients_of(recordings),
+            resamples=resamples,
+            seed=seed,
+        ),
+        by_gate=risk_coverage(errors, doubts) if doubts else None,
+        by_spread=None if spread is None else risk_coverage(errors, spread),
+        table=table,
+    )
+
+
+def _verdicts(calibrated: ModelCalibration, measured: MeasuredClips) -> list[Verdict | None]:
+    gate, count = calibrated.gate, len(measured.predictions)
+    if gate is None:
+        return [None] * count
+    names = {check.name for check in gate.checks}
+    return [
+        gate.judge({name: value for name, value in measured.of_recording(number).items() if name in names})
+        for number in range(count)
+    ]
+
+
+def _doubt(verdict: Verdict) -> float:
+    """What the gate refuses first: what is outside, then what is doubtful, each the rarer the sooner."""
+    rarest = min((check.p_value for check in verdict.checks if math.isfinite(check.p_value)), default=0.0)
+    return _ORDER[verdict.trust] + 1 - rarest
+
+
+def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Calibration) -> list[Coverage]:
+    """All, by predicted and true EF, and by what the data set says of the recordings."""
+    ranges = ranges_between([part.predicted.high for part in intervals.ranges[:-1]])
+    by_true = ranges_between(PREDICTED_EF_EDGES_PERCENT)
+    named: list[tuple[str, Callable[[], list[str]]]] = [
+        ("all", lambda: ["all"] * len(table)),
+        ("predicted EF", lambda: [ranges[number].name for number in range_of(ranges, table["ef_predicted"])]),
+        ("true EF", lambda: [by_true[number].name for number in range_of(by_true, table["ef_true"])]),
+        ("quality", lambda: [recording.quality or "" for recording in recordings]),
+        ("view", lambda: [recording.view or "" for recording in recordings]),
+        ("trust", lambda: [trust or "" for trust in table["trust"]]),
+    ]
+    ordered = {"predicted EF": [part.name for part in ranges], "true EF": [part.name for part in by_true]}
+    found = []
+    for grouping, names in named:
+        of_recording = np.array(names(), dtype=str)
+        order = ordered.get(grouping, list(_ORDER))
+        groups = sorted({str(name) for name in of_recording if name}, key=partial(_place, order))
+        if grouping not in ("all", "trust") and len(groups) < 2:
+            continue
+        for group in groups:
+            part = table[of_recording == group]
+            if len(part) >= _LEAST_OF_GROUP or grouping in ("all", "trust"):
+                found.append(_coverage(grouping, group, part))
+    return found
+
+
+def _place(order: Sequence[str], name: str) -> tuple[int, str]:
+    return (order.index(name) if name in order else len(order), name)
+
+
+def _coverage(grouping: str, group: str, part: pd.DataFrame) -> Coverage:
+    widths: NDArray[np.float64] = (part["interval_high"] - part["interval_low"]).to_numpy(dtype=np.float64)
+    return Coverage(
+        grouping=grouping,
+        group=group,
+        num_recordings=len(part),
+        num_held=int(part["is_held"].sum()),
+        mean_width=float(widths.mean()),
+        mae=float(part["absolute_error"].mean()),
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

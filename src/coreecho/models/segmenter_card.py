@@ -1,0 +1,85 @@
+"""The card of a file of weights that outlines the left ventricle: what it is, and how frames are shown to it."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from coreecho.documents import MAY_BE_ABSENT, Within, document_text, parse_document
+from coreecho.errors import CheckpointError, RecipeError
+from coreecho.models.card import CARD_LIMITS, TrainedOn
+
+# A damaged card shall not ask for all of a machine's memory.
+_LARGEST_FRAME = 4_096
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterInput:
+    """How frames are shown to a segmenter; it belongs to the weights and travels with them.
+
+    Attributes:
+        frame_size: height and width in pixels.
+        mean: per colour, as a fraction of full scale; one of a network that sees grey, three of one that was made for
+            red, green and blue and is shown the grey frame three times over.
+        std: per colour, as a fraction of full scale.
+    """
+
+    frame_size: int = 112
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 1:
+            raise RecipeError(f"frame_size must be a whole number of at least 1 pixel; got {self.frame_size!r}.")
+        if self.frame_size > _LARGEST_FRAME:
+            raise RecipeError(f"frame_size must be at most {_LARGEST_FRAME:,}; got {self.frame_size!r:.20}.")
+        if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
+            raise RecipeError(
+                "mean and std must have one value (grey) or three (red, green and blue) each; "
+                f"got {self.mean!r} and {self.std!r}."
+            )
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std)) or min(self.std) <= 0:
+            raise RecipeError(f"mean and std must be finite, and std above 0; got {self.mean!r} and {self.std!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterCard:
+    """What a file of weights says about itself.
+
+    Attributes:
+        kind: always `segmenter`.
+        network: one of `coreecho.models.registry.SEGMENTERS`, or an import path.
+        network_settings: with which `build_segmentation_network` makes it again.
+        outlines: what each channel of its map is; `cavity` is among them.
+        model_input: how frames are shown to it.
+        source: where the weights come from: a run, or the publication and file that they were imported from.
+        licence: under which they may be used.
+        num_parameters: trainable numbers in the file.
+        trained_on: what it learned from; None where that is not known, as of imported weights.
+        source_sha256: of the file that was imported; None for weights trained here.
+        coreecho_version: that wrote the file.
+    """
+
+    kind: Literal["segmenter"] = "segmenter"
+    network: str
+    network_settings: dict[str, Any] = field(default_factory=dict)
+    outlines: tuple[str, ...]
+    model_input: SegmenterInput
+    source: str
+    licence: str
+    num_parameters: Annotated[int, Within(0)]
+    trained_on: TrainedOn | None
+    coreecho_version: str
+    source_sha256: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+
+    def to_json(self) -> str:
+        """Write the card as a JSON object; equal cards give equal texts."""
+        return document_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> "SegmenterCard":
+        """Read a card.
+
+        Raises:
+            CheckpointError: not JSON, or other entries than a card has.
+        """
+        return parse_document(text, cls, kind="card of a segmenter", error=CheckpointError, limits=CARD_LIMITS)

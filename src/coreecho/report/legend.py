@@ -1,0 +1,52 @@
+"""Short codes in the rows of a table, and one line for each code under it, in place of whole sentences in every row."""
+
+import re
+from dataclasses import dataclass, field
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+@dataclass
+class Legend:
+    """Sentences by their codes; those that differ by their numbers alone share one.
+
+    Attributes:
+        rows: what the rows are, in words.
+        entries: by letter and sentence with its numbers left out, the code, and the numbers of each time it was said.
+    """
+
+    rows: str = "files"
+    entries: dict[tuple[str, str], tuple[str, list[list[str]]]] = field(default_factory=dict)
+
+    def code(self, letter: str, sentence: str) -> str:
+        """The code of a sentence, such as `W1`; a new one where it was not said before.
+
+        Args:
+            letter: of its kind.
+            sentence: in words.
+        """
+        key = letter, _NUMBER.sub("\0", sentence)
+        if key not in self.entries:
+            number = 1 + sum(known == letter for known, _ in self.entries)
+            self.entries[key] = f"{letter}{number}", []
+        code, said = self.entries[key]
+        said.append(_NUMBER.findall(sentence))
+        return code
+
+    def lines(self) -> list[str]:
+        """One line for each code, in the order in which they came; numbers that differ are shown as a range."""
+        return [
+            f"{code}  {_filled(template, numbers)}" + (f" ({len(numbers)} {self.rows})" if len(numbers) > 1 else "")
+            for (_, template), (code, numbers) in self.entries.items()
+        ]
+
+
+def _filled(template: str, said: list[list[str]]) -> str:
+    parts = template.split("\0")
+    numbers = [_span(values) for values in zip(*said, strict=True)]
+    return parts[0] + "".join(number + part for number, part in zip(numbers, parts[1:], strict=True))
+
+
+def _span(values: tuple[str, ...]) -> str:
+    low, high = min(values, key=float), max(values, key=float)
+    return low if float(low) == float(high) else f"{low} to {high}"

@@ -1,0 +1,66 @@
+"""The outline of the left ventricle over the clip that it was found in, as pictures of a film."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from coreecho.report.overlay import SIDE, label_pictures
+from coreecho.ventricle.segmentation import Segmentation
+
+# Light forms of the colours of figures: told apart on grey tissue, and with every common form of colour blindness.
+_LINE, _ED, _ES = (240, 228, 66), (86, 180, 233), (255, 130, 60)
+_THRESHOLD = 0.5
+# Pictures drawn at once; each takes a few MB.
+_AT_ONCE = 32
+
+
+def outline_pictures(found: Segmentation, frames: Sequence[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Draw frames of a clip, enlarged, each with its outline; end-diastole and end-systole are named.
+
+    Nothing outside of the sector is drawn.
+
+    Args:
+        found: in the clip.
+        frames: of the clip; all when not given.
+
+    Yields:
+        (P, P, 3) uint8, one a frame.
+
+    Raises:
+        VideoError: the clip has no sector.
+    """
+    side = found.video.frames.shape[1]
+    size = -(-SIDE // side) * side
+    sector = _enlarged(found.sector.astype(np.float32), size) > _THRESHOLD
+    named = dict.fromkeys(found.ed_frames, ("ED", _ED)) | dict.fromkeys(found.es_frames, ("ES", _ES))
+    for frame in range(found.num_frames) if frames is None else frames:
+        grey = _enlarged(found.video.frames[frame], size) * sector
+        picture = np.repeat(grey[..., None], 3, axis=-1)
+        mask = (_enlarged(found.shares[frame], size) > _THRESHOLD) & sector
+        name, colour = named.get(frame, ("", _LINE))
+        # Two pixels wide, on the mask itself.
+        picture[mask & ~ndimage.binary_erosion(mask, iterations=2)] = colour
+        yield _named(picture, name, colour)
+
+
+def film_pictures(found: Segmentation, lines: Sequence[str]) -> Iterator[NDArray[np.uint8]]:
+    """As `outline_pictures`, with words in a band below: both sides are even, as films want them."""
+    pictures = outline_pictures(found)
+    while part := [picture for picture, _ in zip(pictures, range(_AT_ONCE), strict=False)]:
+        yield from label_pictures(np.stack(part), lines, is_phantom=found.is_phantom)
+
+
+def _named(picture: NDArray[np.uint8], name: str, colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    if not name:
+        return picture
+    image = Image.fromarray(picture)
+    ImageDraw.Draw(image).text((8, 6), name, fill=colour, font=ImageFont.load_default(size=22))
+    return np.asarray(image)
+
+
+def _enlarged(picture: NDArray[Any], size: int) -> NDArray[Any]:
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BILINEAR))

@@ -1,0 +1,69 @@
+"""Volume of the left ventricle over time, with end-diastole and end-systole marked."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from coreecho.report.pictures import BLUE, GREY, SMALL, VERMILION, new_figure, save_figure
+from coreecho.ventricle.segmentation import RELATIVE, Segmentation
+from coreecho.ventricle.volume import METHODS
+
+_STYLES = ("-", ":")
+
+
+def draw_volume(found: Segmentation, path: Path) -> None:
+    """Draw the volumes by both methods, and the EF of each beat.
+
+    Args:
+        found: in a clip.
+        path: PNG to write.
+
+    Raises:
+        CoReEchoError: it cannot be written.
+    """
+    figure, (axis,) = new_figure(
+        volume_title(found),
+        (9, 4.2),
+        model=found.model,
+        cautions=found.warnings,
+        is_phantom=found.is_phantom,
+    )
+    draw_volume_curve(axis, found)
+    save_figure(figure, path)
+
+
+def volume_title(found: Segmentation) -> str:
+    """What was found, in a line."""
+    ef_percent, count = found.mean_ef_percent, len(found.beats.beats)
+    if ef_percent is None:
+        return "Left ventricle: no complete beat, no EF"
+    beats = f"{count} beat{'s' if count > 1 else ''}"
+    return f"Left ventricle: EF {ef_percent:.0f} % by its outline, {beats} ({found.rhythm} rhythm)".replace(
+        " (not known rhythm)", ""
+    )
+
+
+def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
+    """Draw the curve on axes that there are."""
+    times = found.times_s
+    places = np.arange(found.num_frames) if times is None else times
+    axis.set_xlabel("Frame" if times is None else "Time (s)")
+    methods = sorted(METHODS, key=lambda method: method != found.method)
+    for method, style in zip(methods, _STYLES, strict=True):
+        label = f"{method.replace('-', ' and ')}{', of which EF is' if method == found.method else ''}"
+        axis.plot(places, found.volume_by(method), color=GREY, linestyle=style, linewidth=1.2, label=label)
+    volume = found.volume
+    for frames, colour, marker, name in ((found.ed_frames, BLUE, "o", "ED"), (found.es_frames, VERMILION, "s", "ES")):
+        shown = list(frames)
+        if shown:
+            axis.plot(places[shown], volume[shown], linestyle="", marker=marker, color=colour, label=name)
+    for ed, es, ef_percent in zip(found.ed_frames, found.es_frames, found.ef_percent, strict=True):
+        middle = ((places[ed] + places[es]) / 2, (volume[ed] + volume[es]) / 2)
+        axis.annotate(
+            f"{ef_percent:.0f} %", middle, xytext=(6, 0), textcoords="offset points", fontsize=SMALL, va="center"
+        )
+    unit = "share of the largest" if found.unit == RELATIVE else found.unit
+    axis.set_ylabel(f"Volume ({unit})")
+    axis.set_ylim(bottom=0)
+    axis.legend(fontsize=SMALL, loc="lower right", frameon=False, ncols=4)

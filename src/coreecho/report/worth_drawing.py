@@ -1,0 +1,124 @@
+"""What an EF is worth, drawn: reliability of P(EF < 40 %), and the error of those kept as the doubtful are refused."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from coreecho.evaluation.worth import RELIABILITY_THRESHOLD, Coverage, Worth
+from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
+
+SIZE = (5.6, 5.4)
+
+
+def draw_reliability(
+    worth: Worth,
+    path: Path,
+    *,
+    size: tuple[float, float] = SIZE,
+    model: str = "",
+    cautions: Sequence[str] = (),
+    is_phantom: bool = False,
+) -> None:
+    """Draw how often the event came against the probability that was given, with exact intervals.
+
+    Args:
+        worth: what was found.
+        path: PNG to write.
+        size: width and height, inches.
+        model: which predicted.
+        cautions: what speaks against trusting the picture.
+        is_phantom: the hearts are simulated.
+    """
+    figure, (axis,) = new_figure(
+        f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %, and how often it was",
+        size,
+        model=model,
+        cautions=cautions,
+        is_phantom=is_phantom,
+    )
+    axis.plot([0, 1], [0, 1], color=VERMILION, linewidth=1.5, label="what it should be", zorder=2)
+    bins = [part for part in worth.reliability.bins if part.num_recordings > 0]
+    x, y = (np.array([getattr(part, name) for part in bins]) for name in ("mean_probability", "observed"))
+    below = y - np.array([part.observed_low for part in bins])
+    above = np.array([part.observed_high for part in bins]) - y
+    axis.errorbar(
+        x,
+        y,
+        yerr=np.clip([below, above], 0, None),
+        fmt="o",
+        color=BLUE,
+        capsize=3,
+        label=f"observed, {100 * worth.reliability.level:g} % interval",
+        zorder=3,
+    )
+    for part, left, up in zip(bins, x, y, strict=True):
+        axis.annotate(f"n {part.num_recordings}", (left, up), (5, 4), textcoords="offset points", fontsize=SMALL)
+    axis.set(xlim=(-0.03, 1.06), ylim=(-0.03, 1.06), aspect="equal")
+    axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
+    axis.set_ylabel("Share of recordings whose EF was")
+    axis.legend(loc="center right", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
+    save_figure(figure, path)
+
+
+def draw_refusal(
+    worth: Worth,
+    path: Path,
+    *,
+    size: tuple[float, float] = SIZE,
+    model: str = "",
+    cautions: Sequence[str] = (),
+    is_phantom: bool = False,
+) -> None:
+    """Draw the mean error of those kept over the share kept; arguments as of `draw_reliability`."""
+    figure, (axis,) = new_figure(
+        "The error of those kept, as the doubtful are refused",
+        size,
+        model=model,
+        cautions=cautions,
+        is_phantom=is_phantom,
+    )
+    curves = [
+        ("refused by the gate", worth.by_gate, BLUE, "-"),
+        ("by the spread over clips", worth.by_spread, GREEN, "--"),
+    ]
+    mean = float(worth.table["absolute_error"].mean())
+    for label, found, colour, style in curves:
+        if found is not None:
+            axis.plot(found.kept, found.risk, color=colour, linestyle=style, label=f"{label}, AURC {found.aurc:.2f}")
+    axis.axhline(mean, color=GREY, linestyle=":", label=f"at random, {mean:.2f}")
+    axis.set(xlim=(0, 1))
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("Share of recordings kept")
+    axis.set_ylabel("Mean absolute error of those kept (EF points)")
+    axis.legend(loc="best", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
+    save_figure(figure, path)
+
+
+def worth_table(worth: Worth, *, is_phantom: bool) -> Table:
+    """Coverage and width by group, for the terminal."""
+    title = f"Intervals at {100 * worth.calibration.level:g} %"
+    table = Table(title=f"{title}, phantom result" if is_phantom else title, box=box.SIMPLE_HEAD)
+    for heading in ("Recordings", "n", "Held", "Width", "MAE"):
+        table.add_column(heading, justify="left" if heading == "Recordings" else "right")
+    last = ""
+    for group in worth.groups:
+        if last not in ("", group.grouping):
+            table.add_section()
+        last = group.grouping
+        table.add_row(*coverage_cells(group))
+    return table
+
+
+def coverage_cells(group: Coverage) -> tuple[str, ...]:
+    """Group, number, share held, mean width and error, as texts."""
+    name = group.group if group.grouping == "all" else f"{group.grouping} {group.group}"
+    return (
+        name,
+        f"{group.num_recordings}",
+        f"{100 * group.coverage:.1f} %",
+        f"{group.mean_width:.1f}",
+        f"{group.mae:.1f}",
+    )

@@ -1,0 +1,73 @@
+"""The models that ship with the package: which files they are, by what name they are asked for, and what they are.
+
+    shipped/default-ef.safetensors      reads the EF; float16 where `coreecho.models.weights` says so
+    shipped/default-ef.references.npz   what it makes of some simulated hearts that it has not learned from
+    shipped/default-ef.calibration.json what its errors on other simulated hearts were, where the build has it
+    shipped/default-lv.safetensors      outlines the left ventricle
+
+`make default-models` makes them again. Whatever takes the path of a run or of weights also takes the name `default`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from coreecho.errors import CheckpointError
+
+# What is read: the EF, or the outline of the left ventricle.
+ShippedKind = Literal["ef", "lv"]
+
+# Instead of the path of a run or of weights.
+DEFAULT = "default"
+RESEARCH_MODEL = "a research model that has seen no patient, only simulated hearts (phantoms)"
+
+# Below it lie the files; tests put others in their place.
+FOLDER = Path(__file__).parent
+
+
+def is_default(model: object) -> bool:
+    """Whether the model that ships is meant. A folder of that name is given by its whole path, or by `../`."""
+    return isinstance(model, str | Path) and str(model) == DEFAULT
+
+
+def default_weights(kind: ShippedKind = "ef") -> Path:
+    """The weights that ship with the package.
+
+    Raises:
+        CheckpointError: this build has none.
+    """
+    return _file(f"{DEFAULT}-{kind}.safetensors")
+
+
+def default_references() -> Path:
+    """What the default model makes of simulated hearts: their embeddings, EF and a frame of each.
+
+    Raises:
+        CheckpointError: this build has none.
+    """
+    return _file(f"{DEFAULT}-ef.references.npz")
+
+
+def resolve(model: str | Path, kind: ShippedKind = "ef") -> Path:
+    """The path that is meant by what a user gives for a model: a path as it is, and for `default` that of the weights.
+
+    Raises:
+        CheckpointError: the default is meant, and this build has none.
+    """
+    return default_weights(kind) if is_default(model) else Path(model)
+
+
+def default_notice(kind: ShippedKind = "ef") -> str:
+    """One line for whoever uses the default: what it is, and that a folder of its name is not it."""
+    what = "reads the EF" if kind == "ef" else "outlines the left ventricle"
+    hidden = f" The folder ./{DEFAULT} is another model: give its whole path." if Path(DEFAULT).exists() else ""
+    return f"The model that ships with coreecho {what}: {RESEARCH_MODEL}.{hidden}"
+
+
+def _file(name: str) -> Path:
+    path = FOLDER / name
+    if not path.is_file():
+        raise CheckpointError(
+            f"This build of coreecho ships no {name}. Give a model of your own by `--model RUN` (from Python "
+            f"`Predictor(RUN)`), install a complete build, or make the file in a clone: `make default-models`."
+        )
+    return path

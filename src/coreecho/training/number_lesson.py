@@ -1,0 +1,77 @@
+"""Lessons of a number that is read from a clip by an encoder with a head."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import coreecho
+from coreecho.datasets import Recording
+from coreecho.models.building import build_model
+from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.echo_model import EchoModel
+from coreecho.models.weights import initialise_encoder
+from coreecho.training.data_source import DataSource
+from coreecho.training.labels import check_labels, known_labels
+from coreecho.training.lesson import LICENCE, Lesson
+
+
+class NumberLesson(Lesson):
+    """A lesson whose network is an `EchoModel`, and whose recordings have the label of the recipe's task."""
+
+    def faults(self) -> list[str]:
+        """A head that starts where no label is."""
+        recipe = self.recipe
+        fault = None if recipe.head_bias is None else recipe.task.fault_of_bias(recipe.head_bias)
+        return [] if fault is None else [fault]
+
+    def build_network(self, recordings: Sequence[Recording]) -> EchoModel:
+        """The encoder with its head, which begins at the mean of the training labels."""
+        recipe = self.recipe
+        bias = recipe.head_bias
+        if bias is None:
+            bias = recipe.task.bias_of(known_labels(recordings, recipe.task))
+        return build_model(
+            recipe.encoder,
+            recipe.input,
+            last_bias=bias,
+            dropout=recipe.dropout,
+            head=recipe.head,
+            head_dropout=recipe.head_dropout,
+            task=recipe.task,
+        )
+
+    def initialise(self, network: EchoModel, path: Path) -> str:
+        """Start the encoder; the head stays untrained."""
+        return initialise_encoder(network, path)
+
+    def card(self, network: EchoModel, trained_on: TrainedOn) -> WeightsCard:
+        """Encoder, head, and what they read."""
+        recipe = self.recipe
+        return WeightsCard(
+            kind="model",
+            reads=recipe.task.to_mapping(),
+            encoder=network.encoder.name,
+            encoder_settings=network.encoder.settings,
+            head=recipe.head,
+            source=self.source,
+            licence=LICENCE,
+            num_parameters=sum(parameter.numel() for parameter in network.parameters()),
+            source_sha256=None,
+            model_input=recipe.input,
+            trained_on=trained_on,
+            coreecho_version=coreecho.__version__,
+        )
+
+    def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
+        """See that each has a label, and that these can be of the task."""
+        recipe = self.recipe
+        splits = f"TRAIN and {recipe.select_on.upper()}"
+        check_labels(recordings, data, recipe.task, recipe=recipe.name, splits=splits)
+
+    def target_of(self, recording: Recording, data: DataSource) -> str:
+        """Its label."""
+        return str(self.recipe.task.label_of(recording))
+
+    def label_range(self, recordings: Sequence[Recording]) -> tuple[float, float] | None:
+        """Of the labels that are known."""
+        labels = known_labels(recordings, self.recipe.task)
+        return (min(labels), max(labels)) if labels else None

@@ -1,0 +1,139 @@
+"""What stands beside a predicted EF: an interval, probabilities, and whether the model knows such clips.
+
+Never a false promise: an interval stands there only where the errors that made it were of clips of this kind, and
+otherwise the reason why none does.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from coreecho.trust.calibration import Calibration
+from coreecho.trust.calibration_file import ModelCalibration
+from coreecho.trust.gate import Trust
+from coreecho.trust.reference_ranges import ef_words
+
+NOT_CALIBRATED = (
+    "no interval: this model was never calibrated. `coreecho calibrate MODEL` does it, on recordings whose EF is known"
+)
+NOT_OF_PATIENTS = (
+    "no interval: the model was calibrated on simulated hearts, and how much more it errs on patients is not known. "
+    "`coreecho calibrate MODEL --data YOURS` calibrates it on 30 or more of your own clips whose EF is known"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Appraisal:
+    """What one predicted EF is worth. All is None or empty of what is no EF.
+
+    Attributes:
+        interval_low: lower end of the interval that holds the true EF of `level` of such recordings, percent; None
+            where no interval can be given.
+        interval_high: upper end.
+        level: share of recordings whose true EF lies in the interval.
+        method: by which errors became the interval; see `coreecho.trust.calibration`.
+        p_below_40: probability that the true EF is below 40 %, on the same ground as the interval.
+        p_below_50: that it is below 50 %.
+        trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
+        reasons: why it is not good, in words, the gravest first.
+        interval_notes: on what the interval rests and what limits it, or why there is none.
+        ef_words: what a guideline calls such an EF.
+        measured: values of the gate's checks; what could not be measured is left out.
+    """
+
+    interval_low: float | None = None
+    interval_high: float | None = None
+    level: float | None = None
+    method: str | None = None
+    p_below_40: float | None = None
+    p_below_50: float | None = None
+    trust: Trust | None = None
+    reasons: tuple[str, ...] = ()
+    interval_notes: tuple[str, ...] = ()
+    ef_words: str | None = None
+    measured: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+    def parts(self) -> dict[str, Any]:
+        """Its entries by name, for what carries them along."""
+        return {each.name: getattr(self, each.name) for each in fields(Appraisal)}
+
+    @classmethod
+    def told_parts(cls) -> tuple[str, ...]:
+        """Names of the entries that stand in tables and documents."""
+        return tuple(each.name for each in fields(Appraisal) if each.name != "measured")
+
+
+def appraise(
+    calibrated: ModelCalibration | None,
+    *,
+    ef_percent: float,
+    num_clips: int,
+    spread: float | None,
+    is_phantom: bool,
+    measured: Mapping[str, float],
+) -> Appraisal:
+    """Say what a predicted EF is worth.
+
+    Args:
+        calibrated: of the weights that predicted it; None where there is none.
+        ef_percent: predicted.
+        num_clips: whose mean it is.
+        spread: standard deviation over the clips, EF points; None of a single clip.
+        is_phantom: the heart is simulated.
+        measured: values of the gate's checks; one that is missing or NaN could not be measured.
+    """
+    words = ef_words(ef_percent) if 0 <= ef_percent <= 100 else None
+    if calibrated is None:
+        return Appraisal(interval_notes=(NOT_CALIBRATED,), ef_words=words)
+    verdict = None
+    if calibrated.gate is not None:
+        asked = {check.name for check in calibrated.gate.checks}
+        verdict = calibrated.gate.judge({name: value for name, value in measured.items() if name in asked})
+    of_gate: dict[str, Any] = {
+        "trust": None if verdict is None else verdict.trust,
+        "reasons": () if verdict is None else tuple(check.words for check in verdict.reasons),
+        "ef_words": words,
+        "measured": {name: value for name, value in measured.items() if math.isfinite(value)},
+    }
+    found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
+    if isinstance(found, str):
+        return Appraisal(interval_notes=(found,), **of_gate)
+    interval = found.interval(ef_percent, spread)
+    if not interval.promised.is_finite:
+        return Appraisal(interval_notes=(f"no interval: {interval.promised.words}",), **of_gate)
+    spreads = None if spread is None else [spread]
+    ground = (
+        f"{100 * found.level:g} % interval by {found.method}: {found.num_recordings} recordings of "
+        f"{found.calibrated_on}, {found.date}"
+    )
+    return Appraisal(
+        interval_low=interval.low,
+        interval_high=interval.high,
+        level=found.level,
+        method=found.method,
+        p_below_40=float(found.probability_below(40, [ef_percent], spreads)[0]),
+        p_below_50=float(found.probability_below(50, [ef_percent], spreads)[0]),
+        interval_notes=(ground, *interval.notes),
+        **of_gate,
+    )
+
+
+def _for_such_clips(
+    calibrated: ModelCalibration, *, num_clips: int, spread: float | None, is_phantom: bool
+) -> Calibration | str:
+    """The calibration as far as it holds for a clip of this kind, or why it does not."""
+    intervals = calibrated.intervals
+    if num_clips < calibrated.num_clips:
+        return (
+            f"no interval: the model was calibrated on the mean of {calibrated.num_clips} clips a recording, and this "
+            f"is of {num_clips}, which errs more; take as many with `--clips {calibrated.num_clips}`"
+        )
+    if intervals.is_normalised and (spread is None or not math.isfinite(spread)):
+        return f"no interval: the method {intervals.method} needs the spread over several clips, and there is one"
+    if not intervals.is_phantom:
+        return intervals
+    if is_phantom:
+        # What it was widened by was measured on patients.
+        return intervals.as_calibrated
+    return intervals if intervals.widened_because else NOT_OF_PATIENTS

@@ -1,0 +1,141 @@
+"""Infarcts told from features of the wall's motion: the classifiers of Degerli et al. and of Nguyen et al.
+
+Each classifier has a grid of settings, of which the best by an inner cross-validation of the training folds is taken:
+by its mean F1 as Degerli's, or by its mean AUROC as Nguyen's, who then move the cut-off to the point of the training's
+ROC curve that is nearest to (0, 1). Needs scikit-learn: `pip install 'coreecho[infarction]'`.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coreecho.errors import CoReEchoError
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.bool_]
+Rule = Literal["degerli", "nguyen"]
+
+_INNER_FOLDS = 5
+_POWERS = tuple(10.0**power for power in range(-6, 0))
+_COSTS = (1.0, 10.0, 100.0, 1000.0)
+# By their names here: what is made, and the grid. Sizes of neighbours, trees and forests are ours.
+CLASSIFIERS: Mapping[str, tuple[str, Mapping[str, Sequence[Any]]]] = {
+    "svm-rbf": ("sklearn.svm:SVC", {"kernel": ["rbf"], "gamma": _POWERS, "C": _COSTS}),
+    "svm-linear": ("sklearn.svm:SVC", {"kernel": ["linear"], "C": _COSTS}),
+    "k-nn": (
+        "sklearn.neighbors:KNeighborsClassifier",
+        {"n_neighbors": (3, 5, 7, 9, 11, 15), "weights": ("uniform", "distance")},
+    ),
+    "tree": (
+        "sklearn.tree:DecisionTreeClassifier",
+        {"max_depth": (1, 2, 3, 5, None), "min_samples_leaf": (1, 3, 5), "random_state": [0]},
+    ),
+    "forest": (
+        "sklearn.ensemble:RandomForestClassifier",
+        {"n_estimators": [100], "max_depth": (2, 4, None), "min_samples_leaf": (1, 3), "random_state": [0]},
+    ),
+    "logistic": ("sklearn.linear_model:LogisticRegression", {"C": (0.01, 0.1, *_COSTS), "max_iter": [1000]}),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What a classifier says of recordings that it did not learn from.
+
+    Attributes:
+        scores: (N,), the higher the more likely an infarct.
+        is_infarct: (N,), what it says.
+    """
+
+    scores: Floats
+    is_infarct: Labels
+
+
+def check_installed() -> None:
+    """Raises CoReEchoError: scikit-learn is not there."""
+    if importlib.util.find_spec("sklearn") is None:
+        raise CoReEchoError("Classifiers of infarcts need scikit-learn: pip install 'coreecho[infarction]'.")
+
+
+def cross_validate(
+    features: Floats, labels: Labels, folds: Sequence[int] | NDArray[np.int64], classifier: str, rule: Rule = "degerli"
+) -> Diagnosis:
+    """Diagnose each recording by a classifier that learned from the other folds.
+
+    Args:
+        features: (N, F), of any unit: they are brought to the mean and deviation of the training folds.
+        labels: (N,), infarcts.
+        folds: (N,), in which each is tested.
+        classifier: one of `CLASSIFIERS`.
+        rule: of how settings and the cut-off are chosen.
+
+    Raises:
+        CoReEchoError: scikit-learn is missing, there is no such classifier, or a fold leaves one class to learn from.
+        ValueError: shapes disagree, or a feature is not a number.
+    """
+    check_installed()
+    folds = np.asarray(folds)
+    if features.ndim != 2 or not len(features) == len(labels) == len(folds) or not np.isfinite(features).all():
+        raise ValueError(
+            f"expected finite features (N, F), labels (N,) and folds (N,), got {features.shape}, {labels.shape}, "
+            f"{folds.shape}"
+        )
+    if classifier not in CLASSIFIERS:
+        raise CoReEchoError(f"There is no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}.")
+    scores, is_infarct = np.empty(len(labels)), np.empty(len(labels), dtype=np.bool_)
+    for fold in np.unique(folds):
+        is_tested = folds == fold
+        learned = labels[~is_tested]
+        if min(learned.sum(), (~learned).sum()) < _INNER_FOLDS:
+            raise CoReEchoError(
+                f"Without fold {fold} there are {int(learned.sum())} infarcts and {int((~learned).sum())} others to "
+                f"learn from; expected at least {_INNER_FOLDS} of each, one for each inner fold."
+            )
+        model = _fitted(features[~is_tested], learned, classifier, rule)
+        scores[is_tested] = _scores(model, features[is_tested])
+        cut_off = _nearest_to_corner(_scores(model, features[~is_tested]), learned) if rule == "nguyen" else None
+        is_infarct[is_tested] = model.predict(features[is_tested]) if cut_off is None else scores[is_tested] >= cut_off
+    return Diagnosis(scores, is_infarct)
+
+
+def any_view(*views: Labels) -> Labels:
+    """Whether any view of a patient shows an infarct: of labels, and of diagnoses made of each view alone."""
+    return np.asarray(np.any(views, axis=0))
+
+
+def _fitted(features: Floats, labels: Labels, classifier: str, rule: Rule) -> Any:
+    """The classifier with its best settings, refitted on all that is given."""
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    place, grid = CLASSIFIERS[classifier]
+    module, _, name = place.partition(":")
+    made = getattr(importlib.import_module(module), name)()
+    step = type(made).__name__.lower()
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), made),
+        {f"{step}__{setting}": list(values) for setting, values in grid.items()},
+        scoring="f1" if rule == "degerli" else "roc_auc",
+        cv=StratifiedKFold(_INNER_FOLDS),
+    )
+    return search.fit(features, labels)
+
+
+def _scores(model: Any, features: Floats) -> Floats:
+    if hasattr(model, "decision_function"):
+        return np.asarray(model.decision_function(features), dtype=np.float64)
+    return np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64)
+
+
+def _nearest_to_corner(scores: Floats, labels: Labels) -> float:
+    """The cut-off whose sensitivity and specificity lie nearest to 1 and 1."""
+    cut_offs = np.unique(scores)
+    sensitivity = np.array([(scores[labels] >= cut_off).mean() for cut_off in cut_offs])
+    specificity = np.array([(scores[~labels] < cut_off).mean() for cut_off in cut_offs])
+    return float(cut_offs[np.argmin((1 - sensitivity) ** 2 + (1 - specificity) ** 2)])

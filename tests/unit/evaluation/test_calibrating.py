@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+
+from coreecho import Predictor
+from coreecho.cli.calibrate import calibrate as calibrate_command
+from coreecho.cli.options import TestedData as Tested
+from coreecho.cli.train import calibrate_run
+from coreecho.errors import CalibrationError, DatasetError
+from coreecho.evaluation.calibrating import calibrate_subject, measure_gap
+from coreecho.evaluation.measured_clips import Computing
+from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, NO_HEART
+from coreecho.evaluation.predictions import evaluate_recordings
+from coreecho.inference.subject import open_subject
+from coreecho.trust import (
+    ModelCalibration,
+    calibrate,
+    calibration_path,
+    picture_values,
+    read_calibration,
+    write_calibration,
+)
+
+CPU = Computing(device="cpu")
+
+
+@pytest.fixture
+def subject(run):
+    return open_subject(run)
+
+
+def test_errors_are_those_of_the_validation_split_and_the_file_says_so(subject):
+    found = calibrate_subject(subject, level=0.6, clips=2, computing=CPU)
+    table = evaluate_recordings(subject.model("cpu"), subject.store(), subject.recordings("val"), clips=2)
+    errors = np.sort(table["ef_true"] - table["ef_predicted"])
+    np.testing.assert_allclose(found.intervals.ranges[0].errors, errors, atol=1e-4)
+    assert found.intervals.calibrated_on == "the VAL split of echonet"
+    assert found.intervals.is_phantom
+    assert found.intervals.model == subject.weights_sha256
+    assert found.num_clips == 2
+    # Twelve training recordings are too few to say where training clips lie.
+    assert found.known is None
+    names = {check.name for check in found.gate.checks}
+    assert names >= {"contrast", "motion", "flicker", "frame_rate", "clip_disagreement", "copy_disagreement"}
+
+
+def test_too_few_recordings_are_told_what_is_needed(subject):
+    with pytest.raises(CalibrationError, match=r"VAL split of echonet: 2 recordings cannot promise 90 %.*At least 9"):
+        calibrate_subject(subject, computing=CPU)
+
+
+def test_recordings_that_were_trained_on_are_refused_or_named(subject):
+    with pytest.raises(CalibrationError, match="too small to promise"):
+        calibrate_subject(subject, split="train", computing=CPU)
+    with pytest.raises(DatasetError, match="was trained on 12 of the 16 recordings"):
+        calibrate_subject(subject, split="all", computing=CPU)
+
+
+def test_a_gap_is_measured_on_patients_alone(subject):
+    sha = subject.weights_sha256
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="phantoms", is_phantom=True, model=sha)
+    with pytest.raises(CalibrationError, match="these data are simulated"):
+        measure_gap(subject, ModelCalibration(intervals=intervals, num_clips=3), computing=CPU)
+
+
+def test_a_predictor_finds_the_calibration_of_its_own_weights_and_refuses_others(subject, run):
+    video = next(iter(run.data.root.glob("Videos/*.avi")))
+    assert "never calibrated" in Predictor(run.path)(video).interval_notes[0]
+    path = calibration_path(run.best_weights)
+    write_calibration(path, calibrate_subject(subject, level=0.6, computing=CPU))
+    prediction = Predictor(run.path)(video)
+    half = read_calibration(path).intervals.ranges[0].half_width(0.6)
+    assert prediction.interval_high == pytest.approx(min(100, prediction.value + half))
+    assert prediction.interval_low == pytest.approx(max(0, prediction.value - half))
+    assert (prediction.level, prediction.method) == (0.6, "by-range")
+    assert prediction.trust in ("good", "doubtful", "outside")
+    assert len(prediction.clip_values) == 3
+    assert "`--clips 3`" in Predictor(run.path, clips=1)(video).interval_notes[0]
+    # The copies that the gate asks for change nothing of the number itself.
+    path.rename(path.with_suffix(".old"))
+    assert Predictor(run.path)(video).value == pytest.approx(prediction.value, abs=1e-4)
+    path.with_suffix(".old").rename(path)
+    run.best_weights.write_bytes(_other(run))
+    with pytest.raises(CalibrationError, match="the calibration of other weights"):
+        Predictor(run.path)
+
+
+def _other(run):
+    """The weights with their last number changed."""
+    content = bytearray(run.best_weights.read_bytes())
+    content[-1] ^= 1
+    return bytes(content)
+
+
+def test_the_command_writes_the_file_and_says_what_it_promises(run, capsys):
+    assert calibrate_command(run.path, split="all", shown=Tested(allow_overlap=True)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Calibrated on 16 simulated hearts" in said
+    assert "on patients it promises nothing" in said
+    assert read_calibration(calibration_path(run.best_weights)).intervals.calibrated_on.endswith(
+        "(includes recordings the model was trained on: 12 of 16)"
+    )
+    assert "Calibrated before" in calibrate_run(run)
+
+
+def test_a_training_whose_validation_is_too_small_ends_well_and_says_why(run):
+    assert "Not calibrated" in calibrate_run(run)
+    assert not calibration_path(run.best_weights).exists()
+
+
+@pytest.mark.parametrize("name", [*HARMLESS_TO_EF, *NO_HEART])
+def test_planted_shifts_are_clips_of_the_same_size_and_always_the_same(subject, name):
+    frames = subject.store().frames(subject.recordings("val")[0].id)
+    shift = (HARMLESS_TO_EF | NO_HEART)[name]
+    one, other = (shift(np.asarray(frames), np.random.default_rng(0)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert one.shape == frames.shape
+    assert one.dtype == np.uint8
+    assert not np.array_equal(one, frames)
+
+
+def test_a_still_that_sways_moves_less_than_a_heart_and_noise_flickers_more(subject):
+    frames = np.asarray(subject.store().frames(subject.recordings("val")[0].id))
+    sector = frames.max(axis=0) > 0
+    flicker = picture_values(frames, sector)["flicker"]
+    rng = np.random.default_rng(0)
+    noisy = HARMLESS_TO_EF["noise of 30 grey levels"](frames, rng)
+    swaying = NO_HEART["a still made to move"](frames, rng)
+    assert picture_values(noisy, sector)["flicker"] > flicker > picture_values(swaying, sector)["flicker"]

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from coreecho.trust import ModelCalibration, appraise, calibrate, make_gate
+
+
+def calibrated(*, is_phantom=True, count=100, **settings):
+    predicted = np.linspace(20, 70, count)
+    errors = np.linspace(-10, 10, count)[np.random.default_rng(0).permutation(count)]
+    intervals = calibrate(
+        predicted + errors,
+        predicted,
+        calibrated_on="VAL split of a test",
+        is_phantom=is_phantom,
+        model="m",
+        method=settings.pop("method", "absolute"),
+        **settings,
+    )
+    gate = make_gate({"contrast": np.linspace(0.2, 0.3, 200)})
+    return ModelCalibration(intervals=intervals, num_clips=3, gate=gate)
+
+
+def seen(whole, *, ef_percent=50.0, num_clips=3, spread=1.0, is_phantom=True, contrast=0.25):
+    return appraise(
+        whole,
+        ef_percent=ef_percent,
+        num_clips=num_clips,
+        spread=spread,
+        is_phantom=is_phantom,
+        measured={"contrast": contrast, "frame_rate": 50.0},
+    )
+
+
+def test_a_clip_of_the_kind_that_was_calibrated_on_has_an_interval_probabilities_and_trust():
+    found = seen(calibrated(), ef_percent=45.0)
+    # The 91st of 100 absolute errors that lie evenly from 0 to 10, in pairs.
+    assert found.interval_high - 45 == pytest.approx(45 - found.interval_low) == pytest.approx(9.19, abs=0.1)
+    assert found.p_below_40 == pytest.approx(0.25, abs=0.02)
+    assert found.p_below_50 == pytest.approx(0.75, abs=0.02)
+    assert (found.level, found.method, found.trust, found.reasons) == (0.9, "absolute", "good", ())
+    assert "100 recordings of VAL split of a test" in found.interval_notes[0]
+    assert found.ef_words == "mildly abnormal (ASE/EACVI 2015)"
+
+
+def test_the_gate_speaks_whether_there_is_an_interval_or_not():
+    for whole, is_phantom in ((calibrated(), True), (calibrated(), False)):
+        found = seen(whole, is_phantom=is_phantom, contrast=0.9)
+        assert found.trust == "outside"
+        assert found.reasons[0].startswith("contrast 0.9")
+
+
+def test_simulated_hearts_promise_nothing_of_patients_unless_the_gap_was_measured():
+    whole = calibrated()
+    found = seen(whole, is_phantom=False)
+    assert found.interval_low is found.p_below_40 is found.level is None
+    assert "simulated hearts" in found.interval_notes[0]
+    assert found.trust == "good"
+    measured = ModelCalibration(intervals=whole.intervals.widened(2.0, "on 40 clips of a clinic"), num_clips=3)
+    wide, own = seen(measured, is_phantom=False), seen(measured, is_phantom=True)
+    assert wide.interval_high - 50 == pytest.approx(2 * (own.interval_high - 50))
+    assert own == seen(ModelCalibration(intervals=whole.intervals, num_clips=3))
+    assert any("widened 2 times: on 40 clips of a clinic" in note for note in wide.interval_notes)
+
+
+def test_real_hearts_need_no_widening():
+    assert seen(calibrated(is_phantom=False), is_phantom=False).interval_low is not None
+
+
+def test_no_interval_where_the_ground_is_another():
+    assert "never calibrated" in seen(None).interval_notes[0]
+    assert "`--clips 3`" in seen(calibrated(), num_clips=1, spread=None).interval_notes[0]
+    normalised = calibrated(method="normalised", spread=np.ones(100))
+    assert "needs the spread" in seen(normalised, spread=None).interval_notes[0]
+    few = seen(calibrated(count=5))
+    assert few.interval_low is None
+    assert "At least 9 are needed" in few.interval_notes[0]
+
+
+def test_an_impossible_ef_has_no_words():
+    assert seen(calibrated(), ef_percent=104.0).ef_words is None

@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from coreecho.datasets import LAYOUTS, load_recordings
+from coreecho.errors import DatasetError
+from coreecho.phantom import write_hmc_qu_phantoms
+from coreecho.ventricle.infarction_classifiers import Rule
+from coreecho.ventricle.run_infarction import study_infarction
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("hmc-qu") / "hearts"
+    write_hmc_qu_phantoms(out, recordings=24, seed=4, workers=1)
+    return out
+
+
+def test_walls_are_cut_as_the_clips_are(root: Path) -> None:
+    recordings = load_recordings("hmc-qu", root, end_frame="exclusive")
+    source = LAYOUTS.get("hmc-qu").outlines(root)
+    assert all(source.knows(recording) for recording in recordings)
+    first, last = recordings[0].beat or (0, 0)
+    count = last - first + 1
+    walls = source.masks(recordings[0], range(count), count, 112)
+    assert walls.shape == (count, 1, 112, 112)
+    # A ring about a cavity: some of the picture, and not in its corners.
+    assert 0.02 < walls.mean() < 0.4
+    assert not walls[:, :, :5, :5].any()
+    with pytest.raises(DatasetError, match=r"masks, and the cycle has 999 frames"):
+        source.masks(recordings[0], range(3), 999, 112)
+
+
+@pytest.mark.parametrize("rule", ["nguyen", "degerli"])
+def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tmp_path: Path) -> None:
+    study = study_infarction(root, tmp_path / "out", rule=rule, classifier="tree", resamples=50)
+    features = pd.read_csv(tmp_path / "out" / "features.csv")
+    assert len(features) == len(load_recordings("hmc-qu", root))
+    columns = [f"segment_{segment}_of_1" for segment in (1, 2, 3, 7, 6, 5)]
+    known = features.dropna(subset=columns)
+    assert len(known) + len(study.without_features) == len(features)
+    # Hearts that have lost segments move less.
+    means = known.groupby("has_mi")[columns].mean().mean(axis=1)
+    assert means[True] < means[False]
+    document = json.loads((tmp_path / "out" / "infarction.json").read_text())
+    assert document["is_phantom"]
+    assert document["walls"] == "masks of the data set"
+    right = (study.diagnoses.diagnosis == study.diagnoses.has_mi).groupby(study.diagnoses.fold).mean().mean()
+    assert study.metrics.intervals["accuracy"].estimate == pytest.approx(right)
+    assert np.isfinite(study.diagnoses.score).all()
