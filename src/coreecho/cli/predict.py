@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -11,7 +11,7 @@ from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading
 from coreecho.shipped import DEFAULT
 
 if TYPE_CHECKING:
-    from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
+    from coreecho.inference import Prediction, PredictionFailure, Predictor
 
 
 def predict(
@@ -23,6 +23,7 @@ def predict(
     csv: Path | None = None,
     page: Path | None = None,
     similar: bool = True,
+    segmenter: Path = Path(DEFAULT),
     clips: AtLeastOne | Literal["all"] = 3,
     beat: BeatText = None,
     reading: FileReading | None = None,
@@ -62,6 +63,8 @@ def predict(
     similar:
         On the page, look for similar hearts among the recordings that the model learned from. Of a run, embedding
         these takes a while the first time.
+    segmenter:
+        On the page, what outlines the left ventricle and finds beats: as `--model` of `coreecho segment`.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
@@ -121,7 +124,8 @@ def predict(
         stopped_by = stopped
     _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
     if page is not None:
-        _write_page(page, results, predictor, model, beat=frames, looks_for_similar=similar)
+        how: dict[str, Any] = {"beat": frames, "looks_for_similar": similar, "segmenter": segmenter}
+        _write_page(page, results, predictor, model, axes=reading.axes, **how)
     is_bad = _tell_failures(results, predictor.model.task.noun, strict=strict)
     if monitor is not None:
         Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
@@ -170,9 +174,7 @@ def _write_page(
     results: "list[Prediction | PredictionFailure]",
     predictor: "Predictor",
     model: Path,
-    *,
-    beat: "Beat | None",
-    looks_for_similar: bool,
+    **how: Any,
 ) -> None:
     """Write the page of one patient, and say where it is."""
     from rich.console import Console
@@ -180,7 +182,7 @@ def _write_page(
     from coreecho.report.patient_clips import patient_clips
     from coreecho.report.patient_page import write_patient_page
 
-    shown = patient_clips(results, predictor, model, beat=beat, looks_for_similar=looks_for_similar, show_progress=True)
+    shown = patient_clips(results, predictor, model, show_progress=True, **how)
     write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task)
     Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
 

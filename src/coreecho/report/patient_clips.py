@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
 from coreecho.inference.preparing import read_clip
 from coreecho.inference.subject import open_subject
+from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.names import counted
 from coreecho.report.patient_page import PatientClip, SimilarHearts
 from coreecho.report.thumbnails import Thumbnails, recording_thumbnail
@@ -15,7 +16,8 @@ from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
 from coreecho.representation.references import load_default_references
-from coreecho.shipped import is_default
+from coreecho.shipped import DEFAULT, is_default
+from coreecho.ventricle.segmenting import segment_file
 
 # Films and pictures of so many clips are what a browser opens at once; an examination has fewer.
 MOST_CLIPS = 40
@@ -29,6 +31,8 @@ def patient_clips(
     *,
     beat: Beat | None = None,
     looks_for_similar: bool = True,
+    segmenter: str | Path | None = DEFAULT,
+    axes: str | None = None,
     show_progress: bool = False,
 ) -> list[PatientClip]:
     """Read the frames of each clip again, and look for hearts that it is like.
@@ -39,6 +43,9 @@ def patient_clips(
         model_path: run or file of weights from which it was made.
         beat: of the files, for a model of one beat.
         looks_for_similar: among the recordings that the run learned from.
+        segmenter: what outlines left ventricles, as `open_segmenter` takes it; None for nothing. The one that ships is
+            used where this build has it.
+        axes: of files that are arrays, where these are not the usual ones.
         show_progress: show bars on stderr.
 
     Raises:
@@ -52,7 +59,19 @@ def patient_clips(
     searched, without = None, "Similar hearts were not looked for."
     if looks_for_similar and any(isinstance(result, Prediction) for result in results):
         searched, without = _searched(predictor, model_path, show_progress=show_progress)
-    return [_patient_clip(result, predictor, searched, without, beat) for result in results]
+    outliner, no_outline = _outliner(segmenter)
+    missing = tuple(text for text in (without, no_outline) if text)
+    return [_patient_clip(result, predictor, searched, missing, beat, outliner, axes) for result in results]
+
+
+def _outliner(segmenter: str | Path | None) -> tuple[Segmenter | None, str]:
+    """What outlines left ventricles; else why nothing does, which goes without saying where this build ships none."""
+    if segmenter is None:
+        return None, ""
+    try:
+        return open_segmenter(segmenter), ""
+    except CheckpointError as error:
+        return None, "" if is_default(segmenter) else f"No outlines: {error}"
 
 
 def _searched(
@@ -76,15 +95,17 @@ def _patient_clip(
     result: Prediction | PredictionFailure,
     predictor: Predictor,
     searched: tuple[EmbeddingSet, Thumbnails] | None,
-    without: str,
+    without: tuple[str, ...],
     beat: Beat | None,
+    outliner: Segmenter | None,
+    axes: str | None,
 ) -> PatientClip:
     if isinstance(result, PredictionFailure):
         return PatientClip(result=result)
-    missing = [without] if without else []
+    missing = list(without)
     path = Path(result.file)
     try:
-        clip = read_clip(predictor.model, path, beat=beat)
+        clip = read_clip(predictor.model, path, beat=beat, axes=axes)
     except CoReEchoError as error:
         # Such as one without a sector: nothing tells what of it may be shown.
         return PatientClip(result=result, without=(*missing, f"No film is shown: {error}"))
@@ -92,10 +113,16 @@ def _patient_clip(
     if searched is not None:
         embedded, thumbnail = searched
         try:
-            found = search_neighbours(predictor.model, embedded, path, k=_HEARTS, beat=beat)
+            found = search_neighbours(predictor.model, embedded, path, k=_HEARTS, beat=beat, axes=axes)
         except RecipeError as error:
             missing.append(f"No similar hearts: {error}")
         else:
             pictures = [thumbnail(near.recording) for near in found.neighbours]
             similar = SimilarHearts(found=found, pictures=pictures)
-    return PatientClip(result=result, clip=clip, similar=similar, without=tuple(missing))
+    segmented = None
+    if outliner is not None:
+        try:
+            segmented = segment_file(outliner, path, axes=axes)
+        except CoReEchoError as error:
+            missing.append(f"No outline: {error}")
+    return PatientClip(result=result, clip=clip, segmented=segmented, similar=similar, without=tuple(missing))

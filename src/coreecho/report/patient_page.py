@@ -5,7 +5,7 @@ the left ventricle, that there are no beats; without the recordings that the mod
 holds the names of files, which are the user's own, and pixels of the ultrasound sector.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,17 @@ from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure
 from coreecho.inference.preparing import ClipFile
 from coreecho.names import counted, readable
-from coreecho.report.outlines import Outlines, outline_frames
+from coreecho.report.outline_film import outline_pictures
 from coreecho.report.overlay import label_pictures
-from coreecho.report.page_elements import Picture
+from coreecho.report.page_elements import Picture, chart
 from coreecho.report.page_films import film_of, shown_frames
 from coreecho.report.rendering import render_page
 from coreecho.report.thumbnails import thumbnail_uri
+from coreecho.report.volume_drawing import draw_volume
 from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.tasks import Task
-from coreecho.trust.reference_ranges import GUIDELINE_SOURCE, READER_VARIABILITY, ef_words
-from coreecho.ventricle import Beats
+from coreecho.trust.reference_ranges import GUIDELINE_SOURCE, READER_VARIABILITY
+from coreecho.ventricle.segmentation import Segmentation
 
 _NO_INTERVAL = (
     "No interval: this model has no calibration, so nothing says how far its number may be from the truth. "
@@ -38,6 +39,12 @@ _NO_OUTLINE = "Nothing here outlines the left ventricle, so no beats are marked 
 # Of the usual distance: the same frames, but for rounding.
 _SAME = 1e-3
 _KNOWN = "This very clip is among the recordings that the model learned from: its number shows nothing."
+# By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
+_JUDGED = {
+    "good": "Picture and length are as in the clips that the model was calibrated on. Which view it is, is not judged.",
+    "doubtful": "Something of the picture is rare among the clips that the model was calibrated on; see above.",
+    "outside": "The model knows no such clips: another view, another machine, or a poor picture; see above.",
+}
 _NOT_JUDGED = (
     "Picture quality and view are not judged: look at the film. The model takes every clip for an apical four-chamber "
     "view."
@@ -64,16 +71,14 @@ class PatientClip:
     Attributes:
         result: what was predicted of it, or why nothing was.
         clip: its frames, as the model saw them.
-        outlines: of its left ventricle, in these frames.
-        beats: of it, counted in these frames.
+        segmented: its left ventricle, where something outlines it.
         similar: hearts that it is like.
         without: what is not there and why, in whole sentences.
     """
 
     result: Prediction | PredictionFailure
     clip: ClipFile | None = None
-    outlines: Outlines | None = None
-    beats: Beats | None = None
+    segmented: Segmentation | None = None
     similar: SimilarHearts | None = None
     without: tuple[str, ...] = ()
 
@@ -129,13 +134,14 @@ def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
         "said": task.say(result.value),
         "noun": task.noun,
         "worth": worth,
-        "no_interval": "" if worth.interval or not task.thresholds else " ".join(worth.notes) or _NO_INTERVAL,
-        "grade": _grade(result),
+        "no_interval": "" if worth.interval or not task.thresholds else ". ".join(worth.notes) or _NO_INTERVAL,
+        "grade": result.ef_words or "",
         "spread": _spread(result, task),
         "warnings": [readable(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
         "film": None if clip.clip is None else _film(clip, result, clip.clip, worth, task),
-        "beats": _beats(clip),
+        "beats": _beats(clip.segmented),
+        "volume": None if clip.segmented is None else _volume(clip.segmented),
         "similar": None if clip.similar is None else _similar(clip.similar),
         "without": list(clip.without),
         "notes": [readable(note) for note in result.notes],
@@ -143,31 +149,22 @@ def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
 
 
 def _worth_of(result: Prediction, task: Task) -> _Worth:
-    # Of a model without a calibration these are not there.
-    told: Mapping[str, Any] = result.to_dict()
-    low, high, level = (told.get(name) for name in ("interval_low", "interval_high", "level"))
     interval = ""
-    if low is not None and high is not None:
-        share = f"{100 * level:g} % interval" if level is not None else "interval"
-        interval = f"{low:.0f} to {high:.0f} {task.unit} ({share})"
-    probabilities = tuple(
-        f"{100 * told[name]:.0f} % that it is below {name.removeprefix('p_below_')} %"
-        for name in ("p_below_40", "p_below_50")
-        if told.get(name) is not None
-    )
+    if result.interval_low is not None and result.interval_high is not None:
+        share = "interval" if result.level is None else f"{100 * result.level:g} % interval"
+        interval = f"{result.interval_low:.0f} to {result.interval_high:.0f} {task.unit} ({share})"
+    below = {40: result.p_below_40, 50: result.p_below_50}
     return _Worth(
         interval=interval,
-        probabilities=probabilities,
-        trust=told.get("trust") or "",
-        reasons=tuple(map(readable, told.get("reasons") or ())),
-        notes=tuple(map(readable, told.get("interval_notes") or ())),
+        probabilities=tuple(
+            f"{100 * probability:.0f} % that it is below {threshold} %"
+            for threshold, probability in below.items()
+            if probability is not None
+        ),
+        trust=result.trust or "",
+        reasons=tuple(map(readable, result.reasons)),
+        notes=tuple(map(readable, result.interval_notes)),
     )
-
-
-def _grade(result: Prediction) -> str:
-    """What the guideline calls such an EF; empty of a model that reads something else, and of what is no EF."""
-    ef_percent = result.ef_percent
-    return "" if ef_percent is None or not 0 <= ef_percent <= 100 else ef_words(ef_percent)
 
 
 def _spread(result: Prediction, task: Task) -> str:
@@ -184,7 +181,7 @@ def _picture_facts(result: Prediction, clip: PatientClip) -> list[str]:
     facts = [counted(result.num_frames, "frames")]
     if result.fps:
         facts[0] += f" at {result.fps:.3g} a second: {result.num_frames / result.fps:.1f} seconds"
-    facts.append(_NOT_JUDGED)
+    facts.append(_JUDGED.get(result.trust or "", _NOT_JUDGED))
     if clip.clip is not None and clip.clip.is_phantom:
         facts.insert(0, "A simulated heart (phantom).")
     return facts
@@ -192,42 +189,56 @@ def _picture_facts(result: Prediction, clip: PatientClip) -> list[str]:
 
 def _film(clip: PatientClip, result: Prediction, file: ClipFile, worth: _Worth, task: Task) -> Picture:
     """The clip, its outline on it where there is one, and below it what a picture that travels alone has to say."""
-    frames = file.frames * file.sector
-    shown, fps = shown_frames(len(frames), file.video.fps)
-    pictures = np.repeat(frames[shown][..., None], 3, axis=-1)
-    if clip.outlines is not None:
-        pictures = outline_frames(pictures, clip.outlines.masks[shown])
-    doubt = worth.interval or "no interval"
+    if clip.segmented is None:
+        shown, fps = shown_frames(len(file.frames), file.video.fps)
+        pictures = np.repeat((file.frames * file.sector)[shown][..., None], 3, axis=-1)
+    else:
+        shown, fps = shown_frames(clip.segmented.num_frames, clip.segmented.fps)
+        pictures = np.stack(list(outline_pictures(clip.segmented, shown)))
     lines = [
-        f"predicted {task.quantity} {task.say(result.value)}, {doubt}",
+        f"predicted {task.quantity} {task.say(result.value)}, {worth.interval or 'no interval'}",
         *(f"Caution: {warning}" for warning in result.warnings),
         f"Model: {result.model}",
+        *([] if clip.segmented is None else [f"Outline: {clip.segmented.model}"]),
     ]
     labelled = [Image.fromarray(picture) for picture in label_pictures(pictures, lines, is_phantom=file.is_phantom)]
-    outlined = " with the outline of its left ventricle" if clip.outlines is not None else ""
+    outlined = "" if clip.segmented is None else " with the outline of its left ventricle"
     return film_of(labelled, fps, len(labelled) // 2, f"The clip{outlined}; {lines[0]}")
 
 
-def _beats(clip: PatientClip) -> dict[str, Any]:
-    if clip.beats is None or not clip.beats.beats:
-        reason = _NO_OUTLINE if clip.outlines is None else "No whole beat was found in the outlines."
-        return {"rows": [], "reason": reason, "rate": "", "source": ""}
-    beats, fps = clip.beats, clip.beats.fps
-    rate = beats.heart_rate_bpm
-    rhythm = {None: "", True: ", irregular", False: ", regular"}[beats.is_irregular]
+def _volume(segmented: Segmentation) -> Picture:
+    return chart(
+        lambda path: draw_volume(segmented, path),
+        description="The volume of the left ventricle over the clip, with end-diastole and end-systole marked; the "
+        "beats stand in the table.",
+    )
 
-    def moment(frame: int) -> str:
-        return f"frame {frame}" if fps is None else f"{frame / fps:.2f} s"
 
+def _beats(segmented: Segmentation | None) -> dict[str, Any]:
+    if segmented is None:
+        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "source": "", "warnings": []}
+    rate = segmented.beats.heart_rate_bpm
+    rhythm = "" if segmented.rhythm == "not known" else f", {segmented.rhythm}"
+    rows = [
+        (
+            str(row["beat"]),
+            _moment(row["ed_s"], row["ed_frame"]),
+            _moment(row["es_s"], row["es_frame"]),
+            f"{row['ef_percent']:.0f} %",
+        )
+        for row in segmented.beat_rows()
+    ]
     return {
-        "rows": [
-            (str(number), moment(beat.ed_frame), moment(beat.es_frame), f"{beat.ef_percent:.0f} %")
-            for number, beat in enumerate(beats.beats, start=1)
-        ],
-        "reason": "",
+        "rows": rows,
+        "reason": "" if rows else "No whole beat was found in the outlines.",
         "rate": "" if rate is None else f"{rate:.0f} beats a minute{rhythm}",
-        "source": "" if clip.outlines is None else clip.outlines.source,
+        "source": readable(segmented.model),
+        "warnings": [readable(warning) for warning in segmented.warnings],
     }
+
+
+def _moment(seconds: float | None, frame: int) -> str:
+    return f"frame {frame}" if seconds is None else f"{seconds:.2f} s"
 
 
 def _similar(similar: SimilarHearts) -> dict[str, Any]:

@@ -1,27 +1,33 @@
 """One page a patient shows what there is, and says what there is not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from coreecho.errors import RecipeError
 from coreecho.inference import Prediction, PredictionFailure, Predictor
+from coreecho.inference.preparing import ClipFile
 from coreecho.models.weights import load_model
-from coreecho.report.outlines import Outlines, outline_frames
 from coreecho.report.patient_clips import MOST_CLIPS, patient_clips
 from coreecho.report.patient_page import PatientClip, write_patient_page
 from coreecho.tasks import EF, MI, Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.ventricle import Beats
 from coreecho.ventricle.beats import Beat
+from coreecho.ventricle.segmentation import Segmentation
+from coreecho.ventricle.volume import ventricle_curve
+from coreecho.video.video import Video
 
 PREDICTION = Prediction(
     file="folder/clip.dcm",
     value=47.6,
     clip_values=(44.0, 48.0, 50.8),
     clip_sd=3.4,
+    ef_words="mildly abnormal (ASE/EACVI 2015)",
     clip_starts=(0, 7, 13),
     warnings=("the frame rate is far from the training's",),
     notes=("cropped to the sector",),
@@ -29,20 +35,6 @@ PREDICTION = Prediction(
     num_frames=100,
     model="a model",
 )
-
-
-class Calibrated(Prediction):
-    """A prediction of a model that has a calibration."""
-
-    def to_dict(self) -> dict[str, object]:
-        return super().to_dict() | {
-            "interval_low": 41.2,
-            "interval_high": 54.9,
-            "level": 0.9,
-            "p_below_40": 0.03,
-            "trust": "doubtful",
-            "reasons": ["darker than the clips of the calibration"],
-        }
 
 
 def page_of(tmp_path: Path, *clips: PatientClip, task: Task | None = None) -> str:
@@ -74,26 +66,52 @@ def test_a_number_alone_says_what_it_lacks(tmp_path: Path) -> None:
 
 
 def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
-    page = page_of(tmp_path, PatientClip(result=Calibrated(**vars(PREDICTION))))
+    worth = {"interval_low": 41.2, "interval_high": 54.9, "level": 0.9, "p_below_40": 0.03, "trust": "doubtful"}
+    reasons = ("contrast lower than in the clips of the calibration",)
+    page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, **worth, reasons=reasons)))
     assert "41 to 55 % (90 % interval)" in page
     assert "3 % that it is below 40 %" in page
-    assert "<strong>doubtful</strong>: darker than the clips of the calibration" in page
+    assert "<strong>doubtful</strong>: contrast lower than in the clips of the calibration" in page
+    assert "Something of the picture is rare" in page
     assert "No interval" not in page
 
 
-def test_beats_are_in_seconds(tmp_path: Path) -> None:
-    beats = Beats(
-        beats=(Beat(ed_frame=5, es_frame=20, edv=100.0, esv=45.0),),
-        es_frames=(20, 70),
-        contractions=np.array([12.0, 62.0]),
-        rule="product",
-        fps=50.0,
+def test_beats_volume_and_outline_are_shown_where_something_outlines(
+    tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]]
+) -> None:
+    frames = sector_frames(20, size=56)
+    shares = np.zeros((20, 28, 28), dtype=np.float32)
+    shares[:, 10:20, 10:18] = 1
+    shares[10, 10:20, 10:13] = 0
+    curve = ventricle_curve(shares > 0.5)
+    segmented = Segmentation(
+        file="clip.dcm",
+        shares=shares,
+        curves={"discs": curve, "area-length": curve},
+        method="discs",
+        beats=Beats(
+            beats=(Beat(ed_frame=5, es_frame=10, edv=100.0, esv=45.0),),
+            es_frames=(10,),
+            contractions=np.array([7.0, 17.0]),
+            rule="product",
+            fps=10.0,
+        ),
+        fps=10.0,
+        video=Video(frames, 10.0, "clip.dcm"),
+        warnings=("the outline is cut off by the sector",),
+        notes=(),
+        model="a segmenter",
     )
-    outlines = Outlines(masks=np.zeros((100, 8, 8), bool), source="a segmenter")
-    page = page_of(tmp_path, PatientClip(result=PREDICTION, beats=beats, outlines=outlines))
-    assert "<td>0.10 s</td><td>0.40 s</td><td>55 %</td>" in page
+    clip = ClipFile(Video(frames, 10.0, "clip.dcm"), 20, 10.0)
+    page = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip, segmented=segmented))
+    assert "<td>0.50 s</td><td>1.00 s</td><td>55 %</td>" in page
     assert "60 beats a minute" in page
     assert "outlines by a segmenter" in page
+    assert "cut off by the sector" in page
+    assert page.count('class="chart"') == page.count('class="moving"') == 1
+    alone = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip))
+    assert 'class="chart"' not in alone
+    assert alone.count('class="moving"') == 1
 
 
 def test_a_failure_stands_among_the_others(tmp_path: Path) -> None:
@@ -104,23 +122,11 @@ def test_a_failure_stands_among_the_others(tmp_path: Path) -> None:
 
 
 def test_another_task_has_no_words_of_the_guideline(tmp_path: Path) -> None:
-    found = replace(PREDICTION, task="mi", value_name="mi_probability", value=0.7, unit="", clip_sd=None)
+    found = replace(PREDICTION, ef_words=None, task="mi", value_name="mi_probability", value=0.7, unit="", clip_sd=None)
     page = page_of(tmp_path, PatientClip(result=found), task=MI())
     assert "70.0 %" in page
     assert "ASE/EACVI" not in page
     assert "No interval" not in page
-
-
-def test_an_outline_is_the_border_of_its_mask() -> None:
-    mask = np.zeros((2, 9, 9), dtype=bool)
-    mask[0, 2:7, 2:7] = True
-    drawn = outline_frames(np.full((2, 9, 9, 3), 7, dtype=np.uint8), mask)
-    is_drawn = (drawn != 7).any(axis=-1)
-    assert is_drawn[0].sum() == 16
-    assert not is_drawn[0, 3:6, 3:6].any()
-    assert not is_drawn[1].any()
-    with pytest.raises(ValueError, match="do not fit"):
-        outline_frames(drawn, mask[:1])
 
 
 def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> None:
