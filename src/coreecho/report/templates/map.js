@@ -8,6 +8,10 @@
   const bar = root.querySelector(".bar");
   const what = root.querySelector(".bounds .what");
   const card = root.querySelector(".card");
+  const image = document.createElement("img");
+  image.alt = "";
+  image.width = image.height = 112;
+  card.prepend(image);
   const [lowLabel, highLabel] = root.querySelectorAll(".bounds output");
   const MARGIN = 18;
   // Of a mouse, and of a finger, in pixels.
@@ -146,9 +150,8 @@
   }
 
   function show(event, text, picture) {
-    const [image, words] = [card.querySelector("img"), card.querySelector("p")];
     card.hidden = false;
-    words.textContent = text;
+    card.querySelector("p").textContent = text;
     image.hidden = !picture;
     if (picture) image.src = picture;
     // Beside the pointer, above a finger, and never beyond the window.
