@@ -45,9 +45,11 @@ bench: env  ## measure every claim of speed as a ratio
 default-models: env  ## train the models that ship again, from nothing (a night on two cores; goes on where it stopped)
 	$(BIN)/coreecho default-models --commit "$$(git rev-parse --short=12 HEAD)" --into src/coreecho/shipped --page docs/default-models.md
 
-hostile: env  ## damaged files against every reader, and commands stopped at random moments (an hour)
+hostile: env  ## damaged files against every reader; commands stopped at random moments, and on full disks (two hours)
 	$(BIN)/python -m tests.hostile.campaign --cases $(or $(CASES),10000) --seconds $(or $(SECONDS),300)
+	$(BIN)/python -m tests.hostile.guided --seconds $(or $(SECONDS),300)
 	$(BIN)/python -m tests.hostile.kills --times $(or $(TIMES),20)
+	$(BIN)/python -m tests.hostile.full_disk --times $(or $(TIMES),20)
 
 $(TOOLS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m venv $(TOOLS)

@@ -50,6 +50,8 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    # Whether differences of labels count, as on a scale: such are drawn, subtracted, and found in embeddings.
+    is_number: ClassVar[bool] = False
     # Values between which the clinic decides; none where it does not.
     thresholds: ClassVar[tuple[float, ...]] = ()
     # Where what was predicted is cut into ranges whose errors differ; none where no intervals are made of it.
@@ -103,6 +105,10 @@ class Task(ABC):
     def say(self, value: float) -> str:
         """A number that a person reads, with its unit: `55.0 %`, after the link."""
         return f"{self.shown(value)} {self.unit}".rstrip()
+
+    def say_if_known(self, value: float) -> str:
+        """As `say`, and "unknown" of what is not a finite number."""
+        return self.say(value) if math.isfinite(value) else "unknown"
 
     def say_label(self, label: float) -> str:
         """The truth of a recording: `true EF 55.0 %`."""
@@ -175,6 +181,7 @@ class Number(Task):
         high: no value of a heart is above.
     """
 
+    is_number: ClassVar[bool] = True
     low: float = -math.inf
     high: float = math.inf
 

@@ -1,6 +1,7 @@
 """Commands without `--model`, as a user types them right after `pip install`."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_predict(coreecho: TypeIn, clip: Path, shipped: Path) -> None:
     assert said["ef_percent"] == pytest.approx(Predictor()(clip).ef_percent, abs=1e-4)
     assert RESEARCH_MODEL in said["model"]
     assert any("no clinical meaning" in warning for warning in said["warnings"])
-    _, _, silent = coreecho("predict", clip, "--model", shipped / "default-ef.safetensors")
+    own = shutil.copy(shipped / "default-ef.safetensors", "own.safetensors")
+    _, _, silent = coreecho("predict", clip, "--model", own)
     assert RESEARCH_MODEL not in silent
 
 
@@ -83,6 +85,14 @@ def test_map_of_the_hearts_that_come_with_it(coreecho: TypeIn, clip: Path) -> No
     assert "new clip" in Path("map/map.html").read_text()
     # A line for each of the eight hearts, below that of the columns.
     assert len(Path("map/map.csv").read_text().splitlines()) == 9
+
+
+def test_a_calibration_is_not_written_into_the_package(coreecho: TypeIn, phantom_root: Path, shipped: Path) -> None:
+    before = sorted(shipped.iterdir())
+    code, _, err = coreecho("calibrate", "default", "--data", phantom_root)
+    assert code == 2
+    assert "give `--out FILE`" in " ".join(err.split())
+    assert sorted(shipped.iterdir()) == before
 
 
 def test_evaluate_by_its_name(coreecho: TypeIn, phantom_root: Path, tmp_path: Path) -> None:

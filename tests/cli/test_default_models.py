@@ -21,15 +21,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked wit
 _TINY: dict[str, Any] = {
     "num_frames": 4, "frame_size": 32, "batch_size": 4, "stage1_epochs": 1, "stage2_epochs": 1, "warmup_steps": 0,
 }  # fmt: skip
+_TINY_LV: dict[str, Any] = {
+    "encoder": "lv_unet_xs", "frame_size": 32, "batch_size": 4, "stage1_epochs": 1, "warmup_steps": 0,
+}  # fmt: skip
 _PLAN: dict[str, Any] = {
     "phantoms": {
-        "some": {"recordings": 10, "settings": {"min_frames": 24, "max_frames": 24}},
+        "some": {"recordings": 10, "settings": {"min_frames": 24, "max_frames": 24, "masks": True}},
         "more": {"recordings": 3, "more_test": 22, "seed": 1, "settings": {"min_frames": 24, "max_frames": 24}},
     },
     "runs": {
         "first": {"recipe": "demo", "data": "some", "settings": _TINY},
         "left": {"recipe": "demo", "data": "some", "start": "first", "settings": _TINY},
         "right": {"recipe": "demo", "data": "some", "start": "first", "seed": 1, "settings": _TINY},
+        "lv": {"recipe": "lv-outline", "data": "some", "settings": _TINY_LV},
     },
     "models": {
         "default-ef": {
@@ -38,7 +42,8 @@ _PLAN: dict[str, Any] = {
             "references": {"data": "some", "count": 2, "split": "train"},
             "calibration": {"data": "more", "split": "test"},
             "tests": [{"data": "some", "split": "train", "title": "some hearts"}],
-        }
+        },
+        "default-lv": {"of": ["lv"], "tests": [{"data": "some", "split": "train", "title": "some hearts"}]},
     },
 }
 
@@ -87,10 +92,12 @@ def test_models_are_made_and_not_made_twice(tmp_path: Path, monkeypatch: pytest.
     assert calibration.intervals.is_phantom
 
     record = read_record(into / "default-models.json")
-    (made,) = record.made
+    made, made_lv = record.made
+    assert made_lv.trainings[0].startswith("lv: recipe lv-outline, seed 0, on some, from random weights")
     assert made.seconds_a_clip is not None
     assert len(made.trainings) == 3
-    phantoms, drawn = record.measured
+    phantoms, outlined, drawn = record.measured
+    assert outlined.figures[0].name == "Dice, all known frames"
     assert (phantoms.count, drawn) == (8, more)
     text = page.read_text()
     assert "Phantom results: simulated hearts, not patients" in text

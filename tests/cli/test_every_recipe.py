@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from cyclopts import App
 
@@ -17,8 +18,10 @@ from coreecho.cli.explain import explain
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.report import report
-from coreecho.errors import DatasetError, RecipeError
-from coreecho.training import Hardware, RunFolder, recipe_names, train
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
+from coreecho.training.number_lesson import NumberLesson
+from coreecho.training.objectives import objective_class
 from coreecho.training.recipe import Recipe
 
 Command = Callable[..., str]
@@ -42,7 +45,22 @@ def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return type_in
 
 
-@pytest.mark.parametrize("name", recipe_names())
+def teaches_numbers(name: str) -> bool:
+    """Whether a recipe's runs read a number; the others outline the ventricle."""
+    return issubclass(objective_class(Recipe.from_yaml(find_recipe(name)).objective), NumberLesson)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if not teaches_numbers(name)])
+def test_what_outlines_the_ventricle_says_which_command_is_for_it(
+    name: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder]
+) -> None:
+    run = copy_of_run(name)
+    assert run.lesson.measured_by.startswith("coreecho segment")
+    with pytest.raises(CheckpointError, match=r"outlines the left ventricle and reads no number.*`coreecho segment"):
+        coreecho("evaluate", run.path, "--split", "train")
+
+
+@pytest.mark.parametrize("name", filter(teaches_numbers, recipe_names()))
 def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder], tmp_path: Path) -> None:
     run = copy_of_run(name)
     is_ef = run.task.label == "ef_percent"
@@ -76,10 +94,14 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
 
     clip = run.recordings("train")[0]
     beat = ("--beat", "all") if run.recipe.input.is_whole_beat else ()
-    out = coreecho("explain", clip.path, "--model", run.path, *beat, "--clips", 1, "--out", tmp_path / "why")
-    assert "Grad-CAM of" in out
-    explained = json.loads((tmp_path / "why" / "explanation.json").read_text())
-    assert np.isfinite(explained[run.task.value_name])
+    words = ("explain", clip.path, "--model", run.path, *beat, "--clips", 1, "--out", tmp_path / "why")
+    if run.recipe.encoder.startswith("uvt"):
+        with pytest.raises(RecipeError, match="Grad-CAM needs an encoder with a level"):
+            coreecho(*words)
+    else:
+        assert "Grad-CAM of" in coreecho(*words)
+        explained = json.loads((tmp_path / "why" / "explanation.json").read_text())
+        assert np.isfinite(explained[run.task.value_name])
 
     if is_ef:
         words = ("--model", run.path, *beat, "--k", 2, "--clips", 1)
@@ -114,5 +136,24 @@ def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phant
     clip = run.recordings("train")[0].path
     assert "Grad-CAM of" in coreecho("explain", clip, "--model", run.path, "--clips", 1, "--out", tmp_path / "why")
     assert np.isfinite(json.loads((tmp_path / "why" / "explanation.json").read_text())["edv_ml"])
-    with pytest.raises(RecipeError, match="this model reads the edv ml"):
-        coreecho("neighbours", clip, "--model", run.path)
+    out = coreecho("neighbours", clip, "--model", run.path, "--k", 2, "--clips", 1, "--out", tmp_path / "near")
+    assert "mean edv ml of these recordings" in out
+    assert "EF" not in out
+    near = pd.read_csv(tmp_path / "near" / "neighbours.csv")
+    truth = {recording.id: recording.edv_ml for recording in run.recordings("train")}
+    assert near.edv_ml.tolist() == pytest.approx([truth[name] for name in near.recording], abs=1e-3)
+    assert "edv_ml_predicted" in near
+
+    out = coreecho("continuity", run.path, *split, "--hearts", 1)
+    for words in ("order of edv ml", "edv ml error of 5 neighbours", "mL", "edv ml beyond nuisances"):
+        assert words in out
+    assert "paths move the EF of a simulated heart, and this model reads the edv ml: there are none" in out
+    # To a volume the heart's size is no nuisance.
+    assert "heart size" not in out
+
+    coreecho("map", run.path, *split, "--method", "pca", "--clip", clip, "--out", tmp_path / "map")
+    drawn = pd.read_csv(tmp_path / "map" / "map.csv").set_index("recording")
+    assert drawn.edv_ml.to_dict() == pytest.approx(truth, abs=1e-3)
+    page = (tmp_path / "map" / "map.html").read_text(encoding="utf-8")
+    assert "true edv ml" in page
+    assert "EF" not in page

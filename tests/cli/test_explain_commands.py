@@ -200,7 +200,7 @@ class TestNeighbours:
         assert table["distance"][0] == pytest.approx(0, abs=1e-4)
         assert table["ef_percent"][0] == pytest.approx(recording.ef_percent)
         document = json.loads((tmp_path / "out" / "neighbours.json").read_text())
-        assert document["ef_of_neighbours"] == pytest.approx(table["ef_percent"].mean())
+        assert document["mean_of_neighbours"] == pytest.approx(table["ef_percent"].mean())
         assert document["is_phantom"] is True
         assert "not a medical device" in document["notice"]
         assert (tmp_path / "out" / "neighbours.png").stat().st_size > 10_000

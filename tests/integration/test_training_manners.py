@@ -290,6 +290,8 @@ def test_a_signal_saves_the_state_and_says_how_to_go_on(tmp_path: Path, endless:
     assert_was_stopped(run, told)
 
 
+# The command line is read from sys.argv on purpose.
+@pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 def test_ctrl_c_saves_the_state_and_says_how_to_go_on(
     tmp_path: Path, endless: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from coreecho.errors import CheckpointError, RecipeError
+from coreecho.experiments.transfer import transfer_settings
 from coreecho.inference import Predictor
 from coreecho.inference.subject import open_subject
 from coreecho.models import ModelInput, build_model, initialise_encoder, load_model
 from coreecho.models.segmenter import load_segmenter
 from coreecho.models.weights import describe_weights, hash_weights
 from coreecho.shipped import RESEARCH_MODEL, default_notice, default_weights, resolve
+from coreecho.training.objectives import build_objective
+from coreecho.training.recipe import Recipe
 
 
 def test_the_name_stands_for_the_file_wherever_weights_are_given(shipped: Path) -> None:
@@ -28,9 +31,12 @@ def test_any_other_path_is_itself(tmp_path: Path) -> None:
     assert resolve("runs/default") == Path("runs/default")
 
 
-def test_a_predictor_without_a_model_says_what_it_is(shipped: Path) -> None:
+def test_a_predictor_without_a_model_says_what_it_is(shipped: Path, tmp_path: Path) -> None:
     assert RESEARCH_MODEL in Predictor().model_name
-    assert RESEARCH_MODEL not in Predictor(shipped / "default-ef.safetensors").model_name
+    assert Predictor(shipped / "default-ef.safetensors").model_name == Predictor().model_name
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes((shipped / "default-ef.safetensors").read_bytes())
+    assert RESEARCH_MODEL not in Predictor(copy).model_name
 
 
 def test_a_build_without_the_file_says_what_to_do(shipped: Path) -> None:
@@ -63,6 +69,19 @@ def test_another_encoder_cannot_and_is_told_which_can(shipped: Path) -> None:
         CheckpointError, match=r"give `--encoder uniformer_xs`, or take its recipe: `coreecho train demo`"
     ):
         initialise_encoder(model, "default")
+
+
+def test_lessons_start_from_the_model_of_their_kind(shipped: Path) -> None:
+    reads = Recipe(name="tiny", encoder="uniformer_xs", init="default", objective="l1", stage2=False)
+    outlines = Recipe(name="tiny", encoder="lv_unet_xs", init="default", objective="lv_outline", stage2=False)
+    assert build_objective(reads).start == shipped / "default-ef.safetensors"
+    assert build_objective(outlines).start == shipped / "default-lv.safetensors"
+
+
+def test_a_transfer_takes_its_encoder(shipped: Path) -> None:
+    settings = transfer_settings("camus", "fine-tune", "default")
+    assert settings["init"] == "default"
+    assert settings["encoder"] == "uniformer_xs"
 
 
 def test_it_is_asked_about_data_and_writes_nothing_beside_itself(shipped: Path, phantom_root: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 
 from coreecho.cli.options import AtLeastOne, Computing, TestedData
+from coreecho.shipped import is_default
 
 
 def calibrate(
@@ -64,6 +65,11 @@ def calibrate(
     from coreecho.trust import calibration_path, read_calibration, write_calibration
 
     subject = shown.subject(model)
+    if out is None and is_default(model):
+        raise CalibrationError(
+            "The model that ships lies in the installed package, which is not written to: give `--out FILE`, and "
+            "that file to `coreecho.Predictor(calibration=FILE)`; or calibrate a copy of the weights."
+        )
     path = out or calibration_path(subject.weights)
     if not path.absolute().parent.is_dir():
         raise CalibrationError(f"The folder of {path} does not exist: make it first, or give another `--out`.")

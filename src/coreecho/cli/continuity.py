@@ -31,7 +31,8 @@ def continuity(
     Parameters
     ----------
     run:
-        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
+        Folder of a run that `coreecho train` wrote, or with `--data` a `.safetensors` file or `default`, the model that
+        ships.
     run2:
         Another, to compare it with.
     split:
@@ -53,6 +54,7 @@ def continuity(
     shown = shown or TestedData()
     computing = computing or Computing()
     from coreecho.report.continuity_drawing import draw_continuity
+    from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_continuity, show_continuity_difference
     from coreecho.representation.continuity_comparison import compare_continuity
     from coreecho.representation.continuity_recordings import ContinuityProtocol
@@ -60,6 +62,8 @@ def continuity(
 
     protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
     paths = [run] if run2 is None else [run, run2]
+    for path in paths:
+        say_default(path)
     runs = [shown.subject(path) for path in paths]
     models = [subject.model(computing.device) for subject in runs]
     measured = []

@@ -23,7 +23,8 @@ def embed(
     Parameters
     ----------
     model:
-        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
+        Folder of a run that `coreecho train` wrote, or with `--data` a `.safetensors` file or `default`, the model that
+        ships.
     out:
         File to write: `.npz` or `.parquet`.
     split:
@@ -39,10 +40,12 @@ def embed(
     computing = computing or Computing()
     from rich.console import Console
 
+    from coreecho.report.shipped_model import say_default
     from coreecho.representation.embedding_files import check_embeddings_path, save_embeddings
     from coreecho.representation.embeddings import embed_run
 
     check_embeddings_path(out)
+    say_default(model)
     embedded = embed_run(
         shown.subject(model),
         None,

@@ -53,7 +53,8 @@ def evaluate(
     Parameters
     ----------
     model:
-        Folder of a run that `coreecho train` wrote, or a `.safetensors` file with `--data`.
+        Folder of a run that `coreecho train` wrote, or with `--data` a `.safetensors` file or `default`, the model that
+        ships.
     split:
         Recordings to evaluate.
     clips:
@@ -93,9 +94,11 @@ def evaluate(
     from coreecho.evaluation.evaluate import evaluate as evaluate_subject
     from coreecho.evaluation.protocol import Protocol
     from coreecho.report.evaluation import pictures_of
+    from coreecho.report.shipped_model import say_default
     from coreecho.report.tables import metrics_table
     from coreecho.report.worth_drawing import worth_table
 
+    say_default(model)
     subject = shown.subject(model)
     index = None
     if beats is not None:

@@ -15,7 +15,7 @@ def infarction(
     classifier: str = "svm-rbf",
     segmenter: list[Path] | None = None,
     dataset: str = "hmc-qu",
-    view: Literal["A4C", "A2C"] = "A4C",
+    view: Literal["A4C", "A2C", "both"] = "A4C",
     device: Device = "auto",
     resamples: AtLeastOne = 10_000,
     seed: NotNegative = 0,
@@ -42,7 +42,7 @@ def infarction(
     dataset:
         Layout of the data set.
     view:
-        Of the data set.
+        Of the data set; `both` joins them, and an infarct in any view is an infarct.
     device:
         Processor of segmenters.
     resamples:
@@ -61,7 +61,7 @@ def infarction(
         root,
         out,
         dataset=dataset,
-        options={"view": view},
+        views=("A4C", "A2C") if view == "both" else (view,),
         segmenters=[load_segmenter(path, device=device) for path in segmenter or ()],
         rule=method,
         classifier=classifier,

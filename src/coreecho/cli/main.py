@@ -10,6 +10,7 @@ from rich.markup import escape
 
 import coreecho
 from coreecho.cli.calibrate import calibrate
+from coreecho.cli.checklist import checklist
 from coreecho.cli.compare import compare
 from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
@@ -78,6 +79,7 @@ app.command(predict)
 app.command(segment)
 app.command(calibrate)
 app.command(drift)
+app.command(checklist)
 app.command(report)
 app.command(
     "coreecho.cli.reproduce:reproduce",

@@ -55,7 +55,8 @@ def neighbours(
     """
     shown = shown or ShownData()
     computing, reading = computing or Computing(), reading or FileReading()
-    from coreecho.inference import find_device, find_one, parse_beat
+    from coreecho.inference import Predictor, find_device, find_one, parse_beat
+    from coreecho.inference.appraising import calibration_beside
     from coreecho.inference.preparing import read_clip
     from coreecho.models.weights import load_model
     from coreecho.report.neighbour_drawing import write_neighbours
@@ -88,7 +89,16 @@ def neighbours(
     found = search_neighbours(
         loaded, searched, clip, k=k, clips=clips, batch_size=computing.batch_size, beat=frames, axes=reading.axes
     )
+    predictor = Predictor(
+        loaded,
+        clips=clips,
+        batch_size=computing.batch_size,
+        beat=frames,
+        axes=reading.axes,
+        calibration=calibration_beside(model),
+    )
+    appraisal = predictor(clip)
     if out is not None:
-        write_neighbours(found, thumbnail, out)
-    show_neighbours(found, out)
+        write_neighbours(found, thumbnail, out, appraisal=appraisal)
+    show_neighbours(found, out, appraisal=appraisal)
     return 0

@@ -93,6 +93,7 @@ def write_hmc_qu(
     *,
     recordings: Annotated[int, Parameter(name=["--recordings", "--studies"])] = 109,
     seed: int = 0,
+    two_views: Annotated[bool, Parameter(negative=())] = False,
     scanner: ScannerName = HMC_QU_SETTINGS.scanner,
     difficulty: Difficulty = HMC_QU_SETTINGS.difficulty,
     workers: int | None = None,
@@ -105,10 +106,19 @@ def write_hmc_qu(
         out: Folder to write; new, empty, or holding this same cohort.
         recordings: Number of patients.
         seed: Seed of the cohort.
+        two_views: Write A2C beside A4C: the same hearts, with their infarcts as far as that view shows them.
         scanner: B is not EchoNet's, which is A, so that a model has to be transferred.
         difficulty: standard resembles real echo; easy has steady hearts and few nuisances.
         workers: Processes; by default one for each available core, fewer for few recordings.
     """
     settings = replace(HMC_QU_SETTINGS, scanner=scanner, difficulty=difficulty)
-    write_hmc_qu_phantoms(out, recordings=recordings, seed=seed, settings=settings, workers=workers, show_progress=True)
+    write_hmc_qu_phantoms(
+        out,
+        recordings=recordings,
+        seed=seed,
+        two_views=two_views,
+        settings=settings,
+        workers=workers,
+        show_progress=True,
+    )
     Console(stderr=True).print(f"{recordings} simulated patients are in {out}")

@@ -222,7 +222,8 @@ def show_run(run: "RunFolder", stop: "Stop") -> int:
         said = f"{counted(len(left_out), 'recordings')} left out for faults, which {run.path / 'run.json'} lists."
         console.print(said, markup=False, soft_wrap=True)
     console.print(f"Finished: {run.path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
-    console.print(f"Next: coreecho evaluate {run.path}", markup=False, soft_wrap=True)
+    measure = run.lesson.measured_by.format(run=run.path, data=run.data.root, dataset=run.data.dataset)
+    console.print(f"Next: {measure}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -273,7 +274,6 @@ def draw_run(run: "RunFolder") -> None:
     import pandas as pd
 
     from coreecho.report.figures import bland_altman, learning_curves, scatter
-    from coreecho.tasks import Number
 
     metrics, lesson = run.metrics(), run.lesson
     if lesson.selection not in metrics:
@@ -281,9 +281,9 @@ def draw_run(run: "RunFolder") -> None:
     plots = run.path / "plots"
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
-    learning_curves(metrics, plots / "learning_curves.png", **words)
+    learning_curves(metrics, plots / "learning_curves.png", chosen_by=lesson.selection, **words)
     validation = pd.read_csv(run.validation)
-    if not isinstance(run.task, Number) or not {run.task.true_column, run.task.output_column} <= set(validation):
+    if not run.task.is_number or not {run.task.true_column, run.task.output_column} <= set(validation):
         return
     scatter(validation, plots / "validation_scatter.png", **words)
     bland_altman(validation, plots / "validation_bland_altman.png", **words)

@@ -10,6 +10,7 @@ from coreecho.errors import DatasetError
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run, predictions_of, read_predictions
 from coreecho.files import alone_in, write_whole, writing_into
+from coreecho.names import readable
 from coreecho.tasks import Task
 from coreecho.training.recipe import Recipe
 
@@ -38,6 +39,10 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
     recordings = load_recordings(data.dataset, data.root, **data.options)
+    if execution.show_progress:
+        # Such as that folds hang on the order of a sheet, which somebody has sorted.
+        for remark in recordings.remarks:
+            Console(stderr=True).print(f"Remark: {readable(remark)}", style="yellow", markup=False, highlight=False)
     folds = find_folds(recordings, data)
     _check_labels(recordings, recipe.task, data)
     tables = []

@@ -6,7 +6,6 @@ shipped/MODEL.calibration.json  what its intervals are made of
 shipped/default-models.json     how each was made, and what was measured of it
 """
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -35,15 +34,17 @@ from coreecho.experiments.model_plan import (
 from coreecho.experiments.runs import Execution, finish_run
 from coreecho.files import writing_into
 from coreecho.inference.subject import Subject, open_subject
-from coreecho.models.card import SEGMENTER, kind_of_card
+from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.segmenter_card import SegmenterCard
+from coreecho.models.segmenter_card import SegmenterCard, card_from_json
 from coreecho.models.weights import load_model, read_state, save_state
 from coreecho.representation.references import make_references, save_references
 from coreecho.tasks import EF
 from coreecho.training.averaging import average_runs
 from coreecho.training.run_folder import RunFolder
 from coreecho.trust import calibration_path, write_calibration
+from coreecho.ventricle.measuring import FIGURES
+from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
 
 RECORD = "default-models.json"
 # A reduced EF (ESC 2021), and the lower end of a normal one (ASE and EACVI 2015: 52 of men, 54 of women).
@@ -142,22 +143,11 @@ class Workshop:
         source = (
             f"{name} of coreecho, {_how(entry)}, made at commit {self.commit} from simulated hearts (phantoms) alone"
         )
-        state, text = read_state(runs[0].best_weights)
-        if kind_of_card(text) != SEGMENTER:
-            model, card = average_runs(runs)
-            saved = replace(card, source=source, licence=entry.licence)
-            save_state(path, model.state_dict(), saved, storage=entry.storage)
-        elif len(runs) > 1:
-            raise RecipeError(
-                f"The model {name!r} outlines the left ventricle and is made of several trainings, expected one."
-            )
-        else:
-            outlining = replace(SegmenterCard.from_json(text), source=source, licence=entry.licence)
-            save_state(path, state, outlining, storage=entry.storage)
+        state, card = average_runs(runs)
+        save_state(path, state, replace(card, source=source, licence=entry.licence), storage=entry.storage)
 
     def _made(self, name: str, entry: ModelEntry, weights: Path) -> Made:
-        _, text = read_state(weights)
-        is_model = kind_of_card(text) != SEGMENTER
+        card = card_from_json(read_state(weights)[1])
         trained = self.plan.runs_of([name])
         cohorts = {self.plan.runs[run].data: None for run in trained}
         return Made(
@@ -166,9 +156,9 @@ class Workshop:
             phantoms=tuple(f"{cohort}: {self.plan.phantoms[cohort].words}" for cohort in cohorts),
             trainings=tuple(self._training_in_words(run) for run in trained),
             how=_how(entry),
-            parameters=int(json.loads(text)["num_parameters"]),
+            parameters=card.num_parameters,
             megabytes=round(weights.stat().st_size / 1e6, 2),
-            seconds_a_clip=seconds_a_clip(load_model(weights)) if is_model else None,
+            seconds_a_clip=seconds_a_clip(load_model(weights)) if isinstance(card, WeightsCard) else None,
         )
 
     def _training_in_words(self, name: str) -> str:
@@ -185,6 +175,22 @@ class Workshop:
 
     def _measured(self, name: str, test: TestEntry, weights: Path) -> Measured:
         folder = self.out / "measured" / name / f"{test.data}-{test.split}"
+        if isinstance(card_from_json(read_state(weights)[1]), SegmenterCard):
+            against, count, figures = self._outlined(test, weights, folder)
+        else:
+            against, count, figures = self._read(test, weights, folder)
+        return Measured(
+            model=name,
+            on=test.title,
+            hearts="phantom",
+            against=against,
+            count=count,
+            figures=figures,
+            command=self.command,
+        )
+
+    def _read(self, test: TestEntry, weights: Path, folder: Path) -> tuple[str, int, tuple[Figure, ...]]:
+        """What numbers a model reads."""
         found = evaluate(
             self._subject(weights, test),
             Protocol(split=test.split),
@@ -193,15 +199,26 @@ class Workshop:
             device=self.execution.device,
             show_progress=self.execution.show_progress,
         )
-        return Measured(
-            model=name,
-            on=test.title,
-            hearts="phantom",
-            against=f"the true {found.task.noun}",
-            count=len(found.predictions),
-            figures=figures_of(found),
-            command=self.command,
+        return f"the true {found.task.noun}", len(found.predictions), figures_of(found)
+
+    def _outlined(self, test: TestEntry, weights: Path, folder: Path) -> tuple[str, int, tuple[Figure, ...]]:
+        """How it outlines ventricles."""
+        found = measure_dataset(
+            weights,
+            cohort_folder(self.out, test.data),
+            folder,
+            dataset="echonet",
+            protocol=VentricleProtocol(split=test.split),
+            device=self.execution.device,
+            # Of weights alone it cannot be said what they were trained on; the plan says it.
+            allow_overlap=True,
+            show_progress=self.execution.show_progress,
         )
+        shown = [(*FIGURES[key][:2], interval) for key, interval in found.figures.items() if interval.is_defined]
+        figures = tuple(
+            Figure.of(label, unit, interval, digits=3 if not unit else 1) for label, unit, interval in shown
+        )
+        return "the true outlines", len(found.table), figures
 
     def _subject(self, weights: Path, data: TestEntry | ReferencesEntry | CalibrationEntry) -> Subject:
         root = cohort_folder(self.out, data.data)

@@ -17,6 +17,7 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Weights
 from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
+from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import SCRATCH, Recipe
@@ -199,4 +200,4 @@ def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:
     began_with = run.info.get("init_sha256")
     if began_with is None or recipe.init == SCRATCH:
         return run.recipe.init == recipe.init
-    return bool(began_with == hash_weights(recipe.init))
+    return bool(began_with == hash_weights(run.lesson.start if is_default(recipe.init) else recipe.init))

@@ -105,6 +105,8 @@ class RowEntry:
         source: what a transfer starts from, `from` in the file; from scratch where nothing is said.
         settings: of a transfer, that replace its recipe's.
         phantom: settings of a transfer on phantoms alone.
+        walls: told by the motion of the wall in the data's masks, by the rule of `degerli` or `nguyen`.
+        classifier: of `walls`.
         called: in the name of its folder, of a transfer with settings of its own.
         clips: of each recording, as `coreecho evaluate --clips`.
         takes_start_index: tested at the starts of `--start-index FILE` in place of `clips`, where that is given.
@@ -121,6 +123,8 @@ class RowEntry:
     source: str | None = field(default=None, metadata=MAY_BE_ABSENT)
     settings: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     phantom: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    walls: Literal["degerli", "nguyen"] | None = field(default=None, metadata=MAY_BE_ABSENT)
+    classifier: str = field(default="svm-rbf", metadata=MAY_BE_ABSENT)
     called: str | None = field(default=None, metadata=MAY_BE_ABSENT)
     clips: int | Literal["all", "traced"] = field(default=3, metadata=MAY_BE_ABSENT)
     takes_start_index: bool = field(default=False, metadata=MAY_BE_ABSENT)
@@ -227,6 +231,8 @@ def _misfits(table: TableFile) -> list[str]:
             faults.append(f"row {row.label!r}: from {row.source!r}, and `pretrained` has {', '.join(table.pretrained)}")
         if row.training and row.transfer:
             faults.append(f"row {row.label!r}: is both a training and a transfer")
+        if row.walls and (row.training or row.transfer):
+            faults.append(f"row {row.label!r}: is told by walls, and trained as well")
         if row.source and not row.transfer:
             faults.append(f"row {row.label!r}: `from` is given without `transfer`")
         if (row.settings or row.phantom) and not (row.transfer and row.called):

@@ -1,6 +1,7 @@
 """From a table as it is written down to what has to be trained for it, on given data and weights."""
 
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from coreecho.experiments.paper_table import PaperTable, Published, Reading, Tab
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, read_table
 from coreecho.experiments.transfer import find_protocol, published_settings, start_of
+from coreecho.experiments.wall_rows import read_wall_motion
 from coreecho.models.weights import describe_weights
 from coreecho.tasks import Task
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
 from coreecho.training.run_folder import RunFolder, find_data
+from coreecho.ventricle.infarction_classifiers import Rule
 from coreecho.video.start_index import read_start_index
 
 CITED = "cited by the paper, not trained here"
@@ -140,7 +143,20 @@ class _Planner:
             transfers = tuple(self._transfer(entry, seed) for seed in self.scale.transfer_seeds)
             pooled: dict[Split, tuple[Reading, ...]] = {"test": tuple(job.read for job in transfers)}
             return TableRow(label=label, jobs=transfers, readings=pooled, published=published)
+        if entry.walls is not None:
+            return self._of_walls(entry, entry.walls, label, published)
         return TableRow(label=label, published=published, note=CITED)
+
+    def _of_walls(self, entry: RowEntry, walls: Rule, label: str, published: Mapping[str, Published]) -> TableRow:
+        """A row that is told by the motion of the wall; nothing is trained for it but a classifier."""
+        if importlib.util.find_spec("sklearn") is None:
+            note = "needs scikit-learn: pip install 'coreecho[infarction]'"
+            return TableRow(label=label, published=published, note=note)
+        data = self.sources.data_of(self.table.data)
+        if self.protocol is not None:
+            data = data.by(self.protocol[1])
+        read = partial(read_wall_motion, data=data, rule=walls, classifier=entry.classifier)
+        return TableRow(label=label, readings={"test": (read,)}, published=published)
 
     def _training(self, name: str, seed: int, layout: str | None = None) -> Training:
         """A training, on the table's data set or on another layout's."""

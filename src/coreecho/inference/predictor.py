@@ -33,6 +33,7 @@ from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
+from coreecho.video.reading import ClipPath
 
 _EF = EF()
 _READERS = 2
@@ -122,9 +123,10 @@ class Predictor:
         print(predictor("clip.dcm").ef_percent)
         print(predictor(frames, fps=50).ef_percent)  # (T, H, W) uint8
 
-    One predictor may serve several threads: nothing of it changes after it was made, and its model only computes. The
-    files of `predict_many` are read in other processes, so that one of them cannot take all time or memory; what is
-    given to a call itself is read in this one.
+    One predictor may serve several threads at once, and every number is the one that it gives alone: nothing of it
+    changes after it was made, and its model only computes. An iterator of `predict_many` belongs to the thread that
+    goes through it. The files of `predict_many` are read in other processes, so that one of them cannot take all time
+    or memory; what is given to a call itself is read in this one.
 
     Args:
         model_or_path: a run folder, a `.safetensors` file, or a loaded model; when not given, the model that ships with
@@ -205,19 +207,20 @@ class Predictor:
             self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
-    def __call__(self, source: str | Path, *, beat: Beat | None = None) -> Prediction: ...
+    def __call__(self, source: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
 
     @overload
     def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
 
     def __call__(
-        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> "Prediction | list[Prediction]":
         """Predict one file, or one or several clips in memory.
 
         Args:
-            source: a file; or grey frames of uint8, 0 black to 255 white: (T, H, W), or (B, T, H, W) for several
-                clips. An array is taken for the sector, without text; a model of one beat takes it for that beat.
+            source: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
+                (B, T, H, W) for several clips. An array is taken for the sector, without text; a model of one beat
+                takes it for that beat.
             beat: of this file, before that of all files.
             fps: frames per second of an array; with it, clips of another frame rate than the training's are resampled.
 
@@ -232,9 +235,9 @@ class Predictor:
         return self._predict(source, beat, fps)
 
     def _predict(
-        self, source: str | Path | NDArray[np.uint8], beat: Beat | None, fps: float | None
+        self, source: ClipPath | NDArray[np.uint8], beat: Beat | None, fps: float | None
     ) -> "Prediction | list[Prediction]":
-        if isinstance(source, str | Path):
+        if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
             beat = self.beat if beat is None else beat
@@ -258,13 +261,13 @@ class Predictor:
         return [self._prediction(names[number], clips[number], video) for number, video in videos]
 
     @overload
-    def embed(self, source: str | Path, *, beat: Beat | None = None) -> NDArray[np.float32]: ...
+    def embed(self, source: ClipPath, *, beat: Beat | None = None) -> NDArray[np.float32]: ...
 
     @overload
     def embed(self, source: NDArray[np.uint8], *, fps: float | None = None) -> NDArray[np.float32]: ...
 
     def embed(
-        self, source: str | Path | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> NDArray[np.float32]:
         """Where the model puts a heart: the mean of the embeddings of its clips. Arguments and errors as of a call.
 

@@ -94,13 +94,13 @@ class EmbeddedClip:
     Attributes:
         clip: the file.
         embedding: (D,) float32, the mean over its clips, as a recording's is.
-        ef_percent: predicted: the mean of the network's output over the clips.
+        predicted: what a person reads of the model: of the mean of the network's output over the clips.
         warnings: what speaks against trusting it.
     """
 
     clip: ClipFile
     embedding: NDArray[np.float32]
-    ef_percent: float
+    predicted: float
     warnings: tuple[str, ...]
 
 
@@ -240,7 +240,8 @@ def embed_file(
     clip = read_clip(model, path, beat=beat, axes=axes)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     prediction = predict_video(model, clip.frames, starts, batch_size=batch_size)
-    return EmbeddedClip(clip, prediction.embedding, prediction.value, clip.warnings(model, prediction.value))
+    predicted = float(model.task.value_of(np.array([prediction.value]))[0])
+    return EmbeddedClip(clip, prediction.embedding, predicted, clip.warnings(model, prediction.value))
 
 
 def _trained_on(model: EchoModel) -> TrainedOn | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from coreecho.models.echographs import ECHOGRAPHS_VIDEOS, NUM_FRAMES, EchoGraphsVideo, VideoOutlines
@@ -95,6 +95,12 @@ class EchoGraphsEncoder(Encoder):
     def embedding_dim(self) -> int:
         """That of the residual network, and one."""
         return self.network.encoder.embedding_dim + 1
+
+    @property
+    def levels(self) -> Mapping[str, nn.Module]:
+        """The stages of the residual network."""
+        stages = list(self.network.encoder.base_net.children())[1:]
+        return {f"level{number}": stage for number, stage in enumerate(stages, start=1)}
 
     def forward(self, clips: Tensor) -> Tensor:
         """Map (B, 3, 16, H, W), -1 to 1, to (B, D)."""

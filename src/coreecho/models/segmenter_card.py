@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from coreecho.documents import MAY_BE_ABSENT, Within, document_text, parse_document
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.models.card import CARD_LIMITS, TrainedOn
+from coreecho.models.card import CARD_LIMITS, SEGMENTER, TrainedOn, WeightsCard, kind_of_card
 
 # A damaged card shall not ask for all of a machine's memory.
 _LARGEST_FRAME = 4_096
@@ -83,3 +83,8 @@ class SegmenterCard:
             CheckpointError: not JSON, or other entries than a card has.
         """
         return parse_document(text, cls, kind="card of a segmenter", error=CheckpointError, limits=CARD_LIMITS)
+
+
+def card_from_json(text: str) -> WeightsCard | SegmenterCard:
+    """Read the card of weights of any kind. Raises CheckpointError: it is none."""
+    return SegmenterCard.from_json(text) if kind_of_card(text) == SEGMENTER else WeightsCard.from_json(text)

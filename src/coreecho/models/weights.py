@@ -219,7 +219,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     Raises:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
-    given, path = path, weights_file(Path(path))
+    path = weights_file(Path(path))
     state, card, skipped = _read_any(path, model.encoder)
     if card.kind != "encoder":
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
@@ -231,7 +231,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
             f"{path}: the encoder {card.encoder} was found and {model.encoder.name} asked for. "
             + "; ".join(faults)
             + "."
-            + (_fix_of_default(card) if is_default(given) else "")
+            + (_fix_of_default(card) if is_default(path) else "")
         )
     check_finite(state, str(path))
     model.encoder.load_state_dict(state)

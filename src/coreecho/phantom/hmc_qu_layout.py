@@ -1,4 +1,4 @@
-"""Phantoms in the layout of HMC-QU's A4C part: whole screens, MI decided by the wall's motion, sheet and masks.
+"""Phantoms in the layout of HMC-QU: whole screens, MI decided by the wall's motion, a sheet a view, and masks.
 
 Every heart would have a normal EF. An infarct takes from it what its part of the wall no longer ejects, less what the
 rest of the wall makes up for: it is seen where the wall does not move, and leaves its trace in the EF.
@@ -21,6 +21,7 @@ from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.phantom.anatomy import draw_anatomy
 from coreecho.phantom.avi import write_mjpeg_avi
+from coreecho.phantom.camus_layout import two_chamber_recording
 from coreecho.phantom.cohort import RecordingFacts, draw_facts, ef_score, median_edv_ml, recording_generator, scanner_of
 from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
@@ -31,16 +32,32 @@ from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import RecordingPlan, render_recording
 from coreecho.phantom.truth import MYOCARDIUM_LABEL, label_frame
 from coreecho.phantom.view import View, draw_view
-from coreecho.phantom.wall_motion import SEGMENT_NUMBERS, TERRITORIES, WallMotion
+from coreecho.phantom.wall_motion import TERRITORIES, WallMotion
 from coreecho.phantom.xlsx import workbook_bytes
 
 # An older machine than EchoNet-Dynamic's.
 HMC_QU_SETTINGS = PhantomSettings(scanner="B")
-VIEW_NAME = "A4C"
+VIEW_NAME, SECOND_VIEW_NAME = "A4C", "A2C"
 MASK_FOLDER = "LV Ground-truth Segmentation Masks"
 MASK_SIZE = 224
 # Six segments of the view, in the order of HMC-QU's sheet.
 SEGMENTS = (3, 9, 14, 16, 12, 6)
+# Of A2C. Its inferior wall stands where the septum does in A4C, and its anterior wall where the lateral one does.
+SECOND_SEGMENTS = (4, 10, 15, 13, 7, 1)
+_PLACES = (
+    "basal inferoseptal",
+    "mid inferoseptal",
+    "apical septal",
+    "apical lateral",
+    "mid anterolateral",
+    "basal anterolateral",
+)
+# What a coronary artery supplies of A2C (Cerqueira et al. 2002), by these places.
+_SECOND_TERRITORIES = {
+    "LAD": ("apex", "apical lateral", "mid anterolateral", "basal anterolateral"),
+    "LCx": (),
+    "RCA": ("basal inferoseptal", "mid inferoseptal", "apical septal"),
+}
 # HMC-QU: 25 frames per second, 422 x 636 pixels, 93 of 162 clips with MI, masks for about two of three.
 FPS = 25.0
 SCREEN_HEIGHT, SCREEN_WIDTH = 422, 636
@@ -66,7 +83,8 @@ _HEALTHY_EF = (63.0, 5.0)
 # What the rest of the wall makes up for, of what an infarct takes.
 _COMPENSATION = (0.3, 0.9)
 _CONTRACTILITY = {"hypokinetic": 0.35, "akinetic": 0.0}
-_NOTES = ("Only A4C is simulated.", "Hearts are healthy but for the infarct, which lowers their EF.")
+_ONE_VIEW = "Only A4C is simulated."
+_NOTES = "Hearts are healthy but for the infarct, which lowers their EF."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +103,15 @@ def write_hmc_qu_phantoms(
     *,
     recordings: int,
     seed: int,
+    two_views: bool = False,
     settings: PhantomSettings = HMC_QU_SETTINGS,
     workers: int | None = None,
     show_progress: bool = False,
 ) -> None:
     """Write a cohort of simulated patients in the layout of HMC-QU: A4C/*.avi, A4C.xlsx, masks, and phantom.json.
+
+    With two views also A2C/*.avi and A2C.xlsx: the same hearts with the same infarcts, as far as A2C shows the walls
+    that their arteries supply.
 
     By default the patients are seen by scanner B, an older machine than EchoNet-Dynamic's: coarser, harder, deeper.
     Same settings and seed, same bytes.
@@ -98,6 +120,7 @@ def write_hmc_qu_phantoms(
         out: the folder; made if it is missing. An interrupted cohort is continued.
         recordings: patients.
         seed: 0 to 2^63 - 1.
+        two_views: write A2C as well.
         settings: of the cohort; the number of frames and what is burned in follow the layout instead.
         workers: processes; the default is one for each core that this process may use, fewer for few recordings.
         show_progress: draw a progress bar on stderr.
@@ -113,10 +136,10 @@ def write_hmc_qu_phantoms(
         )
     write_cohort(
         out,
-        make_card("HMC-QU", recordings, seed, settings, _NOTES),
-        partial(_write_patient, settings, seed, out),
+        make_card("HMC-QU", recordings, seed, settings, _NOTES if two_views else (_ONE_VIEW, *_NOTES)),
+        partial(_write_patient, settings, seed, out, (VIEW_NAME, SECOND_VIEW_NAME) if two_views else (VIEW_NAME,)),
         tasks=lambda: range(recordings),
-        finish=partial(_write_sheet, out),
+        finish=partial(_write_sheets, out),
         workers=workers,
         show_progress=show_progress,
     )
@@ -149,6 +172,24 @@ def plan_patient(settings: PhantomSettings, seed: int, index: int) -> RecordingP
     )
 
 
+def second_view(plan: RecordingPlan) -> RecordingPlan:
+    """The same heart with the same beats and the same infarct in an apical two-chamber view."""
+    shown = two_chamber_recording(plan)
+    wall = plan.anatomy.wall_motion
+    contractility = min(wall.segments.values(), default=1.0)
+    segments = dict.fromkeys(_SECOND_TERRITORIES.get(wall.territory, ()), contractility)
+    anatomy = replace(shown.anatomy, wall_motion=replace(wall, segments=segments))
+    # The same stream as the first view's: rhythm and volumes are the heart's, and only the wall's shape is another.
+    motion = simulate_motion(
+        plan.facts,
+        anatomy,
+        recording_generator(plan.seed, plan.facts.index, _MOTION),
+        pose_scale=plan.settings.nuisance_scale,
+        is_steady=plan.settings.is_steady,
+    )
+    return replace(shown, anatomy=anatomy, motion=motion)
+
+
 def _infarct(facts: RecordingFacts, generator: np.random.Generator) -> tuple[RecordingFacts, WallMotion]:
     """Give a recording a healthy heart, and perhaps an infarct with what it takes from the EF."""
     chance, spread, slope, made_up_for = generator.random(4)
@@ -166,17 +207,23 @@ def _infarct(facts: RecordingFacts, generator: np.random.Generator) -> tuple[Rec
     return replace(facts, ef_percent=ef_percent, ef_score=ef_score(ef_percent), edv_ml=edv_ml), wall_motion
 
 
-def _write_patient(settings: PhantomSettings, seed: int, out: Path, index: int) -> _SheetRow:
-    """Write one patient's clip and masks, unless an interrupted run has written them."""
+def _write_patient(
+    settings: PhantomSettings, seed: int, out: Path, views: tuple[str, ...], index: int
+) -> dict[str, _SheetRow]:
+    """Write one patient's clips and masks, unless an interrupted run has written them; by view, rows of the sheets."""
     plan = plan_patient(settings, seed, index)
-    number = index + 1
+    return {view: _write_view(plan if view == VIEW_NAME else second_view(plan), out, view, index + 1) for view in views}
+
+
+def _write_view(plan: RecordingPlan, out: Path, view: str, number: int) -> _SheetRow:
     # The original's names hold spaces in two ways.
-    name = f"ES{number:06d} N_4CH_1" if number % 5 == 0 else f"ES{number:04d} _4CH_1"
+    chambers = f"{view[1]}CH"
+    name = f"ES{number:06d} N_{chambers}_1" if number % 5 == 0 else f"ES{number:04d} _{chambers}_1"
     first, last = cycle_frames(plan)
     has_mask = number % _UNMASKED_PERIOD != 0
-    for folder in (VIEW_NAME, MASK_FOLDER):
+    for folder in (view, MASK_FOLDER):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    clip, masks = out / VIEW_NAME / f"{name}.avi", out / MASK_FOLDER / f"Mask_{name}.mat"
+    clip, masks = out / view / f"{name}.avi", out / MASK_FOLDER / f"Mask_{name}.mat"
     if not clip.is_file():
         write_mjpeg_avi(clip, _screens(plan, last + 2), FPS)
     if has_mask and not masks.is_file():
@@ -198,9 +245,9 @@ def cycle_frames(plan: RecordingPlan) -> tuple[int, int]:
 
 
 def _labels(wall_motion: WallMotion) -> Iterator[str]:
-    names = {number: name for name, number in SEGMENT_NUMBERS.items()}
-    for number in SEGMENTS:
-        yield "MI" if wall_motion.segments.get(names[number], 1.0) < 0.7 else "non-MI"
+    """Of the six segments that a view shows, in the order of its sheet, which is that of their places."""
+    for place in _PLACES:
+        yield "MI" if wall_motion.segments.get(place, 1.0) < 0.7 else "non-MI"
 
 
 def _screens(plan: RecordingPlan, num_frames: int) -> Iterator[NDArray[np.uint8]]:
@@ -263,13 +310,20 @@ def _mat_bytes(masks: NDArray[np.uint8]) -> bytes:
     return b"MATLAB 5.0 MAT-file, CoReEcho phantom".ljust(116) + packed.getvalue()[116:]
 
 
-def _write_sheet(out: Path, rows: list[_SheetRow]) -> None:
-    """Write A4C.xlsx: two header rows of merged cells; the ticks are letters, drawn as ticks by the font Wingdings."""
-    segments = [f"SEG{number}" for number in SEGMENTS]
+def _write_sheets(out: Path, patients: list[dict[str, _SheetRow]]) -> None:
+    """Write the sheet of each view."""
+    for view, numbers in ((VIEW_NAME, SEGMENTS), (SECOND_VIEW_NAME, SECOND_SEGMENTS)):
+        if view in patients[0]:
+            _write_sheet(out / f"{view}.xlsx", numbers, [patient[view] for patient in patients])
+
+
+def _write_sheet(path: Path, numbers: tuple[int, ...], rows: list[_SheetRow]) -> None:
+    """Write a sheet: two header rows of merged cells; the ticks are letters, drawn as ticks by the font Wingdings."""
+    segments = [f"SEG{number}" for number in numbers]
     upper = ["ECHO", "LABEL", *[None] * 5, "One cardiac-cycle frames", None, "LV Wall Ground-truth Segmentation Masks"]
     lower = [None, *segments, "Reference Frame", "End of Cycle", None]
     cells: list[list[str | int | None]] = [
         [row.name, *row.labels, row.reference_frame, row.end_of_cycle, "ü" if row.has_mask else "û"] for row in rows
     ]
     merged = ("A1:A2", "B1:G1", "H1:I1", "J1:J2")
-    write_whole(out / f"{VIEW_NAME}.xlsx", workbook_bytes([upper, lower, *cells], merged))
+    write_whole(path, workbook_bytes([upper, lower, *cells], merged))

@@ -1,6 +1,6 @@
 """A picture of continuity: what an embedding is made of, and how it moves along the EF of one heart."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from coreecho.evaluation.intervals import Interval
 from coreecho.report.pictures import BLUE, VERMILION, new_figure, save_figure
-from coreecho.representation.explained_variance import EF, EF_BEYOND
+from coreecho.representation.explained_variance import beyond_nuisances
 from coreecho.representation.run_continuity import Continuity
 
 
@@ -33,16 +33,17 @@ def draw_continuity(path: Path, measured: Continuity) -> None:
         heights=heights,
         is_phantom=measured.is_phantom,
     )
-    _draw_shares(axes[0], shares)
+    noun = measured.number.noun
+    _draw_shares(axes[0], shares, of_label=(noun, beyond_nuisances(noun)))
     if len(measured.paths):
         _draw_paths(axes[1], measured.paths)
     save_figure(figure, path)
 
 
-def _draw_shares(axis: Axes, shares: Mapping[str, Interval]) -> None:
+def _draw_shares(axis: Axes, shares: Mapping[str, Interval], of_label: Collection[str]) -> None:
     defined = {name: interval for name, interval in shares.items() if interval.is_defined}
     for place, (name, interval) in enumerate(defined.items()):
-        colour = VERMILION if name in (EF, EF_BEYOND) else BLUE
+        colour = VERMILION if name in of_label else BLUE
         axis.barh(place, interval.estimate, color=colour, height=0.65)
         axis.plot([interval.low, interval.high], [place, place], color="black", linewidth=1.2)
     axis.set_yticks(range(len(defined)), labels=list(defined))

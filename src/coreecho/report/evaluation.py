@@ -12,12 +12,11 @@ from typing import Any
 from coreecho.evaluation.evaluate import Evaluation, Pictures
 from coreecho.report.figures import bland_altman, scatter
 from coreecho.report.worth_drawing import draw_refusal, draw_reliability
-from coreecho.tasks import Number
 
 
 def pictures_of(evaluation: Evaluation[Any]) -> Pictures:
     """What draws the pictures that go beside the tables of an evaluation; of numbers there are any."""
-    if not isinstance(evaluation.task, Number):
+    if not evaluation.task.is_number:
         return {}
     words: dict[str, Any] = {
         "model": evaluation.model_name,

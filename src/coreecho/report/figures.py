@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coreecho.evaluation import Metrics, compute_metrics
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
-from coreecho.tasks import EF, Number, Task
+from coreecho.tasks import EF, Task
 
 # What columns of metrics.csv hold, for people; others are called what they are called there.
 _NAMES = {
@@ -42,13 +42,20 @@ def loss_columns(metrics: pd.DataFrame) -> list[str]:
     return [column for column in columns if column.startswith("train_") and not metrics[column].isna().all()]
 
 
-def validation_columns(metrics: pd.DataFrame, task: Task) -> dict[str, str]:
-    """What was validated, by column: the one that chose the best epoch first, with what to call it on an axis."""
+def validation_columns(metrics: pd.DataFrame, task: Task, chosen_by: str | None = None) -> dict[str, str]:
+    """What was validated, by column: the one that chose the best epoch first, with what to call it on an axis.
+
+    Args:
+        metrics: of the run.
+        task: that it learned.
+        chosen_by: the column that chose the best epoch; the task's when not given.
+    """
+    selection = chosen_by or task.selection
     columns = [column for column in map(str, metrics.columns) if column.startswith("val_")]
     if not columns:
         return {}
     # A task that is not told may be another than the run's.
-    first = task.selection if task.selection in columns else columns[0]
+    first = selection if selection in columns else columns[0]
     unit = f" ({task.error_unit})" if task.error_unit and first == task.selection else ""
     names = {first: f"Validation {term_name(first)}{unit}"}
     return names | {column: f"Validation {term_name(column)}" for column in columns if column != first}
@@ -61,7 +68,13 @@ def best_epoch(metrics: pd.DataFrame, column: str) -> int | None:
 
 
 def learning_curves(
-    metrics: pd.DataFrame, path: Path, *, task: Task | None = None, model: str = "", is_phantom: bool = False
+    metrics: pd.DataFrame,
+    path: Path,
+    *,
+    task: Task | None = None,
+    chosen_by: str | None = None,
+    model: str = "",
+    is_phantom: bool = False,
 ) -> None:
     """Draw losses, what was validated, and learning rate over the epochs of all stages.
 
@@ -70,6 +83,7 @@ def learning_curves(
             and train_l1, and what was validated, such as val_mae and val_r2; a loss that a stage does not have is NaN.
         path: PNG to write.
         task: what is learned; EF when not given.
+        chosen_by: as of `validation_columns`.
         model: which it is.
         is_phantom: the run learned from simulated hearts.
 
@@ -78,7 +92,7 @@ def learning_curves(
     """
     if len(metrics) == 0:
         raise ValueError("learning curves need at least one epoch, got none")
-    validated = validation_columns(metrics, task or EF())
+    validated = validation_columns(metrics, task or EF(), chosen_by)
     panels = 2 + len(validated)
     figure, axes = new_figure(
         "How the run learned",
@@ -120,7 +134,7 @@ def scatter(
     path: Path,
     *,
     metrics: Metrics | None = None,
-    task: Number | None = None,
+    task: Task | None = None,
     size: tuple[float, float] = (6.8, 7.2),
     model: str = "",
     cautions: Sequence[str] = (),
@@ -176,7 +190,7 @@ def bland_altman(
     path: Path,
     *,
     metrics: Metrics | None = None,
-    task: Number | None = None,
+    task: Task | None = None,
     size: tuple[float, float] = (8.6, 5.8),
     model: str = "",
     cautions: Sequence[str] = (),

@@ -21,7 +21,8 @@ from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.map_page import map_page
 from coreecho.report.pictures import COLOURS, VERMILION, new_figure, save_figure
 from coreecho.report.thumbnails import Thumbnails, thumbnail_uris
-from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
+from coreecho.representation.embedding_set import one_number
 
 
 def write_maps(
@@ -56,7 +57,7 @@ def write_maps(
 
 
 def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()) -> None:
-    """Draw maps side by side, coloured by true EF on one scale; recordings without EF are grey.
+    """Draw maps side by side, coloured by true EF, or the number that is read, on one scale; without it they are grey.
 
     Args:
         maps: one or more; the source of each, which says the model, is its title.
@@ -65,6 +66,7 @@ def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequ
 
     Raises:
         ValueError: there is no map.
+        RecipeError: the maps are of different numbers.
         CoReEchoError: the file cannot be written.
     """
     if not maps:
@@ -75,21 +77,21 @@ def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequ
     figure, axes = new_figure(
         "", (5.4 * len(maps) + 1.2, 5.9), columns=len(maps), cautions=list(cautions), is_phantom=False
     )
-    scale = Normalize(*ef_range(maps))
+    scale, read = Normalize(*number_range(maps)), one_number([made.recordings.task for made in maps])
     for number, (axis, made) in enumerate(zip(axes, maps, strict=True)):
         _draw_map(axis, made, scale)
         for clip in placed[number] if number < len(placed) else ():
             _draw_placed(axis, clip)
-    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label="True EF (%)", shrink=0.8)
+    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=f"True {read.heading}", shrink=0.8)
     save_figure(figure, path)
 
 
 def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:
-    ef_percent, (x, y) = made.recordings.ef_percent, made.coordinates.T
-    known = np.isfinite(ef_percent)
+    labels, (x, y) = made.recordings.number_true, made.coordinates.T
+    known = np.isfinite(labels)
     size, opacity = (26, 0.9) if len(known) <= 500 else (7, 0.7)
     axis.scatter(x[~known], y[~known], s=size, alpha=opacity, linewidths=0, color="#B0B0B0", zorder=2)
-    colours = ef_percent[known]
+    colours = labels[known]
     axis.scatter(x[known], y[known], s=size, alpha=opacity, linewidths=0, c=colours, cmap=COLOURS, norm=scale, zorder=3)
     lines = [f"{made.method}: {made.recordings.source}", f"n = {len(known)}", made.note]
     if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
@@ -116,8 +118,8 @@ def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:
             "recording": [printable(recording) for recording in recordings.ids],
             "x": x,
             "y": y,
-            "ef_percent": recordings.ef_percent,
-            "ef_predicted": recordings.ef_predicted,
+            recordings.number.label: recordings.number_true,
+            recordings.number.predicted_column: recordings.number_predicted,
             "is_phantom": recordings.is_phantom,
         }
     )

@@ -1,7 +1,7 @@
-"""The embedding map as a page that works without a network: point at a recording, and see its EF and what was
-predicted.
+"""The embedding map as a page that works without a network: point at a recording, and see its EF, or whatever number
+the model reads, and what was predicted.
 
-Style, script and data are inside; nothing is loaded. The data are recording ids, EFs, places on the map, and small
+Style, script and data are inside; nothing is loaded. The data are recording ids, labels, places on the map, and small
 pictures of the ultrasound sector.
 """
 
@@ -15,13 +15,12 @@ from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.pictures import COLOURS
 from coreecho.report.rendering import render_page
-from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, ef_range
+from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
+from coreecho.representation.embedding_set import one_number
 
 _STOPS = 17
-# Of predicted minus true EF: two hues that are told apart with all common forms of colour blindness, white between.
+# Of predicted minus true: two hues that are told apart with all common forms of colour blindness, white between.
 _DIVERGING = "PuOr_r"
-_COLOURINGS = (("ef", "true EF"), ("predicted", "predicted EF"), ("error", "predicted − true"))
-_LEGENDS = {"ef": "true EF, %", "predicted": "predicted EF, %", "error": "EF points too high"}
 
 
 def map_page(
@@ -39,9 +38,11 @@ def map_page(
 
     Raises:
         ValueError: there is no map.
+        RecipeError: the maps are of different numbers.
     """
     if not maps:
         raise ValueError("a map page needs at least one map, got none")
+    number = one_number([made.recordings.task for made in maps])
     is_phantom = any(made.recordings.is_phantom for made in maps)
     clips = [clip for of_map in placed for clip in of_map]
     return render_page(
@@ -52,15 +53,22 @@ def map_page(
         is_phantom=is_phantom,
         phantom_label=PHANTOM_LABEL,
         imprint=NOTICE,
-        colourings=_COLOURINGS,
+        number=number,
+        colourings=(("true", f"true {number.noun}"), ("predicted", number.output), ("error", "predicted − true")),
         figures=[_figure(made, number, len(maps)) for number, made in enumerate(maps)],
         cautions=list(dict.fromkeys(f"{clip.label}: {warning}." for clip in clips for warning in clip.warnings)),
         data={
-            "limits": list(ef_range(maps)),
+            "limits": list(number_range(maps)),
+            "noun": number.noun,
+            "unit": number.unit,
             "sequential": _stops(COLOURS),
             "diverging": _stops(_DIVERGING),
-            "names": _LEGENDS,
-            "hint": "Point at a recording, or touch it, to see it and its EF.",
+            "names": {
+                "true": f"true {number.noun} ({number.unit})" if number.unit else f"true {number.noun}",
+                "predicted": f"predicted {number.noun} ({number.unit})" if number.unit else f"predicted {number.noun}",
+                "error": f"{number.error_unit} too high" if number.error_unit else "too high",
+            },
+            "hint": f"Point at a recording, or touch it, to see it and its {number.noun}.",
             "panels": [
                 _panel(
                     made,
@@ -82,7 +90,7 @@ def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
     return {
         "caption": f"{name}{recordings.source}",
         "small": " · ".join(note for note in notes if note),
-        "description": f"Scatter of {len(recordings)} recordings, coloured by EF",
+        "description": f"Scatter of {len(recordings)} recordings, coloured by {recordings.number.noun}",
     }
 
 
@@ -92,11 +100,11 @@ def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip], pictures: Mapping[s
         "id": [printable(recording) for recording in recordings.ids],
         "x": _numbers(made.coordinates[:, 0].tolist(), 4),
         "y": _numbers(made.coordinates[:, 1].tolist(), 4),
-        "ef": _numbers(recordings.ef_percent.tolist(), 2),
-        "predicted": _numbers(recordings.ef_predicted.tolist(), 2),
+        "true": _numbers(recordings.number_true.tolist(), 2),
+        "predicted": _numbers(recordings.number_predicted.tolist(), 2),
         "pictures": {printable(recording): picture for recording, picture in pictures.items()},
         "placed": [
-            {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.ef_predicted], 4)[0]}
+            {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.predicted], 4)[0]}
             for clip in placed
         ],
     }

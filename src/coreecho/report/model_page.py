@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coreecho.evaluation.model_record import Hearts, Made, Measured, ModelRecord
-from coreecho.models.card import SEGMENTER, TrainedOn, WeightsCard, kind_of_card
-from coreecho.models.segmenter_card import SegmenterCard
+from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.segmenter_card import SegmenterCard, card_from_json
 from coreecho.models.weights import read_state
 from coreecho.shipped import RESEARCH_MODEL
 
@@ -51,16 +51,11 @@ def model_page(folder: Path, record: ModelRecord) -> str:
     """
     parts = [_HEAD]
     for made in record.made:
-        card = _card(folder / f"{made.model}.safetensors")
+        card = card_from_json(read_state(folder / f"{made.model}.safetensors")[1])
         measured = [each for each in record.measured if each.model == made.model]
         parts += [f"## `{made.model}`\n", _facts(made, card), *_tables(measured)]
     parts.append("This page is written by `make default-models` from the weights' cards and `default-models.json`.\n")
     return "\n".join(parts)
-
-
-def _card(path: Path) -> WeightsCard | SegmenterCard:
-    _, text = read_state(path)
-    return SegmenterCard.from_json(text) if kind_of_card(text) == SEGMENTER else WeightsCard.from_json(text)
 
 
 def _facts(made: Made, card: WeightsCard | SegmenterCard) -> str:
@@ -81,13 +76,13 @@ def _facts(made: Made, card: WeightsCard | SegmenterCard) -> str:
 
 
 def _input(card: WeightsCard | SegmenterCard) -> str:
-    shown = card.model_input
     if isinstance(card, SegmenterCard):
         return f"frames of {card.model_input.frame_size} x {card.model_input.frame_size} pixels, grey"
+    shown = card.model_input
     if shown is None:
         return "not known"
     size = shown.frame_size
-    return f"clips of {shown.num_frames} frames of {size} x {size} pixels, every {shown.stride}th frame, grey"
+    return f"clips of {shown.num_frames} frames of {size} x {size} pixels, one in {shown.stride}, grey"
 
 
 def _range(trained_on: TrainedOn | None) -> list[str]:

@@ -1,8 +1,8 @@
 """The training recordings most like a clip, as a folder of files.
 
-neighbours.csv    one row a recording: rank, recording, ef_percent, ef_predicted, distance
-neighbours.json   the same, with the clip's own EF and what speaks against trusting it
-neighbours.png    a frame of the clip and of each recording, with their EF
+neighbours.csv    one row a recording: rank, recording, distance, and of EF ef_percent and ef_predicted
+neighbours.json   the same, with what the model says of the clip and what speaks against trusting it
+neighbours.png    a frame of the clip and of each recording, with their EF, or whatever number the model reads
 """
 
 import json
@@ -19,15 +19,19 @@ from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.report.thumbnails import Thumbnails
 from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.trust import Appraisal
 
 
-def write_neighbours(found: NeighbourSearch, thumbnail: Thumbnails, out: Path) -> None:
+def write_neighbours(
+    found: NeighbourSearch, thumbnail: Thumbnails, out: Path, *, appraisal: Appraisal | None = None
+) -> None:
     """Write the folder.
 
     Args:
         found: what was found.
         thumbnail: gives a picture of each searched recording.
         out: the folder, made where it is missing.
+        appraisal: what the clip's EF is worth.
 
     Raises:
         CoReEchoError: it cannot be written.
@@ -36,8 +40,9 @@ def write_neighbours(found: NeighbourSearch, thumbnail: Thumbnails, out: Path) -
     document = {
         "notice": NOTICE,
         "is_phantom": found.is_phantom,
-        "ef_percent": found.clip.ef_percent,
-        "ef_of_neighbours": None if math.isnan(found.ef_of_neighbours) else found.ef_of_neighbours,
+        found.task.value_name: found.clip.predicted,
+        "mean_of_neighbours": None if math.isnan(found.mean_of_neighbours) else found.mean_of_neighbours,
+        **{name: getattr(appraisal or Appraisal(), name) for name in Appraisal.told_parts()},
         "warnings": list(found.warnings),
         "searched": found.source,
         "distance": "Euclidean, between embeddings, in their own unit",
@@ -74,9 +79,11 @@ def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDA
         cautions=found.warnings,
         is_phantom=found.is_phantom,
     )
-    captions = [f"this clip\npredicted {found.clip.ef_percent:.1f} %"]
+    task = found.task
+    captions = [f"this clip\npredicted {task.say(found.clip.predicted)}"]
     captions += [
-        f"{near.rank}. EF {near.ef_percent:.1f} %\npredicted {near.ef_predicted:.1f} %\ndistance {near.distance:.2f}"
+        f"{near.rank}. {task.noun} {task.say_if_known(near.true)}\npredicted {task.say(near.predicted)}\n"
+        f"distance {near.distance:.2f}"
         for near in found.neighbours
     ]
     for axis, picture, caption in zip(axes, [clip.frames[0] * clip.sector, *thumbnails], captions, strict=True):

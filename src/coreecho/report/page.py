@@ -23,8 +23,9 @@ from coreecho.report.page_metrics import (
     range_table,
 )
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, small_print_table, training_table
+from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
-from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.representation.embedding_set import EmbeddingSet, number_of
 from coreecho.representation.embeddings import embed_run
 
 # Metrics that are said below the first one, where the family has them.
@@ -78,16 +79,22 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     if options.lv_focus and has_known_ventricles(runs):
         console.print("Grad-CAM and the left ventricle")
         focus = lv_focus(runs, show_progress=options.show_progress)
+    worth = worth_section(runs)
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
         "title": " and ".join(run.title for run in runs),
         "task": task,
+        "number": number_of(task),
         "protocol": runs[0].evaluation.protocol.description,
         "level": f"{100 * runs[0].metrics.level:g} %",
         "is_phantom": any(run.is_phantom for run in runs),
         "is_all_phantom": all(run.evaluation.is_phantom and run.subject.learned_from_phantoms for run in runs),
         "sections": _sections(
-            has_ranges=bool(by_predicted), has_cases=has_cases, has_focus=focus is not None, has_maps=has_maps
+            has_ranges=bool(by_predicted),
+            has_worth=worth is not None,
+            has_cases=has_cases,
+            has_focus=focus is not None,
+            has_maps=has_maps,
         ),
         "runs": [
             {
@@ -116,6 +123,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "unknown": [run.title for run in runs if not run.has_recipe],
         "overlap": [f"{run.title}: {label}." for run in runs if (label := run.evaluation.overlap_label) is not None],
         "calibration": calibration_chart(runs, by_predicted) if by_predicted else None,
+        "worth": worth,
         "has_cases": has_cases,
         "focus": focus,
         "continuity": measured,
@@ -176,11 +184,14 @@ def _unchanged(runs: list[ShownRun]) -> str:
     return "No setting differs from the recipe of that name that comes with coreecho, if there is one."
 
 
-def _sections(*, has_ranges: bool, has_cases: bool, has_focus: bool, has_maps: bool) -> list[tuple[str, str]]:
+def _sections(
+    *, has_ranges: bool, has_worth: bool, has_cases: bool, has_focus: bool, has_maps: bool
+) -> list[tuple[str, str]]:
     sections = [
         ("summary", "How good it is", True),
         ("agreement", "Predicted and true", True),
         ("ranges", "Ranges of EF", has_ranges),
+        ("worth", "What an EF is worth", has_worth),
         ("cases", "Typical and worst cases", has_cases),
         ("focus", "Where it looks", has_focus),
         ("map", "What lies near what", has_maps),

@@ -22,7 +22,6 @@ from coreecho.report.figures import (
 from coreecho.report.page_elements import Picture, chart
 from coreecho.report.page_runs import ShownRun
 from coreecho.report.pictures import GREY, SMALL, new_figure, save_figure
-from coreecho.tasks import Number
 
 # On a phone a chart is about 3.6 inches wide: letters of 11 points at 5.2 inches are then 7.6 points large.
 _SIZE, _DPI = (5.2, 3.9), 200
@@ -34,7 +33,9 @@ def learning_charts(runs: Sequence[ShownRun]) -> list[Picture]:
     charts: list[Picture] = []
     if not runs:
         return charts
-    for number, (column, label) in enumerate(validation_columns(runs[0].learning, runs[0].task).items()):
+    chosen_by = runs[0].run.lesson.selection if runs[0].has_recipe else None
+    validated = validation_columns(runs[0].learning, runs[0].task, chosen_by)
+    for number, (column, label) in enumerate(validated.items()):
 
         def validation(axis: Axes, column: str = column, label: str = label, is_kept: bool = number == 0) -> None:
             for run in runs:
@@ -70,7 +71,7 @@ def _terms(run: ShownRun) -> list[str]:
 def agreement_charts(run: ShownRun) -> list[Picture]:
     """Predicted against true numbers, and the difference over the mean; none of a diagnosis."""
     predictions, metrics, task = run.evaluation.predictions, run.metrics, run.task
-    if not isinstance(task, Number):
+    if not task.is_number:
         return []
     words: dict[str, Any] = {"metrics": metrics, "task": task, "model": run.name, "is_phantom": run.is_phantom}
     words["cautions"] = [] if run.evaluation.overlap_label is None else [run.evaluation.overlap_label]

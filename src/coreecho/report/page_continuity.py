@@ -13,8 +13,8 @@ from coreecho.representation.run_continuity import Continuity, continuity_folder
 
 _CAPTIONS = {
     "order": "Order of the embeddings",
-    "variance": "What the embeddings are made of: share of their variance that EF and nuisances explain",
-    "path": "The same simulated hearts with EF moved in small steps",
+    "variance": "What the embeddings are made of: share of their variance that {noun} and nuisances explain",
+    "path": "The same simulated hearts with {noun} moved in small steps",
 }
 
 
@@ -109,7 +109,7 @@ def _table(
         for key, figure in known.items()
     ]
     return Table(
-        caption=_CAPTIONS[group],
+        caption=_CAPTIONS[group].format(noun=measured[0].number.noun),
         header=("Measure", *(run.title for run in runs), *(["B − A, paired"] if has_difference else [])),
         rows=tuple(rows),
         notes=tuple(_notes(intervals)) if intervals else (),

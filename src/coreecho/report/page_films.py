@@ -19,7 +19,7 @@ from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
-from coreecho.tasks import Number, Task
+from coreecho.tasks import Task
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.store import FrameStore
@@ -99,7 +99,7 @@ def shown_cases(run: ShownRun, other: ShownRun | None, *, worst: int, show_progr
         transient=True,
     )
     cases = [_case(run, other, store, predictions.loc[row]) for row in bar]
-    size = f" ({median:.1f} {task.error_unit} off)" if isinstance(task, Number) and task.error_unit else ""
+    size = f" ({median:.1f} {task.error_unit} off)" if task.is_number and task.error_unit else ""
     return [
         CaseGroup(name=f"Typical: errors in the middle of all{size}", cases=cases[: len(typical)]),
         CaseGroup(name="The largest errors", cases=cases[len(typical) :]),
@@ -115,6 +115,9 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     except VideoError as error:
         # Without a sector nothing tells what may be shown.
         return Case(recording=recording, facts=facts, film=None, reason=str(error))
+    if not run.model.encoder.levels:
+        reason = "its network has no grid of the clip that a map could be drawn on"
+        return Case(recording=recording, facts=facts, film=None, reason=reason)
     shown, fps = shown_frames(len(frames), store.fps(recording))
     starts = even_starts(len(frames), run.model.model_input, _CLIPS)
     explanation = explain_video(run.model, frames, sorted(set(starts)))
@@ -164,7 +167,7 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
 def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
     true, predicted = float(row[task.true_column]), float(row[task.predicted_column])
     facts = [task.say_label(true), f"predicted {task.say(predicted)}"]
-    if isinstance(task, Number):
+    if task.is_number:
         facts.append(f"error {predicted - true:+.1f} {task.error_unit}".rstrip().replace("-", "−"))
     if np.isfinite(row.get("clip_sd", np.nan)):
         facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.pictures import COLOURS
-from coreecho.representation.embedding_map import EmbeddingMap, Method, ef_range, make_map
+from coreecho.representation.embedding_map import EmbeddingMap, Method, make_map, number_range
 from coreecho.representation.embedding_set import EmbeddingSet
 
 # Units of the drawing; it takes the width that the page gives.
@@ -35,8 +35,10 @@ class DrawnMap:
         height: of the drawing: what the map needs of it.
         radius: of a dot.
         dots: in the order in which they are drawn.
-        low: EF at the left end of the colours, percent.
-        high: EF at the right end.
+        low: the number at the left end of the colours, without its unit.
+        high: the number at the right end.
+        noun: of the number: "EF".
+        unit: of the number.
         colours: from low to high.
         description: for those who cannot see it.
         caption: below it.
@@ -48,6 +50,8 @@ class DrawnMap:
     dots: list[Dot]
     low: str
     high: str
+    noun: str
+    unit: str
     colours: list[str]
     description: str
     caption: str
@@ -64,27 +68,27 @@ def page_maps(embedded: Sequence[EmbeddingSet], titles: Sequence[str], *, method
     if min(map(len, embedded)) < _MIN_RECORDINGS:
         return [None] * len(embedded)
     maps = [make_map(recordings, method=method) for recordings in embedded]
-    low, high = ef_range(maps)
+    low, high = number_range(maps)
     return [_draw(made, title, low, high) for made, title in zip(maps, titles, strict=True)]
 
 
 def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
-    recordings = made.recordings
+    recordings, task, labels = made.recordings, made.recordings.number, made.recordings.number_true
     shown = np.unique(np.linspace(0, len(recordings) - 1, min(len(recordings), _MAX_DOTS)).round().astype(int))
     places = _fit(made.coordinates)
     dots = [
         (
             round(float(places[recording, 0]), 1),
             round(float(places[recording, 1]), 1),
-            _colour(recordings.ef_percent[recording], low, high),
+            _colour(labels[recording], low, high),
             f"{recordings.ids[recording]}: "
-            f"true EF {_percent(recordings.ef_percent[recording])}, "
-            f"predicted {_percent(recordings.ef_predicted[recording])}",
+            f"true {task.noun} {task.say_if_known(labels[recording])}, "
+            f"predicted {task.say_if_known(recordings.number_predicted[recording])}",
         )
         for recording in shown
     ]
     left_out = "" if len(shown) == len(recordings) else f" {len(shown):,} of {len(recordings):,} recordings are drawn."
-    unknown = "" if np.isfinite(recordings.ef_percent).any() else " Their EF is not known, so all dots are grey."
+    unknown = "" if np.isfinite(labels).any() else f" Their {task.noun} is not known, so all dots are grey."
     phantom = f" {PHANTOM_LABEL.capitalize()}." if recordings.is_phantom else ""
     note = f" {made.note}." if made.note else ""
     return DrawnMap(
@@ -94,20 +98,18 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
         dots=dots,
         low=f"{low:.0f}",
         high=f"{high:.0f}",
+        noun=task.noun,
+        unit=task.unit,
         colours=[_colour(low + (high - low) * step / (_COLOUR_STEPS - 1), low, high) for step in range(_COLOUR_STEPS)],
         description=f"Map of the embeddings of {len(recordings)} recordings by {title}, made by {made.method}, "
-        f"coloured by true EF from {low:.0f} to {high:.0f} %. How well EF orders the embeddings stands in the table on "
-        "continuity.",
-        caption=f"{made.method} of {len(recordings):,} recordings, turned so that EF grows to the right."
+        f"coloured by true {task.noun} from {low:.0f} to {high:.0f} {task.unit}".rstrip()
+        + f". How well {task.noun} orders the embeddings stands in the table on continuity.",
+        caption=f"{made.method} of {len(recordings):,} recordings, turned so that {task.noun} grows to the right."
         + left_out
         + unknown
         + note
         + phantom,
     )
-
-
-def _percent(ef_percent: float) -> str:
-    return f"{ef_percent:.1f} %" if np.isfinite(ef_percent) else "unknown"
 
 
 def _fit(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,7 +127,7 @@ def _height(coordinates: NDArray[np.float64]) -> int:
     return round(float(np.clip(inner * tall / wide, 0.3 * inner, inner))) + 2 * _MARGIN
 
 
-def _colour(ef_percent: float, low: float, high: float) -> str:
-    if not np.isfinite(ef_percent):
+def _colour(label: float, low: float, high: float) -> str:
+    if not np.isfinite(label):
         return _UNKNOWN
-    return to_hex(colormaps[COLOURS]((ef_percent - low) / (high - low) if high > low else 0.5))
+    return to_hex(colormaps[COLOURS]((label - low) / (high - low) if high > low else 0.5))

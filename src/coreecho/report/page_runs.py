@@ -15,7 +15,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
-from coreecho.tasks import Number, Task
+from coreecho.tasks import Task
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
 from coreecho.training.run_folder import DataSource, RunFolder
 
@@ -277,7 +277,7 @@ def _training_labels(run: ShownRun) -> str:
     labels = [label for label in known if label is not None]
     if not labels:
         return "none"
-    if not isinstance(task, Number):
+    if not task.is_number:
         return f"{sum(labels):.0f} of {len(labels)} {task.say_label(1)}"
     return f"{min(labels):.1f} to {task.say(max(labels))}, mean {task.say(sum(labels) / len(labels))}"
 

@@ -242,7 +242,7 @@ def _moment(seconds: float | None, frame: int) -> str:
 
 
 def _similar(similar: SimilarHearts) -> dict[str, Any]:
-    found = similar.found
+    found, task = similar.found, similar.found.task
     return {
         "likeness": f"{found.likeness[0].upper()}{found.likeness[1:]}.",
         "is_unlike": found.is_unlike,
@@ -252,8 +252,8 @@ def _similar(similar: SimilarHearts) -> dict[str, Any]:
             {
                 "picture": thumbnail_uri(picture),
                 "name": readable(near.recording),
-                "ef": f"EF {near.ef_percent:.0f} %" if np.isfinite(near.ef_percent) else "EF not known",
-                "predicted": f"predicted {near.ef_predicted:.0f} %",
+                "true": f"{task.noun} {task.say(near.true)}" if np.isfinite(near.true) else f"{task.noun} not known",
+                "predicted": f"predicted {task.say(near.predicted)}",
                 "distance": f"at {near.distance:.2g}",
             }
             for near, picture in zip(found.neighbours, similar.pictures, strict=True)

@@ -18,6 +18,7 @@ from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.representation.run_continuity import Continuity
 from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.run_lv_focus import DatasetExplanation
+from coreecho.trust import Appraisal
 
 _PHANTOM_RESULT = f"phantom result: {PHANTOM_LABEL}"
 _FOCUS_LABELS = {
@@ -26,7 +27,11 @@ _FOCUS_LABELS = {
     "lv_share_of_sector": "share of the sector that the LV takes",
     "energy_in_sector": "share of the map inside the sector",
 }
-_GROUPS = {"order": "Does it lie in the order of EF?", "variance": "What is it made of?", "path": "One heart, EF moved"}
+_GROUPS = {
+    "order": "Does it lie in the order of {noun}?",
+    "variance": "What is it made of?",
+    "path": "One heart, {noun} moved",
+}
 
 
 class _Escaping:
@@ -104,20 +109,23 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
 
 
-def show_neighbours(found: NeighbourSearch, out: Path | None) -> None:
-    """Print the clip's EF, and the recordings that are most like it."""
+def show_neighbours(found: NeighbourSearch, out: Path | None, *, appraisal: Appraisal | None = None) -> None:
+    """Print what the model says of the clip, what that is worth where it is known, and what is most like it."""
+    task = found.task
     table = _table(f"Most alike of the {found.source}", is_phantom=found.is_phantom)
     table.add_column("Recording")
-    for column in ("EF %", "Predicted %", "Distance"):
+    for column in (task.heading, "Predicted", "Distance"):
         table.add_column(column, justify="right")
     for near in found.neighbours:
-        cells = (f"{near.ef_percent:.1f}", f"{near.ef_predicted:.1f}", f"{near.distance:.3f}")
+        cells = (task.shown(near.true), task.shown(near.predicted), f"{near.distance:.3f}")
         table.add_row(Text(printable(near.recording)), *cells)
     console().print(table)
     lines = [
-        f"This clip: predicted EF {found.clip.ef_percent:.1f} %; mean EF of these recordings "
-        f"{found.ef_of_neighbours:.1f} %. Recordings are usually {found.typical_distance:.3f} from their nearest."
+        f"This clip: {task.output} {task.say(found.clip.predicted)}; mean {task.noun} of these recordings "
+        f"{task.say_if_known(found.mean_of_neighbours)}. Recordings are usually {found.typical_distance:.3f} from "
+        "their nearest."
     ]
+    lines += [] if appraisal is None else list(appraisal.lines)
     lines += [f"Caution: {warning}." for warning in found.warnings]
     lines += [f"Note: {note}." for note in found.clip.clip.video.notes]
     _print([*lines, *([f"Table and picture: {out}"] if out else [])])
@@ -132,7 +140,7 @@ def show_continuity(measured: Continuity) -> None:
     for figure in measured.figures:
         if figure.group != group:
             group = figure.group
-            table.add_row(Text(_GROUPS[group], style="bold"))
+            table.add_row(Text(_GROUPS[group].format(noun=measured.number.noun), style="bold"))
         interval = figure.interval
         ends = f"{interval.low:z.3f} to {interval.high:z.3f}" if interval.is_defined else ""
         value = f"{interval.estimate:z.3f}" if interval.is_defined else "n/a"
@@ -157,7 +165,7 @@ def show_continuity_difference(difference: ContinuityDifference, first: Continui
             continue
         if figure.group != group:
             group = figure.group
-            table.add_row(Text(_GROUPS[group], style="bold"))
+            table.add_row(Text(_GROUPS[group].format(noun=first.number.noun), style="bold"))
         ends = f"{interval.low:+z.3f} to {interval.high:+z.3f}" if interval.is_defined else ""
         value = f"{interval.estimate:+z.3f}" if interval.is_defined else "n/a"
         table.add_row(f"  {figure.label}", value, ends, figure.unit)

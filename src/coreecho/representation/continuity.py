@@ -34,13 +34,13 @@ _RELATIVE_ZERO = 1e-9
 
 def rank_correlation(
     embeddings: ArrayLike,
-    ef_percent: ArrayLike,
+    numbers: ArrayLike,
     *,
     patients: Sequence[str] | None = None,
     resamples: int = PAIR_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Whether what lies farther from a recording in the embedding also differs more in EF.
+    """Whether what lies farther from a recording in the embedding also differs more in EF, or another number.
 
     For each recording n, Spearman's correlation over all others m between |e_n - e_m| and |y_n - y_m|; then the mean
     over n. 1 where the others of every recording lie in the order of their EF; 0 where embeddings have nothing to do
@@ -49,7 +49,7 @@ def rank_correlation(
 
     Args:
         embeddings: (N, D).
-        ef_percent: (N,), finite.
+        numbers: (N,), finite: EF, or another number.
         patients: (N,), whom each recording is of.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -57,12 +57,12 @@ def rank_correlation(
     Raises:
         DatasetError: fewer than 3 recordings, or a value is not finite.
     """
-    points, labels = checked_embeddings(embeddings, ef_percent)
+    points, labels = checked_embeddings(embeddings, numbers)
     statistic = rank_correlation_of_counts(points, labels)
     (interval,) = bootstrap_intervals(statistic, len(labels), patients=patients, resamples=resamples, seed=seed)
     if interval.is_defined:
         return interval
-    return replace(interval, reason="all recordings have the same EF, or all embeddings the same place")
+    return replace(interval, reason="all recordings have the same label, or all embeddings the same place")
 
 
 def rank_correlation_of_counts(points: Floats, labels: Floats) -> WeightedStatistics:
@@ -97,9 +97,9 @@ def _other_ranks(distances: Floats) -> Floats:
     return spread
 
 
-def knn_ef_error(
+def knn_error(
     embeddings: ArrayLike,
-    ef_percent: ArrayLike,
+    numbers: ArrayLike,
     *,
     k: int = NEIGHBOURS,
     reference: tuple[ArrayLike, ArrayLike] | None = None,
@@ -107,7 +107,7 @@ def knn_ef_error(
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """How far a recording's EF is from that of its neighbours, in EF points.
+    """How far a recording's EF, or another number, is from that of its neighbours, in its unit.
 
     The mean over recordings of |y_n - mean EF of the k recordings nearest to e_n|. Neighbours are the other recordings
     of the set, or those of a reference such as the training set. It needs no head: it is what the embedding itself
@@ -115,7 +115,7 @@ def knn_ef_error(
 
     Args:
         embeddings: (N, D).
-        ef_percent: (N,), finite.
+        numbers: (N,), finite: EF, or another number.
         k: neighbours; all there are, where there are fewer.
         reference: embeddings (M, D) and EF (M,) to search instead.
         patients: (N,), whom each recording is of; recordings of one patient are no neighbours of each other.
@@ -126,7 +126,7 @@ def knn_ef_error(
         DatasetError: fewer than 3 recordings, a value is not finite, or all recordings are of one patient.
         ValueError: k is below 1.
     """
-    points, labels = checked_embeddings(embeddings, ef_percent)
+    points, labels = checked_embeddings(embeddings, numbers)
     if k < 1:
         raise ValueError(f"k: expected at least 1 neighbour, got {k}")
     if reference is None:
@@ -140,7 +140,7 @@ def knn_ef_error(
 
 
 def neighbour_errors(points: Floats, labels: Floats, *, k: int, patients: Sequence[str] | None) -> Floats:
-    """|y_n - mean EF of the k nearest recordings of other patients|, (N,); see `knn_ef_error`."""
+    """|y_n - mean EF of the k nearest recordings of other patients|, (N,); see `knn_error`."""
     return np.abs(labels - _mean_of_others(points, labels, k, patients))
 
 
@@ -168,7 +168,7 @@ def _mean_of_others(points: Floats, labels: Floats, k: int, patients: Sequence[s
 
 def rnc_loss(
     embeddings: ArrayLike,
-    ef_percent: ArrayLike,
+    numbers: ArrayLike,
     *,
     temperature: float = 1.0,
     patients: Sequence[str] | None = None,
@@ -187,7 +187,7 @@ def rnc_loss(
 
     Args:
         embeddings: (N, D).
-        ef_percent: (N,), finite.
+        numbers: (N,), finite: EF, or another number.
         temperature: of the loss; that of the training.
         patients: (N,), whom each recording is of.
         resamples: of the bootstrap.
@@ -200,7 +200,7 @@ def rnc_loss(
         DatasetError: fewer than 3 recordings, or a value is not finite.
         ValueError: the temperature is not a positive number.
     """
-    points, labels = checked_embeddings(embeddings, ef_percent)
+    points, labels = checked_embeddings(embeddings, numbers)
     tensors = torch.from_numpy(points), torch.from_numpy(labels)
     loss = float(rank_n_contrast_loss(*tensors, temperature))
     collapsed = float(rank_n_contrast_loss(torch.zeros_like(tensors[0]), tensors[1], temperature))
@@ -254,19 +254,19 @@ def weighted_rnc_loss(points: Floats, labels: Floats, counts: Floats, *, tempera
 
     Args:
         points: embeddings (N, D).
-        labels: EF (N,).
+        labels: (N,).
         counts: (R, N), at least 0.
         temperature: of the loss.
 
     Returns:
         (R, 2): the loss, and that of embeddings that all coincide.
     """
-    weights, ef_percent = torch.from_numpy(counts), torch.from_numpy(labels)
+    weights, values = torch.from_numpy(counts), torch.from_numpy(labels)
     logits = torch.from_numpy(-cdist(points, points) / temperature)
     total = torch.zeros(len(counts), 2, dtype=torch.float64)
     num_pairs = torch.zeros(len(counts), 1, dtype=torch.float64)
     for anchor in range(len(labels)):
-        order, first = _ranked_others(ef_percent, anchor)
+        order, first = _ranked_others(values, anchor)
         of_others = weights[:, order]
         pairs = weights[:, anchor, None] * of_others
         num_pairs += pairs.sum(dim=1, keepdim=True)
@@ -287,20 +287,20 @@ def _ranked_others(labels: Tensor, anchor: int) -> tuple[Tensor, Tensor]:
     return order[1:], first
 
 
-def checked_embeddings(embeddings: ArrayLike, ef_percent: ArrayLike) -> tuple[Floats, Floats]:
+def checked_embeddings(embeddings: ArrayLike, numbers: ArrayLike) -> tuple[Floats, Floats]:
     """Turn embeddings (N, D) and EF (N,) into arrays of double precision.
 
     Raises:
         DatasetError: fewer than 3 recordings, or a value is not finite.
         ValueError: shapes disagree.
     """
-    points, labels = np.asarray(embeddings, dtype=np.float64), np.asarray(ef_percent, dtype=np.float64)
+    points, labels = np.asarray(embeddings, dtype=np.float64), np.asarray(numbers, dtype=np.float64)
     if points.ndim != 2 or labels.shape != (len(points),):
-        raise ValueError(f"expected embeddings (N, D) and EF (N,), got {points.shape} and {labels.shape}")
+        raise ValueError(f"expected embeddings (N, D) and labels (N,), got {points.shape} and {labels.shape}")
     if len(labels) < _MIN_RECORDINGS:
         raise DatasetError(
             f"Continuity compares recordings and needs at least {_MIN_RECORDINGS} of them, got {len(labels)}."
         )
     if not (np.isfinite(points).all() and math.isfinite(float(labels.sum()))):
-        raise DatasetError("Continuity needs an EF for each recording, and finite embeddings.")
+        raise DatasetError("Continuity needs a label for each recording, and finite embeddings.")
     return points, labels

@@ -1,6 +1,6 @@
 """How much the continuity of two representations differs on the same recordings: figures of the second minus the first.
 
-The same resamples of the recordings that both know are drawn for both, as `compare_metrics` does for EF: what makes a
+The same resamples of the recordings that both know are drawn for both, as `compare_metrics` does: what makes a
 recording hard for both then cancels, so intervals of the two may overlap where the difference is clear. Paths along
 the EF of one heart are no recordings, and have no difference here.
 
@@ -33,7 +33,8 @@ from coreecho.representation.continuity import (
 )
 from coreecho.representation.continuity_figures import share_key
 from coreecho.representation.continuity_recordings import ContinuityProtocol, ContinuityRecordings, read_recordings
-from coreecho.representation.explained_variance import FOLDS, SharesOfCounts, shares_of_counts
+from coreecho.representation.embedding_set import one_number
+from coreecho.representation.explained_variance import EF, FOLDS, SharesOfCounts, shares_of_counts
 from coreecho.representation.run_continuity import continuity_fingerprint
 from coreecho.training.run_folder import RunFolder
 
@@ -81,11 +82,13 @@ def compare_continuity(
 
     Raises:
         DatasetError: a model was trained on some of the recordings, or the two share fewer than 3 of the
-            same EF.
+            same label.
+        RecipeError: the models read different numbers.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
     subjects = [as_subject(run) for run in runs]
+    one_number([subject.task for subject in subjects])
     for subject in subjects:
         subject.check_overlap(subject.recordings(protocol.split), protocol.split, allow=allow_overlap)
     fingerprint = fingerprint_of(runs=[continuity_fingerprint(subject, protocol) for subject in subjects])
@@ -130,22 +133,26 @@ class SeenRecordings:
 
     Attributes:
         points: embeddings (N, D) float64.
-        labels: EF (N,) float64.
+        labels: (N,) float64.
         patients: (N,), whom each recording is of; None where each stands for itself.
         nuisances: by name, (N,) or (N, p); None where there are no shares of variance.
+        noun: of the labels.
     """
 
     points: NDArray[np.float64]
     labels: NDArray[np.float64]
     patients: list[str] | None = None
     nuisances: Mapping[str, NDArray[np.float64]] | None = None
+    noun: str = EF
 
     def shares(self, seed: int) -> SharesOfCounts | None:
         """Of the embedding's variance; None where there are too few patients."""
         num_patients = len(set(self.patients)) if self.patients else len(self.labels)
         if self.nuisances is None or num_patients < FOLDS:
             return None
-        return shares_of_counts(self.points, self.labels, self.nuisances, patients=self.patients, seed=seed)
+        return shares_of_counts(
+            self.points, self.labels, self.nuisances, noun=self.noun, patients=self.patients, seed=seed
+        )
 
 
 def paired_differences(
@@ -182,14 +189,14 @@ def paired_differences(
     (order,) = bootstrap_intervals(_minus(*orders), count, patients=patients, resamples=pair_resamples, seed=seed)
     (error,) = bootstrap_intervals(_minus(*neighbours), count, patients=patients, resamples=resamples, seed=seed)
     loss, gain = unbiased_intervals(_minus(*losses), count, patients=patients, resamples=pair_resamples, seed=seed)
-    intervals = {"rank_correlation": order, "knn_ef_error": error, "rnc_loss": loss, "rnc_gain": gain}
+    intervals = {"rank_correlation": order, "knn_error": error, "rnc_loss": loss, "rnc_gain": gain}
     return intervals | _share_differences(sides, resamples=resamples, seed=seed)
 
 
 def shared_rows(
     first: ContinuityRecordings, second: ContinuityRecordings
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Rows of the recordings that are in both with the same EF, in the order of the first, and notes about them.
+    """Rows of the recordings that are in both with the same label, in the order of the first, and notes about them.
 
     Raises:
         DatasetError: fewer than 3.
@@ -198,13 +205,12 @@ def shared_rows(
     pairs = [
         (row, row_of[recording])
         for row, recording in enumerate(first.ids)
-        if recording in row_of and first.ef_percent[row] == second.ef_percent[row_of[recording]]
+        if recording in row_of and first.labels[row] == second.labels[row_of[recording]]
     ]
     if len(pairs) < _MIN_RECORDINGS:
         raise DatasetError(
-            f"The runs share {len(pairs)} recordings of the same EF, and a difference on the same recordings needs at "
-            f"least "
-            f"{_MIN_RECORDINGS}. Give two runs on one data set."
+            f"The runs share {len(pairs)} recordings of the same {first.number.noun}, and a difference on the same "
+            f"recordings needs at least {_MIN_RECORDINGS}. Give two runs on one data set."
         )
     is_all = len(pairs) == len(first.ids) == len(second.ids)
     notes = [] if is_all else [f"the difference is of the {len(pairs)} recordings that both runs have"]
@@ -213,13 +219,14 @@ def shared_rows(
 
 
 def _seen(recordings: ContinuityRecordings, rows: NDArray[np.int64]) -> SeenRecordings:
-    points, labels = checked_embeddings(recordings.embeddings[rows], recordings.ef_percent[rows])
+    points, labels = checked_embeddings(recordings.embeddings[rows], recordings.labels[rows])
     nuisances = recordings.nuisances
     return SeenRecordings(
         points=points,
         labels=labels,
         patients=None if recordings.patients is None else [recordings.patients[row] for row in rows],
         nuisances=None if nuisances is None else {name: values[rows] for name, values in nuisances.items()},
+        noun=recordings.number.noun,
     )
 
 

@@ -9,16 +9,22 @@ from numpy.typing import NDArray
 
 from coreecho.evaluation.intervals import Interval
 from coreecho.evaluation.kept_results import interval_from
-from coreecho.representation.continuity import NEIGHBOURS, knn_ef_error, rank_correlation, rnc_loss
+from coreecho.representation.continuity import NEIGHBOURS, knn_error, rank_correlation, rnc_loss
 from coreecho.representation.explained_variance import explained_shares
 from coreecho.representation.smoothness import EFPath, mean_smoothness
+from coreecho.tasks import Task
 
+# With the words of the number that the model reads.
 _MEANINGS = {
-    "rank_correlation": ("Rank correlation", "", "of embedding distance and EF distance, mean over anchors; 1 is best"),
-    "knn_ef_error": (
-        f"EF error of {NEIGHBOURS} neighbours",
-        "EF points",
-        "distance of a recording's EF from the mean EF of the others nearest to it; 0 is best",
+    "rank_correlation": (
+        "Rank correlation",
+        "",
+        "of embedding distance and {noun} distance, mean over anchors; 1 is best",
+    ),
+    "knn_error": (
+        f"{{noun}} error of {NEIGHBOURS} neighbours",
+        "{error_unit}",
+        "distance of a recording's {noun} from the mean {noun} of the others nearest to it; 0 is best",
     ),
     "rnc_loss": ("Rank-N-Contrast loss", "nats", "over all recordings at once; grows with their number"),
     "rnc_gain": ("Gain over no order", "nats", "how much lower the loss is than of embeddings that coincide"),
@@ -75,36 +81,40 @@ def figure_from(entries: dict[str, Any]) -> ContinuityFigure:
 
 def order_figures(
     embeddings: NDArray[np.float32],
-    ef_percent: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    number: Task,
     *,
     temperature: float,
     patients: Sequence[str] | None = None,
     seed: int = 0,
 ) -> list[ContinuityFigure]:
-    """Whether the embedding lies in the order of EF."""
-    loss, gain = rnc_loss(embeddings, ef_percent, temperature=temperature, patients=patients, seed=seed)
+    """Whether the embedding lies in the order of EF, or another number."""
+    loss, gain = rnc_loss(embeddings, labels, temperature=temperature, patients=patients, seed=seed)
     intervals = {
-        "rank_correlation": rank_correlation(embeddings, ef_percent, patients=patients, seed=seed),
-        "knn_ef_error": knn_ef_error(embeddings, ef_percent, patients=patients, seed=seed),
+        "rank_correlation": rank_correlation(embeddings, labels, patients=patients, seed=seed),
+        "knn_error": knn_error(embeddings, labels, patients=patients, seed=seed),
         "rnc_loss": loss,
         "rnc_gain": gain,
     }
+    words = {"noun": number.noun, "error_unit": number.error_unit}
     return [
         ContinuityFigure(group="order", key=key, label=label, unit=unit, meaning=meaning, interval=intervals[key])
-        for key, (label, unit, meaning) in _MEANINGS.items()
+        for key, texts in _MEANINGS.items()
+        for label, unit, meaning in [[text.format(**words) for text in texts]]
     ]
 
 
 def variance_figures(
     embeddings: NDArray[np.float32],
-    ef_percent: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    number: Task,
     nuisances: Mapping[str, NDArray[np.float64]],
     *,
     patients: Sequence[str] | None = None,
     seed: int = 0,
 ) -> list[ContinuityFigure]:
     """What the embedding is made of."""
-    shares = explained_shares(embeddings, ef_percent, nuisances, patients=patients, seed=seed)
+    shares = explained_shares(embeddings, labels, nuisances, noun=number.noun, patients=patients, seed=seed)
     return [
         ContinuityFigure(
             group="variance", key=share_key(name), label=name, unit="", meaning=_SHARE_MEANING,

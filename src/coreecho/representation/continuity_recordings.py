@@ -1,4 +1,4 @@
-"""The recordings that continuity is measured on: their embeddings, EF, and what else a picture shows of them."""
+"""The recordings that continuity is measured on: their embeddings, EF or another number, and what else they show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.explained_variance import FOLDS
 from coreecho.representation.nuisances import picture_nuisances
-from coreecho.representation.phantom_truth import PhantomCohort
+from coreecho.representation.phantom_truth import MOVED_LABEL, PhantomCohort
+from coreecho.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +42,13 @@ class ContinuityProtocol:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ContinuityRecordings:
-    """N recordings with EF, as a run's model sees them.
+    """N recordings whose label is known, as a run's model sees them.
 
     Attributes:
         ids: (N,) text.
         embeddings: (N, D) float32.
-        ef_percent: (N,) float64, finite.
+        labels: (N,) float64, finite.
+        number: what the labels are: what the model reads, or EF where that is no number.
         patients: (N,), whom each recording is of; None where each stands for itself.
         nuisances: by name, (N,) or (N, p); None where there are too few patients for shares of variance.
         cohort: of the phantoms, where these are phantoms that can be made anew.
@@ -57,7 +59,8 @@ class ContinuityRecordings:
 
     ids: list[str]
     embeddings: NDArray[np.float32]
-    ef_percent: NDArray[np.float64]
+    labels: NDArray[np.float64]
+    number: Task
     patients: list[str] | None
     nuisances: Mapping[str, NDArray[np.float64]] | None
     cohort: PhantomCohort | None
@@ -86,7 +89,7 @@ def read_recordings(
         show_progress: show a bar on stderr.
 
     Raises:
-        DatasetError: the split is empty, no EF of it is known, or the model was trained on some of it.
+        DatasetError: the split is empty, no label of it is known, or the model was trained on some of it.
     """
     embedded = embed_run(
         subject,
@@ -97,26 +100,30 @@ def read_recordings(
         allow_overlap=allow_overlap,
         show_progress=show_progress,
     )
-    known = np.flatnonzero(np.isfinite(embedded.ef_percent))
+    number = embedded.number
+    known = np.flatnonzero(np.isfinite(embedded.number_true))
     if len(known) == 0:
         raise DatasetError(
-            f"Continuity compares embeddings with EF, and none of the {len(embedded)} recordings of the "
+            f"Continuity compares embeddings with {number.noun}, and none of the {len(embedded)} recordings of the "
             f"{protocol.split.upper()} split has one that is known."
         )
     recordings = [subject.recordings(protocol.split)[index] for index in known]
     ids, patients = [recording.id for recording in recordings], patients_of(recordings)
     cohort, notes = _cohort(subject)
+    if cohort and protocol.hearts and number.label != MOVED_LABEL:
+        notes.append(f"paths move the EF of a simulated heart, and this model reads the {number.noun}: there are none")
     if len(known) < len(embedded):
-        notes.append(f"{len(embedded) - len(known)} recordings have no EF and are left out")
+        notes.append(f"{len(embedded) - len(known)} recordings have no {number.noun} and are left out")
     nuisances: Mapping[str, NDArray[np.float64]] | None = None
     if len(set(patients or ids)) < FOLDS:
         notes.append(f"shares of variance need at least {FOLDS} recordings of different patients")
     else:
-        nuisances = cohort.nuisances(ids) if cohort else picture_nuisances(subject.store(), ids)
+        nuisances = cohort.nuisances(ids, but=number.label) if cohort else picture_nuisances(subject.store(), ids)
     return ContinuityRecordings(
         ids=ids,
         embeddings=embedded.embeddings[known],
-        ef_percent=embedded.ef_percent[known],
+        labels=embedded.number_true[known],
+        number=number,
         patients=patients,
         nuisances=nuisances,
         cohort=cohort,

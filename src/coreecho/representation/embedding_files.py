@@ -13,7 +13,7 @@ import numpy as np
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.files import write_whole
 from coreecho.representation.embedding_set import EmbeddingSet
-from coreecho.tasks import build_task
+from coreecho.tasks import EF, build_task
 
 _METADATA = "coreecho"
 
@@ -89,7 +89,7 @@ def _parquet(embedded: EmbeddingSet) -> bytes:
         "ef_percent": arrow.array(embedded.ef_percent),
         "ef_predicted": arrow.array(embedded.ef_predicted),
     }
-    if task.label != "ef_percent":
+    if task.label != EF().label:
         columns[task.true_column] = arrow.array(embedded.true)
         columns[task.predicted_column] = arrow.array(embedded.predicted)
     columns |= {

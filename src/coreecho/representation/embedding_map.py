@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,7 +22,7 @@ from coreecho.inference.preparing import embed_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import EmbeddingSet
 from coreecho.representation.neighbours import NeighbourIndex
-from coreecho.tasks import EF
+from coreecho.tasks import EF, Task
 from coreecho.video.reading import ClipPath
 
 Method = Literal["auto", "umap", "pca"]
@@ -58,29 +58,33 @@ class PlacedClip:
         label: what to call it; no patient's name.
         x: on the map.
         y: on the map.
-        ef_predicted: what the model says, percent; NaN of one that reads no EF.
+        predicted: what the model says; NaN of one that reads no number.
         warnings: what speaks against trusting it.
         notes: what was done to its video, or noticed in it.
+        task: what the model reads.
     """
 
     label: str
     x: float
     y: float
-    ef_predicted: float
+    predicted: float
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    task: Task = field(default_factory=EF)
 
     @property
     def caption(self) -> str:
         """Its label, and what the model says: `new clip, predicted EF 55.0 %`."""
-        return self.label + (f", predicted EF {self.ef_predicted:.1f} %" if math.isfinite(self.ef_predicted) else "")
+        if not math.isfinite(self.predicted):
+            return self.label
+        return f"{self.label}, {self.task.output} {self.task.say(self.predicted)}"
 
 
 def make_map(recordings: EmbeddingSet, *, method: Method = "auto", seed: int = 0) -> EmbeddingMap:
     """Lay embeddings flat.
 
-    The map is turned so that EF grows to the right: a turn changes no distance, and two models' maps can be looked at
-    side by side.
+    The map is turned so that EF, or the number that the model reads, grows to the right: a turn changes no distance,
+    and two models' maps can be looked at side by side.
 
     Args:
         recordings: at least 4.
@@ -103,7 +107,8 @@ def make_map(recordings: EmbeddingSet, *, method: Method = "auto", seed: int = 0
     else:
         note = "" if method == "pca" else "UMAP is not installed: this is a PCA. For UMAP: pip install coreecho[map]"
         coordinates, name = PCA(2, svd_solver="full").fit_transform(_two_columns(recordings.embeddings)), "PCA"
-    return EmbeddingMap(recordings, _turn(np.asarray(coordinates, dtype=np.float64), recordings.ef_percent), name, note)
+    places = _turn(np.asarray(coordinates, dtype=np.float64), recordings.number_true)
+    return EmbeddingMap(recordings, places, name, note)
 
 
 def _umap(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
@@ -126,13 +131,13 @@ def _two_columns(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.pad(embeddings.astype(np.float64), ((0, 0), (0, missing)))
 
 
-def _turn(coordinates: NDArray[np.float64], ef_percent: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centre, and turn the direction in which place and EF covary the most to the right."""
+def _turn(coordinates: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre, and turn the direction in which place and label covary the most to the right."""
     centred = coordinates - coordinates.mean(axis=0)
-    known = np.isfinite(ef_percent)
+    known = np.isfinite(labels)
     if known.sum() < 3:
         return np.asarray(centred)
-    direction = (ef_percent[known] - ef_percent[known].mean()) @ centred[known]
+    direction = (labels[known] - labels[known].mean()) @ centred[known]
     length = float(np.hypot(*direction))
     if length == 0:
         return np.asarray(centred)
@@ -188,12 +193,13 @@ def place_files(
         embedded = embed_file(model, path, clips=clips, beat=beat, axes=axes)
         ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
         label = "new clip" if len(paths) == 1 else f"new clip {number}"
-        ef_percent = embedded.ef_percent if model.task.label == EF().label else math.nan
-        placed.append(PlacedClip(label, x, y, ef_percent, embedded.warnings, embedded.clip.video.notes))
+        predicted = embedded.predicted if model.task.is_number else math.nan
+        placed.append(PlacedClip(label, x, y, predicted, embedded.warnings, embedded.clip.video.notes, model.task))
     return placed
 
 
-def ef_range(maps: Sequence[EmbeddingMap]) -> tuple[float, float]:
-    """Smallest and largest EF of all maps: one scale of colours for all."""
-    known = np.concatenate([made.recordings.ef_percent[np.isfinite(made.recordings.ef_percent)] for made in maps])
+def number_range(maps: Sequence[EmbeddingMap]) -> tuple[float, float]:
+    """Smallest and largest label of all maps: one scale of colours for all."""
+    labels = np.concatenate([made.recordings.number_true for made in maps])
+    known = labels[np.isfinite(labels)]
     return (float(known.min()), float(known.max())) if len(known) else (0.0, 100.0)

@@ -1,10 +1,12 @@
 """Embeddings of recordings, with what is known of the recordings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.errors import RecipeError
 from coreecho.tasks import EF, Task
 
 _NOT_GIVEN: NDArray[np.float64] = np.empty(0, dtype=np.float64)
@@ -54,3 +56,38 @@ class EmbeddingSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def number(self) -> Task:
+        """See `number_of`."""
+        return number_of(self.task)
+
+    @property
+    def number_true(self) -> NDArray[np.float64]:
+        """(N,) of `number`; NaN where it is not known."""
+        return self.true if self.task.is_number else self.ef_percent
+
+    @property
+    def number_predicted(self) -> NDArray[np.float64]:
+        """(N,) what the model says of `number`; NaN of one that reads something else."""
+        return self.predicted if self.task.is_number else self.ef_predicted
+
+
+def number_of(task: Task) -> Task:
+    """What embeddings are compared with: what a model reads where that is a number, else the EF."""
+    return task if task.is_number else EF()
+
+
+def one_number(tasks: Sequence[Task]) -> Task:
+    """The number by which several models are compared.
+
+    Raises:
+        RecipeError: they read different ones.
+    """
+    numbers = [number_of(task) for task in tasks]
+    if len({(number.label, number.unit) for number in numbers}) > 1:
+        raise RecipeError(
+            f"These models read different numbers: {', '.join(number.heading for number in numbers)}. No scale holds "
+            "both: give models of one number, or one model at a time."
+        )
+    return numbers[0]

@@ -19,7 +19,7 @@ from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.representation.embedding_set import EmbeddingSet
-from coreecho.tasks import Task
+from coreecho.tasks import EF, Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
 
@@ -158,7 +158,7 @@ def _view(
     outputs = np.array([prediction.value for prediction in predictions], dtype=np.float64)
     predicted = task.value_of(outputs)
     # Of a model that reads something else, what it says is no EF.
-    is_ef = task.label == "ef_percent"
+    is_ef = task.label == EF().label
     return EmbeddingSet(
         ids=tuple(recording.id for recording in recordings),
         embeddings=np.stack([prediction.embedding for prediction in predictions]),

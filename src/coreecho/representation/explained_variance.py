@@ -24,24 +24,34 @@ FOLDS = 10
 # Strengths of the ridge, for columns of unit variance, in recordings.
 _STRENGTHS = np.logspace(-2, 4, 13)
 _KNOTS = (0.25, 0.5, 0.75)
-EF, ALL_NUISANCES, EF_BEYOND = "EF", "all nuisances", "EF beyond nuisances"
+EF, ALL_NUISANCES = "EF", "all nuisances"
+
+
+def beyond_nuisances(noun: str) -> str:
+    """What a number explains beyond the nuisances is called: `EF beyond nuisances`."""
+    return f"{noun} beyond nuisances"
+
+
+EF_BEYOND = beyond_nuisances(EF)
 
 
 def explained_shares(
     embeddings: ArrayLike,
-    ef_percent: ArrayLike,
+    labels: ArrayLike,
     nuisances: Mapping[str, ArrayLike],
     *,
+    noun: str = EF,
     patients: Sequence[str] | None = None,
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Share of the embedding's variance that EF and each nuisance explain, out of fold.
+    """Share of the embedding's variance that EF, or another number, and each nuisance explain, out of fold.
 
     Args:
         embeddings: (N, D).
-        ef_percent: (N,), finite.
+        labels: (N,), finite: EF, or another number.
         nuisances: by name, (N,) or (N, p) for one that takes several numbers.
+        noun: of the labels, where they are not EF.
         patients: (N,), whom each recording is of; recordings of one patient are in one fold.
         resamples: of the bootstrap over recordings (or patients), with the fits held fixed.
         seed: of the folds and of the bootstrap.
@@ -54,7 +64,7 @@ def explained_shares(
         DatasetError: fewer recordings (or patients) than folds, all embeddings alike, or a value is not finite.
         ValueError: shapes disagree.
     """
-    shares = shares_of_counts(embeddings, ef_percent, nuisances, patients=patients, seed=seed)
+    shares = shares_of_counts(embeddings, labels, nuisances, noun=noun, patients=patients, seed=seed)
     intervals = bootstrap_intervals(
         shares.statistic, shares.num_recordings, patients=patients, resamples=resamples, seed=seed
     )
@@ -86,15 +96,16 @@ class SharesOfCounts:
 
 def shares_of_counts(
     embeddings: ArrayLike,
-    ef_percent: ArrayLike,
+    labels: ArrayLike,
     nuisances: Mapping[str, ArrayLike],
     *,
+    noun: str = EF,
     patients: Sequence[str] | None,
     seed: int,
 ) -> SharesOfCounts:
     """Fit all that `explained_shares` needs, which see for arguments and errors."""
     points = np.asarray(embeddings, dtype=np.float64)
-    factors = {EF: _columns(EF, ef_percent, len(points))}
+    factors = {noun: _columns(noun, labels, len(points))}
     factors |= {name: _columns(name, values, len(points)) for name, values in nuisances.items()}
     folds = _draw_folds(len(points), patients, seed)
     if not np.isfinite(points).all() or np.ptp(points, axis=0).max() == 0:
@@ -102,7 +113,7 @@ def shares_of_counts(
     fits = dict(factors)
     if nuisances:
         fits[ALL_NUISANCES] = np.hstack([factors[name] for name in nuisances])
-        fits[EF_BEYOND] = np.hstack([fits[ALL_NUISANCES], factors[EF]])
+        fits[beyond_nuisances(noun)] = np.hstack([fits[ALL_NUISANCES], factors[noun]])
     around_mean = _squared_errors(points, np.empty((len(points), 0)), folds)
     left = np.column_stack([_squared_errors(points, columns, folds) for columns in fits.values()])
 

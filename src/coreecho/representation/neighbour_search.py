@@ -1,7 +1,7 @@
 """The training recordings most like a clip: a search in what a model makes of a run's data."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from coreecho.inference.preparing import DEFAULT_CLIPS, EmbeddedClip, embed_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.neighbours import Neighbour, NeighbourIndex, most_alike
-from coreecho.tasks import EF
+from coreecho.tasks import EF, Task
 from coreecho.video.reading import ClipPath
 
 # Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
@@ -34,6 +34,7 @@ class NeighbourSearch:
         typical_distance: median distance of the searched recordings to their own nearest: how far is near.
         is_phantom: the clip's heart, or those that were searched, are simulated.
         unusual_distance: 95 of 100 searched recordings have another one nearer than this.
+        task: the number that the model reads.
     """
 
     clip: EmbeddedClip
@@ -57,15 +58,17 @@ class NeighbourSearch:
             "that were searched" + ("" if self.is_unlike else " than these are from each other")
         )
 
+    task: Task = field(default_factory=EF)
+
     @property
-    def ef_of_neighbours(self) -> float:
-        """Mean EF of the neighbours, percent; NaN where none has one."""
-        known = [near.ef_percent for near in self.neighbours if math.isfinite(near.ef_percent)]
+    def mean_of_neighbours(self) -> float:
+        """Mean label of the neighbours; NaN where none has one."""
+        known = [near.true for near in self.neighbours if math.isfinite(near.true)]
         return float(np.mean(known)) if known else math.nan
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against trusting the EF, or the likeness."""
+        """What speaks against trusting the number, or the likeness."""
         nearest = self.neighbours[0].distance
         if nearest <= _FAR * self.typical_distance:
             return self.clip.warnings
@@ -77,8 +80,9 @@ class NeighbourSearch:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a neighbour."""
-        return pd.DataFrame([asdict(near) for near in self.neighbours])
+        """One row a neighbour; label and prediction are named as the task names them."""
+        names = {"true": self.task.label, "predicted": self.task.predicted_column}
+        return pd.DataFrame([asdict(near) for near in self.neighbours]).rename(columns=names)
 
 
 def search_neighbours(
@@ -106,7 +110,7 @@ def search_neighbours(
 
     Raises:
         VideoError: not a readable clip, or it has no sector.
-        RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no EF.
+        RecipeError: fewer than one neighbour or clip, or as in `read_clip`; the model reads no number.
     """
     check_neighbours(model, k)
     clip = embed_file(model, path, clips=clips, batch_size=batch_size, beat=beat, axes=axes)
@@ -121,6 +125,7 @@ def search_neighbours(
         typical_distance=float(np.median(distances[:, -1])),
         is_phantom=searched.is_phantom or clip.clip.is_phantom,
         unusual_distance=float(np.quantile(distances[:, -1], _USUAL)),
+        task=model.task,
     )
 
 
@@ -128,12 +133,12 @@ def check_neighbours(model: EchoModel, k: int) -> None:
     """Refuse a search that cannot be, before the hours of embedding what is to be searched.
 
     Raises:
-        RecipeError: fewer than one neighbour, or the model reads no EF.
+        RecipeError: fewer than one neighbour, or the model reads no number.
     """
     if k < 1:
         raise RecipeError(f"k: expected at least 1 neighbour, got {k}")
-    if model.task.label != EF().label:
+    if not model.task.is_number:
         raise RecipeError(
-            f"Neighbours are recordings with their EF, and this model reads the {model.task.quantity}: "
+            f"Neighbours are recordings with their number, such as EF, and this model reads the {model.task.quantity}: "
             "`coreecho explain` shows where it looks."
         )

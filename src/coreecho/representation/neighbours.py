@@ -105,15 +105,15 @@ class Neighbour:
         rank: 1 is the most alike.
         recording: its id.
         distance: between the embeddings, Euclidean; in their own unit.
-        ef_percent: its label.
-        ef_predicted: what the model says of it.
+        true: its label, of the number that the model reads.
+        predicted: what the model says of it.
     """
 
     rank: int
     recording: str
     distance: float
-    ef_percent: float
-    ef_predicted: float
+    true: float
+    predicted: float
 
 
 def most_alike(
@@ -147,8 +147,8 @@ def most_alike(
             rank=rank,
             recording=reference.ids[position],
             distance=distance,
-            ef_percent=float(reference.ef_percent[position]),
-            ef_predicted=float(reference.ef_predicted[position]),
+            true=float(reference.number_true[position]),
+            predicted=float(reference.number_predicted[position]),
         )
         for rank, (distance, position) in enumerate(found[:k], start=1)
     ]

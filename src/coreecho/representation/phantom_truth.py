@@ -20,6 +20,7 @@ from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import latents
 from coreecho.phantom.wall_motion import WallMotion
+from coreecho.tasks import EF
 
 # What a picture shows that is not EF, and which latent variables of a phantom it is. Size and heart rate go along with
 # EF, as they do in patients.
@@ -39,6 +40,8 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
     "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
 }
 _LAYOUT = "EchoNet-Dynamic"
+# What a path moves. Other numbers of a heart stay as they are (its end-diastolic volume), or follow from it.
+MOVED_LABEL = EF().label
 # Beats of a path are drawn from this stream of a recording's random numbers, the same at every EF.
 _PATH_STREAM = 200
 
@@ -81,12 +84,18 @@ class PhantomCohort:
             raise DatasetError(f"{recording_id} is none of the {len(self._index)} phantoms of this cohort.")
         return plan_recording(self.settings, self.seed, index, self._splits[index])
 
-    def nuisances(self, recording_ids: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        """The nuisances of N recordings, (N, p) each, by the names of `NUISANCES`."""
+    def nuisances(self, recording_ids: Sequence[str], *, but: str = "") -> dict[str, NDArray[np.float64]]:
+        """The nuisances of N recordings, (N, p) each, by the names of `NUISANCES`.
+
+        Args:
+            recording_ids: N of them.
+            but: a label that a model reads, and that is no nuisance to it: of a volume the heart's size is left out.
+        """
         records = [latents(self.plan(recording_id)) for recording_id in recording_ids]
         return {
             name: np.array([[float(record[key]) for key in keys] for record in records])
             for name, keys in NUISANCES.items()
+            if but not in keys
         }
 
     def ef_path(self, recording_id: str, ef_percents: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:

@@ -20,9 +20,12 @@ from coreecho.representation.embedding_files import arrays_of, load_embeddings
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.embeddings import embed_run
 from coreecho.shipped import DEFAULT, default_references
+from coreecho.video import resize_frames
 from coreecho.video.lit_sector import thumbnail_of
 
 _SPREAD_OVER = (0.0, 100.0)
+# Pixels a side: enough to know a heart by, and 256 of them are less than a megabyte.
+_LARGEST_THUMBNAIL = 64
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,7 +78,7 @@ def make_references(
             true=embedded.true[kept],
             predicted=embedded.predicted[kept],
         ),
-        thumbnails=np.stack([thumbnail_of(store.frames(name), name) for name in ids]),
+        thumbnails=np.stack([_small(thumbnail_of(store.frames(name), name)) for name in ids]),
         weights_sha256=subject.weights_sha256,
     )
 
@@ -123,6 +126,12 @@ def load_default_references() -> References:
             "Install coreecho again; in a clone, `make default-models` makes both."
         )
     return references
+
+
+def _small(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(S, S), no larger than travels well."""
+    size = min(len(picture), _LARGEST_THUMBNAIL)
+    return np.asarray(resize_frames(picture[None], size)[0])
 
 
 def _spread(ef_percent: NDArray[np.float64], count: int) -> NDArray[np.int64]:

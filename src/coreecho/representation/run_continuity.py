@@ -31,8 +31,10 @@ from coreecho.representation.continuity_figures import (
 )
 from coreecho.representation.continuity_recordings import ContinuityProtocol, read_recordings
 from coreecho.representation.ef_paths import PATH_EF_PERCENT, embed_path
-from coreecho.representation.phantom_truth import PhantomCohort
+from coreecho.representation.embedding_set import number_of
+from coreecho.representation.phantom_truth import MOVED_LABEL, PhantomCohort
 from coreecho.representation.smoothness import EFPath
+from coreecho.tasks import Task, build_task
 from coreecho.training.run_folder import RunFolder
 
 _DOCUMENT = "continuity.json"
@@ -45,7 +47,8 @@ class Continuity:
     Attributes:
         folder: with the files named above.
         figures: in the order in which they are shown.
-        num_recordings: with EF.
+        num_recordings: whose label is known.
+        number: that the embeddings were compared with: what the model reads, or EF where that is no number.
         source: the embeddings, in words.
         is_phantom: the hearts are simulated.
         notes: what a reader should know.
@@ -55,6 +58,7 @@ class Continuity:
     folder: Path
     figures: tuple[ContinuityFigure, ...]
     num_recordings: int
+    number: Task
     source: str
     is_phantom: bool
     notes: tuple[str, ...]
@@ -94,7 +98,8 @@ def measure_continuity(
         show_progress: show bars on stderr.
 
     Raises:
-        DatasetError: the split is empty, has too few recordings with EF, or such that the model was trained on.
+        DatasetError: the split is empty, has too few recordings whose label is known, or such that the model was
+            trained on.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or ContinuityProtocol()
@@ -108,15 +113,12 @@ def measure_continuity(
         subject, model, protocol, batch_size=batch_size, allow_overlap=allow_overlap, show_progress=show_progress
     )
     patients, seed, temperature = recordings.patients, protocol.seed, subject.temperature
-    figures = order_figures(
-        recordings.embeddings, recordings.ef_percent, temperature=temperature, patients=patients, seed=seed
-    )
+    seen = (recordings.embeddings, recordings.labels, recordings.number)
+    figures = order_figures(*seen, temperature=temperature, patients=patients, seed=seed)
     if recordings.nuisances is not None:
-        figures += variance_figures(
-            recordings.embeddings, recordings.ef_percent, recordings.nuisances, patients=patients, seed=seed
-        )
+        figures += variance_figures(*seen, recordings.nuisances, patients=patients, seed=seed)
     paths: list[EFPath] = []
-    if recordings.cohort and protocol.hearts:
+    if recordings.cohort and protocol.hearts and recordings.number.label == MOVED_LABEL:
         hearts = recordings.ids[: protocol.hearts]
         paths = _embed_paths(model, recordings.cohort, hearts, protocol.clips, batch_size, show_progress)
         figures += path_figures(paths, seed=seed)
@@ -124,6 +126,7 @@ def measure_continuity(
         folder=out,
         figures=tuple(figures),
         num_recordings=len(recordings.ids),
+        number=recordings.number,
         source=recordings.source,
         is_phantom=recordings.is_phantom,
         notes=tuple(recordings.notes),
@@ -152,6 +155,7 @@ def continuity_fingerprint(subject: Subject, protocol: ContinuityProtocol) -> st
         dataset=subject.data.dataset,
         is_phantom=subject.is_phantom,
         overlap=subject.overlap(recordings).label,
+        number=number_of(subject.task).to_mapping(),
         temperature=subject.temperature,
         path_ef_percent=PATH_EF_PERCENT,
         # Decides whether phantoms can be made anew: without, nuisances are others and there are no paths.
@@ -168,6 +172,7 @@ def _kept_continuity(folder: Path, fingerprint: str) -> Continuity | None:
         folder=folder,
         figures=tuple(figure_from(entries) for entries in document["figures"]),
         num_recordings=document["num_recordings"],
+        number=build_task(document["number"]),
         source=document["source"],
         is_phantom=document["is_phantom"],
         notes=tuple(document["notes"]),
@@ -198,6 +203,7 @@ def _write(
         "notice": NOTICE,
         "source": measured.source,
         "num_recordings": measured.num_recordings,
+        "number": measured.number.to_mapping(),
         "notes": list(measured.notes),
         "protocol": {
             "split": protocol.split,

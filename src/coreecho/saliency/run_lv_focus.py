@@ -186,7 +186,7 @@ def _ventricles(subject: Subject, clips: int) -> Callable[[Recording], KnownVent
     """Where each recording's ventricle is: from a phantom's truth where it was written, else as traced."""
     root, store, model_input = subject.data.root, subject.store(), subject.model_input
     size = model_input.frame_size
-    if any(recording.target_fps is not None for recording in subject.all_recordings()):
+    if any(recording.target_fps is not None for recording in subject.all_recordings):
         raise DatasetError(
             f"{root}: its recordings were brought to another frame rate (the option fps), and its tracings count the "
             "frames of the files. The focus on the ventricle can be had of data without that option."

@@ -25,8 +25,11 @@ FOLDER = Path(__file__).parent
 
 
 def is_default(model: object) -> bool:
-    """Whether the model that ships is meant. A folder of that name is given by its whole path, or by `../`."""
-    return isinstance(model, str | Path) and str(model) == DEFAULT
+    """Whether the model that ships is meant, by its name or by its file.
+
+    A folder of that name is given by its whole path, or by `../`.
+    """
+    return isinstance(model, str | Path) and (str(model) == DEFAULT or Path(model).parent == FOLDER)
 
 
 def default_weights(kind: ShippedKind = "ef") -> Path:
@@ -53,7 +56,7 @@ def resolve(model: str | Path, kind: ShippedKind = "ef") -> Path:
     Raises:
         CheckpointError: the default is meant, and this build has none.
     """
-    return default_weights(kind) if is_default(model) else Path(model)
+    return default_weights(kind) if str(model) == DEFAULT else Path(model)
 
 
 def default_notice(kind: ShippedKind = "ef") -> str:

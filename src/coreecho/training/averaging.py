@@ -6,27 +6,28 @@ seeds and settings. It makes sense of networks in one basin alone: of two that b
 makes a network that has learned nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from coreecho.datasets.clip_dataset import ClipBatch
 from coreecho.errors import CheckpointError
 from coreecho.models.card import WeightsCard
-from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.fitting import misfits, shapes_of
-from coreecho.models.weights import load_model
-from coreecho.training.data import TrainingBatches, training_clips, training_loader
+from coreecho.models.segmenter_card import SegmenterCard, card_from_json
+from coreecho.models.weights import read_state
+from coreecho.training.data import TrainingBatches, training_examples, training_loader
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import stages_of
 
 # Batches from which the statistics of an averaged network are taken; 32 of 16 recordings and two clips are a thousand.
 STATISTICS_BATCHES = 32
+Batch = TypeVar("Batch")
 _Norm = nn.modules.batchnorm._BatchNorm
 
 
@@ -55,61 +56,67 @@ def average_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]
     }
 
 
-def recompute_batch_statistics(model: EchoModel, batches: Iterable[ClipBatch]) -> int:
+def recompute_batch_statistics(network: nn.Module, batches: Iterable[Batch], look: Callable[[Batch], object]) -> int:
     """Take the statistics of batch normalisation anew, as the mean over batches: no training has those of a mean.
 
     Nothing learns, and dropout stands still. A network without batch normalisation stays as it is.
 
     Args:
-        model: changed in place; left in evaluation mode or not as it came.
+        network: changed in place.
         batches: such as it is trained on.
+        look: lets the network look at one, once.
 
     Returns:
         How many batches were seen.
     """
-    norms = [module for module in model.modules() if isinstance(module, _Norm) and module.track_running_stats]
+    norms = [module for module in network.modules() if isinstance(module, _Norm) and module.track_running_stats]
     if not norms:
         return 0
     seen = 0
-    device = model.scale.device
-    with evaluation_mode(model), _collecting(norms), torch.no_grad():
+    with evaluation_mode(network), _collecting(norms), torch.no_grad():
         for batch in batches:
-            model(batch.clips.flatten(0, 1).to(device), batch.num_valid_frames.flatten().to(device))
+            look(batch)
             seen += 1
     return seen
 
 
-def average_runs(runs: Sequence[RunFolder], *, batches: int = STATISTICS_BATCHES) -> tuple[EchoModel, WeightsCard]:
+def average_runs(
+    runs: Sequence[RunFolder], *, batches: int = STATISTICS_BATCHES
+) -> tuple[dict[str, Tensor], WeightsCard | SegmenterCard]:
     """Average the best weights of runs, and take their batch statistics from the first one's training clips.
 
     Args:
-        runs: finished; of one form, from one start.
+        runs: finished; of one form, from one start, whatever they teach.
         batches: for the statistics.
 
     Returns:
-        The model and its card.
+        The weights and their card.
 
     Raises:
         CheckpointError: there is none, weights are missing, or are of different forms.
         DatasetError: the first one's data are not as expected.
     """
-    models = [load_model(run.best_weights) for run in runs]
-    mean = average_weights([model.state_dict() for model in models])
-    model = models[0]
-    model.load_state_dict(mean)
-    card = model.card
-    if card is None or card.trained_on is None:
-        raise CheckpointError(f"{runs[0].path}: its weights do not say what they were trained on.")
-    if len(runs) == 1:
-        return model, card
-    recompute_batch_statistics(model, _training_batches(runs[0], batches))
+    found = [read_state(run.best_weights) for run in runs]
+    mean = average_weights([state for state, _ in found])
+    card = card_from_json(found[0][1])
+    if len(runs) == 1 or card.trained_on is None:
+        return mean, card
+    first = runs[0]
+    with torch.random.fork_rng(devices=[]):
+        network = first.lesson.build_network(first.recordings("train")).eval()
+    network.load_state_dict(mean)
+    lesson = stages_of(first.recipe)[0].objective
+    recompute_batch_statistics(
+        network, _training_batches(first, batches), lambda batch: lesson.terms(network, *lesson.inputs(batch))
+    )
     names = ", ".join(f"{run.recipe.name} (seed {run.recipe.seed})" for run in runs)
     source = f"mean of the weights of {len(runs)} trainings by coreecho: {names}"
     # What the first one reached on its validation is not what the mean reaches.
-    return model, replace(card, source=source, trained_on=replace(card.trained_on, best_validation=None))
+    trained_on = replace(card.trained_on, best_validation=None)
+    return network.state_dict(), replace(card, source=source, trained_on=trained_on)
 
 
-def _training_batches(run: RunFolder, count: int) -> Iterable[ClipBatch]:
+def _training_batches(run: RunFolder, count: int) -> Iterable[Any]:
     """The first batches of the last epoch of stage 1, with all that is done to clips at random in it."""
     recipe, stage = run.recipe, stages_of(run.recipe)[0]
     recordings = run.recordings("train")
@@ -123,8 +130,8 @@ def _training_batches(run: RunFolder, count: int) -> Iterable[ClipBatch]:
         rank=0,
         world_size=1,
     )
-    clips = training_clips(stage, recordings, run.store())
-    return islice(training_loader(clips, order, workers=0, pin_memory=False), count)
+    examples = training_examples(stage, recordings, run.store(), run.data)
+    return islice(training_loader(stage, examples, order, workers=0, pin_memory=False), count)
 
 
 @contextmanager

@@ -88,6 +88,11 @@ class BeatLesson(NumberLesson):
         """The loss; EF's mean absolute error is told beside it."""
         return "val_loss"
 
+    @property
+    def told(self) -> str:
+        """The task's, which says more of a model that reads EF than the loss does."""
+        return self.recipe.task.selection
+
     @torch.no_grad()
     def validate(self, network: EchoModel, loader: DataLoader[Any]) -> pd.DataFrame:
         """One row a recording: its loss, EF, and the EF that is read of its clip."""

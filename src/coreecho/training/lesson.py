@@ -21,6 +21,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.registry import ENCODERS, check_encoder
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
+from coreecho.shipped import ShippedKind, resolve
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
@@ -62,16 +63,20 @@ class Lesson(ABC):
         usual_task: name of what a recipe learns to read that does not say it.
         needs: what a recording must have to be learned from, for people.
         has_own_clips: its clips are placed about traced frames, and its validation reads what the task does of them.
+        measured_by: the command that measures a run, `{run}` being its folder, and `{data}` and `{dataset}` its data.
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
         num_views: V, clips of each recording in a step.
+        shipped: which of the models that ship it may start from.
     """
 
     usual_task: ClassVar[str] = "ef"
     needs: ClassVar[str] = "nothing but its label"
     has_own_clips: ClassVar[bool] = False
+    measured_by: ClassVar[str] = "coreecho evaluate {run}"
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1
+    shipped: ClassVar[ShippedKind] = "ef"
 
     def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
@@ -106,6 +111,11 @@ class Lesson(ABC):
     @abstractmethod
     def card(self, network: Any, trained_on: TrainedOn) -> Card:
         """What the weights that are kept are."""
+
+    @property
+    def start(self) -> Path:
+        """The weights that the recipe's `init` names. Raises CheckpointError: this build ships none."""
+        return resolve(self.recipe.init, self.shipped)
 
     @property
     def source(self) -> str:
@@ -177,6 +187,11 @@ class Lesson(ABC):
     @abstractmethod
     def selection(self) -> str:
         """The figure of the validation whose smallest value makes the best epoch, such as `val_mae`."""
+
+    @property
+    def told(self) -> str:
+        """The figure of the kept epoch that the card of the weights tells; `selection` where nothing else is said."""
+        return self.selection
 
     @property
     def selects(self) -> bool:

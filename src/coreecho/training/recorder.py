@@ -222,7 +222,7 @@ class Recorder:
                 label_range=lesson.label_range(recordings),
                 recipe=self.folder.recipe.name,
                 epoch=row["epoch"],
-                best_validation=row.get(lesson.selection),
+                best_validation=row.get(lesson.told),
                 fps_median=float(median_fps) if rates else None,
             ),
         )

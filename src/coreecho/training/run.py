@@ -14,7 +14,6 @@ import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.weights import read_weights
-from coreecho.shipped import resolve
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_splits, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
@@ -276,8 +275,8 @@ def _beginning(model: nn.Module, folder: RunFolder) -> RunState:
     """Put the recipe's initial weights into a new model; the state before the first step."""
     recipe = folder.recipe
     if recipe.init != SCRATCH:
-        weights = Path(recipe.init)
-        if not resolve(weights).exists():
+        weights = folder.lesson.start
+        if not weights.exists():
             raise CheckpointError(
                 f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "

@@ -141,7 +141,7 @@ class RunFolder:
                 "numpy": np.__version__,
             },
             # The path of the weights that a run starts from says little once files have moved or changed.
-            "init_sha256": None if recipe.init == SCRATCH else hash_weights(recipe.init),
+            "init_sha256": None if recipe.init == SCRATCH else hash_weights(build_objective(recipe).start),
             "is_finished": False,
         }
         folder = cls(path, recipe, data, info)

@@ -19,6 +19,7 @@ from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.models.segmenter import Segmenter
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
 from coreecho.registry import Registry
+from coreecho.shipped import ShippedKind
 from coreecho.training.data_source import DataSource
 from coreecho.training.labels import check_own_frames
 from coreecho.training.lesson import LICENCE, Lesson
@@ -35,10 +36,12 @@ class SegmenterLesson(Lesson):
     """
 
     needs = "frames whose outline is known"
+    measured_by = "coreecho segment --model {run} --dataset {dataset} --data {data}"
     networks: ClassVar[Registry[Any]] = SEGMENTERS
     # Whether it learns from the frames that readers traced alone, where more are known.
     takes_traced_alone: ClassVar[bool] = False
     learns_head = True
+    shipped: ClassVar[ShippedKind] = "lv"
 
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)

@@ -58,6 +58,21 @@ class Appraisal:
         """Its entries by name, for what carries them along."""
         return {each.name: getattr(self, each.name) for each in fields(Appraisal)}
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """In sentences, for where there is no table."""
+        lines = []
+        if self.interval_low is not None and self.interval_high is not None and self.level is not None:
+            lines.append(
+                f"{100 * self.level:g} % interval: EF {self.interval_low:.0f} to {self.interval_high:.0f} %; "
+                f"probability of an EF below 40 % {self.p_below_40:.2f}, below 50 % {self.p_below_50:.2f}."
+            )
+        lines += [f"{note[:1].upper()}{note[1:]}." for note in self.interval_notes]
+        if self.trust is not None:
+            why = f": {'; '.join(self.reasons)}" if self.reasons else ""
+            lines.append(f"Trust: {self.trust}{why}.")
+        return tuple(lines)
+
     @classmethod
     def told_parts(cls) -> tuple[str, ...]:
         """Names of the entries that stand in tables and documents."""

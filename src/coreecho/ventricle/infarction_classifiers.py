@@ -21,6 +21,9 @@ Labels = NDArray[np.bool_]
 Rule = Literal["degerli", "nguyen"]
 
 _INNER_FOLDS = 5
+_LEAST_OF_CLASS = 2
+# As likely as not.
+_EVEN = 0.5
 _POWERS = tuple(10.0**power for power in range(-6, 0))
 _COSTS = (1.0, 10.0, 100.0, 1000.0)
 # By their names here: what is made, and the grid. Sizes of neighbours, trees and forests are ours.
@@ -48,12 +51,16 @@ class Diagnosis:
     """What a classifier says of recordings that it did not learn from.
 
     Attributes:
-        scores: (N,), the higher the more likely an infarct.
-        is_infarct: (N,), what it says.
+        margins: (N,), of the score above its cut-off: an infarct at 0 and above. The scores of two folds are those of
+            two classifiers, and cannot be compared.
     """
 
-    scores: Floats
-    is_infarct: Labels
+    margins: Floats
+
+    @property
+    def is_infarct(self) -> Labels:
+        """(N,), what it says."""
+        return np.asarray(self.margins >= 0)
 
 
 def check_installed() -> None:
@@ -87,20 +94,20 @@ def cross_validate(
         )
     if classifier not in CLASSIFIERS:
         raise CoReEchoError(f"There is no classifier {classifier!r}; there are {', '.join(CLASSIFIERS)}.")
-    scores, is_infarct = np.empty(len(labels)), np.empty(len(labels), dtype=np.bool_)
+    margins = np.empty(len(labels))
     for fold in np.unique(folds):
         is_tested = folds == fold
         learned = labels[~is_tested]
-        if min(learned.sum(), (~learned).sum()) < _INNER_FOLDS:
+        if min(learned.sum(), (~learned).sum()) < _LEAST_OF_CLASS:
             raise CoReEchoError(
                 f"Without fold {fold} there are {int(learned.sum())} infarcts and {int((~learned).sum())} others to "
-                f"learn from; expected at least {_INNER_FOLDS} of each, one for each inner fold."
+                f"learn from; expected at least {_LEAST_OF_CLASS} of each, for the inner folds."
             )
         model = _fitted(features[~is_tested], learned, classifier, rule)
-        scores[is_tested] = _scores(model, features[is_tested])
-        cut_off = _nearest_to_corner(_scores(model, features[~is_tested]), learned) if rule == "nguyen" else None
-        is_infarct[is_tested] = model.predict(features[is_tested]) if cut_off is None else scores[is_tested] >= cut_off
-    return Diagnosis(scores, is_infarct)
+        margins[is_tested] = _margins(model, features[is_tested])
+        if rule == "nguyen":
+            margins[is_tested] -= _nearest_to_corner(_margins(model, features[~is_tested]), learned)
+    return Diagnosis(margins)
 
 
 def any_view(*views: Labels) -> Labels:
@@ -122,15 +129,19 @@ def _fitted(features: Floats, labels: Labels, classifier: str, rule: Rule) -> An
         make_pipeline(StandardScaler(), made),
         {f"{step}__{setting}": list(values) for setting, values in grid.items()},
         scoring="f1" if rule == "degerli" else "roc_auc",
-        cv=StratifiedKFold(_INNER_FOLDS),
+        # Fewer folds where a class has fewer recordings.
+        cv=StratifiedKFold(int(min(_INNER_FOLDS, labels.sum(), (~labels).sum()))),
     )
     return search.fit(features, labels)
 
 
-def _scores(model: Any, features: Floats) -> Floats:
+def _margins(model: Any, features: Floats) -> Floats:
+    """The score above the classifier's own cut-off; of a tie just below, as the classifiers have it."""
     if hasattr(model, "decision_function"):
-        return np.asarray(model.decision_function(features), dtype=np.float64)
-    return np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64)
+        margins = np.asarray(model.decision_function(features), dtype=np.float64)
+    else:
+        margins = np.asarray(model.predict_proba(features)[:, 1], dtype=np.float64) - _EVEN
+    return np.where(margins == 0, -np.finfo(np.float64).eps, margins)
 
 
 def _nearest_to_corner(scores: Floats, labels: Labels) -> float:

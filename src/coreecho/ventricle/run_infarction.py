@@ -1,7 +1,7 @@
 """Infarcts told by how the wall moves: from masks to diagnoses, cross-validated by the data set's own folds.
 
 features.csv     one row a recording: fold, has_mi, its features, or why it has none
-diagnoses.csv    one row a recording that has features: fold, has_mi, score, diagnosis
+diagnoses.csv    one row a recording that has features: fold, has_mi, margin over the cut-off, diagnosis
 infarction.json  metrics with their intervals, and all that they depend on
 
 Walls come from the masks of the data set, which measures the classifier alone; or from segmenters, whose features then
@@ -23,13 +23,12 @@ from coreecho.datasets.outlines import MYOCARDIUM
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.classification import ClassificationMetrics, DiagnosisFamily
 from coreecho.evaluation.fold_means import metrics_mean_over_folds
-from coreecho.evaluation.patients import patients_of
 from coreecho.files import write_whole, writing_into
 from coreecho.models.segmenter import Segmenter
 from coreecho.notices import NOTICE
 from coreecho.tasks import MI
 from coreecho.training.run_folder import locate_data
-from coreecho.ventricle.infarction_classifiers import Rule, check_installed, cross_validate
+from coreecho.ventricle.infarction_classifiers import Rule, any_view, check_installed, cross_validate
 from coreecho.ventricle.wall_displacements import SEGMENTS, wall_motion
 from coreecho.video.resizing import resize_frames
 from coreecho.video.store import FrameStore
@@ -45,7 +44,7 @@ class InfarctionStudy:
     Attributes:
         features: one row a recording.
         diagnoses: one row a recording with features.
-        metrics: the mean over the folds; areas under curves are of the diagnoses alone.
+        metrics: means over the folds.
         without_features: why recordings have none, by their ids.
     """
 
@@ -60,6 +59,7 @@ def study_infarction(
     out: Path,
     *,
     dataset: str = "hmc-qu",
+    views: Sequence[str] = ("A4C",),
     options: Mapping[str, Any] | None = None,
     segmenters: Sequence[Segmenter] = (),
     rule: Rule = "nguyen",
@@ -69,11 +69,15 @@ def study_infarction(
 ) -> InfarctionStudy:
     """Tell infarcts of a data set by the motion of the wall, and write the folder.
 
+    With several views a patient who has clips of all of them is one row: the features stand beside each other, any view
+    that is infarcted makes an infarct, and the fold is that of the first view.
+
     Args:
         root: of the data set.
         out: folder for the result.
         dataset: layout; its recordings have folds, and clips of one cycle.
-        options: of its loader, such as `view`.
+        views: of the data set.
+        options: of its loader, besides the view.
         segmenters: outline the wall; none takes the masks of the data set.
         rule: features and cut-off of `degerli` or of `nguyen`.
         classifier: of `CLASSIFIERS`.
@@ -90,46 +94,21 @@ def study_infarction(
         if MYOCARDIUM not in segmenter.network.outlines:
             outlines = ", ".join(segmenter.network.outlines)
             raise RecipeError(f"A segmenter outlines {outlines}; infarcts are told by the {MYOCARDIUM}.")
-    layout = LAYOUTS.get(dataset)
-    recordings = layout.load(root, **(options or {}))
-    unknown = [recording.id for recording in recordings if recording.fold is None or recording.has_mi is None]
-    if unknown:
-        raise DatasetError(f"{root}: {len(unknown)} recordings have no fold or no label, e.g. {unknown[:5]}.")
     with writing_into(out):
         pass
-    size = segmenters[0].frame_size if segmenters else _MASK_SIZE
-    data = locate_data(dataset, root, size, None, options)
-    store = FrameStore.build(data.store, frame_sources(dataset, recordings), frame_size=size)
-    source = None if segmenters else layout.outlines(root)
-
-    def walls_of(recording: Recording) -> list[NDArray[np.bool_]]:
-        frames = np.asarray(store.frames(recording.id))
-        if source is not None:
-            if not source.knows(recording):
-                raise ValueError("it has no masks")
-            place = source.outlines.index(MYOCARDIUM)
-            return [source.masks(recording, range(len(frames)), len(frames), size)[:, place]]
-        return [each.masks(resize_frames(frames, each.frame_size), outline=MYOCARDIUM) for each in segmenters]
-
-    rows, without = [], {}
-    for recording in recordings:
-        row: dict[str, Any] = {"recording": recording.id, "fold": recording.fold, "has_mi": recording.has_mi}
-        try:
-            row |= _features(walls_of(recording), rule)
-        except ValueError as error:
-            without[recording.id] = row["reason"] = str(error)
-        rows.append(row)
-    features = pd.DataFrame(rows)
-    study = _diagnosed(features, without, recordings, rule, classifier, resamples, seed)
+    walls = [_Walls(root, dataset, dict(options or {}) | {"view": view}, segmenters) for view in views]
+    features = _joined([pd.DataFrame(_rows_of(each, rule)) for each in walls])
+    study = _diagnosed(features, rule, classifier, resamples, seed)
     document = {
-        "result": "phantom result: simulated hearts" if data.is_phantom else "result on real hearts",
-        "is_phantom": data.is_phantom,
+        "result": "phantom result: simulated hearts" if walls[0].is_phantom else "result on real hearts",
+        "is_phantom": walls[0].is_phantom,
         "notice": NOTICE,
-        "walls": "masks of the data set" if source is not None else f"{len(segmenters)} segmenters",
+        "views": list(views),
+        "walls": f"{len(segmenters)} segmenters" if segmenters else "masks of the data set",
         "rule": rule,
         "classifier": classifier,
-        "num_recordings": len(recordings),
-        "without_features": dict(without),
+        "num_recordings": len(features),
+        "without_features": dict(study.without_features),
         "figures": "means over the folds",
         **study.metrics.to_dict(),
     }
@@ -139,6 +118,72 @@ def study_infarction(
         text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
         write_whole(out / "infarction.json", text + "\n")
     return study
+
+
+class _Walls:
+    """Masks of the wall of each recording of a view.
+
+    Args:
+        root: of the data set.
+        dataset: its layout.
+        options: of its loader, the view among them.
+        segmenters: outline the wall; none takes the masks of the data set.
+    """
+
+    def __init__(self, root: Path, dataset: str, options: Mapping[str, Any], segmenters: Sequence[Segmenter]) -> None:
+        layout = LAYOUTS.get(dataset)
+        self.view = options["view"]
+        self.segmenters = segmenters
+        self.recordings = layout.load(root, **options)
+        unknown = [each.id for each in self.recordings if each.fold is None or each.has_mi is None]
+        if unknown:
+            raise DatasetError(f"{root}: {len(unknown)} recordings have no fold or no label, e.g. {unknown[:5]}.")
+        self.size = segmenters[0].frame_size if segmenters else _MASK_SIZE
+        data = locate_data(dataset, root, self.size, None, options)
+        self.is_phantom = data.is_phantom
+        self._source = None if segmenters else layout.outlines(root)
+        self._store = FrameStore.build(data.store, frame_sources(dataset, self.recordings), frame_size=self.size)
+
+    def of(self, recording: Recording) -> list[NDArray[np.bool_]]:
+        """Of the data set, or of each segmenter, (T, S, S) each. Raises ValueError: there are none."""
+        frames = np.asarray(self._store.frames(recording.id))
+        if self._source is None:
+            return [each.masks(resize_frames(frames, each.frame_size), outline=MYOCARDIUM) for each in self.segmenters]
+        if not self._source.knows(recording):
+            raise ValueError("it has no masks")
+        place = self._source.outlines.index(MYOCARDIUM)
+        return [self._source.masks(recording, range(len(frames)), len(frames), self.size)[:, place]]
+
+
+def _rows_of(walls: _Walls, rule: Rule) -> list[dict[str, Any]]:
+    """Of each recording of a view: what it is, and its features or why it has none."""
+    rows = []
+    for recording in walls.recordings:
+        row: dict[str, Any] = {
+            "recording": recording.id,
+            "patient": recording.patient or recording.id,
+            "fold": recording.fold,
+            "has_mi": bool(recording.has_mi),
+            "reason": "",
+        }
+        try:
+            found = _features(walls.of(recording), rule)
+            row |= {f"{walls.view}_{name}": value for name, value in found.items()}
+        except ValueError as error:
+            row["reason"] = str(error)
+        rows.append(row)
+    return rows
+
+
+def _joined(views: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One view as it is; of several a row for each patient who is in all of them."""
+    joined = views[0]
+    for view in views[1:]:
+        joined = joined.merge(view, on="patient", suffixes=("", "_other"))
+        joined["has_mi"] = any_view(joined["has_mi"].to_numpy(), joined["has_mi_other"].to_numpy())
+        joined["reason"] = joined["reason"].where(joined["reason"] != "", joined["reason_other"])
+        joined = joined[[name for name in joined if not str(name).endswith("_other")]]
+    return joined
 
 
 def _features(walls: Sequence[NDArray[np.bool_]], rule: Rule) -> dict[str, float]:
@@ -151,32 +196,26 @@ def _features(walls: Sequence[NDArray[np.bool_]], rule: Rule) -> dict[str, float
     return found
 
 
-def _diagnosed(
-    features: pd.DataFrame,
-    without: Mapping[str, str],
-    recordings: Sequence[Recording],
-    rule: Rule,
-    classifier: str,
-    resamples: int,
-    seed: int,
-) -> InfarctionStudy:
-    columns = [name for name in features if str(name).startswith("segment_")]
-    if not columns:
-        reason = next(iter(without.values()), "there is none")
+def _diagnosed(features: pd.DataFrame, rule: Rule, classifier: str, resamples: int, seed: int) -> InfarctionStudy:
+    columns = [name for name in features if "_segment_" in str(name)]
+    without = features.loc[features["reason"] != "", ["recording", "reason"]]
+    if not columns or features.empty:
+        reason = next(iter(without["reason"]), "no patient has clips of all views")
         raise DatasetError(f"No recording has features of its wall; the first: {reason}.")
     known = features.dropna(subset=columns)
     values, labels = known[columns].to_numpy(dtype=np.float64), known["has_mi"].to_numpy(dtype=np.bool_)
     folds = known["fold"].to_numpy(dtype=np.int64)
     said = cross_validate(values, labels, folds, classifier, rule)
-    diagnoses = known[["recording", "fold", "has_mi"]].assign(score=said.scores, diagnosis=said.is_infarct)
-    by_id = {recording.id: recording for recording in recordings}
+    diagnoses = known[["recording", "patient", "fold", "has_mi"]].assign(margin=said.margins, diagnosis=said.is_infarct)
     metrics = metrics_mean_over_folds(
         labels,
-        said.is_infarct.astype(np.float64),
+        # At 0 and above an infarct, as logits are.
+        said.margins,
         folds.tolist(),
-        family=DiagnosisFamily(MI(), is_logit=False),
-        patients=patients_of([by_id[name] for name in known["recording"]]),
+        family=DiagnosisFamily(MI()),
+        patients=known["patient"].tolist(),
         resamples=resamples,
         seed=seed,
     )
-    return InfarctionStudy(features=features, diagnoses=diagnoses, metrics=metrics, without_features=without)
+    reasons = dict(zip(without["recording"], without["reason"], strict=True))
+    return InfarctionStudy(features=features, diagnoses=diagnoses, metrics=metrics, without_features=reasons)

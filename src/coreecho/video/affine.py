@@ -94,6 +94,8 @@ def _interpolation(
         shares[..., corner] = row_share * column_share
     firsts = np.arange(0, pixels.size + 1, 4, dtype=np.int32)
     shape = (height * width, (height + 2) * (width + 2))
+    # Takes long to import.
+
     return sparse.csr_array((shares.ravel(), pixels.ravel(), firsts), shape=shape)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from scipy.spatial import ConvexHull
 
 from coreecho.errors import UnsuitableError
 
@@ -210,6 +209,9 @@ def convex_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     firsts = mask[rows].argmax(axis=1)
     lasts = mask.shape[1] - 1 - mask[rows][:, ::-1].argmax(axis=1)
     points = np.concatenate([np.column_stack([firsts, rows]), np.column_stack([lasts, rows])])
+    # Takes long to import.
+    from scipy.spatial import ConvexHull
+
     corners = points[ConvexHull(points).vertices]
     picture = Image.new("1", (mask.shape[1], mask.shape[0]))
     ImageDraw.Draw(picture).polygon([(int(x), int(y)) for x, y in corners], fill=1, outline=1)

@@ -1,23 +1,35 @@
 """What libraries say of odd files by themselves, which may quote a patient's name."""
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+_LOGGER = logging.getLogger("pydicom")
+_guard = threading.Lock()
+_silence = ExitStack()
+_num_inside = 0
 
 
 @contextmanager
 def silent_readers() -> Iterator[None]:
     """Keep what pydicom warns of and logs away from every log: it quotes the values that it finds odd.
 
-    Not to be entered in threads: it holds for the whole process.
+    It holds for the whole process, from the first thread that enters to the last one that leaves.
     """
-    logger = logging.getLogger("pydicom")
-    was_disabled = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
+    global _num_inside
+    with _guard:
+        if _num_inside == 0:
+            _silence.callback(setattr, _LOGGER, "disabled", _LOGGER.disabled)
+            _LOGGER.disabled = True
+            _silence.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            yield
+        _num_inside += 1
+    try:
+        yield
     finally:
-        logger.disabled = was_disabled
+        with _guard:
+            _num_inside -= 1
+            if _num_inside == 0:
+                _silence.close()

@@ -101,7 +101,7 @@ def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline"
         return np.ones((num_frames, 1))
     if method == "spline":
         positions = np.linspace(0, num_source - 1, num_frames)
-        # Here, since it takes seconds to import, and the settings of a clip are asked for without it.
+        # Few clips are interpolated, and it takes long to import.
         from scipy.interpolate import make_interp_spline
 
         spline = make_interp_spline(np.arange(num_source), unit, k=min(_CUBIC, num_source - 1))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from coreecho.datasets import load_recordings
+from coreecho.datasets.survey import Recordings
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments import cross_validation
 from coreecho.experiments.cross_validation import PREDICTIONS, cross_validate
@@ -209,3 +210,20 @@ def test_a_fold_that_fails_keeps_those_that_are_done(
     assert len(cross_validate(make_recipe(), data, tmp_path / "out", execution)) == 16
     assert [path.name for path in trained] == ["fold-03"]
     assert json.loads((tmp_path / "out" / "fold-01" / "run.json").read_text())["is_finished"]
+
+
+def test_what_speaks_against_the_folds_reaches_the_user(
+    tmp_path: Path,
+    table_of_folds: TableOfFolds,
+    make_recipe: MakeRecipe,
+    execution: Execution,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That a sorted sheet of HMC-QU changes the folds was a remark of the doctor alone."""
+    remarked = Recordings([], remarks=["The rows of A4C.xlsx are not in the order of the clips' names"])
+    monkeypatch.setattr(cross_validation, "load_recordings", lambda *_, **__: remarked)
+    shown = replace(execution, show_progress=True)
+    with pytest.raises(DatasetError, match="at least three folds"):
+        cross_validate(make_recipe(), table_of_folds(), tmp_path / "out", shown)
+    assert "Remark: The rows of A4C.xlsx are not in the order" in " ".join(capsys.readouterr().err.split())

@@ -79,7 +79,7 @@ def test_the_shipped_plan_holds_together(tmp_path: Path) -> None:
     """Every recipe, setting and cohort that it names is there."""
     plan = read_plan(default_plan())
     for name in plan.runs:
-        assert plan.recipe(name, tmp_path).task.name == "ef"
+        assert plan.recipe(name, tmp_path).stage1_epochs > 0
     for name, cohort in plan.phantoms.items():
         assert cohort.phantom_settings(name).overlay == "none"
     assert "default-ef" in plan.models

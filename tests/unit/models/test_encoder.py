@@ -20,7 +20,7 @@ def grids(encoder: Encoder, size: tuple[int, int, int]) -> dict[str, tuple[int, 
     return found
 
 
-@pytest.mark.parametrize("name", ENCODERS.names())
+@pytest.mark.parametrize("name", [name for name in ENCODERS.names() if not name.startswith("uvt")])
 def test_levels_go_from_the_finest_grid_to_the_coarsest(name: str) -> None:
     """UniFormer shrinks frames 4, 8, 16 and 32 times and time twice; the others frames from 2 times on, and time."""
     found = grids(build_encoder(name).eval(), (8, 64, 96))

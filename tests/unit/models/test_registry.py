@@ -51,7 +51,7 @@ def test_name_and_settings_build_an_encoder_again(name: str) -> None:
         again = build_encoder(encoder.name, **encoder.settings)
     assert encoder.name == name
     # The residual networks know of no dropout, and are told of none.
-    assert encoder.settings == ({"dropout": 0.25} if name.startswith("uniformer") else {})
+    assert encoder.settings == ({"dropout": 0.25} if name.startswith(("uniformer", "uvt")) else {})
     assert dropouts(again) == dropouts(encoder)
     assert {key: value.shape for key, value in again.state_dict().items()} == {
         key: value.shape for key, value in encoder.state_dict().items()

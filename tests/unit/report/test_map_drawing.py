@@ -13,7 +13,7 @@ from coreecho.representation.embedding_set import EmbeddingSet
 def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
     unlabelled = plane.ef_percent.copy()
     unlabelled[:3] = np.nan
-    made = make_map(replace(plane, ef_percent=unlabelled), method="pca")
+    made = make_map(replace(plane, true=unlabelled), method="pca")
     draw_maps([made, made], tmp_path / "two.png", placed=[[PlacedClip("new", 0, 0, 55)], []])
     draw_maps([made], tmp_path / "one.png")
     assert_png(tmp_path / "two.png")

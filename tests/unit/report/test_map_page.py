@@ -50,7 +50,7 @@ def test_carries_every_recording(made: EmbeddingMap) -> None:
     panel = data["panels"][0]
     assert panel["id"] == list(made.recordings.ids)
     np.testing.assert_allclose(panel["x"], made.coordinates[:, 0], atol=1e-4)
-    np.testing.assert_allclose(panel["ef"], made.recordings.ef_percent, atol=1e-2)
+    np.testing.assert_allclose(panel["true"], made.recordings.ef_percent, atol=1e-2)
     np.testing.assert_allclose(panel["predicted"], made.recordings.ef_predicted, atol=1e-2)
     assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0}]
     assert data["limits"] == [made.recordings.ef_percent.min(), made.recordings.ef_percent.max()]
@@ -89,8 +89,8 @@ def test_text_cannot_become_code(made: EmbeddingMap) -> None:
 def test_unknown_ef_is_null(made: EmbeddingMap) -> None:
     labels = made.recordings.ef_percent.copy()
     labels[2] = np.nan
-    data = data_of(map_page([replace(made, recordings=replace(made.recordings, ef_percent=labels))]))
-    assert data["panels"][0]["ef"][2] is None
+    data = data_of(map_page([replace(made, recordings=replace(made.recordings, true=labels))]))
+    assert data["panels"][0]["true"][2] is None
 
 
 def test_says_what_it_is(made: EmbeddingMap) -> None:

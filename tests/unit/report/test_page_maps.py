@@ -41,7 +41,7 @@ def test_two_maps_share_one_scale_of_colours():
 
 def test_unknown_numbers_are_called_unknown_and_their_dots_are_grey():
     nothing = np.full(10, np.nan)
-    (drawn,) = page_maps([replace(embedded(10), ef_percent=nothing, ef_predicted=nothing)], ["run"], method="pca")
+    (drawn,) = page_maps([replace(embedded(10), true=nothing, predicted=nothing)], ["run"], method="pca")
     assert drawn.dots[0][2:] == ("#9a9a9a", "recording 0: true EF unknown, predicted unknown")
     assert "Their EF is not known, so all dots are grey." in drawn.caption
 

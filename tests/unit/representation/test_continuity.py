@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from coreecho.errors import DatasetError
 from coreecho.losses import rank_n_contrast_loss
-from coreecho.representation.continuity import knn_ef_error, rank_correlation, rnc_loss, weighted_rnc_loss
+from coreecho.representation.continuity import knn_error, rank_correlation, rnc_loss, weighted_rnc_loss
 
 FAST = {"resamples": 200}
 RNG = np.random.default_rng(0)
@@ -60,31 +60,31 @@ class TestRankCorrelation:
         assert width == pytest.approx(2 * 1.96 * np.std(repeated), rel=0.3)
 
     def test_one_label_or_one_place_is_not_defined(self) -> None:
-        assert "same EF" in rank_correlation(ORDERED, np.full(60, 55.0), **FAST).reason
+        assert "same label" in rank_correlation(ORDERED, np.full(60, 55.0), **FAST).reason
         assert not rank_correlation(np.zeros((60, 8)), EF, **FAST).is_defined
 
 
 class TestNearestNeighbours:
     def test_constructed_cases(self) -> None:
-        gaps = knn_ef_error(ORDERED, EF, k=2, **FAST).estimate
+        gaps = knn_error(ORDERED, EF, k=2, **FAST).estimate
         inside = np.abs(EF[1:-1] - (EF[:-2] + EF[2:]) / 2).mean()
         assert gaps < 3
         assert gaps == pytest.approx(inside, abs=1.0)
         spread = np.abs(EF - EF.mean()).mean()
-        assert knn_ef_error(SHUFFLED, EF, **FAST).estimate == pytest.approx(spread, rel=0.15)
+        assert knn_error(SHUFFLED, EF, **FAST).estimate == pytest.approx(spread, rel=0.15)
         within = np.mean([np.abs(part - part.mean()).mean() for part in EF.reshape(3, 20)])
-        assert knn_ef_error(CLUSTERED, EF, k=19, **FAST).estimate == pytest.approx(within * 20 / 19, rel=1e-6)
+        assert knn_error(CLUSTERED, EF, k=19, **FAST).estimate == pytest.approx(within * 20 / 19, rel=1e-6)
 
     def test_by_hand(self) -> None:
         """At 0, 1, 3: nearest of each is 1, 0, 1. Errors |30 - 50|, |50 - 30|, |60 - 50|."""
-        interval = knn_ef_error([[0.0], [1.0], [3.0]], [30, 50, 60], k=1, **FAST)
+        interval = knn_error([[0.0], [1.0], [3.0]], [30, 50, 60], k=1, **FAST)
         assert interval.estimate == pytest.approx((20 + 20 + 10) / 3)
 
     def test_against_a_reference(self) -> None:
         reference = (np.array([[0.0], [10.0]]), np.array([30.0, 60.0]))
-        interval = knn_ef_error([[1.0], [2.0], [9.0]], [32, 35, 60], k=1, reference=reference)
+        interval = knn_error([[1.0], [2.0], [9.0]], [32, 35, 60], k=1, reference=reference)
         assert interval.estimate == pytest.approx((2 + 5 + 0) / 3)
-        everything = knn_ef_error([[1.0], [2.0], [9.0]], [45, 45, 45], k=9, reference=reference)
+        everything = knn_error([[1.0], [2.0], [9.0]], [45, 45, 45], k=9, reference=reference)
         assert everything.estimate == 0
 
     def test_recordings_of_one_patient_are_no_neighbours(self) -> None:
@@ -92,14 +92,14 @@ class TestNearestNeighbours:
         points = np.repeat(np.arange(5.0), 2)[:, None]
         labels = np.repeat(np.arange(30.0, 80.0, 10.0), 2)
         patients = np.repeat(list("abcde"), 2).tolist()
-        assert knn_ef_error(points, labels, k=1, **FAST).estimate == 0
-        assert knn_ef_error(points, labels, k=1, patients=patients, **FAST).estimate == pytest.approx(10)
+        assert knn_error(points, labels, k=1, **FAST).estimate == 0
+        assert knn_error(points, labels, k=1, patients=patients, **FAST).estimate == pytest.approx(10)
         with pytest.raises(DatasetError, match="All recordings are of one patient"):
-            knn_ef_error(points, labels, patients=["a"] * 10)
+            knn_error(points, labels, patients=["a"] * 10)
 
     def test_refuses_no_neighbour(self) -> None:
         with pytest.raises(ValueError, match="k: expected at least 1"):
-            knn_ef_error(ORDERED, EF, k=0)
+            knn_error(ORDERED, EF, k=0)
 
 
 class TestRankNContrast:
@@ -152,7 +152,7 @@ class TestRankNContrast:
 def test_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(DatasetError, match="needs at least 3 of them, got 2"):
         rank_correlation(np.zeros((2, 3)), [50, 60])
-    with pytest.raises(DatasetError, match="an EF for each recording"):
-        knn_ef_error(np.zeros((3, 3)), [50, 60, np.nan])
+    with pytest.raises(DatasetError, match="a label for each recording"):
+        knn_error(np.zeros((3, 3)), [50, 60, np.nan])
     with pytest.raises(ValueError, match=r"got \(3,\) and \(3,\)"):
         rnc_loss(np.zeros(3), [50, 60, 70])

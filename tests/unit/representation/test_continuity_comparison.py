@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from coreecho import tasks
 from coreecho.errors import DatasetError
 from coreecho.models.weights import load_model
 from coreecho.representation import continuity_comparison
-from coreecho.representation.continuity import knn_ef_error, rank_correlation, rnc_loss
+from coreecho.representation.continuity import knn_error, rank_correlation, rnc_loss
 from coreecho.representation.continuity_comparison import (
     SeenRecordings,
     compare_continuity,
@@ -44,7 +45,7 @@ def test_each_is_the_second_minus_the_first() -> None:
     found = paired_differences(seen(ORDERED), seen(WORSE), temperatures=(1.0, 2.0), **FAST)
     single = {
         "rank_correlation": [rank_correlation(points, EF, resamples=1) for points in (ORDERED, WORSE)],
-        "knn_ef_error": [knn_ef_error(points, EF, resamples=1) for points in (ORDERED, WORSE)],
+        "knn_error": [knn_error(points, EF, resamples=1) for points in (ORDERED, WORSE)],
     }
     losses = [rnc_loss(p, EF, temperature=t, resamples=1) for p, t in ((ORDERED, 1.0), (WORSE, 2.0))]
     single |= {"rnc_loss": [loss for loss, _ in losses], "rnc_gain": [gain for _, gain in losses]}
@@ -60,7 +61,7 @@ def test_each_is_the_second_minus_the_first() -> None:
 def test_a_clear_difference_is_found_and_its_sign_is_right() -> None:
     found = paired_differences(seen(ORDERED), seen(WORSE), **FAST)
     assert found["rank_correlation"].high < 0
-    assert found["knn_ef_error"].low > 0
+    assert found["knn_error"].low > 0
     assert found["rnc_loss"].low > 0
     assert found["share_of_EF"].high < 0
     back = paired_differences(seen(WORSE), seen(ORDERED), **FAST)
@@ -86,7 +87,8 @@ def recordings(ids: list[str], ef_percent: list[float]) -> ContinuityRecordings:
     return ContinuityRecordings(
         ids=ids,
         embeddings=np.zeros((len(ids), 2), dtype=np.float32),
-        ef_percent=np.array(ef_percent),
+        labels=np.array(ef_percent),
+        number=tasks.EF(),
         patients=None,
         nuisances=None,
         cohort=None,
@@ -129,6 +131,6 @@ def test_of_two_runs_it_is_kept_while_it_holds(
     document = json.loads((tmp_path / "out" / "continuity_difference.json").read_text())
     assert document["is_phantom"] is True
     assert document["num_recordings"] == 12
-    assert document["differences"]["knn_ef_error"]["estimate"] == first.intervals["knn_ef_error"].estimate
+    assert document["differences"]["knn_error"]["estimate"] == first.intervals["knn_error"].estimate
     compare_continuity(runs, (model, other), tmp_path / "out", protocol=replace(protocol, seed=3))
     assert len(calls) == 2

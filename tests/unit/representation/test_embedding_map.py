@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.representation.embedding_map import ef_range, make_map, place_on_map
+from coreecho.representation.embedding_map import make_map, number_range, place_on_map
 from coreecho.representation.embeddings import EmbeddingSet
 
 
@@ -81,9 +81,9 @@ def test_too_few_recordings_or_an_unknown_method(plane: EmbeddingSet) -> None:
 
 
 def test_recordings_without_ef_or_with_one_number_have_a_map(plane: EmbeddingSet) -> None:
-    unknown = replace(plane, ef_percent=np.full(len(plane), np.nan))
+    unknown = replace(plane, true=np.full(len(plane), np.nan))
     assert np.isfinite(make_map(unknown, method="pca").coordinates).all()
-    assert ef_range([make_map(unknown, method="pca")]) == (0, 100)
+    assert number_range([make_map(unknown, method="pca")]) == (0, 100)
     one_number = replace(plane, embeddings=plane.embeddings[:, :1])
     made = make_map(one_number, method="pca")
     np.testing.assert_allclose(made.coordinates[:, 1], 0, atol=1e-6)

@@ -16,7 +16,7 @@ def test_a_file_is_embedded_as_the_recording_it_is(run: RunFolder) -> None:
     embedded = embed_file(model, recording.path, clips=2)
     kept = embed_run(run, model, "train", clips=2)
     np.testing.assert_allclose(embedded.embedding, kept.embeddings[2], rtol=1e-4, atol=1e-5)
-    assert embedded.ef_percent == pytest.approx(kept.ef_predicted[2], rel=1e-5)
+    assert embedded.predicted == pytest.approx(kept.ef_predicted[2], rel=1e-5)
     with pytest.raises(RecipeError, match="clips: expected at least 1, got 0"):
         embed_file(model, recording.path, clips=0)
 
@@ -35,7 +35,7 @@ def test_finds_the_recording_and_its_likes(run: RunFolder) -> None:
     assert found.neighbours[0].recording == recording.id
     distances = [near.distance for near in found.neighbours]
     assert distances == sorted(distances)
-    assert found.ef_of_neighbours == pytest.approx(np.mean([near.ef_percent for near in found.neighbours]))
+    assert found.mean_of_neighbours == pytest.approx(np.mean([near.true for near in found.neighbours]))
     assert found.typical_distance > 0
     assert not any("nothing like this clip" in warning for warning in found.warnings)
     with pytest.raises(RecipeError, match="k: expected at least 1 neighbour, got 0"):

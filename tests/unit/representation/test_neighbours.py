@@ -78,7 +78,7 @@ def line() -> EmbeddingSet:
 
 def test_most_alike(line: EmbeddingSet) -> None:
     found = most_alike(NeighbourIndex(line.embeddings), line, np.array([1.2], dtype=np.float32), k=3)
-    assert [(near.rank, near.recording, near.ef_percent, near.ef_predicted) for near in found] == [
+    assert [(near.rank, near.recording, near.true, near.predicted) for near in found] == [
         (1, "b", 40, 41), (2, "c", 50, 51), (3, "a", 30, 31),
     ]  # fmt: skip
     assert found[0].distance == pytest.approx(0.2)

@@ -19,7 +19,7 @@ from coreecho.representation.phantom_truth import NUISANCES
 from coreecho.representation.run_continuity import Continuity, measure_continuity
 from coreecho.training.run_folder import RunFolder
 
-ORDER = ["rank_correlation", "knn_ef_error", "rnc_loss", "rnc_gain"]
+ORDER = ["rank_correlation", "knn_error", "rnc_loss", "rnc_gain"]
 PATH = ["path_order", "path_straightness", "path_step_variation", "path_ef_slope"]
 
 

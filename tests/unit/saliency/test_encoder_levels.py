@@ -52,7 +52,7 @@ def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
     assert maps[0, 1, 0, 0] == (cells[0, 0, 0, 0] + cells[0, 1, 0, 0]) / 2
 
 
-@pytest.mark.parametrize("name", ENCODERS.names())
+@pytest.mark.parametrize("name", [name for name in ENCODERS.names() if not name.startswith("uvt")])
 def test_every_encoder_of_the_registry_has_four_levels_whose_cells_are_centred_in_the_clip(name: str) -> None:
     encoder = build_encoder(name)
     levels = encoder_levels(encoder, (4, 32, 32))
@@ -62,6 +62,12 @@ def test_every_encoder_of_the_registry_has_four_levels_whose_cells_are_centred_i
         for axis, length, cells in zip(level.axes, (4, 32, 32), level.cells, strict=True):
             assert 0 <= axis.first < axis.step
             assert cells == length // axis.step
+
+
+def test_a_network_of_single_frames_has_none() -> None:
+    """UVT's grids are of frames, and its transformer mixes embeddings: there is no grid of the clip."""
+    with pytest.raises(RecipeError, match="Grad-CAM needs an encoder with a level that gives a grid"):
+        choose_level(build_encoder("uvt_xs"), "auto", (4, 48, 48))
 
 
 def test_residual_networks_have_four_levels_too() -> None:

@@ -51,7 +51,11 @@ def test_statistics_are_those_of_the_batches() -> None:
     seen: list[torch.Tensor] = []
     hook = first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
     batches = [batch_of(torch.randint(0, 255, (3, 2, 4, 32, 32), dtype=torch.uint8)) for _ in range(3)]
-    assert recompute_batch_statistics(model, batches) == 3
+
+    def look(batch: ClipBatch) -> None:
+        model(batch.clips.flatten(0, 1), batch.num_valid_frames.flatten())
+
+    assert recompute_batch_statistics(model, batches, look) == 3
     hook.remove()
     means = torch.stack([each.mean((0, 2, 3, 4)) for each in seen]).mean(0)
     variances = torch.stack([each.transpose(0, 1).flatten(1).var(1) for each in seen]).mean(0)
@@ -75,13 +79,13 @@ def test_runs_are_averaged(
     with torch.no_grad():
         moved.head.get_parameter(next(name for name, _ in moved.head.named_parameters())).add_(1.0)
     save_weights(other.best_weights, moved, card)
-    model, mean_card = average_runs([run, other], batches=1)
-    name = next(name for name, _ in model.named_parameters() if name.startswith("head."))
-    torch.testing.assert_close(model.state_dict()[name], state[name] + 0.5)
+    mean, mean_card = average_runs([run, other], batches=1)
+    name = next(name for name, _ in moved.named_parameters() if name.startswith("head."))
+    torch.testing.assert_close(mean[name], state[name] + 0.5)
     assert "mean of the weights of 2 trainings" in mean_card.source
     assert mean_card.trained_on is not None
     assert mean_card.trained_on.best_validation is None
     assert replace(mean_card.trained_on, best_validation=card.trained_on.best_validation) == card.trained_on
     alone, own_card = average_runs([run])
     assert own_card == card
-    assert all(torch.equal(value, state[name]) for name, value in alone.state_dict().items())
+    assert all(torch.equal(value, state[name]) for name, value in alone.items())

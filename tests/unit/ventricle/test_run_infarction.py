@@ -15,7 +15,7 @@ from coreecho.ventricle.run_infarction import study_infarction
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("hmc-qu") / "hearts"
-    write_hmc_qu_phantoms(out, recordings=24, seed=4, workers=1)
+    write_hmc_qu_phantoms(out, recordings=24, seed=4, two_views=True, workers=1)
     return out
 
 
@@ -39,7 +39,7 @@ def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tm
     study = study_infarction(root, tmp_path / "out", rule=rule, classifier="tree", resamples=50)
     features = pd.read_csv(tmp_path / "out" / "features.csv")
     assert len(features) == len(load_recordings("hmc-qu", root))
-    columns = [f"segment_{segment}_of_1" for segment in (1, 2, 3, 7, 6, 5)]
+    columns = [f"A4C_segment_{segment}_of_1" for segment in (1, 2, 3, 7, 6, 5)]
     known = features.dropna(subset=columns)
     assert len(known) + len(study.without_features) == len(features)
     # Hearts that have lost segments move less.
@@ -50,4 +50,20 @@ def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tm
     assert document["walls"] == "masks of the data set"
     right = (study.diagnoses.diagnosis == study.diagnoses.has_mi).groupby(study.diagnoses.fold).mean().mean()
     assert study.metrics.intervals["accuracy"].estimate == pytest.approx(right)
-    assert np.isfinite(study.diagnoses.score).all()
+    assert np.isfinite(study.diagnoses.margin).all()
+
+
+def test_two_views_are_of_the_same_hearts_and_any_of_them_may_show_the_infarct(root: Path, tmp_path: Path) -> None:
+    views = {view: load_recordings("hmc-qu", root, view=view) for view in ("A4C", "A2C")}
+    ids = {view: {recording.patient for recording in recordings} for view, recordings in views.items()}
+    assert ids["A4C"] == ids["A2C"]
+    has_mi = {
+        view: {recording.patient: recording.has_mi for recording in recordings} for view, recordings in views.items()
+    }
+    # The circumflex artery supplies nothing of A2C, and the anterior descending one some of both.
+    both = [(has_mi["A4C"][patient], has_mi["A2C"][patient]) for patient in sorted(map(str, ids["A4C"]))]
+    assert (True, True) in both
+    assert (True, False) in both
+    study = study_infarction(root, tmp_path / "out", views=("A4C", "A2C"), classifier="tree", resamples=20)
+    assert study.features.has_mi.sum() == sum(map(any, both))
+    assert sum("_segment_" in str(name) for name in study.features) == 12

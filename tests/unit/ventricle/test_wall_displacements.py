@@ -70,7 +70,7 @@ def test_nguyens_cut_off_is_the_corner_of_the_trainings_curve(
 ) -> None:
     features, labels, folds = hearts
     said = cross_validate(features, labels, folds, "logistic", "nguyen")
-    assert said.scores[labels].mean() > said.scores[~labels].mean()
+    assert said.margins[labels].mean() > said.margins[~labels].mean()
     assert (said.is_infarct == labels).mean() > 0.9
     # Labels that are turned round are told as well as before, so nothing leaks from the test.
     assert (cross_validate(features, ~labels, folds, "logistic", "nguyen").is_infarct == ~labels).mean() > 0.9

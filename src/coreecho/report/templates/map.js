@@ -17,13 +17,13 @@
   // Of a mouse, and of a finger, in pixels.
   const REACH = { mouse: 14, pen: 14, touch: 28 };
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  let colouring = "ef";
+  let colouring = "true";
   let chosen = null;
 
   const value = {
-    ef: (panel, i) => panel.ef[i],
+    true: (panel, i) => panel.true[i],
     predicted: (panel, i) => panel.predicted[i],
-    error: (panel, i) => (panel.ef[i] === null || panel.predicted[i] === null ? null : panel.predicted[i] - panel.ef[i]),
+    error: (panel, i) => (panel.true[i] === null || panel.predicted[i] === null ? null : panel.predicted[i] - panel.true[i]),
   };
 
   function mix(stops, share) {
@@ -36,7 +36,9 @@
 
   function limits() {
     if (colouring !== "error") return data.limits;
-    const reach = Math.max(5, ...data.panels.flatMap((panel) => panel.ef.map((_, i) => Math.abs(value.error(panel, i) || 0))));
+    // Errors that are small beside the labels stay pale.
+    const small = (data.limits[1] - data.limits[0]) / 10;
+    const reach = Math.max(small, ...data.panels.flatMap((panel) => panel.true.map((_, i) => Math.abs(value.error(panel, i) || 0))));
     return [-reach, reach];
   }
 
@@ -126,7 +128,7 @@
     highLabel.textContent = sign + high.toFixed(0);
   }
 
-  const number = (ef) => (ef === null ? "unknown" : `${ef.toFixed(1)} %`);
+  const number = (shown) => (shown === null ? "unknown" : `${shown.toFixed(1)} ${data.unit}`.trimEnd());
 
   function tell() {
     if (chosen === null) {
@@ -137,7 +139,7 @@
       const i = panel.id.indexOf(chosen);
       if (i < 0) return null;
       const name = data.panels.length > 1 ? `${"AB"[index] || index + 1}: ` : "";
-      return `${name}EF ${number(panel.ef[i])}, predicted ${number(panel.predicted[i])}`;
+      return `${name}${data.noun} ${number(panel.true[i])}, predicted ${number(panel.predicted[i])}`;
     });
     told.textContent = `${chosen} · ${parts.filter((part) => part !== null).join(" · ")}`;
   }
@@ -175,8 +177,8 @@
     panel.placed.forEach((clip) => {
       if ((at.x(clip.x) - px) ** 2 + (at.y(clip.y) - py) ** 2 < least) {
         best = null;
-        told.textContent = `★ ${clip.label} · predicted EF ${number(clip.predicted)}`;
-        show(event, `★ ${clip.label}\npredicted EF ${number(clip.predicted)}`, null);
+        told.textContent = `★ ${clip.label} · predicted ${data.noun} ${number(clip.predicted)}`;
+        show(event, `★ ${clip.label}\npredicted ${data.noun} ${number(clip.predicted)}`, null);
       }
     });
     return best;
@@ -184,7 +186,7 @@
 
   function describe(panel, id) {
     const i = panel.id.indexOf(id);
-    return `${id}\nEF ${number(panel.ef[i])}\npredicted ${number(panel.predicted[i])}`;
+    return `${id}\n${data.noun} ${number(panel.true[i])}\npredicted ${number(panel.predicted[i])}`;
   }
 
   canvases.forEach((canvas, index) => {
