@@ -33,7 +33,7 @@ def comparison_tables(found: RunComparison) -> Group:
     for definition in found.definitions:
         unit = f" ({definition.unit})" if definition.unit else ""
         for number, each in enumerate(found.compared):
-            cells = [Text(readable(each.name)), each.metrics[definition.key].format()]
+            cells: list[Text | str] = [Text(readable(each.name)), each.metrics[definition.key].format()]
             if has_seeds:
                 cells.append(f"{each.sd_over_seeds[definition.key]:.2f}")
             table.add_row(

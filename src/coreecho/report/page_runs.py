@@ -16,8 +16,9 @@ from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
 from coreecho.tasks import Task
+from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
-from coreecho.training.run_folder import DataSource, RunFolder
+from coreecho.training.run_folder import RunFolder
 
 _STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"))
 # Where one of two does not say what the other says.

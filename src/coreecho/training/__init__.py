@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 from coreecho.later import import_from
 
 if TYPE_CHECKING:
+    from coreecho.training.data_source import DataSource
     from coreecho.training.hardware import Hardware
     from coreecho.training.recipe import Recipe, find_recipe, recipe_names
     from coreecho.training.run import resume, train
-    from coreecho.training.run_folder import DataSource, RunFolder
+    from coreecho.training.run_folder import RunFolder
 
 __all__ = ["DataSource", "Hardware", "Recipe", "RunFolder", "find_recipe", "recipe_names", "resume", "train"]
 
 _ROOM_OF = {
-    "DataSource": "coreecho.training.run_folder",
+    "DataSource": "coreecho.training.data_source",
     "Hardware": "coreecho.training.hardware",
     "Recipe": "coreecho.training.recipe",
     "RunFolder": "coreecho.training.run_folder",

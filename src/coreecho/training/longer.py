@@ -13,6 +13,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import replacing, write_whole
@@ -31,7 +32,9 @@ def longer_recipe(recipe: Recipe, *, stage1_epochs: int | None, stage2_epochs: i
         RecipeError: fewer epochs than the recipe has, or epochs of a stage that it leaves out.
     """
     asked = {"stage1_epochs": stage1_epochs, "stage2_epochs": stage2_epochs}
-    given = {name: epochs for name, epochs in asked.items() if epochs is not None and epochs != getattr(recipe, name)}
+    given: dict[str, Any] = {
+        name: epochs for name, epochs in asked.items() if epochs is not None and epochs != getattr(recipe, name)
+    }
     for name, epochs in given.items():
         if epochs < getattr(recipe, name):
             raise RecipeError(
