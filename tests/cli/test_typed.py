@@ -30,7 +30,8 @@ def test_pytorch_is_not_imported_to_answer(typed: str) -> None:
     [
         ("train demo --lr 1", "--learning-rate"),
         ("train demo --bs=4", "--batch-size"),
-        ("train demo --epochs 3", "--stage1-epochs or --stage2-epochs"),
+        ("train demo --stage1-epoch 3", "--stage1-epochs"),
+        ("train demo --epochs 3", ".*--stage1-epochs"),
         ("predict a.avi --modle run", "--model"),
         ("store build echonet . --frame-siz 3", "--frame-size"),
     ],

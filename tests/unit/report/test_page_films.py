@@ -214,8 +214,8 @@ def test_large_films_are_made_small(monkeypatch):
 
 
 def test_film_covers_a_short_video_and_starts_at_its_first_frame():
-    shown, fps = page_films._shown_frames(9, 30.0)
+    shown, fps = page_films.shown_frames(9, 30.0)
     assert shown == list(range(9))
     assert fps == pytest.approx(30)
-    shown, fps = page_films._shown_frames(1000, 100.0)
+    shown, fps = page_films.shown_frames(1000, 100.0)
     assert (shown[:3], len(shown), fps) == ([0, 4, 8], 63, pytest.approx(25))
