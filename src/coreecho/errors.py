@@ -1,6 +1,21 @@
 """The errors that a user can cause. Each message says what happened, where, what was expected and what to do."""
 
+import logging
+import traceback
 from collections.abc import Mapping
+
+log = logging.getLogger("coreecho")
+
+
+def way_to(error: BaseException) -> str:
+    """The way through the code to an error, without its message: that may quote a file, or name a patient."""
+    return f"{type(error).__name__} at\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def log_unforeseen(error: BaseException, where: str) -> None:
+    """Keep for the log, at its finest level, how an error came about that is told to people in a word."""
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s: %s", where, way_to(error))
 
 
 class CoReEchoError(Exception):

@@ -7,7 +7,7 @@ import pytest
 
 from coreecho.cli.main import app
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
-from coreecho.training import Hardware, RunFolder
+from coreecho.training import Hardware, Recipe, RunFolder
 from coreecho.training import run as run_module
 
 
@@ -87,6 +87,24 @@ def test_mistakes_are_explained(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CoReEchoError, match=message):
         coreecho("train", *arguments)
+
+
+def test_a_recipe_of_a_data_set_loads_it_as_its_protocol_does_unless_a_flag_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def note(recipe: Recipe, *, options: dict[str, object], **_: object) -> None:
+        raise RecipeError(str(sorted(options.items())))
+
+    monkeypatch.setattr(run_module, "train", note)
+    start = ("train", "hmc-qu-probe", "--dataset", "hmc-qu", "--data", tmp_path, "--init", "scratch", "--fold", "2")
+    with pytest.raises(RecipeError) as usual:
+        coreecho(*start)
+    assert str(usual.value) == "[('end_frame', 'exclusive'), ('fold', 2), ('validation', 'none')]"
+    with pytest.raises(RecipeError, match=r"\('end_frame', 'inclusive'\)"):
+        coreecho(*start, "--option", "end_frame=inclusive")
+    # Any other recipe: as the loader has it.
+    with pytest.raises(RecipeError, match=r"^\[\('fold', 2\)\]$"):
+        coreecho("train", "demo", *start[2:])
 
 
 def test_resume_takes_no_other_recipe_or_data_set(phantom_root: Path, tmp_path: Path) -> None:

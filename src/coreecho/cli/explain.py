@@ -22,6 +22,7 @@ def explain(
     level: Annotated[str, Parameter(name=("--level", "--stage"))] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
+    segmenter: Path | None = None,
     shown: TestedData | None = None,
     device: Device = "auto",
     seed: NotNegative = 0,
@@ -47,6 +48,8 @@ def explain(
         has seen no patient.
     out:
         Folder for the result.
+    segmenter:
+        Of a data set that does not say where the left ventricle is: what outlines it (weights, or `default`).
     shown:
         The data, where they are not the run's own.
     split:
@@ -101,6 +104,7 @@ def explain(
             protocol=protocol,
             device=device,
             allow_overlap=shown.allow_overlap,
+            segmenter=segmenter,
             show_progress=True,
         )
         show_lv_focus(explained_data)

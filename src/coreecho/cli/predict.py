@@ -23,13 +23,13 @@ def predict(
     csv: Path | None = None,
     page: Path | None = None,
     similar: bool = True,
-    segmenter: Path = Path(DEFAULT),
     clips: AtLeastOne | Literal["all"] = 3,
     beat: BeatText = None,
     reading: FileReading | None = None,
     per_study: Annotated[bool, Parameter(negative="")] = False,
     ids: Annotated[bool, Parameter(negative="")] = False,
     strict: Annotated[bool, Parameter(negative="")] = False,
+    segmenter: Path | None = None,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     monitor: Path | None = None,
@@ -63,8 +63,6 @@ def predict(
     similar:
         On the page, look for similar hearts among the recordings that the model learned from. Of a run, embedding
         these takes a while the first time.
-    segmenter:
-        On the page, what outlines the left ventricle and finds beats: as `--model` of `coreecho segment`.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
@@ -79,6 +77,10 @@ def predict(
         number. Not done unasked: they may lead to a patient.
     strict:
         End with exit code 1 for refused files, too.
+    segmenter:
+        What outlines the left ventricle: the EF of its beats then stands beside the model's, a disagreement of more
+        than 10 points is a warning, and a page shows the outline. Weights, the folder of a run, `default` for the one
+        that ships, or `none`; when not given, the one that ships beside the model that ships, where this build has it.
     computing:
         How the model computes.
     precision:
@@ -94,6 +96,7 @@ def predict(
     from coreecho.inference import Predictor, parse_beat
     from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
+    from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
@@ -113,20 +116,24 @@ def predict(
         joins_series=reading.series,
         reads_ids=ids or per_study,
     )
+    outliner = find_second_opinion(segmenter, model, predictor.model.task, computing.device)
     say_default(model)
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:
-        for result in predictor.predict_many(files, show_progress=True):
+        predicted = predictor.predict_many(files, show_progress=True)
+        if outliner is not None:
+            predicted = with_second_opinions(predicted, files, outliner, axes=reading.axes, joins_series=reading.series)
+        for result in predicted:
             results.append(result)
     except KeyboardInterrupt as stopped:
         # What is ready is not lost.
         stopped_by = stopped
     _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
     if page is not None:
-        how: dict[str, Any] = {"beat": frames, "looks_for_similar": similar, "segmenter": segmenter}
+        how: dict[str, Any] = {"beat": frames, "looks_for_similar": similar, "segmenter": outliner}
         _write_page(page, results, predictor, model, axes=reading.axes, **how)
-    is_bad = _tell_failures(results, predictor.model.task.noun, strict=strict)
+    is_bad = tell_failures(results, predictor.model.task.noun, strict=strict)
     if monitor is not None:
         Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
     if stopped_by is not None:
@@ -187,7 +194,7 @@ def _write_page(
     Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
 
 
-def _tell_failures(results: "list[Prediction | PredictionFailure]", noun: str, *, strict: bool) -> bool:
+def tell_failures(results: "Sequence[object]", noun: str, *, strict: bool) -> bool:
     """Name on stderr the files without a number, and count them; tell whether the exit code shall say so."""
     from rich.console import Console
 

@@ -119,7 +119,11 @@ def train(
     if recipe_name is None or data is None:
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
     recipe = recipe or Recipe()
-    source: dict[str, Any] = {"dataset": dataset or "echonet", "options": options, "store": store}
+    from coreecho.datasets.layout import LAYOUTS
+
+    layout = LAYOUTS.get(dataset or "echonet")
+    options = {**layout.options_of(recipe.name), **options}
+    source: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
     if seeds is not None:
         folder = out or Path("runs") / recipe.name
         return _train_seeds(recipe, seeds, folder, {"root": data, **source}, hardware=hardware, keeping=keeping)

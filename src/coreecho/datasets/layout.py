@@ -168,6 +168,15 @@ class Layout(ABC):
         """Choose among the recordings, and put them into splits. `settings` has a value of every option."""
         return recordings
 
+    def options_of(self, recipe: str) -> Mapping[str, Any]:
+        """What a shipped recipe of it needs of its loader: the options of its usual protocol; of other recipes nothing.
+
+        Args:
+            recipe: its name.
+        """
+        usual = next(iter(self.cross_validations.values()))
+        return usual.options if recipe in self.recipes.values() else {}
+
     def add_companions(self, survey: Survey) -> None:  # noqa: B027 - most layouts have nothing to add
         """Add to a survey what only the doctor asks for and is cheap to know, such as faults of the tracings."""
 

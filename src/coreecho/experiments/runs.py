@@ -187,12 +187,17 @@ def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
         faults.append(f"it starts from other weights: init is {stored['init']} there and {asked['init']} here")
     if run.data.dataset != data.dataset:
         faults.append(f"the data set is {run.data.dataset} there and {data.dataset} here")
-    elif dict(run.data.options) != dict(data.options):
+    elif _as_written(run.data.options) != _as_written(data.options):
         faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
     elif run.data_fingerprint() != run.info["data_fingerprint"]:
         faults.append(f"the recordings, labels or splits under {data.root} have changed since")
     if faults:
         raise RecipeError(f"{run.path} holds another training: {'; '.join(faults)}. Give another `--out`.")
+
+
+def _as_written(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options of a loader as a command line has them: 48 and "48" are the same rate."""
+    return {name: str(value) for name, value in options.items()}
 
 
 def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:

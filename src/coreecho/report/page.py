@@ -1,12 +1,14 @@
 """Gathers what a page shows of its runs; `templates/report.html` says where it stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from coreecho.evaluation import EFRange
+from coreecho.models.segmenter import open_segmenter
 from coreecho.report.heat import GRAD_CAM_CAUTION, heat_scale
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
@@ -23,6 +25,7 @@ from coreecho.report.page_metrics import (
     range_table,
 )
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, small_print_table, training_table
+from coreecho.report.page_volumes import with_volume
 from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
 from coreecho.representation.embedding_set import EmbeddingSet, number_of
@@ -41,6 +44,7 @@ class PageOptions:
         map_method: of the embedding map.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms.
         lv_focus: measure it, where the data say where the left ventricle is.
+        segmenter: outlines the left ventricle; None where its volume is not shown.
         batch_size: clips at once.
         show_progress: show bars on stderr.
     """
@@ -49,6 +53,7 @@ class PageOptions:
     map_method: Method
     hearts: int
     lv_focus: bool
+    segmenter: Path | str | None
     batch_size: int
     show_progress: bool
 
@@ -76,9 +81,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     console.print("Typical clips and those of the largest errors, with Grad-CAM")
     cases = [_cases(runs, run, options) for run in runs]
     focus = None
-    if options.lv_focus and has_known_ventricles(runs):
+    if options.lv_focus and (options.segmenter is not None or has_known_ventricles(runs)):
         console.print("Grad-CAM and the left ventricle")
-        focus = lv_focus(runs, show_progress=options.show_progress)
+        focus = lv_focus(runs, segmenter=options.segmenter, show_progress=options.show_progress)
     worth = worth_section(runs)
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
@@ -150,7 +155,11 @@ def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
 
 def _cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> list[CaseGroup]:
     other = next((other for other in runs if other is not run), None)
-    return shown_cases(run, other, worst=options.cases, show_progress=options.show_progress)
+    groups = shown_cases(run, other, worst=options.cases, show_progress=options.show_progress)
+    if options.segmenter is None:
+        return groups
+    segmenter = open_segmenter(options.segmenter, str(run.model.scale.device))
+    return [replace(group, cases=[with_volume(case, run, segmenter) for case in group.cases]) for group in groups]
 
 
 def _headline(run: ShownRun) -> tuple[str, str, str]:

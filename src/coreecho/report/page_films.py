@@ -47,6 +47,7 @@ class Case:
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
         remark: why the film's map shows no colour; empty where it does.
+        volume: of the left ventricle over time; None where nobody outlined it.
     """
 
     recording: str
@@ -54,6 +55,7 @@ class Case:
     film: Picture | None
     reason: str = ""
     remark: str = ""
+    volume: Picture | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
+from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
 from coreecho.inference.preparing import read_clip
 from coreecho.inference.subject import open_subject
-from coreecho.models.segmenter import Segmenter, open_segmenter
+from coreecho.models.segmenter import Segmenter
 from coreecho.names import counted
 from coreecho.report.patient_page import PatientClip, SimilarHearts
 from coreecho.report.thumbnails import Thumbnails, recording_thumbnail
@@ -16,7 +16,7 @@ from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
 from coreecho.representation.references import load_default_references
-from coreecho.shipped import DEFAULT, is_default
+from coreecho.shipped import is_default
 from coreecho.ventricle.segmenting import segment_file
 
 # Films and pictures of so many clips are what a browser opens at once; an examination has fewer.
@@ -31,7 +31,7 @@ def patient_clips(
     *,
     beat: Beat | None = None,
     looks_for_similar: bool = True,
-    segmenter: str | Path | None = DEFAULT,
+    segmenter: Segmenter | None = None,
     axes: str | None = None,
     show_progress: bool = False,
 ) -> list[PatientClip]:
@@ -43,8 +43,7 @@ def patient_clips(
         model_path: run or file of weights from which it was made.
         beat: of the files, for a model of one beat.
         looks_for_similar: among the recordings that the run learned from.
-        segmenter: what outlines left ventricles, as `open_segmenter` takes it; None for nothing. The one that ships is
-            used where this build has it.
+        segmenter: what outlines left ventricles; None where nothing does.
         axes: of files that are arrays, where these are not the usual ones.
         show_progress: show bars on stderr.
 
@@ -59,19 +58,8 @@ def patient_clips(
     searched, without = None, "Similar hearts were not looked for."
     if looks_for_similar and any(isinstance(result, Prediction) for result in results):
         searched, without = _searched(predictor, model_path, show_progress=show_progress)
-    outliner, no_outline = _outliner(segmenter)
-    missing = tuple(text for text in (without, no_outline) if text)
-    return [_patient_clip(result, predictor, searched, missing, beat, outliner, axes) for result in results]
-
-
-def _outliner(segmenter: str | Path | None) -> tuple[Segmenter | None, str]:
-    """What outlines left ventricles; else why nothing does, which goes without saying where this build ships none."""
-    if segmenter is None:
-        return None, ""
-    try:
-        return open_segmenter(segmenter), ""
-    except CheckpointError as error:
-        return None, "" if is_default(segmenter) else f"No outlines: {error}"
+    missing = (without,) if without else ()
+    return [_patient_clip(result, predictor, searched, missing, beat, segmenter, axes) for result in results]
 
 
 def _searched(

@@ -10,7 +10,7 @@ import pydicom
 import pytest
 
 from coreecho.errors import CheckpointError, RecipeError, VideoError
-from coreecho.inference import predictor as predictor_module
+from coreecho.inference import preparing as preparing_module
 from coreecho.inference.engine import predict_video
 from coreecho.inference.files import PredictionFailure
 from coreecho.inference.predictor import Prediction, Predictor
@@ -172,7 +172,7 @@ def test_a_fault_nobody_foresaw_is_one_files_failure(model, write_clip, monkeypa
             raise MemoryError("a picture of a million pixels")
         return read_resized(path, size)
 
-    monkeypatch.setattr(predictor_module, "read_resized", read_or_fall)
+    monkeypatch.setattr(preparing_module, "read_resized", read_or_fall)
     failure, prediction = Predictor(model, seconds_a_file=None).predict_many([first, second])
     assert failure == PredictionFailure(file=str(first), error="unexpected MemoryError: a picture of a million pixels")
     assert isinstance(prediction, Prediction)
