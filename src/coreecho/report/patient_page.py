@@ -134,7 +134,7 @@ def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
         "said": task.say(result.value),
         "noun": task.noun,
         "worth": worth,
-        "no_interval": "" if worth.interval or not task.thresholds else ". ".join(worth.notes) or _NO_INTERVAL,
+        "no_interval": "" if worth.interval or not task.thresholds else _sentences(worth.notes) or _NO_INTERVAL,
         "grade": result.ef_words or "",
         "spread": _spread(result, task),
         "warnings": [readable(warning) for warning in result.warnings],
@@ -163,8 +163,13 @@ def _worth_of(result: Prediction, task: Task) -> _Worth:
         ),
         trust=result.trust or "",
         reasons=tuple(map(readable, result.reasons)),
-        notes=tuple(map(readable, result.interval_notes)),
+        # A page has no fonts for what is typed.
+        notes=tuple(readable(note).replace("`", "") for note in result.interval_notes),
     )
+
+
+def _sentences(notes: Sequence[str]) -> str:
+    return " ".join(f"{note[0].upper()}{note[1:].removesuffix('.')}." for note in notes if note)
 
 
 def _spread(result: Prediction, task: Task) -> str:

@@ -71,7 +71,8 @@ def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
     page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, **worth, reasons=reasons)))
     assert "41 to 55 % (90 % interval)" in page
     assert "3 % that it is below 40 %" in page
-    assert "<strong>doubtful</strong>: contrast lower than in the clips of the calibration" in page
+    assert "<strong>doubtful</strong>, since:" in page
+    assert "<li>contrast lower than in the clips of the calibration</li>" in page
     assert "Something of the picture is rare" in page
     assert "No interval" not in page
 
