@@ -129,7 +129,7 @@ def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phant
     page = (run.path / "report.html").read_text(encoding="utf-8")
     assert "edv ml from echocardiogram videos" in page
     assert "no edv ml shown here may guide the care of a patient." in page
-    assert re.search(r"epoch 1 of its stage, validation MAE \d+\.\d\d mL", page)
+    assert re.search(r"epoch 1 of its last stage, validation MAE \d+\.\d\d mL", page)
     assert "true edv ml" in page
     assert "Ranges of EF" not in page
 
