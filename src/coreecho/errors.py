@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import Mapping
 
 log = logging.getLogger("coreecho")
 
@@ -21,6 +22,10 @@ class CoReEchoError(Exception):
     """Base of all errors that this package raises on purpose. The command line prints them without a traceback."""
 
 
+class UsageError(CoReEchoError):
+    """What was typed is no command that there is, or names a file that is not there."""
+
+
 class VideoError(CoReEchoError):
     """A file is not a readable echocardiogram clip."""
 
@@ -31,6 +36,22 @@ class UnsuitableError(VideoError):
 
 class DatasetError(CoReEchoError):
     """A data set does not lie on disk as its layout says."""
+
+
+class UnreadableVideosError(DatasetError):
+    """Videos of a data set cannot be decoded.
+
+    Attributes:
+        faults: of each, by its recording's id, why.
+    """
+
+    def __init__(self, message: str, faults: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.faults = dict(faults)
+
+    def __reduce__(self) -> tuple[type["UnreadableVideosError"], tuple[str, Mapping[str, str]]]:
+        """Pickle by the arguments, since the message alone does not make this error again in another process."""
+        return type(self), (str(self), self.faults)
 
 
 class RecipeError(CoReEchoError):

@@ -74,7 +74,6 @@ def explain(
     shown, reading = shown or TestedData(), reading or FileReading()
     from coreecho.errors import RecipeError
     from coreecho.inference import find_device, find_one, parse_beat
-    from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
     from coreecho.report.shipped_model import say_default
@@ -100,7 +99,7 @@ def explain(
     elif file is None and shown.data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
-            open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
+            shown.subject(model),
             out,
             protocol=protocol,
             device=device,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,8 @@ def predict(
     model: Path = Path(DEFAULT),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
+    page: Path | None = None,
+    similar: bool = True,
     clips: AtLeastOne | Literal["all"] = 3,
     beat: BeatText = None,
     reading: FileReading | None = None,
@@ -55,6 +57,12 @@ def predict(
         Print one JSON document and nothing else.
     csv:
         Write a table to this file, too: one row a file, with its status, measured, refused or failed.
+    page:
+        Write one HTML page of the files, as those of one patient, to this file, too: each number with its interval
+        where there is a calibration, the film, what speaks against it, and similar hearts.
+    similar:
+        On the page, look for similar hearts among the recordings that the model learned from. Of a run, embedding
+        these takes a while the first time.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
@@ -70,9 +78,9 @@ def predict(
     strict:
         End with exit code 1 for refused files, too.
     segmenter:
-        What outlines the left ventricle: the EF of its beats then stands beside the model's, and a disagreement of more
-        than 10 points is a warning. Weights, the folder of a run, `default` for the one that ships, or `none`; when not
-        given, the one that ships beside the model that ships, where this build has it.
+        What outlines the left ventricle: the EF of its beats then stands beside the model's, a disagreement of more
+        than 10 points is a warning, and a page shows the outline. Weights, the folder of a run, `default` for the one
+        that ships, or `none`; when not given, the one that ships beside the model that ships, where this build has it.
     computing:
         How the model computes.
     precision:
@@ -92,14 +100,17 @@ def predict(
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
+    if page is not None and not page.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {page} does not exist: make it first, or give another file to `--page`.")
     if monitor is not None and not monitor.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {monitor} does not exist: make it first, or give another `--monitor`.")
+    frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
         clips=clips,
         device=computing.device,
         batch_size=computing.batch_size,
-        beat=None if beat is None else parse_beat(beat),
+        beat=frames,
         precision=precision,
         axes=reading.axes,
         joins_series=reading.series,
@@ -119,6 +130,9 @@ def predict(
         # What is ready is not lost.
         stopped_by = stopped
     _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
+    if page is not None:
+        how: dict[str, Any] = {"beat": frames, "looks_for_similar": similar, "segmenter": outliner}
+        _write_page(page, results, predictor, model, axes=reading.axes, **how)
     is_bad = tell_failures(results, predictor.model.task.noun, strict=strict)
     if monitor is not None:
         Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
@@ -160,6 +174,24 @@ def _show(
         write_predictions_csv(results, csv, task=task)
         if studies is not None:
             write_studies_csv(studies, studies_path(csv), task=task)
+
+
+def _write_page(
+    page: Path,
+    results: "list[Prediction | PredictionFailure]",
+    predictor: "Predictor",
+    model: Path,
+    **how: Any,
+) -> None:
+    """Write the page of one patient, and say where it is."""
+    from rich.console import Console
+
+    from coreecho.report.patient_clips import patient_clips
+    from coreecho.report.patient_page import write_patient_page
+
+    shown = patient_clips(results, predictor, model, show_progress=True, **how)
+    write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task)
+    Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
 
 
 def tell_failures(results: "Sequence[object]", noun: str, *, strict: bool) -> bool:

@@ -69,15 +69,10 @@ def report(
     shown = shown or TestedData()
     computing = computing or Computing()
     from coreecho.evaluation.protocol import Protocol
-    from coreecho.inference.subject import open_subject
     from coreecho.report.html import default_place, write_report
     from coreecho.report.terminal import say
 
-    subjects = [
-        open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store)
-        for path in (run, run2)
-        if path is not None
-    ]
+    subjects = [shown.subject(path) for path in (run, run2) if path is not None]
     out = out or default_place(subjects)
     write_report(
         subjects,

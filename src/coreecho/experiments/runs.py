@@ -19,9 +19,10 @@ from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
 from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
+from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
-from coreecho.training.run_folder import Hardware, RunFolder
+from coreecho.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,15 @@ class Execution:
         return "auto" if self.hardware is None else self.hardware.device
 
 
-def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> RunFolder:
+def finish_run(
+    recipe: Recipe,
+    data: Data,
+    path: Path,
+    execution: Execution,
+    *,
+    keeps_state: bool = False,
+    keeping: Mapping[str, Any] | None = None,
+) -> RunFolder:
     """Train a model, or go on with its training, or find it done.
 
     Args:
@@ -67,6 +76,8 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
         data: to learn from.
         path: folder of the run.
         execution: on what.
+        keeps_state: the state stays when the run is done, so that it can be made longer.
+        keeping: what else `train` and `resume` are told of what they write, such as `tensorboard`.
 
     Raises:
         RecipeError: the folder holds a run of another recipe, from other weights or of other data.
@@ -81,6 +92,7 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
             hardware=execution.hardware,
             show_progress=execution.show_progress,
             stop=execution.stop,
+            **(keeping or {}),
         )
     else:
         run = train(
@@ -93,13 +105,16 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
             hardware=execution.hardware,
             show_progress=execution.show_progress,
             stop=execution.stop,
+            **(keeping or {}),
         )
     if not run.is_finished:
         if execution.show_progress:
             Console(stderr=True).print("Stopped. The same command goes on from here.")
         raise Stopped(execution.stop)
-    # Of use to an unfinished run alone, and more than half of the folder: a table is dozens of them.
-    run.state.unlink(missing_ok=True)
+    if not keeps_state:
+        # Of use to an unfinished run alone, and most of the folder: a table is dozens of them.
+        run.state.unlink(missing_ok=True)
+        run.stage_state("stage1").unlink(missing_ok=True)
     return run
 
 

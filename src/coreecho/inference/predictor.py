@@ -238,6 +238,11 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
+        return self._predict(source, beat, fps)
+
+    def _predict(
+        self, source: ClipPath | NDArray[np.uint8], beat: Beat | None, fps: float | None
+    ) -> "Prediction | list[Prediction]":
         if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
@@ -248,6 +253,8 @@ class Predictor:
         frames = np.asarray(source)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
+        if not len(frames):
+            raise VideoError(f"array: expected clips (B, T, H, W), B at least 1; got shape {frames.shape}.")
         if frames.shape[-1] == 3:
             raise VideoError(
                 f"array: expected grey frames (T, H, W), or several clips (B, T, H, W); got shape {frames.shape}, "
@@ -258,6 +265,25 @@ class Predictor:
         sources = [ClipSource(number, partial(self._asked_of, clip)) for number, clip in enumerate(clips)]
         videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
         return [self._prediction(names[number], clips[number], video) for number, video in videos]
+
+    @overload
+    def embed(self, source: ClipPath, *, beat: Beat | None = None) -> NDArray[np.float32]: ...
+
+    @overload
+    def embed(self, source: NDArray[np.uint8], *, fps: float | None = None) -> NDArray[np.float32]: ...
+
+    def embed(
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+    ) -> NDArray[np.float32]:
+        """Where the model puts a heart: the mean of the embeddings of its clips. Arguments and errors as of a call.
+
+        Returns:
+            (D,); of an array (B, T, H, W) one a clip, (B, D).
+        """
+        said = self._predict(source, beat, fps)
+        embeddings = [each.embedding for each in (said if isinstance(said, list) else [said])]
+        stacked = np.stack([embedding for embedding in embeddings if embedding is not None])
+        return stacked if isinstance(said, list) else np.asarray(stacked[0])
 
     def predict_many(
         self, paths: Iterable[str | Path], *, show_progress: bool = False

@@ -199,8 +199,8 @@ class Recorder:
             if predictions is not None:
                 ids = [recording.id for recording in self.folder.recordings(self.folder.recipe.select_on)]
                 named = predictions.assign(recording=[ids[position] for position in predictions.recording])
-                write_whole(self.folder.path / "validation.csv", named.to_csv(index=False))
-        write_whole(self.folder.path / "metrics.csv", pd.DataFrame(self.state.history).to_csv(index=False))
+                write_whole(self.folder.validation, named.to_csv(index=False))
+        self.folder.write_metrics(self.state.history)
         kept = " (kept)" if self.stage.selection is None else " (best so far)"
         # People count epochs from 1, files from 0.
         log.info("%s epoch %d: %s%s", self.stage.name, row["epoch"] + 1, _terms(row), kept if is_best else "")
