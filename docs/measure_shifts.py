@@ -113,9 +113,8 @@ def print_shifts(home: World, count: int, calibrated: ModelCalibration) -> None:
             shift=(name, shift),
         )
         print(row(name, tried(measured, some, calibrated)), flush=True)
-    print(
-        "\nNo heart at all:\n\n| shown | n | good | doubtful | outside | what flags it most often |\n|---|---|---|---|---|---|"
-    )
+    print("\nNo heart at all:\n\n| shown | n | good | doubtful | outside | what flags it most often |")
+    print("|---|---|---|---|---|---|")
     for name, shift in NO_HEART.items():
         measured = measure_clips(
             home.subject,

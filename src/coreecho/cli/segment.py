@@ -31,8 +31,7 @@ def segment(
     Writes for each file its masks in the file's own pixels and frames, a film with the outline, and the volume over
     time with end-diastole (ED) and end-systole (ES) marked; and for all of them a table with a row a beat. A beat that
     the clip's ends cut off is left out, and an irregular rhythm is told. A file that cannot be read is reported and
-    does not stop the others; the exit code is then 1. Sound files that are no such clips (stills, colour Doppler) are
-    refused, which is no failure.
+    does not stop the others; the exit code is then 1. Files that are sound and no clip of a heartbeat are refused.
 
     Or measure it over a data set: `coreecho segment --dataset echonet --data ROOT --model lv.safetensors`. Gives Dice
     against the data set's masks at ED, at ES and over all, with 95 % intervals, how many frames ED and ES are away from
@@ -61,7 +60,7 @@ def segment(
     reading:
         How the files are read, where the usual way is not right.
     strict:
-        End with exit code 1 for refused files, too, such as the stills of an examination.
+        End with exit code 1 for refused files, too.
     shown:
         The data set.
     split:

@@ -1,8 +1,9 @@
 """What a model says of recordings, and what a gate may ask of them: from the table of results, in one place."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ class MeasuredClips:
     @property
     def absolute_errors(self) -> NDArray[np.float64]:
         """(N,) EF points."""
-        return np.abs(self.predictions["ef_true"] - self.predictions["ef_predicted"]).to_numpy(dtype=np.float64)
+        return np.abs((self.predictions["ef_true"] - self.predictions["ef_predicted"]).to_numpy(dtype=np.float64))
 
     @property
     def spread(self) -> NDArray[np.float64] | None:
@@ -130,6 +131,12 @@ def measure_clips(
     )
 
 
+def _without_chance(
+    copy: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], frames: NDArray[np.uint8], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    return copy(frames)
+
+
 def _copies(
     subject: Subject,
     store: HashedFrames,
@@ -147,7 +154,7 @@ def _copies(
     for name, copy in COPIES.items():
         said = subject.results(computing.precision).predict(
             lambda: subject.model(computing.device),
-            ShiftedFrames(store, name, lambda frames, _, copy=copy: copy(frames)),  # type: ignore[misc]
+            ShiftedFrames(store, name, partial(_without_chance, copy)),
             wanted,
             batch_size=computing.batch_size,
             description=f"Copies, {name}",

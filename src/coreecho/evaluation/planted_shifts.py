@@ -62,11 +62,15 @@ def _still(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     return np.concatenate(moved)
 
 
-def _plane(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _plane(frames: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Rows and columns from -1 to 1, (S, S), and the time in beats, (T, 1, 1)."""
-    side = np.linspace(-1, 1, frames.shape[1], dtype=np.float32)
+    side = np.linspace(-1, 1, frames.shape[1])
     rows, columns = np.meshgrid(side, side, indexing="ij")
-    return rows, columns, (np.arange(len(frames), dtype=np.float32) / _BEAT)[:, None, None]
+    return np.asarray(rows), np.asarray(columns), (np.arange(len(frames)) / _BEAT)[:, None, None]
+
+
+def _as_grey(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.asarray(levels.clip(0, 255), dtype=np.uint8)
 
 
 def _circle(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -74,25 +78,27 @@ def _circle(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     rows, columns, time = _plane(frames)
     radius = 0.45 + 0.12 * np.cos(2 * np.pi * time)
     grey = rng.normal(110, 25, frames.shape)
-    return np.where(np.hypot(rows, columns) < radius, 10, grey).clip(0, 255).astype(np.uint8)
+    return _as_grey(np.where(np.hypot(rows, columns) < radius, 10.0, grey))
 
 
 def _bars(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A test card: upright bars of the greys that colour bars have, which hum a little."""
     _, columns, time = _plane(frames)
-    greys = np.array([235, 210, 170, 145, 105, 80, 41], dtype=np.float32)
+    greys = np.array([235.0, 210.0, 170.0, 145.0, 105.0, 80.0, 41.0])
     picture = greys[np.minimum(((columns + 1) * 3.5).astype(int), 6)]
-    return (picture + 4 * np.sin(2 * np.pi * 5 * time)).clip(0, 255).astype(np.uint8)
+    return _as_grey(picture + 4 * np.sin(2 * np.pi * 5 * time))
 
 
 def _lung(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """As a lung looks: a bright line that slides with the breath, its echoes below, and shimmer."""
     rows, columns, time = _plane(frames)
     depth = rows + 1 + 0.03 * np.sin(2 * np.pi * time / 4)
-    lines = sum(np.exp(-(((depth - 0.5 * number) / 0.03) ** 2)) / number for number in (1, 2, 3))
+    lines = np.zeros_like(depth)
+    for number in (1, 2, 3):
+        lines += np.exp(-(((depth - 0.5 * number) / 0.03) ** 2)) / number
     sliding = 0.7 + 0.3 * np.sin(20 * columns + 6 * np.sin(2 * np.pi * time / 4))
     shimmer = rng.gamma(2.0, 0.5, frames.shape) * np.exp(-depth)
-    return (150 * lines * sliding + 60 * shimmer).clip(0, 255).astype(np.uint8)
+    return _as_grey(150 * lines * sliding + 60 * shimmer)
 
 
 # The EF of the heart is what it was.

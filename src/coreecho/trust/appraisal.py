@@ -119,8 +119,8 @@ def appraise(
         return Appraisal(interval_notes=(f"no interval: {interval.promised.words}",), **of_gate)
     spreads = None if spread is None else [spread]
     ground = (
-        f"{100 * found.level:g} % interval by {found.method}: {found.num_recordings} recordings of "
-        f"{found.calibrated_on}, {found.date}"
+        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} recordings "
+        f"of {found.calibrated_on}, {found.date}"
     )
     return Appraisal(
         interval_low=interval.low,
