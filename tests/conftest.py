@@ -27,6 +27,7 @@ from coreecho.models import (
 )
 from coreecho.models.weights import save_state
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.references import References, save_references
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
@@ -349,3 +350,29 @@ def bright_segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shown = SegmenterInput(frame_size=112, mean=(0.0,), std=(0.5,))
     save_segmenter(path, network.eval(), shown, source="a test", licence="MIT", trained_on=trained_on)
     return path
+
+
+@pytest.fixture(scope="session")
+def bright_root(tmp_path_factory: pytest.TempPathFactory, bright_heart: Callable[..., BrightHeart]) -> Path:
+    """Three bright hearts in the layout of EchoNet-Dynamic, all TEST, with masks of every frame and a true EF.
+
+    The first two beat twice; of the third no beat is complete.
+    """
+    root = tmp_path_factory.mktemp("bright") / "cohort"
+    (root / "Videos").mkdir(parents=True)
+    (root / "Masks").mkdir()
+    rows = ["FileName,EF,ESV,EDV,FrameHeight,FrameWidth,FPS,NumberOfFrames,Split"]
+    for number, es in enumerate([(0.5, 0.24), (0.55, 0.28), (0.5, 0.24)]):
+        heart = bright_heart(beats=(22, 22), es=es, seed=number)
+        last = 12 if number == 2 else len(heart.frames)
+        write_mjpeg_avi(root / "Videos" / f"heart{number}.avi", heart.frames[:last], 50.0)
+        labels = heart.masks[:last].astype(np.uint8)
+        np.savez(
+            root / "Masks" / f"heart{number}.npz",
+            labels=labels,
+            ed_frame=heart.ed_frames[0],
+            es_frame=min(heart.es_frames[0], last - 1),
+        )
+        rows.append(f"heart{number},{heart.ef_percent:.4f},,,112,112,50,{last},TEST")
+    (root / "FileList.csv").write_text("\n".join(rows) + "\n")
+    return root

@@ -5,6 +5,7 @@ no file or terminal takes; sequences that move a terminal's cursor or turn the r
 are shown as escapes, so that a name can be recognised and does nothing.
 """
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -36,3 +37,20 @@ def _escaped(letter: str) -> str:
         # How Python reads a byte that is not UTF-8 (PEP 383).
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def counted(number: int, plural: str) -> str:
+    """A number with its noun: `3 missing videos`, `1 missing video`.
+
+    Args:
+        number: of things.
+        plural: what they are; its first word that ends in s is the noun.
+    """
+    if number != 1:
+        return f"{number:,} {plural}"
+    words = plural.split(" ")
+    noun = next((place for place, word in enumerate(words) if re.fullmatch(r"\w+[^s\W]s", word)), None)
+    if noun is not None:
+        words[noun] = f"{words[noun][:-3]}y" if words[noun].endswith("ies") else words[noun][:-1]
+    # The verbs of what is said of the noun; of others it may be said that they are many.
+    return re.sub(r"\b(that|not) are\b|, are\b", lambda verb: verb[0][:-3] + "is", f"1 {' '.join(words)}")

@@ -173,8 +173,8 @@ def _noted_for_later() -> Iterator[None]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
-        for late in came:
-            signal.raise_signal(late)
+        for missed in came:
+            signal.raise_signal(missed)
 
 
 def exit_code_of(stopped: KeyboardInterrupt) -> int:

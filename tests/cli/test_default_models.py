@@ -86,7 +86,7 @@ def test_models_are_made_and_not_made_twice(tmp_path: Path, monkeypatch: pytest.
     model = load_model("default")
     assert model.card is not None
     assert model.card.licence == "Apache-2.0"
-    assert "mean of the weights of 2 trainings (left, right), made at commit abc123" in model.card.source
+    assert model.card.source == "default-ef of coreecho (commit abc123)"
     assert len(load_default_references().embedded) == 2
     calibration = read_calibration(into / "default-ef.calibration.json")
     assert calibration.intervals.is_phantom
@@ -96,6 +96,7 @@ def test_models_are_made_and_not_made_twice(tmp_path: Path, monkeypatch: pytest.
     assert made_lv.trainings[0].startswith("lv: recipe lv-outline, seed 0, on some, from random weights")
     assert made.seconds_a_clip is not None
     assert len(made.trainings) == 3
+    assert made.how == "the mean of the weights of 2 trainings (left, right)"
     phantoms, outlined, drawn = record.measured
     assert outlined.figures[0].name == "Dice, all known frames"
     assert (phantoms.count, drawn) == (8, more)

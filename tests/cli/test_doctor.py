@@ -31,7 +31,7 @@ def test_faults_are_listed_and_exit_code_1(
     clip.write_bytes(clip.read_bytes()[:4000])
     assert doctor("echonet", tree, workers=1) == 1
     out = capsys.readouterr().out
-    assert "1 clips that cannot be read, are cut off or damaged:" in out
+    assert "1 clip that cannot be read, is cut off or damaged:" in out
     assert clip.name in out
     assert doctor("echonet", tree, json=True, workers=1) == 1
     content = json.loads(capsys.readouterr().out)

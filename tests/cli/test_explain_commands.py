@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import torch
 from cyclopts import App
+from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, generate_frames
 
 from coreecho.cli.continuity import continuity
 from coreecho.cli.embed import embed
@@ -20,6 +23,7 @@ from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, Recipe
 from coreecho.models import TrainedOn, WeightsCard, build_model, save_weights
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
+from coreecho.video import read_video
 from coreecho.video.store import FrameStore
 
 Command = Callable[..., str]
@@ -243,3 +247,37 @@ class TestContinuity:
     def test_too_small_a_split(self, coreecho: Command, run: Path) -> None:
         with pytest.raises(DatasetError, match="needs at least 3 of them, got 2"):
             coreecho("continuity", run, "--clips", 1)
+
+
+def test_arrays_in_another_order_of_axes_are_read_by_every_command(
+    coreecho: Command, run: Path, clip: Path, tmp_path: Path
+) -> None:
+    frames = read_video(clip).frames
+    turned = tmp_path / "turned.npy"
+    np.save(turned, np.ascontiguousarray(frames.transpose(1, 2, 0)))
+    named = ("--axes", "HWT", "--clips", 1)
+    shown = coreecho("explain", turned, "--model", run, "--out", tmp_path / "out", "--film", "gif", *named)
+    assert "Predicted EF" in shown
+    # The phantom itself is the nearest of the recordings among which it is.
+    nearest = coreecho("neighbours", turned, "--model", run, "--k", 1, *named)
+    assert clip.stem in nearest
+    words = ("--split", "train", "--method", "pca", "--out", tmp_path / "map", "--clip", turned)
+    assert "new clip, predicted EF 5" in coreecho("map", run, *words, *named)
+    with pytest.raises(VideoError, match=r"expected the letters T \(time\), H \(rows\), W \(columns\)"):
+        coreecho("explain", turned, "--model", run, "--out", tmp_path / "bad", "--axes", "HHT")
+
+
+def test_a_series_of_single_frames_is_one_clip_for_every_command(coreecho: Command, run: Path, tmp_path: Path) -> None:
+    whole = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
+    (tmp_path / "frames").mkdir()
+    for number, frame in enumerate(generate_frames(whole.PixelData, number_of_frames=30)):
+        whole.PixelData, whole.NumberOfFrames, whole.InstanceNumber = encapsulate([frame]), 1, number + 1
+        whole.save_as(tmp_path / "frames" / f"IM{number:02d}")
+    words = ("--model", run, "--out", tmp_path / "out", "--film", "gif", "--clips", 1)
+    with pytest.raises(VideoError, match="is a folder"):
+        coreecho("explain", tmp_path / "frames", *words)
+    assert "Predicted EF" in coreecho("explain", tmp_path / "frames", *words, "--series")
+    # One of its files stands for all.
+    assert "Predicted EF" in coreecho("explain", tmp_path / "frames" / "IM07", *words, "--series")
+    with pytest.raises(VideoError, match="holds 0 clips that lie as single DICOM frames"):
+        coreecho("explain", tmp_path / "out", *words, "--series")

@@ -13,7 +13,7 @@ from coreecho.cli.main import app
 from coreecho.errors import RecipeError
 
 COMMANDS = [
-    *("continuity", "convert", "demo", "doctor", "embed", "evaluate", "explain", "import-weights"),
+    *("compare", "continuity", "convert", "demo", "doctor", "embed", "evaluate", "explain", "import-weights"),
     *("map", "neighbours", "phantom", "predict", "report", "reproduce", "store", "train", "transfer"),
 ]
 

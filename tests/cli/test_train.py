@@ -1,13 +1,14 @@
 """`coreecho train` as a user types it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from coreecho.cli import train as train_command
 from coreecho.cli.main import app
-from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.training import Hardware, RunFolder
+from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.training import Hardware, Recipe, RunFolder
+from coreecho.training import run as run_module
 
 
 def coreecho(*arguments: object) -> int:
@@ -44,8 +45,8 @@ def test_resume_keeps_the_hardware_that_no_flag_changes(
     out = tmp_path / "run"
     assert coreecho("train", "demo", "--data", phantom_root, "--out", out, *TINY.split(), "--precision", "bf16") == 0
     used = []
-    resume = train_command.resume_run
-    monkeypatch.setattr(train_command, "resume_run", lambda run, **given: used.append(given["hardware"]) or resume(run))
+    resume = run_module.resume
+    monkeypatch.setattr(run_module, "resume", lambda run, **given: used.append(given["hardware"]) or resume(run))
     assert coreecho("train", "--resume", out, "--workers", "1") == 0
     assert used == [Hardware(device="cpu", precision="bf16", workers=1)]
 
@@ -74,9 +75,10 @@ def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["demo"], r"Say what to train"),
-        (["--resume", "run"], r"is not the folder of a run"),
-        (["demon", "--data", "x"], r"no recipe 'demon'"),
-        (["demo", "--data", "missing", "--out", "out"], r"missing"),
+        (["--resume", "run"], r"run: there is no such file or folder \(--resume\)"),
+        (["--resume", "."], r"is not the folder of a run"),
+        (["demon", "--data", "."], r"no recipe 'demon'"),
+        (["demo", "--data", "missing", "--out", "out"], r"missing: there is no such file or folder \(--data\)"),
     ],
 )
 def test_mistakes_are_explained(
@@ -85,6 +87,24 @@ def test_mistakes_are_explained(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CoReEchoError, match=message):
         coreecho("train", *arguments)
+
+
+def test_a_recipe_of_a_data_set_loads_it_as_its_protocol_does_unless_a_flag_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def note(recipe: Recipe, *, options: dict[str, object], **_: object) -> None:
+        raise RecipeError(str(sorted(options.items())))
+
+    monkeypatch.setattr(run_module, "train", note)
+    start = ("train", "hmc-qu-probe", "--dataset", "hmc-qu", "--data", tmp_path, "--init", "scratch", "--fold", "2")
+    with pytest.raises(RecipeError) as usual:
+        coreecho(*start)
+    assert str(usual.value) == "[('end_frame', 'exclusive'), ('fold', 2), ('validation', 'none')]"
+    with pytest.raises(RecipeError, match=r"\('end_frame', 'inclusive'\)"):
+        coreecho(*start, "--option", "end_frame=inclusive")
+    # Any other recipe: as the loader has it.
+    with pytest.raises(RecipeError, match=r"^\[\('fold', 2\)\]$"):
+        coreecho("train", "demo", *start[2:])
 
 
 def test_resume_takes_no_other_recipe_or_data_set(phantom_root: Path, tmp_path: Path) -> None:
@@ -98,3 +118,49 @@ def test_resume_takes_no_other_recipe_or_data_set(phantom_root: Path, tmp_path: 
 def test_a_wrong_value_names_flag_and_range(phantom_root: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="batch_size is 1, expected at least 2"):
         coreecho("train", "demo", "--data", phantom_root, "--out", tmp_path / "run", "--batch-size", "1")
+
+
+def test_seeds_lie_side_by_side_and_are_compared_as_one_recipe(
+    phantom_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "tiny"
+    command = ["train", "demo", "--data", phantom_root, "--out", out, *TINY.split(), "--seeds", "0:2"]
+    assert coreecho(*command) == 0
+    runs = [RunFolder.open(out / f"seed-{seed}") for seed in (0, 1)]
+    assert [run.recipe.seed for run in runs] == [0, 1]
+    assert all(run.is_finished and run.state.exists() for run in runs)
+    before = [run.best_weights.stat().st_mtime_ns for run in runs]
+    # Given again it finds them done, and a run grows longer where it is asked to.
+    assert coreecho(*command) == 0
+    assert [run.best_weights.stat().st_mtime_ns for run in runs] == before
+    capsys.readouterr()
+    assert coreecho("train", "--resume", runs[0].path, "--stage2-epochs", "2") == 0
+    assert "bit for bit" in " ".join(capsys.readouterr().err.split())
+    assert len(RunFolder.open(runs[0].path).metrics()) == 3
+
+    table = tmp_path / "compare.csv"
+    assert coreecho("compare", out, out, "--csv", table, "--split", "VAL", "--resamples", "50", "--device", "cpu") == 0
+    assert "mean of 2 seeds" in table.read_text()
+
+
+def test_a_broken_tree_is_named_whole_and_can_be_gone_on_without(phantom_root: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(phantom_root, tree, ignore=shutil.ignore_patterns(".coreecho-store*"))
+    rows = (tree / "FileList.csv").read_text().splitlines()
+    named = [row.split(",")[0] for row in rows[1:] if row.endswith("TRAIN")]
+    (tree / "Videos" / f"{named[0]}.avi").write_bytes(b"no video at all " * 100)
+    table = "\n".join(
+        [rows[0], *(row.replace("TRAIN", "TRIAN") if row.startswith(named[1]) else row for row in rows[1:])]
+    )
+    (tree / "FileList.csv").write_text(table + "\n")
+    command = ["train", "demo", "--data", tree, "--out", tmp_path / "run", *TINY.split()]
+    with pytest.raises(DatasetError) as raised:
+        coreecho(*command)
+    text = str(raised.value)
+    assert "1 row with a bad Split" in text
+    assert "1 clip that cannot be read" in text
+    assert "--leave-out-faulty" in text
+    assert coreecho(*command, "--leave-out-faulty") == 0
+    run = RunFolder.open(tmp_path / "run")
+    assert sorted(run.info["left_out"]) == sorted(named[:2])
+    assert not set(named[:2]) & {recording.id for recording in run.all_recordings}

@@ -75,7 +75,7 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     assert metrics.epoch.tolist() == [0, 1, 0]
     np.testing.assert_allclose(metrics.train_loss[:2], metrics.train_rnc[:2] + metrics.train_l1[:2], rtol=1e-6)
     assert metrics.val_mae.notna().all()
-    assert "stage2 epoch 0" in (finished.path / "train.log").read_text()
+    assert "stage2 epoch 1:" in (finished.path / "train.log").read_text()
 
 
 def test_tensorboard_gets_every_epoch_where_it_is_asked_for(

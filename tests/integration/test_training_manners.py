@@ -293,7 +293,7 @@ def test_a_signal_saves_the_state_and_says_how_to_go_on(tmp_path: Path, endless:
 # The command line is read from sys.argv on purpose.
 @pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 def test_ctrl_c_saves_the_state_and_says_how_to_go_on(
-    tmp_path: Path, endless: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, endless: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
     monkeypatch.setattr(sys, "argv", ["coreecho", *endless])
@@ -308,7 +308,8 @@ def test_ctrl_c_saves_the_state_and_says_how_to_go_on(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
-    assert_was_stopped(run, capsys.readouterr().err)
+    # What a signal says goes to the terminal itself.
+    assert_was_stopped(run, capfd.readouterr().err)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from coreecho.names import printable
+from coreecho.names import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,24 @@ from coreecho.names import printable
 def test_what_is_no_letter_is_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
     shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("number", "plural", "words"),
+    [
+        (3, "missing videos", "3 missing videos"),
+        (1200, "videos", "1,200 videos"),
+        (0, "videos", "0 videos"),
+        (1, "videos", "1 video"),
+        (1, "empty videos (0 bytes)", "1 empty video (0 bytes)"),
+        (
+            1,
+            "rows with a bad EF (expected a number from 0 to 100)",
+            "1 row with a bad EF (expected a number from 0 to 100)",
+        ),
+        (1, "clips that cannot be read, are cut off or damaged", "1 clip that cannot be read, is cut off or damaged"),
+        (1, "entries that are twice there", "1 entry that is twice there"),
+    ],
+)
+def test_one_thing_is_no_plural(number: int, plural: str, words: str) -> None:
+    assert counted(number, plural) == words

@@ -62,10 +62,9 @@ def calibrate(
     from coreecho.evaluation.calibrating import calibrate_subject, what_it_promises
     from coreecho.evaluation.calibrating import measure_gap as widen
     from coreecho.evaluation.measured_clips import Computing as HowToCompute
-    from coreecho.inference.subject import open_subject
     from coreecho.trust import calibration_path, read_calibration, write_calibration
 
-    subject = open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
+    subject = shown.subject(model)
     if out is None and is_default(model):
         raise CalibrationError(
             "The model that ships lies in the installed package, which is not written to: give `--out FILE`, and "

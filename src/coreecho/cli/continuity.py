@@ -53,7 +53,6 @@ def continuity(
     """
     shown = shown or TestedData()
     computing = computing or Computing()
-    from coreecho.inference.subject import open_subject
     from coreecho.report.continuity_drawing import draw_continuity
     from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_continuity, show_continuity_difference
@@ -65,7 +64,7 @@ def continuity(
     paths = [run] if run2 is None else [run, run2]
     for path in paths:
         say_default(path)
-    runs = [open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store) for path in paths]
+    runs = [shown.subject(path) for path in paths]
     models = [subject.model(computing.device) for subject in runs]
     measured = []
     for name, subject, model in zip(("first", "second"), runs, models, strict=False):

@@ -40,7 +40,6 @@ def embed(
     computing = computing or Computing()
     from rich.console import Console
 
-    from coreecho.inference.subject import open_subject
     from coreecho.report.shipped_model import say_default
     from coreecho.representation.embedding_files import check_embeddings_path, save_embeddings
     from coreecho.representation.embeddings import embed_run
@@ -48,7 +47,7 @@ def embed(
     check_embeddings_path(out)
     say_default(model)
     embedded = embed_run(
-        open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
+        shown.subject(model),
         None,
         split,
         clips=clips,

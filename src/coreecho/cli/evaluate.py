@@ -93,14 +93,13 @@ def evaluate(
 
     from coreecho.evaluation.evaluate import evaluate as evaluate_subject
     from coreecho.evaluation.protocol import Protocol
-    from coreecho.inference.subject import open_subject
     from coreecho.report.evaluation import pictures_of
     from coreecho.report.shipped_model import say_default
     from coreecho.report.tables import metrics_table
     from coreecho.report.worth_drawing import worth_table
 
     say_default(model)
-    subject = open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
+    subject = shown.subject(model)
     index = None
     if beats is not None:
         index = _place_at_beats(subject, beats, beat_rule, split, out, computing, start_index)

@@ -22,6 +22,7 @@ def explain(
     level: Annotated[str, Parameter(name=("--level", "--stage"))] = "auto",
     evidence: Literal["positive", "negative", "absolute"] = "positive",
     film: Literal["mp4", "gif", "both"] = "mp4",
+    segmenter: Path | None = None,
     shown: TestedData | None = None,
     device: Device = "auto",
     seed: NotNegative = 0,
@@ -47,6 +48,8 @@ def explain(
         has seen no patient.
     out:
         Folder for the result.
+    segmenter:
+        Of a data set that does not say where the left ventricle is: what outlines it (weights, or `default`).
     shown:
         The data, where they are not the run's own.
     split:
@@ -71,7 +74,6 @@ def explain(
     shown, reading = shown or TestedData(), reading or FileReading()
     from coreecho.errors import RecipeError
     from coreecho.inference import find_device, find_one, parse_beat
-    from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
     from coreecho.report.shipped_model import say_default
@@ -97,11 +99,12 @@ def explain(
     elif file is None and shown.data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
-            open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store),
+            shown.subject(model),
             out,
             protocol=protocol,
             device=device,
             allow_overlap=shown.allow_overlap,
+            segmenter=segmenter,
             show_progress=True,
         )
         show_lv_focus(explained_data)

@@ -11,6 +11,7 @@ from rich.markup import escape
 import coreecho
 from coreecho.cli.calibrate import calibrate
 from coreecho.cli.checklist import checklist
+from coreecho.cli.compare import compare
 from coreecho.cli.continuity import continuity
 from coreecho.cli.convert import convert
 from coreecho.cli.demo import demo
@@ -28,13 +29,13 @@ from coreecho.cli.predict import predict
 from coreecho.cli.report import report
 from coreecho.cli.segment import segment
 from coreecho.cli.store import app as store_app
-from coreecho.cli.whole_numbers import refuse_fractions
+from coreecho.cli.typed import CONFIG, refuse_unknown_options
 from coreecho.errors import CoReEchoError
 from coreecho.stopping import ended_by_signals
 
 app = App(
     name="coreecho",
-    config=refuse_fractions,
+    config=CONFIG,
     # Told by `main`, with the exit code of the signal.
     suppress_keyboard_interrupt=False,
     version=coreecho.__version__,
@@ -72,6 +73,7 @@ app.command(
     help="Make the models that ship with coreecho again, from nothing.",
 )
 app.command(evaluate)
+app.command(compare)
 app.command(infarction)
 app.command(predict)
 app.command(segment)
@@ -109,6 +111,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         with ended_by_signals(tell):
+            refuse_unknown_options(app, sys.argv[1:])
             code = app(result_action="return_value", exit_on_error=False)
     except CycloptsError:
         # Cyclopts has printed it.

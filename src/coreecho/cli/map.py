@@ -1,5 +1,6 @@
 """`coreecho map`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,11 +64,11 @@ def draw_map(
     shown = shown or TestedData()
     computing, reading = computing or Computing(), reading or FileReading()
     from coreecho.inference import find_device, find_one, parse_beat
-    from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
     from coreecho.report.map_drawing import write_maps
     from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_maps
+    from coreecho.report.thumbnails import Thumbnails, recording_thumbnail
     from coreecho.representation.embedding_map import make_map, place_files
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.references import load_default_references
@@ -75,18 +76,16 @@ def draw_map(
     frames = None if beat is None else parse_beat(beat)
     new = [find_one(path, joins_series=reading.series) for path in clip or []]
     maps, placed = [], []
+    thumbnails: list[Thumbnails] = []
     paths = [run] if other is None else [run, other]
     for path in paths:
         say_default(path)
-    subjects = [
-        None
-        if is_default(path) and shown.data is None
-        else open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store)
-        for path in paths
-    ]
+    subjects = [None if is_default(path) and shown.data is None else shown.subject(path) for path in paths]
     for subject in subjects:
         if subject is None:
-            model, embedded = load_model(DEFAULT, find_device(computing.device)), load_default_references().embedded
+            model, references = load_model(DEFAULT, find_device(computing.device)), load_default_references()
+            embedded = references.embedded
+            thumbnails.append(references.thumbnail)
         else:
             model = subject.model(computing.device)
             embedded = embed_run(
@@ -98,10 +97,11 @@ def draw_map(
                 allow_overlap=shown.allow_overlap,
                 show_progress=True,
             )
+            thumbnails.append(partial(recording_thumbnail, subject.store()))
         maps.append(make_map(embedded, method=method, seed=seed))
         placed.append(place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes))
     if out is None:
         out = Path("map") if subjects[0] is None else subjects[0].result_folder("explain", f"map-{split}")
-    written = write_maps(maps, out, placed=placed)
+    written = write_maps(maps, out, placed=placed, thumbnails=thumbnails)
     show_maps(maps, placed, written)
     return 0

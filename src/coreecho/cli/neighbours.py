@@ -58,18 +58,18 @@ def neighbours(
     from coreecho.inference import Predictor, find_device, find_one, parse_beat
     from coreecho.inference.appraising import calibration_beside
     from coreecho.inference.preparing import read_clip
-    from coreecho.inference.subject import open_subject
     from coreecho.models.weights import load_model
-    from coreecho.report.neighbour_drawing import recording_thumbnail, write_neighbours
+    from coreecho.report.neighbour_drawing import write_neighbours
     from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_neighbours
+    from coreecho.report.thumbnails import recording_thumbnail
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
     from coreecho.representation.references import load_default_references
 
     say_default(model)
     own = is_default(model) and shown.data is None
-    subject = None if own else open_subject(model, data=shown.data, dataset=shown.dataset, store=shown.store)
+    subject = None if own else shown.subject(model)
     device = computing.device
     loaded = load_model(model, find_device(device)) if subject is None else subject.model(device)
     frames = None if beat is None else parse_beat(beat)

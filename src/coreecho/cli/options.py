@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
+
+from coreecho.errors import RecipeError
+
+if TYPE_CHECKING:
+    from coreecho.inference.subject import Subject
 
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
@@ -56,6 +61,28 @@ class ShownData:
     """With `--data`: its layout, such as `table` [default: that of the training, or `echonet`]."""
     store: Path | None = None
     """Folder for the decoded frames [default: beside the data]."""
+    columns: str | None = None
+    """With `--dataset table`: columns by other names, `path=file,ef_percent=LVEF`."""
+    option: list[str] | None = None
+    """With `--data`: an option of the data set as NAME=VALUE, such as `fold=2`. May be given more than once."""
+    leave_out_faulty: Annotated[bool, Parameter(negative="")] = False
+    """With `--data`: take the recordings that nothing is wrong with, and name the others."""
+
+    def subject(self, model: Path) -> "Subject":
+        """Open a run, or a file of weights, on these data.
+
+        Raises:
+            RecipeError: what is told of other data is given without them.
+        """
+        from coreecho.inference.subject import open_subject
+
+        options = data_options(option=self.option, columns=self.columns, leave_out_faulty=self.leave_out_faulty)
+        if options and self.data is None:
+            raise RecipeError(
+                "`--columns`, `--option` and `--leave-out-faulty` are of the data under `--data`; those of a run are "
+                "read as when it was trained."
+            )
+        return open_subject(model, data=self.data, dataset=self.dataset, store=self.store, options=options)
 
 
 @Parameter(name="*")
@@ -65,3 +92,17 @@ class TestedData(ShownData):
 
     allow_overlap: Annotated[bool, Parameter(negative="")] = False
     """Take recordings that the model was trained on, too; every figure and table then says so."""
+
+
+def data_options(*, option: list[str] | None, columns: str | None, leave_out_faulty: bool) -> dict[str, Any]:
+    """What a data set's loader is told, of what was typed.
+
+    Raises:
+        DatasetError: an option is not NAME=VALUE, or is given twice.
+    """
+    from coreecho.datasets.layout import parse_options
+
+    options: dict[str, Any] = dict(parse_options([*(option or ()), *([f"columns={columns}"] if columns else ())]))
+    if leave_out_faulty:
+        options["leave_out_faulty"] = True
+    return options

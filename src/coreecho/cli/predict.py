@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,12 +21,15 @@ def predict(
     model: Path = Path(DEFAULT),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     csv: Path | None = None,
+    page: Path | None = None,
+    similar: bool = True,
     clips: AtLeastOne | Literal["all"] = 3,
     beat: BeatText = None,
     reading: FileReading | None = None,
     per_study: Annotated[bool, Parameter(negative="")] = False,
     ids: Annotated[bool, Parameter(negative="")] = False,
     strict: Annotated[bool, Parameter(negative="")] = False,
+    segmenter: Path | None = None,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     monitor: Path | None = None,
@@ -54,6 +57,12 @@ def predict(
         Print one JSON document and nothing else.
     csv:
         Write a table to this file, too: one row a file, with its status, measured, refused or failed.
+    page:
+        Write one HTML page of the files, as those of one patient, to this file, too: each number with its interval
+        where there is a calibration, the film, what speaks against it, and similar hearts.
+    similar:
+        On the page, look for similar hearts among the recordings that the model learned from. Of a run, embedding
+        these takes a while the first time.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
@@ -68,6 +77,10 @@ def predict(
         number. Not done unasked: they may lead to a patient.
     strict:
         End with exit code 1 for refused files, too.
+    segmenter:
+        What outlines the left ventricle: the EF of its beats then stands beside the model's, a disagreement of more
+        than 10 points is a warning, and a page shows the outline. Weights, the folder of a run, `default` for the one
+        that ships, or `none`; when not given, the one that ships beside the model that ships, where this build has it.
     computing:
         How the model computes.
     precision:
@@ -83,33 +96,44 @@ def predict(
     from coreecho.inference import Predictor, parse_beat
     from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
+    from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
     if csv is not None and not csv.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
+    if page is not None and not page.absolute().parent.is_dir():
+        raise CoReEchoError(f"The folder of {page} does not exist: make it first, or give another file to `--page`.")
     if monitor is not None and not monitor.absolute().parent.is_dir():
         raise CoReEchoError(f"The folder of {monitor} does not exist: make it first, or give another `--monitor`.")
+    frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
         clips=clips,
         device=computing.device,
         batch_size=computing.batch_size,
-        beat=None if beat is None else parse_beat(beat),
+        beat=frames,
         precision=precision,
         axes=reading.axes,
         joins_series=reading.series,
         reads_ids=ids or per_study,
     )
+    outliner = find_second_opinion(segmenter, model, predictor.model.task, computing.device)
     say_default(model)
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:
-        for result in predictor.predict_many(files, show_progress=True):
+        predicted = predictor.predict_many(files, show_progress=True)
+        if outliner is not None:
+            predicted = with_second_opinions(predicted, files, outliner, axes=reading.axes, joins_series=reading.series)
+        for result in predicted:
             results.append(result)
     except KeyboardInterrupt as stopped:
         # What is ready is not lost.
         stopped_by = stopped
     _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
-    is_bad = _tell_failures(results, predictor.model.task.noun, strict=strict)
+    if page is not None:
+        how: dict[str, Any] = {"beat": frames, "looks_for_similar": similar, "segmenter": outliner}
+        _write_page(page, results, predictor, model, axes=reading.axes, **how)
+    is_bad = tell_failures(results, predictor.model.task.noun, strict=strict)
     if monitor is not None:
         Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
     if stopped_by is not None:
@@ -152,7 +176,25 @@ def _show(
             write_studies_csv(studies, studies_path(csv), task=task)
 
 
-def _tell_failures(results: "list[Prediction | PredictionFailure]", noun: str, *, strict: bool) -> bool:
+def _write_page(
+    page: Path,
+    results: "list[Prediction | PredictionFailure]",
+    predictor: "Predictor",
+    model: Path,
+    **how: Any,
+) -> None:
+    """Write the page of one patient, and say where it is."""
+    from rich.console import Console
+
+    from coreecho.report.patient_clips import patient_clips
+    from coreecho.report.patient_page import write_patient_page
+
+    shown = patient_clips(results, predictor, model, show_progress=True, **how)
+    write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task)
+    Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
+
+
+def tell_failures(results: "Sequence[object]", noun: str, *, strict: bool) -> bool:
     """Name on stderr the files without a number, and count them; tell whether the exit code shall say so."""
     from rich.console import Console
 

@@ -19,6 +19,7 @@ def report(
     map_method: Literal["auto", "umap", "pca"] = "auto",
     hearts: NotNegative = 8,
     lv_focus: bool = True,
+    segmenter: Path | None = None,
     shown: TestedData | None = None,
     computing: Computing | None = None,
 ) -> int:
@@ -57,6 +58,9 @@ def report(
         Simulated hearts whose EF is moved in small steps, where the data are phantoms.
     lv_focus:
         Measure how much the models look at the left ventricle, where the data say where it is.
+    segmenter:
+        What outlines the left ventricle (weights, or `default`): the volume over time then stands below each clip, and
+        LV focus is measured also where the data do not say where the ventricle is.
     shown:
         The data, where they are not the run's own.
     computing:
@@ -65,15 +69,10 @@ def report(
     shown = shown or TestedData()
     computing = computing or Computing()
     from coreecho.evaluation.protocol import Protocol
-    from coreecho.inference.subject import open_subject
     from coreecho.report.html import default_place, write_report
     from coreecho.report.terminal import say
 
-    subjects = [
-        open_subject(path, data=shown.data, dataset=shown.dataset, store=shown.store)
-        for path in (run, run2)
-        if path is not None
-    ]
+    subjects = [shown.subject(path) for path in (run, run2) if path is not None]
     out = out or default_place(subjects)
     write_report(
         subjects,
@@ -83,6 +82,7 @@ def report(
         map_method=map_method,
         hearts=hearts,
         lv_focus=lv_focus,
+        segmenter=segmenter,
         batch_size=computing.batch_size,
         device=computing.device,
         allow_overlap=shown.allow_overlap,

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from coreecho.errors import RecipeError
-from coreecho.training.run_folder import Hardware
+from coreecho.training.hardware import Hardware
 
 
 def reproduce(

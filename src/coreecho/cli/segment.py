@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import Device, NotNegative, SplitName, TestedData
+from coreecho.cli.options import Device, FileReading, NotNegative, SplitName, TestedData
 from coreecho.shipped import DEFAULT
 
 
@@ -19,8 +19,8 @@ def segment(
     method: Literal["discs", "area-length"] = "discs",
     nifti: Annotated[bool, Parameter(negative="")] = False,
     film: bool = True,
-    axes: str | None = None,
-    series: Annotated[bool, Parameter(negative="")] = False,
+    reading: FileReading | None = None,
+    strict: Annotated[bool, Parameter(negative="")] = False,
     shown: TestedData | None = None,
     split: SplitName = "test",
     device: Device = "auto",
@@ -31,7 +31,7 @@ def segment(
     Writes for each file its masks in the file's own pixels and frames, a film with the outline, and the volume over
     time with end-diastole (ED) and end-systole (ES) marked; and for all of them a table with a row a beat. A beat that
     the clip's ends cut off is left out, and an irregular rhythm is told. A file that cannot be read is reported and
-    does not stop the others; the exit code is then 1.
+    does not stop the others; the exit code is then 1. Files that are sound and no clip of a heartbeat are refused.
 
     Or measure it over a data set: `coreecho segment --dataset echonet --data ROOT --model lv.safetensors`. Gives Dice
     against the data set's masks at ED, at ES and over all, with 95 % intervals, how many frames ED and ES are away from
@@ -57,10 +57,10 @@ def segment(
         Write the masks as NIfTI (.nii.gz), too.
     film:
         Write the film with the outline.
-    axes:
-        Of arrays alone: see `coreecho predict --help`.
-    series:
-        Take the single DICOM frames of one series in one folder, one a file, for one clip.
+    reading:
+        How the files are read, where the usual way is not right.
+    strict:
+        End with exit code 1 for refused files, too.
     shown:
         The data set.
     split:
@@ -70,7 +70,7 @@ def segment(
     seed:
         Of the intervals.
     """
-    shown = shown or TestedData()
+    shown, reading = shown or TestedData(), reading or FileReading()
     from coreecho.errors import RecipeError
     from coreecho.report.shipped_model import say_default
 
@@ -93,8 +93,9 @@ def segment(
             method=method,
             nifti=nifti,
             has_film=film,
-            axes=axes,
-            joins_series=series,
+            strict=strict,
+            axes=reading.axes,
+            joins_series=reading.series,
         )
     assert shown.data is not None
     from rich.console import Console

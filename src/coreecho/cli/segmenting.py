@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from coreecho.cli.predict import tell_failures
 from coreecho.files import writing_into
-from coreecho.inference.files import PredictionFailure
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import readable
 from coreecho.report.segmentation_folder import FolderNames, Found, write_beats, write_segmentation
@@ -19,7 +19,14 @@ from coreecho.ventricle.segmenting import segment_many
 
 
 def segment_files(
-    segmenter: Segmenter, files: Sequence[Path], out: Path, *, nifti: bool, has_film: bool, **settings: Any
+    segmenter: Segmenter,
+    files: Sequence[Path],
+    out: Path,
+    *,
+    nifti: bool,
+    has_film: bool,
+    strict: bool,
+    **settings: Any,
 ) -> int:
     """Segment, write and show; returns the exit code."""
     # A folder that cannot be made should be known before the hours of computing.
@@ -46,12 +53,8 @@ def segment_files(
     segmented = [found for found, _ in results if isinstance(found, Segmentation)]
     if segmented:
         Console().print(beats_table(segmented, model_name=segmenter.name, out=out))
-    failures = [found for found, _ in results if isinstance(found, PredictionFailure)]
-    for failure in failures:
-        console.print(
-            f"No ventricle for {readable(failure.file)}: {readable(failure.error)}", style="red", markup=False
-        )
+    is_bad = tell_failures([found for found, _ in results], "ventricle", strict=strict)
     if stopped_by is not None:
         console.print(f"Stopped. The first {len(results)} files are done and written to {out}; the others are not.")
         return exit_code_of(stopped_by)
-    return 1 if failures else 0
+    return 1 if is_bad else 0

@@ -51,7 +51,7 @@ def build(
     workers:
         Threads that decode [default: one for each core].
     """
-    from coreecho.names import readable
+    from coreecho.names import counted, readable
     from coreecho.video import FrameStore
 
     folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
@@ -59,7 +59,7 @@ def build(
     num_frames = sum(built.num_frames(recording) for recording in sources)
     size = num_frames * frame_size**2 / 1024**2
     kind = f"{num_frames} frames of {frame_size} x {frame_size} pixels"
-    print(f"{readable(folder)}: {len(sources)} videos, {kind}, {size:.1f} MiB")
+    print(f"{readable(folder)}: {counted(len(sources), 'videos')}, {kind}, {size:.1f} MiB")
     return 0
 
 

@@ -1,40 +1,36 @@
 """`coreecho train`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 from rich.console import Console
 
-from coreecho.cli.whole_numbers import refuse_fractions
-from coreecho.datasets.layout import parse_options
-from coreecho.errors import CoReEchoError, RecipeError
-from coreecho.evaluation.calibrating import calibrate_subject
-from coreecho.evaluation.measured_clips import Computing
-from coreecho.inference.subject import open_subject
-from coreecho.models.weights import hash_weights
-from coreecho.report.figures import bland_altman, learning_curves, scatter
-from coreecho.stopping import Stop, stop_on_signals
-from coreecho.training.fabric import is_first_process
+from coreecho.cli.options import data_options
+from coreecho.cli.typed import CONFIG
+from coreecho.errors import CoReEchoError, RecipeError, UnreadableVideosError
+from coreecho.names import counted
+from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
-from coreecho.training.run import resume as resume_run
-from coreecho.training.run import train as train_run
-from coreecho.training.run_folder import Hardware, RunFolder
-from coreecho.trust import calibration_path, read_calibration, write_calibration
+
+if TYPE_CHECKING:
+    from coreecho.stopping import Stop
+    from coreecho.training.run_folder import RunFolder
 
 
 def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
-    """Let the recipe's YAML, or the hardware of the run to go on with, give every setting that no flag gives."""
+    """Let the recipe's YAML, or the run to go on with, give every setting that no flag gives."""
     given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
     if "recipe_name" in given:
         path = find_recipe(given["recipe_name"])
         Dict(_flags_of(read_recipe_file(path)), source=str(path), use_commands_as_keys=False)(app, commands, arguments)
     elif "resume" in given:
-        saved = asdict(RunFolder.open(given["resume"]).hardware)
-        known = {name: value for name, value in saved.items() if value is not None}
+        from coreecho.training.run_folder import RunFolder
+
+        run = RunFolder.open(given["resume"])
+        known = _flags_of({**run.recipe.to_mapping(), **asdict(run.hardware)})
         Dict(known, source=given["resume"], use_commands_as_keys=False)(app, commands, arguments)
 
 
@@ -43,7 +39,7 @@ def _flags_of(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-app = App(name="train", config=(refuse_fractions, _files_as_defaults))
+app = App(name="train", config=(*CONFIG, _files_as_defaults))
 
 
 @app.default
@@ -57,7 +53,9 @@ def train(
     dataset: str | None = None,
     fold: int | None = None,
     view: str | None = None,
+    columns: str | None = None,
     option: list[str] | None = None,
+    seeds: str | None = None,
     leave_out_faulty: Annotated[bool, Parameter(negative=())] = False,
     store: Path | None = None,
     checkpoint_minutes: float = 5.0,
@@ -76,16 +74,24 @@ def train(
     out:
         Folder of the run [default: runs/RECIPE-seedSEED].
     resume:
-        Folder of a run to go on with, instead of a recipe.
+        Folder of a run to go on with, instead of a recipe. A finished one trains longer with more `--stage1-epochs` or
+        `--stage2-epochs` than it had; what that means for its schedule is said.
     dataset:
         Layout of the data set: `echonet`, `echonet-pediatric`, `camus`, `hmc-qu` or `table` [default: echonet].
     fold:
         Of a data set with folds: the one that is tested; the next one validates [default: its loader's].
     view:
         Of a data set with several views: which, such as `A2C` [default: its loader's].
+    columns:
+        Of `table`, whose columns are `path`, and `ef_percent`, `has_mi`, `esv_ml`, `edv_ml` or any other of numbers;
+        optional are `split`, `fold`, `patient`, `id`, `quality` and `view`. Columns by other names:
+        `path=file,ef_percent=LVEF`.
     option:
-        Another option of the data set as NAME=VALUE: `columns=path=file,ef_percent=LVEF` of `table`,
-        `end_frame=exclusive` of `hmc-qu`, `folds=blocks` of `camus`. May be given more than once.
+        Another option of the data set as NAME=VALUE: `end_frame=exclusive` of `hmc-qu`, `folds=blocks` of `camus`. May
+        be given more than once.
+    seeds:
+        Train once with each of several seeds, one after the other, into OUT/seed-0, OUT/seed-1, ...: `0:5` are 0 to 4,
+        or `1,2,7` [OUT by default: runs/RECIPE]. Stopped, the same command goes on.
     leave_out_faulty:
         Take the recordings that nothing is wrong with, and name the others, instead of refusing the data set.
     store:
@@ -99,46 +105,114 @@ def train(
     recipe:
         The settings of the recipe; each flag overrules the recipe's file.
     """
-    keeping: dict[str, Any] = {
-        "checkpoint_minutes": checkpoint_minutes,
-        "show_progress": True,
-        "tensorboard": tensorboard,
-    }
+    keeping: dict[str, Any] = {"checkpoint_minutes": checkpoint_minutes, "tensorboard": tensorboard}
+    options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
+    options |= data_options(option=option, columns=columns, leave_out_faulty=leave_out_faulty)
     if resume is not None:
-        if any(given is not None for given in (recipe_name, recipe, out, dataset, fold, view, option)):
+        of_new_runs = (recipe_name, out, dataset, fold, view, option, columns, seeds)
+        if any(given is not None for given in of_new_runs) or leave_out_faulty:
             raise RecipeError(
-                "`--resume RUN` goes on with the recipe of that run: "
-                "give no recipe, setting, `--dataset` or `--out` with it."
+                "`--resume RUN` goes on with the recipe of that run, on its data: give no recipe, `--dataset`, option "
+                "of the data, `--seeds` or `--out` with it."
             )
-        with stop_on_signals(doing="after this step") as stop:
-            run = resume_run(resume, data=data, store=store, hardware=hardware, stop=stop, **keeping)
-    else:
-        if recipe_name is None or data is None:
-            raise RecipeError(
-                "Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`."
-            )
-        recipe = recipe or Recipe()
-        options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
-        options |= parse_options(option or ())
-        if leave_out_faulty:
-            options["leave_out_faulty"] = True
-        out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-        with stop_on_signals(doing="after this step") as stop:
+        return _go_on(resume, recipe, data=data, store=store, hardware=hardware, keeping=keeping)
+    if recipe_name is None or data is None:
+        raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
+    recipe = recipe or Recipe()
+    from coreecho.datasets.layout import LAYOUTS
+
+    layout = LAYOUTS.get(dataset or "echonet")
+    options = {**layout.options_of(recipe.name), **options}
+    source: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
+    if seeds is not None:
+        folder = out or Path("runs") / recipe.name
+        return _train_seeds(recipe, seeds, folder, {"root": data, **source}, hardware=hardware, keeping=keeping)
+    from coreecho.datasets.all_faults import with_all_faults
+    from coreecho.datasets.faults import FaultyDatasetError
+    from coreecho.stopping import stop_on_signals
+    from coreecho.training.fabric import is_first_process
+    from coreecho.training.run import train as train_run
+
+    out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
+    with stop_on_signals(doing="after this step") as stop:
+        try:
             run = train_run(
-                recipe,
-                data=data,
-                out=out,
-                dataset=dataset or "echonet",
-                options=options,
-                store=store,
-                hardware=hardware,
-                stop=stop,
-                **keeping,
+                recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **source, **keeping
             )
+        except (FaultyDatasetError, UnreadableVideosError) as error:
+            Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
+            raise with_all_faults(error, source["dataset"], data, options, show_progress=True) from error
     return show_run(run, stop) if is_first_process() else 0
 
 
-def show_run(run: RunFolder, stop: Stop) -> int:
+def _go_on(
+    path: Path,
+    recipe: Recipe | None,
+    *,
+    data: Path | None,
+    store: Path | None,
+    hardware: Hardware | None,
+    keeping: dict[str, Any],
+) -> int:
+    """Go on with a run; with more epochs, where flags ask for them."""
+    from coreecho.stopping import stop_on_signals
+    from coreecho.training.fabric import is_first_process
+    from coreecho.training.longer import what_differs
+    from coreecho.training.run import resume as resume_run
+    from coreecho.training.run_folder import RunFolder
+
+    own = RunFolder.open(path, data=data, store=store).recipe
+    longer = recipe or own
+    lengths = {name: getattr(longer, name) for name in ("stage1_epochs", "stage2_epochs")}
+    others = [
+        name for name, value in longer.to_mapping().items() if name not in lengths and value != own.to_mapping()[name]
+    ]
+    if others:
+        flags = ", ".join(f"`--{name.replace('_', '-')}`" for name in others)
+        raise RecipeError(
+            f"`--resume RUN` goes on with the recipe of that run, and only `--stage1-epochs` and `--stage2-epochs` may "
+            f"be given with it; got {flags}. Another setting is another run: train anew with another `--out`."
+        )
+    if longer != own and is_first_process():
+        Console(stderr=True).print(what_differs(own, longer), markup=False, soft_wrap=True)
+    with stop_on_signals(doing="after this step") as stop:
+        run = resume_run(
+            path, data=data, store=store, hardware=hardware, show_progress=True, stop=stop, **lengths, **keeping
+        )
+    return show_run(run, stop) if is_first_process() else 0
+
+
+def _train_seeds(
+    recipe: Recipe,
+    seeds: str,
+    folder: Path,
+    data: dict[str, Any],
+    *,
+    hardware: Hardware | None,
+    keeping: dict[str, Any],
+) -> int:
+    """Train the recipe once with each seed, one after the other."""
+    from coreecho.experiments.data import Data
+    from coreecho.experiments.runs import Execution, finish_run
+    from coreecho.experiments.seed_runs import parse_seeds, seed_folder
+    from coreecho.stopping import stop_on_signals
+
+    numbers, console = parse_seeds(seeds), Console(stderr=True)
+    with stop_on_signals(doing="after this step") as stop:
+        execution = Execution(hardware=hardware, show_progress=True, stop=stop)
+        for number in numbers:
+            path = seed_folder(folder, number)
+            console.rule(f"seed {number}", characters="-")
+            run = finish_run(
+                replace(recipe, seed=number), Data(**data), path, execution, keeps_state=True, keeping=keeping
+            )
+            draw_run(run)
+            console.print(f"Finished: {path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
+    console.print(f"Next: coreecho compare {folder} OTHER", markup=False, soft_wrap=True)
+    return 0
+
+
+def show_run(run: "RunFolder", stop: "Stop") -> int:
     """Say where a run stands, and draw its plots; 130 or 143 when it was stopped by Ctrl-C or SIGTERM."""
     console = Console(stderr=True)
     if not run.is_finished:
@@ -148,14 +222,20 @@ def show_run(run: RunFolder, stop: Stop) -> int:
     draw_run(run)
     if said := calibrate_run(run):
         console.print(said, markup=False, soft_wrap=True)
-    kind = " (simulated hearts)" if run.data.is_phantom else ""
-    console.print(f"Finished: {run.path}{_in_words(run)}{kind}.", markup=False, soft_wrap=True)
+    if left_out := run.info.get("left_out"):
+        said = f"{counted(len(left_out), 'recordings')} left out for faults, which {run.path / 'run.json'} lists."
+        console.print(said, markup=False, soft_wrap=True)
+    console.print(f"Finished: {run.path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
     measure = run.lesson.measured_by.format(run=run.path, data=run.data.root, dataset=run.data.dataset)
     console.print(f"Next: {measure}", markup=False, soft_wrap=True)
     return 0
 
 
-def _in_words(run: RunFolder) -> str:
+def _hearts(run: "RunFolder") -> str:
+    return " (simulated hearts)" if run.data.is_phantom else ""
+
+
+def _in_words(run: "RunFolder") -> str:
     """The validation of the weights that were kept, where there is one."""
     metrics, lesson = run.metrics(), run.lesson
     last = metrics[metrics.stage == metrics.stage.iloc[-1]].reset_index(drop=True)
@@ -164,14 +244,20 @@ def _in_words(run: RunFolder) -> str:
     epoch = len(last) - 1 if run.recipe.select == "last" else int(last[lesson.selection].argmin())
     name = lesson.selection.removeprefix("val_").upper()
     value = f"{last[lesson.selection][epoch]:.3g} {lesson.unit}".rstrip()
-    return f", {run.recipe.select} epoch {epoch + 1} of {len(last)}, validation {name} {value}"
+    return f", {run.recipe.select} epoch {epoch + 1} of {len(last)} of its last stage, validation {name} {value}"
 
 
-def calibrate_run(run: RunFolder) -> str:
+def calibrate_run(run: "RunFolder") -> str:
     """Calibrate a finished run on its VAL split; say in one line why it was not, or nothing of what has no intervals.
 
     A calibration that lies there and is of these weights stays: a site may have made it on its own clips.
     """
+    from coreecho.evaluation.calibrating import calibrate_subject
+    from coreecho.evaluation.measured_clips import Computing
+    from coreecho.inference.subject import open_subject
+    from coreecho.models.weights import hash_weights
+    from coreecho.trust import calibration_path, read_calibration, write_calibration
+
     if not run.task.interval_edges:
         return ""
     path = calibration_path(run.best_weights)
@@ -187,8 +273,12 @@ def calibrate_run(run: RunFolder) -> str:
     return f"Calibrated on {calibrated.intervals.num_recordings} recordings of the VAL split: {path}."
 
 
-def draw_run(run: RunFolder) -> None:
+def draw_run(run: "RunFolder") -> None:
     """Draw learning curves, and of numbers scatter and Bland-Altman of the validation split."""
+    import pandas as pd
+
+    from coreecho.report.figures import bland_altman, learning_curves, scatter
+
     metrics, lesson = run.metrics(), run.lesson
     if lesson.selection not in metrics:
         return
@@ -196,7 +286,7 @@ def draw_run(run: RunFolder) -> None:
     plots.mkdir(exist_ok=True)
     words: Any = {"task": run.task, "model": run.recipe.name, "is_phantom": run.data.is_phantom}
     learning_curves(metrics, plots / "learning_curves.png", chosen_by=lesson.selection, **words)
-    validation = pd.read_csv(run.path / "validation.csv")
+    validation = pd.read_csv(run.validation)
     if not run.task.is_number or not {run.task.true_column, run.task.output_column} <= set(validation):
         return
     scatter(validation, plots / "validation_scatter.png", **words)

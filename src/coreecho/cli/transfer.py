@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
-from coreecho.cli.whole_numbers import refuse_fractions
+from coreecho.cli.typed import CONFIG
 from coreecho.errors import RecipeError
 from coreecho.files import write_whole
+from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import Hardware
 
 if TYPE_CHECKING:
     from coreecho.experiments.transfer import TransferResult
@@ -27,7 +27,7 @@ def _settings_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -
         Dict(settings, source="the recipe of the transfer", use_commands_as_keys=False)(app, commands, arguments)
 
 
-app = App(name="transfer", config=(refuse_fractions, _settings_as_defaults))
+app = App(name="transfer", config=(*CONFIG, _settings_as_defaults))
 
 
 @app.default

@@ -27,7 +27,7 @@ from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
 from coreecho.datasets.finished_conversion import SEAL, read_finished, request_of, seal
-from coreecho.errors import DatasetError, UnsuitableError, VideoError
+from coreecho.errors import DatasetError, UnsuitableError, VideoError, log_unforeseen
 from coreecho.files import LOCK_NAME, alone_in
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
@@ -310,6 +310,7 @@ def _convert_one(
         return ConvertedClip(number=job.number, note=_anonymous(str(error), job.path), is_failed=is_failed)
     # What nobody foresaw may quote the file; its kind alone is said.
     except Exception as error:
+        log_unforeseen(error, f"file {job.number}")
         reason = f"cannot be read: unexpected {type(error).__name__}"
         return ConvertedClip(number=job.number, note=reason, is_failed=True)
     rate = video.fps or fps

@@ -21,7 +21,7 @@ from coreecho.datasets.layout import LAYOUTS
 from coreecho.datasets.phantom_marks import is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
-from coreecho.names import readable
+from coreecho.names import counted, readable
 
 # Cases of one kind of fault that the text names; JSON and the page have all.
 _NUM_NAMED = 20
@@ -73,14 +73,14 @@ class Examination:
         splits = [f"{name} {self.counts[name]}" for name in ("train", "val", "test") if name in self.counts]
         verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
         kind = " of simulated hearts" if self.is_phantom else ""
-        recordings = f"{len(self.recordings)} recordings{kind}" + (f" ({', '.join(splits)})" if splits else "")
+        recordings = counted(len(self.recordings), "recordings") + kind + (f" ({', '.join(splits)})" if splits else "")
         return f"{readable(self.root)}: {verdict}; {recordings}, {frames:,} frames."
 
     def to_text(self) -> str:
         """Everything that needs mending, for people: the summary alone when the data set is clean."""
         lines = [self.summary()]
         for kind, cases in self.faults.items():
-            lines += [f"{len(cases)} {kind}:", *(f"  {readable(case)}" for case in cases[:_NUM_NAMED])]
+            lines += [f"{counted(len(cases), kind)}:", *(f"  {readable(case)}" for case in cases[:_NUM_NAMED])]
             if len(cases) > _NUM_NAMED:
                 lines.append(f"  ... and {len(cases) - _NUM_NAMED} more (--json and --html list all)")
         return "\n".join(lines)

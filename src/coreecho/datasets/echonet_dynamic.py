@@ -21,7 +21,7 @@ from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_rows import number, read_table_rows
 from coreecho.datasets.tracings import TABLE, all_tracings, ed_es, polygon_area, read_tracing_table, read_tracings, stem
 from coreecho.errors import DatasetError
-from coreecho.names import readable
+from coreecho.names import counted, readable
 
 __all__ = ["ECHONET_DYNAMIC", "EchoNetDynamic", "ed_es", "load_echonet_dynamic", "polygon_area", "read_tracings"]
 
@@ -121,7 +121,7 @@ class EchoNetDynamic(Layout):
         _compare_tracings(tracings.contours, survey)
         if tracings.repeated:
             survey.remarks.append(
-                f"{len(tracings.repeated)} frames are traced more than once in {TABLE}; the first tracing counts: "
+                f"Traced more than once in {TABLE}: {counted(len(tracings.repeated), 'frames')}; the first counts: "
                 f"{'; '.join(tracings.repeated)}."
             )
 
@@ -220,7 +220,7 @@ def _compare_tracings(contours: Mapping[str, Mapping[int, Any]], survey: Survey)
     untraced = sorted(name for name in listed if len(contours.get(name, ())) < 2)
     if 0 < len(untraced) <= _PUBLISHED_UNTRACED:
         survey.remarks.append(
-            f"{len(untraced)} videos have fewer than two traced frames (6 in the published data set): "
+            f"Fewer than two traced frames in {counted(len(untraced), 'videos')} (6 in the published data set): "
             f"{', '.join(untraced)}."
         )
     elif untraced:

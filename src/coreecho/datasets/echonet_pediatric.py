@@ -14,7 +14,7 @@ from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import number, read_table_rows, whole_number
 from coreecho.datasets.tracings import TABLE, stem
 from coreecho.errors import DatasetError
-from coreecho.names import readable
+from coreecho.names import counted, readable
 
 VIEWS: tuple[View, ...] = ("A4C", "PSAX")
 
@@ -67,7 +67,7 @@ class EchoNetPediatric(Layout):
             for name in sorted(traced - listed):
                 survey.add_flaw("tracings without a video", f"{view}/{TABLE}: {name}")
             if listed - traced:
-                survey.remarks.append(f"{len(listed - traced)} videos in {view} have no tracings.")
+                survey.remarks.append(f"{view}: no tracings of {counted(len(listed - traced), 'videos')}.")
 
     def _read_view(self, root: Path, view: View, prefix: str, survey: Survey) -> None:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from coreecho.errors import DatasetError
+from coreecho.names import counted
 
 # A message that still fits a terminal; the whole list is in `FaultyDatasetError.faults`.
 _NUM_NAMED = 20
@@ -34,7 +35,7 @@ class FaultyDatasetError(DatasetError):
 
 
 def _paragraph(kind: str, cases: Sequence[str]) -> str:
-    lines = [f"{len(cases)} {kind}:", *(f"  {case}" for case in cases[:_NUM_NAMED])]
+    lines = [f"{counted(len(cases), kind)}:", *(f"  {case}" for case in cases[:_NUM_NAMED])]
     if len(cases) > _NUM_NAMED:
         lines.append(f"  ... and {len(cases) - _NUM_NAMED} more (all of them in the error's `faults`)")
     return "\n".join(lines)

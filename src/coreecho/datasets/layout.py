@@ -6,7 +6,7 @@ else asks which data set it is: they ask the object.
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
@@ -168,15 +168,27 @@ class Layout(ABC):
         """Choose among the recordings, and put them into splits. `settings` has a value of every option."""
         return recordings
 
+    def options_of(self, recipe: str) -> Mapping[str, Any]:
+        """What a shipped recipe of it needs of its loader: the options of its usual protocol; of other recipes nothing.
+
+        Args:
+            recipe: its name.
+        """
+        usual = next(iter(self.cross_validations.values()))
+        return usual.options if recipe in self.recipes.values() else {}
+
     def add_companions(self, survey: Survey) -> None:  # noqa: B027 - most layouts have nothing to add
         """Add to a survey what only the doctor asks for and is cheap to know, such as faults of the tracings."""
 
-    def load(self, root: str | Path, *, leave_out_faulty: bool = False, **options: Any) -> Recordings:
+    def load(
+        self, root: str | Path, *, leave_out_faulty: bool = False, leave_out: Collection[str] = (), **options: Any
+    ) -> Recordings:
         """Read the recordings, and check all of them.
 
         Args:
             root: the data set's folder.
             leave_out_faulty: take the recordings without faults, and list the others as `left_out`.
+            leave_out: ids of recordings that are not taken, such as those whose video cannot be decoded.
             **options: see `options`.
 
         Raises:
@@ -197,7 +209,9 @@ class Layout(ABC):
             log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
         for remark in checked.remarks:
             log.info("%s", readable(remark))
-        arranged = self.arrange(checked, Path(root), **settings)
+        without = set(leave_out)
+        taken = [recording for recording in checked if recording.id not in without]
+        arranged = self.arrange(taken, Path(root), **settings)
         if (fps := settings.get(FRAME_RATE.name)) is not None:
             if fps < 1:
                 raise DatasetError(f"{self.title}: the option fps is {fps}, expected at least 1 frame a second.")
@@ -292,7 +306,9 @@ class Layout(ABC):
             "learned from it."
         )
 
-    def is_phantom(self, root: str | Path, *, leave_out_faulty: bool = False, **options: Any) -> bool:
+    def is_phantom(
+        self, root: str | Path, *, leave_out_faulty: bool = False, leave_out: Collection[str] = (), **options: Any
+    ) -> bool:
         """Whether the hearts are simulated: their card, phantom.json, says so, or a file among a sample does.
 
         Takes what `load` takes. A folder that cannot be read is no phantom; whoever loads it will say what is wrong.

@@ -21,7 +21,7 @@ from coreecho.datasets.folds import divided_patients, patient_splits, split_by_f
 from coreecho.datasets.layout import FRAME_RATE, Layout, Option
 from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Recordings, Survey
-from coreecho.datasets.table_rows import SUFFIXES, TableRows, number, read_table_rows, whole_number
+from coreecho.datasets.table_rows import SUFFIXES, MissingColumnsError, TableRows, number, read_table_rows, whole_number
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 
@@ -33,6 +33,7 @@ _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val"
 # Share of a column's filled cells from which on it is one of numbers, and its other cells are slips.
 _NUMERIC_SHARE = 0.5
 _HEADER_BYTES = 4096
+_OTHER_NAMES = "Columns by other names: `--columns path=file,ef_percent=LVEF`."
 
 
 class Table(Layout):
@@ -75,7 +76,10 @@ class Table(Layout):
         """Read a table and look for its clips; makes no splits."""
         path = find_table(root)
         renamed = _renamed_columns(settings["columns"])
-        table = read_table_rows(path, required=sorted(renamed.values()) or ("path",), ignores_case=True)
+        try:
+            table = read_table_rows(path, required=sorted(renamed.values()) or ("path",), ignores_case=True)
+        except MissingColumnsError as error:
+            raise MissingColumnsError(f"{error} {_OTHER_NAMES}") from error
         columns = _find_columns(table, renamed)
         survey = Survey(root=path.parent, is_own_data=True)
         ids: dict[str, int] = {}
@@ -181,7 +185,7 @@ def _find_columns(table: TableRows, renamed: Mapping[str, str]) -> _Columns:
     if "path" not in fields or not ("ef_percent" in fields or columns.has_other_labels):
         raise DatasetError(
             f"{table.path}: expected the columns path and ef_percent (or label, or has_mi, or any column of numbers); "
-            f"its columns are {', '.join(table.columns)}. Columns by other names: `columns` path=...,ef_percent=..."
+            f"its columns are {', '.join(table.columns)}. {_OTHER_NAMES}"
         )
     return columns
 

@@ -91,11 +91,15 @@ def _num_blank_at_end(names: Sequence[str]) -> int:
     return next((place for place, name in enumerate(reversed(names)) if name), len(names))
 
 
+class MissingColumnsError(DatasetError):
+    """A table lacks columns that it must have."""
+
+
 def check_columns(path: Path, columns: Sequence[str], required: Iterable[str]) -> None:
     """See that a header names what it must, and nothing twice. Raises DatasetError."""
     absent = [name for name in required if name not in columns]
     if absent:
-        raise DatasetError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
+        raise MissingColumnsError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DatasetError(f"{path}: has the column {', '.join(repeated)} more than once; keep one of each.")

@@ -50,7 +50,7 @@ class MeasuredClips:
     def absolute_errors(self) -> NDArray[np.float64]:
         """(N,) EF points."""
         errors = self.predictions["ef_true"] - self.predictions["ef_predicted"]
-        return np.asarray(np.abs(errors.to_numpy(dtype=np.float64)))
+        return np.asarray(np.abs(errors), dtype=np.float64)
 
     @property
     def spread(self) -> NDArray[np.float64] | None:

@@ -140,9 +140,8 @@ class Workshop:
     def _export(self, name: str, entry: ModelEntry, path: Path) -> None:
         """Write the weights with a card that says what they are and under which licence."""
         runs = self._runs(entry)
-        source = (
-            f"{name} of coreecho, {_how(entry)}, made at commit {self.commit} from simulated hearts (phantoms) alone"
-        )
+        # Short, since pictures and tables carry it; what it was made of stands in the record.
+        source = f"{name} of coreecho (commit {self.commit})"
         state, card = average_runs(runs)
         save_state(path, state, replace(card, source=source, licence=entry.licence), storage=entry.storage)
 

@@ -1,8 +1,9 @@
 """Trainings that are begun, gone on with, or found done, and what they predict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -18,9 +19,10 @@ from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
 from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
+from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run import resume, train
-from coreecho.training.run_folder import Hardware, RunFolder
+from coreecho.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,15 @@ class Execution:
         return "auto" if self.hardware is None else self.hardware.device
 
 
-def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> RunFolder:
+def finish_run(
+    recipe: Recipe,
+    data: Data,
+    path: Path,
+    execution: Execution,
+    *,
+    keeps_state: bool = False,
+    keeping: Mapping[str, Any] | None = None,
+) -> RunFolder:
     """Train a model, or go on with its training, or find it done.
 
     Args:
@@ -66,6 +76,8 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
         data: to learn from.
         path: folder of the run.
         execution: on what.
+        keeps_state: the state stays when the run is done, so that it can be made longer.
+        keeping: what else `train` and `resume` are told of what they write, such as `tensorboard`.
 
     Raises:
         RecipeError: the folder holds a run of another recipe, from other weights or of other data.
@@ -80,6 +92,7 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
             hardware=execution.hardware,
             show_progress=execution.show_progress,
             stop=execution.stop,
+            **(keeping or {}),
         )
     else:
         run = train(
@@ -92,13 +105,16 @@ def finish_run(recipe: Recipe, data: Data, path: Path, execution: Execution) -> 
             hardware=execution.hardware,
             show_progress=execution.show_progress,
             stop=execution.stop,
+            **(keeping or {}),
         )
     if not run.is_finished:
         if execution.show_progress:
             Console(stderr=True).print("Stopped. The same command goes on from here.")
         raise Stopped(execution.stop)
-    # Of use to an unfinished run alone, and more than half of the folder: a table is dozens of them.
-    run.state.unlink(missing_ok=True)
+    if not keeps_state:
+        # Of use to an unfinished run alone, and most of the folder: a table is dozens of them.
+        run.state.unlink(missing_ok=True)
+        run.stage_state("stage1").unlink(missing_ok=True)
     return run
 
 
@@ -171,12 +187,17 @@ def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
         faults.append(f"it starts from other weights: init is {stored['init']} there and {asked['init']} here")
     if run.data.dataset != data.dataset:
         faults.append(f"the data set is {run.data.dataset} there and {data.dataset} here")
-    elif dict(run.data.options) != dict(data.options):
+    elif _as_written(run.data.options) != _as_written(data.options):
         faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
     elif run.data_fingerprint() != run.info["data_fingerprint"]:
         faults.append(f"the recordings, labels or splits under {data.root} have changed since")
     if faults:
         raise RecipeError(f"{run.path} holds another training: {'; '.join(faults)}. Give another `--out`.")
+
+
+def _as_written(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options of a loader as a command line has them: 48 and "48" are the same rate."""
+    return {name: str(value) for name, value in options.items()}
 
 
 def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:

@@ -1,9 +1,7 @@
 """File -> what a model reads: predicts clips, and says what speaks against trusting each number."""
 
 import statistics
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,14 +12,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.errors import CheckpointError, RecipeError, VideoError
+from coreecho.errors import CheckpointError, RecipeError, VideoError, log_unforeseen
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
 from coreecho.inference.files import PredictionFailure, find_files
-from coreecho.inference.preparing import ClipFile, ReadFile, prepare_array, prepare_file
-from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file
+from coreecho.models.card import TrainedOn, WeightsCard, origin
 from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
@@ -32,11 +30,10 @@ from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import Series
-from coreecho.video.reader_process import SECONDS_A_FILE, ReaderProcesses, read_resized
+from coreecho.video.reader_process import SECONDS_A_FILE
 from coreecho.video.reading import ClipPath
 
 _EF = EF()
-_READERS = 2
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -66,6 +63,10 @@ class Prediction(Appraisal):
         notice: what this number is not.
         beat: first and last frame of the beat that was looked at, counted from 0, both included; None where the whole
             video was.
+        segmentation_ef_percent: EF by the left ventricle's outline, the mean over the complete beats; None where nobody
+            asked, or no beat is complete.
+        segmentation_beats: complete beats in the outline; None where nobody asked.
+        segmentation_model: what outlined it.
         ids: what an archive knows the file by, where that was asked for and it is DICOM.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
@@ -85,6 +86,9 @@ class Prediction(Appraisal):
     model: str
     notice: str = _EF.notice
     beat: tuple[int, int] | None = None
+    segmentation_ef_percent: float | None = None
+    segmentation_beats: int | None = None
+    segmentation_model: str | None = None
     ids: DicomIds | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -111,6 +115,8 @@ class Prediction(Appraisal):
             entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.beat is None:
             del entries["beat"]
+        if self.segmentation_beats is None:
+            del entries["segmentation_ef_percent"], entries["segmentation_beats"], entries["segmentation_model"]
         entries |= {self.value_name: self.value, f"clip_{self.value_name}": list(self.clip_values)}
         return entries if self.ids is None else entries | self.ids.to_dict()
 
@@ -232,6 +238,11 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
+        return self._predict(source, beat, fps)
+
+    def _predict(
+        self, source: ClipPath | NDArray[np.uint8], beat: Beat | None, fps: float | None
+    ) -> "Prediction | list[Prediction]":
         if isinstance(source, str | Path | Series):
             if fps is not None:
                 raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
@@ -242,6 +253,8 @@ class Predictor:
         frames = np.asarray(source)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
+        if not len(frames):
+            raise VideoError(f"array: expected clips (B, T, H, W), B at least 1; got shape {frames.shape}.")
         if frames.shape[-1] == 3:
             raise VideoError(
                 f"array: expected grey frames (T, H, W), or several clips (B, T, H, W); got shape {frames.shape}, "
@@ -252,6 +265,25 @@ class Predictor:
         sources = [ClipSource(number, partial(self._asked_of, clip)) for number, clip in enumerate(clips)]
         videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
         return [self._prediction(names[number], clips[number], video) for number, video in videos]
+
+    @overload
+    def embed(self, source: ClipPath, *, beat: Beat | None = None) -> NDArray[np.float32]: ...
+
+    @overload
+    def embed(self, source: NDArray[np.uint8], *, fps: float | None = None) -> NDArray[np.float32]: ...
+
+    def embed(
+        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+    ) -> NDArray[np.float32]:
+        """Where the model puts a heart: the mean of the embeddings of its clips. Arguments and errors as of a call.
+
+        Returns:
+            (D,); of an array (B, T, H, W) one a clip, (B, D).
+        """
+        said = self._predict(source, beat, fps)
+        embeddings = [each.embedding for each in (said if isinstance(said, list) else [said])]
+        stacked = np.stack([embedding for embedding in embeddings if embedding is not None])
+        return stacked if isinstance(said, list) else np.asarray(stacked[0])
 
     def predict_many(
         self, paths: Iterable[str | Path], *, show_progress: bool = False
@@ -304,13 +336,14 @@ class Predictor:
                 taken = self._asked_of(clip)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
+                log_unforeseen(error, f"file {number + 1}")
                 failures[number] = PredictionFailure.of(str(file), error)
                 return _NOTHING, []
             clips[number] = clip
             return taken
 
         left = 0
-        with _reader(self.seconds_a_file) as read_file:
+        with clip_reader(self.seconds_a_file) as read_file:
             sources = (
                 ClipSource(number, partial(read, number, file, read_file))
                 for number, file in enumerate(files)
@@ -392,24 +425,7 @@ def _calibration_of(
     return found
 
 
-@contextmanager
-def _reader(seconds_a_file: float | None) -> Iterator[ReadFile]:
-    """What reads files from outside: processes that can be ended, where this program may start any."""
-    if seconds_a_file is None or not sys.executable:
-        yield read_resized
-        return
-    with ReaderProcesses(_READERS, seconds=seconds_a_file) as processes:
-        yield processes.read
-
-
 def _describe(card: WeightsCard | None) -> str:
     if card is None:
         return "a model without a card"
-    if card.trained_on is None:
-        return f"{card.encoder}, {card.source}"
-    trained_on = card.trained_on
-    hearts = "simulated" if trained_on.is_phantom else "real"
-    return (
-        f"recipe {trained_on.recipe} ({card.encoder}), weights of epoch {trained_on.epoch + 1}, "
-        f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
-    )
+    return origin(card.encoder, card.source, card.trained_on)

@@ -189,8 +189,11 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
         )
     if 0 in array.shape:
         raise VideoError(f"{name}: expected frames (T, H, W) with T, H and W at least 1; got shape {array.shape}.")
-    given = Video(resize_frames(array, model.model_input.frame_size), fps, name)
-    given.refuse_black()
+    try:
+        given = Video(resize_frames(array, model.model_input.frame_size), fps, name)
+        given.refuse_black()
+    except VideoError as error:
+        raise VideoError(f"{error} The array has the shape {array.shape}, read as (T, H, W).") from error
     if model.model_input.is_whole_beat:
         return ClipFile(given, len(array), fps, (0, len(array) - 1), fps)
     return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)

@@ -22,8 +22,9 @@ from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, hash_weights, load_model
 from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
+from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import DataSource, RunFolder, locate_data
+from coreecho.training.run_folder import RunFolder, locate_data
 from coreecho.video.store import FrameStore
 
 OVERLAP_LABEL = "includes recordings the model was trained on"

@@ -50,6 +50,11 @@ class TrainedOn:
     best_validation: float | None
     fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
+    @property
+    def epoch_in_words(self) -> str:
+        """Which epoch's weights these are, for a person, who counts from 1."""
+        return f"epoch {self.epoch + 1} of its last stage"
+
 
 def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
     """Say in a line what weights are of and where they come from.
@@ -63,7 +68,7 @@ def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
         return f"{network}, {source}"
     hearts = "simulated" if trained_on.is_phantom else "real"
     return (
-        f"recipe {trained_on.recipe} ({network}), weights of epoch {trained_on.epoch + 1}, "
+        f"recipe {trained_on.recipe} ({network}), weights of {trained_on.epoch_in_words}, "
         f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
     )
 
@@ -91,7 +96,7 @@ class WeightsCard:
     encoder: str
     source: str
     licence: str
-    num_parameters: Annotated[int, Within(0)]
+    num_parameters: Annotated[int, Within(0, 1e12)]
     source_sha256: str | None
     model_input: ModelInput | None
     trained_on: TrainedOn | None

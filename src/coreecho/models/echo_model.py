@@ -57,7 +57,7 @@ class EchoModel(nn.Module):
     def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EchoOutput:
         """Embed the clips and predict; arguments as for `embed`."""
         embeddings = self.embed(clips, num_valid_frames)
-        return EchoOutput(embeddings, self.predict(embeddings))
+        return EchoOutput(embeddings, self.read_embeddings(embeddings))
 
     def embed(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> Tensor:
         """Normalise and embed clips.
@@ -75,8 +75,10 @@ class EchoModel(nn.Module):
         embeddings: Tensor = self.encoder(self.normalise(clips, num_valid_frames))
         return embeddings.float()
 
-    def predict(self, embeddings: Tensor) -> Tensor:
-        """Predict EF in percent, or the logit of an infarction, (B,), from embeddings (B, D).
+    def read_embeddings(self, embeddings: Tensor) -> Tensor:
+        """What the head alone reads from embeddings (B, D): EF in percent, or the logit of an infarction, (B,).
+
+        Of files and of clips in memory, `coreecho.Predictor` gives the number, with what speaks against it.
 
         Always in single precision: bfloat16 goes in steps of 0.25 points at an EF of 50.
         """

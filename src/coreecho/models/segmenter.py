@@ -15,6 +15,7 @@ from torch import Tensor
 
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
+from coreecho.files import sha256_of
 from coreecho.models.card import SEGMENTER, TrainedOn, kind_of_card, origin
 from coreecho.models.device import find_device
 from coreecho.models.evaluation_mode import evaluation_mode
@@ -23,7 +24,7 @@ from coreecho.models.registry import build_segmentation_network
 from coreecho.models.segmentation_network import CAVITY_NAME, SegmentationNetwork, frames_seen
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
 from coreecho.models.weights import read_state, save_state, weights_file
-from coreecho.shipped import DEFAULT
+from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 
 # Frames at once: a few hundred MB of DeepLabV3's activations at 112 pixels a side.
 _BATCH = 32
@@ -43,6 +44,7 @@ class Segmenter:
         network: as given.
         model_input: as given.
         card: as given.
+        remark: what is to be said first of it wherever it is named; empty where nothing is.
 
     Raises:
         RecipeError: the input has another number of colours than the network sees, or the network outlines no cavity.
@@ -61,6 +63,7 @@ class Segmenter:
         self.network = network
         self.model_input = model_input
         self.card = card
+        self.remark = ""
 
     @property
     def frame_size(self) -> int:
@@ -77,7 +80,8 @@ class Segmenter:
         """What it is and where it comes from, in one line."""
         if self.card is None:
             return "a segmenter without a card"
-        return origin(self.card.network, self.card.source, self.card.trained_on)
+        named = origin(self.card.network, self.card.source, self.card.trained_on)
+        return f"{self.remark}: {named}" if self.remark else named
 
     @property
     def trained_on(self) -> TrainedOn | None:
@@ -242,4 +246,16 @@ def open_segmenter(source: Segmenter | Path | str = DEFAULT, device: str | None 
     """
     if isinstance(source, Segmenter):
         return source if device is None else source.to(device)
-    return load_segmenter(source, device=find_device(device or "cpu"))
+    segmenter = load_segmenter(source, device=find_device(device or "cpu"))
+    if is_default(source):
+        segmenter.remark = f"the model that ships with coreecho, {RESEARCH_MODEL}"
+    return segmenter
+
+
+def hash_segmenter(source: Path | str) -> str:
+    """SHA-256 of the file of weights that is meant by what a person gives for a segmenter. Raises CheckpointError."""
+    file = weights_file(Path(source), "lv")
+    try:
+        return sha256_of(file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: the weights cannot be read: {error.strerror or error}.") from error

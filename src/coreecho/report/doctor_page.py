@@ -1,6 +1,7 @@
 """The doctor's findings as one HTML file that needs nothing else: no scripts, no fonts, no network."""
 
 import base64
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from coreecho.datasets.doctor_clips import ClipFacts
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
+from coreecho.names import counted
 from coreecho.report.rendering import render_page
 
 # Pictures on the page: enough to see what is there, few enough to open at once.
@@ -37,8 +39,10 @@ def write_page(examination: Examination, path: Path) -> None:
 def render_doctor_page(examination: Examination) -> str:
     """Return the page as text."""
     counts, has_published = _counts(examination), bool(examination.published)
-    thumbnails, total = _thumbnails(examination)
-    shown = f"{len(thumbnails)} of {total:,}, evenly chosen" if len(thumbnails) < total else f"all {total}"
+    blamed = {kind: [_recordings_in(case, examination) for case in cases] for kind, cases in examination.faults.items()}
+    thumbnails, total = _thumbnails(examination, blamed)
+    shown = f"{len(thumbnails)} of {total:,}, those with faults first" if len(thumbnails) < total else f"all {total}"
+    places = {thumbnail["id"]: thumbnail["anchor"] for thumbnail in thumbnails}
     return render_page(
         "doctor.html",
         styles=("doctor.css",),
@@ -46,7 +50,17 @@ def render_doctor_page(examination: Examination) -> str:
         is_clean=examination.is_clean,
         is_phantom=examination.is_phantom,
         summary=examination.summary(),
-        faults={kind: list(cases) for kind, cases in examination.faults.items()},
+        faults=[
+            {
+                "anchor": f"fault-{number}",
+                "name": counted(len(cases), kind),
+                "cases": [
+                    {"text": case, "clips": [(name, places[name]) for name in names if name in places]}
+                    for case, names in zip(cases, blamed[kind], strict=True)
+                ],
+            }
+            for number, (kind, cases) in enumerate(examination.faults.items())
+        ],
         remarks=list(examination.remarks),
         counts=counts,
         has_published=has_published,
@@ -73,10 +87,14 @@ def _charts(examination: Examination) -> list[dict[str, Any]]:
     read = [clip for clip in examination.clips.values() if clip.error is None]
     efs = [recording.ef_percent for recording in examination.recordings if recording.ef_percent is not None]
     charts = [
-        _histogram("Ejection fraction (%)", np.array(efs, dtype=np.float64)),
-        _histogram("Frames of a clip", np.array([clip.num_frames for clip in read], dtype=np.float64)),
-        _histogram("Frames per second", np.array([clip.fps for clip in read if clip.fps], dtype=np.float64)),
-        _histogram("Longer side of a frame (pixels)", np.array([float(max(clip.height, clip.width)) for clip in read])),
+        _histogram("Ejection fraction", "%", np.array(efs, dtype=np.float64)),
+        _histogram("Frames of a clip", "frames", np.array([clip.num_frames for clip in read], dtype=np.float64)),
+        _histogram(
+            "Frame rate", "frames a second", np.array([clip.fps for clip in read if clip.fps], dtype=np.float64)
+        ),
+        _histogram(
+            "Longer side of a frame", "pixels", np.array([float(max(clip.height, clip.width)) for clip in read])
+        ),
     ]
     if examination.pixels is not None:
         # Eight grey levels a bar; pure black, most of every picture, would hide all else.
@@ -84,24 +102,26 @@ def _charts(examination: Examination) -> list[dict[str, Any]]:
         levels[0] = 0
         pixels = examination.pixels
         title = f"Grey levels above 0 (all pixels: mean {pixels.mean:.3f}, sd {pixels.std:.3f} of full scale)"
-        charts.append(_bars(title, levels.reshape(32, 8).sum(axis=1), 0, 255))
+        counts = levels.reshape(32, 8).sum(axis=1)
+        charts.append(_bars(title, counts, 0, 255, along="grey level", up="pixels"))
     return [chart for chart in charts if chart]
 
 
-def _histogram(title: str, values: NDArray[np.float64]) -> dict[str, Any]:
+def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, Any]:
     """A bar chart; a sentence alone where all values are one; empty where there are none."""
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return {}
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return {"caption": f"{title}: {low:g} in all {len(values):,} clips", "bars": []}
+        return {"caption": f"{title}: {low:g} {unit} in all {len(values):,} clips", "bars": []}
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
-    return _bars(f"{title}: median {np.median(values):.4g}, {len(values):,} clips", counts, low, high)
+    caption = f"{title}: median {np.median(values):.4g} {unit}, {len(values):,} clips"
+    return _bars(caption, counts, low, high, along=unit, up="clips")
 
 
-def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float) -> dict[str, Any]:
-    """The bars of a chart in its own units, with its range."""
+def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float, *, along: str, up: str) -> dict[str, Any]:
+    """The bars of a chart in its own units, with its range, and what its axes are."""
     width, top = _CHART_WIDTH / len(counts), max(int(counts.max()), 1)
     bars = [
         {
@@ -113,21 +133,43 @@ def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float) -> d
         for index, count in enumerate(counts.tolist())
         if count
     ]
-    ends = {"low": f"{low:.4g}", "high": f"{high:.4g}"}
+    ends = {"low": f"{low:.4g}", "high": f"{high:.4g}", "along": along, "up": f"{int(counts.max()):,} {up}"}
     return {"caption": caption, "bars": bars, "width": _CHART_WIDTH, "height": _CHART_HEIGHT, **ends}
 
 
-def _thumbnails(examination: Examination) -> tuple[list[dict[str, str]], int]:
-    """Pictures with their captions, and of how many they are chosen."""
-    chosen = [clip for clip in examination.clips.values() if clip.thumbnail is not None]
-    total = len(chosen)
-    if total > MAX_THUMBNAILS:
-        chosen = [chosen[index] for index in np.linspace(0, total - 1, MAX_THUMBNAILS).astype(int)]
+def _recordings_in(case: str, examination: Examination) -> list[str]:
+    """The recordings that the case of a fault names, in its order."""
+    if case in examination.clips:
+        return [case]
+    # A case names a recording, or its file, among words and marks.
+    words = [word.strip("():;,'\"") for word in case.replace("/", " ").split()]
+    stems = [word if word in examination.clips else word.rsplit(".", 1)[0] for word in words]
+    return list(dict.fromkeys(stem for stem in stems if stem in examination.clips))
+
+
+def _thumbnails(
+    examination: Examination, blamed: Mapping[str, Sequence[Sequence[str]]]
+) -> tuple[list[dict[str, Any]], int]:
+    """Pictures with their captions, those with faults first; and of how many they are chosen."""
+    faults: dict[str, list[tuple[str, str]]] = {}
+    for number, (kind, of_cases) in enumerate(blamed.items()):
+        for name in dict.fromkeys(name for names in of_cases for name in names):
+            faults.setdefault(name, []).append((kind, f"fault-{number}"))
+    shown = [clip for clip in examination.clips.values() if clip.thumbnail is not None]
+    faulty = [clip for clip in shown if clip.recording_id in faults][:MAX_THUMBNAILS]
+    others = [clip for clip in shown if clip.recording_id not in faults]
+    left = min(MAX_THUMBNAILS - len(faulty), len(others))
+    evenly = [others[index] for index in np.linspace(0, len(others) - 1, left).astype(int)] if left else []
     recordings = {recording.id: recording for recording in examination.recordings}
-    return [_thumbnail(clip, recordings.get(clip.recording_id)) for clip in chosen], total
+    chosen = [
+        _thumbnail(clip, recordings.get(clip.recording_id))
+        | {"id": clip.recording_id, "anchor": f"clip-{number}", "faults": faults.get(clip.recording_id, [])}
+        for number, clip in enumerate([*faulty, *evenly])
+    ]
+    return chosen, len(shown)
 
 
-def _thumbnail(clip: ClipFacts, recording: Recording | None) -> dict[str, str]:
+def _thumbnail(clip: ClipFacts, recording: Recording | None) -> dict[str, Any]:
     facts = [clip.recording_id]
     if recording is not None and recording.ef_percent is not None:
         facts.append(f"EF {recording.ef_percent:.1f} %")

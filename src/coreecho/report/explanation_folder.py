@@ -15,6 +15,7 @@ import numpy as np
 
 from coreecho.files import write_whole, writing_into
 from coreecho.notices import NOTICE
+from coreecho.report.heat import GRAD_CAM_CAUTION
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.saliency.file_explanation import FileExplanation
 
@@ -40,10 +41,11 @@ def _write(explained: FileExplanation, out: Path, film: Film) -> None:
     explanation, sector, is_phantom = explained.explanation, explained.clip.sector, explained.is_phantom
     frames, fps = explained.shown_frames()
     pictures = colour_frames(frames, explained.shown_maps(), sector)
-    title = f"{explanation.predicted}, Grad-CAM of {explanation.level}, {explanation.evidence}"
-    meaning = f"bright: {explanation.meaning}"
+    title = f"{explanation.predicted}{_doubt(explained)}"
+    meaning = f"Grad-CAM, bright: {explanation.meaning}"
+    cautions = (*explained.warnings, GRAD_CAM_CAUTION)
     # A film and a sheet say the same: either may travel alone.
-    lines = [title, meaning, *(f"Caution: {warning}" for warning in explained.warnings), f"Model: {explained.model}"]
+    lines = [title, meaning, *(f"Caution: {caution}" for caution in cautions), f"Model: {explained.model}"]
     if film in ("mp4", "both"):
         films = label_pictures(pictures, lines, is_phantom=is_phantom)
         write_mp4(out / "overlay.mp4", films, fps=fps, is_phantom=is_phantom)
@@ -55,14 +57,25 @@ def _write(explained: FileExplanation, out: Path, film: Film) -> None:
         frames,
         pictures,
         sector,
-        title=f"{title}; {meaning}",
+        title=f"{title}\n{meaning}",
         fps=fps,
         model=explained.model,
-        cautions=explained.warnings,
+        cautions=cautions,
         is_phantom=is_phantom,
+        meaning=explanation.meaning,
     )
     write_whole(out / "map.npz", map_archive(explained))
     write_whole(out / "explanation.json", json.dumps(_document(explained), indent=2) + "\n")
+
+
+def _doubt(explained: FileExplanation) -> str:
+    """How far the clips of the file lie apart, which is the least that its number is in doubt."""
+    explanation = explained.explanation
+    values = explanation.task.value_of(explanation.clip_predictions)
+    if len(values) < 2:
+        return ""
+    low, high = (explanation.task.say(float(end)) for end in (values.min(), values.max()))
+    return f" ({len(values)} clips of it: {low} to {high})"
 
 
 def map_archive(explained: FileExplanation) -> bytes:
@@ -74,7 +87,9 @@ def map_archive(explained: FileExplanation) -> bytes:
         video_map=explained.shown_maps(),
         clip_maps=explanation.clip_maps,
         mean_clip_map=explanation.mean_clip_map(),
-        clip_starts=np.array(explanation.starts),
+        # As `coreecho predict` says them; and where they lie in video_map.
+        clip_starts=np.array(explained.clip.file_frames(explanation.starts)),
+        clip_starts_in_map=np.array(explanation.starts),
         num_valid_frames=np.array(explanation.num_valid_frames),
         sector=explained.clip.sector,
         target=np.array(explanation.task.name),
@@ -97,7 +112,8 @@ def _document(explained: FileExplanation) -> dict[str, object]:
         "target": task.name,
         "output": f"predicted {task.quantity}",
         **task.figures(explanation.clip_predictions),
-        "clip_starts": list(explanation.starts),
+        "clip_starts": list(explained.clip.file_frames(explanation.starts)),
+        "clip_starts_in_map": list(explanation.starts),
         "num_frames": len(frames),
         "fps": fps,
         "file_num_frames": explained.clip.file_num_frames,
@@ -108,6 +124,7 @@ def _document(explained: FileExplanation) -> dict[str, object]:
         "grid_time_height_width": list(explanation.grid),
         "evidence": explanation.evidence,
         "explained": task.output,
+        "caution": GRAD_CAM_CAUTION,
         "meaning": f"bright: {explanation.meaning}",
         "map": f"map.npz: video_map (frame, row, column), {task.output_unit} per cell; NaN where no clip looks",
         "warnings": list(explained.warnings),

@@ -38,6 +38,7 @@ def write_report(
     map_method: Method = "auto",
     hearts: int = 8,
     lv_focus: bool = True,
+    segmenter: Path | str | None = None,
     batch_size: int = 8,
     device: str = "auto",
     allow_overlap: bool = False,
@@ -56,6 +57,7 @@ def write_report(
         map_method: of the embedding map: "umap", "pca", or "auto", which is UMAP where umap-learn is installed.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms; 0 for none.
         lv_focus: measure how much the models look at the left ventricle, where the data say where it is.
+        segmenter: outlines the ventricle: adds its volume over time to each clip, and LV focus where the data lack it.
         batch_size: clips at once.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1".
         allow_overlap: show recordings that a model was trained on, too; the page then says so.
@@ -82,6 +84,7 @@ def write_report(
         map_method=map_method,
         hearts=hearts,
         lv_focus=lv_focus,
+        segmenter=segmenter,
         batch_size=batch_size,
         show_progress=show_progress,
     )

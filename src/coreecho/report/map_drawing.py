@@ -20,12 +20,17 @@ from coreecho.names import printable
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.map_page import map_page
 from coreecho.report.pictures import COLOURS, VERMILION, new_figure, save_figure
+from coreecho.report.thumbnails import Thumbnails, thumbnail_uris
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
 from coreecho.representation.embedding_set import one_number
 
 
 def write_maps(
-    maps: Sequence[EmbeddingMap], out: Path, *, placed: Sequence[Sequence[PlacedClip]] = ()
+    maps: Sequence[EmbeddingMap],
+    out: Path,
+    *,
+    placed: Sequence[Sequence[PlacedClip]] = (),
+    thumbnails: Sequence[Thumbnails] = (),
 ) -> tuple[Path, Path]:
     """Write the folder.
 
@@ -33,6 +38,7 @@ def write_maps(
         maps: one or more.
         out: made where it is missing.
         placed: new clips of each map.
+        thumbnails: of each map, what gives the picture of a recording by its id; the page then shows small ones.
 
     Returns:
         The picture and the page.
@@ -44,7 +50,9 @@ def write_maps(
     with writing_into(out):
         draw_maps(maps, out / "map.png", placed=placed)
         write_whole(out / "map.csv", pd.concat(tables).to_csv(index=False))
-        write_whole(out / "map.html", map_page(maps, placed=placed))
+        shown = zip(maps, thumbnails, strict=False)
+        pictures = [thumbnail_uris(thumbnail, made.recordings.ids) for made, thumbnail in shown]
+        write_whole(out / "map.html", map_page(maps, placed=placed, pictures=pictures))
     return out / "map.png", out / "map.html"
 
 

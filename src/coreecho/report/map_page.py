@@ -1,11 +1,12 @@
 """The embedding map as a page that works without a network: point at a recording, and see its EF, or whatever number
 the model reads, and what was predicted.
 
-Style, script and data are inside; nothing is loaded. The data are recording ids, labels and places on the map.
+Style, script and data are inside; nothing is loaded. The data are recording ids, labels, places on the map, and small
+pictures of the ultrasound sector.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib import colormaps
@@ -22,12 +23,18 @@ _STOPS = 17
 _DIVERGING = "PuOr_r"
 
 
-def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedClip]] = ()) -> str:
+def map_page(
+    maps: Sequence[EmbeddingMap],
+    *,
+    placed: Sequence[Sequence[PlacedClip]] = (),
+    pictures: Sequence[Mapping[str, str]] = (),
+) -> str:
     """A whole HTML page with one map or several side by side.
 
     Args:
         maps: one or more.
         placed: new clips of each map, drawn as stars.
+        pictures: of each map, data URIs of its recordings' pictures by their ids; of the sector alone.
 
     Raises:
         ValueError: there is no map.
@@ -56,9 +63,19 @@ def map_page(maps: Sequence[EmbeddingMap], *, placed: Sequence[Sequence[PlacedCl
             "unit": number.unit,
             "sequential": _stops(COLOURS),
             "diverging": _stops(_DIVERGING),
-            "hint": f"Point at a recording to see its {number.noun}.",
+            "names": {
+                "true": f"true {number.noun} ({number.unit})" if number.unit else f"true {number.noun}",
+                "predicted": f"predicted {number.noun} ({number.unit})" if number.unit else f"predicted {number.noun}",
+                "error": f"{number.error_unit} too high" if number.error_unit else "too high",
+            },
+            "hint": f"Point at a recording, or touch it, to see it and its {number.noun}.",
             "panels": [
-                _panel(made, placed[number] if number < len(placed) else ()) for number, made in enumerate(maps)
+                _panel(
+                    made,
+                    placed[number] if number < len(placed) else (),
+                    pictures[number] if number < len(pictures) else {},
+                )
+                for number, made in enumerate(maps)
             ],
         },
     )
@@ -77,7 +94,7 @@ def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
     }
 
 
-def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> dict[str, Any]:
+def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip], pictures: Mapping[str, str]) -> dict[str, Any]:
     recordings = made.recordings
     return {
         "id": [printable(recording) for recording in recordings.ids],
@@ -85,6 +102,7 @@ def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> dict[str, Any]:
         "y": _numbers(made.coordinates[:, 1].tolist(), 4),
         "true": _numbers(recordings.number_true.tolist(), 2),
         "predicted": _numbers(recordings.number_predicted.tolist(), 2),
+        "pictures": {printable(recording): picture for recording, picture in pictures.items()},
         "placed": [
             {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.predicted], 4)[0]}
             for clip in placed

@@ -32,7 +32,7 @@ _HEAD = f"""# The models that ship
 - They have seen no patient, in training or in choosing. How far they are right on a patient's clip is not known.
 - They know apical four-chamber clips alone, and adults' hearts alone.
 - Failing hearts are the hardest: an EF below 40 % may be read too high.
-- They do not know whether a clip is one that they can read. Warnings beside a number say what is known to be amiss.
+- Intervals and words of trust beside an EF were learned on simulated hearts, and promise nothing of patients.
 """
 
 
@@ -89,7 +89,8 @@ def _range(trained_on: TrainedOn | None) -> list[str]:
     if trained_on is None:
         return []
     low, high = trained_on.fps_range
-    said = [f"{trained_on.num_recordings} of them trained on", f"{low:g} to {high:g} frames a second"]
+    rates = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    said = [f"{trained_on.num_recordings} of them trained the kept weights", f"{rates} frames a second"]
     if trained_on.label_range is not None:
         said.append("labels from {:.0f} to {:.0f}".format(*trained_on.label_range))
     return [", ".join(said)]

@@ -7,7 +7,7 @@ neighbours.png    a frame of the clip and of each recording, with their EF, or w
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,9 @@ from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE
 from coreecho.report.pictures import new_figure, save_figure
+from coreecho.report.thumbnails import Thumbnails
 from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.trust import Appraisal
-from coreecho.video.lit_sector import thumbnail_of
-from coreecho.video.store import FrameStore
-
-# Of the id of a recording: a picture (S, S) of it, black outside its sector.
-Thumbnails = Callable[[str], NDArray[np.uint8]]
 
 
 def write_neighbours(
@@ -61,11 +57,6 @@ def write_neighbours(
         thumbnails = [thumbnail(near.recording) for near in found.neighbours]
         draw_neighbours(out / "neighbours.png", found, thumbnails)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
-
-
-def recording_thumbnail(store: FrameStore, recording_id: str) -> NDArray[np.uint8]:
-    """The first frame of a recording, (S, S), black outside its sector; all black where none is found."""
-    return thumbnail_of(store.frames(recording_id), recording_id)
 
 
 def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDArray[np.uint8]]) -> None:

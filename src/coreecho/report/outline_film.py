@@ -1,6 +1,7 @@
 """The outline of the left ventricle over the clip that it was found in, as pictures of a film."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def outline_pictures(found: Segmentation, frames: Sequence[int] | None = None) -
 def film_pictures(found: Segmentation, lines: Sequence[str]) -> Iterator[NDArray[np.uint8]]:
     """As `outline_pictures`, with words in a band below: both sides are even, as films want them."""
     pictures = outline_pictures(found)
-    while part := [picture for picture, _ in zip(pictures, range(_AT_ONCE), strict=False)]:
+    while part := list(islice(pictures, _AT_ONCE)):
         yield from label_pictures(np.stack(part), lines, is_phantom=found.is_phantom)
 
 

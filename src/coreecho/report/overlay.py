@@ -13,7 +13,8 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
-from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -22,14 +23,11 @@ from coreecho.files import replacing
 from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.avi import PHANTOM_COMMENT
-from coreecho.report.pictures import new_figure, save_figure
+from coreecho.report.heat import HEAT
+from coreecho.report.pictures import SMALL, new_figure, save_figure
 
 Pictures = NDArray[np.uint8]
 
-# Even in lightness, and told apart with all common forms of colour blindness. Its darkest third would only blacken the
-# picture where the map is small, and is left out.
-_COLOURS = "inferno"
-_FIRST_COLOUR = 0.35
 # Where the map is largest, this much of the picture is colour: the anatomy stays to be seen.
 _OPACITY = 0.7
 # Frames are enlarged by a whole number to at least this many pixels.
@@ -64,7 +62,7 @@ def colour_frames(
     known = np.where(np.isnan(maps) | ~sector, 0, maps)
     scale = float(known.max()) if scale is None else scale
     strength = np.clip(known / scale, 0, 1) if scale > 0 else np.zeros_like(known)
-    colours = np.asarray(colormaps[_COLOURS](_FIRST_COLOUR + (1 - _FIRST_COLOUR) * strength), dtype=np.float32)[..., :3]
+    colours = np.asarray(HEAT(strength), dtype=np.float32)[..., :3]
     opacity = (_OPACITY * strength)[..., None]
     grey = (frames * sector / 255).astype(np.float32)[..., None]
     mixed = (1 - opacity) * grey + opacity * colours
@@ -188,9 +186,10 @@ def contact_sheet(
     model: str = "",
     cautions: Sequence[str] = (),
     is_phantom: bool,
+    meaning: str = "",
     columns: int = 8,
 ) -> None:
-    """Draw frames of a clip, evenly taken, each above itself with the map.
+    """Draw frames of a clip, evenly taken, each above itself with the map, and a bar of the map's colours.
 
     Args:
         path: PNG to write.
@@ -202,6 +201,7 @@ def contact_sheet(
         model: what was explained.
         cautions: what speaks against trusting it.
         is_phantom: the heart is simulated.
+        meaning: what is bright, for the bar.
         columns: frames shown at most.
 
     Raises:
@@ -224,4 +224,7 @@ def contact_sheet(
         above.set_title(f"frame {frame}" if fps is None else f"{frame / fps:.2f} s", fontsize=9)
         above.set_axis_off()
         below.set_axis_off()
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), HEAT), ax=axes, shrink=0.7, ticks=[0, 1])
+    bar.ax.set_yticklabels(["little", "most"], fontsize=SMALL)
+    bar.set_label(meaning, fontsize=SMALL)
     save_figure(figure, path)

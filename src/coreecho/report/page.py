@@ -1,16 +1,19 @@
 """Gathers what a page shows of its runs; `templates/report.html` says where it stands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from coreecho.evaluation import EFRange
+from coreecho.models.segmenter import open_segmenter
+from coreecho.report.heat import GRAD_CAM_CAUTION, heat_scale
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
 from coreecho.report.page_elements import Table
-from coreecho.report.page_films import Case, worst_cases
+from coreecho.report.page_films import CaseGroup, shown_cases
 from coreecho.report.page_focus import has_known_ventricles, lv_focus
 from coreecho.report.page_maps import page_maps
 from coreecho.report.page_metrics import (
@@ -21,7 +24,8 @@ from coreecho.report.page_metrics import (
     metrics_table,
     range_table,
 )
-from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, training_table
+from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, small_print_table, training_table
+from coreecho.report.page_volumes import with_volume
 from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
 from coreecho.representation.embedding_set import EmbeddingSet, number_of
@@ -36,10 +40,11 @@ class PageOptions:
     """What a page shows, and how it is made.
 
     Attributes:
-        cases: recordings shown of each run, those with the largest errors.
+        cases: recordings shown of each run with the largest errors, beside typical ones; 0 for none of either.
         map_method: of the embedding map.
         hearts: simulated hearts whose EF is moved in steps, where the data are phantoms.
         lv_focus: measure it, where the data say where the left ventricle is.
+        segmenter: outlines the left ventricle; None where its volume is not shown.
         batch_size: clips at once.
         show_progress: show bars on stderr.
     """
@@ -48,6 +53,7 @@ class PageOptions:
     map_method: Method
     hearts: int
     lv_focus: bool
+    segmenter: Path | str | None
     batch_size: int
     show_progress: bool
 
@@ -62,6 +68,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     """
     task = runs[0].task
     differences = differences_of_runs(runs)
+    small_print = small_print_table(runs)
     changed, unchanged = recipe_tables(runs) if all(run.has_recipe for run in runs) else (None, None)
     by_predicted = [ef_ranges(run, by="predicted") for run in runs] if task.thresholds else []
     console.print("Embeddings, and their map")
@@ -71,12 +78,12 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     measured = continuity(
         runs, hearts=options.hearts, batch_size=options.batch_size, show_progress=options.show_progress
     )
-    console.print("Clips of the largest errors, with Grad-CAM")
-    cases = [_worst_cases(runs, run, options) for run in runs]
+    console.print("Typical clips and those of the largest errors, with Grad-CAM")
+    cases = [_cases(runs, run, options) for run in runs]
     focus = None
-    if options.lv_focus and has_known_ventricles(runs):
+    if options.lv_focus and (options.segmenter is not None or has_known_ventricles(runs)):
         console.print("Grad-CAM and the left ventricle")
-        focus = lv_focus(runs, show_progress=options.show_progress)
+        focus = lv_focus(runs, segmenter=options.segmenter, show_progress=options.show_progress)
     worth = worth_section(runs)
     has_cases, has_maps = options.cases > 0, all(drawn is not None for drawn in maps)
     return {
@@ -110,6 +117,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "verdict": comparison_sentence(differences, *runs) if differences is not None else "",
         "notes": [f"{run.title}: {note}." for run in runs for note in run.evaluation.notes],
         "training": training_table(runs),
+        "small_print": small_print,
+        "grad_cam": heat_scale(task.quantity),
+        "grad_cam_caution": GRAD_CAM_CAUTION,
         "changed": changed,
         "unchanged": _unchanged(runs),
         "unchanged_settings": unchanged,
@@ -143,9 +153,13 @@ def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
     )
 
 
-def _worst_cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> list[Case]:
+def _cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> list[CaseGroup]:
     other = next((other for other in runs if other is not run), None)
-    return worst_cases(run, other, count=options.cases, show_progress=options.show_progress)
+    groups = shown_cases(run, other, worst=options.cases, show_progress=options.show_progress)
+    if options.segmenter is None:
+        return groups
+    segmenter = open_segmenter(options.segmenter, str(run.model.scale.device))
+    return [replace(group, cases=[with_volume(case, run, segmenter) for case in group.cases]) for group in groups]
 
 
 def _headline(run: ShownRun) -> tuple[str, str, str]:
@@ -183,16 +197,17 @@ def _sections(
     *, has_ranges: bool, has_worth: bool, has_cases: bool, has_focus: bool, has_maps: bool
 ) -> list[tuple[str, str]]:
     sections = [
-        ("summary", "Summary", True),
-        ("training", "What was trained", True),
-        ("metrics", "How good it is", True),
-        ("learning", "How it learned", True),
+        ("summary", "How good it is", True),
         ("agreement", "Predicted and true", True),
         ("ranges", "Ranges of EF", has_ranges),
         ("worth", "What an EF is worth", has_worth),
-        ("cases", "Where it errs most", has_cases),
+        ("cases", "Typical and worst cases", has_cases),
         ("focus", "Where it looks", has_focus),
         ("map", "What lies near what", has_maps),
+        ("metrics", "All figures", True),
+        ("training", "How it was made", True),
+        ("learning", "How it learned", True),
         ("continuity", "How continuous it is", True),
+        ("details", "Small print", True),
     ]
     return [(anchor, name) for anchor, name, is_there in sections if is_there]

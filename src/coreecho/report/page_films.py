@@ -1,4 +1,4 @@
-"""The recordings in which a run errs most, as playing clips beside what the model looks at.
+"""Recordings in which a run errs as usual, and most, as playing clips beside what the model looks at.
 
 Only what lies inside the ultrasound sector is shown: around it, a screen may carry a name.
 """
@@ -31,13 +31,15 @@ _UNKNOWN_FPS = 25.0
 # A page of two runs with four cases each then stays below 2 MB of films; tried in turn until one fits.
 _MAX_BYTES = 160_000
 _QUALITIES = (70, 55, 40, 25)
+# Beside the largest errors.
+_TYPICAL = 2
 # Clips of the map; the paper's number of clips for an EF.
 _CLIPS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A recording in which a run errs.
+    """A recording, and how far a run errs in it.
 
     Attributes:
         recording: its id.
@@ -45,6 +47,7 @@ class Case:
         film: None where no sector is found in the video.
         reason: why there is no film; empty where there is one.
         remark: why the film's map shows no colour; empty where it does.
+        volume: of the left ventricle over time; None where nobody outlined it.
     """
 
     recording: str
@@ -52,35 +55,57 @@ class Case:
     film: Picture | None
     reason: str = ""
     remark: str = ""
+    volume: Picture | None = None
 
 
-def worst_cases(run: ShownRun, other: ShownRun | None, *, count: int, show_progress: bool) -> list[Case]:
-    """Show the recordings with the largest errors, the largest first.
+@dataclass(frozen=True, kw_only=True)
+class CaseGroup:
+    """Recordings that are shown for one reason.
+
+    Attributes:
+        name: the reason.
+        cases: of it.
+    """
+
+    name: str
+    cases: Sequence[Case]
+
+
+def shown_cases(run: ShownRun, other: ShownRun | None, *, worst: int, show_progress: bool) -> list[CaseGroup]:
+    """Show recordings whose error is typical, and beside them those with the largest errors.
 
     Args:
         run: whose errors.
         other: another run on the same page, for its prediction of the same recordings.
-        count: how many.
+        worst: how many with the largest errors; two more, or as many where that is less, are typical.
         show_progress: show a bar on stderr.
 
     Raises:
         DatasetError: the frames of the recordings cannot be read.
     """
-    predictions = run.evaluation.predictions
-    task = run.task
+    predictions, task = run.evaluation.predictions, run.task
     # A truth counts as 1: of a diagnosis, a probability far from it is an error.
     error = (predictions[task.predicted_column] - predictions[task.true_column].astype(float)).abs()
     # Equal errors by id, so that the same run always shows the same cases.
-    order = predictions.assign(error=error).sort_values(["error", "recording"], ascending=[False, True]).head(count)
+    order = predictions.assign(error=error).sort_values(["error", "recording"], ascending=[False, True])
+    largest, others = list(order.index[:worst]), order.iloc[worst:]
+    median = float(error.median())
+    near = others.assign(distance=(others["error"] - median).abs()).sort_values(["distance", "recording"])
+    typical = list(near.index[: min(worst, _TYPICAL)])
     store = run.subject.store(show_progress=show_progress)
     bar = track(
-        list(order.index),
+        [*typical, *largest],
         f"Clips of {run.title}",
         console=Console(stderr=True),
         disable=not show_progress,
         transient=True,
     )
-    return [_case(run, other, store, predictions.loc[row]) for row in bar]
+    cases = [_case(run, other, store, predictions.loc[row]) for row in bar]
+    size = f" ({median:.1f} {task.error_unit} off)" if task.is_number and task.error_unit else ""
+    return [
+        CaseGroup(name=f"Typical: errors in the middle of all{size}", cases=cases[: len(typical)]),
+        CaseGroup(name="The largest errors", cases=cases[len(typical) :]),
+    ]
 
 
 def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Series[float]") -> Case:
@@ -95,7 +120,7 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     if not run.model.encoder.levels:
         reason = "its network has no grid of the clip that a map could be drawn on"
         return Case(recording=recording, facts=facts, film=None, reason=reason)
-    shown, fps = _shown_frames(len(frames), store.fps(recording))
+    shown, fps = shown_frames(len(frames), store.fps(recording))
     starts = even_starts(len(frames), run.model.model_input, _CLIPS)
     explanation = explain_video(run.model, frames, sorted(set(starts)))
     maps = explanation.at_frames(shown)
@@ -104,8 +129,8 @@ def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Ser
     # Side by side in one film, the two never drift apart.
     pictures = np.concatenate([np.repeat(grey[..., None], 3, axis=-1), coloured], axis=2)
     description = (
-        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM of {explanation.level} in "
-        f"colour, brightest on {explanation.meaning} most"
+        f"Recording {recording}: the clip, and beside it the same clip with its Grad-CAM in colour, "
+        f"brightest on {explanation.meaning} most"
     )
     # Paper shows one frame: that in which the map is strongest says most.
     strength = np.nansum(maps * sector, axis=(1, 2))
@@ -155,7 +180,7 @@ def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple
     return tuple(facts)
 
 
-def _shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]:
+def shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]:
     """Source frames of the film, from the first on, and how many of them pass in a second."""
     fps = fps or _UNKNOWN_FPS
     step = max(1, round(fps / _FPS))
@@ -164,7 +189,18 @@ def _shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]
 
 
 def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, description: str) -> Picture:
-    images = [Image.fromarray(picture) for picture in pictures]
+    return film_of([Image.fromarray(picture) for picture in pictures], fps, telling_frame, description)
+
+
+def film_of(images: list[Image.Image], fps: float, telling_frame: int, description: str) -> Picture:
+    """A film inside a page, small enough for several.
+
+    Args:
+        images: its frames.
+        fps: of them.
+        telling_frame: the one that paper shows.
+        description: for those who cannot see it.
+    """
     moving = b""
     for quality in _QUALITIES:
         moving = _webp(images, fps, quality)

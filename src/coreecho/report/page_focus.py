@@ -1,6 +1,7 @@
 """How much the runs of a page look at the left ventricle, where the data say where it is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation import Interval
@@ -22,15 +23,16 @@ def has_known_ventricles(runs: Sequence[ShownRun]) -> bool:
     return all(has_ventricles(run.subject) for run in runs)
 
 
-def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Section:
+def lv_focus(runs: Sequence[ShownRun], *, segmenter: Path | str | None = None, show_progress: bool = False) -> Section:
     """Measure LV focus over the recordings that the runs were evaluated on; leaves the details in the runs' folders.
 
     Args:
-        runs: of the page, with known ventricles.
+        runs: of the page.
+        segmenter: outlines the ventricles where the data do not say where they are.
         show_progress: show bars on stderr.
     """
     try:
-        explained = [_explain(run, show_progress=show_progress) for run in runs]
+        explained = [_explain(run, segmenter, show_progress=show_progress) for run in runs]
     except DatasetError as error:
         # The rest of the page stands without it.
         return Section(reason=without_paths(runs, str(error)))
@@ -48,14 +50,16 @@ def lv_focus(runs: Sequence[ShownRun], *, show_progress: bool) -> Section:
     ]
     header = ("", *(run.title for run in runs), *(["B − A, paired"] if difference is not None else []))
     caption = f"Grad-CAM and the left ventricle (LV), means over recordings with {100 * interval.level:g} % intervals"
-    notes = (
+    notes: tuple[str, ...] = (
         f"Defined in {'; '.join(numbers)}.",
         f"Intervals in parentheses: {interval.method}, {interval.resamples:,} resamples.",
     )
+    if segmenter is not None and not has_known_ventricles(runs):
+        notes = (*notes, "Where the left ventricle is, a segmenter says here, and no reader.")
     return Section(tables=[Table(caption=caption, header=header, rows=tuple(rows), notes=notes)])
 
 
-def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
+def _explain(run: ShownRun, segmenter: Path | str | None, *, show_progress: bool) -> DatasetExplanation:
     protocol = run.evaluation.protocol
     return explain_dataset(
         run.subject,
@@ -64,6 +68,7 @@ def _explain(run: ShownRun, *, show_progress: bool) -> DatasetExplanation:
         device=str(run.model.scale.device),
         # `evaluate` has refused what was not allowed.
         allow_overlap=True,
+        segmenter=segmenter,
         show_progress=show_progress,
     )
 

@@ -31,7 +31,8 @@ class DrawnMap:
     """A map as the template draws it.
 
     Attributes:
-        side: of the square drawing, units.
+        side: width of the drawing, units.
+        height: of the drawing: what the map needs of it.
         radius: of a dot.
         dots: in the order in which they are drawn.
         low: the number at the left end of the colours, without its unit.
@@ -44,6 +45,7 @@ class DrawnMap:
     """
 
     side: int
+    height: int
     radius: float
     dots: list[Dot]
     low: str
@@ -91,6 +93,7 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
     note = f" {made.note}." if made.note else ""
     return DrawnMap(
         side=_SIDE,
+        height=_height(made.coordinates),
         radius=4 if len(shown) <= 500 else 2.5,
         dots=dots,
         low=f"{low:.0f}",
@@ -110,11 +113,18 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
 
 
 def _fit(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale both axes alike into the square; y grows downwards there."""
+    """Scale both axes alike, so that the map is as wide as the drawing or fills a square; y grows downwards there."""
     low, high = coordinates.min(axis=0), coordinates.max(axis=0)
     scale = (_SIDE - 2 * _MARGIN) / max(float((high - low).max()), 1e-12)
     centred = (coordinates - (low + high) / 2) * scale
-    return np.asarray(centred * [1, -1] + _SIDE / 2)
+    return np.asarray(centred * [1, -1] + [_SIDE / 2, _height(coordinates) / 2])
+
+
+def _height(coordinates: NDArray[np.float64]) -> int:
+    """How high a drawing of `_SIDE` the map needs, without an empty half; a flat one keeps some."""
+    wide, tall = np.maximum(np.ptp(coordinates, axis=0), 1e-12)
+    inner = _SIDE - 2 * _MARGIN
+    return round(float(np.clip(inner * tall / wide, 0.3 * inner, inner))) + 2 * _MARGIN
 
 
 def _colour(label: float, low: float, high: float) -> str:

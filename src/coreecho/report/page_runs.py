@@ -1,6 +1,6 @@
 """The runs of a page: what they are called there, what they were trained on, and how their recipes differ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
 from coreecho.tasks import Task
+from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe, find_recipe, recipe_names
-from coreecho.training.run_folder import DataSource, RunFolder
+from coreecho.training.run_folder import RunFolder
 
 _STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"))
 # Where one of two does not say what the other says.
@@ -132,12 +133,25 @@ def training_table(runs: Sequence[ShownRun]) -> Table:
         "Seed": _of_run(lambda run: str(run.run.recipe.seed)),
         "Epochs done": _of_run(_epochs),
         "Weights shown here": _best_epoch,
-        "Fingerprint of the weights": lambda run: f"SHA-256 {run.subject.weights_sha256[:12]}…",
-        "Computed on": _of_run(_hardware),
-        "Versions": _of_run(_versions),
     }
     if not all(run.subject.is_own_data for run in runs):
         facts["Tested on"] = lambda run: _named(run.subject.data)
+    caption = "What was trained on what" + ("; marked rows differ" if len(runs) > 1 else "")
+    return _facts_table(runs, facts, caption)
+
+
+def small_print_table(runs: Sequence[ShownRun]) -> Table:
+    """What whoever wants to make the figures again has to know, and nobody else."""
+    facts: dict[str, Callable[[ShownRun], str]] = {
+        "Fingerprint of the weights": lambda run: f"SHA-256 {run.subject.weights_sha256[:12]}…",
+        "Trained on": _of_run(_hardware),
+        "Precision of these figures": lambda run: run.evaluation.protocol.precision,
+        "Versions": _of_run(_versions),
+    }
+    return _facts_table(runs, facts, "To make these figures again")
+
+
+def _facts_table(runs: Sequence[ShownRun], facts: Mapping[str, Callable[[ShownRun], str]], caption: str) -> Table:
     known = {name: values for name, fact in facts.items() if any(values := tuple(fact(run) for run in runs))}
     rows = []
     for name, of_runs in known.items():
@@ -145,7 +159,6 @@ def training_table(runs: Sequence[ShownRun]) -> Table:
         is_shared = len(runs) > 1 and len(set(values)) == 1
         cells = (name, values[0]) if is_shared else (name, *values)
         rows.append(Row(cells=cells, is_marked=len(set(values)) > 1, is_shared=is_shared))
-    caption = "What was trained on what" + ("; marked rows differ" if len(runs) > 1 else "")
     return Table(caption=caption, header=("", *(run.title for run in runs)), rows=tuple(rows), is_text=True)
 
 
@@ -282,7 +295,7 @@ def _best_epoch(run: ShownRun) -> str:
     trained_on = run.subject.trained_on
     if trained_on is None:
         return "the best so far" if run.has_recipe else ""
-    epoch = f"epoch {trained_on.epoch + 1} of its stage"
+    epoch = trained_on.epoch_in_words
     if trained_on.best_validation is None:
         return epoch
     measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"

@@ -25,6 +25,8 @@ from coreecho.tasks import EF, Task
 from coreecho.trust import READERS_WORDS, Appraisal
 from coreecho.video.dicom_ids import ID_COLUMNS
 
+# EF by another way, of the left ventricle's outline.
+_OUTLINE = ("segmentation_ef_percent", "segmentation_beats", "segmentation_model")
 Results = Sequence[Prediction | PredictionFailure]
 SPREAD_WORDS = (
     "Spread of clips: standard deviation over the clips of the file; how much they differ, and no bound of the error"
@@ -54,6 +56,7 @@ def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown
             _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
             _Shown(heading="P(< 40)\n/ P(< 50)", cell=_probability_cell),
             _Shown(heading="Trust", cell=lambda one: one.trust or ""),
+            _Shown(heading="EF by outline (%)", cell=lambda one: _number(one.segmentation_ef_percent)),
         ]
     if not task.has_output_of_its_own:
         columns.append(_Shown(heading="Spread\nof clips", cell=lambda one: _number(one.clip_sd), is_always=True))
@@ -199,7 +202,7 @@ def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
         "unit": lambda one: one.unit,
     }
     if task.interval_edges:
-        columns |= {name: partial(_cell, name) for name in Appraisal.told_parts()}
+        columns |= {name: partial(_cell, name) for name in (*Appraisal.told_parts(), *_OUTLINE)}
     return columns | {
         "clip_sd": lambda one: one.clip_sd,
         "num_clips": lambda one: len(one.clip_starts),

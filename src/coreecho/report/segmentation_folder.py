@@ -14,11 +14,11 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
+from nibabel.nifti1 import Nifti1Header
 from numpy.lib import format as npy_format
 
 import coreecho
@@ -33,6 +33,7 @@ from coreecho.report.volume_drawing import draw_volume, volume_title
 from coreecho.tasks import EF
 from coreecho.ventricle.segmentation import Segmentation
 
+_HEADER: Any = Nifti1Header
 Found = Segmentation | PredictionFailure
 _LONGEST_NAME = 80
 _COLUMNS = [
@@ -173,9 +174,7 @@ def _write_npz(found: Segmentation, path: Path) -> None:
     shape = (found.num_frames, height, width)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open(_member("lv_masks"), "w", force_zip64=True) as file:
-            npy_format.write_array_header_1_0(
-                cast(IO[bytes], file), {"descr": "|b1", "fortran_order": False, "shape": shape}
-            )
+            npy_format.write_array_header_1_0(file, {"descr": "|b1", "fortran_order": False, "shape": shape})
             for mask in found.file_masks():
                 file.write(np.ascontiguousarray(mask).tobytes())
         for name, values in {
@@ -186,7 +185,7 @@ def _write_npz(found: Segmentation, path: Path) -> None:
             "ef_percent": np.array(found.ef_percent),
         }.items():
             with archive.open(_member(name), "w") as file:
-                npy_format.write_array(cast(IO[bytes], file), np.asarray(values), allow_pickle=False)
+                npy_format.write_array(file, np.asarray(values), allow_pickle=False)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -201,7 +200,8 @@ def _write_nifti(found: Segmentation, path: Path) -> None:
     height, width = found.file_size
     placement = found.video.placement
     down, across = (placement.pixel_mm if placement is not None else None) or (1.0, 1.0)
-    header = nib.Nifti1Header()
+    # Typed in part only.
+    header: Any = _HEADER()
     header.set_data_dtype(np.uint8)
     header.set_data_shape((width, height, found.num_frames))
     header.set_zooms((across, down, 1 / found.fps if found.fps else 1.0))

@@ -3,13 +3,15 @@
 import importlib
 import importlib.util
 import io
-import json
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from coreecho.documents import document_text, parse_document
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.files import write_whole
 from coreecho.representation.embedding_set import EmbeddingSet
@@ -50,14 +52,24 @@ def check_embeddings_path(path: Path) -> None:
         raise CoReEchoError(f"The folder of {path} does not exist: make it first, or give another file.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Metadata:
+    """What a file of embeddings says beside its numbers."""
+
+    source: str
+    is_phantom: bool
+    fingerprint: str
+    task: Mapping[str, Any]
+
+
 def _metadata(embedded: EmbeddingSet) -> str:
-    return json.dumps(
-        {
-            "source": embedded.source,
-            "is_phantom": embedded.is_phantom,
-            "fingerprint": embedded.fingerprint,
-            "task": embedded.task.to_mapping(),
-        }
+    return document_text(
+        _Metadata(
+            source=embedded.source,
+            is_phantom=embedded.is_phantom,
+            fingerprint=embedded.fingerprint,
+            task=embedded.task.to_mapping(),
+        )
     )
 
 
@@ -109,18 +121,20 @@ def load_embeddings(path: Path) -> EmbeddingSet:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            metadata: dict[str, Any] = json.loads(str(archive["metadata"]))
+            metadata = parse_document(
+                str(archive["metadata"]), _Metadata, kind="head of embeddings", error=DatasetError
+            )
             return EmbeddingSet(
                 ids=tuple(archive["ids"].tolist()),
                 embeddings=archive["embeddings"],
                 ef_percent=archive["ef_percent"],
                 ef_predicted=archive["ef_predicted"],
-                source=metadata["source"],
-                is_phantom=metadata["is_phantom"],
-                fingerprint=metadata["fingerprint"],
-                task=build_task(metadata["task"]),
+                source=metadata.source,
+                is_phantom=metadata.is_phantom,
+                fingerprint=metadata.fingerprint,
+                task=build_task(metadata.task),
                 true=archive["true"],
                 predicted=archive["predicted"],
             )
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, RecipeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, DatasetError, RecipeError) as error:
         raise DatasetError(f"{path} holds no embeddings that `coreecho embed` wrote ({error}).") from error

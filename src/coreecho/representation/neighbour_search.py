@@ -17,6 +17,8 @@ from coreecho.video.reading import ClipPath
 
 # Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
 _FAR = 5.0
+# Of the searched recordings, those that count as usual.
+_USUAL = 0.95
 # Enough recordings to know how far near ones usually are.
 _SAMPLE = 500
 
@@ -31,6 +33,7 @@ class NeighbourSearch:
         source: what was searched, in words.
         typical_distance: median distance of the searched recordings to their own nearest: how far is near.
         is_phantom: the clip's heart, or those that were searched, are simulated.
+        unusual_distance: 95 of 100 searched recordings have another one nearer than this.
         task: the number that the model reads.
     """
 
@@ -39,6 +42,22 @@ class NeighbourSearch:
     source: str
     typical_distance: float
     is_phantom: bool
+    unusual_distance: float = math.inf
+
+    @property
+    def is_unlike(self) -> bool:
+        """Whether the nearest recording is farther away than of all but few of the searched ones."""
+        return self.neighbours[0].distance > self.unusual_distance
+
+    @property
+    def likeness(self) -> str:
+        """How far the nearest is, beside how far near usually is, in words."""
+        verdict = "unlike" if self.is_unlike else "no farther from"
+        return (
+            f"nearest at {self.neighbours[0].distance:.2g}, usually {self.typical_distance:.2g}: {verdict} the hearts "
+            "that were searched" + ("" if self.is_unlike else " than these are from each other")
+        )
+
     task: Task = field(default_factory=EF)
 
     @property
@@ -105,6 +124,7 @@ def search_neighbours(
         source=searched.source,
         typical_distance=float(np.median(distances[:, -1])),
         is_phantom=searched.is_phantom or clip.clip.is_phantom,
+        unusual_distance=float(np.quantile(distances[:, -1], _USUAL)),
         task=model.task,
     )
 

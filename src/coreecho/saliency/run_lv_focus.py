@@ -23,6 +23,7 @@ from coreecho.evaluation.kept_results import (
 from coreecho.evaluation.patients import patients_of
 from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Overlap, Subject
+from coreecho.models.segmenter import Segmenter, hash_segmenter, open_segmenter
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.saliency.encoder_levels import AUTO, choose_level
 from coreecho.saliency.grad_cam import Evidence
@@ -30,6 +31,7 @@ from coreecho.saliency.lv_focus import MEANS, lv_focus_of_recordings, mean_lv_fo
 from coreecho.saliency.ventricles import (
     KnownVentricle,
     has_simulated_ventricles,
+    outlined_ventricle,
     simulated_ventricle,
     traced_ventricle,
 )
@@ -84,6 +86,7 @@ def explain_dataset(
     protocol: FocusProtocol | None = None,
     device: str = "auto",
     allow_overlap: bool = False,
+    segmenter: Path | str | None = None,
     show_progress: bool = False,
 ) -> DatasetExplanation:
     """Measure LV focus over a split of a data set, and write the folder.
@@ -91,11 +94,12 @@ def explain_dataset(
     A result that lies in the folder is used while it holds: the same weights, data, settings and version of coreecho.
 
     Args:
-        subject: the model, and the data set, whose ventricles are traced or simulated.
+        subject: the model, and the data set, whose ventricles are traced or simulated, or are outlined here.
         out: the folder, made where it is missing.
         protocol: how; the middle clip over the traced frames of the TEST split when not given.
         device: where to compute.
         allow_overlap: see `Subject.check_overlap`; the result then says so.
+        segmenter: outlines the ventricles where the data do not say where they are.
         show_progress: show bars on stderr.
 
     Raises:
@@ -105,7 +109,9 @@ def explain_dataset(
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or FocusProtocol()
-    check_ventricles(subject)
+    outliner = None if segmenter is None or has_ventricles(subject) else open_segmenter(segmenter, device)
+    if outliner is None:
+        check_ventricles(subject)
     recordings = subject.some_recordings(protocol.split)
     # A folder that cannot be made should be known before the hours of computing.
     with writing_into(out):
@@ -113,14 +119,15 @@ def explain_dataset(
     overlap = subject.check_overlap(recordings, protocol.split, allow=allow_overlap, show_progress=show_progress)
     model, frames, shape = subject.model(device), subject.store(show_progress=show_progress), subject.model_input
     level = choose_level(model.encoder, protocol.level, (shape.num_frames, shape.frame_size, shape.frame_size)).name
-    fingerprint = _fingerprint(subject, recordings, level, protocol, overlap)
+    outlined_by = None if segmenter is None or outliner is None else hash_segmenter(segmenter)
+    fingerprint = _fingerprint(subject, recordings, level, protocol, overlap, outlined_by)
     if (kept := _kept_explanation(out, fingerprint)) is not None:
         return kept
     table = lv_focus_of_recordings(
         model,
         frames,
         recordings,
-        _ventricles(subject, protocol.clips),
+        _ventricles(subject, protocol.clips, outliner),
         level=level,
         evidence=protocol.evidence,
         show_progress=show_progress,
@@ -129,7 +136,7 @@ def explain_dataset(
     explained = DatasetExplanation(
         folder=out, table=table, means=means, is_phantom=subject.is_phantom, overlap_label=overlap.label
     )
-    document = _document(explained, protocol, level, subject)
+    document = _document(explained, protocol, level, _known_from(subject, outliner), subject)
     with writing_into(out):
         write_whole(out / "lv_focus.csv", table.to_csv(index=False))
         write_kept(out / _DOCUMENT, document, fingerprint=fingerprint, files=["lv_focus.csv"])
@@ -147,14 +154,20 @@ def check_ventricles(subject: Subject) -> None:
         title = LAYOUTS.get(subject.data.dataset).title
         raise DatasetError(
             f"LV focus needs traced ventricles, and {subject.data.root}, in the layout of {title}, has none that can "
-            "be read here."
+            "be read here. A segmenter outlines them: `--segmenter LV`, or `--segmenter default`."
         )
 
 
 def _fingerprint(
-    subject: Subject, recordings: Sequence[Recording], level: str, protocol: FocusProtocol, overlap: Overlap
+    subject: Subject,
+    recordings: Sequence[Recording],
+    level: str,
+    protocol: FocusProtocol,
+    overlap: Overlap,
+    outlined_by: str | None,
 ) -> str:
     return fingerprint_of(
+        **({} if outlined_by is None else {"outlined_by": outlined_by}),
         weights=subject.weights_sha256,
         data=data_fingerprint(subject.data.root, recordings, subject.store()),
         has_truth=has_simulated_ventricles(subject.data.root),
@@ -182,10 +195,12 @@ def _kept_explanation(folder: Path, fingerprint: str) -> DatasetExplanation | No
     )
 
 
-def _ventricles(subject: Subject, clips: int) -> Callable[[Recording], KnownVentricle]:
-    """Where each recording's ventricle is: from a phantom's truth where it was written, else as traced."""
+def _ventricles(subject: Subject, clips: int, outliner: Segmenter | None) -> Callable[[Recording], KnownVentricle]:
+    """Where each recording's ventricle is: from a phantom's truth where it was written, as traced, or as outlined."""
     root, store, model_input = subject.data.root, subject.store(), subject.model_input
     size = model_input.frame_size
+    if outliner is not None:
+        return lambda recording: outlined_ventricle(outliner, store.frames(recording.id), model_input, clips)
     if any(recording.target_fps is not None for recording in subject.all_recordings):
         raise DatasetError(
             f"{root}: its recordings were brought to another frame rate (the option fps), and its tracings count the "
@@ -201,8 +216,16 @@ def _ventricles(subject: Subject, clips: int) -> Callable[[Recording], KnownVent
     )
 
 
+def _known_from(subject: Subject, outliner: Segmenter | None) -> str:
+    if outliner is not None:
+        return f"outlines by {outliner.name}, all frames of the clips"
+    if has_simulated_ventricles(subject.data.root):
+        return "simulated masks, all frames of the clips"
+    return "tracings at ED and ES"
+
+
 def _document(
-    explained: DatasetExplanation, protocol: FocusProtocol, level: str, subject: Subject
+    explained: DatasetExplanation, protocol: FocusProtocol, level: str, known_from: str, subject: Subject
 ) -> dict[str, object]:
     table = explained.table
     undefined = table.loc[table["lv_focus"].isna(), ["recording", "reason"]]
@@ -213,9 +236,7 @@ def _document(
         **({} if explained.overlap_label is None else {"overlap": explained.overlap_label}),
         "definition": "share of the Grad-CAM energy inside the LV / share of the sector that the LV takes, over the "
         "frames of a recording in which the LV is known; mean over recordings",
-        "lv_known_from": "simulated masks, all frames of the clips"
-        if has_simulated_ventricles(subject.data.root)
-        else "tracings at ED and ES",
+        "lv_known_from": known_from,
         **{name: interval.to_dict() for name, interval in explained.means.items()},
         "num_recordings": len(table),
         "num_defined": int(table["lv_focus"].notna().sum()),

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import DatasetError, VideoError
+from coreecho.models.segmenter import Segmenter
 from coreecho.phantom.layouts import TRUTH_FOLDER
 from coreecho.phantom.truth import LV_LABEL
 from coreecho.video import resize_frames
 from coreecho.video.clips import ClipSampling, even_starts, num_starts
+from coreecho.video.parts import in_one_part
 
 Tracings = Mapping[int, NDArray[np.float64]]
 
@@ -86,6 +88,25 @@ def simulated_ventricle(
     # A pixel of a smaller picture is the ventricle's where half of it is.
     shares = resize_frames((labels[frames] == LV_LABEL).astype(np.uint8) * 255, size)
     return KnownVentricle(frames, shares >= 128, sorted(set(starts)))
+
+
+def outlined_ventricle(
+    segmenter: Segmenter, frames: NDArray[np.uint8], sampling: ClipSampling, clips: int
+) -> KnownVentricle:
+    """The ventricle as a segmenter outlines it, in every frame that evenly placed clips sample.
+
+    Args:
+        segmenter: on the device that shall compute.
+        frames: (F, S, S) uint8, of the model's frame size.
+        sampling: of the model.
+        clips: how many clips.
+    """
+    starts = even_starts(len(frames), sampling, clips)
+    sampled = _sampled_frames(starts, len(frames), sampling)
+    # All frames, since a segmenter may look at the ones beside each.
+    shares = in_one_part(segmenter.probabilities(resize_frames(np.asarray(frames), segmenter.frame_size)))
+    levels = np.rint(255 * shares[sampled]).astype(np.uint8)
+    return KnownVentricle(sampled, resize_frames(levels, frames.shape[1]) >= 128, sorted(set(starts)))
 
 
 def _sampled_frames(starts: Sequence[int], num_source_frames: int, sampling: ClipSampling) -> list[int]:

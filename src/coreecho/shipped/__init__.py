@@ -41,6 +41,11 @@ def default_weights(kind: ShippedKind = "ef") -> Path:
     return _file(f"{DEFAULT}-{kind}.safetensors")
 
 
+def has_default(kind: ShippedKind) -> bool:
+    """Whether this build ships such weights."""
+    return (FOLDER / f"{DEFAULT}-{kind}.safetensors").is_file()
+
+
 def default_references() -> Path:
     """What the default model makes of simulated hearts: their embeddings, EF and a frame of each.
 

@@ -1,7 +1,29 @@
 """How a model learns: recipe -> run folder."""
 
-from coreecho.training.recipe import Recipe, find_recipe, recipe_names
-from coreecho.training.run import resume, train
-from coreecho.training.run_folder import DataSource, Hardware, RunFolder
+from typing import TYPE_CHECKING, Any
+
+from coreecho.later import import_from
+
+if TYPE_CHECKING:
+    from coreecho.training.data_source import DataSource
+    from coreecho.training.hardware import Hardware
+    from coreecho.training.recipe import Recipe, find_recipe, recipe_names
+    from coreecho.training.run import resume, train
+    from coreecho.training.run_folder import RunFolder
 
 __all__ = ["DataSource", "Hardware", "Recipe", "RunFolder", "find_recipe", "recipe_names", "resume", "train"]
+
+_ROOM_OF = {
+    "DataSource": "coreecho.training.data_source",
+    "Hardware": "coreecho.training.hardware",
+    "Recipe": "coreecho.training.recipe",
+    "RunFolder": "coreecho.training.run_folder",
+    "find_recipe": "coreecho.training.recipe",
+    "recipe_names": "coreecho.training.recipe",
+    "resume": "coreecho.training.run",
+    "train": "coreecho.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return import_from(_ROOM_OF, name, package=__name__)

@@ -1,6 +1,7 @@
 """UVT's and EchoGraphs' lessons: EF together with the phases or the outlines of the frames that readers traced."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
@@ -47,7 +48,7 @@ class BeatLesson(NumberLesson):
 
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
-        self._source: OutlineSource | None = None
+        self._sources: dict[tuple[str, Path], OutlineSource] = {}
 
     def faults(self) -> list[str]:
         """Another network, or another head than the network's own."""
@@ -131,9 +132,10 @@ class BeatLesson(NumberLesson):
         )
 
     def _outlines(self, data: DataSource) -> OutlineSource:
-        if self._source is None:
-            self._source = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=True)
-        return self._source
+        place = data.dataset, data.root
+        if place not in self._sources:
+            self._sources[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=True)
+        return self._sources[place]
 
 
 class UVTPhases(BeatLesson):

@@ -13,7 +13,7 @@ import torch
 
 from coreecho.errors import RecipeError
 from coreecho.models.device import find_device
-from coreecho.training.run_folder import Hardware
+from coreecho.training.hardware import Hardware
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -67,8 +67,9 @@ class FramePoints(SegmenterLesson):
                 frames, expected = (each.to(device) for each in self.inputs(batch))
                 found = network.points(self.shown(network, frames))
                 size = frames.shape[2:]
-                masks, truth = (fill_points(points, *size).unflatten(0, (-1, 2)) for points in (found, expected))
-                losses = (found - expected).square().unflatten(0, (-1, 2)).mean(dim=(1, 2, 3))
+                # ED and ES of a recording beside each other.
+                masks, truth = (fill_points(points, *size).view(-1, 2, *size) for points in (found, expected))
+                losses = (found - expected).square().flatten(1).mean(dim=1).view(-1, 2).mean(dim=1)
                 counts = [each.sum(dim=(1, 2, 3)) for each in (masks, truth, masks & truth)]
                 columns = [each.cpu().double() for each in (batch.recording, losses, *counts)]
                 rows.append(torch.stack(columns, dim=1))

@@ -192,7 +192,7 @@ class RncL1(Rnc):
         embeddings = self.embed(model, clips, num_valid_frames)
         return {
             "rnc": self.contrast(embeddings, labels),
-            "l1": prediction_loss("l1", model.predict(embeddings.detach()), labels),
+            "l1": prediction_loss("l1", model.read_embeddings(embeddings.detach()), labels),
         }
 
 
@@ -203,7 +203,7 @@ class EndToEnd(Objective):
 
     def terms(self, model: EchoModel, clips: Tensor, num_valid_frames: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The loss of the predictions."""
-        predicted = model.predict(self.embed(model, clips, num_valid_frames))
+        predicted = model.read_embeddings(self.embed(model, clips, num_valid_frames))
         return {self.loss: prediction_loss(self.loss, predicted, labels)}
 
     def for_frozen_encoder(self) -> Objective:

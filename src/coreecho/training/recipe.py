@@ -16,23 +16,14 @@ from cyclopts import Parameter
 
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
-from coreecho.models.registry import HEADS, check_head
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
 from coreecho.training.checking import fault_of_name, faults_of_types, nearest
-from coreecho.training.objectives import OBJECTIVES, build_objective, objective_class
-from coreecho.training.optimisers import OPTIMISERS, optimiser_class
 from coreecho.video.affine import SCALE_LIMITS
 
 # The `init` of an encoder that has learned nothing.
 SCRATCH = "scratch"
-# Settings that name a part of the program.
-_NAMES: Mapping[str, Registry[Any] | Sequence[str]] = {
-    "head": HEADS,
-    "objective": OBJECTIVES,
-    "optimizer": OPTIMISERS,
-}
 _AT_LEAST = {
     "seed": 0,
     "crop_pad": 0,
@@ -219,7 +210,9 @@ class Recipe:
 
     def _names(self) -> list[str]:
         """Names that stand for nothing."""
-        known_parts = dict(_NAMES)
+        from coreecho.training.objectives import OBJECTIVES, objective_class
+
+        known_parts: dict[str, Registry[Any] | Sequence[str]] = dict(_parts())
         if self.objective in OBJECTIVES:
             known_parts["encoder"] = objective_class(self.objective).networks
         found = [fault_of_name(setting, getattr(self, setting), known) for setting, known in known_parts.items()]
@@ -266,6 +259,8 @@ class Recipe:
         Raises:
             RecipeError: it is told too little or too much.
         """
+        from coreecho.training.objectives import objective_class
+
         given: object = self.task
         if isinstance(given, Task):
             self._take_over(given)
@@ -297,6 +292,10 @@ class Recipe:
 
     def _misfits(self) -> list[str]:
         """Settings that are fine alone and not together."""
+        from coreecho.models.registry import check_head
+        from coreecho.training.objectives import build_objective, objective_class
+        from coreecho.training.optimisers import optimiser_class
+
         optimiser_class(self.optimizer)
         check_head(self.head)
         objective_class(self.objective).check_network(self.encoder)
@@ -338,6 +337,8 @@ class Recipe:
 
     def to_mapping(self) -> dict[str, Any]:
         """Flat keys and plain values, as they stand in a YAML file."""
+        from coreecho.training.objectives import objective_class
+
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         settings |= dataclasses.asdict(settings.pop("input"))
         # The usual task stays unsaid, so that another objective may bring its own.
@@ -397,6 +398,16 @@ def read_recipe_file(path: Path) -> dict[str, Any]:
     settings = read_settings(path, of="recipe")
     check_keys(settings, source=str(path))
     return settings
+
+
+def _parts() -> Mapping[str, Registry[Any]]:
+    """Settings that name a part of the program, and the parts that there are."""
+    # Here, since they bring PyTorch: flags are parsed, and a wrong one is answered, without it.
+    from coreecho.models.registry import HEADS
+    from coreecho.training.objectives import OBJECTIVES
+    from coreecho.training.optimisers import OPTIMISERS
+
+    return {"head": HEADS, "objective": OBJECTIVES, "optimizer": OPTIMISERS}
 
 
 def _shipped() -> list[Any]:

@@ -184,8 +184,8 @@ class Recorder:
             row |= lesson.figures(predictions)
             if not math.isfinite(row[lesson.selection]):
                 raise TrainingError(
-                    f"{lesson.selection} became {row[lesson.selection]} in {self.stage.name}, epoch {row['epoch']}. "
-                    f"{self._what_is_kept()}Lower `learning_rate`, or train in fp32."
+                    f"{lesson.selection} became {row[lesson.selection]} in {self.stage.name}, "
+                    f"epoch {row['epoch'] + 1}. {self._what_is_kept()}Lower `learning_rate`, or train in fp32."
                 )
         return row | {"learning_rate": learning_rate, "seconds": time.monotonic() - self.epoch_start}
 
@@ -199,10 +199,11 @@ class Recorder:
             if predictions is not None:
                 ids = [recording.id for recording in self.folder.recordings(self.folder.recipe.select_on)]
                 named = predictions.assign(recording=[ids[position] for position in predictions.recording])
-                write_whole(self.folder.path / "validation.csv", named.to_csv(index=False))
-        write_whole(self.folder.path / "metrics.csv", pd.DataFrame(self.state.history).to_csv(index=False))
+                write_whole(self.folder.validation, named.to_csv(index=False))
+        self.folder.write_metrics(self.state.history)
         kept = " (kept)" if self.stage.selection is None else " (best so far)"
-        log.info("%s epoch %d: %s%s", self.stage.name, row["epoch"], _terms(row), kept if is_best else "")
+        # People count epochs from 1, files from 0.
+        log.info("%s epoch %d: %s%s", self.stage.name, row["epoch"] + 1, _terms(row), kept if is_best else "")
         if self.keeping.tensorboard:
             _write_tensorboard(self.folder, row, step=len(self.state.history))
 

@@ -17,12 +17,15 @@ from coreecho.models.weights import read_weights
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_splits, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
+from coreecho.training.decoding import decoded
 from coreecho.training.fabric import build_fabric, is_first_process, own_randomness
+from coreecho.training.hardware import Hardware
 from coreecho.training.lesson import Examples
+from coreecho.training.longer import keep_stage, lengthen, longer_recipe
 from coreecho.training.loop import prepare_model, run_stage
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.recorder import Keeping, Recorder
-from coreecho.training.run_folder import Hardware, RunFolder, check_is_free, find_data
+from coreecho.training.run_folder import RunFolder, check_is_free, find_data
 from coreecho.training.stages import Stage, stages_of
 from coreecho.training.state import RunState, load_state
 
@@ -84,9 +87,9 @@ def train(
     # Before the run's folder is made: whatever is wrong with the clips or the disk then leaves nothing behind.
     if is_first_process():
         check_is_free(out)
-    folder.store(show_progress=show_progress)
+    folder = decoded(folder, show_progress=show_progress)
     if is_first_process():
-        folder = RunFolder.create(out, recipe, folder.data, hardware)
+        folder = RunFolder.create(out, recipe, folder.data, hardware, left_out=folder.left_out)
     return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop()).go()
 
 
@@ -100,8 +103,12 @@ def resume(
     show_progress: bool = False,
     tensorboard: bool = False,
     stop: Stop | None = None,
+    stage1_epochs: int | None = None,
+    stage2_epochs: int | None = None,
 ) -> RunFolder:
     """Go on with a run that was stopped; on the CPU its final weights are bit for bit those of an unstopped run.
+
+    A run, finished or not, is made longer by more epochs than it has; see `training/longer.py` for what that gives.
 
     Args:
         run: its folder.
@@ -112,15 +119,18 @@ def resume(
         show_progress: show bars with the time left.
         tensorboard: write TensorBoard's files as well.
         stop: as for `train`.
+        stage1_epochs: how many stage 1 shall have; as many as before when not given.
+        stage2_epochs: how many stage 2 shall have; as many as before when not given.
 
     Raises:
         CheckpointError: not the folder of a run, or no state was saved.
-        RecipeError: the data set is no longer the one that the run began with.
+        RecipeError: the data set is no longer the one that the run began with, or fewer epochs than before.
         BusyError: another process trains in the folder.
     """
     keeping = Keeping(checkpoint_minutes=checkpoint_minutes, show_progress=show_progress, tensorboard=tensorboard)
     folder = RunFolder.open(run, data=data, store=store)
-    if folder.is_finished:
+    longer = longer_recipe(folder.recipe, stage1_epochs=stage1_epochs, stage2_epochs=stage2_epochs)
+    if folder.is_finished and longer == folder.recipe:
         return folder
     folder.store(show_progress=show_progress)
     if folder.data_fingerprint() != folder.info["data_fingerprint"]:
@@ -128,6 +138,12 @@ def resume(
             f"The recordings, frames, labels or splits under {folder.data.root} are not those that {run} began with. "
             "Put the data back as they were, or start a new run."
         )
+    if longer != folder.recipe:
+        if is_first_process():
+            with alone_in(folder.path, doing="training"):
+                lengthen(folder, longer)
+        # Anew: what it knows of its lesson and recordings goes back to the recipe.
+        folder = RunFolder(folder.path, longer, folder.data, folder.info)
     hardware = hardware or folder.hardware
     fabric = build_fabric(hardware)
     model = _new_model(folder)
@@ -185,6 +201,8 @@ class _Run:
     def _enter(self, stage: Stage) -> None:
         """Begin a stage from the weights that were kept of the one before."""
         path = self.folder.stage_weights(self.state.stage)
+        if is_first_process():
+            keep_stage(self.folder, self.state.stage)
         weights, _ = read_weights(path)
         _load_weights(self.model, weights, path)
         self.state.stage, self.state.step, self.state.optimizer = stage.name, 0, None

@@ -6,6 +6,8 @@ metrics.csv        one row for each epoch
 validation.csv     the validation split at the epoch whose weights are kept: recording, label, output
 best.safetensors   the weights with the best validation of the latest stage, or its last ones, with their card
 stage1.safetensors the same of stage 1, from which stage 2 begins
+stage1.csv         validation.csv of stage 1, where stage 2 has begun
+stage1.ckpt        the last state of stage 1, from which it can be made longer
 last.ckpt          the state from which `coreecho train --resume` goes on
 train.log          what happened
 """
@@ -13,11 +15,11 @@ train.log          what happened
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -26,42 +28,18 @@ import torch
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
 from coreecho.datasets.recording import NUMBERS
-from coreecho.documents import Limits, read_document
+from coreecho.documents import MAY_BE_ABSENT, Limits, read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.tasks import Task
-from coreecho.training.checking import faults_of_types
 from coreecho.training.data_source import DataSource
+from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.lesson import Lesson
 from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.video.store import FrameStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hardware:
-    """What a run computes on. None of it changes which clips a step sees."""
-
-    device: str = "auto"
-    """Processor to train on: `auto` (a GPU if there is one), `cpu`, `gpu`, or one by its name: `cuda:1`, `mps`."""
-    devices: int = 1
-    """Processes on each node, one for each device."""
-    nodes: int = 1
-    """Machines."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the forward and backward pass; weights and the contrastive loss stay in fp32."""
-    workers: int | None = None
-    """Processes that load clips; none on the CPU and four for each GPU when not given."""
-
-    def __post_init__(self) -> None:
-        if faults := faults_of_types(self):
-            raise RecipeError(f"The hardware is not told in words that are known: {'; '.join(faults)}.")
-        at_least = {"devices": 1, "nodes": 1} | ({} if self.workers is None else {"workers": 0})
-        for name, low in at_least.items():
-            if getattr(self, name) < low:
-                raise RecipeError(f"`{name}` is {getattr(self, name)}, expected at least {low}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +66,10 @@ class _Record:
     is_finished: bool
     data_fingerprint: str
     split_ids: Mapping[str, Mapping[str, str]]
+    lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
+    """How many epochs it had before it was made longer, each time."""
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    """Of each recording that was left out, as was asked for, what is wrong with it."""
 
     def __post_init__(self) -> None:
         if missing := set(get_args(Split)) - set(self.split_ids):
@@ -105,6 +87,7 @@ class RunFolder:
         path: the folder.
         recipe: its settings.
         data: where its data lie.
+        left_out: of each recording that was left out, as was asked for, what is wrong with it.
     """
 
     def __init__(self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any]) -> None:
@@ -112,12 +95,28 @@ class RunFolder:
         self.recipe = recipe
         self.data = data
         self.info = info
+        self.left_out: dict[str, tuple[str, ...]] = {}
         self._store: FrameStore | None = None
         self._of_split: dict[Split, list[Recording]] = {}
 
     @classmethod
-    def create(cls, path: Path, recipe: Recipe, data: DataSource, hardware: Hardware) -> "RunFolder":
+    def create(
+        cls,
+        path: Path,
+        recipe: Recipe,
+        data: DataSource,
+        hardware: Hardware,
+        *,
+        left_out: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> "RunFolder":
         """Make the folder of a new run.
+
+        Args:
+            path: the folder.
+            recipe: its settings.
+            data: to learn from.
+            hardware: to compute on.
+            left_out: of each recording that was left out, what is wrong with it.
 
         Raises:
             RecipeError: a run is there already.
@@ -148,8 +147,9 @@ class RunFolder:
         folder = cls(path, recipe, data, info)
         info["data_fingerprint"] = folder.data_fingerprint()
         info["split_ids"] = folder.present_split_ids()
+        info["left_out"] = {name: list(reasons) for name, reasons in {**folder.left_out, **(left_out or {})}.items()}
         path.mkdir(parents=True, exist_ok=True)
-        write_whole(path / "recipe.yaml", recipe.to_yaml())
+        folder.write_recipe()
         folder.write_info()
         return folder
 
@@ -212,6 +212,24 @@ class RunFolder:
         """Weights of the best epoch of a stage that another follows."""
         return self.path / f"{stage}.safetensors"
 
+    def stage_validation(self, stage: str) -> Path:
+        """The validation split at the best epoch of a stage that another has followed."""
+        return self.path / f"{stage}.csv"
+
+    def stage_state(self, stage: str) -> Path:
+        """The last state of a stage that another has followed."""
+        return self.path / f"{stage}.ckpt"
+
+    @property
+    def validation(self) -> Path:
+        """The validation split at the epoch whose weights are kept."""
+        return self.path / "validation.csv"
+
+    @property
+    def metrics_table(self) -> Path:
+        """One row for each epoch."""
+        return self.path / "metrics.csv"
+
     @property
     def state(self) -> Path:
         """State from which the run goes on."""
@@ -229,6 +247,7 @@ class RunFolder:
         if LAYOUTS.get(self.data.dataset).has_option("require_two_traced_frames"):
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
         recordings = load_recordings(self.data.dataset, self.data.root, **options)
+        self.left_out = {**recordings.left_out, **self.left_out}
         if self.recipe.label_scale == 1:
             return recordings
         return [_scaled(recording, self.task.label, self.recipe.label_scale) for recording in recordings]
@@ -268,7 +287,7 @@ class RunFolder:
         Raises:
             CheckpointError: no epoch is finished yet, or the table is damaged.
         """
-        path = self.path / "metrics.csv"
+        path = self.metrics_table
         if not path.is_file():
             raise CheckpointError(f"{path} is missing: the run has finished no epoch yet.")
         advice = "`coreecho train --resume` writes it anew where the run is not finished; else take it from a copy."
@@ -284,6 +303,10 @@ class RunFolder:
             )
             raise CheckpointError(f"{path} is damaged: {printable(what)}. {advice}")
         return metrics
+
+    def write_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Write metrics.csv: one row for each epoch that is done."""
+        write_whole(self.metrics_table, pd.DataFrame(history).to_csv(index=False))
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
@@ -301,6 +324,10 @@ class RunFolder:
             split: {recording.id: store.digest(recording.id) for recording in self.recordings(split)}
             for split in get_args(Split)
         }
+
+    def write_recipe(self) -> None:
+        """Write recipe.yaml."""
+        write_whole(self.path / "recipe.yaml", self.recipe.to_yaml())
 
     def write_info(self) -> None:
         """Write run.json."""

@@ -45,7 +45,7 @@ class SegmenterLesson(Lesson):
 
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
-        self._source: OutlineSource | None = None
+        self._sources: dict[tuple[str, Path], OutlineSource] = {}
 
     @classmethod
     def check_network(cls, name: str) -> None:
@@ -123,9 +123,10 @@ class SegmenterLesson(Lesson):
         return Segmenter(network, self._input(network)).normalised(frames)
 
     def _outlines(self, data: DataSource) -> OutlineSource:
-        if self._source is None:
-            self._source = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=self.takes_traced_alone)
-        return self._source
+        place = data.dataset, data.root
+        if place not in self._sources:
+            self._sources[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=self.takes_traced_alone)
+        return self._sources[place]
 
     def _blank(self) -> SegmentationNetwork:
         """The network without its weights, to be asked what it sees and says."""

@@ -53,16 +53,6 @@ class Profile:
     widths: Floats
 
 
-def largest_part(mask: Masks) -> Masks:
-    """Keep the largest connected part of a mask (H, W); what touches at corners only is not connected."""
-    parts, count = ndimage.label(mask)
-    if count <= 1:
-        return mask
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    return np.asarray(parts == sizes.argmax())
-
-
 def shared_direction(masks: Masks) -> Floats | None:
     """The direction in which the masks of a clip are longest, all of them taken together.
 

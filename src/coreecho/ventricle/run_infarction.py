@@ -188,7 +188,7 @@ def _joined(views: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _features(walls: Sequence[NDArray[np.bool_]], rule: Rule) -> dict[str, float]:
     """Features by their names, of each segmenter in turn. Raises ValueError: a wall is none."""
-    found = {}
+    found: dict[str, float] = {}
     for number, masks in enumerate(walls, start=1):
         motion = wall_motion(masks)
         values = motion.degerli_features() if rule == "degerli" else motion.nguyen_features()

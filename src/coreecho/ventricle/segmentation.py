@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from coreecho.models.segmenter import THRESHOLD
 from coreecho.tasks import EF
-from coreecho.ventricle.axis import largest_part
 from coreecho.ventricle.beats import Beats
 from coreecho.ventricle.volume import Method, VentricleCurve, ejection_fraction
 from coreecho.video.lit_sector import lit_sector
+from coreecho.video.parts import largest_part
 from coreecho.video.video import Video
 
 RELATIVE = "of the largest"
@@ -122,7 +122,7 @@ class Segmentation:
         """(T,), when each frame was taken, in seconds; None where that is not known."""
         placement = self.video.placement
         if placement is not None and placement.times_ms is not None:
-            return (placement.times_ms - placement.times_ms[0]) / 1000
+            return np.asarray((placement.times_ms - placement.times_ms[0]) / 1000)
         return None if self.fps is None else np.arange(self.num_frames) / self.fps
 
     @property

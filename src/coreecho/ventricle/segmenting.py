@@ -12,21 +12,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from coreecho.errors import RecipeError, VideoError
+from coreecho.errors import RecipeError, UnsuitableError, VideoError
 from coreecho.inference.cautions import cautions_of_domain
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.preparing import ReadFile, clip_reader
 from coreecho.models.segmenter import THRESHOLD, Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT
-from coreecho.ventricle.axis import largest_part
 from coreecho.ventricle.beats import Beats, RangeRule
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.timed_beats import find_timed_beats
 from coreecho.ventricle.volume import Method, VentricleCurve, ventricle_curves
 from coreecho.video import Video, resize_frames
 from coreecho.video.decoded import Decoded
+from coreecho.video.parts import in_one_part
 from coreecho.video.placement import whole_picture
 from coreecho.video.reader_process import SECONDS_A_FILE, read_resized
 from coreecho.video.reading import ClipPath
@@ -133,11 +132,12 @@ def segment_video(
         method: see `segment`.
 
     Raises:
-        VideoError: it is black, or has too few frames for a heartbeat.
+        VideoError: it is black.
+        UnsuitableError: it has too few frames for a heartbeat.
     """
     video.refuse_black()
     if video.num_frames < MIN_FRAMES:
-        raise VideoError(
+        raise UnsuitableError(
             f"{name}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
     seen = resize_frames(video.frames, segmenter.frame_size)
@@ -160,21 +160,6 @@ def segment_video(
         is_phantom=video.is_phantom,
     )
     return replace(result, warnings=tuple(_warnings(result, segmenter, inside)))
-
-
-def in_one_part(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keep the largest connected part of what is in the mask in each frame, without holes; of the others nothing is.
-
-    Args:
-        shares: (T, S, S), above one half in the mask.
-
-    Returns:
-        (T, S, S), in which what lies below one half is as it was.
-    """
-    masks = shares > THRESHOLD
-    kept = np.stack([ndimage.binary_fill_holes(largest_part(mask)) for mask in masks]) if len(masks) else masks
-    # What lies in a hole, such as a papillary muscle or a valve, is as surely inside as it was thought to be outside.
-    return np.asarray(np.where(masks & ~kept, 0, np.where(kept & ~masks, 1 - shares, shares)), dtype=np.float32)
 
 
 def measure(shares: NDArray[np.float32], video: Video) -> dict[Method, VentricleCurve]:

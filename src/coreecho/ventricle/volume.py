@@ -15,8 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.ventricle.axis import LongAxis, Profile, largest_part, measure, shared_direction
+from coreecho.ventricle.axis import LongAxis, Profile, measure, shared_direction
 from coreecho.ventricle.smoothing import smooth_masks
+from coreecho.video.parts import largest_part
 
 Floats = NDArray[np.float64]
 Method = Literal["discs", "area-length"]

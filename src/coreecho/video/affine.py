@@ -80,6 +80,9 @@ def _interpolation(
 
     As a sparse matrix they are found once for all frames, and applied faster than by indexing.
     """
+    # Here, since it takes a second to import, and the limits of this module are asked for without it.
+    from scipy import sparse
+
     rows, columns = _origins(height, width, degrees, scale, shift)
     top, left = np.floor(rows), np.floor(columns)
     down, right = rows - top, columns - left
@@ -92,7 +95,6 @@ def _interpolation(
     firsts = np.arange(0, pixels.size + 1, 4, dtype=np.int32)
     shape = (height * width, (height + 2) * (width + 2))
     # Takes long to import.
-    from scipy import sparse
 
     return sparse.csr_array((shares.ravel(), pixels.ravel(), firsts), shape=shape)
 

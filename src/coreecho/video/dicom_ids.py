@@ -7,6 +7,7 @@ from coreecho.names import readable
 from coreecho.video.dicom import open_dicom
 from coreecho.video.dicom_series import Series
 from coreecho.video.reading import ClipPath, begins_like_dicom
+from coreecho.video.silence import silent_readers
 
 _HEAD_BYTES = 132
 _MARK = slice(128, 132)
@@ -52,8 +53,9 @@ def read_ids(path: ClipPath) -> DicomIds | None:
             head = opened.read(_HEAD_BYTES)
         if head[_MARK] != b"DICM" and not begins_like_dicom(head):
             return None
-        dataset = open_dicom(file, str(file), has_pixels=False)
-        return DicomIds(**{name: _text(dataset.get(keyword)) for name, keyword in _KEYWORDS.items()})
+        with silent_readers():
+            dataset = open_dicom(file, str(file), has_pixels=False)
+            return DicomIds(**{name: _text(dataset.get(keyword)) for name, keyword in _KEYWORDS.items()})
     # A damaged header has no identifiers; that it is damaged is said where the clip is read.
     except Exception:
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from coreecho.errors import VideoError
+from coreecho.errors import VideoError, log_unforeseen
 from coreecho.video.decoded import Decoded
 from coreecho.video.dicom import decode_dicom, named_damage, open_dicom, refuse_no_clip
 from coreecho.video.dicom_regions import Box
@@ -146,7 +146,9 @@ def _head(path: Path) -> tuple[tuple[str, ...], int] | None:
         size = dataset.get("Rows"), dataset.get("Columns")
         return (str(dataset.get("SeriesInstanceUID", "")), *map(str, size)), int(dataset.InstanceNumber)
     # Damaged files are found when they are read; here they are no frames of a series.
-    except Exception:
+    # Of what is no DICOM file, pydicom gives any error.
+    except Exception as error:
+        log_unforeseen(error, "the head of a file in a folder")
         return None
 
 

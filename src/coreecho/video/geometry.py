@@ -96,7 +96,7 @@ def square_size(height: int, width: int, pixel_aspect: float, num_frames: int) -
 
 def square_prepared(frames: NDArray[np.uint8], pixel_aspect: float) -> NDArray[np.uint8]:
     """Make the pixels of a prepared clip square, and pad it to the square that it was: (T, S, S) as before."""
-    (top, bottom), (left, right) = square_spans(*frames.shape[1:], pixel_aspect)
+    (top, bottom), (left, right) = square_spans(frames.shape[1], frames.shape[2], pixel_aspect)
     square = np.zeros(frames.shape, dtype=np.uint8)
     square[:, top:bottom, left:right] = stretch_frames(frames, bottom - top, right - left)
     return square

@@ -87,7 +87,7 @@ class Placement:
             down = across = (down * across) ** 0.5
         return (across, down) if self.turn.is_transposed else (down, across)
 
-    def in_file(self, maps: NDArray[np.floating[Any]]) -> Iterator[NDArray[np.float32]]:
+    def in_file(self, maps: NDArray[np.floating[Any] | np.integer[Any]]) -> Iterator[NDArray[np.float32]]:
         """Bring maps that lie in the frames to the file's own pixels.
 
         Args:
@@ -171,8 +171,15 @@ class Placement:
         if shape is not None:
             mask = np.unpackbits(np.frombuffer(sector, np.uint8), count=reduced[0] * reduced[1]).reshape(reduced) > 0
         return cls(
-            **counts,
-            **spans,
+            height=counts["height"],
+            width=counts["width"],
+            num_frames=counts["num_frames"],
+            rows=spans["rows"],
+            columns=spans["columns"],
+            square_rows=spans["square_rows"],
+            square_columns=spans["square_columns"],
+            side=counts["side"],
+            reduction=counts["reduction"],
             turn=Turn(*(bool(each) for each in plain["turn"])),
             sector=mask,
             pixel_mm=None if pixel_mm is None else (float(pixel_mm[0]), float(pixel_mm[1])),

@@ -22,7 +22,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from coreecho.errors import UnsuitableError, VideoError
+from coreecho.errors import UnsuitableError, VideoError, log, way_to
 from coreecho.video.dicom_series import Series
 from coreecho.video.placement import Placement
 from coreecho.video.reading import ClipPath, read_clip_at
@@ -159,6 +159,8 @@ class _Process:
         try:
             _send(self._stream(self._process.stdin), request)
             answer = self._receive()
+            if "way" in answer:
+                log.debug("a process that reads files: %s", answer["way"])
             if "error" in answer:
                 raise (UnsuitableError if answer.get("is_unsuitable") else VideoError)(answer["error"])
             shape = tuple(answer["shape"])
@@ -218,7 +220,8 @@ def serve() -> None:
             _send(answers, {"error": f"{path}: needs more than {_MEMORY_BYTES / 1e9:.1f} GB to be read."})
         # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
         except Exception as error:
-            _send(answers, {"error": f"{path}: unexpected {type(error).__name__}: {error}"})
+            told = f"{path}: unexpected {type(error).__name__}: {error}"
+            _send(answers, {"error": told, "way": way_to(error)})
         else:
             video = read.video
             plain, sector = (None, _NO_SECTOR) if video.placement is None else video.placement.to_plain()

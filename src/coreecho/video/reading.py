@@ -220,7 +220,7 @@ def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
         frames, notes = decoded.frames, decoded.notes + aspect_notes(decoded.pixel_aspect)
         placement = whole_picture(decoded)
         if decoded.pixel_aspect != 1:
-            rows, columns = square_spans(*frames.shape[1:], decoded.pixel_aspect)
+            rows, columns = square_spans(frames.shape[1], frames.shape[2], decoded.pixel_aspect)
             placement = replace(placement, square_rows=rows, square_columns=columns)
             frames = square_prepared(frames, decoded.pixel_aspect)
         video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes, placement))

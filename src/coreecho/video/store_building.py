@@ -26,8 +26,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from coreecho.errors import DatasetError, VideoError
+from coreecho.errors import DatasetError, UnreadableVideosError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
+from coreecho.names import counted
 from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.source_stamp import SourceStamp, stamp_of
 from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
@@ -64,9 +65,11 @@ def build_store(
     except OSError as error:
         raise _disk_error(folder, error) from error
     if faults:
-        raise DatasetError(
-            f"{len(faults)} of {len(sources)} videos cannot be read; the others are in the store at {folder}. "
-            "Mend or leave out these, then build again:\n" + "\n".join(f"  {fault}" for fault in faults)
+        listed = "\n".join(f"  {fault}" for fault in faults.values())
+        raise UnreadableVideosError(
+            f"{len(faults)} of {counted(len(sources), 'videos')} cannot be read; the others are in the store at "
+            f"{folder}. Mend or leave out these, then build again:\n{listed}",
+            faults,
         )
     return index
 
@@ -84,13 +87,13 @@ def _matching_index(folder: Path, frame_size: int) -> StoreIndex | None:
     return index
 
 
-def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[_Job | str]:
+def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[_Job | tuple[str, str]]:
     """Yield what has to be decoded, or why it cannot be."""
     for video_id, source in sources.items():
         try:
             stamp = stamp_of(source.path)
         except OSError as error:
-            yield f"{source.path}: {error.strerror}"
+            yield video_id, f"{source.path}: {error.strerror}"
             continue
         entry = index.entries.get(video_id)
         if entry is None or not entry.is_fresh(stamp, source.preparation):
@@ -99,16 +102,16 @@ def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[
 
 def _build_locked(
     folder: Path, index: StoreIndex, sources: Mapping[str, FrameSource], workers: int | None, show_progress: bool
-) -> list[str]:
-    """Decode and write all that is pending; return what could not be read."""
+) -> dict[str, str]:
+    """Decode and write all that is pending; return why videos could not be read, by their ids."""
     pending = list(_pending(index, sources))
-    faults = [item for item in pending if isinstance(item, str)]
+    faults = dict(item for item in pending if not isinstance(item, _Job))
     jobs = [item for item in pending if isinstance(item, _Job)]
     index.completed = None
     with _Writer(folder, index) as writer:
         for job, decoded in _track(_decode_all(jobs, index.frame_size, workers), len(jobs), show_progress):
             if isinstance(decoded, str):
-                faults.append(decoded)
+                faults[job.video_id] = decoded
                 # A source that changed and no longer reads must not go on under its old frames.
                 index.entries.pop(job.video_id, None)
             else:

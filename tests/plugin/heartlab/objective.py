@@ -21,6 +21,6 @@ class HuberNorm(Objective):
     def terms(self, model: EchoModel, clips: Tensor, num_valid_frames: Tensor, labels: Tensor) -> dict[str, Tensor]:
         embeddings = model.embed(clips, num_valid_frames)
         return {
-            "huber": functional.huber_loss(model.predict(embeddings), labels),
+            "huber": functional.huber_loss(model.read_embeddings(embeddings), labels),
             "norm": _NORM_WEIGHT * embeddings.square().sum(dim=1).mean(),
         }

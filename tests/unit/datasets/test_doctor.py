@@ -175,7 +175,7 @@ def test_tracings_without_video(tree: Path) -> None:
     table.write_text(table.read_text().replace(sorted((tree / "Videos").glob("*"))[0].name, "0XGHOST.avi"))
     examination = check(tree)
     assert examination.faults == {"tracings without a video": ["VolumeTracings.csv: 0XGHOST"]}
-    assert any("1 videos have fewer than two traced frames" in remark for remark in examination.remarks)
+    assert any("Fewer than two traced frames in 1 video" in remark for remark in examination.remarks)
 
 
 def test_videos_without_tracings(tree: Path) -> None:

@@ -93,7 +93,7 @@ def test_pediatric(tmp_path: Path, write_pediatric: TreeWriter) -> None:
     table.write_text(table.read_text().replace("CRA4C004", "CRGHOST"))
     examination = check("echonet-pediatric", tmp_path)
     assert examination.faults == {"tracings without a video": ["A4C/VolumeTracings.csv: CRGHOST"]}
-    assert "1 videos in A4C have no tracings." in examination.remarks
+    assert "A4C: no tracings of 1 video." in examination.remarks
 
 
 def test_a_table_with_a_patient_in_two_splits(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_another_file_list_is_refused(write_root: Write, content: bytes, message
 def test_names_lead_nowhere_else(write_root: Write) -> None:
     root = write_root(["../../secret,50,1,2,1,1,1,1,TRAIN"], videos=[])
     (root.parent / "secret.avi").touch()
-    with pytest.raises(FaultyDatasetError, match="1 missing videos"):
+    with pytest.raises(FaultyDatasetError, match="1 missing video:"):
         load_echonet_dynamic(root)
 
 
@@ -207,7 +207,7 @@ def test_bad_tracings_are_refused_with_their_lines(write_root: Write) -> None:
     with pytest.raises(DatasetError, match=r"has no column X1, Y1, X2, Y2; expected .*EchoNet-Dynamic"):
         read_tracings(root)
     path.write_text(f"{TRACING_HEADER}\na,1,2,3,4,5\n")
-    with pytest.raises(DatasetError, match="1 frames with a long axis and no chords:\n  frame 5 of a"):
+    with pytest.raises(DatasetError, match="1 frame with a long axis and no chords:\n  frame 5 of a"):
         read_tracings(root)
     path.unlink()
     with pytest.raises(DatasetError, match=r"VolumeTracings\.csv: not found"):

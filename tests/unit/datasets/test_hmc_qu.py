@@ -102,10 +102,10 @@ def test_all_faults_are_reported_at_once(tmp_path: Path, write_hmc_qu: TreeWrite
         "row 4 (ES000002 N_4CH_1): frames '9' to '2'",
         "row 5 (ES0003 _4CH_1): frames 'two' to '9'",
         "row 7 (ES0005 _4CH_1): 'x' under the masks, expected 'ü' (available) or 'û' (not)",
-        "1 clips listed twice:",
+        "1 clip listed twice:",
         "A4C.xlsx rows 8 and 9: ES0007 _4CH_1",
         "A4C/ES000008 N_4CH_1.avi (A4C.xlsx row 10)",
-        "clips whose names differ in spaces alone",
+        "clip whose names differ in spaces alone",
     ):
         assert fact in text
 

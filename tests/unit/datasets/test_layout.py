@@ -172,9 +172,9 @@ def test_a_broken_tree_is_told_whole(tmp_path: Path) -> None:
     for fact in (
         "b has EF '400'",
         "Videos/gone.avi (line 4)",
-        "1 empty videos (0 bytes):\n  Videos/empty.avi",
+        "1 empty video (0 bytes):\n  Videos/empty.avi",
         "stray.avi",
-        "VolumeTracings.csv: rows that are not a name and finite numbers",
+        "VolumeTracings.csv: row that is not a name and finite numbers",
         "a: EF 50.0, but 100 (EDV - ESV) / EDV is 10.0",
     ):
         assert fact in text

@@ -46,7 +46,10 @@ def test_repeated_tracings_are_remarked(tmp_path: Path) -> None:
     (tmp_path / "FileList.csv").write_text("FileName,EF,Split\na,50,TRAIN\n")
     write(tmp_path, tracing("a", 46, 10) * 2 + tracing("a", 61, 6))
     survey = ECHONET_DYNAMIC.survey(tmp_path)
-    assert any("1 frames are traced more than once" in remark and "a, frame 46" in remark for remark in survey.remarks)
+    assert any(
+        "Traced more than once in VolumeTracings.csv: 1 frame;" in remark and "a, frame 46" in remark
+        for remark in survey.remarks
+    )
     assert survey.traced_frames == {"a": (46, 61)}
 
 

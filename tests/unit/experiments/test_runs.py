@@ -74,6 +74,10 @@ def test_a_run_goes_by_the_weights_that_it_began_with_and_not_by_their_path(
     out = tmp_path / "run"
     finish_run(recipe, data, out, execution)
     assert finish_run(make_recipe(init=str(moved), trained="head", stage1_epochs=1), data, out, execution).is_finished
+    # Options as a command line gives them are the same options.
+    typed = replace(data, options={name: str(value) for name, value in data.options.items()})
+    assert typed.options != data.options
+    assert finish_run(recipe, typed, out, execution).is_finished
     # The same path, and other weights.
     shutil.copy(pretrained.stage_weights("stage1"), moved)
     with pytest.raises(RecipeError, match=r"starts from other weights: init is .* there and .*moved"):

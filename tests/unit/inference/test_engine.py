@@ -131,7 +131,7 @@ def test_a_clip_comes_with_output_and_embedding_of_one_pass(model: EchoModel) ->
     assert [(clip.key, clip.start, clip.is_last) for clip in clips] == [(0, 0, False), (0, 5, True), (1, 2, True)]
     for clip in clips:
         with torch.inference_mode():
-            head = model.predict(torch.from_numpy(clip.embedding)[None])
+            head = model.read_embeddings(torch.from_numpy(clip.embedding)[None])
         assert clip.output == pytest.approx(float(head[0]), rel=1e-6)
 
 

@@ -10,7 +10,7 @@ import pydicom
 import pytest
 
 from coreecho.errors import CheckpointError, RecipeError, VideoError
-from coreecho.inference import predictor as predictor_module
+from coreecho.inference import preparing as preparing_module
 from coreecho.inference.engine import predict_video
 from coreecho.inference.files import PredictionFailure
 from coreecho.inference.predictor import Prediction, Predictor
@@ -126,7 +126,8 @@ def test_a_model_without_a_card_still_predicts(model, write_clip):
 
 def test_the_models_name_says_what_it_learned_from(model, retrain):
     assert Predictor(model).model_name == (
-        "recipe tiny (uniformer_xs), weights of epoch 4, trained on 100 recordings of echonet (real hearts)"
+        "recipe tiny (uniformer_xs), weights of epoch 4 of its last stage, "
+        "trained on 100 recordings of echonet (real hearts)"
     )
     assert Predictor(retrain(model, is_phantom=True)).model_name.endswith("(simulated hearts)")
 
@@ -171,7 +172,7 @@ def test_a_fault_nobody_foresaw_is_one_files_failure(model, write_clip, monkeypa
             raise MemoryError("a picture of a million pixels")
         return read_resized(path, size)
 
-    monkeypatch.setattr(predictor_module, "read_resized", read_or_fall)
+    monkeypatch.setattr(preparing_module, "read_resized", read_or_fall)
     failure, prediction = Predictor(model, seconds_a_file=None).predict_many([first, second])
     assert failure == PredictionFailure(file=str(first), error="unexpected MemoryError: a picture of a million pixels")
     assert isinstance(prediction, Prediction)
@@ -252,6 +253,8 @@ def test_arrays_are_clips_in_memory(model, write_clip):
         (np.zeros((20, 32, 32, 3), np.uint8), {}, r"got shape \(20, 32, 32, 3\), which looks like colour"),
         (np.zeros((5, 32, 32), np.uint8), {}, r"has 5 frames \(shape \(5, 32, 32\), read as \(T, H, W\)\)"),
         (np.zeros((20, 0, 32), np.uint8), {}, r"got shape \(20, 0, 32\)"),
+        (np.zeros((0, 9, 32, 32), np.uint8), {}, r"got shape \(0, 9, 32, 32\)"),
+        (np.zeros((30, 32, 32), np.uint8), {}, r"black.*shape \(30, 32, 32\)"),
         (np.zeros((2, 5, 32, 32), np.uint8), {}, r"array\[0\]: has 5 frames"),
         (np.zeros((20, 32, 32), np.uint8), {"fps": -1}, "positive number or None; got -1"),
     ],
@@ -259,6 +262,18 @@ def test_arrays_are_clips_in_memory(model, write_clip):
 def test_every_error_of_an_array_says_its_shape(model, array, options, message):
     with pytest.raises(VideoError, match=message):
         Predictor(model)(array, **options)
+
+
+def test_embeddings_are_those_of_the_predictions(model, write_clip):
+    path = write_clip("clip.avi", num_frames=20, size=32)
+    frames, predictor = read_video(path).frames, Predictor(model)
+    assert np.array_equal(predictor.embed(frames, fps=50), predictor(frames, fps=50).embedding)
+    assert predictor.embed(path).shape == predictor.embed(frames, fps=50).shape
+    both = predictor.embed(np.stack([frames, frames[::-1]]), fps=50)
+    assert np.allclose(both[0], predictor.embed(frames, fps=50), atol=1e-5)
+    assert not np.allclose(both[0], both[1], atol=1e-5)
+    with pytest.raises(RecipeError, match="an array is taken whole"):
+        predictor.embed(frames, beat=(0, 5))
 
 
 def test_a_rate_goes_with_an_array_and_a_beat_with_a_file(model, write_clip):

@@ -22,7 +22,7 @@ def test_output(model: EchoModel) -> None:
     assert output.embeddings.shape == (3, 160)
     assert output.prediction.shape == (3,)
     assert torch.equal(output.embeddings, model.embed(grey_clips(3)))
-    assert torch.equal(output.prediction, model.predict(output.embeddings))
+    assert torch.equal(output.prediction, model.read_embeddings(output.embeddings))
 
 
 def test_every_channel_is_normalised_by_its_own_mean_and_std(model: EchoModel) -> None:

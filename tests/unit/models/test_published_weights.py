@@ -87,7 +87,7 @@ def test_echocotr_is_a_whole_model_with_a_linear_head(write: Write, tmp_path: Pa
     model = load_model(tmp_path / "echocotr.safetensors")
     embeddings = torch.randn(3, model.encoder.embedding_dim)
     expected = embeddings @ encoder["head.weight"].T + encoder["head.bias"]
-    torch.testing.assert_close(model.predict(embeddings), expected[:, 0])
+    torch.testing.assert_close(model.read_embeddings(embeddings), expected[:, 0])
 
 
 def test_echocotr_of_other_clips_says_so_itself(write: Write) -> None:

@@ -114,7 +114,7 @@ def test_an_input_fits_its_network() -> None:
         Segmenter(Bright(), SegmenterInput(mean=(0.1,) * 3, std=(0.1,) * 3))
     for wrong in ({"frame_size": 0}, {"mean": (0.1, 0.1)}, {"std": (0.0,)}, {"mean": (float("nan"),)}):
         with pytest.raises(RecipeError, match="must"):
-            SegmenterInput(**wrong)  # type: ignore[arg-type]
+            SegmenterInput(**wrong)
 
 
 def test_a_network_without_a_name_is_not_kept(tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "rect"):
+        if tag not in ("meta", "img", "rect", "line", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag != "rect":
+        if tag not in ("rect", "line"):
             assert self.open.pop() == tag
 
 
@@ -51,7 +51,7 @@ def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
     assert ": clean; 16 recordings" in page
     # EF and grey levels; all phantoms have the same length, so that needs no chart.
     assert names.count("svg") >= 2
-    assert "Frames of a clip: 24 in all 16 clips" in page
+    assert "Frames of a clip: 24 frames in all 16 clips" in page
 
 
 def test_names_from_the_data_set_are_escaped(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_every_case_is_on_the_page(phantom_root: Path, tmp_path: Path) -> None:
     table.write_text(table.read_text() + "\n".join(ghosts) + "\n")
     page = render_doctor_page(examine("echonet", tree, workers=1))
     assert page.count("0XGHOST") == 30
-    assert "<details><summary>30 tracings without a video" in page
+    assert "><summary>30 tracings without a video" in page
     assert "<img" not in page
 
 
@@ -111,7 +111,7 @@ def test_many_clips_are_shown_in_part(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("coreecho.report.doctor_page.MAX_THUMBNAILS", 5)
     page = render_doctor_page(examine("echonet", phantom_root, has_thumbnails=True, workers=1))
     assert page.count("<img") == 5
-    assert "5 of 16, evenly chosen" in page
+    assert "5 of 16, those with faults first" in page
     data = re.findall(r"base64,([^\"]+)", page)
     assert {Image.open(io.BytesIO(base64.b64decode(each))).size for each in data} == {(96, 96)}
 

@@ -121,7 +121,14 @@ def test_two_runs_stand_side_by_side(two):
     settings = re.findall(r'<th scope="row">(\w+)', table)
     assert settings == ["seed", "objective", "learning_rate"]
     assert re.findall(r'data-column="[AB] · \w+">([^<]+)', table) == ["0", "1", "rnc_l1", "l1", "0.0001", "0.002"]
-    assert len([tag for tag in two.all("div") if tag.get("class") == "case"]) == 4
+    assert len([tag for tag in two.all("div") if tag.get("class") == "case"]) == 8
+    # As the hearts that it is told of: how good it is comes first, and what only whoever repeats it needs comes last.
+    headings = re.findall(r"<h2 id=\"([a-z]+)-title", two.html)
+    assert headings[0] == "summary"
+    assert headings[-1] == "details"
+    assert headings.index("cases") < headings.index("training")
+    assert two.html.index("SHA-256") > two.html.index('id="details"')
+    assert "It does not show that the number is right" in two.text
 
 
 def test_one_run_is_called_by_its_name(one):
@@ -261,10 +268,10 @@ def test_a_split_too_small_for_some_measures_has_a_page_all_the_same(folder, fir
 
 def test_shows_only_what_is_wanted(folder, first_run, one):
     assert "LV focus" in one.text
-    assert "Where it errs most" in one.text
+    assert "Typical cases, and where it errs most" in one.text
     page = write(folder / "short.html", first_run, cases=0, lv_focus=False)
     assert "LV focus" not in page.text
-    assert "Where it errs most" not in page.text
+    assert "Typical cases, and where it errs most" not in page.text
 
 
 @pytest.mark.parametrize("count", [0, 3])

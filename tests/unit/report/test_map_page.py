@@ -110,3 +110,12 @@ def test_cautions_of_a_new_clip_are_on_the_page_and_an_unknown_prediction_is_nul
     page = map_page([made], placed=[[PlacedClip("new clip", 1.0, 2.0, math.nan, ("short clip",))]])
     assert "<li>new clip: short clip.</li>" in page
     assert data_of(page)["panels"][0]["placed"][0]["predicted"] is None
+
+
+def test_pictures_of_recordings_lie_in_the_page(made: EmbeddingMap) -> None:
+    name = made.recordings.ids[0]
+    page = map_page([made, made], pictures=[{name: "data:image/webp;base64,AAAA"}])
+    first, second = data_of(page)["panels"]
+    assert first["pictures"] == {name: "data:image/webp;base64,AAAA"}
+    assert second["pictures"] == {}
+    assert "img-src data:" in page

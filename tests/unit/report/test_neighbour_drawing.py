@@ -12,7 +12,8 @@ from coreecho.errors import CoReEchoError, VideoError
 from coreecho.inference.preparing import read_clip
 from coreecho.models.weights import load_model
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.report.neighbour_drawing import recording_thumbnail, write_neighbours
+from coreecho.report.neighbour_drawing import write_neighbours
+from coreecho.report.thumbnails import recording_thumbnail
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import search_neighbours
 from coreecho.training.run_folder import RunFolder

@@ -14,7 +14,7 @@ from PIL import Image
 from coreecho.models import build_model
 from coreecho.models.echo_model import ModelInput
 from coreecho.report import page_films
-from coreecho.report.page_films import why_colourless, worst_cases
+from coreecho.report.page_films import Case, shown_cases, why_colourless
 from coreecho.saliency.video_explanation import VideoExplanation
 from coreecho.tasks import EF, MI, Task
 
@@ -75,6 +75,29 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
         subject=SimpleNamespace(store=lambda show_progress: Store(frames)),
         model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
     )
+
+
+def worst_cases(run, other, *, count: int, show_progress: bool) -> list[Case]:
+    typical, largest = shown_cases(run, other, worst=count, show_progress=show_progress)
+    assert "Typical" in typical.name
+    return list(largest.cases)
+
+
+def test_typical_cases_have_errors_in_the_middle_of_all_and_are_not_the_worst_ones():
+    run = a_run(moving_disc())
+    run.evaluation.predictions = pd.DataFrame(
+        {
+            "recording": list("abcde"),
+            "ef_true": 50.0,
+            "ef_predicted": [50.0, 52.0, 53.0, 54.5, 70.0],
+            "clip_sd": 1.0,
+            "num_clips": 3,
+        }
+    )
+    typical, largest = shown_cases(run, None, worst=1, show_progress=False)
+    assert [case.recording for case in typical.cases] == ["c"]
+    assert typical.name == "Typical: errors in the middle of all (3.0 EF points off)"
+    assert [case.recording for case in largest.cases] == ["e"]
 
 
 def test_the_largest_errors_come_first_and_equal_ones_by_name():
@@ -191,8 +214,8 @@ def test_large_films_are_made_small(monkeypatch):
 
 
 def test_film_covers_a_short_video_and_starts_at_its_first_frame():
-    shown, fps = page_films._shown_frames(9, 30.0)
+    shown, fps = page_films.shown_frames(9, 30.0)
     assert shown == list(range(9))
     assert fps == pytest.approx(30)
-    shown, fps = page_films._shown_frames(1000, 100.0)
+    shown, fps = page_films.shown_frames(1000, 100.0)
     assert (shown[:3], len(shown), fps) == ([0, 4, 8], 63, pytest.approx(25))

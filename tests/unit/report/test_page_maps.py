@@ -23,7 +23,7 @@ def embedded(count: int, *, low: float = 20, high: float = 70) -> EmbeddingSet:
 def test_each_recording_is_a_dot_inside_the_drawing_that_says_who_it_is():
     (drawn,) = page_maps([embedded(20)], ["run"], method="pca")
     assert len(drawn.dots) == 20
-    assert all(0 < x < drawn.side and 0 < y < drawn.side for x, y, *_ in drawn.dots)
+    assert all(0 < x < drawn.side and 0 < y < drawn.height <= drawn.side for x, y, *_ in drawn.dots)
     first, last = drawn.dots[0], drawn.dots[-1]
     assert first[3] == "recording 0: true EF 20.0 %, predicted 21.0 %"
     # EF grows to the right, from the dark end of the colours to the bright one.

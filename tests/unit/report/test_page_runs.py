@@ -7,7 +7,7 @@ from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
-from coreecho.report.page_runs import ShownRun, recipe_tables, training_table
+from coreecho.report.page_runs import ShownRun, recipe_tables, small_print_table, training_table
 from coreecho.training.recipe import Recipe, find_recipe
 
 
@@ -55,7 +55,10 @@ def test_facts_of_a_run(shown):
     assert rows["Epochs done"] == "2 of stage 1, 1 of stage 2, in 0.1 minutes; the run is not finished"
     assert rows["Input"] == "clips of 4 frames, every 4th one, 32 × 32 pixels"
     assert rows["Model"].startswith("uniformer_xs, ")
-    assert "torch 2." in rows["Versions"]
+    assert not {"Versions", "Fingerprint of the weights"} & set(rows)
+    small_print = {row.cells[0]: row.cells[1] for row in small_print_table(shown[:1]).rows}
+    assert "torch 2." in small_print["Versions"]
+    assert small_print["Precision of these figures"] == "fp32"
 
 
 def test_of_a_path_only_the_last_part_is_shown(shown, place):

@@ -55,11 +55,11 @@ def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
 @pytest.mark.parametrize("name", [name for name in ENCODERS.names() if not name.startswith("uvt")])
 def test_every_encoder_of_the_registry_has_four_levels_whose_cells_are_centred_in_the_clip(name: str) -> None:
     encoder = build_encoder(name)
-    levels = encoder_levels(encoder, (4, 32, 32))
+    levels = encoder_levels(encoder, (8, 32, 32))
     assert list(levels) == ["level1", "level2", "level3", "level4"]
     assert encoder.training
     for level in levels.values():
-        for axis, length, cells in zip(level.axes, (4, 32, 32), level.cells, strict=True):
+        for axis, length, cells in zip(level.axes, (8, 32, 32), level.cells, strict=True):
             assert 0 <= axis.first < axis.step
             assert cells == length // axis.step
 
@@ -101,7 +101,7 @@ class Foreign(nn.Module):
 
 def test_an_encoder_that_says_its_levels_needs_to_say_no_more() -> None:
     encoder = Foreign()
-    levels = encoder_levels(encoder, (4, 32, 32))
+    levels = encoder_levels(encoder, (8, 32, 32))
     # What gives no grid of cells is no level.
     assert list(levels) == ["fine", "patches"]
     assert levels["fine"].cells == (4, 8, 8)

@@ -150,3 +150,18 @@ def test_what_the_model_learned_from_is_refused_or_labelled(run: RunFolder, trut
     document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
     assert document["overlap"] == explained.overlap_label
     assert explain_dataset(subject, tmp_path / "out", protocol=protocol, allow_overlap=True).overlap_label
+
+
+def test_ventricles_that_nobody_traced_are_outlined(
+    weights: Path, bright_root: Path, bright_segmenter: Path, tmp_path: Path
+) -> None:
+    protocol = replace(FAST, split="test")
+    subject = open_subject(weights, data=bright_root, store=tmp_path / "store")
+    with pytest.raises(DatasetError, match="A segmenter outlines them: `--segmenter LV`"):
+        explain_dataset(subject, tmp_path / "out", protocol=protocol)
+    explained = explain_dataset(subject, tmp_path / "out", protocol=protocol, segmenter=bright_segmenter, device="cpu")
+    assert explained.table["num_frames"].min() > 0
+    # Bright ellipses 0.5 to 0.6 of the frame long and half as wide, in a sector of 0.92 by 0.84.
+    assert explained.table["lv_share_of_sector"].between(0.12, 0.3).all()
+    document = json.loads((tmp_path / "out" / "lv_focus.json").read_text())
+    assert document["lv_known_from"].startswith("outlines by recipe bright (lv_unet)")

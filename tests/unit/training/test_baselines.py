@@ -119,7 +119,8 @@ def test_the_training_loss_falls(method: str, hearts: Hearts) -> None:
 @pytest.mark.parametrize("encoder", ["r2plus1d_18", "mc3_18", "r3d_18"])
 def test_the_video_resnets_learn_at_their_published_size(encoder: str, hearts: Hearts) -> None:
     recipe = replace(small("R(2+1)D"), encoder=encoder, learning_rate=1e-4)
-    losses = train(recipe, new_model(recipe), hearts, steps=4)
+    few = Hearts(hearts.clips[:4], hearts.ef_percent[:4], hearts.has_mi[:4])
+    losses = train(recipe, new_model(recipe), few, steps=4)
     assert losses[-1] < 0.8 * losses[0], losses
 
 
@@ -175,12 +176,14 @@ def test_one_linear_layer_is_the_whole_head_of_the_baselines() -> None:
     ],
 )
 def test_a_video_resnet_has_as_many_parameters_as_the_published_one(encoder: str, parameters: int) -> None:
-    model = build_model(encoder, ModelInput(), last_bias=55.6, head="linear")
+    with torch.device("meta"):
+        model = build_model(encoder, ModelInput(), last_bias=55.6, head="linear")
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
 def test_echocotr_has_the_parameters_of_uniformer_s() -> None:
-    model = build_model("uniformer_small", ModelInput(), last_bias=55.6, head="linear")
+    with torch.device("meta"):
+        model = build_model("uniformer_small", ModelInput(), last_bias=55.6, head="linear")
     # Published as 21.4 million, with the 400 outputs of Kinetics.
     with_400_outputs = sum(parameter.numel() for parameter in model.parameters()) + 399 * 513
     assert with_400_outputs / 1e6 == pytest.approx(21.4, abs=0.05)

@@ -97,7 +97,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("scale_range: [0.8, 10.5]", "scale_range is .*, expected .* <= largest <= 10"),
         ("translation: 1.0", "translation is 1.0, expected 0 <= translation < 1"),
         ("momentum: 1.0", "momentum is 1.0, expected 0 <= momentum < 1"),
-        ("optimizer: adam", "optimizer.*adamw"),
+        ("optimizer: adamv", "optimizer.*adamw"),
         ("head: deep", "head.*linear"),
         ("decay_every: 0", "decay_every is 0, expected at least 1"),
         ("- a list", "expected `key: value` lines"),
@@ -114,7 +114,7 @@ def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, mes
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"optimizer": "adam"}, "optimizer is 'adam', expected adamw, sgd, madgrad .*; did you mean adamw"),
+        ({"optimizer": "adamv"}, "optimizer is 'adamv', expected adamw, adam, sgd, madgrad .*; did you mean adamw"),
         ({"objective": "l2"}, "objective is 'l2', expected rnc_l1, .*; did you mean l1"),
         ({"schedule": "linear"}, "schedule is 'linear', expected step, cosine, constant"),
         ({"schedule": "cosin"}, "did you mean cosine"),
@@ -219,7 +219,7 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match=r"no recipe 'echont'.*demo, echocotr, echonet"):
+    with pytest.raises(RecipeError, match=r"no recipe 'echont'.*demo, echocotr, .*echonet"):
         find_recipe("echont")
     with pytest.raises(RecipeError, match=r"no recipe file missing\.yaml"):
         find_recipe("missing.yaml")

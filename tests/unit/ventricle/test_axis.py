@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from coreecho.ventricle.axis import largest_part, measure, shared_direction
+from coreecho.ventricle.axis import measure, shared_direction
+from coreecho.video.parts import largest_part
 
 Shape = Callable[..., NDArray[np.bool_]]
 

@@ -10,16 +10,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import coreecho
 from coreecho.errors import RecipeError, VideoError
 from coreecho.inference.files import PredictionFailure
 from coreecho.models.segmenter import Segmenter, load_segmenter
 from coreecho.ventricle.segmentation import Segmentation
-from coreecho.ventricle.segmenting import in_one_part, segment_many, segment_video
+from coreecho.ventricle.segmenting import segment_many, segment_video
 from coreecho.video.decoded import Decoded
 from coreecho.video.geometry import Turn
+from coreecho.video.parts import in_one_part
 from coreecho.video.reading import _finish
 
 
@@ -159,6 +160,12 @@ def test_only_the_largest_part_is_kept() -> None:
     assert (kept[0, 0] == np.float32(0.4)).all()
 
 
+def test_holes_are_filled() -> None:
+    shares = np.full((1, 9, 9), 0.1, dtype=np.float32)
+    shares[0, 1:7, 1:7], shares[0, 3, 3:5] = 0.9, 0.2
+    assert (in_one_part(shares)[0] > 0.5).sum() == 36
+
+
 def test_a_beat_that_the_start_cuts_off_is_left_out(segmenter: Segmenter, bright_heart: Callable[..., Any]) -> None:
     heart = bright_heart()
     found = coreecho.segment(heart.frames[8:], model=segmenter, fps=30)
@@ -230,12 +237,10 @@ def test_many_files_in_order_with_those_that_fail(
 
 def test_mistakes_are_told(bright_segmenter: Path, bright_heart: Callable[..., Any], tmp_path: Path) -> None:
     frames = bright_heart(beats=(12,)).frames
-    with pytest.raises(RecipeError, match="Say what outlines the ventricle: `--model FILE`"):
-        coreecho.segment(frames)
     with pytest.raises(RecipeError, match="is a file, which says its own frame rate"):
         coreecho.segment(tmp_path / "a.avi", model=bright_segmenter, fps=3)
     with pytest.raises(VideoError, match="expected grey frames"):
-        coreecho.segment(frames.astype(float), model=bright_segmenter)  # type: ignore[arg-type]
+        coreecho.segment(frames.astype(float), model=bright_segmenter)
     with pytest.raises(VideoError, match="a heartbeat takes at least 8"):
         coreecho.segment(frames[:5], model=bright_segmenter)
 
@@ -243,8 +248,8 @@ def test_mistakes_are_told(bright_segmenter: Path, bright_heart: Callable[..., A
 def write_dicom(path: Path, frames: NDArray[np.uint8], pixel_mm: tuple[float, float]) -> Path:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.3.1"
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.3.1")
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3")
     dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = meta.MediaStorageSOPClassUID, "1.2.3", "US"
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape

@@ -26,7 +26,7 @@ SECTOR = ((slice(10, 110), slice(60, 150)), (60.0, 105.0), (50.0, 45.0))
 
 def ramp(axis: int) -> NDArray[np.float64]:
     """One grey level a pixel, along one axis."""
-    return np.indices((HEIGHT, WIDTH))[axis] + 30.0
+    return np.asarray(np.indices((HEIGHT, WIDTH))[axis] + 30.0)
 
 
 def ellipse() -> NDArray[np.bool_]:
@@ -145,7 +145,8 @@ def test_frames_may_be_larger_than_the_model_needs_where_the_file_has_the_pixels
 
 @pytest.mark.parametrize(("unit", "millimetres"), [("mm", 0.25), ("meter", 250.0), ("unknown", None)])
 def test_the_size_of_a_pixel_in_nifti_needs_a_unit(tmp_path: Path, unit: str, millimetres: float | None) -> None:
-    image = nib.Nifti1Image(np.random.default_rng(0).integers(0, 255, (20, 30, 9)).astype(np.uint8), np.eye(4))
+    make: Any = nib.Nifti1Image
+    image = make(np.random.default_rng(0).integers(0, 255, (20, 30, 9)).astype(np.uint8), np.eye(4))
     image.header.set_zooms((0.25, 0.25, 1))
     image.header.set_xyzt_units(unit)
     nib.save(image, tmp_path / "a.nii")

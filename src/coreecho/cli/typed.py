@@ -1,0 +1,100 @@
+"""What is looked at of a command line before anything is computed or imported for it.
+
+An answer to a slip of the fingers should not wait for PyTorch: unknown options, fractions for whole numbers, choices in
+capitals, and files that are not there.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from cyclopts import App
+
+from coreecho.cli.whole_numbers import refuse_fractions
+from coreecho.errors import UsageError
+from coreecho.names import readable
+from coreecho.shipped import is_default
+
+# Options, and places without a dash, at which something must lie already.
+_MUST_EXIST = {"data", "resume", "run", "run2", "other", "others", "file", "model", "start_index", "against"}
+# Of several files one may be missing, which is told with the results of the others.
+_ONE_MUST_EXIST = {"files"}
+_NAMED_AT_MOST = 5
+
+
+def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
+    """See that a command has every option that is given to it.
+
+    Raises:
+        UsageError: it has not one of them. The message names the one that was likely meant.
+    """
+    chain, apps, rest = app.parse_commands(tokens)
+    # To cyclopts, `--help` is a command, whose other options do not matter.
+    if not chain or chain[-1].startswith("-") or apps[-1].default_command is None:
+        return
+    own = apps[-1]
+    known = [name for argument in own.assemble_argument_collection() for name in (*argument.names, *argument.negatives)]
+    known += [*own.help_flags, *own.version_flags]
+    for token in rest:
+        if token == "--":
+            return
+        name = token.partition("=")[0]
+        # A number may be below zero, and a single dash stands for a stream.
+        if not name.startswith("--") or name in known or name.replace("_", "-") in known:
+            continue
+        meant = _meant(name, [each for each in known if each.startswith("--")])
+        command = " ".join([*app.name, *chain])
+        raise UsageError(
+            f"`{command}` has no option {readable(name)}."
+            + (f" Did you mean {' or '.join(meant)}?" if meant else "")
+            + f" All of them: `{command} --help`."
+        )
+
+
+def _meant(name: str, known: Sequence[str]) -> list[str]:
+    """The options that were likely meant: by their initials (--lr), a part (--epochs), or their letters."""
+    short = name.lstrip("-").replace("_", "-").casefold()
+    by_initials = [each for each in known if "".join(word[:1] for word in each.strip("-").split("-")) == short]
+    by_part = [each for each in known if len(short) > 2 and short in each]
+    close = difflib.get_close_matches(short, [each.strip("-") for each in known], n=1, cutoff=0.6)
+    by_letters = [f"--{each}" for each in close]
+    return next((found[:3] for found in (by_initials, by_part, by_letters) if found), [])
+
+
+def any_case(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """Take a choice in whatever capitals: `--split TEST`; a `config` of cyclopts' apps."""
+    for argument in arguments:
+        choices = _choices(argument.hint)
+        for token in argument.tokens:
+            fits = [choice for choice in choices if choice.casefold() == token.value.casefold()]
+            if len(fits) == 1:
+                argument.tokens[argument.tokens.index(token)] = token.evolve(value=fits[0])
+
+
+def _choices(hint: Any) -> list[str]:
+    """The words that a type takes; none where it takes others as well."""
+    parts = [part for part in get_args(hint) if part is not NoneType] if get_origin(hint) is not Literal else [hint]
+    return [str(word) for part in parts if get_origin(part) is Literal for word in get_args(part)]
+
+
+def refuse_missing_files(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """See that what is to be read is there; a `config` of cyclopts' apps.
+
+    Raises:
+        UsageError: it is not.
+    """
+    for argument in arguments:
+        name = argument.field_info.name
+        if name not in _MUST_EXIST | _ONE_MUST_EXIST or Path not in (argument.hint, *get_args(argument.hint)):
+            continue
+        paths = [token.value for token in argument.tokens if token.source == "cli" and not is_default(token.value)]
+        missing = [path for path in paths if not Path(path).exists()]
+        if missing and (name in _MUST_EXIST or len(missing) == len(paths)):
+            names = ", ".join(map(readable, missing[:_NAMED_AT_MOST]))
+            raise UsageError(f"{names}: there is no such file or folder ({argument.name}). Check the path.")
+
+
+# In this order for every command.
+CONFIG = (refuse_fractions, any_case, refuse_missing_files)

@@ -1,0 +1,266 @@
+"""One page a patient: what was read of the clips of one examination, and how much each number may be believed.
+
+The page shows what there is. Without a calibration it says that there is no interval; without something that outlines
+the left ventricle, that there are no beats; without the recordings that the model learned from, no similar hearts. It
+holds the names of files, which are the user's own, and pixels of the ultrasound sector.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from coreecho.errors import CoReEchoError
+from coreecho.files import write_whole
+from coreecho.inference import Prediction, PredictionFailure
+from coreecho.inference.preparing import ClipFile
+from coreecho.names import counted, readable
+from coreecho.report.outline_film import outline_pictures
+from coreecho.report.overlay import label_pictures
+from coreecho.report.page_elements import Picture, chart
+from coreecho.report.page_films import film_of, shown_frames
+from coreecho.report.rendering import render_page
+from coreecho.report.thumbnails import thumbnail_uri
+from coreecho.report.volume_drawing import draw_volume
+from coreecho.representation.neighbour_search import NeighbourSearch
+from coreecho.tasks import Task
+from coreecho.trust.reference_ranges import GUIDELINE_SOURCE, READER_VARIABILITY
+from coreecho.ventricle.segmentation import Segmentation
+
+_NO_INTERVAL = (
+    "No interval: this model has no calibration, so nothing says how far its number may be from the truth. "
+    "The command coreecho calibrate makes one."
+)
+_NO_OUTLINE = "Nothing here outlines the left ventricle, so no beats are marked and no volumes are given."
+# Of the usual distance: the same frames, but for rounding.
+_SAME = 1e-3
+_KNOWN = "This very clip is among the recordings that the model learned from: its number shows nothing."
+# By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
+_JUDGED = {
+    "good": "Picture and length are as in the clips that the model was calibrated on. Which view it is, is not judged.",
+    "doubtful": "Something of the picture is rare among the clips that the model was calibrated on; see above.",
+    "outside": "The model knows no such clips: another view, another machine, or a poor picture; see above.",
+}
+_NOT_JUDGED = (
+    "Picture quality and view are not judged: look at the film. The model takes every clip for an apical four-chamber "
+    "view."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarHearts:
+    """Recordings that a model finds most like a clip.
+
+    Attributes:
+        found: which they are, and how near.
+        pictures: (S, S) of each, the sector alone; black where there is none.
+    """
+
+    found: NeighbourSearch
+    pictures: Sequence[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientClip:
+    """A clip on the page; every part but the first may be missing.
+
+    Attributes:
+        result: what was predicted of it, or why nothing was.
+        clip: its frames, as the model saw them.
+        segmented: its left ventricle, where something outlines it.
+        similar: hearts that it is like.
+        without: what is not there and why, in whole sentences.
+    """
+
+    result: Prediction | PredictionFailure
+    clip: ClipFile | None = None
+    segmented: Segmentation | None = None
+    similar: SimilarHearts | None = None
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Worth:
+    """What a prediction says of how far it may be believed; empty where it says nothing."""
+
+    interval: str = ""
+    probabilities: tuple[str, ...] = ()
+    trust: str = ""
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def write_patient_page(clips: Sequence[PatientClip], path: Path, *, model_name: str, task: Task) -> None:
+    """Write the page.
+
+    Args:
+        clips: of one patient, in the order in which they are shown.
+        path: the HTML file; an older one is replaced in one step.
+        model_name: what read them, in one line.
+        task: what it reads.
+
+    Raises:
+        CoReEchoError: the file cannot be written.
+    """
+    page = render_page(
+        "patient.html",
+        styles=("patient.css",),
+        title=f"{task.title} of {counted(len(clips), 'clips')}",
+        task=task,
+        model=model_name,
+        is_phantom=any(clip.clip is not None and clip.clip.is_phantom for clip in clips),
+        clips=[_shown(clip, number, task) for number, clip in enumerate(clips, start=1)],
+        readers=[each.words for each in READER_VARIABILITY] if task.thresholds else [],
+        guideline=GUIDELINE_SOURCE if task.thresholds else "",
+    )
+    try:
+        write_whole(path, page)
+    except OSError as error:
+        raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}. Give another `--page`.") from error
+
+
+def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
+    """What the template lays out of a clip."""
+    result = clip.result
+    shown: dict[str, Any] = {"number": number, "file": readable(Path(result.file).name), "failure": "", "said": None}
+    if isinstance(result, PredictionFailure):
+        return shown | {"failure": readable(result.error)}
+    worth = _worth_of(result, task)
+    return shown | {
+        "said": task.say(result.value),
+        "noun": task.noun,
+        "worth": worth,
+        "no_interval": "" if worth.interval or not task.thresholds else _sentences(worth.notes) or _NO_INTERVAL,
+        "grade": result.ef_words or "",
+        "spread": _spread(result, task),
+        "warnings": [readable(warning) for warning in result.warnings],
+        "picture": _picture_facts(result, clip),
+        "film": None if clip.clip is None else _film(clip, result, clip.clip, worth, task),
+        "beats": _beats(clip.segmented),
+        "volume": None if clip.segmented is None else _volume(clip.segmented),
+        "similar": None if clip.similar is None else _similar(clip.similar),
+        "without": list(clip.without),
+        "notes": [readable(note) for note in result.notes],
+    }
+
+
+def _worth_of(result: Prediction, task: Task) -> _Worth:
+    interval = ""
+    if result.interval_low is not None and result.interval_high is not None:
+        share = "interval" if result.level is None else f"{100 * result.level:g} % interval"
+        interval = f"{result.interval_low:.0f} to {result.interval_high:.0f} {task.unit} ({share})"
+    below = {40: result.p_below_40, 50: result.p_below_50}
+    return _Worth(
+        interval=interval,
+        probabilities=tuple(
+            f"{100 * probability:.0f} % that it is below {threshold} %"
+            for threshold, probability in below.items()
+            if probability is not None
+        ),
+        trust=result.trust or "",
+        reasons=tuple(map(readable, result.reasons)),
+        # A page has no fonts for what is typed.
+        notes=tuple(readable(note).replace("`", "") for note in result.interval_notes),
+    )
+
+
+def _sentences(notes: Sequence[str]) -> str:
+    return " ".join(f"{note[0].upper()}{note[1:].removesuffix('.')}." for note in notes if note)
+
+
+def _spread(result: Prediction, task: Task) -> str:
+    if len(result.clip_values) < 2:
+        return ""
+    low, high = min(result.clip_values), max(result.clip_values)
+    return (
+        f"{counted(len(result.clip_values), 'stretches')} of this clip gave {task.say(low)} to {task.say(high)}. "
+        "That they agree does not show that they are right."
+    )
+
+
+def _picture_facts(result: Prediction, clip: PatientClip) -> list[str]:
+    facts = [counted(result.num_frames, "frames")]
+    if result.fps:
+        facts[0] += f" at {result.fps:.3g} a second: {result.num_frames / result.fps:.1f} seconds"
+    facts.append(_JUDGED.get(result.trust or "", _NOT_JUDGED))
+    if clip.clip is not None and clip.clip.is_phantom:
+        facts.insert(0, "A simulated heart (phantom).")
+    return facts
+
+
+def _film(clip: PatientClip, result: Prediction, file: ClipFile, worth: _Worth, task: Task) -> Picture:
+    """The clip, its outline on it where there is one, and below it what a picture that travels alone has to say."""
+    if clip.segmented is None:
+        shown, fps = shown_frames(len(file.frames), file.video.fps)
+        pictures = np.repeat((file.frames * file.sector)[shown][..., None], 3, axis=-1)
+    else:
+        shown, fps = shown_frames(clip.segmented.num_frames, clip.segmented.fps)
+        pictures = np.stack(list(outline_pictures(clip.segmented, shown)))
+    lines = [
+        f"predicted {task.quantity} {task.say(result.value)}, {worth.interval or 'no interval'}",
+        *(f"Caution: {warning}" for warning in result.warnings),
+        f"Model: {result.model}",
+        *([] if clip.segmented is None else [f"Outline: {clip.segmented.model}"]),
+    ]
+    labelled = [Image.fromarray(picture) for picture in label_pictures(pictures, lines, is_phantom=file.is_phantom)]
+    outlined = "" if clip.segmented is None else " with the outline of its left ventricle"
+    return film_of(labelled, fps, len(labelled) // 2, f"The clip{outlined}; {lines[0]}")
+
+
+def _volume(segmented: Segmentation) -> Picture:
+    return chart(
+        lambda path: draw_volume(segmented, path),
+        description="The volume of the left ventricle over the clip, with end-diastole and end-systole marked; the "
+        "beats stand in the table.",
+    )
+
+
+def _beats(segmented: Segmentation | None) -> dict[str, Any]:
+    if segmented is None:
+        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "source": "", "warnings": []}
+    rate = segmented.beats.heart_rate_bpm
+    rhythm = "" if segmented.rhythm == "not known" else f", {segmented.rhythm}"
+    rows = [
+        (
+            str(row["beat"]),
+            _moment(row["ed_s"], row["ed_frame"]),
+            _moment(row["es_s"], row["es_frame"]),
+            f"{row['ef_percent']:.0f} %",
+        )
+        for row in segmented.beat_rows()
+    ]
+    return {
+        "rows": rows,
+        "reason": "" if rows else "No whole beat was found in the outlines.",
+        "rate": "" if rate is None else f"{rate:.0f} beats a minute{rhythm}",
+        "source": readable(segmented.model),
+        "warnings": [readable(warning) for warning in segmented.warnings],
+    }
+
+
+def _moment(seconds: float | None, frame: int) -> str:
+    return f"frame {frame}" if seconds is None else f"{seconds:.2f} s"
+
+
+def _similar(similar: SimilarHearts) -> dict[str, Any]:
+    found, task = similar.found, similar.found.task
+    return {
+        "likeness": f"{found.likeness[0].upper()}{found.likeness[1:]}.",
+        "is_unlike": found.is_unlike,
+        "known": _KNOWN if found.neighbours[0].distance < _SAME * found.typical_distance else "",
+        "source": readable(found.source),
+        "hearts": [
+            {
+                "picture": thumbnail_uri(picture),
+                "name": readable(near.recording),
+                "true": f"{task.noun} {task.say(near.true)}" if np.isfinite(near.true) else f"{task.noun} not known",
+                "predicted": f"predicted {task.say(near.predicted)}",
+                "distance": f"at {near.distance:.2g}",
+            }
+            for near, picture in zip(found.neighbours, similar.pictures, strict=True)
+        ],
+    }

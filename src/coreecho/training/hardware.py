@@ -1,0 +1,31 @@
+"""What a run computes on: the fields are flags of `coreecho train`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from coreecho.errors import RecipeError
+from coreecho.training.checking import faults_of_types
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What a run computes on. None of it changes which clips a step sees."""
+
+    device: str = "auto"
+    """Processor to train on: `auto` (a GPU if there is one), `cpu`, `gpu`, or one by its name: `cuda:1`, `mps`."""
+    devices: int = 1
+    """Processes on each node, one for each device."""
+    nodes: int = 1
+    """Machines."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format of the forward and backward pass; weights and the contrastive loss stay in fp32."""
+    workers: int | None = None
+    """Processes that load clips; none on the CPU and four for each GPU when not given."""
+
+    def __post_init__(self) -> None:
+        if faults := faults_of_types(self):
+            raise RecipeError(f"The hardware is not told in words that are known: {'; '.join(faults)}.")
+        at_least = {"devices": 1, "nodes": 1} | ({} if self.workers is None else {"workers": 0})
+        for name, low in at_least.items():
+            if getattr(self, name) < low:
+                raise RecipeError(f"`{name}` is {getattr(self, name)}, expected at least {low}.")

@@ -1,0 +1,118 @@
+"""The EF of the left ventricle's outline beside the one that a model reads: two ways that fail on different clips."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from coreecho.errors import RecipeError
+from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.inference.predictor import Prediction
+from coreecho.inference.preparing import clip_reader
+from coreecho.models.segmenter import Segmenter, open_segmenter
+from coreecho.shipped import DEFAULT, has_default, is_default
+from coreecho.tasks import EF, Task
+from coreecho.ventricle.segmentation import Segmentation
+from coreecho.ventricle.segmenting import segment_file
+from coreecho.video.reader_process import SECONDS_A_FILE
+
+# Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
+# than this cannot both be right.
+DISAGREEMENT_POINTS = 10.0
+NONE = "none"
+
+
+def find_second_opinion(
+    segmenter: str | Path | None, model: str | Path, task: Task, device: str | None = None
+) -> Segmenter | None:
+    """Say what outlines the ventricle beside a model.
+
+    Args:
+        segmenter: as a person gives it; None where nothing was said: then the one that ships stands beside the model
+            that ships, where this build has it. Beside a model of a person's own it would warn of its own errors.
+        model: whose second opinion it is, as a person gives it.
+        task: what the model reads; but of an EF there is no second opinion.
+        device: where to compute.
+
+    Returns:
+        None where there is none, or `none` was said.
+
+    Raises:
+        RecipeError: one is given, and the model reads no EF.
+        CheckpointError: it cannot be read.
+    """
+    is_ef = task.value_name == EF().value_name
+    if segmenter is None:
+        is_there = is_ef and is_default(model) and has_default("lv")
+        return open_segmenter(DEFAULT, device) if is_there else None
+    if str(segmenter) == NONE:
+        return None
+    if not is_ef:
+        raise RecipeError(f"--segmenter: an outline gives an EF, and this model reads {task.noun}. Leave it out.")
+    return open_segmenter(segmenter, device)
+
+
+def with_second_opinions(
+    results: Iterable[Prediction | PredictionFailure],
+    paths: Sequence[str | Path],
+    segmenter: Segmenter,
+    *,
+    axes: str | None = None,
+    joins_series: bool = False,
+    seconds_a_file: float | None = SECONDS_A_FILE,
+) -> Iterator[Prediction | PredictionFailure]:
+    """Add to each prediction of `Predictor.predict_many` the EF by the outline, as they come.
+
+    Args:
+        results: of these paths, in order.
+        paths: as they were given to the predictor.
+        segmenter: on the device that shall compute.
+        axes: as the predictor's.
+        joins_series: as the predictor's.
+        seconds_a_file: as the predictor's.
+    """
+    files = find_files(paths, joins_series=joins_series)
+    with clip_reader(seconds_a_file) as read:
+        for file, result in zip(files, results, strict=True):
+            if isinstance(result, PredictionFailure) or isinstance(file, PredictionFailure):
+                yield result
+                continue
+            try:
+                found = segment_file(segmenter, file, axes=axes, read=read)
+            # A prediction is not lost because its second opinion is.
+            except Exception as error:
+                reason = PredictionFailure.of(str(file), error).error
+                yield replace(result, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
+            else:
+                yield beside(result, found)
+
+
+def beside(prediction: Prediction, found: Segmentation) -> Prediction:
+    """Put the EF by the outline beside a prediction; that they disagree is a warning.
+
+    Args:
+        prediction: of an EF; any other is left as it is.
+        found: in the same clip.
+    """
+    if prediction.ef_percent is None:
+        return prediction
+    ef_percent, num_beats = found.mean_ef_percent, len(found.beats.beats)
+    warnings, notes = prediction.warnings, prediction.notes
+    if ef_percent is None:
+        notes = (*notes, "no EF by the outline: no complete beat was found in it")
+    elif abs(ef_percent - prediction.ef_percent) > DISAGREEMENT_POINTS:
+        warnings = (
+            *warnings,
+            f"the outline of the left ventricle gives an EF of {ef_percent:.0f} % ({num_beats} "
+            f"beat{'s' if num_beats > 1 else ''}), {abs(ef_percent - prediction.ef_percent):.0f} points away: look at "
+            "it (`coreecho segment`)",
+        )
+    if found.beats.is_irregular:
+        warnings = (*warnings, "irregular rhythm: the EF differs from beat to beat")
+    return replace(
+        prediction,
+        segmentation_ef_percent=ef_percent,
+        segmentation_beats=num_beats,
+        segmentation_model=found.model,
+        warnings=warnings,
+        notes=notes,
+    )

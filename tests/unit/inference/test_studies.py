@@ -1,0 +1,74 @@
+import json
+from typing import Any
+
+import pytest
+
+from coreecho.inference import Prediction, PredictionFailure, combine_studies
+from coreecho.inference.studies import NO_CLIP, NO_GATE, ONE_CLIP
+from coreecho.video.dicom_ids import DicomIds
+
+
+def clip(file: str, value: float, **changes: Any) -> Prediction:
+    fields: dict[str, Any] = {
+        "clip_values": (value,),
+        "clip_sd": None,
+        "clip_starts": (0,),
+        "warnings": (),
+        "notes": (),
+    }
+    return Prediction(file=file, value=value, fps=50.0, num_frames=90, model="a model", **(fields | changes))
+
+
+def of_study(uid: str) -> DicomIds:
+    return DicomIds(study_instance_uid=uid)
+
+
+def test_the_number_of_an_examination_is_the_median_of_the_clips_that_the_gate_knows() -> None:
+    results = [
+        clip("exam/1.dcm", 61.0, trust="good"),
+        clip("exam/2.dcm", 12.0, trust="outside"),
+        clip("exam/3.dcm", 55.0, trust="good"),
+        clip("exam/4.dcm", 30.0, trust="doubtful"),
+        clip("exam/5.dcm", 59.0, trust="good"),
+        PredictionFailure(file="exam/6.dcm", error="a still", is_refused=True),
+        PredictionFailure(file="exam/7.dcm", error="cut off"),
+    ]
+    (study,) = combine_studies(results, has_ids=False)
+    assert (study.study, study.value, study.lowest, study.highest) == ("exam", 59.0, 55.0, 61.0)
+    assert study.sd == pytest.approx(3.0550505)
+    assert study.files == ("exam/1.dcm", "exam/3.dcm", "exam/5.dcm")
+    assert (study.num_measured, study.num_refused, study.num_failed) == (5, 1, 1)
+    assert study.words == ()
+    assert json.loads(json.dumps(study.to_dict()))["ef_percent"] == 59.0
+
+
+def test_without_a_gate_every_clip_counts_and_that_is_said() -> None:
+    (study,) = combine_studies([clip("a.avi", 40.0), clip("b.avi", 60.0)], has_ids=False)
+    assert (study.study, study.value, study.words) == (".", 50.0, (NO_GATE,))
+    (single,) = combine_studies([clip("a.avi", 40.0)], has_ids=False)
+    assert single.sd is None
+    assert single.words == (NO_GATE, ONE_CLIP)
+
+
+def test_an_examination_without_a_trusted_clip_has_no_number() -> None:
+    results = [clip("a.avi", 40.0, trust="outside"), PredictionFailure(file="b.avi", error="cut off")]
+    (study,) = combine_studies(results, has_ids=False)
+    assert (study.value, study.lowest, study.files, study.words) == (None, None, (), (NO_CLIP,))
+    (failed,) = combine_studies(results[1:], has_ids=False)
+    assert (failed.value, failed.num_failed) == (None, 1)
+
+
+def test_examinations_are_told_by_their_uid_and_else_by_their_folder() -> None:
+    results = [
+        clip("day/1.dcm", 40.0, ids=of_study("1.2")),
+        clip("day/2.dcm", 50.0, ids=of_study("1.3")),
+        clip("day/deep/3.dcm", 60.0, ids=of_study("1.2")),
+        clip("day/4.avi", 70.0),
+        PredictionFailure(file="other/5.dcm", error="a still", is_refused=True, ids=of_study("1.3")),
+    ]
+    studies = combine_studies(results, has_ids=True)
+    assert [study.value for study in studies] == [50.0, 50.0, 70.0]
+    assert [study.study_instance_uid for study in studies] == ["1.2", "1.3", ""]
+    # One name each, though the folder is the same.
+    assert [study.study for study in studies] == ["day (1)", ".", "day (2)"]
+    assert all("study_instance_uid" not in study.to_dict() for study in combine_studies(results, has_ids=False))

@@ -1,0 +1,149 @@
+"""One page a patient shows what there is, and says what there is not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from coreecho.errors import RecipeError
+from coreecho.inference import Prediction, PredictionFailure, Predictor
+from coreecho.inference.preparing import ClipFile
+from coreecho.models.weights import load_model
+from coreecho.report.patient_clips import MOST_CLIPS, patient_clips
+from coreecho.report.patient_page import PatientClip, write_patient_page
+from coreecho.tasks import EF, MI, Task
+from coreecho.training.run_folder import RunFolder
+from coreecho.ventricle import Beats
+from coreecho.ventricle.beats import Beat
+from coreecho.ventricle.segmentation import Segmentation
+from coreecho.ventricle.volume import ventricle_curve
+from coreecho.video.video import Video
+
+PREDICTION = Prediction(
+    file="folder/clip.dcm",
+    value=47.6,
+    clip_values=(44.0, 48.0, 50.8),
+    clip_sd=3.4,
+    ef_words="mildly abnormal (ASE/EACVI 2015)",
+    clip_starts=(0, 7, 13),
+    warnings=("the frame rate is far from the training's",),
+    notes=("cropped to the sector",),
+    fps=50.0,
+    num_frames=100,
+    model="a model",
+)
+
+
+def page_of(tmp_path: Path, *clips: PatientClip, task: Task | None = None) -> str:
+    path = tmp_path / "page.html"
+    write_patient_page(clips, path, model_name="a model", task=task or EF())
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_number_alone_says_what_it_lacks(tmp_path: Path) -> None:
+    page = page_of(tmp_path, PatientClip(result=PREDICTION, without=("No similar hearts: none are there.",)))
+    for words in (
+        "47.6 %",
+        "No interval: this model has no calibration",
+        "mildly abnormal",
+        "ASE/EACVI 2015",
+        "3 stretches of this clip gave 44.0 % to 50.8 %",
+        "frame rate is far from",
+        "cropped to the sector",
+        "Nothing here outlines the left ventricle",
+        "No similar hearts: none are there.",
+        "two experts, biplane Simpson",
+        "Not a medical device",
+    ):
+        assert words in page
+    # The folder of a file may be a patient's name.
+    assert "folder/" not in page
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
+    worth = {"interval_low": 41.2, "interval_high": 54.9, "level": 0.9, "p_below_40": 0.03, "trust": "doubtful"}
+    reasons = ("contrast lower than in the clips of the calibration",)
+    page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, **worth, reasons=reasons)))
+    assert "41 to 55 % (90 % interval)" in page
+    assert "3 % that it is below 40 %" in page
+    assert "<strong>doubtful</strong>, since:" in page
+    assert "<li>contrast lower than in the clips of the calibration</li>" in page
+    assert "Something of the picture is rare" in page
+    assert "No interval" not in page
+
+
+def test_beats_volume_and_outline_are_shown_where_something_outlines(
+    tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]]
+) -> None:
+    frames = sector_frames(20, size=56)
+    shares = np.zeros((20, 28, 28), dtype=np.float32)
+    shares[:, 10:20, 10:18] = 1
+    shares[10, 10:20, 10:13] = 0
+    curve = ventricle_curve(shares > 0.5)
+    segmented = Segmentation(
+        file="clip.dcm",
+        shares=shares,
+        curves={"discs": curve, "area-length": curve},
+        method="discs",
+        beats=Beats(
+            beats=(Beat(ed_frame=5, es_frame=10, edv=100.0, esv=45.0),),
+            es_frames=(10,),
+            contractions=np.array([7.0, 17.0]),
+            rule="product",
+            fps=10.0,
+        ),
+        fps=10.0,
+        video=Video(frames, 10.0, "clip.dcm"),
+        warnings=("the outline is cut off by the sector",),
+        notes=(),
+        model="a segmenter",
+    )
+    clip = ClipFile(Video(frames, 10.0, "clip.dcm"), 20, 10.0)
+    page = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip, segmented=segmented))
+    assert "<td>0.50 s</td><td>1.00 s</td><td>55 %</td>" in page
+    assert "60 beats a minute" in page
+    assert "outlines by a segmenter" in page
+    assert "cut off by the sector" in page
+    assert page.count('class="chart"') == page.count('class="moving"') == 1
+    alone = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip))
+    assert 'class="chart"' not in alone
+    assert alone.count('class="moving"') == 1
+
+
+def test_a_failure_stands_among_the_others(tmp_path: Path) -> None:
+    failed = PatientClip(result=PredictionFailure(file="a/still.dcm", error="a still picture"))
+    page = page_of(tmp_path, PatientClip(result=PREDICTION), failed)
+    assert "Ejection fraction of 2 clips" in page
+    assert "No EF: a still picture" in page
+
+
+def test_another_task_has_no_words_of_the_guideline(tmp_path: Path) -> None:
+    found = replace(PREDICTION, ef_words=None, task="mi", value_name="mi_probability", value=0.7, unit="", clip_sd=None)
+    page = page_of(tmp_path, PatientClip(result=found), task=MI())
+    assert "70.0 %" in page
+    assert "ASE/EACVI" not in page
+    assert "No interval" not in page
+
+
+def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> None:
+    path = run.recordings("train")[0].path
+    predictor = Predictor(load_model(run.path))
+    results = list(Predictor(load_model(run.path), seconds_a_file=None).predict_many([path]))
+    clips = patient_clips(results, predictor, run.path)
+    page = page_of(tmp_path, *clips)
+    assert page.count('class="moving"') == 1
+    assert "Similar hearts" in page
+    assert "This very clip is among the recordings that the model learned from" in page
+    assert "Phantom results." in page
+    without = page_of(tmp_path, *patient_clips(results, predictor, run.path, looks_for_similar=False))
+    assert "Similar hearts were not looked for." in without
+
+
+def test_a_page_is_of_one_patient(run: RunFolder) -> None:
+    with pytest.raises(RecipeError, match="one page a patient"):
+        patient_clips([PREDICTION] * (MOST_CLIPS + 1), Predictor(load_model(run.path)), run.path)

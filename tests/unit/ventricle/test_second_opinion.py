@@ -1,0 +1,92 @@
+"""The EF of the outline beside a model's own."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import coreecho
+from coreecho.errors import CheckpointError, RecipeError
+from coreecho.inference.files import PredictionFailure
+from coreecho.inference.predictor import Prediction
+from coreecho.models.segmenter import load_segmenter
+from coreecho.tasks import EF, MI
+from coreecho.ventricle.second_opinion import beside, find_second_opinion, with_second_opinions
+
+
+def prediction(ef_percent: float, file: str = "a") -> Prediction:
+    return Prediction(
+        file=file,
+        value=ef_percent,
+        clip_values=(ef_percent,),
+        clip_sd=None,
+        clip_starts=(0,),
+        warnings=("one",),
+        notes=(),
+        fps=30.0,
+        num_frames=68,
+        model="m",
+    )
+
+
+def test_only_a_disagreement_of_more_than_ten_points_is_a_warning(
+    bright_segmenter: Path, bright_heart: Callable[..., Any]
+) -> None:
+    found = coreecho.segment(bright_heart().frames, model=bright_segmenter, fps=30)
+    outline = found.mean_ef_percent
+    assert outline is not None
+    for predicted, is_warned in ((outline + 9.9, False), (outline - 9.9, False), (outline + 10.1, True), (5.0, True)):
+        seen = beside(prediction(predicted), found)
+        assert (seen.segmentation_ef_percent, seen.segmentation_beats) == (outline, 3)
+        assert seen.warnings[0] == "one"
+        assert any("points away" in warning for warning in seen.warnings) is is_warned
+        assert seen.ef_percent == predicted
+        assert seen.to_dict()["segmentation_ef_percent"] == outline
+
+
+def test_a_clip_without_a_beat_has_no_second_opinion(bright_segmenter: Path, bright_heart: Callable[..., Any]) -> None:
+    found = coreecho.segment(bright_heart().frames[8:22], model=bright_segmenter, fps=30)
+    seen = beside(prediction(50), found)
+    assert seen.segmentation_ef_percent is None
+    assert seen.segmentation_beats == 0
+    assert any("no complete beat" in note for note in seen.notes)
+    assert "segmentation_ef_percent" not in prediction(50).to_dict()
+
+
+def test_another_number_is_left_as_it_is(bright_segmenter: Path, bright_heart: Callable[..., Any]) -> None:
+    found = coreecho.segment(bright_heart().frames, model=bright_segmenter, fps=30)
+    other = replace(prediction(0.4), value_name="mi_probability")
+    assert beside(other, found) is other
+
+
+def test_each_file_keeps_its_own(bright_segmenter: Path, bright_heart: Callable[..., Any], tmp_path: Path) -> None:
+    heart = bright_heart(beats=(16, 16))
+    np.save(tmp_path / "a.npy", heart.frames)
+    np.save(tmp_path / "b.npy", heart.frames[:5])
+    paths = [tmp_path / "a.npy", tmp_path / "b.npy", tmp_path / "gone.npy"]
+    predicted: list[Prediction | PredictionFailure] = [
+        prediction(heart.ef_percent, str(paths[0])),
+        prediction(50, str(paths[1])),
+        PredictionFailure(file=str(paths[2]), error="no such file"),
+    ]
+    segmenter = load_segmenter(bright_segmenter)
+    first, second, third = with_second_opinions(predicted, paths, segmenter, seconds_a_file=None)
+    assert isinstance(first, Prediction)
+    assert isinstance(second, Prediction)
+    assert first.segmentation_ef_percent == pytest.approx(heart.ef_percent, abs=2)
+    assert second.segmentation_ef_percent is None
+    assert any("no EF by the outline: has 5 frames" in note for note in second.notes)
+    assert third is predicted[2]
+
+
+def test_which_segmenter_is_asked(bright_segmenter: Path) -> None:
+    assert find_second_opinion(bright_segmenter, "run", EF(), "cpu") is not None
+    assert find_second_opinion(None, "runs/mine", EF(), "cpu") is None
+    assert find_second_opinion("none", "default", EF(), "cpu") is None
+    with pytest.raises(RecipeError, match="an outline gives an EF"):
+        find_second_opinion(bright_segmenter, "run", MI(), "cpu")
+    with pytest.raises(CheckpointError, match="no such file"):
+        find_second_opinion("gone.safetensors", "run", EF(), "cpu")
