@@ -49,7 +49,8 @@ class MeasuredClips:
     @property
     def absolute_errors(self) -> NDArray[np.float64]:
         """(N,) EF points."""
-        return np.abs((self.predictions["ef_true"] - self.predictions["ef_predicted"]).to_numpy(dtype=np.float64))
+        errors = self.predictions["ef_true"] - self.predictions["ef_predicted"]
+        return np.asarray(np.abs(errors), dtype=np.float64)
 
     @property
     def spread(self) -> NDArray[np.float64] | None:

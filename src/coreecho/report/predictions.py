@@ -54,12 +54,12 @@ def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown
     if task.interval_edges:
         columns += [
             _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
-            _Shown(heading="P(< 40 / < 50)", cell=_probability_cell),
+            _Shown(heading="P(< 40)\n/ P(< 50)", cell=_probability_cell),
             _Shown(heading="Trust", cell=lambda one: one.trust or ""),
             _Shown(heading="EF by outline (%)", cell=lambda one: _number(one.segmentation_ef_percent)),
         ]
     if not task.has_output_of_its_own:
-        columns.append(_Shown(heading="Spread of clips", cell=lambda one: _number(one.clip_sd), is_always=True))
+        columns.append(_Shown(heading="Spread\nof clips", cell=lambda one: _number(one.clip_sd), is_always=True))
     return [column for column in columns if column.is_always or any(map(column.cell, predictions))]
 
 
@@ -72,8 +72,8 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("File", overflow="fold")
     for column in shown:
-        # A heading may break between its words; a number may not.
-        table.add_column(column.heading, justify="right", min_width=max(map(len, column.heading.split())))
+        # Headings are broken, so that names of files have room on a narrow terminal; a number is not.
+        table.add_column(column.heading, justify="right", no_wrap=True)
     table.add_column("Reasons, warnings, notes", overflow="fold")
     for one in predictions:
         # Text, not markup: a file may be called [red].avi.
@@ -88,7 +88,7 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
 
 def _interval_heading(predictions: Sequence[Prediction]) -> str:
     levels = sorted({one.level for one in predictions if one.level is not None})
-    return f"{' / '.join(f'{100 * level:g}' for level in levels)} % interval"
+    return f"{' / '.join(f'{100 * level:g}' for level in levels)} %\ninterval"
 
 
 def _interval_cell(one: Prediction) -> str:
@@ -100,13 +100,13 @@ def _interval_cell(one: Prediction) -> str:
 def _probability_cell(one: Prediction) -> str:
     if one.p_below_40 is None or one.p_below_50 is None:
         return ""
-    return f"{_percent(one.p_below_40)} / {_percent(one.p_below_50)}"
+    return f"{_percent(one.p_below_40)} / {_percent(one.p_below_50)} %"
 
 
 def _percent(probability: float) -> str:
     """Never a certainty that no number of recordings can give."""
     whole = round(100 * probability)
-    return "< 1 %" if whole < 1 else "> 99 %" if whole > 99 else f"{whole} %"
+    return "<1" if whole < 1 else ">99" if whole > 99 else f"{whole}"
 
 
 def _number(value: float | None) -> str:

@@ -128,18 +128,19 @@ def training_examples(stage: Stage, recordings: Sequence[Recording], store: Fram
 
 def distortions_of(recipe: Recipe) -> dict[Purpose, Distortion]:
     """What a recipe does to each clip after its augmentation; nothing in the paper's."""
-    camera = {
-        "rotation_degrees": recipe.camera_rotation_degrees,
-        "zoom": recipe.camera_zoom,
-        "shift": recipe.camera_shift,
-    }
+    camera = partial(
+        random_camera_motion,
+        rotation_degrees=recipe.camera_rotation_degrees,
+        zoom=recipe.camera_zoom,
+        shift=recipe.camera_shift,
+    )
     greys = {
         name: getattr(recipe, name)
         for name in ("gain_flicker", "gamma_spread", "shading_spread", "blur_pixels", "noise", "cutouts")
     }
     found: dict[Purpose, Distortion] = {}
-    if any(camera.values()):
-        found[Purpose.CAMERA] = partial(random_camera_motion, **camera)
+    if any(camera.keywords.values()):
+        found[Purpose.CAMERA] = camera
     if any(greys.values()):
         found[Purpose.GREYS] = partial(random_photometric, **greys)
     return found

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from coreecho import Predictor
+from coreecho.cli import options
 from coreecho.cli.calibrate import calibrate as calibrate_command
-from coreecho.cli.options import TestedData as Tested
 from coreecho.cli.train import calibrate_run
 from coreecho.errors import CalibrationError, DatasetError
 from coreecho.evaluation.calibrating import calibrate_subject, measure_gap
@@ -92,7 +92,7 @@ def _other(run):
 
 
 def test_the_command_writes_the_file_and_says_what_it_promises(run, capsys):
-    assert calibrate_command(run.path, split="all", shown=Tested(allow_overlap=True)) == 0
+    assert calibrate_command(run.path, split="all", shown=options.TestedData(allow_overlap=True)) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Calibrated on 16 simulated hearts" in said
     assert "on patients it promises nothing" in said

@@ -69,7 +69,7 @@ def test_table_shows_what_an_ef_is_worth_and_says_once_what_holds_for_all():
     console.print(predictions_table(rows, model_name="a model"))
     text = console.file.getvalue()
     first = next(line for line in text.splitlines() if "a.avi" in line)
-    assert " ".join(first.split()).startswith("a.avi 55.2 45 to 65 < 1 % / 31 % doubtful 1.8 normal (ASE/EACVI 2015)")
+    assert " ".join(first.split()).startswith("a.avi 55.2 45 to 65 <1 / 31 % doubtful 1.8 normal (ASE/EACVI 2015)")
     second = next(line for line in text.splitlines() if "c.avi" in line)
     assert second.split()[:4] == ["c.avi", "55.2", "outside", "1.8"]
     assert text.lower().count("calibrated on simulated hearts") == 1
