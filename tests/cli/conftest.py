@@ -25,10 +25,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def type_in(*words: object) -> Shown:
         monkeypatch.setattr(sys, "argv", ["coreecho", *map(str, words)])
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+        with warnings.catch_warnings():
             # The command line is read from sys.argv on purpose.
             warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-            main()
+            with pytest.raises(SystemExit) as ended:
+                main()
         return Shown(int(ended.value.code or 0), *capsys.readouterr())
 
     return type_in
