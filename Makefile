@@ -28,7 +28,8 @@ demo: env  ## learn the EF of simulated hearts, evaluate, predict a real clip (a
 	$(BIN)/coreecho demo --out $(DEMO)
 
 test: env lint  ## run every test
-	$(BIN)/pytest -n 2 --dist worksteal
+	# Two processes on two cores; the libraries' own threads would only slow them down.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 lint: env  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

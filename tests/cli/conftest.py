@@ -1,6 +1,7 @@
 """A command line that is typed, in this process: starting Python and importing PyTorch takes seconds, a test parts."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,7 +25,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def type_in(*words: object) -> Shown:
         monkeypatch.setattr(sys, "argv", ["coreecho", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as ended:
+            # The command line is read from sys.argv on purpose.
+            warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
             main()
         return Shown(int(ended.value.code or 0), *capsys.readouterr())
 

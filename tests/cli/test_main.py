@@ -19,8 +19,6 @@ COMMANDS = [
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-# The command line is read from sys.argv on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 
 def process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

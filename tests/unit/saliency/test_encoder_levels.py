@@ -52,7 +52,7 @@ def test_enlarge_is_exact_at_the_centres_and_holds_beyond() -> None:
     assert maps[0, 1, 0, 0] == (cells[0, 0, 0, 0] + cells[0, 1, 0, 0]) / 2
 
 
-@pytest.mark.parametrize("name", [name for name in ENCODERS.names() if not name.startswith("uvt")])
+@pytest.mark.parametrize("name", [name for name in ENCODERS.names() if not name.startswith(("uvt", "efgcn"))])
 def test_every_encoder_of_the_registry_has_four_levels_whose_cells_are_centred_in_the_clip(name: str) -> None:
     encoder = build_encoder(name)
     levels = encoder_levels(encoder, (8, 32, 32))
