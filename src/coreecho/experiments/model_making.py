@@ -27,6 +27,7 @@ from coreecho.experiments.model_plan import (
     ModelEntry,
     ModelPlan,
     ReferencesEntry,
+    RunEntry,
     TestEntry,
     cohort_folder,
     run_folder,
@@ -41,6 +42,7 @@ from coreecho.models.weights import load_model, read_state, save_state
 from coreecho.representation.references import make_references, save_references
 from coreecho.tasks import EF
 from coreecho.training.averaging import average_runs
+from coreecho.training.hardware import Hardware
 from coreecho.training.run_folder import RunFolder
 from coreecho.trust import calibration_path, write_calibration
 from coreecho.ventricle.measuring import FIGURES
@@ -104,11 +106,18 @@ class Workshop:
             self.say(f"Training: {run}")
             entry = self.plan.runs[run]
             data = self.plan.data(entry.data, self.out, entry.options)
-            finish_run(self.plan.recipe(run, self.out), data, run_folder(self.out, run), self.execution)
+            finish_run(self.plan.recipe(run, self.out), data, run_folder(self.out, run), self._execution(entry))
         for name in models:
             self.say(f"Model: {name}")
             self._finish(name)
         return read_record(self.shipped / RECORD)
+
+    def _execution(self, entry: RunEntry) -> Execution:
+        """What a training computes on, and in which precision."""
+        if entry.precision is None:
+            return self.execution
+        hardware = self.execution.hardware or Hardware()
+        return replace(self.execution, hardware=replace(hardware, precision=entry.precision))
 
     def _finish(self, name: str) -> None:
         entry = self.plan.models[name]
@@ -163,13 +172,12 @@ class Workshop:
     def _training_in_words(self, name: str) -> str:
         run, entry = RunFolder.open(run_folder(self.out, name)), self.plan.runs[name]
         recipe = run.recipe
-        shown = recipe.input
         start = "random weights" if entry.start is None else f"the training {entry.start}"
         epochs = f"{recipe.stage1_epochs}" + (f" + {recipe.stage2_epochs}" if recipe.stage2 else "")
+        size = recipe.input.frame_size
         return (
-            f"{name}: recipe {recipe.name}, seed {recipe.seed}, on {entry.data}, from {start}; "
-            f"{shown.num_frames} frames of {shown.frame_size} x {shown.frame_size} at stride {shown.stride}; "
-            f"{epochs} epochs"
+            f"{name}: recipe {recipe.name}, seed {recipe.seed}, on {entry.data}, from {start}; {size} x {size} pixels; "
+            f"{epochs} epochs in {run.hardware.precision}"
         )
 
     def _measured(self, name: str, test: TestEntry, weights: Path) -> Measured:

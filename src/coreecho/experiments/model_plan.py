@@ -66,6 +66,7 @@ class RunEntry:
         seed: of the training; the recipe's where none is given.
         settings: that replace the recipe's.
         options: of the data's loader, such as `fps`.
+        precision: in which it computes; that of the command where none is named.
     """
 
     recipe: str
@@ -74,6 +75,7 @@ class RunEntry:
     seed: int | None = field(default=None, metadata=MAY_BE_ABSENT)
     settings: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     options: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    precision: Literal["fp32", "bf16"] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
