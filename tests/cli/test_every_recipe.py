@@ -107,7 +107,9 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
         words = ("--model", run.path, *beat, "--k", 2, "--clips", 1)
         assert "mean EF of these recordings" in coreecho("neighbours", clip.path, *words)
     else:
-        with pytest.raises(RecipeError, match="Neighbours are recordings with their EF, and this model reads the prob"):
+        with pytest.raises(
+            RecipeError, match="Neighbours are recordings with their number, such as EF, and this model reads the prob"
+        ):
             coreecho("neighbours", clip.path, "--model", run.path, *beat)
 
 

@@ -76,8 +76,8 @@ def test_a_table_is_planned_trained_and_written_once(
         (["table2", "--data", ".", "--k400", "gone"], "there is no such file"),
         (["table3", "--data", ".", "--k400", "x", "--coreecho", "y"], "table3 makes no use of --k400, --coreecho"),
         (["table2", "--quick", "--store", "."], "--store cannot go with simulated hearts"),
-        (["table1", "--quick", "--start-index", "x"], "--start-index cannot go with simulated hearts"),
-        (["table2", "--data", ".", "--k400", "x", "--start-index", "gone"], "table2 has no row that takes"),
+        (["table1", "--quick", "--start-index", "there"], "--start-index cannot go with simulated hearts"),
+        (["table2", "--data", ".", "--k400", "x", "--start-index", "there"], "table2 has no row that takes"),
         (["table5", "--data", ".", "--protocol", "mine"], "expected published or held-out"),
         (["table2", "--quick", "--batch-size-test", "0"], "`batch_size_test` is 0"),
         (["table2", "--quick", "--devices", "2"], "each on one device"),
@@ -88,6 +88,7 @@ def test_mistakes_are_explained(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").touch()
     forbid_training(monkeypatch)
     with pytest.raises(Exception, match=message):
         coreecho("reproduce", *arguments)

@@ -129,7 +129,7 @@ def test_a_data_set(run: TypeIn, bright_root: Path, bright_segmenter: Path, tmp_
     assert json.loads((tmp_path / "lv" / "lv.json").read_text())["num_recordings"] == 3
 
 
-@pytest.mark.parametrize("words", [(), ("a.avi", "--data", "root")])
+@pytest.mark.parametrize("words", [(), ("a.avi", "--data", ".")])
 def test_files_or_a_data_set(run: TypeIn, words: tuple[str, ...]) -> None:
     shown = run("segment", *words)
     assert shown.returncode == 2

@@ -99,7 +99,7 @@ def test_probing_and_fine_tuning_are_compared_and_neither_is_done_twice(
         (["--from", "scratch", "--method", "prob"], "no method 'prob'; the methods are probe, fine-tune"),
         (["--from", "scratch", "--method", "fine-tune", "--objective", "l2"], "l2"),
         (["--from", "scratch", "--method", "fine-tune", "--devices", "2"], "expected 1: an experiment is many"),
-        (["--from", "scratch", "--method", "fine-tune", "--against", "gone"], "gone holds no finished transfer"),
+        (["--from", "scratch", "--method", "fine-tune", "--against", "."], "holds no finished transfer"),
         (["--from", "gone", "--method", "probe"], "there is no such file"),
         (["--from", "scratch", "--method", "fine-tune", "--init", "x"], "give no `--init` with it"),
         (["--from", "scratch", "--method", "fine-tune", "--view", "PLAX"], "PLAX"),

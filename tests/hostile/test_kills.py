@@ -67,6 +67,9 @@ PROGRAM = """
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
     """Exit code and words of each command, stopped while it imports."""
     folder = tmp_path_factory.mktemp("stopped")
+    # What is given has to be there: before anything is imported, a wrong path is told.
+    for name in ("DATA", "RUN", "CLIP"):
+        (folder / name).mkdir()
     jobs = [(name, arguments, int(SIGNALS[name])) for name, arguments in COMMANDS.items()]
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), json.dumps(jobs)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 from coreecho.cli.main import main
 from coreecho.datasets import load_recordings
+from coreecho.datasets.survey import Recordings
 from coreecho.errors import DatasetError, RecipeError, TrainingError
 from coreecho.models.weights import read_weights
 from coreecho.stopping import Stop
@@ -162,7 +163,7 @@ def test_recordings_without_a_label_are_named_before_anything_is_made(
         replace(recording, edv_ml=None if place == 3 else recording.edv_ml, split="val" if place > 11 else "train")
         for place, recording in enumerate(load_recordings("echonet", root))
     ]
-    monkeypatch.setattr("coreecho.training.run_folder.load_recordings", lambda *_, **__: recordings)
+    monkeypatch.setattr("coreecho.training.run_folder.load_recordings", lambda *_, **__: Recordings(recordings, {}, ()))
     with pytest.raises(DatasetError, match=rf"1 of 16 recordings .* have no edv ml, e.g. \['{recordings[3].id}'\]"):
         train(replace(short, task="scalar", label="edv_ml"), data=root, out=tmp_path / "run", hardware=CPU)
     assert not (tmp_path / "run").exists()
@@ -177,7 +178,7 @@ def test_a_column_of_a_table_is_learned_as_it_is_there(
         replace(recording, labels={"gls": -0.01 * place})
         for place, recording in enumerate(load_recordings("echonet", root))
     ]
-    monkeypatch.setattr("coreecho.training.run_folder.load_recordings", lambda *_, **__: recordings)
+    monkeypatch.setattr("coreecho.training.run_folder.load_recordings", lambda *_, **__: Recordings(recordings, {}, ()))
     recipe = replace(short, task="scalar", label="gls", unit="%", label_low=-40.0, label_high=0.0)
     run = train(replace(recipe, label_scale=100.0), data=root, out=tmp_path / "run", hardware=CPU)
     true = pd.read_csv(run.path / "validation.csv").set_index("recording").gls_true

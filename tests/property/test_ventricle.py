@@ -34,7 +34,8 @@ def test_volume_of_any_ellipse(half_length: float, ratio: float, turn: float, x:
         # A clip of a ventricle and its mirror image has an upright axis, or a level one: only the areas must agree.
         assert curve.areas[0] == curve.areas[1] == mask.sum()
         alone = [ventricle_curve(part[None], method=method).volumes[0] for part in (mask, mask[:, ::-1])]  # type: ignore[arg-type]
-        np.testing.assert_allclose(alone, truth, rtol=0.06)
+        # Rows and columns that just touch it are a pixel, in an axis of 32 to 68 and in half as many across.
+        np.testing.assert_allclose(alone, truth, rtol=1.5 / half_length)
         np.testing.assert_allclose(alone[0], alone[1], rtol=0.01)
 
 

@@ -143,7 +143,7 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
         "recordings.csv line 4: 'holdout'",
         "recordings.csv line 8: 'two'",
         "recordings.csv line 7: 'PLAX'",
-        "rows without a split, where others have one",
+        "1 row without a split, where others have one",
     ):
         assert fact in text
 

@@ -146,7 +146,7 @@ def test_an_empty_split_and_missing_weights_are_named(run, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"clips": 0}, "clips is 0, expected a number of at least 1, or 'all'"),
+        ({"clips": 0}, "clips is 0, expected a number of at least 1, 'all' or 'traced'"),
         ({"step": 3}, "only clips='all' without a start index has a step"),
         ({"clips": "all", "step": 0}, "step is 0, expected at least 1 frame"),
         ({"resamples": 0, "level": 95}, "resamples is 0, expected at least 1; level is 95"),

@@ -80,7 +80,7 @@ def test_other_data_at_another_rate_are_warned_of(tmp_path, run: RunFolder, trut
         (other / name).symlink_to(truth_root / name)
     result = evaluate(open_subject(run, data=other), PROTOCOL)
     (warning,) = [text for text in result.notes if text.startswith("the frame rates of these data")]
-    count = len(run.recordings("train"))
+    count = result.metrics.num_recordings
     assert f"lie outside of the training's, 200 to 220, in {count} of {count} recordings" in warning
     assert warning in json.loads((result.folder / "metrics.json").read_text())["notes"]
 

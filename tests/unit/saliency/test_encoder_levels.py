@@ -104,7 +104,7 @@ def test_an_encoder_that_says_its_levels_needs_to_say_no_more() -> None:
     levels = encoder_levels(encoder, (8, 32, 32))
     # What gives no grid of cells is no level.
     assert list(levels) == ["fine", "patches"]
-    assert levels["fine"].cells == (4, 8, 8)
+    assert levels["fine"].cells == (8, 8, 8)
     # Cells of the stem lie on 0, 2, 4, ...; the pool takes two of them.
     assert levels["fine"].axes == (CellAxis(0, 1), CellAxis(1, 4), CellAxis(1, 4))
     # What no kernel made shares the clip evenly.

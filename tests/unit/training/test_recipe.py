@@ -114,7 +114,7 @@ def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, mes
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"optimizer": "adamv"}, "optimizer is 'adamv', expected adamw, adam, sgd, madgrad .*; did you mean adamw"),
+        ({"optimizer": "adamv"}, "optimizer is 'adamv', expected adamw, adam, sgd, madgrad .*; did you mean adam"),
         ({"objective": "l2"}, "objective is 'l2', expected rnc_l1, .*; did you mean l1"),
         ({"schedule": "linear"}, "schedule is 'linear', expected step, cosine, constant"),
         ({"schedule": "cosin"}, "did you mean cosine"),
