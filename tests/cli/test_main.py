@@ -95,7 +95,7 @@ def test_a_fraction_is_no_whole_number(arguments: list[str]) -> None:
 
 
 def test_fractions_are_taken_where_they_may_be() -> None:
-    with pytest.raises(RecipeError, match="Say what to train"):
+    with pytest.raises(RecipeError, match="Say on which data"):
         app(["train", "demo", "--learning-rate", "1.5e-3"], result_action="return_value", exit_on_error=False)
 
 

@@ -74,7 +74,8 @@ def test_ablations_are_flags(phantom_root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["demo"], r"Say what to train"),
+        ([], r"Say what to train"),
+        (["demo"], r"Say on which data: `coreecho train demo --data ROOT`"),
         (["--resume", "run"], r"run: there is no such file or folder \(--resume\)"),
         (["--resume", "."], r"is not the folder of a run"),
         (["demon", "--data", "."], r"no recipe 'demon'"),

@@ -36,7 +36,7 @@ def calibrate(
     model:
         Folder of a run, or a `.safetensors` file with `--data`.
     split:
-        Recordings to learn from [default: val; of other data without one, all].
+        Recordings to learn from [default: val; of other data whose VAL split has fewer than 30, all].
     clips:
         Evenly placed clips of each recording whose mean is its EF. A prediction of fewer clips gets no interval.
     method:

@@ -5,15 +5,17 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from coreecho.shipped import DEFAULT
+
 
 def drift(
     log: Path,
     /,
     *,
-    model: Path,
+    model: Path = Path(DEFAULT),
     false_alarms: Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1))] = 0.01,
 ) -> int:
-    """Find out whether the clips of a log have drifted: `coreecho drift clips.log --model runs/echonet`.
+    """Find out whether the clips of a log have drifted: `coreecho drift clips.log`, or `--model runs/echonet`.
 
     The log is what `coreecho predict --monitor LOG` wrote: numbers of each clip, in order, and no names. Each number is
     held against those of the calibration, by a bet that nobody can expect to win while nothing drifts. The exit code is
@@ -24,7 +26,7 @@ def drift(
     log:
         File of predictions.
     model:
-        Folder of a run, or a `.safetensors` file, that made them.
+        Folder of a run, or a `.safetensors` file, that made them [default: the model that ships].
     false_alarms:
         Probability that a stream without drift is ever called drifted, however long it is watched.
     """

@@ -116,6 +116,8 @@ def train(
                 "of the data, `--seeds` or `--out` with it."
             )
         return _go_on(resume, recipe, data=data, store=store, hardware=hardware, keeping=keeping)
+    if recipe_name is not None and data is None:
+        raise RecipeError(f"Say on which data: `coreecho train {recipe_name} --data ROOT`.")
     if recipe_name is None or data is None:
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
     recipe = recipe or Recipe()

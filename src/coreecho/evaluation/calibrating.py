@@ -41,6 +41,8 @@ DEFAULT_CLIPS = 3
 CalibrationSplit = Literal["train", "val", "test", "all"]
 # Training recordings whose places are kept. Drawn by their ids, so that the same run always keeps the same.
 _KNOWN_RECORDINGS = 300
+# Of a site's own data: what a VAL split that was made at random has of a hundred clips is too little to learn from.
+_FEWEST_OF_OTHERS = 30
 # Recordings on which the reasons for doubt are tried, each as it is and in every planted shift.
 _TRIED_RECORDINGS = 60
 # A check that could not be measured of so many of the recordings would doubt all new ones.
@@ -65,7 +67,7 @@ def calibrate_subject(
 
     Args:
         subject: the model and the data.
-        split: recordings to learn from. When not given, the VAL split; of other data without one, all recordings.
+        split: recordings to learn from. When not given, the VAL split; of other data with fewer than 30 there, all.
         clips: evenly placed, of each, whose mean is its EF.
         method: how errors become intervals; see `coreecho.trust.calibration`.
         level: share of new recordings whose EF the intervals shall hold.
@@ -162,7 +164,8 @@ def _asked_recordings(
         )
     dataset = subject.data.dataset
     if split is None:
-        split = "val" if subject.is_own_data or subject.recordings("val") else "all"
+        has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
+        split = "val" if has_enough else "all"
     if split == "all":
         recordings, words = subject.all_recordings, f"all recordings of a data set in the layout {dataset}"
     else:

@@ -12,6 +12,7 @@ from coreecho.inference.frame_rate import is_rate_known, is_training_rate
 from coreecho.inference.subject import Overlap, Subject
 from coreecho.models.card import TrainedOn
 from coreecho.video.store import FrameStore
+from coreecho.video.temporal import is_same_rate
 
 # As the card's own range: the ends are not those of one odd file.
 _PERCENTILES = (5, 95)
@@ -72,7 +73,17 @@ def frame_rate_note(
     return (
         f"the frame rates of these data, {_range(low, high)} per second, lie outside of the training's, "
         f"{_range(*trained_on.fps_range)}, in {outside} of {len(rates)} recordings: to the model their hearts beat at "
-        "another speed",
+        f"another speed{_way_on(trained_on)}",
+    )
+
+
+def _way_on(trained_on: TrainedOn) -> str:
+    """How data come to the training's rate, where it was one."""
+    low, high = trained_on.fps_range
+    if not is_same_rate(low, high):
+        return ""
+    return (
+        f"; `--option fps={high:.0f}` brings recordings of many machines to it, as `coreecho predict` does with a file"
     )
 
 

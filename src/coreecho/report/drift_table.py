@@ -36,5 +36,5 @@ def drift_sentence(watched: Sequence[Watched]) -> str:
     return (
         f"Drifted: found at clip {first.state.drifted_at} of {count}, by the {first.label}. These clips are not like "
         "those that the model was calibrated on: its intervals promise nothing for them. Look at them, and calibrate "
-        "on such clips: `coreecho calibrate MODEL --data YOURS`."
+        "on such clips: `coreecho calibrate MODEL --data YOURS --dataset table`."
     )

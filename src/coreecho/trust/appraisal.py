@@ -19,7 +19,8 @@ NOT_CALIBRATED = (
 )
 NOT_OF_PATIENTS = (
     "no interval: the model was calibrated on simulated hearts, and how much more it errs on patients is not known. "
-    "`coreecho calibrate MODEL --data YOURS` calibrates it on 30 or more of your own clips whose EF is known"
+    "`coreecho calibrate MODEL --data YOURS --dataset table` calibrates it on 30 or more of your own clips whose EF is "
+    "known"
 )
 
 

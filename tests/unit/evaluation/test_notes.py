@@ -49,9 +49,11 @@ def test_frame_rates_outside_the_training_s_are_named_with_both():
         "the frame rates of these data, 25.8 to 48.7 per second, lie outside of the training's, 47 to 66, in 3 of 4 "
         "recordings: to the model their hearts beat at another speed",
     )
-    assert note([30.0] * 3, trained_at(50.0, 50.0))[0].startswith(
+    (fixed,) = note([30.0] * 3, trained_at(50.0, 50.0))
+    assert fixed.startswith(
         "the frame rates of these data, 30 per second, lie outside of the training's, 50, in 3 of 3 recordings"
     )
+    assert "`--option fps=50` brings recordings of many machines to it" in fixed
 
 
 @pytest.mark.parametrize(
