@@ -48,6 +48,11 @@ def test_too_few_recordings_are_told_what_is_needed(subject):
         calibrate_subject(subject, computing=CPU)
 
 
+def test_of_few_recordings_of_other_data_all_are_taken(run, truth_root):
+    found = calibrate_subject(open_subject(run, data=truth_root), level=0.6, clips=1, computing=CPU)
+    assert found.intervals.calibrated_on == "all recordings of a data set in the layout echonet"
+
+
 def test_recordings_that_were_trained_on_are_refused_or_named(subject):
     with pytest.raises(CalibrationError, match="too small to promise"):
         calibrate_subject(subject, split="train", computing=CPU)
