@@ -4,11 +4,13 @@ import signal
 import sys
 
 from coreecho.cli.ending import tell
+from coreecho.display import draw_into_files
 from coreecho.stopping import ended_by_signals
 
 
 def main() -> None:
     """Run a command. Importing it takes seconds, in which it can be stopped already."""
+    draw_into_files()
     with ended_by_signals(tell):
         try:
             from coreecho.cli.main import main as run

@@ -29,3 +29,9 @@ def forget_missing_backend() -> None:
         is_there = False
     if not is_there:
         os.environ[_VARIABLE] = "agg"
+
+
+def draw_into_files() -> None:
+    """Draw without a display, as commands do, which show no figures: also where an unknown one is asked for."""
+    if "matplotlib" not in sys.modules:
+        os.environ[_VARIABLE] = "agg"

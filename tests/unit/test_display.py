@@ -43,3 +43,17 @@ def test_figures_are_drawn_in_a_program_that_a_notebook_started(tmp_path) -> Non
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("asked", ["no such name", "TkAgg"])
+def test_commands_draw_into_files_whatever_is_asked_for(asked: str) -> None:
+    code = (
+        "import sys; sys.argv = ['coreecho', '--version']\n"
+        "from coreecho.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "import matplotlib; assert matplotlib.get_backend().lower() == 'agg'"
+    )
+    environment = {**os.environ, "MPLBACKEND": asked, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.faults import FaultyDatasetError
+from coreecho.datasets.labels import LEAST_EF, LOW_EF_FAULT
 from coreecho.datasets.recording import Split
 from coreecho.datasets.table_rows import number, read_table_rows
 from coreecho.errors import DatasetError
@@ -49,7 +50,7 @@ def read_labels(path: Path, folder: Path, scale: float = 1.0) -> dict[Path, Labe
         The label of each file, by its resolved path.
 
     Raises:
-        FaultyDatasetError: cells are wrong, or a patient is in two splits; lists them all.
+        FaultyDatasetError: cells are wrong, a patient is in two splits, or fractions are among percents; lists all.
         DatasetError: the table cannot be read, lacks a column, or has EF in another unit than percent.
     """
     table = read_table_rows(path, required=("path", "ef_percent"))
@@ -74,6 +75,14 @@ def read_labels(path: Path, folder: Path, scale: float = 1.0) -> dict[Path, Labe
     unit = EF().fault_of_labels([label.ef_percent for label in labels.values()])
     if unit is not None:
         raise DatasetError(f"{path}: the labels cannot be right: {unit}.")
+    # Where all are fractions, that was said above, with what to do.
+    low = [
+        f"line {line}"
+        for (line, _), label in zip(table.rows, labels.values(), strict=True)
+        if label.ef_percent <= LEAST_EF
+    ]
+    if low:
+        raise FaultyDatasetError(str(path), {LOW_EF_FAULT: low})
     return labels
 
 

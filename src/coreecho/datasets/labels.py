@@ -11,7 +11,8 @@ from coreecho.tasks import EF, Task
 
 # Left ventricles of a newborn hold some 5 mL, the largest of adults some 500.
 _VOLUMES_ML = (1.0, 1500.0)
-_LEAST_EF = 1.0
+LEAST_EF = 1.0
+LOW_EF_FAULT = "recordings with an EF of at most 1 %, which no heart has (a fraction among percents?)"
 # Points of EF. Tables round volumes to 0.1 mL or finer, which moves the EF by less than half a point.
 _EF_TOLERANCE = 1.0
 
@@ -94,12 +95,11 @@ def _other_units(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
 
 def _low_efs(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
     efs = [(recording.id, recording.ef_percent) for recording in recordings if recording.ef_percent is not None]
-    low = [(name, ef) for name, ef in efs if ef <= _LEAST_EF]
+    low = [(name, ef) for name, ef in efs if ef <= LEAST_EF]
     # Of all of them the task says so.
     if len(low) == len(efs):
         return []
-    kind = "recordings with an EF of at most 1 %, which no heart has (a fraction among percents?)"
-    return [(kind, f"{name}: {ef:g}") for name, ef in low]
+    return [(LOW_EF_FAULT, f"{name}: {ef:g}") for name, ef in low]
 
 
 def _odd_volumes(recordings: Iterable[Recording]) -> list[tuple[str, str]]:

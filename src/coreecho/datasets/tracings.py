@@ -88,10 +88,13 @@ def _first_tracing(rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDArray
     """Of the rows of one frame, those of its first tracing.
 
     Another one begins where the table goes on elsewhere, or with a second long axis: about as long as the first and in
-    its direction, which chords across it never are.
+    its direction, which chords across it never are. Where each row stands twice in succession, as in tables that were
+    merged, the long axis does, which is no chord.
     """
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     rows = rows[: breaks[0]] if len(breaks) else rows
+    is_new = np.append(True, (ends[rows[1:]] != ends[rows[:-1]]).any(axis=1))
+    rows = rows[is_new] if not is_new[1:2].all() and is_new.sum() > 1 else rows
     lines = ends[rows, 2:] - ends[rows, :2]
     lengths = np.hypot(lines[:, 0], lines[:, 1])
     # |cos| of the angle to the first axis, times the length relative to it.

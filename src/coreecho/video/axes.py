@@ -1,5 +1,7 @@
 """Which axis of an array is time: NumPy and NIfTI files do not say, and people store clips in every order."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,31 +42,41 @@ def arrange(array: NDArray[np.uint8], axes: str, source: str) -> NDArray[np.uint
     return np.ascontiguousarray(array.transpose([letters.index(letter) for letter in wanted]))
 
 
-def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str, likely: str) -> None:
-    """Refuse frames (T, H, W) whose last axis looks like time.
+def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str) -> None:
+    """Refuse frames (T, H, W) of which another axis looks like time.
 
     Args:
         frames: as read in the usual order.
         source: the file, for the message.
-        usual: the axes in the usual order, in words of the file.
-        likely: the axes that the file seems to have.
+        usual: the axes in the usual order, in words of the file: THW, or WHT where the first one changes fastest.
 
     Raises:
-        VideoError: it looks so.
+        VideoError: one looks so.
     """
-    first, second, last = frames.shape
     if min(frames.shape) < 2:
         return
     shares = [_still_share(frames, axis) for axis in range(3)]
-    lead = shares[2] - max(shares[:2])
-    is_squashed = max(second / last, last / second) > _MAX_ASPECT >= max(first / second, second / first)
-    has_odd_shape = is_squashed or first == second != last
-    if lead > _MIN_LEAD or (has_odd_shape and lead > -_MIN_LEAD):
-        raise VideoError(
-            f"{source}: would be {first} frames of {second} x {last} pixels, and its last axis in that order looks "
-            f"like time. Expected the axes {usual}. If they are {likely}, say axes={likely!r}; if they are as "
-            f"expected, axes={usual!r}. On the command line: `--axes {likely}` or `--axes {usual}`."
-        )
+    axes = [axis for axis in (2, 1) if _looks_like_time(frames.shape, shares, axis)]
+    if not axes:
+        return
+    axis = max(axes, key=shares.__getitem__)
+    likely = {2: "HWT", 1: "HTW"}[axis] if usual[0] == "T" else {2: "THW", 1: "WTH"}[axis]
+    place = "middle" if axis == 1 else "last"
+    first, second, third = frames.shape
+    raise VideoError(
+        f"{source}: would be {first} frames of {second} x {third} pixels, and its {place} axis in that order looks "
+        f"like time. Expected the axes {usual}. If they are {likely}, say axes={likely!r}; if they are as "
+        f"expected, axes={usual!r}. On the command line: `--axes {likely}` or `--axes {usual}`."
+    )
+
+
+def _looks_like_time(shape: tuple[int, ...], shares: Sequence[float], axis: int) -> bool:
+    """Tell by the shape, and by the share of still lines along each axis, whether rows or columns are rather time."""
+    first, other, length = shape[0], shape[3 - axis], shape[axis]
+    lead = shares[axis] - max(share for number, share in enumerate(shares) if number != axis)
+    is_squashed = max(other / length, length / other) > _MAX_ASPECT >= max(first / other, other / first)
+    has_odd_shape = is_squashed or first == other != length
+    return lead > _MIN_LEAD or (has_odd_shape and lead > -_MIN_LEAD)
 
 
 def _still_share(frames: NDArray[np.uint8], axis: int) -> float:

@@ -17,8 +17,12 @@ _MIN_COLOURED = 0.0005
 # Grey levels by which JPEG moves the chroma of a grey picture; the share of the pixels that must tell the same.
 _MAX_CHROMA_ERROR = 6
 _MIN_TELLING = 0.6
-RGB_NOTE = "its colours are labelled YCbCr and are RGB, by their equal channels; read as such"
-YCBCR_NOTE = "its colours are labelled RGB and are YCbCr, by two channels at rest; read as such"
+# A tinted picture has neither equal channels nor chroma at rest, but black around it: three channels at 0 are no colour
+# in YCbCr, and luma at 0 with chroma at rest is a dark green in RGB. Share of the pixels that must be the one, and that
+# at which the other speaks against it, since regions are blanked with zeros whatever the colours.
+_MIN_BLACK, _MAX_OTHER_BLACK = 0.1, 0.01
+RGB_NOTE = "its colours are labelled YCbCr and are RGB, by what is grey or black in them; read as such"
+YCBCR_NOTE = "its colours are labelled RGB and are YCbCr, by what is grey or black in them; read as such"
 
 
 def to_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -88,7 +92,8 @@ class ColourLabel:
 def colour_label(pictures: Sequence[NDArray[np.uint8]], labelled: str) -> ColourLabel:
     """Find by their statistics whether the channels of a clip are what its label says.
 
-    Grey pictures have three equal channels in RGB, and chroma at 128 in YCbCr; a screen's black background is grey.
+    Grey pictures have three equal channels in RGB, and chroma at 128 in YCbCr; a screen's black background is grey,
+    and tells of tinted pictures, too.
 
     Args:
         pictures: some frames, (H, W, 3) uint8, their channels as they are stored.
@@ -104,14 +109,29 @@ def colour_label(pictures: Sequence[NDArray[np.uint8]], labelled: str) -> Colour
             np.asarray(np.abs(picture[..., 0].astype(int) - 128) > 2 * _MAX_CHROMA_ERROR) for picture in pictures
         ]
         share = _share(equal, is_telling)
-        return ColourLabel(True, None, (RGB_NOTE,)) if share > _MIN_TELLING else ColourLabel()
+        is_rgb = share > _MIN_TELLING or _is_black_of(0, 128, pictures)
+        return ColourLabel(True, None, (RGB_NOTE,)) if is_rgb else ColourLabel()
     neutral = [np.asarray(np.abs(picture.astype(np.int16) - 128) <= _MAX_CHROMA_ERROR) for picture in pictures]
     for luma in range(3):
         chroma = [channel for channel in range(3) if channel != luma]
         at_rest = [np.asarray(picture[..., chroma].all(axis=-1)) for picture in neutral]
         if _share(at_rest, [~picture[..., luma] for picture in neutral]) > _MIN_TELLING:
             return ColourLabel(True, luma, (YCBCR_NOTE,))
-    return ColourLabel()
+    return ColourLabel(True, 0, (YCBCR_NOTE,)) if _is_black_of(128, 0, pictures) else ColourLabel()
+
+
+def _is_black_of(chroma: int, other_chroma: int, pictures: Sequence[NDArray[np.uint8]]) -> bool:
+    """Tell whether black pixels have one level in their second and third channels, and none another."""
+    shares = [
+        np.mean(
+            [
+                np.mean((np.abs(picture.astype(np.int16) - (0, level, level)) <= _MAX_CHROMA_ERROR).all(axis=-1))
+                for picture in pictures
+            ]
+        )
+        for level in (chroma, other_chroma)
+    ]
+    return bool(shares[0] >= _MIN_BLACK and shares[1] <= _MAX_OTHER_BLACK)
 
 
 def neutral_share(channels: NDArray[np.uint8]) -> float:

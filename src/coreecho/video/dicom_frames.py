@@ -44,8 +44,9 @@ PLANES_NOTE = "its colours lie otherwise (by pixel or by plane) than the file sa
 # Share of the pixels that are grey if the channels lie otherwise than the file says, and its lead over what it says.
 _MIN_NEUTRAL, _MIN_NEUTRAL_LEAD = 0.9, 0.05
 OFFSETS_NOTE = "its table of where frames begin is wrong and was not used"
-# Two pixels share their chroma, so uncompressed clips of this label have 2 bytes a pixel.
-_SUBSAMPLED = "YBR_FULL_422"
+# Two pixels share their chroma, so uncompressed clips of these labels have 2 bytes a pixel. The second is retired, and
+# refused for its levels.
+_SUBSAMPLED, _SUBSAMPLED_PARTIAL = "YBR_FULL_422", "YBR_PARTIAL_422"
 # What describes the pixels, and the pixels.
 _PIXEL_GROUPS = (0x0028, 0x7FE0)
 
@@ -139,12 +140,13 @@ class StoredFrames:
         num_bytes = _pixel_bytes(dataset)
         pixels = int(dataset.Rows) * int(dataset.Columns)
         frame_bytes = pixels * samples * int(dataset.BitsAllocated) // 8
-        if dataset.get("PhotometricInterpretation") == _SUBSAMPLED and samples == 3:
-            if num_bytes - num_bytes % 2 == (padded := frame_bytes * self._num_frames) - padded % 2:
+        label = dataset.get("PhotometricInterpretation")
+        if label in (_SUBSAMPLED, _SUBSAMPLED_PARTIAL) and samples == 3:
+            if num_bytes - num_bytes % 2 != (padded := frame_bytes * self._num_frames) - padded % 2:
+                frame_bytes = frame_bytes * 2 // 3
+            elif label == _SUBSAMPLED:
                 # Three bytes a pixel: archives unpack a JPEG clip and leave its label.
                 self.dataset = changed(dataset, PhotometricInterpretation="YBR_FULL")
-            else:
-                frame_bytes = frame_bytes * 2 // 3
         self._frame_bytes = frame_bytes
         expected = frame_bytes * self._num_frames
         if num_bytes not in (expected, expected + expected % 2):
@@ -156,7 +158,7 @@ class StoredFrames:
         Of a grey picture in RGB, or in YCbCr, this is plain: see `neutral_share`.
         """
         dataset = self.dataset
-        is_subsampled = dataset.get("PhotometricInterpretation") == _SUBSAMPLED
+        is_subsampled = dataset.get("PhotometricInterpretation") in (_SUBSAMPLED, _SUBSAMPLED_PARTIAL)
         if int(dataset.SamplesPerPixel) != 3 or int(dataset.BitsAllocated) != 8 or is_subsampled:
             return
         pixels = self.one(self._num_frames // 2).astype(np.uint8, copy=False)
@@ -170,7 +172,7 @@ class StoredFrames:
             self.dataset = changed(dataset, PlanarConfiguration=0 if is_planar else 1)
 
     def _mend_offsets(self) -> None:
-        """Leave the offset tables aside where the frames are one fragment each, so that they are not needed."""
+        """Leave the offset tables aside where they are wrong, or the frames are one fragment each: none is needed."""
         dataset = self.dataset
         items = BytesIO(dataset.PixelData)
         offsets = parse_basic_offsets(items)
@@ -178,10 +180,13 @@ class StoredFrames:
         if not offsets and not has_extended:
             return
         fragments = list(generate_fragments(items))
+        starts = np.cumsum([0, *(8 + len(fragment) for fragment in fragments[:-1])]).tolist()
         if len(fragments) != self._num_frames:
-            return
-        starts = np.cumsum([0, *(8 + len(fragment) for fragment in fragments[:-1])])
-        if has_extended or list(offsets) != starts.tolist():
+            is_right = len(offsets) == self._num_frames and offsets == sorted(set(offsets)) and {*offsets} <= {*starts}
+            # Without a table, a frame of several fragments ends where its picture does.
+            if has_extended or (is_right and offsets[0] == 0):
+                return
+        if has_extended or list(offsets) != starts:
             self.notes = () if has_extended else (OFFSETS_NOTE,)
             content = encapsulate(fragments, has_bot=False)
             self.dataset = changed(
@@ -242,7 +247,9 @@ def count_frames(dataset: Dataset) -> int:
         return declared
     syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
     if syntax is None or syntax in _UNCOMPRESSED:
-        samples = 2 if dataset.get("PhotometricInterpretation") == _SUBSAMPLED else int(dataset.SamplesPerPixel)
+        samples = int(dataset.SamplesPerPixel)
+        if dataset.get("PhotometricInterpretation") == _SUBSAMPLED and not _is_unpacked(dataset):
+            samples = 2
         frame_bytes = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.BitsAllocated) // 8
         return _pixel_bytes(dataset) // max(1, frame_bytes)
     items = BytesIO(dataset.PixelData)
@@ -251,6 +258,17 @@ def count_frames(dataset: Dataset) -> int:
     # A frame may be cut into several fragments, of which only the first begins a picture.
     begin = sum(declared_size(fragment) is not None for fragment in fragments)
     return begin or len(fragments)
+
+
+def _is_unpacked(dataset: Dataset) -> bool:
+    """Tell by the first frame whether pixels labelled as sharing their chroma lie with three bytes each, after all."""
+    num_pixels = int(dataset.Rows) * int(dataset.Columns)
+    content = np.frombuffer(dataset.PixelData[: 3 * num_pixels], np.uint8)
+    if len(content) < 3 * num_pixels:
+        return False
+    # As if both pixels of a pair had its first one's luma.
+    shared = content[: num_pixels // 2 * 4].reshape(-1, 1, 4)[..., [0, 2, 3]]
+    return neutral_share(content.reshape(-1, 1, 3)) > neutral_share(shared)
 
 
 def _wrong_count(source: str, num_declared: int, num_held: int, num_bytes_over: int = 0) -> VideoError:

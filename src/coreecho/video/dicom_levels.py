@@ -14,7 +14,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import to_grey
-from coreecho.video.depth import bits_in_use, depth_notes, spread
+from coreecho.video.depth import bits_in_use, depth_notes, highest_level, spread
 
 WINDOW_NOTE = "its levels are shown by the window that the file gives"
 # Frames looked at to find the levels in use.
@@ -99,9 +99,10 @@ def _range(
     if not is_signed or low >= 0:
         # A sign that is never used takes a bit, and so do bits beyond those declared.
         num_declared = stored - is_signed
+        high, hot_notes = highest_level(seen.__getitem__, range(len(seen)))
         num_used = bits_in_use(high)
         if num_used > num_declared or high < whole[1] / 4 or is_signed:
-            return 0.0, float(1 << num_used), depth_notes(num_used, stored)
+            return 0.0, float(1 << num_used), (*hot_notes, *depth_notes(num_used, stored))
         return 0.0, whole[1], ()
     num_used = 1 + max(7, int(max(high, -low - 1)).bit_length())
     return -float(1 << (num_used - 1)), float(1 << num_used), depth_notes(num_used, stored)
@@ -126,15 +127,23 @@ def _is_whole(window: tuple[float, float], low: float, width: float) -> bool:
 def _window(dataset: Dataset) -> tuple[float, float] | None:
     """Lowest stored level that a file's window shows, and how many from there on: c - w/2 and w (PS3.3 C.11.2.1.2).
 
-    The first of several. The window speaks of levels after the rescaling, so that is undone.
+    The first of several. The window speaks of levels after the rescaling, so that is undone; one that is inverted is
+    shown so afterwards.
     """
     numbers = [_first_number(dataset.get(keyword)) for keyword in ("WindowCenter", "WindowWidth")]
     slope = _first_number(dataset.get("RescaleSlope")) or 1.0
     intercept = _first_number(dataset.get("RescaleIntercept")) or 0.0
     centre, width = numbers
-    if centre is None or width is None or width <= 1 or slope <= 0:
+    if centre is None or width is None or width <= 1:
         return None
-    return (centre - width / 2 - intercept) / slope, width / slope
+    darkest = centre - width / 2 if slope > 0 else centre + width / 2
+    return (darkest - intercept) / slope, width / abs(slope)
+
+
+def is_inverted(dataset: Dataset) -> bool:
+    """Tell whether the least level is the brightest: by MONOCHROME1, or by a rescaling that falls; both undo that."""
+    falls = (_first_number(dataset.get("RescaleSlope")) or 1.0) < 0
+    return bool(dataset.get("PhotometricInterpretation") == "MONOCHROME1") != falls
 
 
 def _first_number(value: Any) -> float | None:

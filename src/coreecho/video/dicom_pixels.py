@@ -15,7 +15,7 @@ from coreecho.errors import VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.dicom_frames import Frames, StoredFrames
-from coreecho.video.dicom_levels import find_levels, palette
+from coreecho.video.dicom_levels import find_levels, is_inverted, palette
 
 _COLOURS = 3
 # Decoders give what JPEG 2000 keeps as YBR_ICT and YBR_RCT as RGB.
@@ -93,5 +93,6 @@ def _converter(stored: Frames, photometric: str, label: ColourLabel, source: str
     levels, notes = find_levels(dataset, stored.one, len(stored), source)
     if has_colours:
         return lambda pixels: (label.to_grey(channels := levels(pixels)), label.to_rgb(channels)), notes
-    is_inverted = photometric == "MONOCHROME1"
-    return lambda pixels: (255 - levels(pixels) if is_inverted else levels(pixels), None), notes
+    if is_inverted(dataset):
+        return lambda pixels: (255 - levels(pixels), None), notes
+    return lambda pixels: (levels(pixels), None), notes

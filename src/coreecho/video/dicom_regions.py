@@ -102,14 +102,15 @@ def pixel_mm(dataset: Dataset, boxes: list[PixelBox], height: int, width: int) -
 
 
 def _tissue_deltas(dataset: Dataset) -> tuple[float, float] | None:
-    """Distance of rows and of columns in the region that shows tissue, in cm."""
+    """Distance of rows and of columns in the region that shows tissue, else in the first in two dimensions, in cm."""
+    found: list[tuple[bool, int, float, float]] = []
     for region in dataset.get("SequenceOfUltrasoundRegions") or []:
         units = {region.get(f"PhysicalUnits{axis}Direction") for axis in "XY"}
         across, down = (_positive(region.get(f"PhysicalDelta{axis}")) for axis in "XY")
-        is_tissue = region.get("RegionSpatialFormat") == _SPATIAL_FORMAT_2D
-        if is_tissue and units == {_CENTIMETRES} and across and down:
-            return down, across
-    return None
+        if region.get("RegionSpatialFormat") == _SPATIAL_FORMAT_2D and units == {_CENTIMETRES} and across and down:
+            found.append((region.get("RegionDataType") != _DATA_TYPE_TISSUE, len(found), down, across))
+    _, _, down_cm, across_cm = min(found, default=(True, 0, 0.0, 0.0))
+    return (down_cm, across_cm) if found else None
 
 
 def pixel_aspect(dataset: Dataset) -> float:

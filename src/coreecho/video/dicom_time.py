@@ -11,6 +11,7 @@ from coreecho.video.temporal import FrameTimes, find_times, is_same_rate
 UNKNOWN_RATE_NOTE = "the file does not say its frame rate"
 _DISAGREE_NOTE = "its FrameTime and its FrameTimeVector disagree, and it does not say which holds; FrameTime is used"
 _OTHER_NUMBER_NOTE = "its FrameTimeVector has another number of frames than it; the mean rate is used"
+_NO_VECTOR_NOTE = "it says that its FrameTimeVector holds, which holds no times; what else it says of its rate is used"
 _FRAME_TIME, _FRAME_TIME_VECTOR = 0x0018_1063, 0x0018_1065
 
 
@@ -26,15 +27,17 @@ def frame_times(dataset: Dataset, num_frames: int) -> FrameTimes:
     pointers = _pointers(dataset)
     if _FRAME_TIME_VECTOR in pointers and of_vector is not None:
         return of_vector
+    is_doubtful = _FRAME_TIME_VECTOR in pointers and _FRAME_TIME not in pointers
+    notes = (_NO_VECTOR_NOTE,) if is_doubtful else ()
     if of_time is not None:
         rates = of_time.fps, None if of_vector is None else of_vector.fps
         agree = None in rates or _FRAME_TIME in pointers or is_same_rate(rates[0] or 0, rates[1] or 0)
-        return of_time if agree else of_time._replace(notes=(_DISAGREE_NOTE,))
+        return of_time._replace(notes=notes if agree else (_DISAGREE_NOTE,))
     if of_vector is not None:
         return of_vector
     rates_given = (positive(dataset.get(keyword)) for keyword in ("CineRate", "RecommendedDisplayFrameRate"))
     fps = next((rate for rate in rates_given if rate is not None), None)
-    return FrameTimes(fps, None, () if fps is not None else (UNKNOWN_RATE_NOTE,))
+    return FrameTimes(fps, None, notes if fps is not None else (UNKNOWN_RATE_NOTE,))
 
 
 def _pointers(dataset: Dataset) -> set[int]:

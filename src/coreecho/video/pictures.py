@@ -18,7 +18,7 @@ from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.decoded import Decoded
-from coreecho.video.depth import bits_in_use, depth_notes, spread
+from coreecho.video.depth import bits_in_use, depth_notes, highest_level, spread
 from coreecho.video.limits import check_density, check_size
 from coreecho.video.temporal import FrameTimes, find_times
 
@@ -28,6 +28,8 @@ _NAMES = {"GIF": "GIF", "WEBP": "WebP picture", "PNG": "PNG picture", "TIFF": "T
 _TICK_MS = {"GIF": 10.0, "WEBP": 1.0, "PNG": 1.0}
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _DEEP_BITS = 16
+# The tag of a TIFF page that says what its numbers mean, and that the least of them is white.
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 # Pages of a deep stack that are looked at to find the bits in use.
 _MAX_LOOKED_AT = 32
 _UNTIMED_NOTE = "some of its frames have no duration; its frame rate is not known"
@@ -130,12 +132,21 @@ def _levels(
     if picture.mode not in _DEEP_MODES:
         return lambda page: np.asarray(page.convert("L")), ()
     chosen = sorted({round(place) for place in np.linspace(0, num_frames - 1, min(num_frames, _MAX_LOOKED_AT))})
-    highest = 0
-    for number in chosen:
+
+    def look(number: int) -> NDArray[np.uint16]:
         picture.seek(number)
-        highest = max(highest, int(np.asarray(picture).max()))
+        return levels(picture)
+
+    # Pillow inverts pages of 8 bits in which 0 is white, and not deep ones.
+    is_inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+    def levels(page: Image.Image) -> NDArray[np.uint16]:
+        stored = np.asarray(page).astype(np.uint16, copy=False)
+        return ~stored if is_inverted else stored
+
+    highest, notes = highest_level(look, chosen)
     bits = bits_in_use(highest)
-    return lambda page: spread(np.asarray(page), 0, 1 << bits), depth_notes(bits, _DEEP_BITS)
+    return lambda page: spread(levels(page), 0, 1 << bits), (*notes, *depth_notes(bits, _DEEP_BITS))
 
 
 def _times(durations_ms: list[float], tick_ms: float) -> FrameTimes:

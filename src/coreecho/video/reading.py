@@ -205,7 +205,7 @@ def _finish_array(decoded: Decoded, source: str, usual: str, axes: str | None) -
     """Take an array as it is."""
     _refuse_still(decoded, source)
     if axes is None:
-        refuse_other_axes(decoded.frames, source, usual, usual[1:] + usual[0] if usual[0] == "T" else "THW")
+        refuse_other_axes(decoded.frames, source, usual)
     placement = whole_picture(decoded)
     return _noted(Video(decoded.frames, decoded.fps, source, decoded.is_phantom, decoded.notes, placement))
 

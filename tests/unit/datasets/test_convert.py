@@ -477,6 +477,15 @@ def test_labels_in_fractions_are_refused_or_scaled(clips: Path, tmp_path: Path) 
     assert sorted(recording.ef_percent or 0 for recording in recordings) == [33, 41, 55, 62]
 
 
+@pytest.mark.parametrize("others", ["a/2.avi,55,P1\nb/1.avi,41,P2\nc/1.avi,33,P3\n", ""])
+def test_a_fraction_among_percents_or_alone_is_named_by_line(clips: Path, tmp_path: Path, others: str) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text(f"path,ef_percent,patient\na/1.avi,0.62,P1\n{others}")
+    with pytest.raises(DatasetError, match=r"a fraction among percents\?\):\n  line 2"):
+        convert(clips, tmp_path / "out", labels=table, workers=1)
+    assert not (tmp_path / "out").exists()
+
+
 def single_frames(folder: Path) -> list[Path]:
     """The first twelve frames of a real clip, each as a file of one series."""
     files = []

@@ -23,12 +23,15 @@ def write(root: Path, lines: list[str], header: str = HEADER) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["the file twice", "a frame again, the same", "a frame again, otherwise"])
+@pytest.mark.parametrize(
+    "kind", ["the file twice", "a frame again, the same", "a frame again, otherwise", "each row twice"]
+)
 def test_a_frame_traced_twice_keeps_its_area(tmp_path: Path, kind: str) -> None:
     ed, es = tracing("a", 46, 10), tracing("a", 61, 6)
     lines = {
         "the file twice": [*ed, *es, *ed, *es],
         "a frame again, the same": [*ed, *ed, *es],
+        "each row twice": [row for row in (*ed, *es) for _ in range(2)],
         "a frame again, otherwise": [*ed, *tracing("a", 46, 14, left=52.5), *es],
     }[kind]
     once = read_tracings(write(tmp_path, [*ed, *es]))["a"]

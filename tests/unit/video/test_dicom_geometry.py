@@ -25,8 +25,9 @@ TWENTY = ["0", *39 * ["20"]]
         ({"FrameTime": "25", "FrameTimeVector": TWENTY, "FrameIncrementPointer": FRAME_TIME}, 40, None),
         ({"FrameTime": "25", "FrameTimeVector": TWENTY}, 40, "disagree"),
         ({"FrameTime": "20", "FrameTimeVector": TWENTY}, 50, None),
-        # It names what is not there.
-        ({"FrameTime": "20", "FrameIncrementPointer": VECTOR}, 50, None),
+        # It names what is not there, or holds no times.
+        ({"FrameTime": "20", "FrameIncrementPointer": VECTOR}, 50, "holds no times"),
+        ({"FrameTime": "20", "FrameTimeVector": 40 * ["0"], "FrameIncrementPointer": VECTOR}, 50, "holds no times"),
         ({"FrameTime": None, "FrameTimeVector": TWENTY, "FrameIncrementPointer": FRAME_TIME}, 50, None),
         (
             {"FrameTime": "25", "FrameTimeVector": TWENTY, "FrameIncrementPointer": [SLICES, VECTOR]},
@@ -59,9 +60,9 @@ def test_uneven_times_are_resampled(tmp_path: Path, smooth_frames: Any, write_di
     assert np.abs(video.frames[1].astype(int) - smooth_frames[1]).mean() < 5
 
 
-def region(across: float, down: float, units: int = 3) -> Dataset:
+def region(across: float, down: float, units: int = 3, data_type: int = 1) -> Dataset:
     dataset = Dataset()
-    dataset.RegionSpatialFormat, dataset.RegionDataType = 1, 1
+    dataset.RegionSpatialFormat, dataset.RegionDataType = 1, data_type
     dataset.RegionLocationMinX0 = dataset.RegionLocationMinY0 = 0
     dataset.RegionLocationMaxX1, dataset.RegionLocationMaxY1 = 319, 239
     dataset.PhysicalDeltaX, dataset.PhysicalDeltaY = across, down
@@ -78,6 +79,9 @@ def region(across: float, down: float, units: int = 3) -> Dataset:
         ({"PixelSpacing": ["0.3", "0.45"]}, 1.5),
         ({"SequenceOfUltrasoundRegions": [region(0.05, 0.04)]}, 1.25),
         ({"SequenceOfUltrasoundRegions": [region(0.05, -0.05)]}, 1),
+        # Colour flow and a bar of greys have scales of their own.
+        ({"SequenceOfUltrasoundRegions": [region(0.05, 0.1, data_type=2), region(0.05, 0.04)]}, 1.25),
+        ({"SequenceOfUltrasoundRegions": [region(0.05, 0.04, data_type=2)]}, 1.25),
         ({"SequenceOfUltrasoundRegions": [region(0.05, 0.01, units=4)]}, 1),
         ({"SequenceOfUltrasoundRegions": [region(0.05, 0.05)], "PixelAspectRatio": ["1", "1"]}, 1),
         ({"PixelAspectRatio": ["1", "40"]}, 0),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import apply_color_lut
@@ -15,6 +16,7 @@ from pydicom.uid import JPEGBaseline8Bit, RLELossless
 from coreecho.errors import VideoError
 from coreecho.video import read_video
 from coreecho.video.colour import RGB_NOTE, YCBCR_NOTE, to_grey
+from coreecho.video.depth import HOT_NOTE
 from coreecho.video.dicom_frames import OFFSETS_NOTE, PLANES_NOTE, StoredFrames
 from coreecho.video.dicom_levels import WINDOW_NOTE
 from coreecho.video.dicom_pixels import decode
@@ -93,6 +95,30 @@ def test_an_inverted_clip_of_few_bits_is_read(tmp_path: Path, prepared: Any, wri
     np.testing.assert_array_equal(read_video(path).frames, prepared)
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("attributes", [{}, window(2048, 4096)])
+def test_levels_that_a_rescaling_inverts_are_turned_back(
+    tmp_path: Path, prepared: Any, write_dicom: Write, attributes: Any, photometric: str
+) -> None:
+    deep = prepared.astype(np.uint16) << 4
+    stored = 4095 - deep if photometric == "MONOCHROME2" else deep
+    rescaling = {"RescaleSlope": "-1", "RescaleIntercept": "4095", "PhotometricInterpretation": photometric}
+    path = write_dicom(tmp_path / "a.dcm", stored, BitsStored=12, HighBit=11, **rescaling, **attributes)
+    np.testing.assert_array_equal(read_video(path).frames, prepared)
+
+
+@pytest.mark.parametrize(("shift", "num_used"), [(0, 8), (4, 12)])
+def test_letters_at_full_scale_leave_no_black_clip(
+    tmp_path: Path, prepared: Any, write_dicom: Write, shift: int, num_used: int
+) -> None:
+    deep = prepared.astype(np.uint16) << shift
+    deep[:, 2:6, 4:20] = 65535
+    video = read_video(write_dicom(tmp_path / "a.dcm", deep))
+    np.testing.assert_array_equal(video.frames[:, 6:], prepared[:, 6:])
+    assert (video.frames[:, 2:6, 4:20] == 255).all()
+    assert video.notes == (HOT_NOTE, IN_USE.format(num_used, 16))
+
+
 @pytest.mark.parametrize(("dtype", "level"), [(np.uint16, 0), (np.uint16, 700), (np.uint8, 3)])
 def test_a_black_clip_has_no_number(tmp_path: Path, write_dicom: Write, dtype: Any, level: int) -> None:
     path = write_dicom(tmp_path / "a.dcm", np.full((10, 64, 64), level, dtype), **window(32768, 65536))
@@ -149,6 +175,29 @@ def test_colours_are_read_as_they_are_and_not_as_they_are_labelled(
     video = read_video(path)
     np.testing.assert_array_equal(video.frames, prepared)
     assert video.notes == notes
+
+
+@pytest.mark.parametrize("is_rgb", [True, False])
+def test_tinted_colours_are_told_by_the_black_around_them(
+    tmp_path: Path, prepared: Any, write_dicom: Write, is_rgb: bool
+) -> None:
+    tinted = np.stack([prepared, prepared * 0.85, prepared * 0.6], axis=-1).astype(np.uint8)
+    stored = tinted if is_rgb else np.stack([np.asarray(Image.fromarray(frame).convert("YCbCr")) for frame in tinted])
+    labels = ["RGB", "YBR_FULL"] if is_rgb else ["YBR_FULL", "RGB"]
+    right, wrong = (
+        read_video(write_dicom(tmp_path / f"{label}.dcm", stored, PhotometricInterpretation=label)) for label in labels
+    )
+    assert right.notes == ()
+    assert wrong.notes == (RGB_NOTE if is_rgb else YCBCR_NOTE,)
+    np.testing.assert_allclose(wrong.frames, right.frames, atol=1)
+
+
+def test_what_was_blanked_with_zeros_does_not_make_ycbcr_rgb(tmp_path: Path, prepared: Any, write_dicom: Write) -> None:
+    stored = ycbcr(prepared)
+    stored[:, :10] = 0
+    video = read_video(write_dicom(tmp_path / "a.dcm", stored, PhotometricInterpretation="YBR_FULL"))
+    assert video.notes == ()
+    np.testing.assert_array_equal(video.frames[:, 10:], prepared[:, 10:])
 
 
 def test_jpeg_frames_labelled_rgb_are_found_to_be_ycbcr(tmp_path: Path) -> None:
@@ -209,6 +258,38 @@ def test_frames_that_are_not_declared_are_counted(
         dataset.NumberOfFrames = declared
     dataset.save_as(path)
     np.testing.assert_array_equal(read_video(path).frames, prepared)
+
+
+@pytest.mark.parametrize("name", ["subsampled", "three bytes a pixel labelled subsampled", "RGB labelled subsampled"])
+def test_subsampled_frames_that_are_not_declared_are_counted(
+    tmp_path: Path, prepared: Any, write_dicom: Write, name: str
+) -> None:
+    """20 frames of three bytes a pixel are as long as 30 of two."""
+    label, make, _ = COLOURS[name]
+    grey = np.concatenate([prepared, prepared])
+    content = make(grey)
+    pixels = content if isinstance(content, bytes) else content.tobytes()
+    attributes = {"PhotometricInterpretation": label, "PixelData": pixels, "NumberOfFrames": None}
+    np.testing.assert_array_equal(read_video(write_dicom(tmp_path / "a.dcm", rgb(grey), **attributes)).frames, grey)
+
+
+def test_retired_subsampling_is_named(tmp_path: Path, prepared: Any, write_dicom: Write) -> None:
+    attributes = {"PhotometricInterpretation": "YBR_PARTIAL_422", "PixelData": ybr_422(prepared)}
+    with pytest.raises(VideoError, match="pixels of kind 'YBR_PARTIAL_422' are not read"):
+        read_video(write_dicom(tmp_path / "a.dcm", rgb(prepared), **attributes))
+
+
+def test_a_table_of_zeros_is_not_needed_where_frames_lie_in_fragments(tmp_path: Path) -> None:
+    sound = str(get_testdata_file("examples_ybr_color.dcm"))
+    dataset = pydicom.dcmread(sound)
+    pictures = list(generate_frames(dataset.PixelData, number_of_frames=30))
+    content = encapsulate(pictures, fragments_per_frame=2, has_bot=True)
+    for is_wrong in (False, True):
+        dataset.PixelData = content[:8] + (bytes(120) if is_wrong else content[8:128]) + content[128:]
+        dataset.save_as(tmp_path / "a.dcm")
+        video = read_video(tmp_path / "a.dcm")
+        assert (OFFSETS_NOTE in video.notes) == is_wrong
+        np.testing.assert_array_equal(video.frames, read_video(sound).frames)
 
 
 @pytest.mark.parametrize("make_table", [lambda table: bytes(len(table)), lambda table: table[4:] + b"\xff" * 4])

@@ -1,5 +1,6 @@
 """Animated GIF, WebP and PNG, and TIFF stacks."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from PIL import Image, TiffImagePlugin
 
 from coreecho.errors import VideoError
 from coreecho.video import read_video
+from coreecho.video.depth import HOT_NOTE
 from coreecho.video.reading import UNEVEN_NOTE
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import PAUSE_NOTE
@@ -118,6 +120,23 @@ def test_a_deep_stack_is_read_by_the_bits_in_use(tmp_path: Path, prepared: Any, 
     video = read_video(write(tmp_path / "a.tif", prepared.astype(np.uint16) << shift))
     np.testing.assert_array_equal(video.frames, prepared)
     assert [f"use {note} of the 16 bits" in text for text in video.notes] == ([True] if note else [])
+
+
+def test_a_hot_pixel_leaves_no_black_stack(tmp_path: Path, prepared: Any) -> None:
+    deep = prepared.astype(np.uint16)
+    deep[3, 0, 0] = 65535
+    video = read_video(write(tmp_path / "a.tif", deep))
+    np.testing.assert_array_equal(video.frames[:, 1:], prepared[:, 1:])
+    assert HOT_NOTE in video.notes
+
+
+def test_a_deep_stack_whose_zero_is_white_is_turned_back(tmp_path: Path, prepared: Any) -> None:
+    path = write(tmp_path / "a.tif", 65535 - prepared.astype(np.uint16) * 257)
+    # The tag of what the numbers mean, a short number: 1 says that zero is black.
+    content = path.read_bytes()
+    assert content.count(struct.pack("<HHIHH", 262, 3, 1, 1, 0)) == len(prepared)
+    path.write_bytes(content.replace(struct.pack("<HHIHH", 262, 3, 1, 1, 0), struct.pack("<HHIHH", 262, 3, 1, 0, 0)))
+    np.testing.assert_array_equal(read_video(path).frames, prepared)
 
 
 @pytest.mark.parametrize(("text", "fps"), [("ImageJ=1\nimages=12\nfinterval=0.02\n", 50), ("ImageJ=1\nfps=25.0\n", 25)])

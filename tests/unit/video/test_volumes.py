@@ -96,13 +96,14 @@ def test_any_axes_are_read_where_they_are_named(tmp_path: Path, clip: Frames, na
 
 
 @pytest.mark.parametrize("num_frames", [40, 100, 112])
+@pytest.mark.parametrize("is_between", [False, True])
 @pytest.mark.parametrize("name", WRITERS)
 def test_time_that_is_the_other_way_round_is_refused_with_what_to_say(
-    tmp_path: Path, clip: Frames, name: str, num_frames: int
+    tmp_path: Path, clip: Frames, name: str, num_frames: int, is_between: bool
 ) -> None:
     write, usual = WRITERS[name]
     frames = np.tile(clip, (3, 1, 1))[:num_frames]
-    likely = {"THW": "HWT", "WHT": "THW"}[usual]
+    likely = {"THW": ("HWT", "HTW"), "WHT": ("THW", "WTH")}[usual][is_between]
     path = write(tmp_path / "a", ordered(frames, likely))
     with pytest.raises(VideoError, match=rf"looks like time\..*say axes='{likely}'"):
         read_video(path)
