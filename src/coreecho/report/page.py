@@ -118,7 +118,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "notes": [f"{run.title}: {note}." for run in runs for note in run.evaluation.notes],
         "training": training_table(runs),
         "small_print": small_print,
-        "grad_cam": heat_scale(task.quantity),
+        "grad_cam": heat_scale(task.output),
         "grad_cam_caution": GRAD_CAM_CAUTION,
         "changed": changed,
         "unchanged": _unchanged(runs),
