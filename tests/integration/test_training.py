@@ -154,7 +154,7 @@ def test_killed_at_a_random_moment_it_resumes_to_the_same_weights(
     run = tmp_path / "killed"
     start = [*coreecho("train", tmp_path / "recipe.yaml", "--data", phantom_root, "--out", run)]
     kills = 0
-    for command in (start, coreecho("train", "--resume", run)):
+    for command in (start, coreecho("train", "--resume", run), coreecho("train", "--resume", run)):
         process = subprocess.Popen(
             [*command, "--device", "cpu", "--checkpoint-minutes", "0"], env=one_thread(), stderr=subprocess.DEVNULL
         )
@@ -165,7 +165,9 @@ def test_killed_at_a_random_moment_it_resumes_to_the_same_weights(
         process.kill()
         process.wait()
     assert kills >= 1
-    assert_same_weights(resume(run), whole)
+    resumed = subprocess.run([*coreecho("train", "--resume", run)], env=one_thread(), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same_weights(RunFolder.open(run), whole)
 
 
 def coreecho(*arguments: object) -> list[str]:
