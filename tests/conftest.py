@@ -67,9 +67,13 @@ hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Tests run side by side; more threads than cores only slow each other down."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """One thread, before the fixtures of each test, whatever a test before it has left.
+
+    Tests run side by side, so that more threads only slow each other down; and sums that two threads share differ in
+    the last bit from one training to the next.
+    """
     torch.set_num_threads(1)
 
 
