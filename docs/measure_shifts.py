@@ -127,10 +127,11 @@ def cohorts(home: Home) -> dict[str, PhantomSettings]:
     settings = home.settings
     where = "any scanner" if settings.scanner == "any" else f"scanner {settings.scanner}"
     found = {f"{where}, {settings.difficulty} (as calibrated on)": settings}
+    # Of the widest hearts no scanner is A, B or C: there each is of a maker of its own.
+    difficulty = "standard" if settings.difficulty == "clinic" else settings.difficulty
     for scanner in "ABC":
-        if scanner != settings.scanner:
-            found[f"scanner {scanner}, standard"] = replace(settings, scanner=scanner, difficulty="standard")
-    found["any scanner, standard"] = replace(settings, scanner="any", difficulty="standard")
+        found[f"scanner {scanner}, {difficulty}"] = replace(settings, scanner=scanner, difficulty=difficulty)
+    found[f"{where}, standard"] = replace(settings, difficulty="standard")
     found["any scanner, clinic"] = replace(settings, scanner="any", difficulty="clinic")
     return {name: each for name, each in found.items() if name.endswith("(as calibrated on)") or each != settings}
 
