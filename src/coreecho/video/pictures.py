@@ -18,7 +18,7 @@ from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.decoded import Decoded
-from coreecho.video.depth import bits_in_use, depth_notes, highest_level, spread
+from coreecho.video.depth import bits_in_use, black_level, depth_notes, highest_level, spread
 from coreecho.video.limits import check_density, check_size
 from coreecho.video.temporal import FrameTimes, find_times
 
@@ -133,16 +133,23 @@ def _levels(
         return lambda page: np.asarray(page.convert("L")), ()
     chosen = sorted({round(place) for place in np.linspace(0, num_frames - 1, min(num_frames, _MAX_LOOKED_AT))})
 
-    def look(number: int) -> NDArray[np.uint16]:
+    def stored(page: Image.Image) -> NDArray[np.int32]:
+        return np.asarray(page).astype(np.int32)
+
+    def stored_at(number: int) -> NDArray[np.int32]:
         picture.seek(number)
-        return levels(picture)
+        return stored(picture)
 
     # Pillow inverts pages of 8 bits in which 0 is white, and not deep ones.
     is_inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    black = black_level(stored_at, chosen) if is_inverted else None
 
-    def levels(page: Image.Image) -> NDArray[np.uint16]:
-        stored = np.asarray(page).astype(np.uint16, copy=False)
-        return ~stored if is_inverted else stored
+    def levels(page: Image.Image) -> NDArray[np.int32]:
+        return stored(page) if black is None else np.maximum(black - stored(page), 0)
+
+    def look(number: int) -> NDArray[np.int32]:
+        picture.seek(number)
+        return levels(picture)
 
     highest, notes = highest_level(look, chosen)
     bits = bits_in_use(highest)
