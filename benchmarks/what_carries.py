@@ -77,7 +77,7 @@ ARMS = {
     "no-grey": Arm("without changes of grey levels", settings=_NO_GREY),
     "no-affine": Arm("without turns, zooms and shifts of the clip", settings=_STILL),
     "hearts-250": Arm("250 hearts in place of 1,000", hearts=250),
-    "hearts-4000": Arm("4,000 hearts in place of 1,000", hearts=4000),
+    "hearts-3000": Arm("3,000 hearts in place of 1,000", hearts=3000),
     "l1": Arm("L1 end to end in place of RnC + L1, from the start on", settings=_L1, clips=1),
 }
 
@@ -228,16 +228,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--start-hearts", type=int, default=1500)
     parser.add_argument("--start-epochs", type=int, default=6)
-    parser.add_argument("--epochs", type=int, default=4, help="of 1,000 hearts, two clips each; a multiple of 4")
-    parser.add_argument("--frame-size", type=int, default=56)
+    parser.add_argument("--epochs", type=int, default=3, help="of 1,000 hearts, two clips each; a multiple of 3")
+    parser.add_argument("--frame-size", type=int, default=48)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
     parser.add_argument("--out", type=Path, default=Path("runs/what-carries"))
     parser.add_argument("--cache", type=Path, help="folder for decoded frames, as of generated_clips.py")
     arguments = parser.parse_args()
-    if arguments.epochs % 4 or len(arguments.seeds) < 2:
+    if arguments.epochs % 3 or len(arguments.seeds) < 2:
         raise SystemExit(
-            "--epochs is a multiple of 4, so that 4,000 hearts take whole epochs, and --seeds are two or more"
+            "--epochs is a multiple of 3, so that 3,000 hearts take whole epochs, and --seeds are two or more"
         )
     generated = pd.read_csv(arguments.labels or arguments.clips / "labels.csv").rename(
         columns={arguments.ef: "ef_percent"}
