@@ -45,7 +45,7 @@ HEADER = (
     "| AURC gate | spread | random |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 # Of these pictures ventricles are outlined, too: a heart as it is, one that is cut off, one that is small, and none.
-OUTLINED_SHIFTS = ("zoom x 1.4", "zoom x 0.6", *NO_HEART)
+OUTLINED_SHIFTS = ("the heart at the picture's edge", "a shadow over one side", "zoom x 0.6", *NO_HEART)
 
 
 @dataclass(frozen=True, kw_only=True)
