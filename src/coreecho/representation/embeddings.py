@@ -110,7 +110,7 @@ def embed_run(
     overlap = subject.check_overlap(recordings, split, allow=allow_overlap, show_progress=show_progress)
     if overlap.label is not None and split != "train":
         source += f", {overlap.label}"
-    store = subject.store(show_progress=show_progress)
+    store = subject.seen(show_progress=show_progress)
     starts = [
         (recording.id, even_starts(store.num_frames(recording.id), subject.model_input, clips))
         for recording in recordings
