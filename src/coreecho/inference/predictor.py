@@ -1,5 +1,6 @@
 """File -> what a model reads: predicts clips, and says what speaks against trusting each number."""
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -184,10 +185,10 @@ class Predictor:
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
-        if batch_size < 1:
-            raise RecipeError(f"batch_size: expected at least 1, got {batch_size}")
-        if seconds_a_file is not None and not seconds_a_file > 0:
-            raise RecipeError(f"seconds_a_file: expected more than 0, or None, got {seconds_a_file}")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise RecipeError(f"batch_size: expected a whole number of at least 1, got {batch_size!r}")
+        if seconds_a_file is not None and not (is_number(seconds_a_file) and seconds_a_file > 0):
+            raise RecipeError(f"seconds_a_file: expected more than 0, or None, got {seconds_a_file!r}")
         check_precision(precision)
         if isinstance(model_or_path, EchoModel):
             self.model = model_or_path if device is None else model_or_path.to(find_device(device))
@@ -198,8 +199,13 @@ class Predictor:
         if beat is not None:
             check_beat(self.model, beat)
         self.calibrated = _calibration_of(model_or_path, calibration)
-        self._appraiser = Appraiser(self.calibrated, self.model.task, self.model.model_input)
         self.card: WeightsCard | None = self.model.card
+        self._appraiser = Appraiser(
+            self.calibrated,
+            self.model.task,
+            self.model.model_input,
+            learned_from_phantoms=self._trained_on is not None and self._trained_on.is_phantom,
+        )
         self.beat = beat
         self.clips = clips
         self.batch_size = batch_size
@@ -250,6 +256,8 @@ class Predictor:
             return self._predict_clip(str(source), prepare_file(self.model, source, beat=beat, axes=self.axes))
         if beat is not None:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
+        if fps is not None and not (is_number(fps) and 0 < fps < math.inf):
+            raise RecipeError(f"fps: expected frames per second, a number above 0, or None; got {fps!r}")
         frames = np.asarray(source)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
@@ -408,6 +416,11 @@ class Predictor:
     @property
     def _trained_on(self) -> TrainedOn | None:
         return None if self.card is None else self.card.trained_on
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a real number, and neither a text nor a truth."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _calibration_of(

@@ -376,6 +376,13 @@ def open_subject(
     if not isinstance(source, RunFolder):
         if is_default(source):
             # Nothing is written into the installed package.
+            if data is None:
+                raise RecipeError(
+                    f"`{DEFAULT}`, the model that ships with coreecho, comes without the recordings that it learned from: "
+                    "say on which it shall be tried, `--data ROOT`, and `--dataset` where these are not in "
+                    "EchoNet-Dynamic's layout. Without any, `coreecho phantom echonet hearts` simulates some for "
+                    "`--data hearts`."
+                )
             return _of_weights(resolve(source), data, dataset, store, options, folder=Path(f"{DEFAULT}-results"))
         if not _is_run(Path(source)):
             return _of_weights(Path(source), data, dataset, store, options)

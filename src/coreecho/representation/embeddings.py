@@ -143,8 +143,8 @@ def _source_of(subject: Subject, split: Split) -> str:
     """What the embeddings are, in words."""
     recipe = None if subject.run is None else subject.run.recipe
     model = subject.recipe_name if recipe is None else f"{recipe.name} ({recipe.objective})"
-    source = f"{model}, {split.upper()} split of {subject.data.dataset}"
-    return source + (f", {PHANTOM_LABEL}" if subject.is_phantom else "")
+    of = f"{PHANTOM_LABEL}, laid out as {subject.data.dataset}" if subject.is_phantom else subject.data.dataset
+    return f"{model}, {split.upper()} split of {of}"
 
 
 def _view(

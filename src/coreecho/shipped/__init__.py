@@ -8,6 +8,7 @@
 `make default-models` makes them again. Whatever takes the path of a run or of weights also takes the name `default`.
 """
 
+import difflib
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,12 @@ def resolve(model: str | Path, kind: ShippedKind = "ef") -> Path:
         CheckpointError: the default is meant, and this build has none.
     """
     return default_weights(kind) if str(model) == DEFAULT else Path(model)
+
+
+def meant_default(model: str | Path) -> str:
+    """A question for whoever gave a model that is not there, where its name is nearly that of the one that ships."""
+    is_near = bool(difflib.get_close_matches(str(model).casefold(), [DEFAULT], cutoff=0.7))
+    return f" Did you mean `{DEFAULT}`, the model that ships with coreecho?" if is_near else ""
 
 
 def default_notice(kind: ShippedKind = "ef") -> str:

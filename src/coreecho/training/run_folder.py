@@ -174,6 +174,7 @@ class RunFolder:
         except CheckpointError as error:
             raise CheckpointError(
                 f"{path} is not the folder of a run. {error} Give the folder that `coreecho train --out` wrote."
+                f"{meant_default(path)}"
             ) from error
         root, stored = Path(record.data.root), Path(record.data.store)
         if data is not None and stored.is_relative_to(root):
