@@ -378,8 +378,8 @@ def open_subject(
             # Nothing is written into the installed package.
             if data is None:
                 raise RecipeError(
-                    f"`{DEFAULT}`, the model that ships with coreecho, comes without the recordings that it learned from: "
-                    "say on which it shall be tried, `--data ROOT`, and `--dataset` where these are not in "
+                    f"`{DEFAULT}`, the model that ships with coreecho, comes without the recordings that it learned "
+                    "from: say on which it shall be tried, `--data ROOT`, and `--dataset` where these are not in "
                     "EchoNet-Dynamic's layout. Without any, `coreecho phantom echonet hearts` simulates some for "
                     "`--data hearts`."
                 )

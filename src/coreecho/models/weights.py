@@ -289,10 +289,7 @@ def weights_file(path: Path, kind: ShippedKind = "ef") -> Path:
     if not path.exists():
         raise CheckpointError(
             f"{path}: there is no such file or folder."
-            + (
-                meant_default(path)
-                or " Give the folder of a run, a `.safetensors` file, or `default`: the model that ships."
-            )
+            + (meant_default(path) or " Give the folder of a run, a `.safetensors` file, or `default`, which ships.")
         )
     if path.is_dir():
         if not (path / _BEST).is_file():

@@ -109,6 +109,7 @@ def write_patient_page(clips: Sequence[PatientClip], path: Path, *, model_name: 
     page = render_page(
         "patient.html",
         styles=("patient.css",),
+        # Nothing tells that the files are of one patient: only their number is known.
         title=f"{task.title} of {counted(len(clips), 'clips')}",
         task=task,
         model=model_name,

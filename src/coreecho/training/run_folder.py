@@ -33,6 +33,7 @@ from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
+from coreecho.shipped import meant_default
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.hardware import Hardware as Hardware

@@ -24,8 +24,8 @@ NOT_OF_PATIENTS = (
 )
 OF_NO_PATIENT = f"no range of {GUIDELINE} is named: the heart is simulated, and the guideline speaks of patients"
 BY_NO_PATIENT = (
-    f"no range of {GUIDELINE} is named, since this model has seen no patient; for the same reason `good` trust says that "
-    "the picture is like those simulated hearts, and not that the number is right"
+    f"no range of {GUIDELINE} is named, since this model has seen no patient; for the same reason `good` trust says "
+    "that the picture is like those simulated hearts, and not that the number is right"
 )
 
 
@@ -130,9 +130,10 @@ def appraise(
     if not interval.promised.is_finite:
         return Appraisal(interval_notes=(f"no interval: {interval.promised.words}", *unnamed), **of_gate)
     spreads = None if spread is None else [spread]
+    of = "simulated hearts, laid out as" if found.is_phantom else "recordings of"
     ground = (
-        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} "
-        f"{'simulated hearts, laid out as' if found.is_phantom else 'recordings of'} {found.calibrated_on}, {found.date}"
+        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
+        f"{found.calibrated_on}, {found.date}"
     )
     return Appraisal(
         interval_low=interval.low,
