@@ -1,6 +1,5 @@
 """File -> what a model reads: predicts clips, and says what speaks against trusting each number."""
 
-import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -256,8 +255,8 @@ class Predictor:
             return self._predict_clip(str(source), prepare_file(self.model, source, beat=beat, axes=self.axes))
         if beat is not None:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
-        if fps is not None and not (is_number(fps) and 0 < fps < math.inf):
-            raise RecipeError(f"fps: expected frames per second, a number above 0, or None; got {fps!r}")
+        if fps is not None and not is_number(fps):
+            raise RecipeError(f"fps: expected frames per second, a positive number or None; got {fps!r}")
         frames = np.asarray(source)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))

@@ -22,8 +22,8 @@ NO_GATE = (
     "four-chamber clips alone, or a model with a gate (`coreecho calibrate`)"
 )
 WIDE = (
-    "its clips lie {:.0f} points apart, more than two experts who read the same heart ({:.0f} points, in 95 of 100): look "
-    "at each before believing their median"
+    "its clips lie {:.0f} points apart, more than two experts who read the same heart ({:.0f} points, in 95 of 100): "
+    "look at each before believing their median"
 )
 NO_CLIP = "no clip of it is trusted: it has no number"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"

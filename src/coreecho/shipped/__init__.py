@@ -56,6 +56,15 @@ def default_references() -> Path:
     return _file(f"{DEFAULT}-ef.references.npz")
 
 
+def default_record() -> Path:
+    """How the models that ship were made, and what was measured of them.
+
+    Raises:
+        CheckpointError: this build has none.
+    """
+    return _file(f"{DEFAULT}-models.json")
+
+
 def resolve(model: str | Path, kind: ShippedKind = "ef") -> Path:
     """The path that is meant by what a user gives for a model: a path as it is, and for `default` that of the weights.
 

@@ -23,9 +23,10 @@ NOT_OF_PATIENTS = (
     "known"
 )
 OF_NO_PATIENT = f"no range of {GUIDELINE} is named: the heart is simulated, and the guideline speaks of patients"
-BY_NO_PATIENT = (
-    f"no range of {GUIDELINE} is named, since this model has seen no patient; for the same reason `good` trust says "
-    "that the picture is like those simulated hearts, and not that the number is right"
+BY_NO_PATIENT = f"no range of {GUIDELINE} is named, since this model has seen no patient"
+GOOD_PICTURE = (
+    "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
+    "number is right"
 )
 
 
@@ -117,6 +118,8 @@ def appraise(
     if calibrated.gate is not None:
         asked = {check.name for check in calibrated.gate.checks}
         verdict = calibrated.gate.judge({name: value for name, value in measured.items() if name in asked})
+    if verdict is not None and verdict.trust == "good" and learned_from_phantoms and not is_phantom:
+        unnamed = (*unnamed, GOOD_PICTURE)
     of_gate: dict[str, Any] = {
         "trust": None if verdict is None else verdict.trust,
         "reasons": () if verdict is None else tuple(check.words for check in verdict.reasons),
