@@ -10,7 +10,7 @@ from coreecho.inference import PredictionFailure, find_files
 from coreecho.models.echo_model import EchoModel
 from coreecho.report.explanation_folder import Film, write_explanation
 from coreecho.report.segmentation_folder import FolderNames
-from coreecho.report.terminal import show_file_explanation
+from coreecho.report.terminal import say, show_file_explanation
 from coreecho.saliency.file_explanation import explain_file
 
 
@@ -31,6 +31,7 @@ def explain_files(
             continue
         folder = out / names(str(file))
         write_explanation(explained, folder, film=film)
+        say([f"{file}:"])
         show_file_explanation(explained, folder)
         results.append(explained.explanation.predicted)
     return 1 if tell_failures(results, f"map of the {model.task.noun}", strict=False) else 0

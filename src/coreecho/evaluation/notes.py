@@ -87,8 +87,8 @@ def _brought(store: TimedFrames, recordings: Sequence[Recording]) -> tuple[str, 
     rates = ([store.rates[name] for name in changed], [store.targets[name] for name in changed])
     before, after = (_range(min(each), max(each)) for each in rates)
     return (
-        f"brought from {before} to {after} frames per second, the rate of the training, as `coreecho predict` does "
-        f"with a file: {len(changed)} of {counted(len(recordings), 'recordings')}",
+        f"brought from {before} to {after} frames per second, the rate of the training, as files are that are "
+        f"predicted: {len(changed)} of {counted(len(recordings), 'recordings')}",
     )
 
 

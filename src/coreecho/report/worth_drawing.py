@@ -59,7 +59,7 @@ def draw_reliability(
     axis.set(xlim=(-0.03, 1.06), ylim=(-0.03, 1.06), aspect="equal")
     axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
     axis.set_ylabel("Share of recordings whose EF was")
-    axis.legend(loc="center right", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
+    axis.legend(loc="lower right", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
     save_figure(figure, path)
 
 
