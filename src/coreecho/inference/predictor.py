@@ -189,6 +189,8 @@ class Predictor:
         if seconds_a_file is not None and not (is_number(seconds_a_file) and seconds_a_file > 0):
             raise RecipeError(f"seconds_a_file: expected more than 0, or None, got {seconds_a_file!r}")
         check_precision(precision)
+        if axes is not None and not isinstance(axes, str):
+            raise RecipeError(f"axes: expected letters such as 'HWT', or None, got {axes!r}")
         if isinstance(model_or_path, EchoModel):
             self.model = model_or_path if device is None else model_or_path.to(find_device(device))
             # Batch normalisation and dropout of a model in training would make an EF depend on its neighbours.
@@ -310,6 +312,8 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
+        if not isinstance(paths, str | Path | Iterable):
+            raise RecipeError(f"paths: expected files and folders, got {paths!r}")
         named = [paths] if isinstance(paths, str | Path) else paths
         files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
@@ -429,6 +433,8 @@ def _calibration_of(
     if isinstance(calibration, ModelCalibration):
         found = calibration
     elif calibration is not None:
+        if not isinstance(calibration, str | Path):
+            raise RecipeError(f"calibration: expected a file, or what `read_calibration` gave; got {calibration!r}")
         found = read_calibration(Path(calibration))
     else:
         return None if isinstance(model, EchoModel) else calibration_beside(model)

@@ -7,6 +7,7 @@ Weights may be stored in half the bytes, as float16 (or bfloat16, where others w
 of float32, too, so that reading widens them exactly, and networks compute in float32 whatever the file holds.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
@@ -160,6 +161,10 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     Example:
         >>> model = load_model("runs/demo")  # doctest: +SKIP
     """
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(
+            f"Expected the path of a run or of weights, or `default`, the model that ships; got {path!r}."
+        )
     path = weights_file(Path(path))
     state, card = read_weights(path)
     with torch.device("meta"):

@@ -220,6 +220,8 @@ def test_an_ef_that_is_no_number_is_an_error(model, write_clip):
         ({"clips": "every"}, "or 'all', got 'every'"),
         ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, got 0"),
         ({"batch_size": "8"}, "batch_size: expected a whole number of at least 1, got '8'"),
+        ({"axes": 3}, "axes: expected letters such as 'HWT', or None, got 3"),
+        ({"calibration": 3}, "calibration: expected a file, or what `read_calibration` gave; got 3"),
         ({"seconds_a_file": "9"}, "seconds_a_file: expected more than 0, or None, got '9'"),
     ],
 )
