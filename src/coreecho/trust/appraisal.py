@@ -6,12 +6,12 @@ otherwise the reason why none does.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from coreecho.trust.calibration import Calibration
 from coreecho.trust.calibration_file import ModelCalibration
-from coreecho.trust.gate import Trust
+from coreecho.trust.gate import Gate, Trust
 from coreecho.trust.reference_ranges import GUIDELINE, ef_words
 
 NOT_CALIBRATED = (
@@ -28,6 +28,9 @@ GOOD_PICTURE = (
     "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
     "number is right"
 )
+
+
+AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,18 +117,9 @@ def appraise(
         words, unnamed = None, (OF_NO_PATIENT if is_phantom else BY_NO_PATIENT,)
     if calibrated is None:
         return Appraisal(interval_notes=(NOT_CALIBRATED, *unnamed), ef_words=words)
-    verdict = None
-    if calibrated.gate is not None:
-        asked = {check.name for check in calibrated.gate.checks}
-        verdict = calibrated.gate.judge({name: value for name, value in measured.items() if name in asked})
-    if verdict is not None and verdict.trust == "good" and learned_from_phantoms and not is_phantom:
+    of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
+    if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
         unnamed = (*unnamed, GOOD_PICTURE)
-    of_gate: dict[str, Any] = {
-        "trust": None if verdict is None else verdict.trust,
-        "reasons": () if verdict is None else tuple(check.words for check in verdict.reasons),
-        "ef_words": words,
-        "measured": {name: value for name, value in measured.items() if math.isfinite(value)},
-    }
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
         return Appraisal(interval_notes=(found, *unnamed), **of_gate)
@@ -148,6 +142,43 @@ def appraise(
         interval_notes=(ground, *interval.notes, *unnamed),
         **of_gate,
     )
+
+
+def appraise_outline(
+    appraised: AppraisalT, calibrated: ModelCalibration | None, outline: Mapping[str, float], outlined_by: str
+) -> AppraisalT:
+    """Judge a clip once more, now that its left ventricle is outlined.
+
+    Args:
+        appraised: without an outline.
+        calibrated: of the weights that predicted it; None where there is none.
+        outline: values of the gate's checks of the outline; one that is missing or NaN could not be measured.
+        outlined_by: SHA-256 of the weights that outlined it.
+
+    Returns:
+        The same, with the trust and the reasons of all checks; unchanged where the calibration knows no outlines, or
+        those of other weights.
+    """
+    if calibrated is None or calibrated.outlined_by != outlined_by:
+        return appraised
+    judged = _judged(calibrated.gate, {**appraised.measured, **outline})
+    is_good = judged["trust"] == "good"
+    notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
+    return replace(appraised, interval_notes=notes, **judged)
+
+
+def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
+    """The entries of an appraisal that are the gate's."""
+    known = {name: value for name, value in measured.items() if math.isfinite(value)}
+    if gate is None:
+        return {"trust": None, "reasons": (), "measured": known}
+    asked = {check.name for check in gate.checks}
+    verdict = gate.judge({name: value for name, value in known.items() if name in asked})
+    return {
+        "trust": verdict.trust,
+        "reasons": tuple(check.words for check in verdict.reasons),
+        "measured": known,
+    }
 
 
 def _for_such_clips(
