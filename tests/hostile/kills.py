@@ -84,20 +84,58 @@ def _store(out: Path) -> object:
     return _digest(out, but=("index.json",)), index
 
 
-def commands(data: Path, recipe: Path, run: Path) -> list[Command]:
+def _weights_of_all(out: Path) -> object:
+    """Of every run below a folder, and the tables that were made of them."""
+    runs = {str(path.parent.relative_to(out)): _weights(path.parent) for path in sorted(out.rglob("best.safetensors"))}
+    tables = {
+        str(path.relative_to(out)): path.read_text() for path in sorted(out.rglob("*.csv")) if path.name != "metrics.csv"
+    }
+    return runs, tables
+
+
+def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) -> list[Command]:
     """The commands that are stopped.
 
     Args:
         data: phantoms in the layout of EchoNet-Dynamic.
         recipe: of a training that takes seconds.
         run: a finished run.
+        table: of folds, for a transfer.
+        trainings: a table of two of them, to reproduce.
     """
 
     def same(name: str, arguments: Callable[[Path], list[str]], result: Callable[[Path], object]) -> Command:
         return Command(name=name, start=arguments, again=arguments, result=result)
 
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
+    together = [*train, "--devices", "2"]
     return [
+        Command(
+            name="train-two",
+            start=lambda out: [*together, "--out", str(out / "run"), "--store", str(out / "store")],
+            again=lambda out: (
+                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
+                if (out / "run" / "run.json").exists()
+                else [*together, "--out", str(out / "run"), "--store", str(out / "store")]
+            ),
+            result=lambda out: _weights(out / "run"),
+        ),
+        same(
+            "transfer",
+            lambda out: [
+                *("transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--epochs", "1"),
+                *("--device", "cpu", "--out", str(out / "transfer"), "--store", str(out / "store"), "--allow-overlap"),
+            ],
+            _weights_of_all,
+        ),
+        same(
+            "reproduce",
+            lambda out: [
+                *("reproduce", str(trainings), "--data", str(data), "--out", str(out / "reproduced"), "--device", "cpu"),
+                *("--store", str(out / "store")),
+            ],
+            _weights_of_all,
+        ),
         Command(
             name="train",
             start=lambda out: [*train, "--out", str(out / "run"), "--store", str(out / "store")],

@@ -19,6 +19,10 @@ NO_GATE = (
     "this model has no gate, so views were not told apart: every clip that could be measured counts. Give the apical "
     "four-chamber clips alone, or a model with a gate (`coreecho calibrate`)"
 )
+VIEWS = (
+    "the gate leaves out other pictures, and does not tell an apical two-chamber view from a four-chamber one: see "
+    "which clips were used"
+)
 NO_CLIP = "no clip of it is trusted: it has no number"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
 
@@ -107,6 +111,8 @@ def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure])
     words = [] if values else [NO_CLIP]
     if values and not has_gate:
         words += [NO_GATE]
+    if has_gate and len(values) > 1:
+        words += [VIEWS]
     if len(values) == 1:
         words += [ONE_CLIP]
     folders = {_folder(result.file) for result in results}
