@@ -82,7 +82,7 @@ def test_where_the_least_level_is_white_the_levels_in_use_are_those_that_are_sho
         assert (video.frames[:, 40, 10:13] == (255 if hot == 0 else 0)).all()
 
 
-class PanicException(BaseException):  # noqa: N818 - as decoders in Rust name it
+class PanicException(BaseException):
     """What a decoder that is written in Rust ends in."""
 
 
