@@ -24,6 +24,7 @@ NO_GATE = (
 WIDE = (
     "its clips lie {:.0f} points apart, more than two experts who read the same heart ({:.0f} points, in 95 of 100): "
     "look at each before believing their median"
+)
 VIEWS = (
     "the gate leaves out other pictures, and does not tell an apical two-chamber view from a four-chamber one: see "
     "which clips were used"
