@@ -123,7 +123,14 @@ def predict(
     try:
         predicted = predictor.predict_many(files, show_progress=True)
         if outliner is not None:
-            predicted = with_second_opinions(predicted, files, outliner, axes=reading.axes, joins_series=reading.series)
+            predicted = with_second_opinions(
+                predicted,
+                files,
+                outliner,
+                calibrated=predictor.calibrated,
+                axes=reading.axes,
+                joins_series=reading.series,
+            )
         for result in predicted:
             results.append(result)
     except KeyboardInterrupt as stopped:

@@ -6,12 +6,12 @@ otherwise the reason why none does.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from coreecho.trust.calibration import Calibration
 from coreecho.trust.calibration_file import ModelCalibration
-from coreecho.trust.gate import Trust
+from coreecho.trust.gate import Gate, Trust
 from coreecho.trust.reference_ranges import ef_words
 
 NOT_CALIBRATED = (
@@ -22,6 +22,9 @@ NOT_OF_PATIENTS = (
     "`coreecho calibrate MODEL --data YOURS --dataset table` calibrates it on 30 or more of your own clips whose EF is "
     "known"
 )
+
+
+AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +105,7 @@ def appraise(
     words = ef_words(ef_percent) if 0 <= ef_percent <= 100 else None
     if calibrated is None:
         return Appraisal(interval_notes=(NOT_CALIBRATED,), ef_words=words)
-    verdict = None
-    if calibrated.gate is not None:
-        asked = {check.name for check in calibrated.gate.checks}
-        verdict = calibrated.gate.judge({name: value for name, value in measured.items() if name in asked})
-    of_gate: dict[str, Any] = {
-        "trust": None if verdict is None else verdict.trust,
-        "reasons": () if verdict is None else tuple(check.words for check in verdict.reasons),
-        "ef_words": words,
-        "measured": {name: value for name, value in measured.items() if math.isfinite(value)},
-    }
+    of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
         return Appraisal(interval_notes=(found,), **of_gate)
@@ -133,6 +127,40 @@ def appraise(
         interval_notes=(ground, *interval.notes),
         **of_gate,
     )
+
+
+def appraise_outline(
+    appraised: AppraisalT, calibrated: ModelCalibration | None, outline: Mapping[str, float], outlined_by: str
+) -> AppraisalT:
+    """Judge a clip once more, now that its left ventricle is outlined.
+
+    Args:
+        appraised: without an outline.
+        calibrated: of the weights that predicted it; None where there is none.
+        outline: values of the gate's checks of the outline; one that is missing or NaN could not be measured.
+        outlined_by: SHA-256 of the weights that outlined it.
+
+    Returns:
+        The same, with the trust and the reasons of all checks; unchanged where the calibration knows no outlines, or
+        those of other weights.
+    """
+    if calibrated is None or calibrated.outlined_by != outlined_by:
+        return appraised
+    return replace(appraised, **_judged(calibrated.gate, {**appraised.measured, **outline}))
+
+
+def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
+    """The entries of an appraisal that are the gate's."""
+    known = {name: value for name, value in measured.items() if math.isfinite(value)}
+    if gate is None:
+        return {"trust": None, "reasons": (), "measured": known}
+    asked = {check.name for check in gate.checks}
+    verdict = gate.judge({name: value for name, value in known.items() if name in asked})
+    return {
+        "trust": verdict.trust,
+        "reasons": tuple(check.words for check in verdict.reasons),
+        "measured": known,
+    }
 
 
 def _for_such_clips(

@@ -28,7 +28,10 @@ def cohort(count, seed, error=5.0):
         }
     )
     return MeasuredClips(
-        predictions=table, embeddings=np.zeros((count, 2), dtype=np.float32), values={"contrast": contrast}
+        predictions=table,
+        embeddings=np.zeros((count, 2), dtype=np.float32),
+        values={"contrast": contrast},
+        is_outlined=np.zeros(count, dtype=bool),
     )
 
 

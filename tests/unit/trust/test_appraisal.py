@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coreecho.trust import ModelCalibration, appraise, calibrate, make_gate
+from coreecho.trust import ModelCalibration, appraise, appraise_outline, calibrate, make_gate
 
 
 def calibrated(*, is_phantom=True, count=100, **settings):
@@ -78,3 +78,20 @@ def test_no_interval_where_the_ground_is_another():
 
 def test_an_impossible_ef_has_no_words():
     assert seen(calibrated(), ef_percent=104.0).ef_words is None
+
+
+def test_an_outline_is_judged_where_the_calibration_knows_outlines_of_the_same_weights():
+    plain = calibrated()
+    gate = make_gate({"contrast": np.linspace(0.2, 0.3, 200), "lv_area": np.linspace(0.1, 0.2, 200)})
+    whole = ModelCalibration(intervals=plain.intervals, num_clips=3, gate=gate, outlined_by="lv")
+    found = seen(whole)
+    assert (found.trust, found.reasons) == ("good", ())
+    small = appraise_outline(found, whole, {"lv_area": 0.0}, "lv")
+    assert small.trust == "outside"
+    assert small.reasons[0].startswith("share of the sector that is left ventricle 0:")
+    assert (small.interval_low, small.measured["lv_area"]) == (found.interval_low, 0.0)
+    assert appraise_outline(found, whole, {"lv_area": 0.15}, "lv").trust == "good"
+    # A check that was asked must not pass because it did not run.
+    assert appraise_outline(found, whole, {}, "lv").trust == "doubtful"
+    for other, by in ((whole, "other"), (plain, "lv"), (None, "lv")):
+        assert appraise_outline(found, other, {"lv_area": 0.0}, by) is found
