@@ -238,18 +238,19 @@ class Subject:
         """
         known = self._known_splits
         has_same_ids = self.run is not None and self.run.data.dataset == self.data.dataset
-        digests: Mapping[str, str] = {}
+        contents: Mapping[str, tuple[str, ...]] = {}
         if known:
             store = self.store(show_progress=show_progress)
-            digests = {recording.id: store.digest(recording.id) for recording in recordings}
+            # Runs of before frames were hashed know theirs by checksums.
+            contents = {each.id: (store.digest(each.id), store.checksum(each.id)) for each in recordings}
 
         def met_in(split: str) -> tuple[str, ...]:
             of_split = known.get(split, {})
-            contents = set(of_split.values())
+            shown = set(of_split.values())
             return tuple(
                 recording.id
                 for recording in recordings
-                if (has_same_ids and recording.id in of_split) or digests.get(recording.id) in contents
+                if (has_same_ids and recording.id in of_split) or not shown.isdisjoint(contents.get(recording.id, ()))
             )
 
         return Overlap(
