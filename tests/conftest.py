@@ -44,6 +44,8 @@ LOSSES_SIZES: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size"
 # Of recipes whose encoder is no UniFormer.
 SMALL_ENCODERS = {
     "r2plus1d_18": "r2plus1d_10",
+    "r2plus1d_18_grey": "r2plus1d_10_grey",
+    "colearning": "colearning_xs",
     "lv_unet": "lv_unet_xs",
     "deeplab": "lv_unet_xs",
     "uvt": "uvt_xs",
@@ -229,18 +231,18 @@ class RecipeRuns(Mapping[str, RunFolder]):
         return RunFolder.open(path)
 
     def _train(self, name: str, path: Path) -> None:
-        dataset = next((known for known in ("camus", "hmc-qu") if name.startswith(known)), "echonet")
+        dataset = next((known for known in ("camus", "hmc-qu", "echonet-beats") if name.startswith(known)), "echonet")
         with FileLock(self.folder / "phantoms.lock"):
             if not (self.folder / "phantoms").exists():
                 for write in (echonet_phantoms, camus_phantoms, hmc_qu_phantoms):
                     write(self.folder, LOSSES_SCALE)
         train(
             small_recipe(name),
-            data=self.folder / "phantoms" / dataset,
+            data=self.folder / "phantoms" / dataset.removesuffix("-beats"),
             out=path,
             store=self.folder / f"store-{name}",
             dataset=dataset,
-            options={} if dataset == "echonet" else {"fold": 1},
+            options={} if dataset.startswith("echonet") else {"fold": 1},
             hardware=Hardware(device="cpu"),
         )
 

@@ -38,6 +38,10 @@ class DatasetError(CoReEchoError):
     """A data set does not lie on disk as its layout says."""
 
 
+class NoBeatError(DatasetError):
+    """In none of the recordings a beat is found."""
+
+
 class UnreadableVideosError(DatasetError):
     """Videos of a data set cannot be decoded.
 

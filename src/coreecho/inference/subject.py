@@ -14,6 +14,7 @@ from typing import Any
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.inference.engine import Precision
+from coreecho.inference.frame_rate import TimedFrames, training_rate
 from coreecho.inference.results import Results
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.device import find_device
@@ -206,6 +207,32 @@ class Subject:
             )
         return self._store
 
+    def seen(self, *, show_progress: bool = False) -> TimedFrames:
+        """The frames as the model sees them: other data than its own come at its training's frame rate, as files do.
+
+        Its own are taken as they lie, as the paper does, and so are beats, which are interpolated, and recordings that
+        the data's loader was told to bring to a rate. What counts frames of the files, such as tracings and the
+        authors' starts, asks the `store`.
+
+        Raises:
+            DatasetError: as of `store`.
+        """
+        store = self.store(show_progress=show_progress)
+        known = {recording.id: recording.fps or store.fps(recording.id) for recording in self.all_recordings}
+        rates = {name: fps for name, fps in known.items() if fps is not None}
+        is_as_it_lies = self.is_own_data or self.model_input.is_whole_beat
+        targets = {} if is_as_it_lies else self._rates_to_take(rates)
+        return TimedFrames(store, rates, targets)
+
+    def _rates_to_take(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """Frames per second to which recordings are brought, by their ids."""
+        wanted = {
+            recording.id: training_rate(rates.get(recording.id), self.trained_on)
+            for recording in self.all_recordings
+            if recording.target_fps is None and recording.beat is None
+        }
+        return {name: target_fps for name, target_fps in wanted.items() if target_fps is not None}
+
     def results(self, precision: Precision = "fp32") -> Results:
         """The table of what it says, clip by clip; it lies in `folder`."""
         return Results(self.folder / "results", weights_sha256=self.weights_sha256, precision=precision)
@@ -350,6 +377,13 @@ def open_subject(
     if not isinstance(source, RunFolder):
         if is_default(source):
             # Nothing is written into the installed package.
+            if data is None:
+                raise RecipeError(
+                    f"`{DEFAULT}`, the model that ships with coreecho, comes without the recordings that it learned "
+                    "from: say on which it shall be tried, `--data ROOT`, and `--dataset` where these are not in "
+                    "EchoNet-Dynamic's layout. Without any, `coreecho phantom echonet hearts` simulates some for "
+                    "`--data hearts`."
+                )
             return _of_weights(resolve(source), data, dataset, store, options, folder=Path(f"{DEFAULT}-results"))
         if not _is_run(Path(source)):
             return _of_weights(Path(source), data, dataset, store, options)

@@ -33,6 +33,7 @@ from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
+from coreecho.shipped import meant_default
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.hardware import Hardware as Hardware
@@ -186,6 +187,7 @@ class RunFolder:
         except CheckpointError as error:
             raise CheckpointError(
                 f"{path} is not the folder of a run. {error} Give the folder that `coreecho train --out` wrote."
+                f"{meant_default(path)}"
             ) from error
         root, stored = Path(record.data.root), Path(record.data.store)
         if data is not None and stored.is_relative_to(root):

@@ -21,7 +21,7 @@ from coreecho.video.pictures import picture_kind, read_picture
 from coreecho.video.placement import whole_picture
 from coreecho.video.screen import crop_to_sector
 from coreecho.video.temporal import resample_uneven
-from coreecho.video.video import Video
+from coreecho.video.video import MIN_WHITE, Video
 
 _READ = (
     "AVI, MP4, MOV, MKV, WebM, WMV, MPEG, MPEG-TS, FLV, Ogg, Y4M, GIF, WebP, PNG, TIFF, DICOM, NPY, NPZ, NIfTI, MHD "
@@ -195,7 +195,9 @@ def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
             rows, columns = square_spans(frames.shape[1], frames.shape[2], decoded.pixel_aspect)
             placement = replace(placement, square_rows=rows, square_columns=columns)
             frames = square_prepared(frames, decoded.pixel_aspect)
-        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes, placement))
+        # What is never lit is around the sector.
+        coloured = decoded.share_coloured(decoded.frames.max(axis=0) >= MIN_WHITE)
+        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes, placement, coloured))
     # What is no longer needed is let go before more memory is taken.
     del decoded
     if turn != UPRIGHT:

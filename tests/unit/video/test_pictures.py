@@ -186,3 +186,15 @@ def test_a_stack_whose_pages_are_hidden_or_of_several_sizes_is_refused(tmp_path:
 def test_a_stack_of_32_bits_is_refused(tmp_path: Path, prepared: Any) -> None:
     with pytest.raises(VideoError, match="its pixels have 32 bits"):
         read_video(write(tmp_path / "a.tif", prepared.astype(np.float32)))
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+def test_of_a_prepared_clip_it_is_told_how_much_of_it_is_coloured(tmp_path: Path, prepared: Any, kind: str) -> None:
+    grey = np.repeat(prepared[..., None] // 2 + 20, 3, axis=-1)
+    doppler = grey.copy()
+    doppler[:, 10:30, 10:30] = (230, 20, 20)
+    # A line of an ECG is no flow.
+    doppler[:, 50, :] = (20, 230, 20)
+    seen = read_video(write(tmp_path / f"a.{kind}", doppler))
+    assert seen.coloured == pytest.approx(400 / grey[0, ..., 0].size)
+    assert read_video(write(tmp_path / f"b.{kind}", grey)).coloured == 0
