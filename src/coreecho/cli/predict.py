@@ -47,7 +47,7 @@ def predict(
     Parameters
     ----------
     files:
-        Apical four-chamber clips (AVI, MP4, MOV, MKV, WebM, WMV, GIF, WebP, PNG, TIFF, NPY, NPZ, DICOM, NIfTI, MHD,
+        Apical four-chamber clips (AVI, MP4, MOV, MKV, WebM, WMV, MPEG, GIF, WebP, PNG, TIFF, NPY, NPZ, DICOM, NIfTI, MHD,
         NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders are
         passed over.
     model:
