@@ -1,11 +1,7 @@
 """`coreecho explain`."""
 
 from pathlib import Path
-<<<<<<< HEAD
-from typing import Annotated, Any, Literal
-=======
-from typing import TYPE_CHECKING, Annotated, Literal
->>>>>>> work-trust
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -95,31 +91,18 @@ def explain(
     say_default(model)
     if files and shown.dataset is None and shown.data is None:
         loaded = load_model(model, device=find_device(device))
-<<<<<<< HEAD
         how: dict[str, Any] = {
             "clips": clips or 3,
             "level": level,
             "evidence": evidence,
             "beat": None if beat is None else parse_beat(beat),
             "axes": reading.axes,
+            "segmenter": _outliner(segmenter, device),
         }
         make_folder(out)
         if len(files) > 1 or (files[0].is_dir() and not reading.series):
             return explain_files(loaded, files, out, film=film, joins_series=reading.series, **how)
         explained = explain_file(loaded, find_one(files[0], joins_series=reading.series), **how)
-=======
-        frames = None if beat is None else parse_beat(beat)
-        explained = explain_file(
-            loaded,
-            find_one(file, joins_series=reading.series),
-            clips=clips or 3,
-            level=level,
-            evidence=evidence,
-            beat=frames,
-            axes=reading.axes,
-            segmenter=_outliner(segmenter, device),
-        )
->>>>>>> work-trust
         write_explanation(explained, out, film=film)
         show_file_explanation(explained, out)
     elif not files and shown.data is not None:

@@ -264,15 +264,18 @@ class Subject:
             DatasetError: frames cannot be decoded.
         """
         known = self._known_splits
-        digests: Mapping[str, str] = {}
+        contents: Mapping[str, tuple[str, ...]] = {}
         if known:
             store = self.store(show_progress=show_progress)
-            digests = {recording.id: store.digest(recording.id) for recording in recordings}
+            # Runs of before frames were hashed know theirs by checksums.
+            contents = {each.id: (store.digest(each.id), store.checksum(each.id)) for each in recordings}
 
         def met_in(places: Sequence[Met]) -> tuple[str, ...]:
             ids = {name for place in places if place.dataset == self.data.dataset for name in place.train}
-            contents = {digest for place in places for digest in place.train.values()}
-            return tuple(each.id for each in recordings if each.id in ids or digests.get(each.id) in contents)
+            shown = {digest for place in places for digest in place.train.values()}
+            return tuple(
+                each.id for each in recordings if each.id in ids or not shown.isdisjoint(contents.get(each.id, ()))
+            )
 
         chosen_on = known.get(str(self._chosen_on), [])
         return Overlap(

@@ -15,7 +15,7 @@ train.log          what happened
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -330,9 +330,18 @@ class RunFolder:
 
     def data_fingerprint(self) -> str:
         """Changes when a recording, its frames, its label or its split does. Decodes what is not in the store."""
-        store, target_of = self.store(), partial(self.lesson.target_of, data=self.data)
+        return self._data_fingerprint(self.store().digest)
+
+    def has_the_same_data(self) -> bool:
+        """Whether recordings, frames, labels and splits are those that the run began with."""
+        began_with = self.info["data_fingerprint"]
+        # The second is by what runs of before frames were hashed know their data.
+        return began_with in (self.data_fingerprint(), self._data_fingerprint(self.store().checksum))
+
+    def _data_fingerprint(self, name_of: Callable[[str], str]) -> str:
+        target_of = partial(self.lesson.target_of, data=self.data)
         lines = [
-            f"{recording.id},{target_of(recording)},{recording.split},{store.digest(recording.id)}"
+            f"{recording.id},{target_of(recording)},{recording.split},{name_of(recording.id)}"
             for recording in self.all_recordings
         ]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
