@@ -6,10 +6,10 @@ first.
 
 import mmap
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,13 +124,14 @@ def _pixel_aspect(picture: Image.Image, gif_aspect: int) -> float:
         return (gif_aspect + _GIF_ASPECT_OFFSET) / _GIF_ASPECT_UNIT
     tags = getattr(picture, "tag_v2", {})
     # Of PNG: a ratio, or the pixels to an inch.
-    across, down = (
+    resolution: Sequence[Any] = (
         [tags.get(tag) for tag in _TIFF_RESOLUTION]
         if tags
         else picture.info.get("aspect", picture.info.get("dpi", (None, None)))
     )
     try:
-        return float(down) / float(across)
+        across, down = (float(each) for each in resolution)
+        return down / across
     except (TypeError, ValueError, ZeroDivisionError):
         return 1.0
 
