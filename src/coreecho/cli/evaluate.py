@@ -1,7 +1,7 @@
 """`coreecho evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -152,7 +152,13 @@ def evaluate(
 
 
 def _studies(
-    subject: "Subject", evaluation: "Evaluation", split: SplitName, computing: Computing, *, phases: bool, discs: bool
+    subject: "Subject",
+    evaluation: "Evaluation[Any]",
+    split: SplitName,
+    computing: Computing,
+    *,
+    phases: bool,
+    discs: bool,
 ) -> "list[PhaseStudy | DiscStudy]":
     """What else a network reads of the recordings, as far as it is asked for."""
     from coreecho.ventricle.run_discs import study_discs

@@ -1,12 +1,15 @@
 """`coreecho explain`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, BeatText, Device, FileReading, NotNegative, SplitName, TestedData
-from coreecho.shipped import DEFAULT
+from coreecho.shipped import DEFAULT, NONE, has_default
+
+if TYPE_CHECKING:
+    from coreecho.models.segmenter import Segmenter
 
 
 def explain(
@@ -50,7 +53,8 @@ def explain(
     out:
         Folder for the result.
     segmenter:
-        Of a data set that does not say where the left ventricle is: what outlines it (weights, or `default`).
+        What outlines the left ventricle where nobody says where it is, so that LV focus can be told: weights, the
+        folder of a run, `default`, or `none`. Of a file the one that ships with coreecho, when not given.
     shown:
         The data, where they are not the run's own.
     split:
@@ -93,6 +97,7 @@ def explain(
             "evidence": evidence,
             "beat": None if beat is None else parse_beat(beat),
             "axes": reading.axes,
+            "segmenter": _outliner(segmenter, device),
         }
         make_folder(out)
         if len(files) > 1 or (files[0].is_dir() and not reading.series):
@@ -108,7 +113,7 @@ def explain(
             protocol=protocol,
             device=device,
             allow_overlap=shown.allow_overlap,
-            segmenter=segmenter,
+            segmenter=None if str(segmenter) == NONE else segmenter,
             show_progress=True,
         )
         show_lv_focus(explained_data)
@@ -118,3 +123,12 @@ def explain(
             "`coreecho explain --dataset echonet --data ROOT --model RUN`."
         )
     return 0
+
+
+def _outliner(segmenter: Path | None, device: str) -> "Segmenter | None":
+    """What outlines the ventricle of a file: what was given, else the one that ships, where this build has it."""
+    from coreecho.models.segmenter import open_segmenter
+
+    if segmenter is None:
+        return open_segmenter(DEFAULT, device) if has_default("lv") else None
+    return None if str(segmenter) == NONE else open_segmenter(segmenter, device)

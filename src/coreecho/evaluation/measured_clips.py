@@ -24,9 +24,9 @@ from coreecho.inference.subject import Subject
 from coreecho.trust import CHECKS, KnownClips, ModelCalibration, OutlineValues, Verdict
 from coreecho.video.store import FrameStore
 
-# Recordings whose ventricles are outlined for a gate: a second or two each. So many are enough for a check that doubts
-# both large and small values, among sixteen checks that together doubt a tenth.
-OUTLINED_AT_MOST = 320
+# Recordings whose ventricles are outlined for a gate: a second or two each. Of fewer than 160, one of sixteen
+# checks that together doubt a tenth could doubt nothing; and some have no complete beat.
+OUTLINED_AT_MOST = 180
 
 
 class Outliner(Protocol):

@@ -53,7 +53,8 @@ def _intended_use(run: RunFolder) -> str:
 
 
 def _data(run: RunFolder) -> str:
-    return f"{LAYOUTS.get(run.data.dataset).title}, fingerprint {run.info['data_fingerprint'][:16]}."
+    layout = "phantoms in the layout of " if run.data.is_phantom else ""
+    return f"{layout}{LAYOUTS.get(run.data.dataset).title}, fingerprint {run.info['data_fingerprint'][:16]}."
 
 
 def _hearts(run: RunFolder) -> str:

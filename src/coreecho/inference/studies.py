@@ -25,6 +25,10 @@ WIDE = (
     "its clips lie {:.0f} points apart, more than two experts who read the same heart ({:.0f} points, in 95 of 100): "
     "look at each before believing their median"
 )
+VIEWS = (
+    "the gate leaves out other pictures, and does not tell an apical two-chamber view from a four-chamber one: see "
+    "which clips were used"
+)
 NO_CLIP = "no clip of it is trusted: it has no number"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
 
@@ -120,6 +124,8 @@ def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure])
     words = [] if values else [NO_CLIP]
     if values and not has_gate:
         words += [NO_GATE]
+    if has_gate and len(values) > 1:
+        words += [VIEWS]
     if len(values) == 1:
         words += [ONE_CLIP]
     words += _spread_words(measured[0].value_name if measured else "", values)

@@ -25,7 +25,7 @@ from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import RunFolder, locate_data
+from coreecho.training.run_folder import Met, RunFolder, locate_data, run_of_weights
 from coreecho.video.store import FrameStore
 
 OVERLAP_LABEL = "includes recordings the model was trained on"
@@ -264,25 +264,22 @@ class Subject:
             DatasetError: frames cannot be decoded.
         """
         known = self._known_splits
-        has_same_ids = self.run is not None and self.run.data.dataset == self.data.dataset
-        digests: Mapping[str, str] = {}
+        contents: Mapping[str, tuple[str, ...]] = {}
         if known:
             store = self.store(show_progress=show_progress)
-            digests = {recording.id: store.digest(recording.id) for recording in recordings}
+            # Runs of before frames were hashed know theirs by checksums.
+            contents = {each.id: (store.digest(each.id), store.checksum(each.id)) for each in recordings}
 
-        def met_in(split: str) -> tuple[str, ...]:
-            of_split = known.get(split, {})
-            contents = set(of_split.values())
+        def met_in(places: Sequence[Met]) -> tuple[str, ...]:
+            ids = {name for place in places if place.dataset == self.data.dataset for name in place.train}
+            shown = {digest for place in places for digest in place.train.values()}
             return tuple(
-                recording.id
-                for recording in recordings
-                if (has_same_ids and recording.id in of_split) or digests.get(recording.id) in contents
+                each.id for each in recordings if each.id in ids or not shown.isdisjoint(contents.get(each.id, ()))
             )
 
+        chosen_on = known.get(str(self._chosen_on), [])
         return Overlap(
-            num_recordings=len(recordings),
-            trained=met_in("train"),
-            selected=() if self._chosen_on is None else met_in(self._chosen_on),
+            num_recordings=len(recordings), trained=met_in(known.get("train", [])), selected=met_in(chosen_on)
         )
 
     def check_overlap(
@@ -321,9 +318,16 @@ class Subject:
         return None if self.run.recipe.select == "last" else self.run.recipe.select_on
 
     @cached_property
-    def _known_splits(self) -> Mapping[str, Mapping[str, str]]:
-        """Recordings of each split at training time: id -> hash of its frames; empty where that is not known."""
-        return {} if self.run is None else {str(split): ids for split, ids in self.run.split_ids.items()}
+    def _known_splits(self) -> Mapping[str, Sequence[Met]]:
+        """Recordings of each split at training time; empty where that is not known.
+
+        Those that the weights were trained on before, in another run, are of the training split.
+        """
+        run = self.run or run_of_weights(self.weights)
+        if run is None:
+            return {}
+        splits = {str(split): [Met(dataset=run.data.dataset, train=ids)] for split, ids in run.split_ids.items()}
+        return splits | {"train": run.met}
 
     @property
     def knows_its_training(self) -> bool:

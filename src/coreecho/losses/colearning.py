@@ -48,10 +48,10 @@ def carry_ends(ends: Tensor, fields: Tensor) -> Tensor:
     Returns:
         (B, C, 2, T, H, W): from ED and from ES.
     """
-    batch, _, num_frames = fields.shape[:3]
+    batch, num_frames = fields.shape[0], fields.shape[2]
     repeated = ends.transpose(1, 2)[:, :, None].expand(-1, -1, num_frames, -1, -1, -1)
     carried = carry(repeated.flatten(0, 2), fields.flatten(0, 2))
-    return carried.unflatten(0, (batch, 2, num_frames)).movedim(3, 1)
+    return carried.reshape(batch, 2, num_frames, *carried.shape[1:]).movedim(3, 1)
 
 
 def appearance_loss(frames: Tensor, fields: Tensor, *, smoothness: float) -> Tensor:

@@ -168,7 +168,7 @@ def _enlarged(grid: Tensor, size: Sequence[int]) -> Tensor:
     batch, frames = grid.shape[0], grid.shape[2]
     flat = grid.transpose(1, 2).flatten(0, 1)
     enlarged = functional.interpolate(flat, size=tuple(size), mode="bilinear", align_corners=False)
-    return enlarged.unflatten(0, (batch, frames)).transpose(1, 2)
+    return enlarged.reshape(batch, frames, *enlarged.shape[1:]).transpose(1, 2)
 
 
 def _initialise(module: nn.Module) -> None:

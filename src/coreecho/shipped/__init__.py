@@ -19,6 +19,8 @@ ShippedKind = Literal["ef", "lv"]
 
 # Instead of the path of a run or of weights.
 DEFAULT = "default"
+# Instead of the path of what may be left out, such as a segmenter.
+NONE = "none"
 RESEARCH_MODEL = "a research model that has seen no patient, only simulated hearts (phantoms)"
 
 # Below it lie the files; tests put others in their place.

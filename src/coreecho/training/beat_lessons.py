@@ -244,7 +244,7 @@ class _Points(BeatLesson):
         device, size = next(network.parameters()).device, batch.clips.shape[-1]
         read = self.outputs(network, batch.clips.to(device)).points.cpu()
         said, known = (
-            fill_points(points.flatten(0, 1), size, size).unflatten(0, (len(points), 2)).numpy()
+            fill_points(points.flatten(0, 1), size, size).reshape(len(points), 2, size, size).numpy()
             for points in (read, batch.points)
         )
         return said, known

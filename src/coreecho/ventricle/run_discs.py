@@ -111,8 +111,8 @@ def study_discs(
             track(usable, "Discs", console=console, disable=not show_progress, transient=True)
         ):
             said, known = lesson.end_masks(model, default_collate([examples[position]]))
-            row = {"recording": recording.id, task.true_column: task.label_of(recording)}
-            rows.append(row | _measured(said[0], known[0]))
+            known_of_it = {"recording": recording.id, task.true_column: task.label_of(recording)}
+            rows.append({**known_of_it, **_measured(said[0], known[0])})
     table = pd.DataFrame(rows)
     study = _study(table, predictions, subject, resamples, seed)
     _write(study, folder, is_phantom=subject.is_phantom)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coreecho.inference import Prediction, PredictionFailure, combine_studies
-from coreecho.inference.studies import NO_CLIP, NO_GATE, ONE_CLIP, WIDE
+from coreecho.inference.studies import NO_CLIP, NO_GATE, ONE_CLIP, VIEWS, WIDE
 from coreecho.video.dicom_ids import DicomIds
 
 
@@ -38,7 +38,7 @@ def test_the_number_of_an_examination_is_the_median_of_the_clips_that_the_gate_k
     assert study.sd == pytest.approx(3.0550505)
     assert study.files == ("exam/1.dcm", "exam/3.dcm", "exam/5.dcm")
     assert (study.num_measured, study.num_refused, study.num_failed) == (5, 1, 1)
-    assert study.words == ()
+    assert study.words == (VIEWS,)
     assert json.loads(json.dumps(study.to_dict()))["ef_percent"] == 59.0
 
 
