@@ -1,5 +1,7 @@
 """Data that many tests share: small trees of phantoms, and a run of every shipped recipe, made once."""
 
+import gc
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +16,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 import coreecho.shipped
-from coreecho.experiments.scales import QUICK, Scale, camus_phantoms, echonet_phantoms, hmc_qu_phantoms
+from coreecho.experiments.scales import QUICK, Scale, camus_phantoms, echonet_phantoms
 from coreecho.files import sha256_of
 from coreecho.models import (
     ModelInput,
@@ -26,8 +28,9 @@ from coreecho.models import (
     save_segmenter,
 )
 from coreecho.models.weights import save_state
-from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.phantom import PhantomSettings, write_camus_phantoms, write_echonet_phantoms, write_hmc_qu_phantoms
 from coreecho.phantom.avi import write_mjpeg_avi
+from coreecho.phantom.cohort_folder import CARD_NAME, UNFINISHED_NAME
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.references import References, save_references
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
@@ -79,13 +82,83 @@ def pytest_runtest_setup() -> None:
     torch.set_num_threads(1)
 
 
+def pytest_collection_finish() -> None:
+    """Take what the imports have made out of the search for garbage: it stays, and looking through it takes long."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def rough_pictures() -> Iterator[None]:
+    """Charts whose parts lie where they come: to find each its place is half of the work of drawing it.
+
+    For tests of what stands around charts, and of many recipes; others see to it that charts are as they should be.
+    """
+    from coreecho.report import pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "ConstrainedLayoutEngine", lambda **_: None)
+        yield
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist have a folder each, below one that they share.
+    folder = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def own_cohort(tmp_path_factory: pytest.TempPathFactory, name: str, write: Callable[[Path], object]) -> Path:
+    """A cohort that one process of this run of the tests has written, and each has a copy of: frames lie beside it."""
+    return Path(
+        shutil.copytree(shared_cohort(tmp_path_factory, name, write), tmp_path_factory.mktemp("phantoms") / "cohort")
+    )
+
+
+def shared_cohort(tmp_path_factory: pytest.TempPathFactory, name: str, write: Callable[[Path], object]) -> Path:
+    """The same to be copied, and not to be touched."""
+    root = shared_folder(tmp_path_factory) / name
+    with FileLock(f"{root}.lock"):
+        if not root.exists():
+            write(root)
+    return root
+
+
 @pytest.fixture(scope="session")
 def phantom_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen phantoms of 24 frames in the EchoNet-Dynamic layout."""
-    root = tmp_path_factory.mktemp("phantoms") / "cohort"
     settings = PhantomSettings(min_frames=24, max_frames=24)
-    write_echonet_phantoms(root, recordings=NUM_RECORDINGS, seed=7, settings=settings, workers=1)
-    return root
+    return own_cohort(
+        tmp_path_factory,
+        "sixteen",
+        lambda root: write_echonet_phantoms(root, recordings=NUM_RECORDINGS, seed=7, settings=settings, workers=1),
+    )
+
+
+def camus_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shared_cohort(
+        tmp_path_factory, "camus", lambda root: write_camus_phantoms(root, recordings=12, seed=1, workers=1)
+    )
+
+
+def hmc_qu_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shared_cohort(
+        tmp_path_factory, "hmc-qu", lambda root: write_hmc_qu_phantoms(root, recordings=18, seed=2, workers=1)
+    )
+
+
+@pytest.fixture(scope="session")
+def camus_hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve patients in CAMUS's layout, of seed 1, which lie in all ten folds; to be copied, and not to be touched."""
+    return camus_cohort(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def hmc_qu_hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighteen patients in HMC-QU's layout, of seed 2, twelve of them with masks; to be copied, not to be touched."""
+    return hmc_qu_cohort(tmp_path_factory)
 
 
 @pytest.fixture
@@ -121,22 +194,15 @@ def micro_scale() -> Scale:
 
 
 @pytest.fixture(scope="session")
-def micro_phantoms(tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale) -> Path:
-    """The folder `phantoms` of a reproduction at `micro_scale`, with the hearts of EchoNet-Dynamic and of CAMUS."""
-    shared = shared_folder(tmp_path_factory) / "micro"
-    with FileLock(f"{shared}.lock"):
-        echonet_phantoms(shared, micro_scale)
-        camus_phantoms(shared, micro_scale)
+def micro_phantoms(
+    tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale, camus_hearts: Path, hmc_qu_hearts: Path
+) -> Path:
+    """The folder `phantoms` of a reproduction at `micro_scale`: as it would write them itself."""
+    shared = shared_cohort(tmp_path_factory, "micro", lambda root: echonet_phantoms(root, micro_scale))
     # A copy for each process: decoded frames are written beside the hearts.
-    return Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
-
-
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of all processes of this run of the tests."""
-    base = tmp_path_factory.getbasetemp()
-    # The processes of pytest-xdist have a folder each, below one that they share.
-    folder = (base.parent if base.name.startswith("popen-") else base) / "shared"
-    folder.mkdir(exist_ok=True)
+    folder = Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
+    shutil.copytree(camus_hearts, folder / "camus")
+    shutil.copytree(hmc_qu_hearts, folder / "hmc-qu")
     return folder
 
 
@@ -214,8 +280,9 @@ class RecipeRuns(Mapping[str, RunFolder]):
     An epoch is one step: eight of stage 1 and two of stage 2 where the recipe has one, else ten of stage 1.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
         self.folder = folder
+        self.tmp_path_factory = tmp_path_factory
 
     def __iter__(self) -> Iterator[str]:
         return iter(recipe_names())
@@ -233,9 +300,8 @@ class RecipeRuns(Mapping[str, RunFolder]):
     def _train(self, name: str, path: Path) -> None:
         dataset = next((known for known in ("camus", "hmc-qu", "echonet-beats") if name.startswith(known)), "echonet")
         with FileLock(self.folder / "phantoms.lock"):
-            if not (self.folder / "phantoms").exists():
-                for write in (echonet_phantoms, camus_phantoms, hmc_qu_phantoms):
-                    write(self.folder, LOSSES_SCALE)
+            if not (self.folder / "phantoms" / dataset).exists():
+                self._write(dataset)
         train(
             small_recipe(name),
             data=self.folder / "phantoms" / dataset.removesuffix("-beats"),
@@ -245,6 +311,20 @@ class RecipeRuns(Mapping[str, RunFolder]):
             options={} if dataset.startswith("echonet") else {"fold": 1},
             hardware=Hardware(device="cpu"),
         )
+
+    def _write(self, dataset: str) -> None:
+        """Write the hearts of `LOSSES_SCALE`; those of other layouts go on from the cohorts that are there."""
+        root = self.folder / "phantoms" / dataset
+        if dataset == "echonet":
+            echonet_phantoms(self.folder, LOSSES_SCALE)
+        elif dataset == "hmc-qu":
+            shutil.copytree(hmc_qu_cohort(self.tmp_path_factory), root)
+        else:
+            shutil.copytree(camus_cohort(self.tmp_path_factory), root)
+            card = json.loads((root / CARD_NAME).read_text())
+            (root / UNFINISHED_NAME).write_text(json.dumps(card | {"recordings": LOSSES_SCALE.camus}))
+            (root / CARD_NAME).unlink()
+            camus_phantoms(self.folder, LOSSES_SCALE)
 
 
 def small_recipe(name: str) -> Recipe:
@@ -262,7 +342,7 @@ def run_of_every_recipe(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str
     """A finished run of each shipped recipe, by its name. To be read; who writes into one takes `copy_of_run`."""
     folder = shared_folder(tmp_path_factory) / "recipes"
     folder.mkdir(exist_ok=True)
-    return RecipeRuns(folder)
+    return RecipeRuns(folder, tmp_path_factory)
 
 
 @pytest.fixture

@@ -22,8 +22,10 @@ from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.number_lesson import NumberLesson
 from coreecho.training.objectives import objective_class
-from coreecho.training.recipe import Recipe
+from coreecho.training.recipe import Recipe, read_recipe_file
 
+# Reports with charts as they are drawn for a reader are tested of every objective, beside `report/`.
+pytestmark = pytest.mark.usefixtures("rough_pictures")
 Command = Callable[..., str]
 # Of HMC-QU, whose hearts have no EF.
 WITHOUT_EF = "none of the .* recordings of the .* split has one that is known"
@@ -47,7 +49,7 @@ def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 def teaches_numbers(name: str) -> bool:
     """Whether a recipe's runs read a number; the others outline the ventricle."""
-    return issubclass(objective_class(Recipe.from_yaml(find_recipe(name)).objective), NumberLesson)
+    return issubclass(objective_class(read_recipe_file(find_recipe(name))["objective"]), NumberLesson)
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if not teaches_numbers(name)])

@@ -13,7 +13,6 @@ from coreecho.cli.main import main
 from coreecho.datasets import load_recordings
 from coreecho.errors import RecipeError
 from coreecho.inference import Predictor
-from coreecho.phantom import write_camus_phantoms, write_hmc_qu_phantoms
 from coreecho.stopping import Stop
 from coreecho.training import Hardware, Recipe, RunFolder, resume, train
 from coreecho.training.state import load_state
@@ -32,11 +31,9 @@ HMC_QU = Recipe.from_mapping(
 
 
 @pytest.fixture(scope="session")
-def camus_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def camus_root(camus_hearts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dozen patients in the NIfTI release's layout, which lie in all ten folds; the eighth runs backwards."""
-    root = tmp_path_factory.mktemp("camus") / "phantoms"
-    write_camus_phantoms(root, recordings=12, seed=3, workers=1)
-    return root
+    return Path(shutil.copytree(camus_hearts, tmp_path_factory.mktemp("camus") / "phantoms"))
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +58,9 @@ def camus_mhd_root(camus_root: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def hmc_qu_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dozen patients, eight of them with masks of the wall, of both classes."""
-    root = tmp_path_factory.mktemp("hmc-qu") / "phantoms"
-    write_hmc_qu_phantoms(root, recordings=12, seed=3, workers=1)
-    return root
+def hmc_qu_root(hmc_qu_hearts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Patients of both classes, most of them with masks of the wall."""
+    return Path(shutil.copytree(hmc_qu_hearts, tmp_path_factory.mktemp("hmc-qu") / "phantoms"))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.conftest import own_cohort
 
 from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
@@ -72,10 +73,12 @@ def assert_png() -> Callable[[Path], None]:
 @pytest.fixture(scope="session")
 def truth_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve phantoms of 26 frames in the EchoNet-Dynamic layout, with masks and latent variables."""
-    root = tmp_path_factory.mktemp("phantoms") / "cohort"
     settings = PhantomSettings(min_frames=26, max_frames=26, truth=True)
-    write_echonet_phantoms(root, recordings=12, seed=5, settings=settings, workers=1)
-    return root
+    return own_cohort(
+        tmp_path_factory,
+        "truth",
+        lambda root: write_echonet_phantoms(root, recordings=12, seed=5, settings=settings, workers=1),
+    )
 
 
 def _write_weights(folder: RunFolder, seed: int) -> None:

@@ -66,6 +66,7 @@ def calibrate(
     from coreecho.evaluation.calibrating import calibrate_subject, what_it_promises
     from coreecho.evaluation.calibrating import measure_gap as widen
     from coreecho.evaluation.measured_clips import Computing as HowToCompute
+    from coreecho.files import check_outputs
     from coreecho.models.segmenter import open_segmenter
     from coreecho.trust import calibration_path, read_calibration, write_calibration
     from coreecho.ventricle.gauging import OutlineGauge
@@ -79,6 +80,7 @@ def calibrate(
     path = out or calibration_path(subject.weights)
     if not path.absolute().parent.is_dir():
         raise CalibrationError(f"The folder of {path} does not exist: make it first, or give another `--out`.")
+    check_outputs(out=path)
     how = HowToCompute(batch_size=computing.batch_size, device=computing.device, show_progress=True)
     if measure_gap:
         before = read_calibration(calibration_path(subject.weights))

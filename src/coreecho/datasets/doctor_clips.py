@@ -1,6 +1,5 @@
 """What the doctor sees of each file: read once, in parallel, and reduced to a few numbers and a thumbnail."""
 
-import hashlib
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from coreecho.errors import VideoError
 from coreecho.video.decoded import is_screen
+from coreecho.video.frame_hash import hash_frames
 from coreecho.video.reading import read_video
 from coreecho.video.resizing import pad_to_square
 from coreecho.video.sector import find_sector, mask_outside
@@ -76,8 +76,6 @@ def examine_clip(job: ClipJob) -> ClipFacts:
     except VideoError as error:
         return ClipFacts(recording_id=job.recording_id, error=str(error))
     frames = video.frames
-    digest = hashlib.blake2b(repr(frames.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(frames).data)
     return ClipFacts(
         recording_id=job.recording_id,
         num_frames=len(frames),
@@ -86,7 +84,7 @@ def examine_clip(job: ClipJob) -> ClipFacts:
         fps=video.fps,
         is_phantom=video.is_phantom,
         is_still=all(np.array_equal(frame, frames[0]) for frame in frames[1:]),
-        content=digest.hexdigest(),
+        content=hash_frames(frames),
         # Frame by frame, since NumPy counts bytes by way of 8-byte copies of them.
         levels=np.sum([np.bincount(frame.ravel(), minlength=256) for frame in frames], axis=0),
         thumbnail=_thumbnail(frames) if job.has_thumbnail else None,

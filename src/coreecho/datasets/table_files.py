@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, is_foreign_panic
 
 # A line's number, as a person counts, and its cells.
 Lines = list[tuple[int, list[Any]]]
@@ -163,8 +163,7 @@ def read_sheets(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
     except (NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError) as error:
         raise _no_workbook(path, error) from error
     except BaseException as error:
-        # What Rust code did not foresee comes as an error that no `except Exception` sees.
-        if type(error).__name__ != "PanicException":
+        if not is_foreign_panic(error):
             raise
         raise _no_workbook(path, error) from error
 

@@ -53,7 +53,7 @@ _FEWEST_OF_OTHERS = 30
 # Recordings on which the reasons for doubt are tried, each as it is and in every planted shift.
 _TRIED_RECORDINGS = 60
 # Of these, those whose ventricles are outlined in a shift.
-_OUTLINED_OF_A_SHIFT = 20
+_OUTLINED_OF_A_SHIFT = 30
 # A check that could not be measured of so many of the recordings would doubt all new ones.
 _MEASURED_SHARE = 0.9
 # With a twentieth, the fourteen checks of 172 validation recordings (the demo) would be too small to doubt anything.

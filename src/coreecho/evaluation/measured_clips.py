@@ -24,9 +24,9 @@ from coreecho.inference.subject import Subject
 from coreecho.trust import CHECKS, KnownClips, ModelCalibration, OutlineValues, Verdict
 from coreecho.video.store import FrameStore
 
-# Recordings whose ventricles are outlined for a gate: a second or two each. So many are enough for a check that doubts
-# both large and small values, among sixteen checks that together doubt a tenth.
-OUTLINED_AT_MOST = 320
+# Recordings whose ventricles are outlined for a gate: a second or two each. Of fewer than 160, one of sixteen
+# checks that together doubt a tenth could doubt nothing; and some have no complete beat.
+OUTLINED_AT_MOST = 180
 
 
 class Outliner(Protocol):
@@ -151,7 +151,8 @@ def measure_clips(
         DatasetError: a recording has no EF.
         CheckpointError: there are no readable weights, or what they say is not a number.
     """
-    plain = subject.store(show_progress=computing.show_progress)
+    lying = subject.store(show_progress=computing.show_progress)
+    plain = subject.seen()
     store: HashedFrames = plain if shift is None else ShiftedFrames(plain, *shift)
     videos = predicted_clips(subject, store, recordings, clips=clips, computing=computing)
     copies = _copies(subject, store, recordings, videos, computing)
@@ -165,10 +166,10 @@ def measure_clips(
         disable=not computing.show_progress,
         transient=True,
     ):
-        rate = plain.fps(recording.id) or recording.fps
+        rate = plain.fps(recording.id)
         frames = np.asarray(store.frames(recording.id))
         values = gate_values(
-            frames, fps=rate, video=video, copies=of_copies, known=known, coloured=_coloured(subject, plain, recording)
+            frames, fps=rate, video=video, copies=of_copies, known=known, coloured=_coloured(subject, lying, recording)
         )
         rows.append(values)
     is_outlined = _drawn(recordings, 0 if outliner is None else outlined_at_most)

@@ -47,7 +47,7 @@ class Coverage:
     """How often intervals hold in a group of recordings.
 
     Attributes:
-        grouping: by what they are grouped: `all`, `predicted EF`, `true EF`, `quality`, `view`, `trust`.
+        grouping: by what they are grouped: `all`, `predicted EF`, `true EF`, `quality`, `view`, `scanner`, `trust`.
         group: which they are.
         num_recordings: in it.
         num_held: whose true EF lies in its interval.
@@ -269,6 +269,7 @@ def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Cal
         ("true EF", lambda: [by_true[number].name for number in range_of(by_true, table["ef_true"])]),
         ("quality", lambda: [recording.quality or "" for recording in recordings]),
         ("view", lambda: [recording.view or "" for recording in recordings]),
+        ("scanner", lambda: [recording.scanner or "" for recording in recordings]),
         ("trust", lambda: [trust or "" for trust in table["trust"]]),
     ]
     ordered = {"predicted EF": [part.name for part in ranges], "true EF": [part.name for part in by_true]}

@@ -196,7 +196,7 @@ def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
         faults.append(f"the data set is {run.data.dataset} there and {data.dataset} here")
     elif _as_written(run.data.options) != _as_written(data.options):
         faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
-    elif run.data_fingerprint() != run.info["data_fingerprint"]:
+    elif not run.has_the_same_data():
         faults.append(f"the recordings, labels or splits under {data.root} have changed since")
     if faults:
         raise RecipeError(f"{run.path} holds another training: {'; '.join(faults)}. Give another `--out`.")

@@ -142,11 +142,13 @@ class Appraiser:
         calibrated: of its weights; None where there is none.
         task: of the model: only an EF has intervals.
         model_input: of the model.
+        learned_from_phantoms: the model has seen simulated hearts only.
     """
 
     calibrated: ModelCalibration | None
     task: Task
     model_input: ModelInput
+    learned_from_phantoms: bool = False
 
     @cached_property
     def asks_for(self) -> frozenset[str]:
@@ -185,6 +187,7 @@ class Appraiser:
             spread=float(outputs.std(ddof=1)) if len(outputs) > 1 else None,
             is_phantom=clip.is_phantom,
             measured=measured,
+            learned_from_phantoms=self.learned_from_phantoms,
         )
 
 

@@ -133,7 +133,7 @@ def resume(
     if folder.is_finished and longer == folder.recipe:
         return folder
     folder.store(show_progress=show_progress)
-    if folder.data_fingerprint() != folder.info["data_fingerprint"]:
+    if not folder.has_the_same_data():
         raise RecipeError(
             f"The recordings, frames, labels or splits under {folder.data.root} are not those that {run} began with. "
             "Put the data back as they were, or start a new run."

@@ -24,9 +24,9 @@ from coreecho.ventricle.volume import ventricle_curves
 from coreecho.video.parts import in_one_part
 from coreecho.video.resizing import resize_frames
 
-# End-systole lasts for about 70 ms: of 20 frames a second one falls into it. 72 of them are three seconds.
+# End-systole lasts for about 70 ms: of 20 frames a second one falls into it. 48 of them are two beats or more.
 _LEAST_FPS = 20.0
-_MOST_FRAMES = 72
+_MOST_FRAMES = 48
 # Of clips that do not say theirs; nearly all of EchoNet-Dynamic has it.
 _USUAL_FPS = 50.0
 # Measurements that are lost when a computer goes down.

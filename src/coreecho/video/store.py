@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.errors import DatasetError
+from coreecho.video.frame_hash import hash_frames
 from coreecho.video.frame_source import FrameSource, as_sources
 from coreecho.video.store_building import build_store, clear_store
 from coreecho.video.store_index import StoreEntry, StoreIndex, is_current, read_index, shard_path
@@ -147,7 +148,12 @@ class FrameStore:
         return self._entry(video_id).num_frames
 
     def digest(self, video_id: str) -> str:
-        """Short hash of a video's frames as they are stored: their checksum and number. Raises DatasetError."""
+        """Hash of a video's frames as they are stored; see `hash_frames`. Raises DatasetError."""
+        # A store of before that nobody has built since has no hashes.
+        return self._entry(video_id).frames_hash or hash_frames(self.frames(video_id))
+
+    def checksum(self, video_id: str) -> str:
+        """By what runs of before frames were hashed know a video: its frames' CRC32 and number. Raises DatasetError."""
         entry = self._entry(video_id)
         return f"{entry.crc32:08x}-{entry.num_frames}"
 

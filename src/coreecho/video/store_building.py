@@ -17,18 +17,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 from coreecho.errors import DatasetError, UnreadableVideosError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
 from coreecho.names import counted
+from coreecho.video.frame_hash import hash_frames
 from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.source_stamp import SourceStamp, stamp_of
 from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
@@ -54,13 +55,14 @@ def build_store(
 ) -> StoreIndex:
     """Bring the store up to date with its sources. See `FrameStore.build`."""
     index = _matching_index(folder, frame_size)
-    if index is not None and index.completed is not None and not any(_pending(index, sources)):
+    if index is not None and index.completed is not None and index.is_hashed and not any(_pending(index, sources)):
         return index
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             # Another process may have built it while this one waited.
             index = _matching_index(folder, frame_size) or StoreIndex(frame_size=frame_size)
+            _hash_what_is_stored(folder, index, show_progress)
             faults = _build_locked(folder, index, sources, workers, show_progress)
     except OSError as error:
         raise _disk_error(folder, error) from error
@@ -98,6 +100,23 @@ def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[
         entry = index.entries.get(video_id)
         if entry is None or not entry.is_fresh(stamp, source.preparation):
             yield _Job(video_id, source, stamp)
+
+
+def _hash_what_is_stored(folder: Path, index: StoreIndex, show_progress: bool) -> None:
+    """Hash the frames of a store of before, which has checksums alone; what is damaged is forgotten, and decoded anew.
+
+    The index is written with the build that follows.
+    """
+    unhashed = [video_id for video_id, entry in index.entries.items() if not entry.frames_hash]
+    console = Console(stderr=True)
+    for video_id in track(unhashed, "hashing stored videos", console=console, disable=not (show_progress and unhashed)):
+        entry = index.entries[video_id]
+        shape = (entry.num_frames, index.frame_size, index.frame_size)
+        frames = np.memmap(shard_path(folder, entry.shard), np.uint8, "r", offset=entry.offset, shape=shape)
+        if zlib.crc32(frames.data) == entry.crc32:
+            index.entries[video_id] = replace(entry, frames_hash=hash_frames(frames))
+        else:
+            del index.entries[video_id]
 
 
 def _build_locked(
@@ -156,6 +175,7 @@ class _Writer:
             num_frames=len(frames),
             fps=decoded.fps,
             crc32=zlib.crc32(frames.data),
+            frames_hash=hash_frames(frames),
             source=job.stamp.path,
             source_bytes=job.stamp.num_bytes,
             source_mtime_ns=job.stamp.mtime_ns,

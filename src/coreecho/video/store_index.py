@@ -32,7 +32,8 @@ class StoreEntry:
         offset: bytes before its first frame in the shard.
         num_frames: T.
         fps: frames per second, or None where the source does not say.
-        crc32: checksum of the frames' bytes.
+        crc32: checksum of the frames' bytes, which finds what a disk has damaged.
+        frames_hash: hash of the frames, by which they are known; see `hash_frames`. Empty in a store of before.
         source: the path it was decoded from, absolute, links followed.
         source_bytes: size of the source when it was decoded.
         source_mtime_ns: time of the source's last change when it was decoded.
@@ -51,6 +52,8 @@ class StoreEntry:
     source_mtime_ns: Annotated[int, Within(-_MAX_TIME_NS, _MAX_TIME_NS)]
     # Stores of before the content was looked at: what lies in them is decoded anew, once.
     source_content: str = field(default="", metadata=MAY_BE_ABSENT)
+    # Stores of before hold checksums alone; a build hashes their frames where they lie.
+    frames_hash: str = field(default="", metadata=MAY_BE_ABSENT)
     # Stores of before the preparations were written down hold whole videos, as they were read then.
     preparation: str = field(default="whole video", metadata=MAY_BE_ABSENT)
     coloured: Annotated[float, Within(0, 1)] | None = field(default=None, metadata=MAY_BE_ABSENT)
@@ -98,6 +101,11 @@ class StoreIndex:
         for entry in self.entries.values():
             ends[entry.shard] = max(ends.get(entry.shard, 0), self.end_of(entry))
         return ends
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the hash of every video's frames is known."""
+        return all(entry.frames_hash for entry in self.entries.values())
 
     def drop_lost(self, folder: Path) -> None:
         """Forget entries whose shard is gone or was cut short, so that a build decodes them again."""

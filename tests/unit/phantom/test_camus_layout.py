@@ -18,15 +18,13 @@ from coreecho.phantom.truth import label_frame
 from coreecho.video.nifti import read_nifti
 
 SETTINGS = PhantomSettings(scanner="C", min_frames=28, max_frames=60)
-# The eighth patient's files run from ES to ED.
-RECORDINGS = 8
+# As `camus_hearts` are. The eighth patient's files run from ES to ED.
+RECORDINGS, SEED = 12, 1
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("camus") / "cohort"
-    write_camus_phantoms(root, recordings=RECORDINGS, seed=3, workers=1)
-    return root
+@pytest.fixture
+def root(camus_hearts: Path) -> Path:
+    return camus_hearts
 
 
 def test_the_cohort_is_clean_camus(root: Path) -> None:
@@ -38,7 +36,7 @@ def test_the_cohort_is_clean_camus(root: Path) -> None:
 
 def test_labels_are_the_truth(root: Path) -> None:
     recordings = {recording.id: recording for recording in load_camus(root, view="all")}
-    plan = plan_recording(SETTINGS, 3, 0, "TRAIN")
+    plan = plan_recording(SETTINGS, SEED, 0, "TRAIN")
     for chamber in ("4CH", "2CH"):
         recording = recordings[f"patient0001_{chamber}"]
         assert recording.ef_percent == round(plan.motion.ef_percent)
@@ -70,7 +68,7 @@ def grey_in_right_ventricle(plan: RecordingPlan, place: RecordingPlan) -> float:
 def test_the_two_chamber_view_has_the_same_ventricle_and_no_right_heart() -> None:
     four, two = [], []
     for index in range(4):
-        plan = plan_recording(SETTINGS, 3, index, "TRAIN")
+        plan = plan_recording(SETTINGS, SEED, index, "TRAIN")
         recording = two_chamber_recording(plan)
         # One place of the probe for both, so that they differ in nothing but the heart.
         there = replace(recording, view=plan.view, facts=plan.facts)
@@ -121,7 +119,7 @@ def test_a_dozen_patients_lie_in_all_official_folds() -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_a_part_is_continued(root: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    write_camus_phantoms(again, recordings=1, seed=3, workers=1)
+    write_camus_phantoms(again, recordings=1, seed=SEED, workers=1)
     name = "database_nifti/patient0001"
     files = sorted(path.name for path in (root / name).iterdir())
     assert len(files) == 12
@@ -130,7 +128,7 @@ def test_the_same_seed_gives_the_same_bytes_and_a_part_is_continued(root: Path, 
     (again / "phantom.json").rename(again / "phantom-unfinished.json")
     (again / name / "Info_2CH.cfg").unlink()
     before = (again / name / "Info_4CH.cfg").stat().st_mtime_ns
-    write_camus_phantoms(again, recordings=1, seed=3, workers=1)
+    write_camus_phantoms(again, recordings=1, seed=SEED, workers=1)
     assert filecmp.cmpfiles(root / name, again / name, files, shallow=False)[0] == files
     assert (again / name / "Info_4CH.cfg").stat().st_mtime_ns == before
 
@@ -140,7 +138,7 @@ def test_other_folders_and_numbers_are_refused(root: Path, tmp_path: Path) -> No
         write_camus_phantoms(tmp_path, recordings=501, seed=0)
     with pytest.raises(DatasetError, match="recordings is 0, expected at least 1"):
         write_camus_phantoms(tmp_path, recordings=0, seed=0)
-    with pytest.raises(DatasetError, match="another phantom cohort: seed is 3 there, 4 asked for"):
+    with pytest.raises(DatasetError, match="another phantom cohort: seed is 1 there, 4 asked for"):
         write_camus_phantoms(root, recordings=RECORDINGS, seed=4)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match="not empty and holds no phantom cohort"):

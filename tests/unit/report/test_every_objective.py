@@ -1,5 +1,6 @@
 """A run of every objective has a report: what its metrics.csv holds, and what it reads, is asked and not assumed."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,6 @@ from coreecho.errors import RecipeError
 from coreecho.evaluation.protocol import Protocol
 from coreecho.models import WeightsCard, build_model, save_weights
 from coreecho.models.echo_model import ModelInput
-from coreecho.phantom import write_hmc_qu_phantoms
 from coreecho.report.html import write_report
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
@@ -67,9 +67,9 @@ def test_of_ef(objective: str, tmp_path: Path, phantom_root: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def mi_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def mi_run(hmc_qu_hearts: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     folder = tmp_path_factory.mktemp("mi")
-    write_hmc_qu_phantoms(folder / "hearts", recordings=14, seed=1, workers=1)
+    shutil.copytree(hmc_qu_hearts, folder / "hearts")
     shape = ModelInput(num_frames=4, frame_size=32, time="spline")
     return make_run(folder / "run", folder / "hearts", "hmc-qu", Recipe(**TINY, objective="bce", input=shape))
 

@@ -20,6 +20,7 @@ from coreecho.representation import continuity_comparison, run_continuity
 from coreecho.saliency import run_lv_focus
 from coreecho.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("rough_pictures")
 # The training split of the phantoms has most recordings; few resamples, since no test reads the intervals.
 PROTOCOL = Protocol(split="train", clips=2, resamples=50)
 

@@ -20,7 +20,7 @@ USUAL = {
     "sector_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
     "lv_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
     "lv_unseen": (np.repeat([0.0, 0.05, 0.1], [150, 44, 6]), 0.02, 0.15, 1.0),
-    "lv_area": (np.linspace(0.1, 0.2, 200), 0.15, 0.21, 0.0),
+    "lv_area": (np.linspace(0.1, 0.2, 200), 0.15, 0.095, -0.1),
     "clip_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
     "copy_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
     "segmentation_disagreement": (np.linspace(0, 10, 200), 4.0, 11.0, 60.0),

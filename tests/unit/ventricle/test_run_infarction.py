@@ -15,7 +15,7 @@ from coreecho.ventricle.run_infarction import study_infarction
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("hmc-qu") / "hearts"
-    write_hmc_qu_phantoms(out, recordings=24, seed=4, two_views=True, workers=1)
+    write_hmc_qu_phantoms(out, recordings=14, seed=4, two_views=True, workers=1)
     return out
 
 

@@ -12,8 +12,10 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
+from coreecho.errors import VideoError
 from coreecho.video import read_video
 from coreecho.video.colour import RGB_NOTE, YCBCR_NOTE
+from coreecho.video.dicom import named_damage
 
 Write = Callable[..., Path]
 IN_USE = "its pixels use {} of the {} bits that the file declares; read by those in use"
@@ -78,6 +80,20 @@ def test_where_the_least_level_is_white_the_levels_in_use_are_those_that_are_sho
     assert (IN_USE.format(used, 16) in video.notes) == (used < 16)
     if hot is not None:
         assert (video.frames[:, 40, 10:13] == (255 if hot == 0 else 0)).all()
+
+
+class PanicException(BaseException):
+    """What a decoder that is written in Rust ends in."""
+
+
+def test_a_decoder_that_panics_is_damage_and_a_stop_is_not() -> None:
+    with (
+        pytest.raises(VideoError, match=r"a\.dcm: .*damaged or not well formed \(PanicException\)"),
+        named_damage("a.dcm"),
+    ):
+        raise PanicException
+    with pytest.raises(KeyboardInterrupt), named_damage("a.dcm"):
+        raise KeyboardInterrupt
 
 
 def named_rgb(frame: Any) -> bytes:
