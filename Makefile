@@ -38,7 +38,7 @@ lint: env  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 # Programs that need data of their own are run by hand.
-NEED_DATA := benchmarks/generated_clips.py benchmarks/small_data.py
+NEED_DATA := benchmarks/generated_clips.py benchmarks/small_data.py benchmarks/what_carries.py
 
 bench: env  ## measure every claim of speed as a ratio
 	@for program in $(filter-out $(NEED_DATA),$(wildcard benchmarks/*.py)); do echo "== $$program"; $(BIN)/python $$program || exit 1; done

@@ -1,59 +1,171 @@
-"""What intervals and the gate of a run are worth away from home: `python docs/measure_shifts.py RUN --phantoms FOLDER`.
+"""What intervals and the gate of a model are worth at home and away from it.
 
-Writes cohorts of phantoms that the run has not seen (of its own scanner, of others, at the widest difficulty, of other
-layouts and views), plants shifts in those of its own scanner, and prints a table. All of it is a phantom result.
+    python docs/measure_shifts.py default --phantoms FOLDER --page docs/trust.md
+    python docs/measure_shifts.py RUN --phantoms FOLDER
+
+Writes cohorts of phantoms that the model has not seen (of its own kind, of single scanners, of other layouts and
+views), plants shifts in those of its own kind, and prints tables; with `--page` they replace what stands there between
+the two marks, and the pictures beside it are drawn anew. All of it is a phantom result. What was written, predicted and
+outlined lies in FOLDER, so that another model is measured on the same hearts in less time.
 """
 
 import argparse
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from coreecho.datasets import Recording
 from coreecho.evaluation.calibrating import calibrate_subject
 from coreecho.evaluation.measured_clips import Computing, MeasuredClips, measure_clips
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, NO_HEART
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of_measured
+from coreecho.experiments.model_plan import default_plan, read_plan
 from coreecho.inference.subject import Subject, open_subject
+from coreecho.models.segmenter import open_segmenter
 from coreecho.phantom import CAMUS_SETTINGS, PhantomSettings, write_camus_phantoms, write_echonet_phantoms
+from coreecho.phantom.camus_layout import grade_quality
+from coreecho.report.worth_drawing import draw_refusal, draw_reliability
 from coreecho.representation.phantom_truth import PhantomCohort
-from coreecho.trust import ModelCalibration
+from coreecho.shipped import is_default
+from coreecho.trust import CHECKS, ModelCalibration, PredictionLog
+from coreecho.trust.watching import LEAST_WATCHED, watch
+from coreecho.ventricle.gauging import OutlineGauge
 
 COMPUTING = Computing(batch_size=16, device="cpu")
+MARKS = ("<!-- shipped: begin -->", "<!-- shipped: end -->")
+FIGURES = Path(__file__).parent / "figures"
 HEADER = (
     "| tested on | n | MAE | held | width | good | doubtful | outside | held, good | MAE, good "
     "| AURC gate | spread | random |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
+# Of these pictures ventricles are outlined, too: a heart as it is, one that is cut off, one that is small, and none.
+OUTLINED_SHIFTS = ("the heart at the picture's edge", "a shadow over one side", "zoom x 0.6", *NO_HEART)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """What a model was calibrated on.
+
+    Attributes:
+        settings: of its phantoms.
+        options: of the loader, such as the frame rate to which all is brought.
+    """
+
+    settings: PhantomSettings
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class World:
-    """A cohort that a run is shown."""
+    """A cohort that a model is shown, and what was measured in it."""
 
     name: str
     subject: Subject
     recordings: list[Recording]
+    measured: MeasuredClips
+    worth: Worth
 
 
-def worlds(run: Path, phantoms: Path, count: int, seed: int) -> Iterator[World]:
-    """Write the cohorts, each as it is needed."""
-    home = PhantomCohort(open_subject(run).data.root).settings
-    for name, settings in {
-        f"scanner {home.scanner}, {home.difficulty} (as trained on)": home,
-        "scanner B": replace(home, scanner="B"),
-        "scanner C": replace(home, scanner="C"),
-        "standard difficulty": replace(home, difficulty="standard"),
-        "clinic": PhantomSettings(difficulty="clinic", scanner="any"),
-    }.items():
-        root = phantoms / "".join(letter if letter.isalnum() else "-" for letter in name)
-        write_echonet_phantoms(root, recordings=count, seed=seed, settings=settings, workers=1)
-        subject = open_subject(run, data=root, dataset="echonet")
-        yield World(name, subject, subject.all_recordings)
-    root = phantoms / "camus"
-    write_camus_phantoms(root, recordings=max(20, count // 2), seed=seed, settings=CAMUS_SETTINGS, workers=1)
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A model that is tried, and on how much."""
+
+    model: str
+    home: Home
+    calibrated: ModelCalibration
+    phantoms: Path
+    count: int
+    shifted: int
+    outlined: int
+    seed: int
+
+    def subject(self, root: Path, dataset: str, options: Mapping[str, Any]) -> Subject:
+        """The model on a cohort; what it says is kept beside the cohorts."""
+        found = open_subject(self.model, data=root, dataset=dataset, options=options)
+        found.folder = self.phantoms
+        return found
+
+    def measure(
+        self, subject: Subject, recordings: Sequence[Recording], **settings: Any
+    ) -> tuple[MeasuredClips, Worth]:
+        """Try the intervals as they were calibrated: all hearts here are simulated."""
+        calibrated = self.calibrated
+        measured = measure_clips(
+            subject,
+            recordings,
+            clips=calibrated.num_clips,
+            known=calibrated.known,
+            computing=COMPUTING,
+            **settings,
+        )
+        intervals = calibrated.intervals.as_calibrated
+        return measured, worth_of_measured(
+            measured, recordings, calibrated=calibrated, intervals=intervals, resamples=200
+        )
+
+
+def home_of(model: str) -> Home:
+    """The kind of phantoms that a model was calibrated on."""
+    if is_default(model):
+        plan = read_plan(default_plan())
+        entry = plan.models["default-ef"].calibration
+        if entry is None:
+            raise SystemExit("The plan of the models that ship calibrates nothing.")
+        return Home(settings=PhantomSettings(**dict(plan.phantoms[entry.data].settings)), options=dict(entry.options))
+    data = open_subject(model).data
+    return Home(settings=PhantomCohort(data.root).settings, options=dict(data.options))
+
+
+def cohorts(home: Home) -> dict[str, PhantomSettings]:
+    """Settings of the cohorts in EchoNet-Dynamic's layout, by what they are called."""
+    settings = home.settings
+    where = "any scanner" if settings.scanner == "any" else f"scanner {settings.scanner}"
+    found = {f"{where}, {settings.difficulty} (as calibrated on)": settings}
+    # Of the widest hearts no scanner is A, B or C: there each is of a maker of its own.
+    difficulty = "standard" if settings.difficulty == "clinic" else settings.difficulty
+    for scanner in "ABC":
+        found[f"scanner {scanner}, {difficulty}"] = replace(settings, scanner=scanner, difficulty=difficulty)
+    found[f"{where}, standard"] = replace(settings, difficulty="standard")
+    found["any scanner, clinic"] = replace(settings, scanner="any", difficulty="clinic")
+    return {name: each for name, each in found.items() if name.endswith("(as calibrated on)") or each != settings}
+
+
+def worlds(tried: Tried) -> Iterator[World]:
+    """Write the cohorts, and show them to the model, each as it is needed; the first is as the model knows them."""
+    for name, settings in cohorts(tried.home).items():
+        root = tried.phantoms / "".join(letter if letter.isalnum() else "-" for letter in name)
+        write_echonet_phantoms(root, recordings=tried.count, seed=tried.seed, settings=settings, workers=1)
+        subject = tried.subject(root, "echonet", tried.home.options)
+        yield _world(tried, name, subject, _with_quality(root, subject.all_recordings))
+    root = tried.phantoms / "camus"
+    write_camus_phantoms(
+        root, recordings=max(20, tried.count // 2), seed=tried.seed, settings=CAMUS_SETTINGS, workers=1
+    )
     for view in ("A4C", "A2C"):
-        subject = open_subject(run, data=root, dataset="camus", options={"view": view})
-        yield World(f"CAMUS phantoms, {view}, half beats", subject, subject.all_recordings)
+        subject = tried.subject(root, "camus", {"view": view})
+        yield _world(tried, f"CAMUS phantoms, {view}, half beats", subject, subject.all_recordings)
+
+
+def _world(tried: Tried, name: str, subject: Subject, recordings: list[Recording]) -> World:
+    measured, worth = tried.measure(subject, recordings)
+    return World(name=name, subject=subject, recordings=recordings, measured=measured, worth=worth)
+
+
+def _with_quality(root: Path, recordings: Sequence[Recording]) -> list[Recording]:
+    """Say of phantoms what a reader would say of their pictures, and which kind of machine filmed them."""
+    cohort = PhantomCohort(root)
+    found = []
+    for recording in recordings:
+        plan = cohort.plan(recording.id)
+        imaging = "harmonic" if plan.scanner.wavelength_mm < 0.6 else "fundamental"
+        found.append(replace(recording, quality=grade_quality(plan.view), scanner=imaging))
+    return found
 
 
 def row(name: str, worth: Worth) -> str:
@@ -77,100 +189,206 @@ def row(name: str, worth: Worth) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def tried(measured: MeasuredClips, recordings: list[Recording], calibrated: ModelCalibration) -> Worth:
-    """Try the intervals as they were calibrated: all hearts here are simulated."""
-    return worth_of_measured(
-        measured, recordings, calibrated=calibrated, intervals=calibrated.intervals.as_calibrated, resamples=200
+def print_cohorts(tried: Tried) -> list[World]:
+    """The first tables: intervals and gate in each cohort."""
+    print(f"Cohorts of {tried.count} phantoms (CAMUS's of half as many patients), seed {tried.seed}:\n\n{HEADER}")
+    found = []
+    for world in worlds(tried):
+        print(row(world.name, world.worth), flush=True)
+        found.append(world)
+    home = found[0].worth
+    print(f"\nIn the first cohort: {home.test.words}\n")
+    return found
+
+
+def print_groups(found: Sequence[World]) -> None:
+    """Coverage and width by EF, by quality and by scanner."""
+    print("By range of EF, by picture quality as a reader would grade it, and by the kind of machine:\n")
+    print("| tested on | group | n | held | width | MAE |\n|---|---|---|---|---|---|")
+    for world in found:
+        for group in world.worth.groups:
+            if group.grouping in ("predicted EF", "quality", "scanner") and (
+                world is found[0] or group.grouping == "quality"
+            ):
+                print(
+                    f"| {world.name} | {group.grouping}: {group.group} | {group.num_recordings} | "
+                    f"{100 * group.coverage:.0f} % | {group.mean_width:.0f} | {group.mae:.1f} |"
+                )
+    print()
+
+
+def print_probabilities(tried: Tried, found: Sequence[World]) -> None:
+    """P(EF < 40 %), and drift, in each cohort."""
+    print("P(EF < 40 %), and how soon a stream of such clips is called drifted:\n")
+    print(
+        "| tested on | below 40 % | Brier | skill | mean probability minus share | drift found at clip, by |\n"
+        "|---|---|---|---|---|---|"
     )
-
-
-def print_cohorts(run: Path, phantoms: Path, count: int, seed: int, calibrated: ModelCalibration) -> World:
-    """The first table; gives the cohort of the run's own scanner."""
-    print(f"\nCohorts of {count} phantoms, seed {seed}:\n\n{HEADER}")
-    home = None
-    for world in worlds(run, phantoms, count, seed):
-        home = home or world
-        measured = measure_clips(
-            world.subject, world.recordings, clips=calibrated.num_clips, known=calibrated.known, computing=COMPUTING
+    for world in found:
+        table = world.worth.reliability
+        share = float((world.worth.table["ef_true"] < 40).mean())
+        print(
+            f"| {world.name} | {100 * share:.0f} % | {table.brier.format(3)} | {table.brier_skill.format()} | "
+            f"{table.bias.format(2)} | {_drift(tried, world.measured)} |"
         )
-        print(row(world.name, tried(measured, world.recordings, calibrated)), flush=True)
-    if home is None:
-        raise ValueError("no cohort was written")
-    return home
+    print()
 
 
-def print_shifts(home: World, count: int, calibrated: ModelCalibration) -> None:
-    """Shifts planted in the run's own kind of phantom; the last of them hold no heart, so that no EF is right."""
-    some = home.recordings[:count]
-    print(f"\nShifts planted in {len(some)} of the first cohort:\n\n{HEADER}")
-    for name, shift in HARMLESS_TO_EF.items():
-        measured = measure_clips(
-            home.subject,
-            some,
-            clips=calibrated.num_clips,
-            known=calibrated.known,
-            computing=COMPUTING,
-            shift=(name, shift),
-        )
-        print(row(name, tried(measured, some, calibrated)), flush=True)
-    print("\nNo heart at all:\n\n| shown | n | good | doubtful | outside | what flags it most often |")
-    print("|---|---|---|---|---|---|")
-    for name, shift in NO_HEART.items():
-        measured = measure_clips(
-            home.subject,
-            some,
-            clips=calibrated.num_clips,
-            known=calibrated.known,
-            computing=COMPUTING,
-            shift=(name, shift),
-        )
-        table = tried(measured, some, calibrated).table
-        shares = [f"{100 * (table['trust'] == trust).mean():.0f} %" for trust in ("good", "doubtful", "outside")]
-        print(f"| {name} | {len(table)} | {' | '.join(shares)} | {_most_often(calibrated, measured)} |", flush=True)
-
-
-def _most_often(calibrated: ModelCalibration, measured: MeasuredClips) -> str:
-    """The three checks that flag most."""
-    gate = calibrated.gate
-    if gate is None:
+def _drift(tried: Tried, measured: MeasuredClips) -> str:
+    """How soon a log of these clips is called drifted, in the order in which chance would bring them."""
+    gate, count = tried.calibrated.gate_for(None), len(measured.predictions)
+    if gate is None or count < LEAST_WATCHED:
         return ""
-    names = [check.name for check in gate.checks]
-    flagged = dict.fromkeys(names, 0)
+    rows = [measured.of_recording(number) for number in np.random.default_rng(0).permutation(count)]
+    numbers = tuple({name: value for name, value in row.items() if np.isfinite(value)} for row in rows)
+    watched = watch(PredictionLog(predictions=numbers, faulty_lines=()), gate)
+    drifted = [one for one in watched if one.state.drifted_at is not None]
+    if not drifted:
+        return f"not in {count}"
+    first = min(drifted, key=lambda one: one.state.drifted_at or 0)
+    return f"{first.state.drifted_at}, {first.label}"
+
+
+def print_shifts(tried: Tried, home: World) -> None:
+    """Shifts planted in the model's own kind of phantom; the last of them hold no heart, so that no EF is right."""
+    some = home.recordings[: tried.shifted]
+    print(f"Shifts planted in {len(some)} of the first cohort; the EF stays what it was:\n\n{HEADER}")
+    for name, shift in HARMLESS_TO_EF.items():
+        _, worth = tried.measure(home.subject, some, shift=(name, shift))
+        print(row(name, worth), flush=True)
+    print("\nPictures without a heart, for which any EF is wrong:\n")
+    print("| shown | n | good | doubtful | outside | what flags it most often |\n|---|---|---|---|---|---|")
+    for name, shift in NO_HEART.items():
+        measured, worth = tried.measure(home.subject, some, shift=(name, shift))
+        print(f"| {name} | {_trust_cells(worth)} | {_most_often(tried.calibrated, measured)} |", flush=True)
+    print()
+
+
+def print_outlined(tried: Tried, home: World) -> None:
+    """What the outline of the ventricle adds to the gate, where the calibration knows outlines."""
+    if tried.calibrated.outlined_by is None:
+        return
+    segmenter = open_segmenter()
+    if segmenter.weights_sha256 != tried.calibrated.outlined_by:
+        print("The model was calibrated with another segmenter than the one that ships.\n")
+        return
+    gauge = OutlineGauge(segmenter, tried.phantoms)
+    some = home.recordings[: tried.outlined]
+    print(f"What the outline of the ventricle adds, in {len(some)} of the same (share that is not good):\n")
+    print("| shown | without | with | of the outline, what flags it most often |\n|---|---|---|---|")
+    shifts: dict[str, Any] = {"as they are": None} | {
+        name: (name, (HARMLESS_TO_EF | NO_HEART)[name]) for name in OUTLINED_SHIFTS
+    }
+    for name, shift in shifts.items():
+        _, plain = tried.measure(home.subject, some, shift=shift)
+        measured, worth = tried.measure(home.subject, some, shift=shift, outliner=gauge)
+        without, along = (f"{100 * (each.table['trust'] != 'good').mean():.0f} %" for each in (plain, worth))
+        print(f"| {name} | {without} | {along} | {_most_often(tried.calibrated, measured, is_of_outline=True)} |")
+    print()
+
+
+def _trust_cells(worth: Worth) -> str:
+    trust: pd.Series[Any] = worth.table["trust"]
+    shares = [f"{100 * (trust == word).mean():.0f} %" for word in ("good", "doubtful", "outside")]
+    return " | ".join([f"{len(trust)}", *shares])
+
+
+def _most_often(calibrated: ModelCalibration, measured: MeasuredClips, *, is_of_outline: bool = False) -> str:
+    """The three checks that flag most."""
+    flagged: dict[str, int] = {}
     for number in range(len(measured.predictions)):
-        values = measured.of_recording(number)
-        for check in gate.judge({name: values.get(name) for name in names}).checks:
-            flagged[check.name] += check.trust != "good"
-    most = sorted(names, key=lambda name: -flagged[name])[:3]
-    return ", ".join(f"{name.replace('_', ' ')} {flagged[name]}" for name in most if flagged[name])
+        verdict = measured.verdict(number, calibrated)
+        for check in () if verdict is None else verdict.checks:
+            if not is_of_outline or CHECKS[check.name].is_of_outline:
+                flagged[check.name] = flagged.get(check.name, 0) + (check.trust != "good")
+    most = sorted(flagged, key=lambda name: -flagged[name])[:3]
+    return ", ".join(f"{CHECKS[name].label} {flagged[name]}" for name in most if flagged[name])
 
 
 def print_reasons(calibrated: ModelCalibration) -> None:
-    """What each reason for doubt was worth when the run was calibrated."""
+    """What each reason for doubt was worth when the model was calibrated."""
     if calibrated.gate is None:
         return
-    print("\nClips flagged for this erred so many times as much as all others:\n\n| check | ratio |\n|---|---|")
+    print("How many times as much clips erred that were flagged for one reason, over the recordings of the calibration")
+    print("as they are and in the planted shifts:\n\n| check | ratio |\n|---|---|")
     for check in calibrated.gate.checks:
         ratio = "not flagged often enough" if check.error_ratio is None else f"{check.error_ratio:.1f}"
         print(f"| {check.definition.label} | {ratio} |")
+    print()
+
+
+def draw(home: World, name: str) -> None:
+    """The reliability figure, and what refusing is worth, of the first cohort."""
+    words: dict[str, Any] = {"model": name, "is_phantom": True}
+    FIGURES.mkdir(exist_ok=True)
+    draw_reliability(home.worth, FIGURES / "trust-reliability.png", **words)
+    draw_refusal(home.worth, FIGURES / "trust-refusal.png", **words)
+    print("![How often an EF below 40 % came, against its probability](figures/trust-reliability.png)")
+    print("![The error of those kept, as the doubtful are refused](figures/trust-refusal.png)")
+
+
+def measure(tried: Tried) -> None:
+    """Print everything."""
+    print(f"Phantom results, of phantoms alone. {tried.calibrated.intervals.words}\n")
+    found = print_cohorts(tried)
+    print_groups(found)
+    print_probabilities(tried, found)
+    print_shifts(tried, found[0])
+    print_outlined(tried, found[0])
+    print_reasons(tried.calibrated)
+    if is_default(tried.model):
+        draw(found[0], "default-ef")
 
 
 def main() -> None:
-    """Parse, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
+    """Parse, measure, print or write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="`default`, or the folder of a run")
     parser.add_argument("--phantoms", type=Path, required=True, help="folder for the cohorts")
-    parser.add_argument("--recordings", type=int, default=150)
-    parser.add_argument("--shifted", type=int, default=60)
+    parser.add_argument("--page", type=Path, help="where the tables are put between the two marks")
+    parser.add_argument("--recordings", type=int, default=80)
+    parser.add_argument("--shifted", type=int, default=30)
+    parser.add_argument("--outlined", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1001)
     given = parser.parse_args()
-    subject = open_subject(given.run)
+    home = home_of(given.model)
+    given.phantoms.mkdir(parents=True, exist_ok=True)
+    tried = Tried(
+        model=given.model,
+        home=home,
+        calibrated=_calibrated(given.model, given.phantoms),
+        phantoms=given.phantoms,
+        count=given.recordings,
+        shifted=given.shifted,
+        outlined=given.outlined,
+        seed=given.seed,
+    )
+    if given.page is None:
+        measure(tried)
+        return
+    text = given.page.read_text(encoding="utf-8")
+    before, mark, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not (mark and end):
+        parser.error(f"{given.page} has no place for the tables: put {MARKS[0]} and {MARKS[1]} there")
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        measure(tried)
+    given.page.write_text(f"{before}{mark}\n\n{printed.getvalue().rstrip()}\n\n{end}{after}", encoding="utf-8")
+
+
+def _calibrated(model: str, phantoms: Path) -> ModelCalibration:
+    """The calibration beside the weights, or one that is made now."""
+    if is_default(model):
+        # What ships knows no data: any cohort serves to ask for the file beside it.
+        found = calibration_of(open_subject(model, data=phantoms, dataset="echonet"))
+        if found is None:
+            raise SystemExit("This build's default model was never calibrated: `make default-models` does it.")
+        return found
+    subject = open_subject(model)
     if not subject.learned_from_phantoms:
-        parser.error(f"{given.run} learned from patients: phantoms say nothing of it")
-    calibrated = calibration_of(subject) or calibrate_subject(subject, computing=COMPUTING)
-    print(f"Phantom results, of phantoms alone. {calibrated.intervals.words}")
-    home = print_cohorts(given.run, given.phantoms, given.recordings, given.seed, calibrated)
-    print_shifts(home, given.shifted, calibrated)
-    print_reasons(calibrated)
+        raise SystemExit(f"{model} learned from patients: phantoms say nothing of it.")
+    return calibration_of(subject) or calibrate_subject(subject, computing=COMPUTING)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ LOSSES_SIZES: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size"
 # Of recipes whose encoder is no UniFormer.
 SMALL_ENCODERS = {
     "r2plus1d_18": "r2plus1d_10",
+    "r2plus1d_18_grey": "r2plus1d_10_grey",
+    "colearning": "colearning_xs",
     "lv_unet": "lv_unet_xs",
     "deeplab": "lv_unet_xs",
     "uvt": "uvt_xs",
@@ -349,17 +351,17 @@ class RecipeRuns(Mapping[str, RunFolder]):
         return RunFolder.open(path)
 
     def _train(self, name: str, path: Path) -> None:
-        dataset = next((known for known in ("camus", "hmc-qu") if name.startswith(known)), "echonet")
+        dataset = next((known for known in ("camus", "hmc-qu", "echonet-beats") if name.startswith(known)), "echonet")
         with FileLock(self.folder / "phantoms.lock"):
             if not (self.folder / "phantoms" / dataset).exists():
                 self._write(dataset)
         train(
             small_recipe(name),
-            data=self.folder / "phantoms" / dataset,
+            data=self.folder / "phantoms" / dataset.removesuffix("-beats"),
             out=path,
             store=self.folder / f"store-{name}",
             dataset=dataset,
-            options={} if dataset == "echonet" else {"fold": 1},
+            options={} if dataset.startswith("echonet") else {"fold": 1},
             hardware=Hardware(device="cpu"),
         )
 

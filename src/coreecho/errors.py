@@ -38,6 +38,10 @@ class DatasetError(CoReEchoError):
     """A data set does not lie on disk as its layout says."""
 
 
+class NoBeatError(DatasetError):
+    """In none of the recordings a beat is found."""
+
+
 class UnreadableVideosError(DatasetError):
     """Videos of a data set cannot be decoded.
 
@@ -72,3 +76,11 @@ class TrainingError(CoReEchoError):
 
 class BusyError(CoReEchoError):
     """Another process works in a folder that one alone may write to."""
+
+
+def is_foreign_panic(error: BaseException) -> bool:
+    """Tell whether an error is what code in Rust, such as a decoder's, did not foresee.
+
+    It comes as an error that no `except Exception` sees, and that no module exports.
+    """
+    return type(error).__name__ == "PanicException"

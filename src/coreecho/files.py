@@ -46,6 +46,40 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_outputs(**outputs: Path | None) -> None:
+    """See that files can be written, before the minutes or hours of computing what shall stand in them.
+
+    Args:
+        **outputs: by the names of their options; None where nothing is to be written.
+
+    Raises:
+        CoReEchoError: one is a folder, or its folder is missing or cannot be written to.
+    """
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        option, folder = f"`--{name.replace('_', '-')}`", path.absolute().parent
+        if path.is_dir():
+            raise CoReEchoError(f"{path} is a folder: give {option} the name of a file in it, or another.")
+        if not folder.is_dir():
+            raise CoReEchoError(
+                f"The folder of {path} does not exist: make it first, or give another file to {option}."
+            )
+        if not os.access(folder, os.W_OK):
+            raise CoReEchoError(f"The folder of {path} cannot be written to: give another file to {option}.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that a person asked for, before the minutes of computing what shall lie in it.
+
+    Raises:
+        CoReEchoError: it cannot be made or written to.
+    """
+    with writing_into(folder):
+        if not os.access(folder, os.W_OK):
+            raise CoReEchoError(f"{folder} cannot be written to. Give another `--out`.")
+
+
 @contextmanager
 def writing_into(folder: Path) -> Iterator[Path]:
     """Make a folder that a person asked for, and write into it while the body runs.

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from coreecho.errors import RecipeError
 from coreecho.registry import Registry
 
+# No heart has an EF of 1 % and less: it is a fraction, or a mark that nothing was measured.
+_LEAST_EF = 1.0
 # Of so many hearts, the EF in percent has a standard deviation above 1: EchoNet-Dynamic's is 12.4.
 _ENOUGH_TO_SPREAD = 10
 
@@ -149,6 +151,10 @@ class Task(ABC):
     def fault_of_labels(self, labels: Sequence[float]) -> str | None:
         """Say why these labels, all of a split, cannot be of this task, such as for their unit; None where they can."""
 
+    def is_doubtful(self, label: float) -> bool:
+        """Whether a label is in its range, and yet none that a heart has, such as a fraction among percents."""
+        return False
+
     @abstractmethod
     def is_possible(self, value: float) -> bool:
         """Whether a number that a person reads can be true of a heart."""
@@ -252,16 +258,15 @@ class EF(Number):
 
     def fault_of_labels(self, labels: Sequence[float]) -> str | None:
         """As of any number; and EF given as fractions, which would train without a word."""
-        if len(labels) > 1 and max(labels) <= 1:
+        if len(labels) > 1 and all(map(self.is_doubtful, labels)):
             return (
                 f"all {len(labels)} labels of {self.label} lie between {min(labels):g} and {max(labels):g}: "
                 "these are fractions, and EF is in percent here. Multiply them with `--label-scale 100`"
             )
-        if len(labels) > 1 and np.median(labels) <= 1:
-            low = sum(label <= 1 for label in labels)
+        if (low := sum(map(self.is_doubtful, labels))) > 0:
             return (
-                f"{low} of {len(labels)} labels of {self.label} are at most 1: these are fractions among percents. "
-                "Give all of them in percent"
+                f"{low} of {len(labels)} labels of {self.label} are at most 1, which no heart has: fractions among "
+                "percents? Give all of them in percent"
             )
         if len(labels) >= _ENOUGH_TO_SPREAD and np.std(labels) < 1:
             return (
@@ -270,6 +275,10 @@ class EF(Number):
                 "with `--label-scale`"
             )
         return super().fault_of_labels(labels)
+
+    def is_doubtful(self, label: float) -> bool:
+        """An EF of at most 1 %."""
+        return 0 <= label <= _LEAST_EF
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from coreecho.cli.main import main
 from coreecho.errors import CheckpointError
 from coreecho.evaluation.model_record import Figure, Measured, ModelRecord, read_record, write_record
 from coreecho.models import load_model
+from coreecho.models.segmenter import hash_segmenter
 from coreecho.representation.references import load_default_references
 from coreecho.training import RunFolder
 from coreecho.trust import read_calibration
@@ -36,14 +37,14 @@ _PLAN: dict[str, Any] = {
         "lv": {"recipe": "lv-outline", "data": "some", "settings": _TINY_LV},
     },
     "models": {
+        "default-lv": {"of": ["lv"], "tests": [{"data": "some", "split": "train", "title": "some hearts"}]},
         "default-ef": {
             "of": ["left", "right"],
             "storage": "float16",
             "references": {"data": "some", "count": 2, "split": "train"},
-            "calibration": {"data": "more", "split": "test"},
+            "calibration": {"data": "more", "split": "test", "segmenter": "default-lv"},
             "tests": [{"data": "some", "split": "train", "title": "some hearts"}],
         },
-        "default-lv": {"of": ["lv"], "tests": [{"data": "some", "split": "train", "title": "some hearts"}]},
     },
 }
 
@@ -90,14 +91,15 @@ def test_models_are_made_and_not_made_twice(tmp_path: Path, monkeypatch: pytest.
     assert len(load_default_references().embedded) == 2
     calibration = read_calibration(into / "default-ef.calibration.json")
     assert calibration.intervals.is_phantom
+    assert calibration.outlined_by == hash_segmenter(into / "default-lv.safetensors")
 
     record = read_record(into / "default-models.json")
-    made, made_lv = record.made
+    made_lv, made = record.made
     assert made_lv.trainings[0].startswith("lv: recipe lv-outline, seed 0, on some, from random weights")
     assert made.seconds_a_clip is not None
     assert len(made.trainings) == 3
     assert made.how == "the mean of the weights of 2 trainings (left, right)"
-    phantoms, outlined, drawn = record.measured
+    outlined, phantoms, drawn = record.measured
     assert outlined.figures[0].name == "Dice, all known frames"
     assert (phantoms.count, drawn) == (8, more)
     text = page.read_text()

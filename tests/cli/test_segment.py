@@ -65,6 +65,8 @@ def test_files(run: TypeIn, bright_segmenter: Path, bright_heart: Callable[..., 
     table = pd.read_csv(out / "beats.csv")
     assert np.abs(table["es_frame"].dropna().to_numpy() - heart.es_frames).max() <= 1
     assert table["error"].notna().tolist() == [False, False, True]
+    # Frames are whole numbers, also beside a file that has none.
+    assert pd.read_csv(out / "beats.csv", dtype=str)["es_frame"][0] == str(int(table["es_frame"][0]))
     document = json.loads((out / "beats.json").read_text())
     (found,) = document["segmentations"]
     assert found["folder"] == "heart_1"

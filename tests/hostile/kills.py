@@ -30,6 +30,19 @@ _RECIPE = {
     "stage1_epochs": 12, "stage2_epochs": 4, "validation_clips": 1,
 }  # fmt: skip
 
+_PLAN = """
+title: Two trainings
+data: echonet
+trainings:
+  one: {{recipe: echonet, settings: {{{settings}, require_two_traced_frames: false}}}}
+  two: {{recipe: echonet, settings: {{{settings}, require_two_traced_frames: false, learning_rate: 2.0e-4}}}}
+columns:
+  - {{metric: mae, label: MAE}}
+rows:
+  - {{label: one, training: one}}
+  - {{label: two, training: two}}
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -84,20 +97,68 @@ def _store(out: Path) -> object:
     return _digest(out, but=("index.json",)), index
 
 
-def commands(data: Path, recipe: Path, run: Path) -> list[Command]:
+def _weights_of_all(out: Path) -> object:
+    """Of every run below a folder, and the tables that were made of them."""
+    runs = {str(path.parent.relative_to(out)): _weights(path.parent) for path in sorted(out.rglob("best.safetensors"))}
+    tables = {
+        str(path.relative_to(out)): path.read_text()
+        for path in sorted(out.rglob("*.csv"))
+        if path.name != "metrics.csv"
+    }
+    return runs, tables
+
+
+def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) -> list[Command]:
     """The commands that are stopped.
 
     Args:
         data: phantoms in the layout of EchoNet-Dynamic.
         recipe: of a training that takes seconds.
         run: a finished run.
+        table: of folds, for a transfer.
+        trainings: a table of two of them, to reproduce.
     """
 
     def same(name: str, arguments: Callable[[Path], list[str]], result: Callable[[Path], object]) -> Command:
         return Command(name=name, start=arguments, again=arguments, result=result)
 
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
+    probe = ["transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--allow-overlap"]
+    probe += ["--batch-size", "4", "--stage1-epochs", "2", "--device", "cpu"]
+    together = [*train, "--devices", "2"]
     return [
+        Command(
+            name="train-two",
+            start=lambda out: [*together, "--out", str(out / "run"), "--store", str(out / "store")],
+            again=lambda out: (
+                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
+                if (out / "run" / "run.json").exists()
+                else [*together, "--out", str(out / "run"), "--store", str(out / "store")]
+            ),
+            result=lambda out: _weights(out / "run"),
+        ),
+        same(
+            "transfer",
+            lambda out: [*probe, "--out", str(out / "transfer"), "--store", str(out / "store")],
+            _weights_of_all,
+        ),
+        same(
+            "reproduce",
+            lambda out: [
+                *(
+                    "reproduce",
+                    str(trainings),
+                    "--data",
+                    str(data),
+                    "--out",
+                    str(out / "reproduced"),
+                    "--device",
+                    "cpu",
+                ),
+                *("--store", str(out / "store")),
+            ],
+            _weights_of_all,
+        ),
         Command(
             name="train",
             start=lambda out: [*train, "--out", str(out / "run"), "--store", str(out / "store")],
@@ -190,16 +251,24 @@ def alive(mark: str, *, patience: int = 30) -> list[int]:
     return found
 
 
-def prepare(folder: Path) -> tuple[Path, Path, Path]:
-    """Make phantoms, a recipe of a training that takes seconds, and a run of it."""
+def prepare(folder: Path) -> tuple[Path, Path, Path, Path, Path]:
+    """Make what `commands` are given: phantoms, a recipe of seconds, a run of it, a table of folds, and a plan."""
     data, recipe, run = folder / "data", folder / "tiny.yaml", folder / "run"
+    table, plan = folder / "table" / "recordings.csv", folder / "plan.yaml"
     recipe.write_text("".join(f"{key}: {value}\n" for key, value in _RECIPE.items()))
     for arguments in (
         ["phantom", "echonet", str(data), "--recordings", "24", "--min-frames", "24", "--max-frames", "24"],
         ["train", str(recipe), "--data", str(data), "--out", str(run), "--device", "cpu"],
     ):
         subprocess.run([sys.executable, "-m", "coreecho", *arguments], check=True, capture_output=True)
-    return data, recipe, run
+    lines = (data / "FileList.csv").read_text().splitlines()
+    names = [line.split(",")[:2] for line in lines[1:]]
+    rows = [f"{data / 'Videos' / name}.avi,{ef},{place % 3 + 1}" for place, (name, ef) in enumerate(names)]
+    table.parent.mkdir()
+    table.write_text("\n".join(["path,ef_percent,fold", *rows]) + "\n")
+    quick = {**_RECIPE, "stage1_epochs": 2, "stage2_epochs": 1}
+    plan.write_text(_PLAN.format(settings=", ".join(f"{key}: {value}" for key, value in quick.items())))
+    return data, recipe, run, table, plan
 
 
 @dataclass

@@ -55,9 +55,18 @@ def _write_videos(folder: Path) -> list[Path]:
         ("clip.mp4", "libx264", {"preset": "ultrafast"}),
         ("clip.mkv", "ffv1", {}),
         ("clip.webm", "libvpx", {"deadline": "realtime"}),
+        ("clip.wmv", "wmv2", {}),
+        ("clip.ts", "libx264", {"preset": "ultrafast"}),
+        ("clip.mpg", "mpeg2video", {}),
+        ("clip.flv", "flv1", {}),
+        ("clip.ogv", "libvpx", {"deadline": "realtime"}),
+        ("clip.rm", "rv20", {}),
+        ("clip.wtv", "mpeg2video", {}),
+        ("clip.y4m", "wrapped_avframe", {}),
     ):
         with av.open(str(folder / name), "w") as container:
-            stream = container.add_stream(codec, rate=25, options=options)
+            # 50 frames a second: MPEG's streams take few rates, and their buffers start late at 25.
+            stream = container.add_stream(codec, rate=50, options=options)
             stream.width = stream.height = 64
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             for grey in _frames():
@@ -86,6 +95,13 @@ def _write_volumes(folder: Path) -> list[Path]:
     nrrd = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {_SIDE} {_SIDE} {_FRAMES}\nencoding: raw\n\n"
     (folder / "clip.nrrd").write_bytes(nrrd.encode() + frames.tobytes())
     return [folder / f"clip.{suffix}" for suffix in ("npy", "npz", "nii", "nii.gz", "mha", "mhd", "nrrd")]
+
+
+# Clips of pydicom's own in the codings that nothing here writes, of another kind of scanner.
+_COMPRESSED = (
+    "emri_small_jpeg_ls_lossless.dcm", "emri_small_jpeg_2k_lossless.dcm", "emri_small_big_endian.dcm",
+    "emri_small_RLE.dcm",
+)  # fmt: skip
 
 
 def _write_dicoms(folder: Path) -> list[Path]:
@@ -122,6 +138,12 @@ def _write_dicoms(folder: Path) -> list[Path]:
             dataset.file_meta.TransferSyntaxUID = syntax
         dataset.save_as(folder / name, enforce_file_format=True)
         paths.append(folder / name)
+    for name in _COMPRESSED:
+        if (found := get_testdata_file(name, download=False)) is not None:
+            dataset = pydicom.dcmread(str(found))
+            dataset.Modality = "US"
+            dataset.save_as(folder / name)
+            paths.append(folder / name)
     return paths
 
 
@@ -185,6 +207,56 @@ def _read_echonet(folder: Path, damaged: Path) -> object:
     from coreecho.datasets import load_recordings, read_tracings
 
     return load_recordings("echonet", folder), read_tracings(folder)
+
+
+def _write_camus(folder: Path) -> list[Path]:
+    import nibabel as nib
+
+    infos = []
+    for number in range(1, 12):
+        place = folder / "database_nifti" / f"patient{number:04d}"
+        place.mkdir(parents=True)
+        for chamber in ("2CH", "4CH"):
+            frames = _frames(number).transpose(2, 1, 0)
+            nib.save(nib.Nifti1Image(frames, np.eye(4)), place / f"{place.name}_{chamber}_half_sequence.nii.gz")  # type: ignore[attr-defined]
+            info = place / f"Info_{chamber}.cfg"
+            info.write_text(
+                f"ED: 1\nES: {_FRAMES}\nNbFrame: {_FRAMES}\nSex: F\nAge: 60\nImageQuality: Good\nEF: {50 + number}\n"
+                "FrameRate: 50\n"
+            )
+            infos.append(info)
+    return infos
+
+
+def _read_camus(folder: Path, damaged: Path) -> object:
+    from coreecho.datasets import load_recordings
+
+    return load_recordings("camus", folder, folds="blocks")
+
+
+def _write_hmc_qu(folder: Path) -> list[Path]:
+    import openpyxl
+
+    from coreecho.datasets.hmc_qu import SEGMENTS
+
+    book = openpyxl.Workbook()
+    names = [f"SEG{number}" for number in SEGMENTS["A4C"]]
+    rows = [["ECHO", "LABEL", *[""] * 5, "One cardiac-cycle frames", "", "LV Wall Ground-truth Segmentation Masks"]]
+    rows += [["", *names, "Reference Frame", "End of Cycle", ""]]
+    rows += [[f"ES{place:04d} _4CH_1", *["MI" if place % 2 else "non-MI"] * 6, 1, 9, "ü"] for place in range(12)]
+    for row in rows:
+        book.active.append(row)
+    book.save(folder / "A4C.xlsx")
+    (folder / "A4C").mkdir()
+    for row in rows[2:]:
+        (folder / "A4C" / f"{row[0]}.avi").write_bytes(b"not looked into")
+    return [folder / "A4C.xlsx"]
+
+
+def _read_hmc_qu(folder: Path, damaged: Path) -> object:
+    from coreecho.datasets import load_recordings
+
+    return load_recordings("hmc-qu", folder, view="A4C")
 
 
 # ---- what this package writes
@@ -319,6 +391,8 @@ TARGETS = {
         Target(name="dicom", write=_write_dicoms, read=_read_video),
         Target(name="tables", write=_write_tables, read=_read_table),
         Target(name="echonet", write=_write_echonet, read=_read_echonet),
+        Target(name="camus", write=_write_camus, read=_read_camus),
+        Target(name="hmc-qu", write=_write_hmc_qu, read=_read_hmc_qu),
         Target(name="weights", write=_write_weights, read=_read_weights),
         Target(name="cards", write=_write_cards, read=_read_card),
         Target(name="recipes", write=_write_recipes, read=_read_recipe),

@@ -325,6 +325,7 @@ def test_it_starts_from_weights_when_asked(finished: RunFolder, tmp_path: Path) 
     for name in start:
         if name.startswith("encoder") and name.endswith("weight"):
             torch.testing.assert_close(end[name], start[name], atol=1e-6, rtol=1e-5)
+    assert [met.train for met in RunFolder.open(run.path).met] == 2 * [finished.split_ids["train"]]
 
 
 def test_changed_data_are_noticed_on_resume(finished: RunFolder, tmp_path: Path) -> None:

@@ -24,9 +24,10 @@ from coreecho.cli.main import main
 from coreecho.datasets import load_recordings
 from coreecho.datasets.survey import Recordings
 from coreecho.errors import DatasetError, RecipeError, TrainingError
+from coreecho.evaluation.predictions import check_labels
 from coreecho.models.weights import read_weights
 from coreecho.stopping import Stop
-from coreecho.tasks import Scalar
+from coreecho.tasks import EF, Scalar
 from coreecho.training import Hardware, Recipe, RunFolder, resume, train
 from coreecho.training.state import load_state
 
@@ -128,6 +129,23 @@ def test_any_number_of_a_recording_is_learned(phantom_root: Path, tmp_path: Path
     assert card.trained_on is not None
     volumes = [recording.edv_ml for recording in run.recordings("train")]
     assert card.trained_on.label_range == (min(volumes), max(volumes))
+
+
+@pytest.mark.parametrize("num_fractions", [1, 0.5])
+def test_fractions_among_percents_are_refused_by_name(
+    cohort: Callable[..., Path], tmp_path: Path, short: Recipe, num_fractions: float
+) -> None:
+    def mixed(table: pd.DataFrame) -> pd.DataFrame:
+        is_fraction = np.arange(len(table)) < (num_fractions if num_fractions >= 1 else num_fractions * len(table))
+        return table.assign(EF=np.where(is_fraction, table.EF / 100, table.EF))
+
+    root = cohort(mixed)
+    first = pd.read_csv(root / "FileList.csv").FileName[0]
+    with pytest.raises(RecipeError, match=rf"(?s)at most 1, which no heart has.*{first}"):
+        train(short, data=root, out=tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(DatasetError, match="Are these fractions"):
+        check_labels(load_recordings("echonet", root), EF())
 
 
 def test_ef_as_fractions_is_refused_with_its_cure_before_anything_is_made(

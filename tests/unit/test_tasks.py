@@ -20,7 +20,8 @@ def test_a_number_is_read_as_it_is_and_a_logit_as_a_probability() -> None:
 
 def test_ef_as_fractions_is_found_with_the_way_out() -> None:
     assert "--label-scale 100" in str(EF().fault_of_labels([0.55, 0.62, 0.31]))
-    assert EF().fault_of_labels([55.0, 0.9]) is None
+    assert "1 of 2 labels of ef_percent are at most 1" in str(EF().fault_of_labels([55.0, 0.9]))
+    assert "2 of 4" in str(EF().fault_of_labels([55.0, 0.62, 0.31, 55.0]))
     assert "3 of 4 labels of ef_percent are at most 1" in str(EF().fault_of_labels([0.55, 0.62, 0.31, 55.0]))
     assert "differ by less than hearts do" in str(EF().fault_of_labels([5 + 0.1 * place for place in range(20)]))
     assert EF().fault_of_labels([50 + place for place in range(20)]) is None

@@ -18,6 +18,7 @@ def calibrate(
     method: Literal["absolute", "normalised", "by-range", "normalised-by-range"] = "by-range",
     level: Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1))] = 0.9,
     measure_gap: Annotated[bool, Parameter(negative="")] = False,
+    segmenter: Path | None = None,
     out: Path | None = None,
     shown: TestedData | None = None,
     computing: Computing | None = None,
@@ -47,6 +48,9 @@ def calibrate(
     measure_gap:
         Of a model that is calibrated on simulated hearts, with `--data` of patients: keep that calibration, and widen
         its intervals on patients by as much as the model errs more there.
+    segmenter:
+        What outlines left ventricles, so that trust looks at them, too, wherever `predict` outlines with the same:
+        weights, the folder of a run, or `default`. It takes a second or two for each of some hundred recordings.
     out:
         File to write [default: beside the weights].
     shown:
@@ -62,7 +66,10 @@ def calibrate(
     from coreecho.evaluation.calibrating import calibrate_subject, what_it_promises
     from coreecho.evaluation.calibrating import measure_gap as widen
     from coreecho.evaluation.measured_clips import Computing as HowToCompute
+    from coreecho.files import check_outputs
+    from coreecho.models.segmenter import open_segmenter
     from coreecho.trust import calibration_path, read_calibration, write_calibration
+    from coreecho.ventricle.gauging import OutlineGauge
 
     subject = shown.subject(model)
     if out is None and is_default(model):
@@ -73,11 +80,15 @@ def calibrate(
     path = out or calibration_path(subject.weights)
     if not path.absolute().parent.is_dir():
         raise CalibrationError(f"The folder of {path} does not exist: make it first, or give another `--out`.")
+    check_outputs(out=path)
     how = HowToCompute(batch_size=computing.batch_size, device=computing.device, show_progress=True)
     if measure_gap:
         before = read_calibration(calibration_path(subject.weights))
         calibrated = widen(subject, before, split=split, allow_overlap=shown.allow_overlap, computing=how)
     else:
+        outliner = None
+        if segmenter is not None:
+            outliner = OutlineGauge(open_segmenter(segmenter, computing.device), subject.folder / "results")
         calibrated = calibrate_subject(
             subject,
             split=split,
@@ -86,6 +97,7 @@ def calibrate(
             level=level,
             allow_overlap=shown.allow_overlap,
             computing=how,
+            outliner=outliner,
         )
     write_calibration(path, calibrated)
     console = Console()

@@ -53,6 +53,7 @@ def continuity(
     """
     shown = shown or TestedData()
     computing = computing or Computing()
+    from coreecho.files import make_folder
     from coreecho.report.continuity_drawing import draw_continuity
     from coreecho.report.shipped_model import say_default
     from coreecho.report.terminal import show_continuity, show_continuity_difference
@@ -60,6 +61,8 @@ def continuity(
     from coreecho.representation.continuity_recordings import ContinuityProtocol
     from coreecho.representation.run_continuity import continuity_folder, difference_folder, measure_continuity
 
+    if out is not None:
+        make_folder(out)
     protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
     paths = [run] if run2 is None else [run, run2]
     for path in paths:

@@ -48,8 +48,10 @@ def doctor(
         Threads that read [default: one for each core].
     """
     from coreecho.datasets.doctor import examine
+    from coreecho.files import check_outputs
     from coreecho.names import readable
 
+    check_outputs(html=html)
     examination = examine(
         dataset,
         root,

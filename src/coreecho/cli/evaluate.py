@@ -1,7 +1,7 @@
 """`coreecho evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -11,10 +11,13 @@ from coreecho.errors import RecipeError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from coreecho.evaluation.evaluate import Evaluation
     from coreecho.evaluation.protocol import Protocol
     from coreecho.inference.subject import Subject
     from coreecho.ventricle.beats import RangeRule
     from coreecho.ventricle.run_beats import BeatIndex
+    from coreecho.ventricle.run_discs import DiscStudy
+    from coreecho.ventricle.run_phases import PhaseStudy
 
 
 def evaluate(
@@ -28,6 +31,7 @@ def evaluate(
     beats: Path | None = None,
     beat_rule: Literal["product", "power"] = "product",
     phases: Annotated[bool, Parameter(negative=())] = False,
+    discs: Annotated[bool, Parameter(negative=())] = False,
     out: Path | None = None,
     shown: TestedData | None = None,
     computing: Computing | None = None,
@@ -74,6 +78,9 @@ def evaluate(
     phases:
         Of UVT: also read end-diastole and end-systole of every recording, compare them with the traced frames, and say
         which recordings have no rhythm to it.
+    discs:
+        Of co-learning and of EchoGraphs: also measure EF by discs from the outlines at ED and ES, and these against the
+        readers'.
     shown:
         The data, where they are not the run's own.
     out:
@@ -137,18 +144,33 @@ def evaluate(
         console.print(f"Note: {note}.", markup=False)
     if index is not None:
         _show_beats(console, subject, index, protocol, evaluation.folder)
-    if phases:
-        from coreecho.ventricle.run_phases import study_phases
-
-        known = set(evaluation.predictions["recording"])
-        asked = [recording for recording in subject.recordings(split) if recording.id in known]
-        study = study_phases(
-            subject, evaluation.predictions, asked, evaluation.folder, device=computing.device, show_progress=True
-        )
+    for study in _studies(subject, evaluation, split, computing, phases=phases, discs=discs):
         console.print(f"Note: {study.note}.", markup=False)
     pictures = ", with pictures" if pictures_of(evaluation) else ""
     console.print(f"Predictions and metrics{pictures}: {evaluation.folder}", markup=False, soft_wrap=True)
     return 0
+
+
+def _studies(
+    subject: "Subject",
+    evaluation: "Evaluation[Any]",
+    split: SplitName,
+    computing: Computing,
+    *,
+    phases: bool,
+    discs: bool,
+) -> "list[PhaseStudy | DiscStudy]":
+    """What else a network reads of the recordings, as far as it is asked for."""
+    from coreecho.ventricle.run_discs import study_discs
+    from coreecho.ventricle.run_phases import study_phases
+
+    known = set(evaluation.predictions["recording"])
+    asked = [recording for recording in subject.recordings(split) if recording.id in known]
+    return [
+        study(subject, evaluation.predictions, asked, evaluation.folder, device=computing.device, show_progress=True)
+        for study, is_wanted in ((study_phases, phases), (study_discs, discs))
+        if is_wanted
+    ]
 
 
 def _place_at_beats(

@@ -1,16 +1,19 @@
 """`coreecho explain`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, BeatText, Device, FileReading, NotNegative, SplitName, TestedData
-from coreecho.shipped import DEFAULT
+from coreecho.shipped import DEFAULT, NONE, has_default
+
+if TYPE_CHECKING:
+    from coreecho.models.segmenter import Segmenter
 
 
 def explain(
-    file: Path | None = None,
+    files: list[Path] | None = None,
     /,
     *,
     model: Path = Path(DEFAULT),
@@ -31,7 +34,8 @@ def explain(
 
     Writes the clip with the Grad-CAM map of the model's output in colour (film and contact sheet), and the map itself:
     of the EF, or of a model for it, of the logit of a myocardial infarction. Nothing outside the ultrasound sector is
-    drawn, and no name. The clip is brought to the training's frame rate first, as by `coreecho predict`.
+    drawn, and no name. The clip is brought to the training's frame rate first, as by `coreecho predict`. Of several
+    files, or of a folder, each has a folder of its own below `--out`.
 
     Or measure it over a data set: `coreecho explain --dataset echonet --data ROOT --model runs/echonet`. LV focus is
     the share of the map that lies inside the left ventricle over the share of the sector that the ventricle takes: 1 is
@@ -41,15 +45,16 @@ def explain(
 
     Parameters
     ----------
-    file:
-        An apical four-chamber clip, of any kind that `coreecho predict` reads.
+    files:
+        Apical four-chamber clips, of any kind that `coreecho predict` reads, and folders of them.
     model:
         Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
         has seen no patient.
     out:
         Folder for the result.
     segmenter:
-        Of a data set that does not say where the left ventricle is: what outlines it (weights, or `default`).
+        What outlines the left ventricle where nobody says where it is, so that LV focus can be told: weights, the
+        folder of a run, `default`, or `none`. Of a file the one that ships with coreecho, when not given.
     shown:
         The data, where they are not the run's own.
     split:
@@ -72,7 +77,9 @@ def explain(
         Of the interval.
     """
     shown, reading = shown or TestedData(), reading or FileReading()
+    from coreecho.cli.explaining import explain_files
     from coreecho.errors import RecipeError
+    from coreecho.files import make_folder
     from coreecho.inference import find_device, find_one, parse_beat
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
@@ -82,21 +89,23 @@ def explain(
     from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset
 
     say_default(model)
-    if file is not None and shown.dataset is None and shown.data is None:
+    if files and shown.dataset is None and shown.data is None:
         loaded = load_model(model, device=find_device(device))
-        frames = None if beat is None else parse_beat(beat)
-        explained = explain_file(
-            loaded,
-            find_one(file, joins_series=reading.series),
-            clips=clips or 3,
-            level=level,
-            evidence=evidence,
-            beat=frames,
-            axes=reading.axes,
-        )
+        how: dict[str, Any] = {
+            "clips": clips or 3,
+            "level": level,
+            "evidence": evidence,
+            "beat": None if beat is None else parse_beat(beat),
+            "axes": reading.axes,
+            "segmenter": _outliner(segmenter, device),
+        }
+        make_folder(out)
+        if len(files) > 1 or (files[0].is_dir() and not reading.series):
+            return explain_files(loaded, files, out, film=film, joins_series=reading.series, **how)
+        explained = explain_file(loaded, find_one(files[0], joins_series=reading.series), **how)
         write_explanation(explained, out, film=film)
         show_file_explanation(explained, out)
-    elif file is None and shown.data is not None:
+    elif not files and shown.data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(
             shown.subject(model),
@@ -104,7 +113,7 @@ def explain(
             protocol=protocol,
             device=device,
             allow_overlap=shown.allow_overlap,
-            segmenter=segmenter,
+            segmenter=None if str(segmenter) == NONE else segmenter,
             show_progress=True,
         )
         show_lv_focus(explained_data)
@@ -114,3 +123,12 @@ def explain(
             "`coreecho explain --dataset echonet --data ROOT --model RUN`."
         )
     return 0
+
+
+def _outliner(segmenter: Path | None, device: str) -> "Segmenter | None":
+    """What outlines the ventricle of a file: what was given, else the one that ships, where this build has it."""
+    from coreecho.models.segmenter import open_segmenter
+
+    if segmenter is None:
+        return open_segmenter(DEFAULT, device) if has_default("lv") else None
+    return None if str(segmenter) == NONE else open_segmenter(segmenter, device)

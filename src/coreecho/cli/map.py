@@ -63,6 +63,7 @@ def draw_map(
     """
     shown = shown or TestedData()
     computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.files import make_folder
     from coreecho.inference import find_device, find_one, parse_beat
     from coreecho.models.weights import load_model
     from coreecho.report.map_drawing import write_maps
@@ -73,6 +74,8 @@ def draw_map(
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.references import load_default_references
 
+    if out is not None:
+        make_folder(out)
     frames = None if beat is None else parse_beat(beat)
     new = [find_one(path, joins_series=reading.series) for path in clip or []]
     maps, placed = [], []

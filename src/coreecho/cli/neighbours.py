@@ -23,9 +23,10 @@ def neighbours(
 ) -> int:
     """Find the recordings most like a clip: `coreecho neighbours clip.dcm --model runs/echonet`.
 
-    A reason for the model's number: the training recordings that it finds most alike, with their EF, their distance,
-    and a frame of each. The first call embeds the recordings, and keeps that in the run's folder. The model that ships
-    searches the simulated hearts that come with it, or with `--data` those of any data set.
+    A reason for the model's number: the recordings that it finds most alike, with their EF, their distance, and a frame
+    of each. A run searches those that it was trained on, or another split; the first call embeds them, and keeps that
+    in its folder. The model that ships searches simulated hearts that come with it, which it has not learned from, or
+    with `--data` those of any data set.
 
     Not a medical device: no EF shown here may guide the care of a patient.
 
@@ -55,6 +56,7 @@ def neighbours(
     """
     shown = shown or ShownData()
     computing, reading = computing or Computing(), reading or FileReading()
+    from coreecho.files import make_folder
     from coreecho.inference import Predictor, find_device, find_one, parse_beat
     from coreecho.inference.appraising import calibration_beside
     from coreecho.inference.preparing import read_clip
@@ -67,6 +69,8 @@ def neighbours(
     from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
     from coreecho.representation.references import load_default_references
 
+    if out is not None:
+        make_folder(out)
     say_default(model)
     own = is_default(model) and shown.data is None
     subject = None if own else shown.subject(model)

@@ -58,11 +58,11 @@ def predict(
     csv:
         Write a table to this file, too: one row a file, with its status, measured, refused or failed.
     page:
-        Write one HTML page of the files, as those of one patient, to this file, too: each number with its interval
+        Write one HTML page of the files, such as those of one patient, to this file, too: each number with its interval
         where there is a calibration, the film, what speaks against it, and similar hearts.
     similar:
-        On the page, look for similar hearts among the recordings that the model learned from. Of a run, embedding
-        these takes a while the first time.
+        On the page, look for similar hearts: of a run among the recordings that it was trained on, whose embedding
+        takes a while the first time; of the model that ships among simulated hearts that it has not learned from.
     clips:
         Clips of each video whose mean is its EF: evenly placed, or `all` for the whole video.
     beat:
@@ -92,18 +92,13 @@ def predict(
     computing, reading = computing or Computing(), reading or FileReading()
     from rich.console import Console
 
-    from coreecho.errors import CoReEchoError
+    from coreecho.files import check_outputs
     from coreecho.inference import Predictor, parse_beat
     from coreecho.report.shipped_model import say_default
     from coreecho.stopping import exit_code_of
     from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
-    if csv is not None and not csv.absolute().parent.is_dir():
-        raise CoReEchoError(f"The folder of {csv} does not exist: make it first, or give another file to `--csv`.")
-    if page is not None and not page.absolute().parent.is_dir():
-        raise CoReEchoError(f"The folder of {page} does not exist: make it first, or give another file to `--page`.")
-    if monitor is not None and not monitor.absolute().parent.is_dir():
-        raise CoReEchoError(f"The folder of {monitor} does not exist: make it first, or give another `--monitor`.")
+    check_outputs(csv=csv, page=page, monitor=monitor)
     frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
@@ -123,7 +118,14 @@ def predict(
     try:
         predicted = predictor.predict_many(files, show_progress=True)
         if outliner is not None:
-            predicted = with_second_opinions(predicted, files, outliner, axes=reading.axes, joins_series=reading.series)
+            predicted = with_second_opinions(
+                predicted,
+                files,
+                outliner,
+                calibrated=predictor.calibrated,
+                axes=reading.axes,
+                joins_series=reading.series,
+            )
         for result in predicted:
             results.append(result)
     except KeyboardInterrupt as stopped:

@@ -23,6 +23,7 @@ def reproduce(
     r2plus1d: str | None = None,
     coreecho: str | None = None,
     echocotr: str | None = None,
+    saeed: str | None = None,
     weights: dict[str, str] | None = None,
     protocol: str | None = None,
     start_index: Path | None = None,
@@ -56,6 +57,8 @@ def reproduce(
         For table4 and table5: the CoReEcho model to transfer, a run or a file.
     echocotr:
         For table4 and table5: the EchoCoTr model to transfer, a run or a file.
+    saeed:
+        For table5: what Saeed and Yaqub's row starts from, a run of the recipe `echonet-beats`; or `scratch`.
     weights:
         Of a table of your own: what it calls NAME, as `--weights.NAME RUN_OR_FILE`.
     protocol:
@@ -79,6 +82,7 @@ def reproduce(
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
     named = {"k400": k400, "r2plus1d": r2plus1d, "coreecho": coreecho, "echocotr": echocotr}
+    named["saeed"] = saeed
     pretrained = {name: path for name, path in named.items() if path is not None} | (weights or {})
     given = [
         name for name, value in (("data", data), ("store", store), ("start-index", start_index)) if value is not None

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.cli.predict import tell_failures
-from coreecho.files import writing_into
+from coreecho.files import make_folder
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import readable
 from coreecho.report.segmentation_folder import FolderNames, Found, write_beats, write_segmentation
@@ -30,8 +30,7 @@ def segment_files(
 ) -> int:
     """Segment, write and show; returns the exit code."""
     # A folder that cannot be made should be known before the hours of computing.
-    with writing_into(out):
-        pass
+    make_folder(out)
     console = Console(stderr=True)
     names = FolderNames()
     results: list[tuple[Found, str]] = []

@@ -15,10 +15,12 @@ from cyclopts import App
 from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.errors import UsageError
 from coreecho.names import readable
-from coreecho.shipped import is_default
+from coreecho.shipped import is_default, meant_default
 
 # Options, and places without a dash, at which something must lie already.
 _MUST_EXIST = {"data", "resume", "run", "run2", "other", "others", "file", "model", "start_index", "against"}
+# Those of them that take `default`, the model that ships.
+_MODELS = {"run", "run2", "other", "others", "model", "against"}
 # Of several files one may be missing, which is told with the results of the others.
 _ONE_MUST_EXIST = {"files"}
 _NAMED_AT_MOST = 5
@@ -93,7 +95,10 @@ def refuse_missing_files(app: App, commands: tuple[str, ...], arguments: Any) ->
         missing = [path for path in paths if not Path(path).exists()]
         if missing and (name in _MUST_EXIST or len(missing) == len(paths)):
             names = ", ".join(map(readable, missing[:_NAMED_AT_MOST]))
-            raise UsageError(f"{names}: there is no such file or folder ({argument.name}). Check the path.")
+            way_on = meant_default(missing[0]) if name in _MODELS else ""
+            raise UsageError(
+                f"{names}: there is no such file or folder ({argument.name}).{way_on or ' Check the path.'}"
+            )
 
 
 # In this order for every command.

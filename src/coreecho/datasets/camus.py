@@ -34,6 +34,7 @@ from coreecho.datasets.layout import (
 from coreecho.datasets.outlines import CAVITY, LABELS, MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Recordings, Survey
+from coreecho.datasets.table_files import decoded_text
 from coreecho.datasets.table_rows import number, whole_number
 from coreecho.errors import DatasetError, VideoError
 from coreecho.names import readable
@@ -366,11 +367,13 @@ class _Info:
         self.name = readable(path.relative_to(survey.root))
         self._recording_id = recording_id
         self._survey = survey
+        self._is_read = True
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            survey.add_fault("Info files that cannot be read", f"{self.name} ({error})", recording_id)
-            lines = []
+            lines = decoded_text(path, "an Info file").splitlines()
+        except DatasetError as error:
+            case = str(error).removeprefix(str(path))
+            survey.add_fault("Info files that cannot be read", f"{self.name}{case}", recording_id)
+            lines, self._is_read = [], False
         pairs = [(key.strip(), value.strip()) for key, colon, value in (line.partition(":") for line in lines) if colon]
         self._values = dict(pairs)
         repeated = sorted({key for key, _ in pairs if len({value for other, value in pairs if other == key}) > 1})
@@ -407,6 +410,9 @@ class _Info:
         return text
 
     def _fault(self, key: str, expected: str) -> None:
+        # Of what could not be read nothing is wrong, or known.
+        if not self._is_read:
+            return
         got = repr(self._values[key]) if key in self._values else "nothing"
         case = f"{self.name}: {key} is {got}, expected {expected}"
         self._survey.add_fault("wrong values in Info files", case, self._recording_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.labels import LEAST_EF, LOW_EF_FAULT
+from coreecho.datasets.labels import LOW_EF_FAULT
 from coreecho.datasets.recording import Split
 from coreecho.datasets.table_rows import number, read_table_rows
 from coreecho.errors import DatasetError
@@ -72,17 +72,18 @@ def read_labels(path: Path, folder: Path, scale: float = 1.0) -> dict[Path, Labe
             split_of.setdefault(label.patient, label.split)
     if faults:
         raise FaultyDatasetError(str(path), faults)
-    unit = EF().fault_of_labels([label.ef_percent for label in labels.values()])
-    if unit is not None:
-        raise DatasetError(f"{path}: the labels cannot be right: {unit}.")
-    # Where all are fractions, that was said above, with what to do.
+    task = EF()
     low = [
         f"line {line}"
         for (line, _), label in zip(table.rows, labels.values(), strict=True)
-        if label.ef_percent <= LEAST_EF
+        if task.is_doubtful(label.ef_percent)
     ]
-    if low:
+    # Where all of several are fractions, it is said of all, with what to do.
+    if 0 < len(low) < max(2, len(labels)):
         raise FaultyDatasetError(str(path), {LOW_EF_FAULT: low})
+    unit = task.fault_of_labels([label.ef_percent for label in labels.values()])
+    if unit is not None:
+        raise DatasetError(f"{path}: the labels cannot be right: {unit}.")
     return labels
 
 

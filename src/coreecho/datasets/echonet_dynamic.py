@@ -37,7 +37,7 @@ class EchoNetDynamic(Layout):
     name = "echonet"
     title = "EchoNet-Dynamic"
     description = "An EchoNet-Dynamic root holds FileList.csv, VolumeTracings.csv and Videos/<name>.avi"
-    options = (
+    options: ClassVar[tuple[Option, ...]] = (
         Option(
             "require_two_traced_frames",
             bool,

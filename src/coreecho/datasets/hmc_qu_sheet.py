@@ -6,7 +6,7 @@ As published a sheet has two header rows of merged cells, `ECHO | LABEL (SEG3, .
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,17 @@ from coreecho.errors import DatasetError
 
 # In Wingdings these two letters are drawn as a tick and a cross; LibreOffice stores them in its private area.
 TICK, CROSS = "ü", "û"
-_TICKS = frozenset((TICK, "\uf0fc", "✓", "✔", "√", "☑", "🗸", "yes", "y", "true", "1", "available"))
-_CROSSES = frozenset((CROSS, "\uf0fb", "✗", "✘", "✕", "✖", "×", "☒", "no", "n", "false", "0", "not available"))
+_TICKS = frozenset(
+    (TICK, "\uf0fc", "✓", "✔", "√", "🗸", "☑", "🗹", "✅", "þ", "\uf0fe", "yes", "y", "true", "1", "available")
+)
+_EMPTY_BOXES = frozenset(("☐", "□", "◻", "⬜", "¨", "\uf0a8"))
+_CROSSES = _EMPTY_BOXES | frozenset(
+    (CROSS, "\uf0fb", "✗", "✘", "✕", "✖", "×", "❌", "no", "n", "false", "0", "not available")
+)
+# Beside empty boxes it is how Office draws a box that was ticked; beside ticks it is a cross; alone it may be either.
+_CROSSED_BOXES = frozenset(("☒", "🗷", "❎", "ý", "\uf0fd"))
+# They ask for a drawing in black or in colour, and mean nothing.
+_VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 # Rows that may stand above the header, such as a title.
 _MAX_ABOVE = 20
 
@@ -71,9 +80,25 @@ def read_rows(sheet: Path, segments: Sequence[int], survey: Survey) -> tuple[lis
     columns, rows = _find_table(sheet, segments)
     # The official sheet runs on for hundreds of blank rows.
     filled = [(line, row) for line, row in rows if any(str(cell).strip() for cell in row)]
-    checked = [_check_row(sheet, line, row, columns, survey) for line, row in filled]
+    ticks = _ticks({_mark(row, columns) for _, row in filled})
+    checked = [_check_row(sheet, line, row, columns, ticks, survey) for line, row in filled]
     names = {name_key(cell_text(row[columns.name])) for _, row in filled}
     return [row for row in checked if row is not None], names
+
+
+def _mark(row: Sequence[Any], columns: _Columns) -> str:
+    """What stands in a row under the masks, however it was encoded."""
+    text = cell_text(row[columns.mask]).translate(_VARIATION_SELECTORS)
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _ticks(marks: Set[str]) -> dict[str, bool]:
+    """Whether each mark of a sheet is a tick; those that are in doubt are left out."""
+    found = {mark: mark in _TICKS for mark in marks & (_TICKS | _CROSSES)}
+    has_ticks, has_empty = bool(marks & _TICKS), bool(marks & _EMPTY_BOXES)
+    if has_ticks != has_empty:
+        found |= dict.fromkeys(marks & _CROSSED_BOXES, has_empty)
+    return found
 
 
 def name_key(name: str) -> str:
@@ -132,15 +157,17 @@ def _find_columns(sheet: Path, header: Sequence[Sequence[Any]], segments: Sequen
     return _Columns(name=found[0], first_frame=found[1], last_frame=found[2], mask=found[3], segments=tuple(found[4:]))
 
 
-def _check_row(sheet: Path, line: int, row: Sequence[Any], columns: _Columns, survey: Survey) -> SheetRow | None:
+def _check_row(
+    sheet: Path, line: int, row: Sequence[Any], columns: _Columns, ticks: Mapping[str, bool], survey: Survey
+) -> SheetRow | None:
     """Turn one row into what it says, or into its faults."""
     name = cell_text(row[columns.name])
     where = f"{sheet.name} row {line} ({name or 'no name'})"
     marks = [cell_text(row[place]).casefold() for place in columns.segments]
     texts = [cell_text(row[place]) for place in (columns.first_frame, columns.last_frame)]
     first, last = map(whole_number, texts)
-    tick = unicodedata.normalize("NFC", cell_text(row[columns.mask])).casefold()
-    is_known = bool(name) and all(marks) and tick in _TICKS | _CROSSES
+    tick = _mark(row, columns)
+    is_known = bool(name) and all(marks) and tick in ticks
     limits = (first, last) if first is not None and last is not None and 1 <= first < last else None
     problems = [] if name else ["no name under ECHO"]
     if not all(marks):
@@ -149,12 +176,14 @@ def _check_row(sheet: Path, line: int, row: Sequence[Any], columns: _Columns, su
         problems.append(
             f"frames {texts[0]!r} to {texts[1]!r}, expected whole numbers from 1 on, the first before the last"
         )
-    if tick not in _TICKS | _CROSSES:
+    if tick not in ticks:
+        doubt = ", which may mean either here" if tick in _CROSSED_BOXES else ""
         problems.append(
-            f"{tick!r} under the masks, expected {TICK!r} (available) or {CROSS!r} (not), a tick or a cross, yes or no"
+            f"{tick!r} under the masks{doubt}, expected {TICK!r} (available) or {CROSS!r} (not), a tick or a cross, "
+            "yes or no"
         )
     if problems:
         survey.add_fault("wrong rows in the sheets", f"{where}: {'; '.join(problems)}", name or f"row {line}")
     if not is_known:
         return None
-    return SheetRow(line=line, name=name, has_mi="mi" in marks, has_masks=tick in _TICKS, limits=limits)
+    return SheetRow(line=line, name=name, has_mi="mi" in marks, has_masks=ticks[tick], limits=limits)

@@ -11,7 +11,6 @@ from coreecho.tasks import EF, Task
 
 # Left ventricles of a newborn hold some 5 mL, the largest of adults some 500.
 _VOLUMES_ML = (1.0, 1500.0)
-LEAST_EF = 1.0
 LOW_EF_FAULT = "recordings with an EF of at most 1 %, which no heart has (a fraction among percents?)"
 # Points of EF. Tables round volumes to 0.1 mL or finer, which moves the EF by less than half a point.
 _EF_TOLERANCE = 1.0
@@ -75,9 +74,11 @@ def check_labels(recordings: Iterable[Recording], task: Task | None = None) -> N
 
 def odd_labels(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
     """Labels that cannot be true together, or are in another unit than they should be: kinds of faults, and cases."""
-    fractions = fault_of_labels(recordings)
+    # Of lone fractions each is named, and so the set of them need not be.
+    low = _low_efs(recordings)
+    fractions = None if low else fault_of_labels(recordings)
     found = [] if fractions is None else [("sets of labels in another unit", fractions)]
-    return found + _other_units(recordings) + _low_efs(recordings) + _odd_volumes(recordings)
+    return found + _other_units(recordings) + low + _odd_volumes(recordings)
 
 
 def _other_units(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
@@ -95,7 +96,7 @@ def _other_units(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
 
 def _low_efs(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
     efs = [(recording.id, recording.ef_percent) for recording in recordings if recording.ef_percent is not None]
-    low = [(name, ef) for name, ef in efs if ef <= LEAST_EF]
+    low = [(name, ef) for name, ef in efs if EF().is_doubtful(ef)]
     # Of all of them the task says so.
     if len(low) == len(efs):
         return []

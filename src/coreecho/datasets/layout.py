@@ -352,6 +352,7 @@ LAYOUTS = _Layouts(
     {
         "camus": "coreecho.datasets.camus:CAMUS",
         "echonet": "coreecho.datasets.echonet_dynamic:ECHONET_DYNAMIC",
+        "echonet-beats": "coreecho.datasets.echonet_beats:ECHONET_BEATS",
         "echonet-pediatric": "coreecho.datasets.echonet_pediatric:ECHONET_PEDIATRIC",
         "hmc-qu": "coreecho.datasets.hmc_qu:HMC_QU",
         "table": "coreecho.datasets.table:TABLE",

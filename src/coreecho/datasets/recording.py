@@ -30,6 +30,7 @@ class Recording:
         edv_ml: end-diastolic volume, mL.
         has_mi: whether a segment of the left ventricle's wall moves as after a myocardial infarction.
         view: of the heart.
+        scanner: which machine filmed it, in the data set's own words.
         beat: the first and the last frame of the beat to look at, counted from 0, both included. The first comes after
             the last where the file runs backwards.
         beat_step: from one frame of the beat that is taken to the next; 1 takes every frame.
@@ -50,6 +51,7 @@ class Recording:
     edv_ml: float | None = None
     has_mi: bool | None = None
     view: View | None = None
+    scanner: str | None = None
     beat: tuple[int, int] | None = None
     beat_step: int = 1
     fps: float | None = None

@@ -2,9 +2,9 @@
 
 Columns, in any case of letters: `path` (relative to the table's folder, or absolute), and at least one label:
 `ef_percent` (or `ef`, or `label`), `has_mi`, `esv_ml`, `edv_ml`, or any other column of numbers, which is learned by
-its name. Optional: `split` (train, val, test), `fold`, `patient`, `id`, `quality`, `view`. Where neither split nor fold
-is given, whole patients are put into splits once, and their list is kept beside the table, so that every later run has
-the same.
+its name. Optional: `split` (train, val, test), `fold`, `patient`, `id`, `quality`, `view`, `scanner`. Where neither
+split nor fold is given, whole patients are put into splits once, and their list is kept beside the table, so that every
+later run has the same.
 """
 
 import csv
@@ -27,7 +27,7 @@ from coreecho.files import write_whole
 
 _SPLITS_SUFFIX = ".splits.csv"
 _EF_COLUMNS = ("ef_percent", "label", "ef")
-_OTHER_FIELDS = ("path", "id", "has_mi", "esv_ml", "edv_ml", "split", "fold", "patient", "quality", "view")
+_OTHER_FIELDS = ("path", "id", "has_mi", "esv_ml", "edv_ml", "split", "fold", "patient", "quality", "view", "scanner")
 _TRUTH = {"1": True, "true": True, "yes": True, "mi": True, "0": False, "false": False, "no": False, "non-mi": False}
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 # Share of a column's filled cells from which on it is one of numbers, and its other cells are slips.
@@ -43,8 +43,8 @@ class Table(Layout):
     title = "a table of clips"
     description = (
         "A table is a .csv, .xlsx or .parquet file, or a folder with one, with the columns path and a label: "
-        "ef_percent, has_mi, esv_ml, edv_ml, or any column of numbers; optional are split, fold, patient, id, quality "
-        "and view"
+        "ef_percent, has_mi, esv_ml, edv_ml, or any column of numbers; optional are split, fold, patient, id, quality, "
+        "view and scanner"
     )
     options = (
         Option("seed", int, 0, "Of the splits, where they are made. Those on disk are kept, whatever their seed."),
@@ -54,7 +54,7 @@ class Table(Layout):
             str,
             None,
             "Columns by other names than path, ef_percent (or has_mi, esv_ml, edv_ml), split, fold, patient, id, "
-            "quality and view: `path=file,ef_percent=LVEF`.",
+            "quality, view and scanner: `path=file,ef_percent=LVEF`.",
         ),
         FRAME_RATE,
     )
@@ -227,6 +227,7 @@ def _survey_row(
         patient=values.get("patient") or None,
         quality=values.get("quality") or None,
         view=cells.view(),
+        scanner=values.get("scanner") or None,
         esv_ml=cells.volume("esv_ml"),
         edv_ml=cells.volume("edv_ml"),
         labels={name: value for name, value in labels.items() if math.isfinite(value)},

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, is_foreign_panic
 
 # A line's number, as a person counts, and its cells.
 Lines = list[tuple[int, list[Any]]]
@@ -34,27 +34,37 @@ _PERHAPS_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 def csv_text(path: Path) -> str:
-    """Decode a CSV file: UTF-8, or UTF-16 and UTF-32 as Excel and others write them, with or without a mark of order.
+    """Decode a CSV file; see `decoded_text`. Raises DatasetError."""
+    return decoded_text(path, "a CSV file", "CSV in UTF-8")
+
+
+def decoded_text(path: Path, kind: str, remedy: str = "UTF-8") -> str:
+    """Decode a text: UTF-8, or UTF-16 and UTF-32 as Excel and others write them, with or without a mark of order.
+
+    Args:
+        path: the file.
+        kind: what it is, for messages: "a CSV file".
+        remedy: as what it is to be saved.
 
     Raises:
         DatasetError: the file is missing, too large, or in another encoding.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise DatasetError(f"{path}: is larger than {_MAX_BYTES // 1024**2} MiB, so not a table of clips.")
+            raise DatasetError(f"{path}: is larger than {_MAX_BYTES // 1024**2} MiB, so not {kind} of clips.")
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: not found. Check the path of the table.") from error
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read as a CSV file ({error.strerror}).") from error
+        raise DatasetError(f"{path}: cannot be read as {kind} ({error.strerror}).") from error
     encoding = _encoding_of(content)
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DatasetError(
-            f"{path}: cannot be read as a CSV file: line {line} is not {encoding.upper().removesuffix('-SIG')} "
-            f"(byte 0x{content[error.start]:02x}), so its letters are in doubt. Save it as CSV in UTF-8."
+            f"{path}: cannot be read as {kind}: line {line} is not {encoding.upper().removesuffix('-SIG')} "
+            f"(byte 0x{content[error.start]:02x}), so its letters are in doubt. Save it as {remedy}."
         ) from error
 
 
@@ -153,8 +163,7 @@ def read_sheets(path: Path) -> Iterator[tuple[str, list[list[Any]]]]:
     except (NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError) as error:
         raise _no_workbook(path, error) from error
     except BaseException as error:
-        # What Rust code did not foresee comes as an error that no `except Exception` sees.
-        if type(error).__name__ != "PanicException":
+        if not is_foreign_panic(error):
             raise
         raise _no_workbook(path, error) from error
 

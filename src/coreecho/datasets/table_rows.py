@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.table_files import Lines, csv_lines, parquet_lines, read_sheets
+from coreecho.datasets.table_files import Lines, csv_lines, csv_text, find_delimiter, parquet_lines, read_sheets
 from coreecho.errors import DatasetError
 from coreecho.names import readable
 
@@ -16,6 +16,13 @@ _TOO_LONG = (
     "rows with more cells than the header has columns (a number with a decimal comma, 62,4? write 62.4, or separate "
     "the cells by semicolons)"
 )
+
+_SHIFTED = (
+    "rows that fit their columns if two cells are one number with a decimal comma (62,4: write 62.4; if they are two "
+    "numbers, write the first with a point: 62.0)"
+)
+# Share of a column's cells that are numbers, or are none, from which on the others look out of place.
+_USUAL = 2 / 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,7 @@ def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: b
         ignores_case: of the columns' names: they are given in small letters, and so are `required`.
 
     Raises:
-        FaultyDatasetError: rows have more cells than the header; lists them all.
+        FaultyDatasetError: rows have more cells than the header, or numbers cut by a decimal comma; lists them all.
         DatasetError: the file is missing, unreadable, empty, of another kind, or lacks or repeats a column.
     """
     suffix, required = path.suffix.lower(), tuple(required)
@@ -65,8 +72,51 @@ def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: b
     if long:
         cases = [f"line {line}: {readable(','.join(values))}" for line, values in long]
         raise FaultyDatasetError(str(path), {_TOO_LONG: cases})
+    if suffix == ".csv":
+        _refuse_shifted(path, filled[1:], len(columns), required)
     rows = [(line, dict(zip(columns, values + [""] * len(columns), strict=False))) for line, values in filled[1:]]
     return TableRows(path=path, columns=columns, rows=rows)
+
+
+def _refuse_shifted(
+    path: Path, rows: Sequence[tuple[int, list[str]]], num_columns: int, required: Sequence[str]
+) -> None:
+    """Refuse rows in which a number with a decimal comma took two cells, and a cell is missing, so that the count fits.
+
+    A row is doubtful where a text stands among numbers, or a number among texts, and none does once two neighbouring
+    whole numbers are one. Where cells are not separated by commas, a comma takes none.
+
+    Raises:
+        FaultyDatasetError: there are such; lists them all.
+    """
+    kinds = []
+    for column in range(num_columns):
+        cells = [values[column] for _, values in rows if column < len(values) and values[column]]
+        share = sum(map(_is_number, cells)) / len(cells) if cells else 0.5
+        kinds.append(True if share >= _USUAL else False if share <= 1 - _USUAL else None)
+
+    def fits(values: Sequence[str]) -> bool:
+        return all(
+            not value or kind is None or kind == _is_number(value) for value, kind in zip(values, kinds, strict=False)
+        )
+
+    cases = []
+    for line, values in rows:
+        if fits(values):
+            continue
+        joined = [
+            [*values[:place], f"{values[place]}.{values[place + 1]}", *values[place + 2 :]]
+            for place in range(len(values) - 1)
+            if values[place].removeprefix("-").isdecimal() and values[place + 1].isdecimal()
+        ]
+        if any(map(fits, joined)):
+            cases.append(f"line {line}: {readable(','.join(values))}")
+    if cases and find_delimiter(csv_text(path), required)[0] == ",":
+        raise FaultyDatasetError(str(path), {_SHIFTED: cases})
+
+
+def _is_number(text: str) -> bool:
+    return math.isfinite(number(text))
 
 
 def _filled(lines: Lines) -> list[tuple[int, list[str]]]:

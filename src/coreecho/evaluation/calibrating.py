@@ -10,21 +10,28 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import CalibrationError, CoReEchoError
 from coreecho.evaluation.error_ratio import error_ratio
-from coreecho.evaluation.measured_clips import Computing, MeasuredClips, measure_clips, predicted_clips
+from coreecho.evaluation.measured_clips import (
+    Computing,
+    MeasuredClips,
+    Outliner,
+    measure_clips,
+    predicted_clips,
+)
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF
 from coreecho.evaluation.predictions import check_labels
 from coreecho.inference.subject import Overlap, Subject, as_subject
 from coreecho.trust import (
-    CHECKS,
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
     Calibration,
     Gate,
+    GateCheck,
     KnownClips,
     Method,
     ModelCalibration,
@@ -45,6 +52,8 @@ _KNOWN_RECORDINGS = 300
 _FEWEST_OF_OTHERS = 30
 # Recordings on which the reasons for doubt are tried, each as it is and in every planted shift.
 _TRIED_RECORDINGS = 60
+# Of these, those whose ventricles are outlined in a shift.
+_OUTLINED_OF_A_SHIFT = 30
 # A check that could not be measured of so many of the recordings would doubt all new ones.
 _MEASURED_SHARE = 0.9
 # With a twentieth, the fourteen checks of 172 validation recordings (the demo) would be too small to doubt anything.
@@ -62,6 +71,7 @@ def calibrate_subject(
     level: float = DEFAULT_LEVEL,
     allow_overlap: bool = False,
     computing: Computing | None = None,
+    outliner: Outliner | None = None,
 ) -> ModelCalibration:
     """Calibrate a model on recordings whose EF is known.
 
@@ -73,6 +83,8 @@ def calibrate_subject(
         level: share of new recordings whose EF the intervals shall hold.
         allow_overlap: go on where the model was trained on some of them; the calibration says so.
         computing: how.
+        outliner: of left ventricles, for checks that look at them; it takes a second or two for each of some hundred
+            recordings. None leaves these checks out.
 
     Raises:
         CalibrationError: the model reads something else than EF, or the recordings are too few for the level, or of
@@ -86,7 +98,7 @@ def calibrate_subject(
     if not promised.is_finite:
         raise CalibrationError(f"{words}: {promised.words}")
     known = _known_clips(subject, clips, computing)
-    measured = measure_clips(subject, recordings, clips=clips, known=known, computing=computing)
+    measured = measure_clips(subject, recordings, clips=clips, known=known, computing=computing, outliner=outliner)
     # The method's name decides; without several clips there is no spread.
     if method.startswith("normalised") and measured.spread is None:
         raise CalibrationError(f"The method {method} needs the spread over several clips of each recording.")
@@ -105,9 +117,11 @@ def calibrate_subject(
     num_clips = int(measured.predictions["num_clips"].min())
     gate = _gate(measured)
     if gate is not None:
-        ratios = _error_ratios(subject, recordings, measured, gate, clips, known, computing)
+        ratios = _error_ratios(subject, recordings, measured, gate, clips, known, computing, outliner)
         gate = gate.with_error_ratios(ratios, f"planted shifts of {'phantoms' if subject.is_phantom else words}")
-    return ModelCalibration(intervals=intervals, num_clips=num_clips, gate=gate, known=known)
+    return ModelCalibration(
+        intervals=intervals, num_clips=num_clips, gate=gate, known=known, outlined_by=measured.outlined_by
+    )
 
 
 def measure_gap(
@@ -151,6 +165,7 @@ def measure_gap(
         num_clips=calibrated.num_clips,
         gate=calibrated.gate,
         known=calibrated.known,
+        outlined_by=calibrated.outlined_by,
     )
 
 
@@ -225,8 +240,9 @@ def _gate(measured: MeasuredClips) -> Gate | None:
     """The checks that could be measured of all but a few of the recordings."""
     usual = {}
     for name, values in measured.values.items():
-        finite = values[np.isfinite(values)]
-        if len(finite) >= _MEASURED_SHARE * len(values):
+        asked = values[measured.asked(name)]
+        finite = asked[np.isfinite(asked)]
+        if len(finite) and len(finite) >= _MEASURED_SHARE * len(asked):
             usual[name] = finite
     return make_gate(usual, doubted_share=DOUBTED_SHARE) if usual else None
 
@@ -239,24 +255,43 @@ def _error_ratios(
     clips: int,
     known: KnownClips | None,
     computing: Computing,
+    outliner: Outliner | None,
 ) -> dict[str, float]:
     """How many times as much the clips err that each check flags, over recordings as they are and in planted shifts."""
     some = list(recordings)[:_TRIED_RECORDINGS]
     tried = [measured]
     for name, shift in HARMLESS_TO_EF.items():
-        tried.append(measure_clips(subject, some, clips=clips, known=known, computing=computing, shift=(name, shift)))
-    errors = np.concatenate([part.absolute_errors for part in tried])
-    flagged: dict[str, list[bool]] = {name: [] for name in CHECKS}
+        tried.append(
+            measure_clips(
+                subject,
+                some,
+                clips=clips,
+                known=known,
+                computing=computing,
+                shift=(name, shift),
+                outliner=outliner,
+                outlined_at_most=_OUTLINED_OF_A_SHIFT,
+            )
+        )
+    ratios = {}
+    for check in gate.checks:
+        errors, is_flagged = _flagged(check, gate.alpha, tried)
+        if is_flagged.sum() >= _FLAGGED_AT_LEAST:
+            ratios[check.name] = error_ratio(errors, is_flagged, resamples=1).estimate
+    return ratios
+
+
+def _flagged(
+    check: GateCheck, alpha: float, tried: Sequence[MeasuredClips]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Absolute errors of the recordings of which a check was to be measured, and which of them it flags."""
+    errors, is_flagged = [], []
     for part in tried:
-        for number in range(len(part.predictions)):
-            values = {check.name: part.of_recording(number).get(check.name) for check in gate.checks}
-            for check in gate.judge(values).checks:
-                flagged[check.name].append(check.trust != "good")
-    return {
-        check.name: error_ratio(errors, flagged[check.name], resamples=1).estimate
-        for check in gate.checks
-        if sum(flagged[check.name]) >= _FLAGGED_AT_LEAST
-    }
+        values = part.values.get(check.name, np.full(len(part.predictions), np.nan))
+        is_asked = part.asked(check.name)
+        errors.append(part.absolute_errors[is_asked])
+        is_flagged += [check.judge(float(value), alpha).trust != "good" for value in values[is_asked]]
+    return np.concatenate(errors), np.array(is_flagged, dtype=np.bool_)
 
 
 def what_it_promises(intervals: Calibration) -> str:

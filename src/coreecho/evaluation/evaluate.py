@@ -34,10 +34,12 @@ from coreecho.evaluation.predictions import check_labels, predictions_table
 from coreecho.evaluation.protocol import TRACED, Protocol
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of
 from coreecho.files import sha256_of, write_whole
+from coreecho.inference.frame_rate import TimedFrames
 from coreecho.inference.subject import Overlap, Subject
 from coreecho.notices import NOTICE
 from coreecho.tasks import Task
 from coreecho.trust.appraisal import NOT_OF_PATIENTS
+from coreecho.video.store import FrameStore
 
 # What draws each picture, by the name of its file.
 Pictures = Mapping[str, Callable[[Path], None]]
@@ -167,10 +169,13 @@ def predict(
         DatasetError: recordings have no label, or the start index is not as expected.
         CheckpointError: there are no readable weights, or what they say is not a number.
     """
-    store = subject.store(show_progress=show_progress)
     if protocol.clips == TRACED and protocol.start_index is None:
         said = predict_traced(subject, recordings, batch_size=batch_size, device=device)
         return predictions_table(subject.task, recordings, said)
+    # Starts from a file count the frames of the files.
+    store: TimedFrames | FrameStore = subject.store(show_progress=show_progress)
+    if not protocol.counts_file_frames:
+        store = subject.seen(show_progress=show_progress)
     names = [recording.id for recording in recordings]
     starts = protocol.starts(store, names, subject.model_input)
     said = subject.results(protocol.precision).predict(
@@ -276,7 +281,8 @@ def _worth(
 def _notes(subject: Subject, protocol: Protocol, recordings: Sequence[Recording], overlap: Overlap) -> tuple[str, ...]:
     notes = notes_of(subject, recordings, overlap, protocol.split)
     if not subject.is_own_data and not subject.model_input.is_whole_beat:
-        notes += frame_rate_note(subject.store(), recordings, subject.trained_on)
+        store = subject.store() if protocol.counts_file_frames else subject.seen()
+        notes += frame_rate_note(store, recordings, subject.trained_on)
     return notes
 
 

@@ -1,9 +1,11 @@
 """What a model says of recordings, and what a gate may ask of them: from the table of results, in one place."""
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,15 +13,36 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from coreecho.datasets import Recording
+from coreecho.datasets import Recording, frame_sources
 from coreecho.evaluation.predictions import predictions_table
 from coreecho.evaluation.protocol import starts_of_recordings
 from coreecho.inference.appraising import COPIES, gate_values, middle_start
 from coreecho.inference.engine import Precision, VideoPrediction
 from coreecho.inference.results import HashedFrames
-from coreecho.inference.shifted_frames import Shift, ShiftedFrames
+from coreecho.inference.shifted_frames import Shift, ShiftedFrames, shift_frames
 from coreecho.inference.subject import Subject
-from coreecho.trust import CHECKS, KnownClips
+from coreecho.trust import CHECKS, KnownClips, ModelCalibration, OutlineValues, Verdict
+from coreecho.video.store import FrameStore
+
+# Recordings whose ventricles are outlined for a gate: a second or two each. Of fewer than 160, one of sixteen
+# checks that together doubt a tenth could doubt nothing; and some have no complete beat.
+OUTLINED_AT_MOST = 180
+
+
+class Outliner(Protocol):
+    """What outlines left ventricles for a gate."""
+
+    @property
+    def frame_size(self) -> int:
+        """S of the frames that it outlines."""
+
+    weights_sha256: str
+
+    def __call__(self, frames: NDArray[np.uint8], fps: float | None, /) -> OutlineValues:
+        """Measure a clip, (T, S, S) uint8, of so many frames a second."""
+
+    def save(self) -> None:
+        """Keep what was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +63,15 @@ class MeasuredClips:
         predictions: one row a recording, as `predictions_table`.
         embeddings: (N, D), the mean over the clips of each.
         values: (N,) by the names of the gate's checks; NaN for what could not be measured.
+        is_outlined: (N,), whose ventricles were outlined.
+        outlined_by: SHA-256 of the weights that did; None where none did.
     """
 
     predictions: pd.DataFrame
     embeddings: NDArray[np.float32]
     values: dict[str, NDArray[np.float64]]
+    is_outlined: NDArray[np.bool_]
+    outlined_by: str | None = None
 
     @property
     def absolute_errors(self) -> NDArray[np.float64]:
@@ -61,6 +88,18 @@ class MeasuredClips:
     def of_recording(self, number: int) -> dict[str, float]:
         """The values of one recording, as a gate takes them."""
         return {name: float(values[number]) for name, values in self.values.items()}
+
+    def asked(self, name: str) -> NDArray[np.bool_]:
+        """(N,), of which recordings a check was to be measured."""
+        return self.is_outlined if CHECKS[name].is_of_outline else np.ones(len(self.predictions), dtype=np.bool_)
+
+    def verdict(self, number: int, calibrated: ModelCalibration) -> Verdict | None:
+        """What a gate says of one recording; None where there is no gate."""
+        gate = calibrated.gate_for(self.outlined_by if self.is_outlined[number] else None)
+        if gate is None:
+            return None
+        values = self.of_recording(number)
+        return gate.judge({check.name: values.get(check.name) for check in gate.checks})
 
 
 def predicted_clips(
@@ -93,6 +132,8 @@ def measure_clips(
     known: KnownClips | None,
     computing: Computing,
     shift: tuple[str, Shift] | None = None,
+    outliner: Outliner | None = None,
+    outlined_at_most: int = OUTLINED_AT_MOST,
 ) -> MeasuredClips:
     """Measure recordings whose EF is known.
 
@@ -103,12 +144,15 @@ def measure_clips(
         known: the clips that the model was trained on; None where they are not known.
         computing: how.
         shift: a change of the pictures, and its name; None as they are.
+        outliner: of left ventricles; None does not look at them.
+        outlined_at_most: so many of the recordings, drawn by their ids, have their ventricles outlined.
 
     Raises:
         DatasetError: a recording has no EF.
         CheckpointError: there are no readable weights, or what they say is not a number.
     """
-    plain = subject.store(show_progress=computing.show_progress)
+    lying = subject.store(show_progress=computing.show_progress)
+    plain = subject.seen()
     store: HashedFrames = plain if shift is None else ShiftedFrames(plain, *shift)
     videos = predicted_clips(subject, store, recordings, clips=clips, computing=computing)
     copies = _copies(subject, store, recordings, videos, computing)
@@ -122,14 +166,74 @@ def measure_clips(
         disable=not computing.show_progress,
         transient=True,
     ):
-        rate = plain.fps(recording.id) or recording.fps
+        rate = plain.fps(recording.id)
         frames = np.asarray(store.frames(recording.id))
-        rows.append(gate_values(frames, fps=rate, video=video, copies=of_copies, known=known))
+        values = gate_values(
+            frames, fps=rate, video=video, copies=of_copies, known=known, coloured=_coloured(subject, lying, recording)
+        )
+        rows.append(values)
+    is_outlined = _drawn(recordings, 0 if outliner is None else outlined_at_most)
+    if outliner is not None:
+        outlined = [
+            (row, each, video)
+            for row, each, video, is_one in zip(rows, recordings, videos, is_outlined, strict=True)
+            if is_one
+        ]
+        _outline(subject, outlined, outliner, shift, computing)
     return MeasuredClips(
         predictions=predictions_table(subject.task, recordings, videos),
         embeddings=np.stack([video.embedding for video in videos]),
-        values={name: np.array([row.get(name, math.nan) for row in rows]) for name in CHECKS if name in rows[0]},
+        values={
+            name: np.array([row.get(name, math.nan) for row in rows])
+            for name in CHECKS
+            if any(name in row for row in rows)
+        },
+        is_outlined=is_outlined,
+        outlined_by=None if outliner is None else outliner.weights_sha256,
     )
+
+
+def _coloured(subject: Subject, store: FrameStore, recording: Recording) -> float | None:
+    """Share of a recording's sector that is coloured in some frame; None where its layout does not say."""
+    share = store.coloured(recording.id)
+    if share is None:
+        # Stores of before colour was looked at do not say it.
+        source = frame_sources(subject.data.dataset, [recording])[recording.id]
+        share = source.prepare(source.path, store.frame_size).coloured
+    return share
+
+
+def _drawn(recordings: Sequence[Recording], count: int) -> NDArray[np.bool_]:
+    """(N,), which recordings are drawn: by their ids, so that the same data always give the same."""
+    digests = [hashlib.sha256(each.id.encode("utf-8", "surrogateescape")).digest() for each in recordings]
+    is_drawn = np.zeros(len(recordings), dtype=np.bool_)
+    is_drawn[sorted(range(len(recordings)), key=digests.__getitem__)[:count]] = True
+    return is_drawn
+
+
+def _outline(
+    subject: Subject,
+    outlined: Sequence[tuple[dict[str, float], Recording, VideoPrediction]],
+    outliner: Outliner,
+    shift: tuple[str, Shift] | None,
+    computing: Computing,
+) -> None:
+    """Add what the outlines of ventricles say to the values of recordings."""
+    sources = frame_sources(subject.data.dataset, [recording for _, recording, _ in outlined])
+    for row, recording, video in track(
+        outlined,
+        "Outlining ventricles",
+        console=Console(stderr=True),
+        disable=not computing.show_progress,
+        transient=True,
+    ):
+        source = sources[recording.id]
+        # Decoded at the outliner's size, which takes a hundredth of the time of outlining: not worth a store.
+        frames, fps, _ = source.prepare(source.path, outliner.frame_size)
+        if shift is not None:
+            frames = shift_frames(frames, *shift, recording.id)
+        row.update(outliner(frames, fps or recording.fps).beside(video.value))
+    outliner.save()
 
 
 def _without_chance(

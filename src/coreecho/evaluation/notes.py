@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from coreecho.datasets import Recording, Split
-from coreecho.inference.frame_rate import is_rate_known, is_training_rate
+from coreecho.inference.frame_rate import TimedFrames, is_rate_known, is_training_rate
 from coreecho.inference.subject import Overlap, Subject
 from coreecho.models.card import TrainedOn
+from coreecho.names import counted
 from coreecho.video.store import FrameStore
-from coreecho.video.temporal import is_same_rate
 
 # As the card's own range: the ends are not those of one odd file.
 _PERCENTILES = (5, 95)
@@ -50,40 +50,45 @@ def ef_sources(recordings: Sequence[Recording]) -> list[str]:
 
 
 def frame_rate_note(
-    store: FrameStore, recordings: Sequence[Recording], trained_on: TrainedOn | None
+    store: FrameStore | TimedFrames, recordings: Sequence[Recording], trained_on: TrainedOn | None
 ) -> tuple[str, ...]:
-    """Warn of data whose frame rates are not those of the training: to the model its hearts beat at another speed.
+    """Say which recordings were brought to the training's frame rate, and warn of data at others.
 
-    An evaluation takes frames as they are, as the paper does; `coreecho predict` resamples a file.
+    To the model the hearts of these beat at another speed.
 
     Args:
-        store: decoded frames of the recordings.
+        store: frames of the recordings, as they were evaluated.
         recordings: that were evaluated.
         trained_on: from the model's card; None where it is not known.
     """
     if trained_on is None or not is_rate_known(trained_on):
         return ()
+    brought = _brought(store, recordings) if isinstance(store, TimedFrames) else ()
     rates = [fps for recording in recordings if (fps := store.fps(recording.id)) is not None]
     if not rates:
-        return ()
+        return brought
     low, high = (float(end) for end in np.percentile(rates, _PERCENTILES))
     if is_training_rate(low, trained_on) and is_training_rate(high, trained_on):
-        return ()
+        return brought
     outside = sum(not is_training_rate(fps, trained_on) for fps in rates)
     return (
+        *brought,
         f"the frame rates of these data, {_range(low, high)} per second, lie outside of the training's, "
         f"{_range(*trained_on.fps_range)}, in {outside} of {len(rates)} recordings: to the model their hearts beat at "
-        f"another speed{_way_on(trained_on)}",
+        "another speed",
     )
 
 
-def _way_on(trained_on: TrainedOn) -> str:
-    """How data come to the training's rate, where it was one."""
-    low, high = trained_on.fps_range
-    if not is_same_rate(low, high):
-        return ""
+def _brought(store: TimedFrames, recordings: Sequence[Recording]) -> tuple[str, ...]:
+    """How many recordings are seen at another frame rate than they lie in, and at which."""
+    changed = [recording.id for recording in recordings if recording.id in store.targets]
+    if not changed:
+        return ()
+    rates = ([store.rates[name] for name in changed], [store.targets[name] for name in changed])
+    before, after = (_range(min(each), max(each)) for each in rates)
     return (
-        f"; `--option fps={high:.0f}` brings recordings of many machines to it, as `coreecho predict` does with a file"
+        f"brought from {before} to {after} frames per second, the rate of the training, as files are that are "
+        f"predicted: {len(changed)} of {counted(len(recordings), 'recordings')}",
     )
 
 

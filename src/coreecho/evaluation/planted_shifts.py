@@ -11,6 +11,8 @@ from coreecho.video.affine import transform
 # Of a still that is made to move: degrees and shares of the picture's side that a hand sways by.
 _SWAY_DEGREES, _SWAY_SHIFT = 3.0, 0.02
 _NOISE = 30.0
+# Share of the picture's side that a heart lies out of place, and what a shadow leaves of the grey behind it.
+_MOVED_SHARE, _SHADOW = 0.3, 0.12
 # Frames of a beat of the made-up pictures.
 _BEAT = 40
 
@@ -33,6 +35,18 @@ def _noise(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     noisy = frames + rng.normal(0, _NOISE, frames.shape).astype(np.float32)
     # What is around the sector stays black.
     return np.where(frames.max(axis=0) > 0, noisy, 0).clip(0, 255).astype(np.uint8)
+
+
+def _moved(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """All out of place, as by a probe that is held askew: a part of the heart is cut off by the picture's edge."""
+    return transform(frames, degrees=0.0, scale=1.0, shift=(0.0, _MOVED_SHARE * frames.shape[1]))
+
+
+def _shadow(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A rib or the lung over one side of the picture."""
+    columns = np.linspace(-1, 1, frames.shape[2], dtype=np.float32)
+    left = _SHADOW + (1 - _SHADOW) / (1 + np.exp(20 * columns))
+    return np.asarray(frames * left, dtype=np.uint8)
 
 
 def _half_rate(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -108,6 +122,8 @@ HARMLESS_TO_EF: Mapping[str, Shift] = {
     "zoom x 1.4": _zoom(1.4),
     "zoom x 0.6": _zoom(0.6),
     "noise of 30 grey levels": _noise,
+    "the heart at the picture's edge": _moved,
+    "a shadow over one side": _shadow,
     "half the frame rate": _half_rate,
     "the heart at half its speed": _slow,
 }

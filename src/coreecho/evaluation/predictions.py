@@ -123,7 +123,11 @@ def predictions_table(
 
 
 def check_labels(recordings: Sequence[Recording], task: Task) -> list[float]:
-    """Give the label of each recording. Raises DatasetError: there is no recording, or one without a label."""
+    """Give the label of each recording.
+
+    Raises:
+        DatasetError: there is no recording, or one without a label, or with one that no heart has.
+    """
     if len(recordings) == 0:
         raise DatasetError("There is no recording to evaluate: the split is empty.")
     labels = [task.label_of(recording) for recording in recordings]
@@ -133,7 +137,14 @@ def check_labels(recordings: Sequence[Recording], task: Task) -> list[float]:
             f"{len(unlabelled)} of {len(recordings)} recordings have no {task.noun} to compare with: "
             f"{named(unlabelled)}. Use `coreecho predict` for videos without a label."
         )
-    return [label for label in labels if label is not None]
+    known = [label for label in labels if label is not None]
+    doubtful = [recording.id for recording, label in zip(recordings, known, strict=True) if task.is_doubtful(label)]
+    if doubtful:
+        raise DatasetError(
+            f"{len(doubtful)} of {len(recordings)} labels of {task.label} cannot be right, such as "
+            f"{min(known):g} {task.unit}: {named(doubtful)}. Are these fractions? Give all of them in percent."
+        )
+    return known
 
 
 def check_outputs(task: Task, recordings: Sequence[str], outputs: NDArray[np.float64]) -> None:

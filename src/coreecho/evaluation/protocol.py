@@ -83,6 +83,11 @@ class Protocol:
             raise RecipeError("The evaluation does not hold together: " + "; ".join(faults) + ".")
         check_precision(self.precision)
 
+    @property
+    def counts_file_frames(self) -> bool:
+        """Whether its clips start at frames of the files, so that these are taken at the rate that they have."""
+        return self.start_index is not None or self.clips == TRACED
+
     def starts(self, store: StoredLengths, recordings: Sequence[str], sampling: ClipSampling) -> list[list[int]]:
         """Starts of the clips of every recording; as `starts_of_recordings`."""
         index = None if self.start_index is None else read_start_index(self.start_index)

@@ -199,7 +199,11 @@ def _check(competitors: Sequence[Competitor]) -> None:
             f"{each.name}: {', '.join(map(str, each.seeds)) if each.has_seeds else 'a single run'}"
             for each in competitors
         )
-        raise RecipeError(f"Seeds are compared in pairs, so all need the same ones: {told}.")
+        seeded = next(each for each in competitors if each.has_seeds)
+        raise RecipeError(
+            f"Seeds are compared in pairs, so all need the same ones: {told}. Give single runs on both sides, such as "
+            f"{seeded.name}/seed-{next(iter(seeded.seeds))}, or train the other one with the same `--seeds`."
+        )
     if any(each.has_seeds and len(each.seeds) < 2 for each in competitors):
         raise RecipeError("A folder of seeds needs at least two finished ones; give the run itself: OUT/seed-0.")
 

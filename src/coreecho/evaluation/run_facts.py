@@ -5,13 +5,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import coreecho
 from coreecho.datasets import LAYOUTS, Recording
 from coreecho.errors import CoReEchoError
+from coreecho.evaluation.weights_facts import (
+    ENSEMBLE,
+    EXPLAINED,
+    INTENDED_USE,
+    PHANTOM_LIMIT,
+    calibration_fact,
+    code_fact,
+    frame_rates_fact,
+    hearts_fact,
+    input_fact,
+    model_fact,
+    output_fact,
+    preparation_fact,
+    refusal_fact,
+    task_fact,
+    weights_fact,
+)
 from coreecho.inference.subject import as_subject
-from coreecho.models.weights import hash_weights
 from coreecho.training.run_folder import RunFolder
-from coreecho.trust import calibration_path, read_calibration
 
 
 def run_facts(run: RunFolder) -> dict[str, str]:
@@ -31,19 +45,20 @@ def run_facts(run: RunFolder) -> dict[str, str]:
 
 
 def _task(run: RunFolder) -> str:
-    return f"The {run.task.quantity} ({run.task.unit or 'a probability'}) from one apical echocardiogram clip."
+    return task_fact(run.task)
 
 
 def _intended_use(run: RunFolder) -> str:
-    return "Research only. Not a medical device: no number of it may guide the care of a patient."
+    return INTENDED_USE
 
 
 def _data(run: RunFolder) -> str:
-    return f"{LAYOUTS.get(run.data.dataset).title}, fingerprint {run.info['data_fingerprint'][:16]}."
+    layout = "phantoms in the layout of " if run.data.is_phantom else ""
+    return f"{layout}{LAYOUTS.get(run.data.dataset).title}, fingerprint {run.info['data_fingerprint'][:16]}."
 
 
 def _hearts(run: RunFolder) -> str:
-    return "Simulated hearts (phantoms); no patient is in them." if run.data.is_phantom else "Real patients."
+    return hearts_fact(run.data.is_phantom)
 
 
 def _splits(run: RunFolder) -> str:
@@ -90,38 +105,23 @@ def _missing(run: RunFolder) -> str:
 
 
 def _input(run: RunFolder) -> str:
-    shape = run.recipe.input
-    how = "a whole beat, interpolated in time" if shape.is_whole_beat else f"every {shape.stride}. frame"
-    return f"{shape.num_frames} grey frames ({how}), {shape.frame_size} x {shape.frame_size} pixels."
+    return input_fact(run.recipe.input)
 
 
 def _preparation(run: RunFolder) -> str:
-    mean, std = (
-        ", ".join(f"{value:.4f}" for value in values) for values in (run.recipe.input.mean, run.recipe.input.std)
-    )
-    return (
-        "Screens are cropped to their ultrasound sector and all around it is masked; pictures are resized, and "
-        f"normalised by mean ({mean}) and standard deviation ({std}). All splits alike."
-    )
+    return preparation_fact(run.recipe.input)
 
 
 def _frame_rates(run: RunFolder) -> str:
-    trained_on = as_subject(run).trained_on
-    if trained_on is None:
-        return ""
-    low, high = trained_on.fps_range
-    return f"Frame rates of the training videos, 5th to 95th percentile: {low:g} to {high:g} per second."
+    return frame_rates_fact(as_subject(run).trained_on)
 
 
 def _model(run: RunFolder) -> str:
-    card = as_subject(run).card
-    return f"{card.encoder} with the head {card.head}, {card.num_parameters:,} parameters in its file."
+    return model_fact(as_subject(run).card)
 
 
 def _output(run: RunFolder) -> str:
-    thresholds = ", ".join(f"{threshold:g}" for threshold in run.task.thresholds)
-    judged = f" Judged also at {thresholds} {run.task.unit}." if thresholds else ""
-    return f"One number a recording: {run.task.output}, the mean over evenly placed clips.{judged}"
+    return output_fact(run.task)
 
 
 def _training(run: RunFolder) -> str:
@@ -212,23 +212,15 @@ def _subgroups(run: RunFolder) -> str:
 
 
 def _calibration(run: RunFolder) -> str:
-    path = calibration_path(run.best_weights)
-    if not path.exists():
-        return ""
-    return read_calibration(path).intervals.words
+    return calibration_fact(run.best_weights)
 
 
 def _refusal(run: RunFolder) -> str:
-    path = calibration_path(run.best_weights)
-    gate = read_calibration(path).gate if path.exists() else None
-    if gate is None:
-        return ""
-    checks = ", ".join(check.definition.label for check in gate.checks)
-    return f"Each clip is called good, doubtful or outside, with reasons, by these checks: {checks}."
+    return refusal_fact(run.best_weights)
 
 
 def _explained(run: RunFolder) -> str:
-    return "Grad-CAM, nearest training recordings and a map of embeddings can be made of any clip."
+    return EXPLAINED
 
 
 def _failures(run: RunFolder) -> str:
@@ -243,7 +235,7 @@ def _failures(run: RunFolder) -> str:
 def _limits(run: RunFolder) -> str:
     limits = ["One data set, one seed of the training."]
     if run.data.is_phantom:
-        limits.append("Simulated hearts only: no result here is one on patients.")
+        limits.append(PHANTOM_LIMIT)
     return " ".join(limits)
 
 
@@ -256,7 +248,7 @@ def _hardware(run: RunFolder) -> str:
 
 
 def _weights(run: RunFolder) -> str:
-    return f"{run.best_weights.name}, SHA-256 {hash_weights(run.best_weights)}."
+    return weights_fact(run.best_weights)
 
 
 _FACTS: Mapping[str, Callable[[RunFolder], str]] = {
@@ -276,7 +268,7 @@ _FACTS: Mapping[str, Callable[[RunFolder], str]] = {
     "training": _training,
     "selection": _selection,
     "start": _start,
-    "ensemble": lambda run: "None: one model; several clips of a recording are averaged.",
+    "ensemble": lambda run: ENSEMBLE,
     "metrics": _metrics,
     "uncertainty": _uncertainty,
     "results": _results,
@@ -293,7 +285,7 @@ _FACTS: Mapping[str, Callable[[RunFolder], str]] = {
     "software": _software,
     "hardware": _hardware,
     "seeds": lambda run: f"Seed {run.recipe.seed}; all randomness of the data is a function of it.",
-    "code": lambda run: f"coreecho {coreecho.__version__}, Apache-2.0.",
+    "code": lambda run: code_fact(),
     "weights": _weights,
 }
 

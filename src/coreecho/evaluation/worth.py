@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from coreecho.datasets import Recording
 from coreecho.errors import CalibrationError
-from coreecho.evaluation.measured_clips import Computing, MeasuredClips, measure_clips
+from coreecho.evaluation.measured_clips import Computing, MeasuredClips, Outliner, measure_clips
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.reliability import Reliability, reliability
 from coreecho.inference.subject import Subject
@@ -47,7 +47,7 @@ class Coverage:
     """How often intervals hold in a group of recordings.
 
     Attributes:
-        grouping: by what they are grouped: `all`, `predicted EF`, `true EF`, `quality`, `view`, `trust`.
+        grouping: by what they are grouped: `all`, `predicted EF`, `true EF`, `quality`, `view`, `scanner`, `trust`.
         group: which they are.
         num_recordings: in it.
         num_held: whose true EF lies in its interval.
@@ -147,6 +147,7 @@ def worth_of(
     resamples: int,
     seed: int = 0,
     calibrated: ModelCalibration | None = None,
+    outliner: Outliner | None = None,
 ) -> Worth | None:
     """Try the calibration of a model on recordings whose EF is known.
 
@@ -157,6 +158,7 @@ def worth_of(
         resamples: of the bootstrap.
         seed: of the resamples.
         calibrated: what is tried; the file beside the weights when not given.
+        outliner: of left ventricles, for the checks that look at them; None leaves these out.
 
     Returns:
         None where the model was never calibrated, reads no EF, or gives no interval on such recordings.
@@ -173,7 +175,12 @@ def worth_of(
             return None
         intervals = intervals if not subject.is_phantom else intervals.as_calibrated
     measured = measure_clips(
-        subject, recordings, clips=calibrated.num_clips, known=calibrated.known, computing=computing
+        subject,
+        recordings,
+        clips=calibrated.num_clips,
+        known=calibrated.known,
+        computing=computing,
+        outliner=outliner,
     )
     return worth_of_measured(
         measured, recordings, calibrated=calibrated, intervals=intervals, resamples=resamples, seed=seed
@@ -210,7 +217,7 @@ def worth_of_measured(
     if intervals.is_normalised and spread is None:
         raise CalibrationError(f"The method {intervals.method} needs the spread over several clips of each recording.")
     low, high = intervals.intervals(predicted, spread).T
-    verdicts = _verdicts(calibrated, measured)
+    verdicts = [measured.verdict(number, calibrated) for number in range(len(predictions))]
     table = pd.DataFrame(
         {
             "recording": predictions["recording"],
@@ -246,17 +253,6 @@ def worth_of_measured(
     )
 
 
-def _verdicts(calibrated: ModelCalibration, measured: MeasuredClips) -> list[Verdict | None]:
-    gate, count = calibrated.gate, len(measured.predictions)
-    if gate is None:
-        return [None] * count
-    names = {check.name for check in gate.checks}
-    return [
-        gate.judge({name: value for name, value in measured.of_recording(number).items() if name in names})
-        for number in range(count)
-    ]
-
-
 def _doubt(verdict: Verdict) -> float:
     """What the gate refuses first: what is outside, then what is doubtful, each the rarer the sooner."""
     rarest = min((check.p_value for check in verdict.checks if math.isfinite(check.p_value)), default=0.0)
@@ -273,6 +269,7 @@ def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Cal
         ("true EF", lambda: [by_true[number].name for number in range_of(by_true, table["ef_true"])]),
         ("quality", lambda: [recording.quality or "" for recording in recordings]),
         ("view", lambda: [recording.view or "" for recording in recordings]),
+        ("scanner", lambda: [recording.scanner or "" for recording in recordings]),
         ("trust", lambda: [trust or "" for trust in table["trust"]]),
     ]
     ordered = {"predicted EF": [part.name for part in ranges], "true EF": [part.name for part in by_true]}

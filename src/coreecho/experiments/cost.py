@@ -5,13 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.runs import Execution
 from coreecho.inference import find_device
-from coreecho.models import build_model
-from coreecho.models.echo_model import EchoModel
+from coreecho.models import build_model, build_segmentation_network
+from coreecho.models.echo_model import EchoOutput
+from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import Recipe
+from coreecho.training.segmenter_lesson import SegmenterLesson
 
 _WARM_UP, _MEASURED = 1, 1
 # Enough to keep a small model busy; a large one takes its time with any number. Batch normalisation needs two.
@@ -37,35 +40,44 @@ def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> d
 def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, float]:
     """Seconds for one clip forward and backward, and forward alone."""
     device = find_device(execution.device)
-    model = build_model(recipe.encoder, recipe.input, last_bias=0.0).to(device)
-    is_small = sum(parameter.numel() for parameter in model.parameters()) < _PARAMETERS_OF_SMALL
-    shape = (
-        _CLIPS_OF_SMALL if is_small else _CLIPS_OF_LARGE,
-        recipe.input.num_frames,
-        recipe.input.frame_size,
-        recipe.input.frame_size,
-    )
-    clips = torch.zeros(shape, dtype=torch.uint8, device=device)
+    network, pictures_of_clip = _network_of(recipe)
+    network = network.to(device)
+    is_small = sum(parameter.numel() for parameter in network.parameters()) < _PARAMETERS_OF_SMALL
+    num_clips = _CLIPS_OF_SMALL if is_small else _CLIPS_OF_LARGE
+    clips = pictures_of_clip.to(device).repeat(num_clips, 1, 1, 1)
     is_rounded = execution.hardware is not None and execution.hardware.precision == "bf16"
     with torch.autocast(device.type, torch.bfloat16, enabled=is_rounded):
-        training = _time(model, clips, is_training=True)
+        training = _time(network, clips, is_training=True) / num_clips
     # Trained models are tested in float32.
-    return training, _time(model, clips, is_training=False)
+    return training, _time(network, clips, is_training=False) / num_clips
 
 
-def _time(model: EchoModel, clips: torch.Tensor, *, is_training: bool) -> float:
-    model.train(is_training)
+def _network_of(recipe: Recipe) -> tuple[nn.Module, torch.Tensor]:
+    """The network of a recipe, and what it sees of one recording in a step: pictures (n, C, S, S)."""
+    size = recipe.input.frame_size
+    if isinstance(build_objective(recipe), SegmenterLesson):
+        outlining = build_segmentation_network(recipe.encoder)
+        channels = outlining.num_colours * len(outlining.frame_offsets)
+        return outlining, torch.zeros(recipe.frames_per_video, channels, size, size)
+    model = build_model(recipe.encoder, recipe.input, last_bias=0.0)
+    return model, torch.zeros(1, recipe.input.num_frames, size, size, dtype=torch.uint8)
+
+
+def _time(network: nn.Module, clips: torch.Tensor, *, is_training: bool) -> float:
+    """Seconds for all clips."""
+    network.train(is_training)
     start = 0.0
     for repetition in range(_WARM_UP + _MEASURED):
         if repetition == _WARM_UP:
             _wait(clips.device)
             start = time.perf_counter()
         with torch.set_grad_enabled(is_training):
-            output = model(clips).prediction.sum()
+            given = network(clips)
+            output = given.prediction if isinstance(given, EchoOutput) else given
             if is_training:
-                output.backward()
+                output.sum().backward()
     _wait(clips.device)
-    return (time.perf_counter() - start) / _MEASURED / len(clips)
+    return (time.perf_counter() - start) / _MEASURED
 
 
 def _wait(device: torch.device) -> None:

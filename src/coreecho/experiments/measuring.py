@@ -107,7 +107,8 @@ def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measur
         }
         small = [label for label, found in chosen.items() if _num_patients(found[0]) < MIN_PATIENTS_OF_GROUP]
         if small:
-            notes.append(f"{column.label}: fewer than {MIN_PATIENTS_OF_GROUP} patients, not measured.")
+            rows = "" if len(small) == len(chosen) else f", {'; '.join(small)}"
+            notes.append(f"{column.label}{rows}: fewer than {MIN_PATIENTS_OF_GROUP} patients, not measured.")
         chosen = {label: found for label, found in chosen.items() if label not in small}
         for label, found in chosen.items():
             figures[label, column.label] = _figure(found, column, table)

@@ -37,6 +37,7 @@ from coreecho.files import writing_into
 from coreecho.inference.subject import Subject, open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.segmenter import open_segmenter
 from coreecho.models.segmenter_card import SegmenterCard, card_from_json
 from coreecho.models.weights import load_model, read_state, save_state
 from coreecho.representation.references import make_references, save_references
@@ -45,6 +46,7 @@ from coreecho.training.averaging import average_runs
 from coreecho.training.hardware import Hardware
 from coreecho.training.run_folder import RunFolder
 from coreecho.trust import calibration_path, write_calibration
+from coreecho.ventricle.gauging import OutlineGauge
 from coreecho.ventricle.measuring import FIGURES
 from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
 
@@ -140,7 +142,9 @@ class Workshop:
             if entry.calibration is not None:
                 how = Computing(device=self.execution.device, show_progress=self.execution.show_progress)
                 subject = self._subject(weights, entry.calibration)
-                calibrated = calibrate_subject(subject, split=entry.calibration.split, computing=how)
+                calibrated = calibrate_subject(
+                    subject, split=entry.calibration.split, computing=how, outliner=self._outliner(entry.calibration)
+                )
                 write_calibration(calibration_path(self.shipped / weights.name), calibrated)
             shutil.copyfile(weights, self.shipped / weights.name)
             path = self.shipped / RECORD
@@ -230,6 +234,15 @@ class Workshop:
     def _subject(self, weights: Path, data: TestEntry | ReferencesEntry | CalibrationEntry) -> Subject:
         root = cohort_folder(self.out, data.data)
         return open_subject(weights, data=root, dataset="echonet", options=dict(data.options))
+
+    def _outliner(self, entry: CalibrationEntry) -> OutlineGauge | None:
+        """What outlines ventricles for the gate: a model of the plan that is made before."""
+        if entry.segmenter is None:
+            return None
+        path = self.shipped / f"{entry.segmenter}.safetensors"
+        if not path.is_file():
+            raise RecipeError(f"{path} is missing: the plan calibrates with {entry.segmenter}, which is made first.")
+        return OutlineGauge(open_segmenter(path, self.execution.device), self.out / "weights" / "outlines")
 
     def _runs(self, entry: ModelEntry) -> list[RunFolder]:
         return [RunFolder.open(run_folder(self.out, run)) for run in entry.of]

@@ -120,11 +120,13 @@ class CalibrationEntry:
         data: the cohort.
         split: of it; best one that trained nothing.
         options: of the data's loader.
+        segmenter: model of the plan that outlines ventricles for the gate; none where nothing is said.
     """
 
     data: str
     split: Split = field(default="val", metadata=MAY_BE_ABSENT)
     options: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
+    segmenter: str | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,12 @@ class ModelPlan:
             if run.start is not None and run.start not in done:
                 faults.append(f"the training {name!r} starts from {run.start!r}, which is no training before it")
             done.append(name)
+        made: list[str] = []
         for name, model in self.models.items():
+            outliner = None if model.calibration is None else model.calibration.segmenter
+            if outliner is not None and outliner not in made:
+                faults.append(f"the model {name!r} is calibrated with {outliner!r}, which is no model before it")
+            made.append(name)
             if not model.of:
                 faults.append(f"the model {name!r} is made of no training")
             faults += self._unknown(f"the model {name!r}", "runs", model.of)

@@ -35,6 +35,7 @@ class TableRow:
     Attributes:
         label: its name.
         jobs: what has to be trained, one job a seed; none where the row is only the paper's.
+        helpers: what has to be trained besides, such as a network that finds the beats.
         readings: by split, one reading a seed.
         published: the paper's figures, by the labels of the columns. They are the paper's own, those marked there as
             reproduced included; works that it only cites stand in a table for comparison.
@@ -43,6 +44,7 @@ class TableRow:
 
     label: str
     jobs: tuple[Job, ...] = ()
+    helpers: tuple[Job, ...] = ()
     readings: Mapping[Split, tuple[Reading, ...]] = field(default_factory=dict)
     published: Mapping[str, Published] = field(default_factory=dict)
     note: str = ""
@@ -77,4 +79,4 @@ class PaperTable:
     @property
     def jobs(self) -> list[Job]:
         """Each job once, in the order in which rows ask for them."""
-        return list({job.name: job for row in self.rows for job in row.jobs}.values())
+        return list({job.name: job for row in self.rows for job in (*row.jobs, *row.helpers)}.values())

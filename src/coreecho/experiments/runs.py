@@ -125,6 +125,7 @@ def predictions_of(
     split: Split = "test",
     clips: Clips = 3,
     start_index: Path | None = None,
+    is_partial: bool = False,
     weights: Weights = "best",
 ) -> pd.DataFrame:
     """Predict a split by a finished run; once, since what it says stays in the run's folder.
@@ -135,14 +136,14 @@ def predictions_of(
         split: which recordings.
         clips: of each recording, as in `Protocol`.
         start_index: file of each recording's starts; goes before `clips`.
+        is_partial: recordings that the start index lacks are left out.
         weights: the `best` of the run, or those with which its `stage1` ended.
 
     Returns:
         The table of `predictions_table`, with the columns patient, quality and ef_source of the recordings.
     """
-    file = run.best_weights if weights == "best" else run.stage_weights(weights)
-    subject = Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
-    protocol = Protocol(split=split, clips=clips, start_index=start_index)
+    subject = subject_of(run, weights)
+    protocol = Protocol(split=split, clips=clips, start_index=start_index, is_partial=is_partial)
     recordings = covered(subject, protocol, run.recordings(split))
     table = predict(
         subject,
@@ -153,6 +154,12 @@ def predictions_of(
         show_progress=execution.show_progress,
     )
     return _with_facts(table, recordings)
+
+
+def subject_of(run: RunFolder, weights: Weights = "best") -> Subject:
+    """A finished run as a model that can be asked; see `predictions_of`."""
+    file = run.best_weights if weights == "best" else run.stage_weights(weights)
+    return Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

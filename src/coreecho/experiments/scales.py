@@ -169,6 +169,12 @@ def echonet_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progres
     return Data(dataset="echonet", root=root)
 
 
+def beat_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
+    """The same as `echonet_phantoms`, whose traced beats are taken."""
+    root = echonet_phantoms(out, scale, cue=cue, show_progress=show_progress).root
+    return Data(dataset="echonet-beats", root=root)
+
+
 def camus_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
     """Write the phantoms of CAMUS, seen by another scanner, below `out`, unless they are there."""
     root = out / "phantoms" / "camus"
@@ -187,6 +193,7 @@ def hmc_qu_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress
 # By the layout that they are written in.
 PHANTOMS: Mapping[str, Callable[..., Data]] = {
     "echonet": echonet_phantoms,
+    "echonet-beats": beat_phantoms,
     "camus": camus_phantoms,
     "hmc-qu": hmc_qu_phantoms,
 }

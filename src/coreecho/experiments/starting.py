@@ -1,7 +1,5 @@
 """Whether an encoder, before it is transferred, has met the recordings that it is to be tested on."""
 
-from pathlib import Path
-
 from coreecho.datasets import load_recordings
 from coreecho.errors import DatasetError
 from coreecho.experiments.data import Data
@@ -10,7 +8,7 @@ from coreecho.inference.subject import Subject
 from coreecho.names import readable
 from coreecho.shipped import resolve
 from coreecho.training.recipe import SCRATCH, Recipe
-from coreecho.training.run_folder import RunFolder, locate_data
+from coreecho.training.run_folder import locate_data, run_of_weights
 
 
 def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool | None = None) -> str | None:
@@ -30,7 +28,7 @@ def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool
     Raises:
         DatasetError: the encoder was trained on some of them, or the data set is not as its layout says.
     """
-    run = None if recipe.init == SCRATCH else _run_of(resolve(recipe.init))
+    run = None if recipe.init == SCRATCH else run_of_weights(resolve(recipe.init))
     if run is None:
         return None
     recordings = load_recordings(data.dataset, data.root, **data.options)
@@ -50,9 +48,3 @@ def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool
             f"patients. Transfer from a model that has not met them{remedy}."
         )
     return overlap.label
-
-
-def _run_of(weights: Path) -> RunFolder | None:
-    """The run that weights are of: a folder, or a file that lies in one; None where that is not known."""
-    folder = weights if weights.is_dir() else weights.parent
-    return RunFolder.open(folder) if (folder / "run.json").is_file() else None

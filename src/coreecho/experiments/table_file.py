@@ -107,6 +107,8 @@ class RowEntry:
         phantom: settings of a transfer on phantoms alone.
         walls: told by the motion of the wall in the data's masks, by the rule of `degerli` or `nguyen`.
         classifier: of `walls`.
+        beats: a training of a segmenter; clips of `training` are placed about the end-systoles that it finds.
+        real: settings of a transfer on patients' data alone.
         called: in the name of its folder, of a transfer with settings of its own.
         clips: of each recording, as `coreecho evaluate --clips`.
         takes_start_index: tested at the starts of `--start-index FILE` in place of `clips`, where that is given.
@@ -126,6 +128,8 @@ class RowEntry:
     walls: Literal["degerli", "nguyen"] | None = field(default=None, metadata=MAY_BE_ABSENT)
     classifier: str = field(default="svm-rbf", metadata=MAY_BE_ABSENT)
     called: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    beats: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    real: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     clips: int | Literal["all", "traced"] = field(default=3, metadata=MAY_BE_ABSENT)
     takes_start_index: bool = field(default=False, metadata=MAY_BE_ABSENT)
     weights: Weights = field(default="best", metadata=MAY_BE_ABSENT)
@@ -235,7 +239,11 @@ def _misfits(table: TableFile) -> list[str]:
             faults.append(f"row {row.label!r}: is told by walls, and trained as well")
         if row.source and not row.transfer:
             faults.append(f"row {row.label!r}: `from` is given without `transfer`")
-        if (row.settings or row.phantom) and not (row.transfer and row.called):
+        if row.beats and row.beats not in table.trainings:
+            faults.append(f"row {row.label!r}: no training {row.beats!r}; there are {', '.join(table.trainings)}")
+        if row.beats and not row.training:
+            faults.append(f"row {row.label!r}: `beats` places clips of a `training`, and none is given")
+        if (row.settings or row.real or row.phantom) and not (row.transfer and row.called):
             faults.append(f"row {row.label!r}: settings of its own are of a transfer that is `called` something")
         if unknown := sorted(row.paper.keys() - columns):
             faults.append(f"row {row.label!r}: figures of {', '.join(unknown)}, which are no columns")

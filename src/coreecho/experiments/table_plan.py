@@ -8,6 +8,7 @@ from pathlib import Path
 from coreecho.datasets import LAYOUTS, Split
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
+from coreecho.experiments.beat_rows import read_beats
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
 from coreecho.experiments.sources import Sources
@@ -126,6 +127,8 @@ class _Planner:
             return TableRow(label=label, published=published, note=entry.otherwise)
         if entry.training is not None:
             trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
+            if entry.beats is not None:
+                return self._beat_by_beat(entry.beats, label, trainings, published)
             # Starts are of the recordings to be tested alone.
             given = self.sources.start_index if entry.takes_start_index else None
             if given is not None:
@@ -146,6 +149,16 @@ class _Planner:
         if entry.walls is not None:
             return self._of_walls(entry, entry.walls, label, published)
         return TableRow(label=label, published=published, note=CITED)
+
+    def _beat_by_beat(
+        self, segmenter: str, label: str, trainings: tuple[Training, ...], published: Mapping[str, Published]
+    ) -> TableRow:
+        """A row whose clips lie about the end-systoles that one segmenter finds, the same ones for every seed."""
+        finder = self._training(segmenter, self.seeds[0])
+        readings = tuple(partial(read_beats, training=job, segmenter=finder) for job in trainings)
+        return TableRow(
+            label=label, jobs=trainings, helpers=(finder,), readings={"test": readings}, published=published
+        )
 
     def _of_walls(self, entry: RowEntry, walls: Rule, label: str, published: Mapping[str, Published]) -> TableRow:
         """A row that is told by the motion of the wall; nothing is trained for it but a classifier."""
@@ -177,10 +190,10 @@ class _Planner:
         if entry.source is None and self.scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = self.scale.settings["encoder"]
-        overrides |= {**entry.settings, **(entry.phantom if self.scale.is_phantom else {})}
+        overrides |= {**entry.settings, **(entry.phantom if self.scale.is_phantom else entry.real)}
         source: Training | str = SCRATCH
         if entry.source is not None:
-            source = self._pretrained(entry.source, seed, entry.settings.get("encoder"))
+            source = self._pretrained(entry.source, seed, (dict(entry.settings) | dict(entry.real)).get("encoder"))
         assert self.protocol is not None
         name, protocol = self.protocol
         method = entry.called or entry.transfer

@@ -96,6 +96,7 @@ def gate_values(
     video: VideoPrediction,
     copies: NDArray[np.float64],
     known: KnownClips | None,
+    coloured: float | None,
 ) -> dict[str, float]:
     """Measure all that a gate may ask of a clip, by the names of its checks.
 
@@ -105,6 +106,7 @@ def gate_values(
         video: what was predicted of its clips.
         copies: (c,) outputs for the copies of the middle clip; none where there are none.
         known: the clips that the model was trained on; None where they are not known.
+        coloured: share of the sector that is coloured in some frame; None where it was not looked at.
 
     Returns:
         The values; NaN for what could not be measured. What a gate has no check for is left to it to pass over.
@@ -114,6 +116,7 @@ def gate_values(
         **picture_values(frames, sector_or_none(frames)),
         "num_frames": float(len(frames)),
         "frame_rate": math.nan if fps is None else float(fps),
+        "chroma": math.nan if coloured is None else coloured,
         "clip_disagreement": float(outputs.std(ddof=1)) if len(outputs) > 1 else math.nan,
         "copy_disagreement": float(np.abs(copies - outputs[len(outputs) // 2]).max()) if len(copies) else math.nan,
     }
@@ -139,11 +142,13 @@ class Appraiser:
         calibrated: of its weights; None where there is none.
         task: of the model: only an EF has intervals.
         model_input: of the model.
+        learned_from_phantoms: the model has seen simulated hearts only.
     """
 
     calibrated: ModelCalibration | None
     task: Task
     model_input: ModelInput
+    learned_from_phantoms: bool = False
 
     @cached_property
     def asks_for(self) -> frozenset[str]:
@@ -171,7 +176,10 @@ class Appraiser:
         known = None if self.calibrated is None else self.calibrated.known
         measured = {}
         if self.asks_for:
-            measured = gate_values(clip.frames, fps=clip.video.fps, video=video, copies=copies, known=known)
+            seen = clip.video
+            measured = gate_values(
+                clip.frames, fps=seen.fps, video=video, copies=copies, known=known, coloured=seen.coloured
+            )
         return appraise(
             self.calibrated,
             ef_percent=video.value,
@@ -179,6 +187,7 @@ class Appraiser:
             spread=float(outputs.std(ddof=1)) if len(outputs) > 1 else None,
             is_phantom=clip.is_phantom,
             measured=measured,
+            learned_from_phantoms=self.learned_from_phantoms,
         )
 
 

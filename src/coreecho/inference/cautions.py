@@ -8,7 +8,12 @@ from coreecho.video.video import Video
 
 
 def cautions_of_video(
-    video: Video, sampling: ClipSampling, trained_on: TrainedOn | None, task: Task | None = None
+    video: Video,
+    sampling: ClipSampling,
+    trained_on: TrainedOn | None,
+    task: Task | None = None,
+    *,
+    read_fps: float | None = None,
 ) -> list[str]:
     """Say in what a video differs from those that the model was trained on.
 
@@ -17,6 +22,8 @@ def cautions_of_video(
         sampling: of the model.
         trained_on: from the model's card; None where it is not known.
         task: of the model; EF when not given.
+        read_fps: frames per second before the video was brought to the training's rate; None where it was not. Frames
+            are then counted as in the file.
 
     Returns:
         One sentence for each difference; empty when there is none.
@@ -24,10 +31,11 @@ def cautions_of_video(
     cautions = []
     noun = (task or EF()).noun
     if video.num_frames < sampling.span:
-        missing = sampling.span - video.num_frames
+        step = 1.0 if read_fps is None or video.fps is None else read_fps / video.fps
+        there, looked_at = (round(1 + (count - 1) * step) for count in (video.num_frames, sampling.span))
         cautions.append(
-            f"short clip: {video.num_frames} frames, the model looks at {sampling.span}; "
-            f"the last {missing} are filled in empty"
+            f"short clip: {there} frames, the model looks at {looked_at}; the last {max(looked_at - there, 1)} are "
+            "filled in empty"
         )
     if trained_on is None:
         cautions.append("nothing is known of the data that this model was trained on")

@@ -1,13 +1,15 @@
 """Which files a person means who names files and folders."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from coreecho.errors import CoReEchoError, UnsuitableError, VideoError
+from coreecho.names import counted
 from coreecho.video.dicom_ids import DicomIds, read_ids
 from coreecho.video.dicom_series import NOT_JOINED, Series, with_series
-from coreecho.video.finding import clips_in
+from coreecho.video.finding import clips_in, is_own_archive
 from coreecho.video.reading import ClipPath
 
 
@@ -76,6 +78,7 @@ def find_files(
     """List the files to read: those named, and in place of a folder all that lie in it, at any depth.
 
     In a folder, files come in sorted order, and what could be no clip is passed over: see `clips_in`.
+    Archives of coreecho's own, such as masks, are passed over, too, and counted as refused, once a folder.
 
     Args:
         paths: files and folders, in the order wanted.
@@ -117,5 +120,17 @@ def _files_in(folder: Path) -> list[Path | PredictionFailure]:
     def note_closed_folder(error: OSError) -> None:
         found.append(PredictionFailure(file=str(error.filename), error=f"cannot be opened ({error.strerror})"))
 
-    found.extend(clips_in(folder, note_closed_folder))
+    own: Counter[Path] = Counter()
+    for path in clips_in(folder, note_closed_folder):
+        if is_own_archive(path):
+            own[path.parent] += 1
+        else:
+            found.append(path)
+    # Counted once a folder: a data set has as many as recordings.
+    found.extend(_passed_over(parent, count) for parent, count in own.items())
     return found or [PredictionFailure(file=str(folder), error="the folder holds no file that could be a clip")]
+
+
+def _passed_over(folder: Path, count: int) -> PredictionFailure:
+    files = counted(count, "files of coreecho's own, such as masks, maps or embeddings")
+    return PredictionFailure(file=str(folder), error=f"{files}: passed over, no clips", is_refused=True)

@@ -184,11 +184,13 @@ class Predictor:
     ) -> None:
         if clips != "all" and (isinstance(clips, bool) or not isinstance(clips, int) or clips < 1):
             raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
-        if batch_size < 1:
-            raise RecipeError(f"batch_size: expected at least 1, got {batch_size}")
-        if seconds_a_file is not None and not seconds_a_file > 0:
-            raise RecipeError(f"seconds_a_file: expected more than 0, or None, got {seconds_a_file}")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise RecipeError(f"batch_size: expected a whole number of at least 1, got {batch_size!r}")
+        if seconds_a_file is not None and not (is_number(seconds_a_file) and seconds_a_file > 0):
+            raise RecipeError(f"seconds_a_file: expected more than 0, or None, got {seconds_a_file!r}")
         check_precision(precision)
+        if axes is not None and not isinstance(axes, str):
+            raise RecipeError(f"axes: expected letters such as 'HWT', or None, got {axes!r}")
         if isinstance(model_or_path, EchoModel):
             self.model = model_or_path if device is None else model_or_path.to(find_device(device))
             # Batch normalisation and dropout of a model in training would make an EF depend on its neighbours.
@@ -198,8 +200,13 @@ class Predictor:
         if beat is not None:
             check_beat(self.model, beat)
         self.calibrated = _calibration_of(model_or_path, calibration)
-        self._appraiser = Appraiser(self.calibrated, self.model.task, self.model.model_input)
         self.card: WeightsCard | None = self.model.card
+        self._appraiser = Appraiser(
+            self.calibrated,
+            self.model.task,
+            self.model.model_input,
+            learned_from_phantoms=self._trained_on is not None and self._trained_on.is_phantom,
+        )
         self.beat = beat
         self.clips = clips
         self.batch_size = batch_size
@@ -250,6 +257,8 @@ class Predictor:
             return self._predict_clip(str(source), prepare_file(self.model, source, beat=beat, axes=self.axes))
         if beat is not None:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
+        if fps is not None and not is_number(fps):
+            raise RecipeError(f"fps: expected frames per second, a positive number or None; got {fps!r}")
         frames = np.asarray(source)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
@@ -303,6 +312,8 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
+        if not isinstance(paths, str | Path | Iterable):
+            raise RecipeError(f"paths: expected files and folders, got {paths!r}")
         named = [paths] if isinstance(paths, str | Path) else paths
         files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
         yield from track(
@@ -410,6 +421,11 @@ class Predictor:
         return None if self.card is None else self.card.trained_on
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a real number, and neither a text nor a truth."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def _calibration_of(
     model: EchoModel | str | Path, calibration: ModelCalibration | str | Path | None
 ) -> ModelCalibration | None:
@@ -417,6 +433,8 @@ def _calibration_of(
     if isinstance(calibration, ModelCalibration):
         found = calibration
     elif calibration is not None:
+        if not isinstance(calibration, str | Path):
+            raise RecipeError(f"calibration: expected a file, or what `read_calibration` gave; got {calibration!r}")
         found = read_calibration(Path(calibration))
     else:
         return None if isinstance(model, EchoModel) else calibration_beside(model)

@@ -73,7 +73,9 @@ class ClipFile:
 
     def cautions(self, model: EchoModel) -> list[str]:
         """How it differs from what the model was trained on."""
-        cautions = cautions_of_video(self.video, model.model_input, _trained_on(model), model.task)
+        cautions = cautions_of_video(
+            self.video, model.model_input, _trained_on(model), model.task, read_fps=self.read_fps
+        )
         return cautions + ([] if self.beat is None else cautions_of_beat(self.video, model))
 
     def warnings(self, model: EchoModel, output: float) -> tuple[str, ...]:

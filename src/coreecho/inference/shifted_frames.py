@@ -32,9 +32,7 @@ class ShiftedFrames:
 
     def frames(self, video_id: str) -> NDArray[np.uint8]:
         """The changed frames of a video, (T, S, S) uint8."""
-        seed = hashlib.sha256(f"{self.name} {video_id}".encode("utf-8", "surrogateescape")).digest()
-        changed = self.shift(np.asarray(self.store.frames(video_id)), np.random.default_rng(list(seed)))
-        return np.ascontiguousarray(changed, dtype=np.uint8)
+        return shift_frames(np.asarray(self.store.frames(video_id)), self.name, self.shift, video_id)
 
     def num_frames(self, video_id: str) -> int:
         """As many as there are."""
@@ -43,3 +41,9 @@ class ShiftedFrames:
     def digest(self, video_id: str) -> str:
         """Hash of the frames and of the change."""
         return f"{self.store.digest(video_id)} {self.name}"
+
+
+def shift_frames(frames: NDArray[np.uint8], name: str, shift: Shift, video_id: str) -> NDArray[np.uint8]:
+    """Change the frames of one video, (T, S, S); by chance, if at all, that depends on the change and the video."""
+    seed = hashlib.sha256(f"{name} {video_id}".encode("utf-8", "surrogateescape")).digest()
+    return np.ascontiguousarray(shift(frames, np.random.default_rng(list(seed))), dtype=np.uint8)

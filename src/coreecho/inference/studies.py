@@ -14,10 +14,20 @@ from typing import Any
 
 from coreecho.inference.files import PredictionFailure
 from coreecho.inference.predictor import Prediction
+from coreecho.tasks import EF
+from coreecho.trust import READER_VARIABILITY
 
 NO_GATE = (
     "this model has no gate, so views were not told apart: every clip that could be measured counts. Give the apical "
     "four-chamber clips alone, or a model with a gate (`coreecho calibrate`)"
+)
+WIDE = (
+    "its clips lie {:.0f} points apart, more than two experts who read the same heart ({:.0f} points, in 95 of 100): "
+    "look at each before believing their median"
+)
+VIEWS = (
+    "the gate leaves out other pictures, and does not tell an apical two-chamber view from a four-chamber one: see "
+    "which clips were used"
 )
 NO_CLIP = "no clip of it is trusted: it has no number"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
@@ -98,6 +108,13 @@ def _folder(file: str) -> str:
     return str(Path(file).parent)
 
 
+def _spread_words(value_name: str, values: Sequence[float]) -> list[str]:
+    """Warn where the clips of one heart differ by more than readers do; of an EF alone, of which that is known."""
+    readers = READER_VARIABILITY[0].limits_of_agreement
+    apart = max(values, default=0.0) - min(values, default=0.0)
+    return [WIDE.format(apart, readers)] if value_name == EF().value_name and apart > readers else []
+
+
 def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure]) -> StudyPrediction:
     measured = [result for result in results if isinstance(result, Prediction)]
     failures = [result for result in results if isinstance(result, PredictionFailure)]
@@ -107,8 +124,14 @@ def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure])
     words = [] if values else [NO_CLIP]
     if values and not has_gate:
         words += [NO_GATE]
+    if has_gate and len(values) > 1:
+        words += [VIEWS]
     if len(values) == 1:
         words += [ONE_CLIP]
+    words += _spread_words(measured[0].value_name if measured else "", values)
+    # What is said of every clip is said of the number that they give.
+    judged = trusted or measured
+    words += [text for text in (judged[0].warnings if judged else ()) if all(text in one.warnings for one in judged)]
     folders = {_folder(result.file) for result in results}
     return StudyPrediction(
         study=folders.pop() if len(folders) == 1 else os.path.commonpath(folders) or os.curdir,

@@ -14,6 +14,7 @@ from typing import Any
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.inference.engine import Precision
+from coreecho.inference.frame_rate import TimedFrames, training_rate
 from coreecho.inference.results import Results
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.device import find_device
@@ -24,7 +25,7 @@ from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import RunFolder, locate_data
+from coreecho.training.run_folder import Met, RunFolder, locate_data, run_of_weights
 from coreecho.video.store import FrameStore
 
 OVERLAP_LABEL = "includes recordings the model was trained on"
@@ -206,6 +207,32 @@ class Subject:
             )
         return self._store
 
+    def seen(self, *, show_progress: bool = False) -> TimedFrames:
+        """The frames as the model sees them: other data than its own come at its training's frame rate, as files do.
+
+        Its own are taken as they lie, as the paper does, and so are beats, which are interpolated, and recordings that
+        the data's loader was told to bring to a rate. What counts frames of the files, such as tracings and the
+        authors' starts, asks the `store`.
+
+        Raises:
+            DatasetError: as of `store`.
+        """
+        store = self.store(show_progress=show_progress)
+        known = {recording.id: recording.fps or store.fps(recording.id) for recording in self.all_recordings}
+        rates = {name: fps for name, fps in known.items() if fps is not None}
+        is_as_it_lies = self.is_own_data or self.model_input.is_whole_beat
+        targets = {} if is_as_it_lies else self._rates_to_take(rates)
+        return TimedFrames(store, rates, targets)
+
+    def _rates_to_take(self, rates: Mapping[str, float]) -> dict[str, float]:
+        """Frames per second to which recordings are brought, by their ids."""
+        wanted = {
+            recording.id: training_rate(rates.get(recording.id), self.trained_on)
+            for recording in self.all_recordings
+            if recording.target_fps is None and recording.beat is None
+        }
+        return {name: target_fps for name, target_fps in wanted.items() if target_fps is not None}
+
     def results(self, precision: Precision = "fp32") -> Results:
         """The table of what it says, clip by clip; it lies in `folder`."""
         return Results(self.folder / "results", weights_sha256=self.weights_sha256, precision=precision)
@@ -237,26 +264,22 @@ class Subject:
             DatasetError: frames cannot be decoded.
         """
         known = self._known_splits
-        has_same_ids = self.run is not None and self.run.data.dataset == self.data.dataset
         contents: Mapping[str, tuple[str, ...]] = {}
         if known:
             store = self.store(show_progress=show_progress)
             # Runs of before frames were hashed know theirs by checksums.
             contents = {each.id: (store.digest(each.id), store.checksum(each.id)) for each in recordings}
 
-        def met_in(split: str) -> tuple[str, ...]:
-            of_split = known.get(split, {})
-            shown = set(of_split.values())
+        def met_in(places: Sequence[Met]) -> tuple[str, ...]:
+            ids = {name for place in places if place.dataset == self.data.dataset for name in place.train}
+            shown = {digest for place in places for digest in place.train.values()}
             return tuple(
-                recording.id
-                for recording in recordings
-                if (has_same_ids and recording.id in of_split) or not shown.isdisjoint(contents.get(recording.id, ()))
+                each.id for each in recordings if each.id in ids or not shown.isdisjoint(contents.get(each.id, ()))
             )
 
+        chosen_on = known.get(str(self._chosen_on), [])
         return Overlap(
-            num_recordings=len(recordings),
-            trained=met_in("train"),
-            selected=() if self._chosen_on is None else met_in(self._chosen_on),
+            num_recordings=len(recordings), trained=met_in(known.get("train", [])), selected=met_in(chosen_on)
         )
 
     def check_overlap(
@@ -295,9 +318,16 @@ class Subject:
         return None if self.run.recipe.select == "last" else self.run.recipe.select_on
 
     @cached_property
-    def _known_splits(self) -> Mapping[str, Mapping[str, str]]:
-        """Recordings of each split at training time: id -> hash of its frames; empty where that is not known."""
-        return {} if self.run is None else {str(split): ids for split, ids in self.run.split_ids.items()}
+    def _known_splits(self) -> Mapping[str, Sequence[Met]]:
+        """Recordings of each split at training time; empty where that is not known.
+
+        Those that the weights were trained on before, in another run, are of the training split.
+        """
+        run = self.run or run_of_weights(self.weights)
+        if run is None:
+            return {}
+        splits = {str(split): [Met(dataset=run.data.dataset, train=ids)] for split, ids in run.split_ids.items()}
+        return splits | {"train": run.met}
 
     @property
     def knows_its_training(self) -> bool:
@@ -350,6 +380,13 @@ def open_subject(
     if not isinstance(source, RunFolder):
         if is_default(source):
             # Nothing is written into the installed package.
+            if data is None:
+                raise RecipeError(
+                    f"`{DEFAULT}`, the model that ships with coreecho, comes without the recordings that it learned "
+                    "from: say on which it shall be tried, `--data ROOT`, and `--dataset` where these are not in "
+                    "EchoNet-Dynamic's layout. Without any, `coreecho phantom echonet hearts` simulates some for "
+                    "`--data hearts`."
+                )
             return _of_weights(resolve(source), data, dataset, store, options, folder=Path(f"{DEFAULT}-results"))
         if not _is_run(Path(source)):
             return _of_weights(Path(source), data, dataset, store, options)

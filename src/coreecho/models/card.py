@@ -66,11 +66,11 @@ def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
     """
     if trained_on is None:
         return f"{network}, {source}"
-    hearts = "simulated" if trained_on.is_phantom else "real"
-    return (
-        f"recipe {trained_on.recipe} ({network}), weights of {trained_on.epoch_in_words}, "
-        f"trained on {trained_on.num_recordings} recordings of {trained_on.dataset} ({hearts} hearts)"
-    )
+    of = f"{trained_on.num_recordings} recordings of {trained_on.dataset} (real hearts)"
+    if trained_on.is_phantom:
+        # Not "recordings of echonet": whose layout the files have says nothing of whose hearts they show.
+        of = f"{trained_on.num_recordings} simulated hearts (phantoms), their files laid out as {trained_on.dataset}'s"
+    return f"recipe {trained_on.recipe} ({network}), weights of {trained_on.epoch_in_words}, trained on {of}"
 
 
 @dataclass(frozen=True, kw_only=True)

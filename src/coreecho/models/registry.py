@@ -23,6 +23,11 @@ ENCODERS: Registry[Callable[..., Encoder]] = Registry(
     "coreecho.encoders",
     {name: f"coreecho.models.uniformer:{name}" for name in ("uniformer_xs", "uniformer_small", "uniformer_base")}
     | {name: f"coreecho.models.video_resnet:{name}" for name in ("r2plus1d_18", "mc3_18", "r3d_18", "r2plus1d_10")}
+    | {
+        name: f"coreecho.models.grey_video_resnet:{name}"
+        for name in ("r2plus1d_18_grey", "r3d_18_grey", "r2plus1d_10_grey")
+    }
+    | {name: f"coreecho.models.colearning:{name}" for name in ("colearning", "colearning_xs")}
     | {name: f"coreecho.models.reading_encoders:{name}" for name in ("uvt", "uvt_classes", "uvt_xs", "uvt_xs_classes")}
     | {
         name: f"coreecho.models.reading_encoders:{name}"

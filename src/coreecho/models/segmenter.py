@@ -45,6 +45,7 @@ class Segmenter:
         model_input: as given.
         card: as given.
         remark: what is to be said first of it wherever it is named; empty where nothing is.
+        weights_sha256: of the file of its weights; empty of a network that was made by hand.
 
     Raises:
         RecipeError: the input has another number of colours than the network sees, or the network outlines no cavity.
@@ -64,6 +65,7 @@ class Segmenter:
         self.model_input = model_input
         self.card = card
         self.remark = ""
+        self.weights_sha256 = ""
 
     @property
     def frame_size(self) -> int:
@@ -226,7 +228,9 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
         check_finite(state, "its weights")
         network = build_segmentation_network(card.network, **card.network_settings)
         network.load_state_dict(state)
-        return Segmenter(network.eval(), card.model_input, card).to(device)
+        segmenter = Segmenter(network.eval(), card.model_input, card).to(device)
+        segmenter.weights_sha256 = sha256_of(path)
+        return segmenter
     except (CheckpointError, RecipeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
 

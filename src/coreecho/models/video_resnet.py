@@ -15,10 +15,10 @@ Names and shapes of the parameters are those of torchvision's Kinetics checkpoin
 that these load as they are; only their last layer `fc` has no counterpart here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -148,7 +148,7 @@ class VideoResNet(Encoder):
         in_channels: channels of the clips; 3 in the published checkpoints.
     """
 
-    publications = _PUBLICATIONS
+    publications: ClassVar[Sequence[Publication]] = _PUBLICATIONS
     classifier = ("fc.",)
 
     def __init__(self, architecture: VideoResNetSettings, in_channels: int = 3) -> None:

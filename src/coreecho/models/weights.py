@@ -7,6 +7,7 @@ Weights may be stored in half the bytes, as float16 (or bfloat16, where others w
 of float32, too, so that reading widens them exactly, and networks compute in float32 whatever the file holds.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
@@ -24,7 +25,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.published_weights import ImportedWeights, import_weights, is_safetensors
-from coreecho.shipped import ShippedKind, is_default, resolve
+from coreecho.shipped import ShippedKind, is_default, meant_default, resolve
 
 __all__ = [
     "ImportedWeights",
@@ -160,6 +161,10 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
     Example:
         >>> model = load_model("runs/demo")  # doctest: +SKIP
     """
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(
+            f"Expected the path of a run or of weights, or `default`, the model that ships; got {path!r}."
+        )
     path = weights_file(Path(path))
     state, card = read_weights(path)
     with torch.device("meta"):
@@ -219,6 +224,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     Raises:
         CheckpointError: the weights cannot be read or do not fit. The model is then as it was.
     """
+    named = "the model that ships with coreecho" if is_default(path) else str(path)
     path = weights_file(Path(path))
     state, card, skipped = _read_any(path, model.encoder)
     if card.kind != "encoder":
@@ -236,8 +242,8 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     check_finite(state, str(path))
     model.encoder.load_state_dict(state)
     return (
-        f"Encoder initialised from {path} ({card.source}): {len(state)} entries loaded, {skipped} skipped "
-        f"(heads that the encoder does not have), none missing. The head is untrained."
+        f"The encoder alone starts from {named} ({card.source}): {len(state)} entries loaded, {skipped} skipped (heads "
+        "that the encoder does not have), none missing. The head is new and untrained: it learns from these recordings."
     )
 
 
@@ -285,6 +291,11 @@ def weights_file(path: Path, kind: ShippedKind = "ef") -> Path:
         CheckpointError: a folder without weights, or this build ships none.
     """
     path = resolve(path, kind)
+    if not path.exists():
+        raise CheckpointError(
+            f"{path}: there is no such file or folder."
+            + (meant_default(path) or " Give the folder of a run, a `.safetensors` file, or `default`, which ships.")
+        )
     if path.is_dir():
         if not (path / _BEST).is_file():
             raise CheckpointError(

@@ -41,9 +41,9 @@ def checklist_text(checklist: Checklist, facts: Mapping[str, str], *, name: str)
     head = [
         f"# {checklist.name}: {_cell(name)}",
         "",
-        f"Filled from the folder of the run. {len(rows) - blanks} of {len(rows)} lines need no more; {blanks} have "
-        f"something left, marked {FOR_A_PERSON.strip('*:')}. What is asked is told in other words than the guideline's "
-        f"own, which decide: {checklist.source}.",
+        f"Filled from what the run or the weights say. {len(rows) - blanks} of {len(rows)} lines need no more; "
+        f"{blanks} have something left, marked {FOR_A_PERSON.strip('*:')}. What is asked is told in other words than "
+        f"the guideline's own, which decide: {checklist.source}.",
         "",
         f"{NOTICE}",
         "",

@@ -8,6 +8,7 @@ explanation.json   the prediction, how the map was made, and what speaks against
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from coreecho.notices import NOTICE
 from coreecho.report.heat import GRAD_CAM_CAUTION
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.saliency.file_explanation import FileExplanation
+from coreecho.saliency.lv_focus import MEANS
 
 Film = Literal["mp4", "gif", "both"]
 
@@ -45,7 +47,8 @@ def _write(explained: FileExplanation, out: Path, film: Film) -> None:
     meaning = f"Grad-CAM, bright: {explanation.meaning}"
     cautions = (*explained.warnings, GRAD_CAM_CAUTION)
     # A film and a sheet say the same: either may travel alone.
-    lines = [title, meaning, *(f"Caution: {caution}" for caution in cautions), f"Model: {explained.model}"]
+    focus = (explained.focus_words,) if explained.focus_words else ()
+    lines = [title, meaning, *focus, *(f"Caution: {caution}" for caution in cautions), f"Model: {explained.model}"]
     if film in ("mp4", "both"):
         films = label_pictures(pictures, lines, is_phantom=is_phantom)
         write_mp4(out / "overlay.mp4", films, fps=fps, is_phantom=is_phantom)
@@ -57,7 +60,7 @@ def _write(explained: FileExplanation, out: Path, film: Film) -> None:
         frames,
         pictures,
         sector,
-        title=f"{title}\n{meaning}",
+        title="\n".join((title, meaning, *focus)),
         fps=fps,
         model=explained.model,
         cautions=cautions,
@@ -102,6 +105,20 @@ def map_archive(explained: FileExplanation) -> bytes:
     return buffer.getvalue()
 
 
+def _focus(explained: FileExplanation) -> dict[str, object]:
+    """How much it looks at the left ventricle; nothing where that was not asked."""
+    focus = explained.focus
+    if focus is None:
+        return {}
+    values = {name: getattr(focus, name) for name in MEANS}
+    return {
+        **{name: None if math.isnan(value) else value for name, value in values.items()},
+        "lv_frames": focus.num_frames,
+        "lv_outlined_by": explained.outlined_by,
+        "lv_focus_reason": focus.reason,
+    }
+
+
 def _document(explained: FileExplanation) -> dict[str, object]:
     explanation, task = explained.explanation, explained.explanation.task
     frames, fps = explained.shown_frames()
@@ -124,6 +141,7 @@ def _document(explained: FileExplanation) -> dict[str, object]:
         "grid_time_height_width": list(explanation.grid),
         "evidence": explanation.evidence,
         "explained": task.output,
+        **_focus(explained),
         "caution": GRAD_CAM_CAUTION,
         "meaning": f"bright: {explanation.meaning}",
         "map": f"map.npz: video_map (frame, row, column), {task.output_unit} per cell; NaN where no clip looks",

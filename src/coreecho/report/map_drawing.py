@@ -24,6 +24,11 @@ from coreecho.report.thumbnails import Thumbnails, thumbnail_uris
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
 from coreecho.representation.embedding_set import one_number
 
+# In inches: of a map, and what its title and the notice take above and below it.
+_WIDTH, _WORDS_HEIGHT = 5.4, 1.1
+# Lower than this a map is hard to point at.
+_FLATTEST = 0.4
+
 
 def write_maps(
     maps: Sequence[EmbeddingMap],
@@ -75,15 +80,22 @@ def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequ
     cautions = dict.fromkeys(f"{clip.label}: {warning}" for clip in clips for warning in clip.warnings)
     # Each map says of itself whether its hearts are simulated.
     figure, axes = new_figure(
-        "", (5.4 * len(maps) + 1.2, 5.9), columns=len(maps), cautions=list(cautions), is_phantom=False
+        "", (_WIDTH * len(maps) + 1.2, _height(maps)), columns=len(maps), cautions=list(cautions), is_phantom=False
     )
     scale, read = Normalize(*number_range(maps)), one_number([made.recordings.task for made in maps])
     for number, (axis, made) in enumerate(zip(axes, maps, strict=True)):
         _draw_map(axis, made, scale)
         for clip in placed[number] if number < len(placed) else ():
             _draw_placed(axis, clip)
-    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=f"True {read.heading}", shrink=0.8)
+    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=f"True {read.heading}", shrink=0.9)
     save_figure(figure, path)
+
+
+def _height(maps: Sequence[EmbeddingMap]) -> float:
+    """Of the picture, in inches: as high as the maps need at their width, so that no half of it is empty."""
+    extents = [np.ptp(made.coordinates, axis=0) for made in maps]
+    ratio = max(float(high / wide) if wide > 0 else 1.0 for wide, high in extents)
+    return _WIDTH * min(max(ratio, _FLATTEST), 1.0) + _WORDS_HEIGHT
 
 
 def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.errors import VideoError
+from coreecho.inference.frame_rate import TimedFrames
 from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun
@@ -22,7 +23,6 @@ from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.tasks import Task
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
-from coreecho.video.store import FrameStore
 
 # Two to four heart beats; a valve's motion is still smooth at this rate.
 _SECONDS, _FPS = 2.5, 25.0
@@ -92,7 +92,7 @@ def shown_cases(run: ShownRun, other: ShownRun | None, *, worst: int, show_progr
     median = float(error.median())
     near = others.assign(distance=(others["error"] - median).abs()).sort_values(["distance", "recording"])
     typical = list(near.index[: min(worst, _TYPICAL)])
-    store = run.subject.store(show_progress=show_progress)
+    store = run.subject.seen(show_progress=show_progress)
     bar = track(
         [*typical, *largest],
         f"Clips of {run.title}",
@@ -108,7 +108,7 @@ def shown_cases(run: ShownRun, other: ShownRun | None, *, worst: int, show_progr
     ]
 
 
-def _case(run: ShownRun, other: ShownRun | None, store: FrameStore, row: "pd.Series[float]") -> Case:
+def _case(run: ShownRun, other: ShownRun | None, store: TimedFrames, row: "pd.Series[float]") -> Case:
     recording = str(row["recording"])
     facts = _facts(run.task, row, other)
     frames = store.frames(recording)

@@ -38,7 +38,10 @@ _NO_INTERVAL = (
 _NO_OUTLINE = "Nothing here outlines the left ventricle, so no beats are marked and no volumes are given."
 # Of the usual distance: the same frames, but for rounding.
 _SAME = 1e-3
-_KNOWN = "This very clip is among the recordings that the model learned from: its number shows nothing."
+_KNOWN = (
+    "This very clip is among the recordings that were searched. Where the model learned from these, its number shows "
+    "nothing."
+)
 # By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
 _JUDGED = {
     "good": "Picture and length are as in the clips that the model was calibrated on. Which view it is, is not judged.",
@@ -109,13 +112,14 @@ def write_patient_page(clips: Sequence[PatientClip], path: Path, *, model_name: 
     page = render_page(
         "patient.html",
         styles=("patient.css",),
+        # Nothing tells that the files are of one patient: only their number is known.
         title=f"{task.title} of {counted(len(clips), 'clips')}",
         task=task,
         model=model_name,
         is_phantom=any(clip.clip is not None and clip.clip.is_phantom for clip in clips),
         clips=[_shown(clip, number, task) for number, clip in enumerate(clips, start=1)],
         readers=[each.words for each in READER_VARIABILITY] if task.thresholds else [],
-        guideline=GUIDELINE_SOURCE if task.thresholds else "",
+        guideline=GUIDELINE_SOURCE if any(_grade(clip) for clip in clips) else "",
     )
     try:
         write_whole(path, page)
@@ -134,8 +138,9 @@ def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
         "said": task.say(result.value),
         "noun": task.noun,
         "worth": worth,
+        "ground": _sentences(worth.notes),
         "no_interval": "" if worth.interval or not task.thresholds else _sentences(worth.notes) or _NO_INTERVAL,
-        "grade": result.ef_words or "",
+        "grade": _grade(clip),
         "spread": _spread(result, task),
         "warnings": [readable(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
@@ -166,6 +171,11 @@ def _worth_of(result: Prediction, task: Task) -> _Worth:
         # A page has no fonts for what is typed.
         notes=tuple(readable(note).replace("`", "") for note in result.interval_notes),
     )
+
+
+def _grade(clip: PatientClip) -> str:
+    """What the guideline calls its EF; empty where that is not said."""
+    return "" if isinstance(clip.result, PredictionFailure) else clip.result.ef_words or ""
 
 
 def _sentences(notes: Sequence[str]) -> str:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 import coreecho
@@ -19,6 +17,7 @@ from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.names import readable
+from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
@@ -27,6 +26,7 @@ from coreecho.video.dicom_ids import ID_COLUMNS
 
 # EF by another way, of the left ventricle's outline.
 _OUTLINE = ("segmentation_ef_percent", "segmentation_beats", "segmentation_model")
+_COUNTS = ("segmentation_beats", "num_clips", "num_frames")
 Results = Sequence[Prediction | PredictionFailure]
 SPREAD_WORDS = (
     "Spread of clips: standard deviation over the clips of the file; how much they differ, and no bound of the error"
@@ -56,7 +56,7 @@ def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown
             _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
             _Shown(heading="P(< 40)\n/ P(< 50)", cell=_probability_cell),
             _Shown(heading="Trust", cell=lambda one: one.trust or ""),
-            _Shown(heading="EF by outline (%)", cell=lambda one: _number(one.segmentation_ef_percent)),
+            _Shown(heading="EF by\noutline (%)", cell=lambda one: _number(one.segmentation_ef_percent)),
         ]
     if not task.has_output_of_its_own:
         columns.append(_Shown(heading="Spread\nof clips", cell=lambda one: _number(one.clip_sd), is_always=True))
@@ -69,19 +69,13 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
     predictions = [result for result in results if isinstance(result, Prediction)]
     shown = _shown_columns(task, predictions)
     common, codes = _common_notes(predictions), Legend()
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("File", overflow="fold")
-    for column in shown:
-        # Headings are broken, so that names of files have room on a narrow terminal; a number is not.
-        table.add_column(column.heading, justify="right", no_wrap=True)
-    table.add_column("Reasons, warnings, notes", overflow="fold")
-    for one in predictions:
-        # Text, not markup: a file may be called [red].avi.
-        table.add_row(
-            Text(readable(one.file)),
-            *(Text(column.cell(one), no_wrap=True) for column in shown),
-            Text(readable(_said(one, common, codes))),
-        )
+    table = FileTable(
+        files=[one.file for one in predictions],
+        headings=[column.heading for column in shown],
+        rows=[[column.cell(one) for column in shown] for one in predictions],
+        words_heading="Reasons,\nwarnings, notes",
+        words=[readable(_said(one, common, codes)) for one in predictions],
+    )
     legend = [Text(readable(line)) for line in (*codes.lines(), *_legend(task, predictions, common))]
     return Group(Text(f"{task.title} by {model_name}", style="bold"), table, *legend, Text(task.notice, style="bold"))
 
@@ -184,7 +178,10 @@ def write_predictions_csv(results: Results, path: Path, *, task: Task | None = N
         del written["beat"]
     ids = ID_COLUMNS if any(result.ids is not None for result in results) else ()
     names = ["file", "status", *written, "error", "notice", *ids]
-    write_table(pd.DataFrame([_row(result, task, written) for result in results], columns=names), path)
+    table = pd.DataFrame([_row(result, task, written) for result in results], columns=names)
+    # A count is a whole number also where files without one make its column one of floats.
+    counts = {name: "Int64" for name in _COUNTS if name in table.columns}
+    write_table(table.astype(counts), path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -36,6 +36,7 @@ from coreecho.ventricle.segmentation import Segmentation
 _HEADER: Any = Nifti1Header
 Found = Segmentation | PredictionFailure
 _LONGEST_NAME = 80
+_WHOLE_COLUMNS = ("beat", "ed_frame", "es_frame", "num_frames")
 _COLUMNS = [
     "file",
     "folder",
@@ -145,7 +146,9 @@ def write_beats(results: Sequence[tuple[Found, str]], out: Path, *, model_name: 
         ],
     }
     with writing_into(out):
-        write_whole(out / "beats.csv", pd.DataFrame(rows, columns=_COLUMNS).to_csv(index=False))
+        # Whole numbers with gaps: frame 3 is no frame 3.0.
+        table = pd.DataFrame(rows, columns=_COLUMNS).astype(dict.fromkeys(_WHOLE_COLUMNS, "Int64"))
+        write_whole(out / "beats.csv", table.to_csv(index=False))
         write_whole(out / "beats.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 

@@ -10,35 +10,55 @@ from rich.text import Text
 
 from coreecho.names import readable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.report.file_table import FileTable
+from coreecho.report.legend import Legend
 from coreecho.tasks import EF
 from coreecho.ventricle.measuring import FIGURES
 from coreecho.ventricle.run_measuring import MeasuredDataset
 from coreecho.ventricle.segmentation import RELATIVE, Segmentation
 
+_BEATS_A_LINE = 3
+
 
 def beats_table(results: Sequence[Segmentation], *, model_name: str, out: Path) -> Group:
     """Lay out one row a file: its EF, those of its beats, its volumes, and what speaks against them."""
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("File", overflow="fold")
-    for heading in ("EF, mean (%)", "of each beat (%)", "EDV / ESV (mL)", "Rhythm"):
-        table.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
-    table.add_column("Warnings and notes", overflow="fold")
-    common = _common(results)
-    for found in results:
-        said = [line for line in _said(found) if line not in common]
-        table.add_row(
-            Text(readable(found.file)),
-            "" if found.mean_ef_percent is None else f"{found.mean_ef_percent:.1f}",
-            ", ".join(f"{ef_percent:.0f}" for ef_percent in found.ef_percent),
-            _volumes(found),
-            _rhythm(found),
-            Text("\n".join(map(readable, said))),
-            end_section=len(said) > 1,
-        )
-    legend = [Text(readable(f"Of all: {line}")) for line in common]
+    common, codes = _common(results), Legend()
+    table = FileTable(
+        files=[found.file for found in results],
+        headings=("EF, mean\n(%)", "of each\nbeat (%)", "EDV / ESV\n(mL)", "Rhythm"),
+        rows=[
+            (
+                "" if found.mean_ef_percent is None else f"{found.mean_ef_percent:.1f}",
+                _in_lines([f"{ef_percent:.0f}" for ef_percent in found.ef_percent]),
+                _volumes(found),
+                _rhythm(found),
+            )
+            for found in results
+        ],
+        words_heading="Warnings\nand notes",
+        words=[_coded(found, common, codes) for found in results],
+    )
+    legend = [Text(readable(line)) for line in (*codes.lines(), *(f"Of all: {line}" for line in common))]
     written = Text(f"Masks, films and curves of each file, beats.csv and beats.json: {readable(out)}")
     return Group(
         Text(f"Left ventricle by {model_name}", style="bold"), table, *legend, written, Text(EF.notice, style="bold")
+    )
+
+
+def _in_lines(numbers: Sequence[str]) -> str:
+    """Some numbers a line, so that those of many beats do not widen the table."""
+    lines = [", ".join(numbers[first : first + _BEATS_A_LINE]) for first in range(0, len(numbers), _BEATS_A_LINE)]
+    return ",\n".join(lines)
+
+
+def _coded(found: Segmentation, common: Sequence[str], codes: Legend) -> str:
+    """Short codes of what is said of a file; their sentences stand below the table."""
+    kinds = {"W": found.warnings, "N": found.notes}
+    return " ".join(
+        codes.code(letter, text)
+        for letter, said in kinds.items()
+        for text in said
+        if (text if letter == "W" else f"Note: {text}") not in common
     )
 
 
@@ -63,7 +83,7 @@ def _volumes(found: Segmentation) -> str:
 
 def _rhythm(found: Segmentation) -> str:
     rate = found.beats.heart_rate_bpm
-    return found.rhythm + ("" if rate is None else f", {rate:.0f} a minute")
+    return found.rhythm + ("" if rate is None else f",\n{rate:.0f} a minute")
 
 
 def measured_table(measured: MeasuredDataset) -> Group:

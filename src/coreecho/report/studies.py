@@ -33,7 +33,7 @@ def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
             Text(readable(study.study)),
             "" if study.value is None else task.shown(study.value),
             _span(study, task),
-            f"{len(study.files)} used, {study.num_refused} refused, {study.num_failed} failed",
+            f"{len(study.files)} of {study.num_measured} used, {study.num_refused} refused, {study.num_failed} failed",
             Text(" ".join(legend.code("S", words) for words in study.words)),
         )
     return Group(Text("Examinations: the median of their trusted clips", style="bold"), table, *legend.lines())

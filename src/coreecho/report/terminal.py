@@ -70,6 +70,8 @@ def show_file_explanation(explained: FileExplanation, out: Path) -> None:
     lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.level}, "
              f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence: "
              f"{explanation.meaning}."]  # fmt: skip
+    if explained.focus_words:
+        lines.append(f"{explained.focus_words}. Outlined by {explained.outlined_by}.")
     lines += [f"Caution: {warning}." for warning in explained.warnings]
     lines += [f"Note: {note}." for note in explained.clip.video.notes]
     lines += [_PHANTOM_RESULT] if explained.is_phantom else []

@@ -59,11 +59,18 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
         if shown:
             axis.plot(places[shown], volume[shown], linestyle="", marker=marker, color=colour, label=name)
     for ed, es, ef_percent in zip(found.ed_frames, found.es_frames, found.ef_percent, strict=True):
-        middle = ((places[ed] + places[es]) / 2, (volume[ed] + volume[es]) / 2)
+        # Above both curves, over the beat that it is of: on the way down it would lie on them.
+        top = max(found.volume_by(method)[min(ed, es) : max(ed, es) + 1].max() for method in METHODS)
         axis.annotate(
-            f"{ef_percent:.0f} %", middle, xytext=(6, 0), textcoords="offset points", fontsize=SMALL, va="center"
+            f"{ef_percent:.0f} %",
+            ((places[ed] + places[es]) / 2, top),
+            xytext=(0, 6),
+            textcoords="offset points",
+            fontsize=SMALL,
+            ha="center",
         )
     unit = "share of the largest" if found.unit == RELATIVE else found.unit
     axis.set_ylabel(f"Volume ({unit})")
-    axis.set_ylim(bottom=0)
-    axis.legend(fontsize=SMALL, loc="lower right", frameon=False, ncols=4)
+    axis.set_ylim(0, 1.15 * max(found.volume_by(method).max() for method in METHODS))
+    # Outside: below the curve there is room in some hearts only.
+    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=4)

@@ -56,10 +56,11 @@ def draw_reliability(
     )
     for part, left, up in zip(bins, x, y, strict=True):
         axis.annotate(f"n {part.num_recordings}", (left, up), (5, 4), textcoords="offset points", fontsize=SMALL)
-    axis.set(xlim=(-0.03, 1.06), ylim=(-0.03, 1.06), aspect="equal")
+    # The legend has the strip above 1, where no point lies.
+    axis.set(xlim=(-0.03, 1.06), ylim=(-0.03, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
     axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
-    axis.set_ylabel("Share of recordings whose EF was")
-    axis.legend(loc="center right", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
+    axis.set_ylabel(f"Share of recordings whose EF was below {RELIABILITY_THRESHOLD:g} %")
+    axis.legend(loc="upper center", ncols=2, fontsize=SMALL + 1, frameon=False)
     save_figure(figure, path)
 
 

@@ -110,7 +110,7 @@ def embed_run(
     overlap = subject.check_overlap(recordings, split, allow=allow_overlap, show_progress=show_progress)
     if overlap.label is not None and split != "train":
         source += f", {overlap.label}"
-    store = subject.store(show_progress=show_progress)
+    store = subject.seen(show_progress=show_progress)
     starts = [
         (recording.id, even_starts(store.num_frames(recording.id), subject.model_input, clips))
         for recording in recordings
@@ -143,8 +143,8 @@ def _source_of(subject: Subject, split: Split) -> str:
     """What the embeddings are, in words."""
     recipe = None if subject.run is None else subject.run.recipe
     model = subject.recipe_name if recipe is None else f"{recipe.name} ({recipe.objective})"
-    source = f"{model}, {split.upper()} split of {subject.data.dataset}"
-    return source + (f", {PHANTOM_LABEL}" if subject.is_phantom else "")
+    of = f"{PHANTOM_LABEL}, laid out as {subject.data.dataset}" if subject.is_phantom else subject.data.dataset
+    return f"{model}, {split.upper()} split of {of}"
 
 
 def _view(

@@ -1,4 +1,4 @@
-"""The training recordings most like a clip: a search in what a model makes of a run's data."""
+"""The recordings most like a clip: a search in what a model makes of a run's data, or of hearts that come with it."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -76,7 +76,7 @@ class NeighbourSearch:
         return (
             *self.clip.warnings,
             f"the nearest recording is {times:.0f} times as far away as recordings usually are from their nearest: "
-            "the model has learned from nothing like this clip",
+            "nothing like this clip is among those that were searched",
         )
 
     def to_frame(self) -> pd.DataFrame:

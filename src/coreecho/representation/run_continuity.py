@@ -148,7 +148,7 @@ def difference_folder(first: Subject, second: Subject, split: Split) -> Path:
 
 def continuity_fingerprint(subject: Subject, protocol: ContinuityProtocol) -> str:
     """Changes when anything does that the figures of a subject depend on."""
-    recordings, store = subject.recordings(protocol.split), subject.store()
+    recordings, store = subject.recordings(protocol.split), subject.seen()
     return fingerprint_of(
         weights=subject.weights_sha256,
         data=data_fingerprint(subject.data.root, recordings, store),

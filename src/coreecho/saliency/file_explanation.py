@@ -12,8 +12,11 @@ from coreecho.errors import RecipeError
 from coreecho.inference.beat import Beat
 from coreecho.inference.preparing import ClipFile, read_clip
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.segmenter import Segmenter
 from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence
+from coreecho.saliency.lv_focus import LVFocus, focus_of_maps
+from coreecho.saliency.ventricles import outlined_ventricle
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.video import even_starts, take_clip
 from coreecho.video.reading import ClipPath
@@ -28,17 +31,34 @@ class FileExplanation:
         explanation: the maps.
         warnings: what speaks against trusting the prediction.
         model: which it was, in a line.
+        focus: how much it looks at the left ventricle; None where nothing outlined it.
+        outlined_by: what outlined it, in a line.
     """
 
     clip: ClipFile
     explanation: VideoExplanation
     warnings: tuple[str, ...]
     model: str
+    focus: LVFocus | None = None
+    outlined_by: str = ""
 
     @property
     def is_phantom(self) -> bool:
         """Whether the heart is simulated."""
         return self.clip.is_phantom
+
+    @property
+    def focus_words(self) -> str:
+        """How much it looks at the left ventricle, in words; empty where that was not asked."""
+        if self.focus is None:
+            return ""
+        if self.focus.reason:
+            return f"LV focus is not defined: {self.focus.reason}"
+        return (
+            f"LV focus {self.focus.lv_focus:.2f}: {100 * self.focus.energy_in_lv:.0f} % of the map lies in the left "
+            f"ventricle, which takes {100 * self.focus.lv_share_of_sector:.0f} % of the sector; 1 is to look "
+            "everywhere alike"
+        )
 
     def shown_frames(self) -> tuple[NDArray[np.uint8], float | None]:
         """The frames that the maps lie on, (F, S, S), and how many pass in a second; None where that is not known."""
@@ -64,6 +84,7 @@ def explain_file(
     batch_size: int = 4,
     beat: Beat | None = None,
     axes: str | None = None,
+    segmenter: Segmenter | None = None,
 ) -> FileExplanation:
     """Explain what a model predicts for a clip file.
 
@@ -79,6 +100,7 @@ def explain_file(
         batch_size: clips at once.
         beat: see `read_clip`.
         axes: see `read_clip`.
+        segmenter: outlines the left ventricle, so that it is told how much the model looks at it; None does not.
 
     Raises:
         VideoError: the file is not a readable clip, or shorter than the beat, or has no sector.
@@ -90,4 +112,15 @@ def explain_file(
     starts = even_starts(len(clip.frames), model.model_input, clips)
     explanation = explain_video(model, clip.frames, starts, level=level, evidence=evidence, batch_size=batch_size)
     source = "untrained" if model.card is None else f"{model.card.encoder}, {model.card.source}"
-    return FileExplanation(clip, explanation, clip.warnings(model, explanation.prediction), source)
+    warnings = clip.warnings(model, explanation.prediction)
+    if segmenter is None:
+        return FileExplanation(clip, explanation, warnings, source)
+    focus = _focus(clip, explanation, segmenter, clips)
+    return FileExplanation(clip, explanation, warnings, source, focus, segmenter.name)
+
+
+def _focus(clip: ClipFile, explanation: VideoExplanation, segmenter: Segmenter, clips: int) -> LVFocus:
+    """LV focus in the frames that the clips sample."""
+    ventricle = outlined_ventricle(segmenter, clip.frames, explanation.sampling, clips)
+    maps = explanation.at_frames(ventricle.frames)
+    return focus_of_maps(clip.video.source, maps, ventricle.masks, clip.sector)

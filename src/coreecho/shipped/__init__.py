@@ -8,6 +8,7 @@
 `make default-models` makes them again. Whatever takes the path of a run or of weights also takes the name `default`.
 """
 
+import difflib
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,8 @@ ShippedKind = Literal["ef", "lv"]
 
 # Instead of the path of a run or of weights.
 DEFAULT = "default"
+# Instead of the path of what may be left out, such as a segmenter.
+NONE = "none"
 RESEARCH_MODEL = "a research model that has seen no patient, only simulated hearts (phantoms)"
 
 # Below it lie the files; tests put others in their place.
@@ -55,6 +58,15 @@ def default_references() -> Path:
     return _file(f"{DEFAULT}-ef.references.npz")
 
 
+def default_record() -> Path:
+    """How the models that ship were made, and what was measured of them.
+
+    Raises:
+        CheckpointError: this build has none.
+    """
+    return _file(f"{DEFAULT}-models.json")
+
+
 def resolve(model: str | Path, kind: ShippedKind = "ef") -> Path:
     """The path that is meant by what a user gives for a model: a path as it is, and for `default` that of the weights.
 
@@ -62,6 +74,12 @@ def resolve(model: str | Path, kind: ShippedKind = "ef") -> Path:
         CheckpointError: the default is meant, and this build has none.
     """
     return default_weights(kind) if str(model) == DEFAULT else Path(model)
+
+
+def meant_default(model: str | Path) -> str:
+    """A question for whoever gave a model that is not there, where its name is nearly that of the one that ships."""
+    is_near = bool(difflib.get_close_matches(str(model).casefold(), [DEFAULT], cutoff=0.7))
+    return f" Did you mean `{DEFAULT}`, the model that ships with coreecho?" if is_near else ""
 
 
 def default_notice(kind: ShippedKind = "ef") -> str:

@@ -11,11 +11,13 @@ from torch.utils.data import DataLoader
 
 from coreecho.datasets import LAYOUTS, Recording
 from coreecho.datasets.beat_clips import PhaseBatch, PhaseClips, PointsBatch, PointsClips, TracedRecordings
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import Masks, OutlineSource
 from coreecho.datasets.phase_clips import is_far_enough
+from coreecho.errors import RecipeError
 from coreecho.losses.outlines import ef_fraction_loss, places_loss, points_loss
 from coreecho.losses.phases import phase_class_loss, phase_signal_loss, uvt_loss
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.echographs_segmenter import fill_points
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.reading_encoders import UVTEncoder
 from coreecho.models.registry import ENCODERS
@@ -39,10 +41,12 @@ class BeatLesson(NumberLesson):
 
     Attributes:
         encoders: names of the encoders that it teaches.
+        outlines_ends: whether `end_masks` gives outlines at ED and ES.
     """
 
     needs = "two traced frames"
     has_own_clips = True
+    outlines_ends: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...]]
     learns_head = True
 
@@ -60,11 +64,17 @@ class BeatLesson(NumberLesson):
             faults.append(f"objective is {recipe.objective} and head is {recipe.head}, expected {_HEAD}: its own")
         if recipe.stage2:
             faults.append(f"objective is {recipe.objective} and stage2 is true, expected false: its head is fixed")
-        if recipe.input.is_whole_beat:
-            faults.append(f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride")
+        faults += self.clip_faults()
         if recipe.task.name != self.usual_task:
             faults.append(f"objective is {recipe.objective} and task is {recipe.task.name}, expected {self.usual_task}")
         return faults
+
+    def clip_faults(self) -> list[str]:
+        """Clips that it does not place."""
+        recipe = self.recipe
+        if not recipe.input.is_whole_beat:
+            return []
+        return [f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride"]
 
     def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
         """Those that have what it needs."""
@@ -122,6 +132,17 @@ class BeatLesson(NumberLesson):
         """What the network reads of clips (B, T, S, S): EF / 100 as `ef_fraction`, and more."""
         encoder: Any = model.encoder
         return encoder.outputs(model.normalise(clips))
+
+    def end_masks(self, network: EchoModel, batch: Any) -> tuple[Masks, Masks]:
+        """The cavity at ED and at ES of the clips of a validation batch, (B, 2, H, W) each.
+
+        Returns:
+            What the network outlines, and what is known.
+
+        Raises:
+            RecipeError: the network outlines nothing.
+        """
+        raise RecipeError(f"A network of the objective {self.recipe.objective} gives no outlines at ED and ES.")
 
     def _traced(self, examples: Examples) -> TracedRecordings:
         return TracedRecordings(
@@ -190,6 +211,7 @@ class _Points(BeatLesson):
     """EchoGraphs of clips: outlines as points, and EF."""
 
     needs = "two traced frames of 20 chords each"
+    outlines_ends = True
     is_told: ClassVar[bool]
 
     def takes(self, recording: Recording, source: OutlineSource) -> bool:
@@ -215,6 +237,17 @@ class _Points(BeatLesson):
         read = self.outputs(model, clips)
         terms = {"points": points_loss(read.points, points), "ef": ef_fraction_loss(read.ef_fraction, labels)}
         return terms if read.places is None else terms | {"places": places_loss(read.places, places)}
+
+    @torch.no_grad()
+    def end_masks(self, network: EchoModel, batch: PointsBatch) -> tuple[Masks, Masks]:
+        """The insides of the points."""
+        device, size = next(network.parameters()).device, batch.clips.shape[-1]
+        read = self.outputs(network, batch.clips.to(device)).points.cpu()
+        said, known = (
+            fill_points(points.flatten(0, 1), size, size).reshape(len(points), 2, size, size).numpy()
+            for points in (read, batch.points)
+        )
+        return said, known
 
     def _clips(self, examples: Examples, *, seed: int | None, is_changed: bool) -> PointsClips:
         return PointsClips(

@@ -36,7 +36,11 @@ def check_labels(recordings: Sequence[Recording], data: DataSource, task: Task, 
             f"{data.root} have no {task.noun}, e.g. {missing[:5]}; training needs one for each."
         )
     if (fault := task.fault_of_labels(labels)) is not None:
-        raise RecipeError(f"The recipe {recipe!r} does not fit the data under {data.root}: {fault}.")
+        doubtful = [
+            recording.id for recording, label in zip(recordings, labels, strict=True) if task.is_doubtful(label)
+        ]
+        which = f" These are of {doubtful[:5]}{' and more' * (len(doubtful) > 5)}." if doubtful else ""
+        raise RecipeError(f"The recipe {recipe!r} does not fit the data under {data.root}: {fault}.{which}")
 
 
 def check_own_frames(recordings: Sequence[Recording], data: DataSource) -> None:

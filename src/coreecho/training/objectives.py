@@ -257,6 +257,7 @@ OBJECTIVES: Registry[type[Lesson]] = Registry(
         "uvt": "coreecho.training.beat_lessons:UVTPhases",
         "echographs_told": "coreecho.training.beat_lessons:PointsToldWhere",
         "echographs_finding": "coreecho.training.beat_lessons:PointsFindingWhere",
+        "colearning": "coreecho.training.colearning_lesson:CoLearningLesson",
     },
 )
 

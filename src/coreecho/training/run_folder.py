@@ -33,6 +33,7 @@ from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
+from coreecho.shipped import meant_default
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.hardware import Hardware as Hardware
@@ -53,6 +54,14 @@ class _DataRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Met:
+    """What weights were trained on: a hash of the frames of each recording, by its id in a layout."""
+
+    dataset: str
+    train: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Record:
     """What run.json says."""
 
@@ -70,6 +79,8 @@ class _Record:
     """How many epochs it had before it was made longer, each time."""
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     """Of each recording that was left out, as was asked for, what is wrong with it."""
+    met_before: Sequence[Met] = field(default=(), metadata=MAY_BE_ABSENT)
+    """What the weights that it started from were trained on, as far as is known."""
 
     def __post_init__(self) -> None:
         if missing := set(get_args(Split)) - set(self.split_ids):
@@ -147,6 +158,8 @@ class RunFolder:
         folder = cls(path, recipe, data, info)
         info["data_fingerprint"] = folder.data_fingerprint()
         info["split_ids"] = folder.present_split_ids()
+        if recipe.init != SCRATCH and (met := what_was_met(build_objective(recipe).start)):
+            info["met_before"] = [asdict(each) for each in met]
         info["left_out"] = {name: list(reasons) for name, reasons in {**folder.left_out, **(left_out or {})}.items()}
         path.mkdir(parents=True, exist_ok=True)
         folder.write_recipe()
@@ -174,6 +187,7 @@ class RunFolder:
         except CheckpointError as error:
             raise CheckpointError(
                 f"{path} is not the folder of a run. {error} Give the folder that `coreecho train --out` wrote."
+                f"{meant_default(path)}"
             ) from error
         root, stored = Path(record.data.root), Path(record.data.store)
         if data is not None and stored.is_relative_to(root):
@@ -197,6 +211,12 @@ class RunFolder:
     def split_ids(self) -> dict[Split, dict[str, str]]:
         """What lay in each split when the run began: a hash of the frames of each recording, by its id."""
         return {split: dict(self.info["split_ids"][split]) for split in get_args(Split)}
+
+    @property
+    def met(self) -> list[Met]:
+        """All that its weights were trained on: here, and before, where it started from others."""
+        own = Met(dataset=self.data.dataset, train=self.split_ids["train"])
+        return [own, *(Met(**each) for each in self.info.get("met_before", ()))]
 
     @property
     def hardware(self) -> Hardware:
@@ -351,6 +371,18 @@ def _scaled(recording: Recording, label: str, factor: float) -> Recording:
     if label in NUMBERS:
         return replace(recording, **{label: number * factor})  # type: ignore[arg-type]
     return replace(recording, labels={**recording.labels, label: number * factor})
+
+
+def run_of_weights(weights: Path) -> RunFolder | None:
+    """The run that weights are of: a folder, or a file that lies in one; None where that is not known."""
+    folder = weights if weights.is_dir() else weights.parent
+    return RunFolder.open(folder) if (folder / "run.json").is_file() else None
+
+
+def what_was_met(weights: Path) -> list[Met]:
+    """What weights were trained on; nothing where that is not known. Raises CheckpointError: their run is damaged."""
+    run = run_of_weights(weights)
+    return [] if run is None else run.met
 
 
 def check_is_free(path: Path) -> None:

@@ -5,7 +5,7 @@ calibration and a log of numbers. Who calibrates a model is `coreecho.evaluation
 `coreecho.inference.appraising`.
 """
 
-from coreecho.trust.appraisal import Appraisal, appraise
+from coreecho.trust.appraisal import Appraisal, appraise, appraise_outline
 from coreecho.trust.calibrating import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
@@ -36,6 +36,7 @@ from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_di
 from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
 from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, make_gate
 from coreecho.trust.known_clips import KnownClips, know
+from coreecho.trust.outlines import OutlineValues, outline_values
 from coreecho.trust.pictures import picture_values
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, PredictedRange, merged_ranges
 from coreecho.trust.prediction_log import PredictionLog, append_to_log, read_log
@@ -65,6 +66,7 @@ __all__ = [
     "Method",
     "ModelCalibration",
     "NeighbourDistance",
+    "OutlineValues",
     "PredictedRange",
     "PredictionInterval",
     "PredictionLog",
@@ -76,6 +78,7 @@ __all__ = [
     "Verdict",
     "append_to_log",
     "appraise",
+    "appraise_outline",
     "calibrate",
     "calibration_from_json",
     "calibration_path",
@@ -91,6 +94,7 @@ __all__ = [
     "know",
     "make_gate",
     "merged_ranges",
+    "outline_values",
     "picture_values",
     "promise",
     "read_calibration",

@@ -6,13 +6,13 @@ otherwise the reason why none does.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from coreecho.trust.calibration import Calibration
 from coreecho.trust.calibration_file import ModelCalibration
-from coreecho.trust.gate import Trust
-from coreecho.trust.reference_ranges import ef_words
+from coreecho.trust.gate import Gate, Trust
+from coreecho.trust.reference_ranges import GUIDELINE, ef_words
 
 NOT_CALIBRATED = (
     "no interval: this model was never calibrated. `coreecho calibrate MODEL` does it, on recordings whose EF is known"
@@ -22,6 +22,15 @@ NOT_OF_PATIENTS = (
     "`coreecho calibrate MODEL --data YOURS --dataset table` calibrates it on 30 or more of your own clips whose EF is "
     "known"
 )
+OF_NO_PATIENT = f"no range of {GUIDELINE} is named: the heart is simulated, and the guideline speaks of patients"
+BY_NO_PATIENT = f"no range of {GUIDELINE} is named, since this model has seen no patient"
+GOOD_PICTURE = (
+    "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
+    "number is right"
+)
+
+
+AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +48,7 @@ class Appraisal:
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
         interval_notes: on what the interval rests and what limits it, or why there is none.
-        ef_words: what a guideline calls such an EF.
+        ef_words: what a guideline calls such an EF; None of a simulated heart, and of a model that has seen no patient.
         measured: values of the gate's checks; what could not be measured is left out.
     """
 
@@ -88,6 +97,7 @@ def appraise(
     spread: float | None,
     is_phantom: bool,
     measured: Mapping[str, float],
+    learned_from_phantoms: bool = False,
 ) -> Appraisal:
     """Say what a predicted EF is worth.
 
@@ -98,30 +108,29 @@ def appraise(
         spread: standard deviation over the clips, EF points; None of a single clip.
         is_phantom: the heart is simulated.
         measured: values of the gate's checks; one that is missing or NaN could not be measured.
+        learned_from_phantoms: the model has seen simulated hearts only.
     """
     words = ef_words(ef_percent) if 0 <= ef_percent <= 100 else None
+    unnamed: tuple[str, ...] = ()
+    if words is not None and (is_phantom or learned_from_phantoms):
+        # The guideline speaks of patients: beside such a number its words would be believed.
+        words, unnamed = None, (OF_NO_PATIENT if is_phantom else BY_NO_PATIENT,)
     if calibrated is None:
-        return Appraisal(interval_notes=(NOT_CALIBRATED,), ef_words=words)
-    verdict = None
-    if calibrated.gate is not None:
-        asked = {check.name for check in calibrated.gate.checks}
-        verdict = calibrated.gate.judge({name: value for name, value in measured.items() if name in asked})
-    of_gate: dict[str, Any] = {
-        "trust": None if verdict is None else verdict.trust,
-        "reasons": () if verdict is None else tuple(check.words for check in verdict.reasons),
-        "ef_words": words,
-        "measured": {name: value for name, value in measured.items() if math.isfinite(value)},
-    }
+        return Appraisal(interval_notes=(NOT_CALIBRATED, *unnamed), ef_words=words)
+    of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
+    if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
+        unnamed = (*unnamed, GOOD_PICTURE)
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
-        return Appraisal(interval_notes=(found,), **of_gate)
+        return Appraisal(interval_notes=(found, *unnamed), **of_gate)
     interval = found.interval(ef_percent, spread)
     if not interval.promised.is_finite:
-        return Appraisal(interval_notes=(f"no interval: {interval.promised.words}",), **of_gate)
+        return Appraisal(interval_notes=(f"no interval: {interval.promised.words}", *unnamed), **of_gate)
     spreads = None if spread is None else [spread]
+    of = "simulated hearts, laid out as" if found.is_phantom else "recordings of"
     ground = (
-        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} recordings "
-        f"of {found.calibrated_on}, {found.date}"
+        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
+        f"{found.calibrated_on}, {found.date}"
     )
     return Appraisal(
         interval_low=interval.low,
@@ -130,9 +139,46 @@ def appraise(
         method=found.method,
         p_below_40=float(found.probability_below(40, [ef_percent], spreads)[0]),
         p_below_50=float(found.probability_below(50, [ef_percent], spreads)[0]),
-        interval_notes=(ground, *interval.notes),
+        interval_notes=(ground, *interval.notes, *unnamed),
         **of_gate,
     )
+
+
+def appraise_outline(
+    appraised: AppraisalT, calibrated: ModelCalibration | None, outline: Mapping[str, float], outlined_by: str
+) -> AppraisalT:
+    """Judge a clip once more, now that its left ventricle is outlined.
+
+    Args:
+        appraised: without an outline.
+        calibrated: of the weights that predicted it; None where there is none.
+        outline: values of the gate's checks of the outline; one that is missing or NaN could not be measured.
+        outlined_by: SHA-256 of the weights that outlined it.
+
+    Returns:
+        The same, with the trust and the reasons of all checks; unchanged where the calibration knows no outlines, or
+        those of other weights.
+    """
+    if calibrated is None or calibrated.outlined_by != outlined_by:
+        return appraised
+    judged = _judged(calibrated.gate, {**appraised.measured, **outline})
+    is_good = judged["trust"] == "good"
+    notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
+    return replace(appraised, interval_notes=notes, **judged)
+
+
+def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
+    """The entries of an appraisal that are the gate's."""
+    known = {name: value for name, value in measured.items() if math.isfinite(value)}
+    if gate is None:
+        return {"trust": None, "reasons": (), "measured": known}
+    asked = {check.name for check in gate.checks}
+    verdict = gate.judge({name: value for name, value in known.items() if name in asked})
+    return {
+        "trust": verdict.trust,
+        "reasons": tuple(check.words for check in verdict.reasons),
+        "measured": known,
+    }
 
 
 def _for_such_clips(

@@ -9,14 +9,14 @@ type, finite and in agreement with the others, or the whole file is refused.
 import base64
 import binascii
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.documents import Limits, Within, document_text, parse_document
+from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
 from coreecho.errors import CalibrationError
 from coreecho.files import write_whole
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method
@@ -41,16 +41,34 @@ class ModelCalibration:
         num_clips: evenly placed clips whose mean was each recording's prediction; a mean of fewer errs more.
         gate: values of the same recordings; None where none were measured.
         known: the clips that the model was trained on; None where they are not known.
+        outlined_by: SHA-256 of the weights that outlined the left ventricles for the gate; None where none did.
     """
 
     intervals: Calibration
     num_clips: int
     gate: Gate | None = None
     known: KnownClips | None = None
+    outlined_by: str | None = None
 
     def __post_init__(self) -> None:
         if self.num_clips < 1:
             raise CalibrationError(f"Calibration, num_clips: expected 1 or more, got {self.num_clips}.")
+        checks = () if self.gate is None else self.gate.checks
+        if self.outlined_by is None and any(check.definition.is_of_outline for check in checks):
+            raise CalibrationError("Calibration: it has checks of the ventricle's outline, and not whose outlines.")
+
+    def gate_for(self, outlined_by: str | None) -> Gate | None:
+        """The checks that can be asked of a clip.
+
+        Those of the ventricle's outline belong to the weights that outlined it in the calibration: of a clip that
+        others have outlined, or nobody, they are not asked.
+
+        Args:
+            outlined_by: SHA-256 of the weights that outline the clip; None where none do.
+        """
+        if self.gate is None or (self.outlined_by is not None and outlined_by == self.outlined_by):
+            return self.gate
+        return self.gate.without_outline
 
     def refuse_other_weights(self, weights_sha256: str, where: str) -> None:
         """See that it was made of the errors of these weights.
@@ -130,6 +148,8 @@ class _Document:
     ranges: tuple[_Range, ...]
     gate: _Gate | None
     known: _Known | None
+    # Calibrations of before the outline was asked have none.
+    outlined_by: str | None = field(default=None, metadata=MAY_BE_ABSENT)
 
 
 def calibration_to_json(calibrated: ModelCalibration) -> str:
@@ -151,6 +171,7 @@ def calibration_to_json(calibrated: ModelCalibration) -> str:
         ranges=tuple(_written_range(part, intervals.level) for part in intervals.ranges),
         gate=None if calibrated.gate is None else _written_gate(calibrated.gate),
         known=None if calibrated.known is None else _written_known(calibrated.known),
+        outlined_by=calibrated.outlined_by,
     )
     return document_text(document, indent=1) + "\n"
 
@@ -223,6 +244,7 @@ def _checked(document: _Document) -> ModelCalibration:
         num_clips=document.num_clips,
         gate=None if document.gate is None else _gate(document.gate),
         known=None if document.known is None else _known(document.known),
+        outlined_by=document.outlined_by,
     )
 
 

@@ -39,6 +39,7 @@ class CheckDefinition:
         unit: of the value, with what is to stand before it; empty where there is none.
         side: which values are strange.
         tolerance: differences up to this mean nothing, such as 49.97 frames a second where all others have 50.
+        is_of_outline: it is measured in the outline of the left ventricle, and so only where something outlines it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class CheckDefinition:
     unit: str = ""
     side: Side
     tolerance: float = 0.0
+    is_of_outline: bool = False
 
 
 CHECKS: dict[str, CheckDefinition] = {
@@ -55,26 +57,16 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(name="class_distance", label="distance to the training recordings of any EF", side="high"),
         CheckDefinition(name="frame_rate", label="frame rate", unit=" per second", side="both", tolerance=1.0),
         CheckDefinition(name="num_frames", label="length", unit=" frames", side="low", tolerance=2.0),
-        CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5),
         CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
         CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
         CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
-        CheckDefinition(name="chroma", label="colour in the picture", side="high", tolerance=0.005),
+        CheckDefinition(name="chroma", label="share of the sector that is coloured", side="high", tolerance=0.005),
         CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
         CheckDefinition(
             name="sector_cut",
             label="share of the picture's edge at which the sector is cut off",
             side="high",
             tolerance=0.01,
-        ),
-        CheckDefinition(
-            name="lv_cut",
-            label="share of the left ventricle's outline at the sector's edge",
-            side="high",
-            tolerance=0.01,
-        ),
-        CheckDefinition(
-            name="lv_area", label="share of the sector that is left ventricle", side="both", tolerance=0.005
         ),
         CheckDefinition(
             name="clip_disagreement", label="disagreement of its clips", unit=" EF points", side="high", tolerance=0.1
@@ -86,12 +78,36 @@ CHECKS: dict[str, CheckDefinition] = {
             side="high",
             tolerance=0.1,
         ),
+        CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5, is_of_outline=True),
+        CheckDefinition(
+            name="lv_unseen",
+            label="share of the frames in which no left ventricle is found",
+            side="high",
+            tolerance=0.02,
+            is_of_outline=True,
+        ),
+        # Large hearts are what many clips are taken for.
+        CheckDefinition(
+            name="lv_area",
+            label="share of the sector that is left ventricle",
+            side="low",
+            tolerance=0.005,
+            is_of_outline=True,
+        ),
+        CheckDefinition(
+            name="lv_cut",
+            label="share of the left ventricle's outline at the sector's edge",
+            side="high",
+            tolerance=0.01,
+            is_of_outline=True,
+        ),
         CheckDefinition(
             name="segmentation_disagreement",
             label="disagreement with the EF of the segmented ventricle",
             unit=" EF points",
             side="high",
             tolerance=0.1,
+            is_of_outline=True,
         ),
     )
 }
@@ -254,6 +270,12 @@ class Gate:
     def alpha(self) -> float:
         """The largest p-value that each check doubts."""
         return self.doubted_share / len(self.checks)
+
+    @property
+    def without_outline(self) -> "Gate | None":
+        """The checks for which nothing has to outline the left ventricle; None where there is no other."""
+        kept = tuple(check for check in self.checks if not check.definition.is_of_outline)
+        return replace(self, checks=kept) if kept else None
 
     @property
     def silent_checks(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from coreecho.datasets import Recording
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, NoBeatError
 from coreecho.evaluation.protocol import Protocol
 from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
@@ -24,6 +24,7 @@ from coreecho.ventricle.beat_by_beat import beat_clips, error_by_number_of_beats
 from coreecho.ventricle.beats import RangeRule, find_end_systoles
 from coreecho.video.clips import num_starts
 from coreecho.video.resizing import resize_frames
+from coreecho.video.start_index import read_start_index
 
 INDEX, ERRORS = "beats.json", "error_by_beats.csv"
 
@@ -77,7 +78,8 @@ def place_at_beats(
         show_progress: show a bar on stderr.
 
     Raises:
-        DatasetError: no recording has a beat, or the model's clips are whole beats already.
+        NoBeatError: no recording has a beat.
+        DatasetError: the model's clips are whole beats already.
         CoReEchoError: the folder cannot be written.
     """
     sampling = subject.model_input
@@ -95,10 +97,24 @@ def place_at_beats(
         if clips.starts:
             starts[recording.id] = clips.starts
     if not starts:
-        raise DatasetError(f"The segmenter finds no beat in any of {len(recordings)} recordings.")
+        raise NoBeatError(f"The segmenter finds no beat in any of {len(recordings)} recordings.")
     with writing_into(folder):
         write_whole(folder / INDEX, json.dumps({name: list(of) for name, of in starts.items()}, indent=1) + "\n")
     return BeatIndex(folder / INDEX, starts, len(recordings), num_late, rule)
+
+
+def read_beat_index(path: Path, *, num_recordings: int) -> BeatIndex:
+    """Read what `place_at_beats` wrote; the beats that came too late are not in it.
+
+    Args:
+        path: of the start index.
+        num_recordings: that were looked at.
+
+    Raises:
+        DatasetError: it is no start index.
+    """
+    starts = {name: tuple(map(int, of)) for name, of in read_start_index(path).items()}
+    return BeatIndex(path, starts, num_recordings, 0, "product")
 
 
 def error_by_beats(

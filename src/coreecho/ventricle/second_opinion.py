@@ -9,8 +9,10 @@ from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.predictor import Prediction
 from coreecho.inference.preparing import clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
-from coreecho.shipped import DEFAULT, has_default, is_default
+from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import EF, Task
+from coreecho.trust import ModelCalibration, appraise_outline
+from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
 from coreecho.video.reader_process import SECONDS_A_FILE
@@ -18,7 +20,6 @@ from coreecho.video.reader_process import SECONDS_A_FILE
 # Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
 # than this cannot both be right.
 DISAGREEMENT_POINTS = 10.0
-NONE = "none"
 
 
 def find_second_opinion(
@@ -56,6 +57,7 @@ def with_second_opinions(
     paths: Sequence[str | Path],
     segmenter: Segmenter,
     *,
+    calibrated: ModelCalibration | None = None,
     axes: str | None = None,
     joins_series: bool = False,
     seconds_a_file: float | None = SECONDS_A_FILE,
@@ -66,6 +68,8 @@ def with_second_opinions(
         results: of these paths, in order.
         paths: as they were given to the predictor.
         segmenter: on the device that shall compute.
+        calibrated: of the predictor's weights; where it knows outlines of these weights, its checks of them are
+            asked, too.
         axes: as the predictor's.
         joins_series: as the predictor's.
         seconds_a_file: as the predictor's.
@@ -81,9 +85,11 @@ def with_second_opinions(
             # A prediction is not lost because its second opinion is.
             except Exception as error:
                 reason = PredictionFailure.of(str(file), error).error
-                yield replace(result, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
+                judged = appraise_outline(result, calibrated, {}, segmenter.weights_sha256)
+                yield replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
             else:
-                yield beside(result, found)
+                outline = gauge_segmentation(found).beside(result.value)
+                yield beside(appraise_outline(result, calibrated, outline, segmenter.weights_sha256), found)
 
 
 def beside(prediction: Prediction, found: Segmentation) -> Prediction:

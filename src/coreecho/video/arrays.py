@@ -170,11 +170,14 @@ def _likely_axes(shape: tuple[int, ...]) -> str:
 def _as_frames(array: NDArray[np.uint8], source: str, axes: str | None, fps: float | None) -> Decoded:
     """Turn an array of checked kind into grey frames, (T, H, W)."""
     letters = axes if axes is not None else ("THW" if array.ndim == 3 else "THWC")
+    # Channels at the end, where all know them to be, are often not named.
+    if array.ndim == 4 and len(letters) == 3 and array.shape[-1] in (1, _COLOURS) and "C" not in letters.upper():
+        letters += "C"
     shape = [array.shape[letters.upper().find(letter)] for letter in "THW"] if len(letters) == array.ndim else [1, 1, 1]
     check_size(source, shape[0], shape[1], shape[2])
     if array.ndim == 3:
         return Decoded(np.array(arrange(array, letters, source), dtype=np.uint8, order="C"), fps)
-    ordered = arrange(array, letters, source) if axes is not None else array
+    ordered = arrange(array, letters, source) if letters != "THWC" else array
     if ordered.shape[-1] not in (1, _COLOURS):
         raise VideoError(f"{source}: has {ordered.shape[-1]} channels; expected 3, RGB, or 1.")
     if ordered.shape[-1] == 1:

@@ -1,7 +1,5 @@
 """Which axis of an array is time: NumPy and NIfTI files do not say, and people store clips in every order."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +7,11 @@ from coreecho.errors import VideoError
 
 # A wider or taller picture is none of a sector; frames of 112 x 40 are 40 frames of 112 x 112.
 _MAX_ASPECT = 2.2
-# Lines along an axis that hardly change (grey levels), and the lead in their share that tells the axis of time: the
-# black around a sector stays black over time, and few rows or columns are black throughout.
-_MAX_CHANGE = 2
-_MIN_LEAD = 0.1
+# How much more alike the pixels along the axis of time are than along the others: what is at a place stays there. Of
+# clips of hearts, real and simulated, cut to tissue alone and with noise of 40 grey levels, it is twice as much at
+# least. And how alike they must be at all, for noise tells nothing.
+_MIN_LEAD = 1.5
+_MIN_LIKENESS = 0.05
 _MAX_LINES = 64
 
 
@@ -43,7 +42,7 @@ def arrange(array: NDArray[np.uint8], axes: str, source: str) -> NDArray[np.uint
 
 
 def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str) -> None:
-    """Refuse frames (T, H, W) of which another axis looks like time.
+    """Refuse frames (T, H, W) of which another axis looks like time, or of which that cannot be told.
 
     Args:
         frames: as read in the usual order.
@@ -51,36 +50,46 @@ def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str) -> Non
         usual: the axes in the usual order, in words of the file: THW, or WHT where the first one changes fastest.
 
     Raises:
-        VideoError: one looks so.
+        VideoError: one looks so, or none does and the sizes do not tell either.
     """
     if min(frames.shape) < 2:
         return
-    shares = [_still_share(frames, axis) for axis in range(3)]
-    axes = [axis for axis in (2, 1) if _looks_like_time(frames.shape, shares, axis)]
-    if not axes:
+    likeness = [_likeness(frames, axis) for axis in range(3)]
+    *_, second, best = sorted(likeness)
+    is_clear = best > max(_MIN_LIKENESS, _MIN_LEAD * second)
+    axis = likeness.index(best) if is_clear else _odd_axis(frames.shape)
+    if axis == 0:
         return
-    axis = max(axes, key=shares.__getitem__)
     likely = {2: "HWT", 1: "HTW"}[axis] if usual[0] == "T" else {2: "THW", 1: "WTH"}[axis]
     place = "middle" if axis == 1 else "last"
-    first, second, third = frames.shape
+    found = f"its {place} axis in that order looks like time" if is_clear else "it cannot be told which axis is time"
+    first, other, third = frames.shape
     raise VideoError(
-        f"{source}: would be {first} frames of {second} x {third} pixels, and its {place} axis in that order looks "
-        f"like time. Expected the axes {usual}. If they are {likely}, say axes={likely!r}; if they are as "
-        f"expected, axes={usual!r}. On the command line: `--axes {likely}` or `--axes {usual}`."
+        f"{source}: would be {first} frames of {other} x {third} pixels, and {found}. Expected the axes {usual}. If "
+        f"they are {likely}, say axes={likely!r}; if they are as expected, axes={usual!r}. On the command line: "
+        f"`--axes {likely}` or `--axes {usual}`."
     )
 
 
-def _looks_like_time(shape: tuple[int, ...], shares: Sequence[float], axis: int) -> bool:
-    """Tell by the shape, and by the share of still lines along each axis, whether rows or columns are rather time."""
-    first, other, length = shape[0], shape[3 - axis], shape[axis]
-    lead = shares[axis] - max(share for number, share in enumerate(shares) if number != axis)
-    is_squashed = max(other / length, length / other) > _MAX_ASPECT >= max(first / other, other / first)
-    has_odd_shape = is_squashed or first == other != length
-    return lead > _MIN_LEAD or (has_odd_shape and lead > -_MIN_LEAD)
+def _odd_axis(shape: tuple[int, ...]) -> int:
+    """The axis that is time by the sizes alone; 0 where nothing speaks against the usual order."""
+    if shape[0] == shape[1] == shape[2]:
+        return 2
+    for axis in (2, 1):
+        first, other, length = shape[0], shape[3 - axis], shape[axis]
+        is_squashed = max(other / length, length / other) > _MAX_ASPECT >= max(first / other, other / first)
+        if is_squashed or first == other != length:
+            return axis
+    return 0
 
 
-def _still_share(frames: NDArray[np.uint8], axis: int) -> float:
-    """Share of the lines along an axis that hardly change."""
-    steps = [1 if number == axis else max(1, length // _MAX_LINES) for number, length in enumerate(frames.shape)]
-    lines = frames[tuple(slice(None, None, step) for step in steps)]
-    return float(np.mean(lines.max(axis=axis) - lines.min(axis=axis) <= _MAX_CHANGE))
+def _likeness(frames: NDArray[np.uint8], axis: int) -> float:
+    """Share of the variance that lies between the lines along an axis: the correlation of pixels on one line."""
+    sampled = frames[tuple(slice(None, None, max(1, length // _MAX_LINES)) for length in frames.shape)]
+    pixels = sampled.astype(np.float32)
+    variance, number = float(pixels.var()), pixels.shape[axis]
+    if variance == 0:
+        return 0.0
+    # Of independent pixels, the means of n still differ by a share of 1/n.
+    between = float(pixels.mean(axis=axis).var()) / variance
+    return max(0.0, (between - 1 / number) / (1 - 1 / number))

@@ -21,10 +21,12 @@ _MIN_REDUCED_SIDE = 240
 _FIRST_CAPACITY = 16
 # Colour flow is in most frames of a recording: beyond this many, ever fewer are looked at.
 _MAX_LOOKED_AT = 128
+# Of clips that someone prepared, which are grey with hardly an exception, one frame in so many.
+_PREPARED_STRIDE = 16
 
 
 class FrameCollector:
-    """Keeps grey frames of one size, and looks through those of a screen for colour.
+    """Keeps grey frames of one size, and looks through them for colour.
 
     Args:
         source: the file, for messages.
@@ -46,7 +48,7 @@ class FrameCollector:
             self._reduce_or_refuse(num_declared or 0)
         self._kept = np.empty((num_declared or _FIRST_CAPACITY) * self._frame_bytes(), dtype=np.uint8)
         self._num_frames = 0
-        self._tally = ColourTally(height, width) if self._is_screen else None
+        self._tally = ColourTally(height, width)
         self._num_looked_at = 0
 
     def __len__(self) -> int:
@@ -55,8 +57,8 @@ class FrameCollector:
     @property
     def wants_colour(self) -> bool:
         """Whether the colours of the frame that was added last are to be looked at."""
-        stride = 1 << (self._num_frames // _MAX_LOOKED_AT).bit_length()
-        return self._tally is not None and (self._num_frames - 1) % max(1, stride // 2) == 0
+        stride = 1 << (self._num_frames // _MAX_LOOKED_AT).bit_length() if self._is_screen else 2 * _PREPARED_STRIDE
+        return (self._num_frames - 1) % max(1, stride // 2) == 0
 
     def add(self, frame: NDArray[np.uint8]) -> None:
         """Take one frame, (H, W). Raises VideoError where the clip grows beyond the limits."""
@@ -77,9 +79,8 @@ class FrameCollector:
 
     def look_at(self, rgb: NDArray[np.uint8]) -> None:
         """Look through the colours of one frame, (H, W, 3)."""
-        if self._tally is not None:
-            self._num_looked_at += 1
-            self._tally.add(rgb)
+        self._num_looked_at += 1
+        self._tally.add(rgb)
 
     def frames(self) -> NDArray[np.uint8]:
         """Give all frames, (T, H', W'): the collector holds none any more."""
@@ -91,7 +92,7 @@ class FrameCollector:
 
     def coloured(self) -> NDArray[np.bool_] | None:
         """Where some frame is coloured in patches, (H', W'); None where no colour was looked at."""
-        if self._tally is None or self._num_looked_at == 0:
+        if self._num_looked_at == 0:
             return None
         height, width = self._size()
         blocks = self._tally.mask[: height * self.reduction, : width * self.reduction]

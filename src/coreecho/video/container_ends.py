@@ -1,7 +1,8 @@
 """Where containers of video end by their own headers, and whether they say how many frames they hold.
 
 FFmpeg reads what is there and takes it for the whole. So each kind's own statement of its length is held against the
-file: AVI (RIFF), MP4 and MOV (ISO/IEC 14496-12), Matroska and WebM (RFC 9559), and Windows Media (ASF 01.20).
+file: AVI (RIFF), MP4 and MOV (ISO/IEC 14496-12), Matroska and WebM (RFC 9559), and Windows Media (ASF 01.20). Streams
+that are made to be broadcast, such as MPEG's, do not say it.
 """
 
 from pathlib import Path
@@ -29,7 +30,7 @@ def check_end(path: Path, container_format: str, source: str) -> bool:
     """
     length = path.stat().st_size
     with path.open("rb") as file:
-        declared = _ENDS[container_format](file, length)
+        declared = _ENDS[container_format](file, length) if container_format in _ENDS else None
     if declared is not None and length < declared:
         raise VideoError(
             f"{source}: cut off: by its header it has {declared} bytes, but there are {length}. "

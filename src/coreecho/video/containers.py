@@ -1,4 +1,4 @@
-"""AVI, MP4, MOV, Matroska, WebM and Windows Media files, decoded with PyAV (FFmpeg).
+"""AVI, MP4, MOV, Matroska, Windows Media, MPEG and other video files, decoded with PyAV (FFmpeg).
 
 FFmpeg is forgiving by design and returns what it can of a damaged file. A clip with frames missing would silently
 become another heart rate, so here every sign of damage is an error: the decoder runs with `err_detect=explode`, packets
@@ -44,8 +44,9 @@ def read_container(path: Path, container_format: str, source: str) -> Decoded:
 
     Args:
         path: the file.
-        container_format: "avi", "mov" (also MP4), "matroska" (also WebM) or "asf" (Windows Media), found by content.
-            Naming it keeps FFmpeg from guessing, and so from following play lists to other files.
+        container_format: FFmpeg's name of it, as `container_kinds.container_format` finds it by content: "avi", "mov"
+            (also MP4), "matroska" (also WebM) ... Naming it keeps FFmpeg from guessing, and so from following play
+            lists to other files.
         source: the path as it was given, for messages.
 
     Raises:

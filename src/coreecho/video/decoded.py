@@ -41,6 +41,10 @@ class Decoded:
     pixel_mm: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
+    def share_coloured(self, sector: NDArray[np.bool_]) -> float:
+        """Share of a sector, (H, W), that is coloured in patches in some frame; 0 where there is no colour to see."""
+        return 0.0 if self.coloured is None or not sector.any() else float(np.mean(self.coloured[sector]))
+
 
 def is_screen(height: int, width: int) -> bool:
     """Tell a scanner's whole screen, whose sector is yet to be found, from a clip prepared in EchoNet's style."""

@@ -11,9 +11,17 @@ _PERCENT_LIT = 95.0
 HOT_NOTE = "a few of its pixels (letters?) are far brighter than all others and were left out of the range of levels"
 
 
-def bits_in_use(highest: int) -> int:
-    """How many bits the levels 0 to `highest` take; at least 8, since the grey level of a dark clip is not raised."""
-    return max(8, int(highest).bit_length())
+def bits_in_use(highest: int, num_declared: int = 8) -> int:
+    """How many bits the levels 0 to `highest` take.
+
+    At least 8, or as many as the file declares where these are fewer: the grey level of a dark clip is not raised.
+    """
+    return max(min(8, num_declared), int(highest).bit_length())
+
+
+def black_level(look: Callable[[int], NDArray[np.integer]], numbers: Sequence[int], num_declared: int = 8) -> int:
+    """Find the level that is black where the least is white: the greatest that the bits in use hold."""
+    return (1 << bits_in_use(highest_level(look, numbers)[0], num_declared)) - 1
 
 
 def highest_level(look: Callable[[int], NDArray[np.integer]], numbers: Sequence[int]) -> tuple[int, tuple[str, ...]]:

@@ -21,7 +21,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from coreecho.errors import UnsuitableError, VideoError
+from coreecho.errors import UnsuitableError, VideoError, is_foreign_panic
 from coreecho.video.decoded import Decoded
 from coreecho.video.dicom_frames import SeriesFrames, StoredFrames, count_frames
 from coreecho.video.dicom_pixels import DicomFrames, decode
@@ -93,7 +93,10 @@ def named_damage(source: str) -> Iterator[None]:
         yield
     except VideoError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        # One of the decoders is written in Rust.
+        if not isinstance(error, Exception) and not is_foreign_panic(error):
+            raise
         raise VideoError(
             f"{source}: this DICOM file is damaged or not well formed ({type(error).__name__}). "
             "Export it again from the archive or the scanner."

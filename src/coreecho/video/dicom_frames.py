@@ -20,7 +20,7 @@ from pydicom.pixels.utils import iter_pixels, pixel_array
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import neutral_share
-from coreecho.video.jpeg_sizes import declared_size
+from coreecho.video.jpeg_sizes import declared_size, with_named_colours
 from coreecho.video.limits import check_density
 
 # Per transfer syntax, by preference; all but Pillow's and pydicom's own come with `pip install "coreecho[dicom]"`.
@@ -94,6 +94,7 @@ class StoredFrames:
         self._mend_offsets()
         if dataset.file_meta.TransferSyntaxUID != uid.RLELossless:
             _check_pictures(self.dataset, self._num_frames, source)
+            self._name_colours()
 
     def __len__(self) -> int:
         return self._num_frames
@@ -192,6 +193,20 @@ class StoredFrames:
             self.dataset = changed(
                 dataset, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content
             )
+
+    def _name_colours(self) -> None:
+        """Mark pictures as RGB that say so by the names of their channels alone."""
+        dataset = self.dataset
+        items = BytesIO(dataset.PixelData)
+        offsets = parse_basic_offsets(items)
+        fragments = list(generate_fragments(items))
+        if int(dataset.SamplesPerPixel) != 3 or fragments[0] == with_named_colours(fragments[0]):
+            return
+        # Longer pictures begin elsewhere than the tables say; without them a frame ends where its picture does.
+        if (offsets or "ExtendedOffsetTable" in dataset) and len(fragments) != self._num_frames:
+            return
+        content = encapsulate(list(map(with_named_colours, fragments)), has_bot=False)
+        self.dataset = changed(dataset, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content)
 
 
 class SeriesFrames:

@@ -14,7 +14,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import to_grey
-from coreecho.video.depth import bits_in_use, depth_notes, highest_level, spread
+from coreecho.video.depth import bits_in_use, black_level, depth_notes, highest_level, spread
 
 WINDOW_NOTE = "its levels are shown by the window that the file gives"
 # Frames looked at to find the levels in use.
@@ -32,7 +32,7 @@ ToLevels = Callable[[NDArray[Any]], NDArray[np.uint8]]
 def find_levels(
     dataset: Dataset, look: Callable[[int], NDArray[Any]], num_frames: int, source: str
 ) -> tuple[ToLevels, tuple[str, ...]]:
-    """Choose how stored levels become grey levels, and say what was chosen.
+    """Choose how stored levels become grey levels, 0 of which is black, and say what was chosen.
 
     Args:
         dataset: of the clip.
@@ -50,18 +50,39 @@ def find_levels(
         raise VideoError(f"{source}: has {allocated} bits a pixel; 8 or 16 are read.")
     if not 1 <= stored <= allocated:
         raise ValueError(f"BitsStored is {stored}")
-    window = _window(dataset)
+    has_colours = int(dataset.SamplesPerPixel) != 1
+    # A window is of grey levels, and would move the chroma.
+    window = None if has_colours else _window(dataset)
+    inverted = not has_colours and is_inverted(dataset)
     high_bit = int(dataset.get("HighBit") if dataset.get("HighBit") is not None else stored - 1)
     is_plain = allocated == 8 and stored == 8 and not is_signed
     if is_plain and (window is None or _is_whole(window, 0.0, 256.0)):
-        return lambda pixels: pixels.astype(np.uint8, copy=False), ()
+        return lambda pixels: _turned(pixels.astype(np.uint8, copy=False), inverted), ()
     chosen = sorted({round(place) for place in np.linspace(0, num_frames - 1, min(num_frames, _MAX_LOOKED_AT))})
     unpack = _unpacker(look(chosen[len(chosen) // 2]), stored, high_bit + 1 - stored, is_signed)
     seen = [unpack(look(number)) for number in chosen]
-    low, width, notes = _range(seen, window, stored, is_signed)
-    if max(int(levels.max()) for levels in seen) == min(int(levels.min()) for levels in seen):
+    low, high = min(int(levels.min()) for levels in seen), max(int(levels.max()) for levels in seen)
+    if low == high:
         raise VideoError(f"{source}: its pixels all have one level: there is no picture in it. Export the clip again.")
-    return lambda pixels: spread(unpack(pixels), low, width), notes
+    whole = (-float(1 << (stored - 1)) if is_signed else 0.0), float(1 << stored)
+    if window is not None and not _is_whole(window, *whole) and _fits(seen, window):
+        return lambda pixels: _turned(spread(unpack(pixels), *window), inverted), (WINDOW_NOTE,)
+    # A picture whose least level is white is looked at as it is shown: its own levels may all be high ones.
+    black = black_level(seen.__getitem__, range(len(seen)), stored) if inverted and low >= 0 else None
+    shown = seen if black is None else [_below(levels, black) for levels in seen]
+    first, width, notes = _range(shown, stored, is_signed)
+    if black is not None:
+        return lambda pixels: spread(_below(unpack(pixels), black), first, width), notes
+    return lambda pixels: _turned(spread(unpack(pixels), first, width), inverted), notes
+
+
+def _turned(levels: NDArray[np.uint8], is_turned: bool) -> NDArray[np.uint8]:
+    return 255 - levels if is_turned else levels
+
+
+def _below(levels: NDArray[np.int32], black: int) -> NDArray[np.int32]:
+    """How far levels lie below the one that is black; what is beyond it is black, too."""
+    return np.maximum(black - levels, 0)
 
 
 def _unpacker(
@@ -88,23 +109,18 @@ def _unsigned(pixels: NDArray[Any]) -> np.dtype[Any]:
     return np.dtype(f"u{pixels.itemsize}").newbyteorder(pixels.dtype.byteorder)
 
 
-def _range(
-    seen: list[NDArray[np.int32]], window: tuple[float, float] | None, stored: int, is_signed: bool
-) -> tuple[float, float, tuple[str, ...]]:
+def _range(seen: list[NDArray[np.int32]], stored: int, is_signed: bool) -> tuple[float, float, tuple[str, ...]]:
     """The lowest level to show, how many levels from there on, and what is to be said of it."""
     low, high = min(int(levels.min()) for levels in seen), max(int(levels.max()) for levels in seen)
-    whole = (-float(1 << (stored - 1)) if is_signed else 0.0), float(1 << stored)
-    if window is not None and not _is_whole(window, *whole) and _fits(seen, window):
-        return *window, (WINDOW_NOTE,)
     if not is_signed or low >= 0:
         # A sign that is never used takes a bit, and so do bits beyond those declared.
         num_declared = stored - is_signed
         high, hot_notes = highest_level(seen.__getitem__, range(len(seen)))
-        num_used = bits_in_use(high)
-        if num_used > num_declared or high < whole[1] / 4 or is_signed:
+        num_used = bits_in_use(high, num_declared)
+        if num_used > num_declared or high < (1 << stored) / 4 or is_signed:
             return 0.0, float(1 << num_used), (*hot_notes, *depth_notes(num_used, stored))
-        return 0.0, whole[1], ()
-    num_used = 1 + max(7, int(max(high, -low - 1)).bit_length())
+        return 0.0, float(1 << stored), ()
+    num_used = 1 + max(min(8, stored) - 1, int(max(high, -low - 1)).bit_length())
     return -float(1 << (num_used - 1)), float(1 << num_used), depth_notes(num_used, stored)
 
 

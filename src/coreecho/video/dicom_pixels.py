@@ -15,7 +15,7 @@ from coreecho.errors import VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.dicom_frames import Frames, StoredFrames
-from coreecho.video.dicom_levels import find_levels, is_inverted, palette
+from coreecho.video.dicom_levels import ToLevels, find_levels, palette
 
 _COLOURS = 3
 # Decoders give what JPEG 2000 keeps as YBR_ICT and YBR_RCT as RGB.
@@ -54,10 +54,9 @@ def decode(stored: Frames, source: str) -> DicomFrames:
     """
     dataset = stored.dataset
     photometric = str(dataset.PhotometricInterpretation)
-    label = _label(stored, photometric)
-    to_grey_frame, notes = _converter(stored, photometric, label, source)
-    # pydicom gives RGB for all that is stored as YBR: nothing is to be converted again.
-    is_raw = label.is_wrong or photometric not in _YCBCR
+    to_grey_frame, label_notes, notes = _converter(stored, photometric, source)
+    # pydicom gives RGB for all of 8 bits that is stored as YBR: nothing is to be converted again.
+    is_raw = bool(label_notes) or photometric not in _YCBCR or int(dataset.BitsAllocated) != 8
     collector = FrameCollector(source, int(dataset.Rows), int(dataset.Columns), len(stored))
     for pixels in stored.all(raw=is_raw):
         grey, rgb = to_grey_frame(pixels)
@@ -65,34 +64,34 @@ def decode(stored: Frames, source: str) -> DicomFrames:
         if rgb is not None and collector.wants_colour:
             collector.look_at(rgb)
     coloured = collector.coloured()
-    notes = (*stored.notes, *label.notes, *notes, *collector.notes)
+    notes = (*stored.notes, *label_notes, *notes, *collector.notes)
     return DicomFrames(collector.frames(), coloured, collector.reduction, notes)
 
 
-def _label(stored: Frames, photometric: str) -> ColourLabel:
-    """Hold the label of the colours against some frames; only those of 8 bits have been seen to be wrong."""
-    dataset = stored.dataset
-    if int(dataset.SamplesPerPixel) != _COLOURS or int(dataset.BitsAllocated) != 8 or photometric not in _YCBCR + _RGB:
-        return ColourLabel()
+def _label(stored: Frames, levels: ToLevels, photometric: str) -> ColourLabel:
+    """Hold the label of the colours against some frames."""
     numbers = sorted({0, len(stored) // 2, len(stored) - 1})
-    pictures = [stored.one(number).astype(np.uint8, copy=False) for number in numbers]
-    return colour_label(pictures, "YCbCr" if photometric in _YCBCR else "RGB")
+    pictures = [levels(stored.one(number)) for number in numbers]
+    is_ycbcr = photometric in _YCBCR
+    label = colour_label(pictures, "YCbCr" if is_ycbcr else "RGB")
+    # pydicom converts no colours of more than 8 bits.
+    is_left = is_ycbcr and not label.is_wrong and int(stored.dataset.BitsAllocated) != 8
+    return ColourLabel(luma=0) if is_left else label
 
 
-def _converter(stored: Frames, photometric: str, label: ColourLabel, source: str) -> tuple[ToGrey, tuple[str, ...]]:
-    """Choose how a frame becomes grey, and RGB where it has colours."""
+def _converter(stored: Frames, photometric: str, source: str) -> tuple[ToGrey, tuple[str, ...], tuple[str, ...]]:
+    """Choose how a frame becomes grey, and RGB where it has colours; with notes on its colours, and on its levels."""
     dataset = stored.dataset
     if int(dataset.BitsAllocated) not in (8, 16):
         raise VideoError(f"{source}: has {int(dataset.BitsAllocated)} bits a pixel; 8 or 16 are read.")
     if photometric == "PALETTE COLOR":
         grey, table = palette(dataset)
-        return lambda pixels: (grey[pixels], table[pixels]), ()
+        return lambda pixels: (grey[pixels], table[pixels]), (), ()
     has_colours = int(dataset.SamplesPerPixel) == _COLOURS
     if photometric not in (_YCBCR + _RGB if has_colours else ("MONOCHROME1", "MONOCHROME2")):
         raise VideoError(f"{source}: pixels of kind {photometric!r} are not read.")
     levels, notes = find_levels(dataset, stored.one, len(stored), source)
-    if has_colours:
-        return lambda pixels: (label.to_grey(channels := levels(pixels)), label.to_rgb(channels)), notes
-    if is_inverted(dataset):
-        return lambda pixels: (255 - levels(pixels), None), notes
-    return lambda pixels: (levels(pixels), None), notes
+    if not has_colours:
+        return lambda pixels: (levels(pixels), None), (), notes
+    label = _label(stored, levels, photometric)
+    return lambda pixels: (label.to_grey(channels := levels(pixels)), label.to_rgb(channels)), label.notes, notes

@@ -1,13 +1,23 @@
 """Which files of a folder could be clips."""
 
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 # Found beside clips, and never clips. In a folder they are passed over; named by itself, any file is read.
 _BESIDE_CLIPS = frozenset(
     {".csv", ".tsv", ".json", ".yaml", ".yml", ".xml", ".html", ".txt", ".md", ".log", ".cfg", ".pdf", ".doc", ".docx"}
-    | {".xls", ".xlsx", ".zip", ".gz", ".mat", ".safetensors"}
+    | {".xls", ".xlsx", ".parquet", ".zip", ".gz", ".mat", ".safetensors", ".pkl", ".pt", ".pth", ".ckpt"}
+)
+# Arrays by which an archive of coreecho's own is known that is no clip: masks and truths of phantoms, what `coreecho
+# segment`, `explain` and `embed` write, and tables of results.
+_OWN_ARCHIVES = (
+    {"labels", "volume_ml"},
+    {"lv_masks", "volume"},
+    {"video_map", "clip_maps"},
+    {"ids", "embeddings"},
+    {"recording", "embedding"},
 )
 # The table of contents of a DICOM medium, and what Windows leaves in folders of pictures.
 _NAMES_BESIDE_CLIPS = frozenset({"DICOMDIR", "THUMBS.DB"})
@@ -38,3 +48,16 @@ def _lies_beside_clips(path: Path) -> bool:
     # NIfTI volumes are named .nii.gz.
     is_nifti = path.name.lower().endswith(".nii.gz")
     return path.name.upper() in _NAMES_BESIDE_CLIPS or (path.suffix.lower() in _BESIDE_CLIPS and not is_nifti)
+
+
+def is_own_archive(path: Path) -> bool:
+    """Tell whether a file is an archive of arrays that coreecho wrote and that holds no clip, such as masks."""
+    if path.suffix.lower() != ".npz":
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        # Whoever reads it will say what is wrong with it.
+        return False
+    return any(own <= names for own in _OWN_ARCHIVES)

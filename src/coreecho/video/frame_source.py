@@ -18,16 +18,20 @@ WHOLE_VIDEO = "whole video, upright and evenly timed"
 
 
 class PreparedFrames(NamedTuple):
-    """Frames of a store's size, (T, S, S) uint8, and their rate in frames per second, or None where it is not known."""
+    """Frames of a store's size, (T, S, S) uint8, their rate in frames per second, or None where it is not known.
+
+    `coloured` is the share of the sector that is coloured in some frame; None where it was not looked at.
+    """
 
     frames: NDArray[np.uint8]
     fps: float | None
+    coloured: float | None = None
 
 
 def prepare_video(path: Path, frame_size: int) -> PreparedFrames:
     """Read a video as `read_video` does, and resize it to `frame_size` pixels a side. Raises VideoError."""
     video = read_video(path)
-    return PreparedFrames(resize_frames(video.frames, frame_size), video.fps)
+    return PreparedFrames(resize_frames(video.frames, frame_size), video.fps, video.coloured)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class AtFrameRate:
             raise VideoError(
                 f"{path}: does not say its frame rate, so it cannot be brought to {self.target_fps:g} frames a second."
             )
-        return PreparedFrames(resample_fps(prepared.frames, fps, self.target_fps), self.target_fps)
+        return PreparedFrames(resample_fps(prepared.frames, fps, self.target_fps), self.target_fps, prepared.coloured)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How large a compressed picture says that it is, before a decoder takes memory for it."""
+"""What a compressed picture says of itself, before a decoder takes memory for it: its size, and its colours."""
 
 _SOI = b"\xff\xd8"
 # Start of the codestream, then at once its size: DICOM has it bare, without the boxes of a .jp2 file.
@@ -12,6 +12,9 @@ _JPEG_LS_FRAME = 0xF7
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)
 # Markers that stand alone, without a length.
 _ALONE = (0x01, *range(0xD0, 0xD8))
+_ADOBE = 0xEE
+# The application segment by which a picture says that its channels are not to be taken for YCbCr.
+_IS_NOT_TRANSFORMED = b"\xff\xee\x00\x0eAdobe\x00\x64" + bytes(5)
 
 
 def declared_size(picture: bytes) -> tuple[int, int, int] | None:
@@ -47,8 +50,24 @@ def _jpeg2000_size(picture: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg_size(picture: bytes) -> tuple[int, int, int] | None:
-    """Walk from marker to marker up to the frame's header."""
-    place = 2
+    place, _ = _frame_header(picture)
+    if place is None:
+        return None
+    height, width = (int.from_bytes(picture[place + at : place + at + 2], "big") for at in (5, 7))
+    return height, width, picture[place + 9]
+
+
+def with_named_colours(picture: bytes) -> bytes:
+    """Mark a JPEG picture whose channels are named R, G and B as RGB: decoders that see no mark would refuse it."""
+    place, has_mark = _frame_header(picture) if picture.startswith(_SOI) else (None, False)
+    if place is None or has_mark or picture[place + 10 : place + 19 : 3] != b"RGB":
+        return picture
+    return picture[:2] + _IS_NOT_TRANSFORMED + picture[2:]
+
+
+def _frame_header(picture: bytes) -> tuple[int | None, bool]:
+    """Walk from marker to marker up to the frame's header: where it lies, and whether Adobe's mark lies before it."""
+    place, has_mark = 2, False
     while place + 10 <= len(picture) and picture[place] == 0xFF:
         marker = picture[place + 1]
         # Any number of 0xFF may stand before a marker.
@@ -56,7 +75,7 @@ def _jpeg_size(picture: bytes) -> tuple[int, int, int] | None:
             place += 1 if marker == 0xFF else 2
             continue
         if marker == _JPEG_LS_FRAME or (0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES):
-            height, width = (int.from_bytes(picture[place + at : place + at + 2], "big") for at in (5, 7))
-            return height, width, picture[place + 9]
+            return place, has_mark
+        has_mark |= marker == _ADOBE
         place += 2 + int.from_bytes(picture[place + 2 : place + 4], "big")
-    return None
+    return None, has_mark

@@ -21,6 +21,9 @@ _DEEP = (9, 10, 12, 14, 16)
 # The same with more bits, each in two bytes, the least significant used; their names end in the byte order.
 _DEEP_LUMA_FIRST = {f"yuv{layout}p{bits}" for layout in _LAYOUTS for bits in _DEEP} | {f"gray{bits}" for bits in _DEEP}
 
+# Formats of two bytes a pixel in one plane, in every second of which lies the luma, from that one on.
+_PACKED_LUMA = {"yuyv422": 0, "yvyu422": 0, "uyvy422": 1}
+
 # ITU-R BT.601 and BT.709, limited ("MPEG") range: 16 is black and 235 is white.
 _FROM_LIMITED_RANGE = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 # Black of the full range is 0, where the limited range has 16: this much of a screen is black. And the levels that the
@@ -42,10 +45,13 @@ class LumaReader:
         """(H, W) uint8, full range, 0 black to 255 white."""
         name = frame.format.name
         deep_name, order = name[:-2], name[-2:]
-        if name not in _LUMA_FIRST and (deep_name not in _DEEP_LUMA_FIRST or order not in ("le", "be")):
+        is_deep = deep_name in _DEEP_LUMA_FIRST and order in ("le", "be")
+        if not is_deep and name not in _LUMA_FIRST and name not in _PACKED_LUMA:
             return self._find_label(frame).to_grey(_rgb_frame(frame))
-        is_deep = name not in _LUMA_FIRST
-        luma = _plane(frame, np.dtype("u1" if not is_deep else f"{'<' if order == 'le' else '>'}u2"))
+        if name in _PACKED_LUMA:
+            luma = (_plane(frame, np.dtype("<u2")) >> 8 * _PACKED_LUMA[name]).astype(np.uint8)
+        else:
+            luma = _plane(frame, np.dtype("u1" if not is_deep else f"{'<' if order == 'le' else '>'}u2"))
         shift = frame.format.components[0].bits - 8 if is_deep else 0
         if self._is_full_range is None:
             self._is_full_range = self._find_range(frame, luma >> shift if shift else luma)

@@ -7,6 +7,7 @@ first.
 import mmap
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,8 @@ from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.collecting import FrameCollector
 from coreecho.video.colour import ColourLabel, colour_label
 from coreecho.video.decoded import Decoded
-from coreecho.video.depth import bits_in_use, depth_notes, highest_level, spread
+from coreecho.video.depth import bits_in_use, black_level, depth_notes, highest_level, spread
+from coreecho.video.geometry import believed_aspect
 from coreecho.video.limits import check_density, check_size
 from coreecho.video.temporal import FrameTimes, find_times
 
@@ -30,6 +32,10 @@ _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 _DEEP_BITS = 16
 # The tag of a TIFF page that says what its numbers mean, and that the least of them is white.
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+# Tags with the pixels to a unit of length, along a row and along a column.
+_TIFF_RESOLUTION = (282, 283)
+# The byte of a GIF file's head with a pixel's width over its height, in 64ths above 15; 0 says nothing of it.
+_GIF_ASPECT_BYTE, _GIF_ASPECT_OFFSET, _GIF_ASPECT_UNIT = 12, 15, 64
 # Pages of a deep stack that are looked at to find the bits in use.
 _MAX_LOOKED_AT = 32
 _UNTIMED_NOTE = "some of its frames have no duration; its frame rate is not known"
@@ -66,6 +72,7 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
         num_bytes = path.stat().st_size
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             num_frames = _COUNT[kind](content)
+            gif_aspect = content[_GIF_ASPECT_BYTE] if kind == "GIF" else 0
         if num_frames < 2:
             what = "it has one frame" if kind == "GIF" else f"a {_NAMES[kind]}"
             raise UnsuitableError(f"{source}: a still: {what}. An EF takes a clip of a beating heart.")
@@ -73,7 +80,9 @@ def read_picture(path: Path, source: str, kind: str) -> Decoded:
             width, height = picture.size
             check_size(source, num_frames, height, width)
             check_density(source, num_frames * height * width, num_bytes)
-            return _decode(picture, kind, num_frames, source)
+            aspect, notes = believed_aspect(_pixel_aspect(picture, gif_aspect))
+            decoded = _decode(picture, kind, num_frames, source)
+            return replace(decoded, pixel_aspect=aspect, notes=(*decoded.notes, *notes))
     except VideoError:
         raise
     except (*_DAMAGE, Image.DecompressionBombError, UnidentifiedImageError) as error:
@@ -109,6 +118,23 @@ def _decode(picture: Image.Image, kind: str, num_frames: int, source: str) -> De
     )
 
 
+def _pixel_aspect(picture: Image.Image, gif_aspect: int) -> float:
+    """Width of a pixel over its height as the file gives it; 1 where it does not."""
+    if gif_aspect:
+        return (gif_aspect + _GIF_ASPECT_OFFSET) / _GIF_ASPECT_UNIT
+    tags = getattr(picture, "tag_v2", {})
+    # Of PNG: a ratio, or the pixels to an inch.
+    across, down = (
+        [tags.get(tag) for tag in _TIFF_RESOLUTION]
+        if tags
+        else picture.info.get("aspect", picture.info.get("dpi", (None, None)))
+    )
+    try:
+        return float(down) / float(across)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+
+
 def _pages(picture: Image.Image, numbers: range, source: str) -> Iterator[Image.Image]:
     size = picture.size
     for number in numbers:
@@ -133,16 +159,23 @@ def _levels(
         return lambda page: np.asarray(page.convert("L")), ()
     chosen = sorted({round(place) for place in np.linspace(0, num_frames - 1, min(num_frames, _MAX_LOOKED_AT))})
 
-    def look(number: int) -> NDArray[np.uint16]:
+    def stored(page: Image.Image) -> NDArray[np.int32]:
+        return np.asarray(page).astype(np.int32)
+
+    def stored_at(number: int) -> NDArray[np.int32]:
         picture.seek(number)
-        return levels(picture)
+        return stored(picture)
 
     # Pillow inverts pages of 8 bits in which 0 is white, and not deep ones.
     is_inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    black = black_level(stored_at, chosen) if is_inverted else None
 
-    def levels(page: Image.Image) -> NDArray[np.uint16]:
-        stored = np.asarray(page).astype(np.uint16, copy=False)
-        return ~stored if is_inverted else stored
+    def levels(page: Image.Image) -> NDArray[np.int32]:
+        return stored(page) if black is None else np.maximum(black - stored(page), 0)
+
+    def look(number: int) -> NDArray[np.int32]:
+        picture.seek(number)
+        return levels(picture)
 
     highest, notes = highest_level(look, chosen)
     bits = bits_in_use(highest)

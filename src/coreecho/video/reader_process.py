@@ -183,7 +183,8 @@ class _Process:
             watch.cancel()
         frames = np.frombuffer(content, dtype=np.uint8).reshape(shape)
         notes = tuple(answer["notes"])
-        video = Video(frames, answer["seen_fps"], str(path), answer["is_phantom"], notes, placement)
+        coloured = float(answer["coloured"])
+        video = Video(frames, answer["seen_fps"], str(path), answer["is_phantom"], notes, placement, coloured)
         return ResizedVideo(video, answer["num_frames"], answer["fps"])
 
     def _give_up(self, is_late: threading.Event) -> None:
@@ -229,6 +230,7 @@ def serve() -> None:
                 "shape": video.frames.shape,
                 "seen_fps": video.fps,
                 "is_phantom": video.is_phantom,
+                "coloured": video.coloured,
                 "notes": video.notes,
                 "num_frames": read.num_frames,
                 "fps": read.fps,

@@ -7,6 +7,7 @@ from pathlib import Path
 from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.arrays import is_npz, read_npy, read_npz
 from coreecho.video.axes import refuse_other_axes
+from coreecho.video.container_kinds import HEAD_BYTES, container_format, why_not
 from coreecho.video.containers import read_container
 from coreecho.video.decoded import Decoded, is_screen
 from coreecho.video.dicom import read_dicom
@@ -20,33 +21,14 @@ from coreecho.video.pictures import picture_kind, read_picture
 from coreecho.video.placement import whole_picture
 from coreecho.video.screen import crop_to_sector
 from coreecho.video.temporal import resample_uneven
-from coreecho.video.video import Video
+from coreecho.video.video import MIN_WHITE, Video
 
-_READ = "AVI, MP4, MOV, GIF, NPY, NPZ, MKV, WebM, WMV, WebP, PNG, TIFF, DICOM, NIfTI, MHD and NRRD clips are read"
+_READ = (
+    "AVI, MP4, MOV, MKV, WebM, WMV, MPEG, MPEG-TS, FLV, Ogg, Y4M, GIF, WebP, PNG, TIFF, DICOM, NPY, NPZ, NIfTI, MHD "
+    "and NRRD clips are read"
+)
 # DICOM PS3.10: 128 bytes of anything, then "DICM".
 _DICOM_MARK = slice(128, 132)
-_HEAD_BYTES = 132
-
-# Boxes that an ISO media or QuickTime file may begin with, after 4 bytes of length.
-_ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-_STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif", b"crx ")
-_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
-_STILLS = {
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"BM": "a BMP picture",
-}
-_OTHER_VIDEOS = {
-    b"\x00\x00\x01\xba": "an MPEG program stream",
-    b"\x00\x00\x01\xb3": "an MPEG video stream",
-    b"FLV\x01": "a Flash video",
-    b"OggS": "an Ogg file",
-}
-_PACKED = {
-    b"PK\x03\x04": "a ZIP archive",
-    b"\x1f\x8b": "packed by gzip, and no NIfTI volume",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"Rar!": "a RAR archive",
-}
 TURNED_NOTE = "turned upright, as the file says to show it"
 _RETIMED = "its frames are not evenly spaced in time; resampled by their time stamps to "
 UNEVEN_NOTE = _RETIMED + "{:.4g} frames per second"
@@ -93,8 +75,9 @@ def read_video(path: str | Path, *, axes: str | None = None) -> Video:
     `notes` says so.
 
     Args:
-        path: an AVI, MP4, MOV, MKV, WebM, WMV, GIF, animated WebP or PNG, TIFF stack, NPY or NPZ ((T, H, W) or
-            (T, H, W, 3) of uint8), DICOM, NIfTI (.nii, .nii.gz), MHD or NRRD file.
+        path: an AVI, MP4, MOV, MKV, WebM, WMV, MPEG (program, transport or video stream), FLV, Ogg, IVF, Y4M, MXF,
+            RealMedia, WTV, GIF, animated WebP or PNG, TIFF stack, NPY or NPZ ((T, H, W) or (T, H, W, 3) of uint8),
+            DICOM, NIfTI (.nii, .nii.gz), MHD or NRRD file.
         axes: for arrays alone, the axes that the file has, by their letters: T time, H rows, W columns, C channels.
             NumPy's in the order of the array's shape, e.g. "HWT"; of the others in that of their header, e.g. "THW".
 
@@ -120,15 +103,15 @@ def _read_as_timed(path: str | Path, axes: str | None) -> Video:
         raise VideoError(f"{source}: axes={axes!r} is for arrays (NPY, NPZ, NIfTI, MHD, NRRD), which this is not.")
     if is_dicom:
         return _finish(*read_dicom(path, source), source)
-    container_format = _container_format(head)
-    if container_format is not None:
-        return _finish(read_container(path, container_format, source), None, source)
+    kind_of_container = container_format(head)
+    if kind_of_container is not None:
+        return _finish(read_container(path, kind_of_container, source), None, source)
     kind = picture_kind(head)
     if kind is not None:
         return _finish(read_picture(path, source, kind), None, source)
     if begins_like_dicom(head):
         return _finish(*read_dicom(path, source), source)
-    raise _why_not(head, path, source)
+    raise why_not(head, path.suffix, source, _READ)
 
 
 def read_series(files: str | Path | Sequence[str | Path]) -> Video:
@@ -164,17 +147,6 @@ def _array_reader(head: bytes, path: Path) -> tuple[Callable[[Path, str, str | N
     return (read_mhd, "WHT") if is_mhd(path) else None
 
 
-def _container_format(head: bytes) -> str | None:
-    """FFmpeg's name of the container."""
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return "avi"
-    if head[4:8] in _ISO_BOXES and head[8:12] not in _STILL_BRANDS:
-        return "mov"
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return "matroska"
-    return "asf" if head.startswith(_ASF_HEADER) else None
-
-
 def _read_head(path: Path, source: str) -> bytes:
     try:
         if path.is_dir():
@@ -182,7 +154,7 @@ def _read_head(path: Path, source: str) -> bytes:
         if path.exists() and not path.is_file():
             raise VideoError(f"{source}: is not a regular file. {_READ}.")
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
         num_bytes = path.stat().st_size
     except FileNotFoundError as error:
         raise VideoError(f"{source}: no such file. Check the path.") from error
@@ -223,7 +195,9 @@ def _finish(decoded: Decoded, region: Box | None, source: str) -> Video:
             rows, columns = square_spans(frames.shape[1], frames.shape[2], decoded.pixel_aspect)
             placement = replace(placement, square_rows=rows, square_columns=columns)
             frames = square_prepared(frames, decoded.pixel_aspect)
-        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes, placement))
+        # What is never lit is around the sector.
+        coloured = decoded.share_coloured(decoded.frames.max(axis=0) >= MIN_WHITE)
+        video = _noted(Video(frames, decoded.fps, source, decoded.is_phantom, notes, placement, coloured))
     # What is no longer needed is let go before more memory is taken.
     del decoded
     if turn != UPRIGHT:
@@ -264,19 +238,3 @@ def begins_like_dicom(head: bytes) -> bool:
     if head[:2] not in (b"\x02\x00", b"\x08\x00") or head[3:4] != b"\x00":
         return False
     return has_vr or int.from_bytes(head[4:8], "little") <= 64
-
-
-def _why_not(head: bytes, path: Path, source: str) -> VideoError:
-    if head[4:8] == b"ftyp":
-        return UnsuitableError(f"{source}: a still picture. An EF takes a clip of a beating heart; {_READ}.")
-    for mark, kind in _STILLS.items():
-        if head.startswith(mark):
-            return UnsuitableError(f"{source}: a still: {kind}. An EF takes a clip of a beating heart; {_READ}.")
-    for mark, kind in _OTHER_VIDEOS.items():
-        if head.startswith(mark):
-            return VideoError(f"{source}: {kind}. {_READ}: convert it with ffmpeg -i IN -c:v mjpeg -q:v 2 OUT.avi.")
-    for mark, kind in _PACKED.items():
-        if head.startswith(mark):
-            return VideoError(f"{source}: {kind}. Unpack it first; {_READ}.")
-    name = f" although it is named {path.suffix}" if path.suffix else ""
-    return VideoError(f"{source}: not a video{name}. {_READ}, told apart by content; this file holds none of them.")

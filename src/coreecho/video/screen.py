@@ -37,13 +37,14 @@ def crop_to_sector(decoded: Decoded, source: str, region: tuple[slice, slice] | 
         VideoError: no sector, more than one, or colour Doppler in it.
     """
     sector, is_believed = find_sector(decoded.frames, source, region)
-    _refuse_colour(decoded, sector, source)
+    coloured = decoded.share_coloured(sector.mask)
+    _refuse_colour(coloured, source)
     notes = decoded.notes + aspect_notes(decoded.pixel_aspect)
     if region is not None and not is_believed:
         notes = (*notes, NOT_BELIEVED_NOTE)
     placement = _place(decoded, sector)
     frames = _cut_out(decoded.frames, sector.mask, placement)
-    return Video(frames, decoded.fps, source, decoded.is_phantom, (*notes, CROPPED_NOTE), placement)
+    return Video(frames, decoded.fps, source, decoded.is_phantom, (*notes, CROPPED_NOTE), placement, coloured)
 
 
 def _place(decoded: Decoded, sector: Sector) -> Placement:
@@ -71,10 +72,7 @@ def _cut_out(frames: NDArray[np.uint8], sector: NDArray[np.bool_], placement: Pl
     return squares
 
 
-def _refuse_colour(decoded: Decoded, sector: Sector, source: str) -> None:
-    if decoded.coloured is None:
-        return
-    share = float(np.mean(decoded.coloured[sector.mask]))
+def _refuse_colour(share: float, source: str) -> None:
     if share > _MIN_COLOURED:
         raise UnsuitableError(
             f"{source}: {100 * share:.0f} % of the sector is coloured, as in colour Doppler. Expected a grey B-mode "

@@ -135,6 +135,14 @@ class FrameStore:
         """Frames per second of a video, or None where its source did not say. Raises DatasetError."""
         return self._entry(video_id).fps
 
+    def coloured(self, video_id: str) -> float | None:
+        """Share of a video's sector that is coloured in some frame; None where it was not looked at.
+
+        Raises:
+            DatasetError: the store does not hold the id.
+        """
+        return self._entry(video_id).coloured
+
     def num_frames(self, video_id: str) -> int:
         """Frames of a video. Raises DatasetError."""
         return self._entry(video_id).num_frames

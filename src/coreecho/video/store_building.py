@@ -181,6 +181,7 @@ class _Writer:
             source_mtime_ns=job.stamp.mtime_ns,
             source_content=job.stamp.content,
             preparation=job.source.preparation,
+            coloured=decoded.coloured,
         )
         self._end += frames.nbytes
         self._unsaved_bytes += frames.nbytes

@@ -39,6 +39,7 @@ class StoreEntry:
         source_mtime_ns: time of the source's last change when it was decoded.
         source_content: hash of the source's head, middle and tail then; see `SourceStamp`.
         preparation: what was done to the source's frames, in words; see `FrameSource`.
+        coloured: share of the sector that is coloured in some frame; None where it was not looked at.
     """
 
     shard: Annotated[int, Within(0, _MAX_SHARDS)]
@@ -55,6 +56,7 @@ class StoreEntry:
     frames_hash: str = field(default="", metadata=MAY_BE_ABSENT)
     # Stores of before the preparations were written down hold whole videos, as they were read then.
     preparation: str = field(default="whole video", metadata=MAY_BE_ABSENT)
+    coloured: Annotated[float, Within(0, 1)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
     def is_fresh(self, source: SourceStamp, preparation: str) -> bool:
         """Tell whether the source is still what was decoded, by size, time and content, and prepared so.

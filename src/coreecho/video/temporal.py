@@ -2,8 +2,9 @@
 
 Who uses which. The published pre-processing of CAMUS and HMC-QU brings a beat to a number of frames (`resample_time`).
 A clip from the wild, whose scanner ran at another rate than those of the training, is brought to the training's frame
-rate (`resample_fps`), so that `stride` frames are as many milliseconds as the model has learned: by `Predictor`, and by
-`coreecho convert`. Training and evaluation on EchoNet-Dynamic take its frames as they are, as the paper does.
+rate (`resample_fps`), so that `stride` frames are as many milliseconds as the model has learned: by `Predictor`,
+by `coreecho convert`, and where a model is shown other data than its own. On the data that it learned from frames are
+taken as they are, as the paper does.
 """
 
 from typing import Literal, NamedTuple, get_args
@@ -122,6 +123,14 @@ def can_resample(fps: float, target_fps: float) -> bool:
     return 0 < fps <= _MAX_RATE_RATIO * target_fps and 0 < target_fps <= _MAX_RATE_RATIO * fps
 
 
+def resampled_length(num_frames: int, fps: float, target_fps: float) -> int:
+    """N of `resample_fps`: how many frames a clip has at another rate."""
+    if is_same_rate(fps, target_fps):
+        return num_frames
+    # A hair more than the exact quotient, so that rounding never loses the last frame.
+    return int((num_frames - 1) * target_fps / fps + 1e-9) + 1
+
+
 def resample_fps(frames: NDArray[np.uint8], fps: float, target_fps: float) -> NDArray[np.uint8]:
     """Bring a clip to another frame rate: new frame i shows the instant i / `target_fps` seconds after the first.
 
@@ -147,8 +156,7 @@ def resample_fps(frames: NDArray[np.uint8], fps: float, target_fps: float) -> ND
         )
     if is_same_rate(fps, target_fps):
         return frames
-    # A hair more than the exact quotient, so that rounding never loses the last frame.
-    num_frames = int((len(frames) - 1) * target_fps / fps + 1e-9) + 1
+    num_frames = resampled_length(len(frames), fps, target_fps)
     positions = np.minimum(np.arange(num_frames) * (fps / target_fps), len(frames) - 1)
     before = np.floor(positions + 1e-9).astype(np.intp)
     after = np.minimum(before + 1, len(frames) - 1)

@@ -27,6 +27,7 @@ class Video:
         is_phantom: the file says of itself that it is simulated.
         notes: what the reader did to the picture, or noticed in it, that a user should know.
         placement: where the frames lie in the file's own pictures; None where that was not kept.
+        coloured: share of the sector, 0 to 1, that is coloured in some frame, as by colour Doppler; 0 of grey files.
     """
 
     frames: NDArray[np.uint8]
@@ -35,6 +36,7 @@ class Video:
     is_phantom: bool = False
     notes: tuple[str, ...] = ()
     placement: Placement | None = None
+    coloured: float = 0.0
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 3 or self.frames.dtype != np.uint8 or 0 in self.frames.shape:

@@ -150,8 +150,28 @@ def test_info_files_may_begin_with_a_byte_order_mark(tmp_path: Path, write_camus
     write_camus(tmp_path, tuple(range(1, 11)))
     before = load_camus(tmp_path, folds="blocks")
     for path in tmp_path.rglob("*.cfg"):
-        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+        text = path.read_text()
+        path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+        # As Windows saves it under the name "Unicode".
+        if "patient0003" in str(path):
+            path.write_bytes(text.encode("utf-16"))
     assert load_camus(tmp_path, folds="blocks") == before
+
+
+def test_an_info_file_in_another_encoding_is_one_fault_that_says_what_to_do(
+    tmp_path: Path, write_camus: TreeWriter
+) -> None:
+    write_camus(tmp_path, tuple(range(1, 11)))
+    path = tmp_path / "database_nifti" / "patient0001" / "Info_4CH.cfg"
+    path.write_bytes(b"Operator: M\xfcller\n" + path.read_bytes())
+    with pytest.raises(FaultyDatasetError) as raised:
+        load_camus(tmp_path, folds="blocks")
+    assert raised.value.faults == {
+        "Info files that cannot be read": (
+            "database_nifti/patient0001/Info_4CH.cfg: cannot be read as an Info file: line 1 is not UTF-8 (byte 0xfc), "
+            "so its letters are in doubt. Save it as UTF-8.",
+        )
+    }
 
 
 def test_an_info_file_that_contradicts_itself_is_a_fault(tmp_path: Path, write_camus: TreeWriter) -> None:

@@ -138,6 +138,11 @@ def test_segments_of_both_views_are_as_published(root: Path) -> None:
         ("✓", "✗"),
         ("✔", "✘"),
         ("√", "×"),
+        ("☑", "☐"),
+        ("☑\ufe0f", "☒"),
+        ("☒", "☐"),
+        ("\uf0fe", "\uf0fd"),
+        ("þ", "¨"),
         ("yes", "No"),
         ("u\u0308", "u\u0302"),
         (True, False),
@@ -149,9 +154,10 @@ def test_ticks_of_other_programs_are_read(
 ) -> None:
     rows = hmc_rows(8)
     write_hmc_qu(tmp_path, rows)
-    before = [recording.id for recording in load_hmc_qu(tmp_path)]
+    before = [recording.id for recording in load_hmc_qu(tmp_path, only_with_masks=True)]
     change_sheet(tmp_path, {"ü": tick, "û": cross})
-    assert [recording.id for recording in load_hmc_qu(tmp_path)] == before
+    assert [recording.id for recording in load_hmc_qu(tmp_path, only_with_masks=True)] == before
+    assert 0 < len(before) < len(rows)
 
 
 def change_sheet(root: Path, cells: dict[str, Any], *, notes: bool = False, title: bool = False) -> None:
@@ -167,6 +173,20 @@ def change_sheet(root: Path, cells: dict[str, Any], *, notes: bool = False, titl
     if notes:
         book.create_sheet("Notes", 0)["A1"] = "about this data set"
     book.save(root / "A4C.xlsx")
+
+
+@pytest.mark.parametrize("cells", [{"ü": "☑", "û": "☒", "none": "☐"}, {"ü": "☒", "û": "☒"}])
+def test_a_crossed_box_that_may_mean_either_is_refused(
+    tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows, cells: dict[str, str]
+) -> None:
+    write_hmc_qu(tmp_path, hmc_rows(8))
+    change_sheet(tmp_path, cells)
+    if "none" in cells:
+        book = openpyxl.load_workbook(tmp_path / "A4C.xlsx")
+        next(cell for row in book.active.iter_rows(min_row=3) for cell in row if cell.value == "☒").value = "☐"
+        book.save(tmp_path / "A4C.xlsx")
+    with pytest.raises(FaultyDatasetError, match="'☒' under the masks, which may mean either here"):
+        load_hmc_qu(tmp_path)
 
 
 def test_an_unknown_tick_is_shown_readably(tmp_path: Path, write_hmc_qu: TreeWriter, hmc_rows: Rows) -> None:

@@ -105,13 +105,13 @@ def test_options_are_checked(roots: dict[str, Path], option: str, value: object,
 
 
 def test_every_layout_says_what_is_asked_of_it() -> None:
-    for name in ("camus", "echonet", "echonet-pediatric", "hmc-qu", "table"):
+    for name in ("camus", "echonet", "echonet-beats", "echonet-pediatric", "hmc-qu", "table"):
         layout = LAYOUTS.get(name)
         assert layout.name == name
         assert all(find_recipe(recipe) for recipe in layout.recipes.values())
         assert all(option.help.endswith((".", "].")) or "`" in option.help for option in layout.options)
     single = [name for name in LAYOUTS.names() if LAYOUTS.get(name).is_single_cycle]
-    assert single == ["camus", "hmc-qu"]
+    assert single == ["camus", "echonet-beats", "hmc-qu"]
 
 
 def test_faulty_recordings_are_left_out_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

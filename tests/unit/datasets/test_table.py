@@ -42,8 +42,12 @@ def cohort(num_patients: int = 12, clips_each: int = 2) -> dict[str, list[object
 def test_every_kind_of_table_gives_the_same_recordings(tmp_path: Path, name: str) -> None:
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
-    columns = cohort() | {"split": ["train"] * 20 + ["val", "val", "test", "test"]}
+    columns = cohort() | {
+        "split": ["train"] * 20 + ["val", "val", "test", "test"],
+        "scanner": ["Epiq", "Vivid E95"] * 12,
+    }
     recordings = load_recordings("table", write(tmp_path, columns, name))
+    assert [recording.scanner for recording in recordings] == columns["scanner"]
     assert [recording.ef_percent for recording in recordings] == [40.0 + number for number in range(24)]
     assert [recording.split for recording in recordings] == columns["split"]
     assert recordings[3].path == tmp_path / "clips" / "003.npy"

@@ -71,6 +71,23 @@ def test_a_decimal_comma_is_never_cut_off(folder: Path, required: str) -> None:
     assert cases == ("line 2: a.npy,62,4,train",)
 
 
+def test_a_decimal_comma_in_a_row_that_is_short_by_one_is_found(folder: Path) -> None:
+    path = folder / "recordings.csv"
+    head = "path,ef_percent,patient,note\nb.npy,55,P2,x\nc.npy,41,P3,\n"
+    path.write_text(head + "a.npy,62,4,P1\n")
+    with pytest.raises(FaultyDatasetError, match=r"line 4: a\.npy,62,4,P1") as raised:
+        load_table(folder)
+    assert "write 62.4" in str(raised.value)
+    assert "62.0" in str(raised.value)
+    # Said to be two numbers, or where a semicolon parts them, they are two.
+    for text in (head + "a.npy,62.0,4,P1\n", (head + "a.npy,62,4,P1\n").replace(",", ";")):
+        path.write_text(text)
+        assert [recording.patient for recording in load_table(folder)] == ["P2", "P3", "4"]
+    # Whole numbers side by side are what most tables hold.
+    path.write_text("path,ef_percent,age,patient\nb.npy,55,70,P2\nc.npy,41,66,P3\na.npy,62,4,P1\n")
+    assert [recording.ef_percent for recording in load_table(folder)] == [55, 41, 62]
+
+
 def test_a_value_under_no_heading_is_a_fault(folder: Path) -> None:
     (folder / "recordings.csv").write_text("path,ef_percent,\na.npy,62,4\n")
     with pytest.raises(FaultyDatasetError, match="line 2"):

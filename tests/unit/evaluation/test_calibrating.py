@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,14 +9,16 @@ from coreecho.cli.calibrate import calibrate as calibrate_command
 from coreecho.cli.train import calibrate_run
 from coreecho.errors import CalibrationError, DatasetError
 from coreecho.evaluation.calibrating import calibrate_subject, measure_gap
-from coreecho.evaluation.measured_clips import Computing
+from coreecho.evaluation.measured_clips import Computing, measure_clips
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, NO_HEART
 from coreecho.evaluation.predictions import evaluate_recordings
 from coreecho.inference.subject import open_subject
 from coreecho.trust import (
     ModelCalibration,
+    OutlineValues,
     calibrate,
     calibration_path,
+    make_gate,
     picture_values,
     read_calibration,
     write_calibration,
@@ -131,3 +135,64 @@ def test_a_still_that_sways_moves_less_than_a_heart_and_noise_flickers_more(subj
     noisy = HARMLESS_TO_EF["noise of 30 grey levels"](frames, rng)
     swaying = NO_HEART["a still made to move"](frames, rng)
     assert picture_values(noisy, sector)["flicker"] > flicker > picture_values(swaying, sector)["flicker"]
+
+
+class Ruler:
+    """Outlines nothing: each recording's ventricle takes a share that its frames tell."""
+
+    frame_size = 32
+    weights_sha256 = "lv"
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, frames, fps):
+        self.seen.append((frames.shape, fps, float(frames.mean())))
+        share = float(frames.mean()) / 255
+        return OutlineValues(num_beats=2, ef_percent=50, lv_unseen=0, lv_area=share, lv_cut=0)
+
+    def save(self):
+        self.is_saved = True
+
+
+def test_the_gate_learns_outlines_of_recordings_and_of_their_planted_shifts(subject):
+    ruler = Ruler()
+    found = calibrate_subject(subject, level=0.6, clips=1, computing=CPU, outliner=ruler)
+    checks = {check.name: check for check in found.gate.checks}
+    assert found.outlined_by == "lv"
+    assert {"num_beats", "lv_unseen", "lv_area", "lv_cut", "segmentation_disagreement"} <= set(checks)
+    recordings = subject.recordings("val")
+    # Each as it is, and in every shift, at the outliner's size; darker where the gain is less.
+    assert len(ruler.seen) == len(recordings) * (1 + len(HARMLESS_TO_EF))
+    assert {shape[1:] for shape, _, _ in ruler.seen} == {(32, 32)}
+    as_they_are = ruler.seen[: len(recordings)]
+    assert checks["lv_area"].values == tuple(sorted(mean / 255 for _, _, mean in as_they_are))
+    darker = ruler.seen[len(recordings) : 2 * len(recordings)]
+    assert max(mean for _, _, mean in darker) < min(mean for _, _, mean in as_they_are)
+    assert ruler.is_saved
+    assert calibrate_subject(subject, level=0.6, clips=1, computing=CPU).outlined_by is None
+
+
+def test_recordings_that_are_not_outlined_are_not_asked_for_their_outline(subject):
+    measured = measure_clips(
+        subject, subject.recordings("val"), clips=1, known=None, computing=CPU, outliner=Ruler(), outlined_at_most=1
+    )
+    assert measured.is_outlined.sum() == 1
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model="m")
+    gate = make_gate({"contrast": np.linspace(0, 1, 40), "lv_area": np.linspace(0, 1, 40)})
+    calibrated = ModelCalibration(intervals=intervals, num_clips=1, gate=gate, outlined_by="lv")
+    for number, is_outlined in enumerate(measured.is_outlined):
+        verdict = measured.verdict(number, calibrated)
+        assert [check.name for check in verdict.checks] == ["contrast", *(["lv_area"] if is_outlined else [])]
+        assert verdict.trust == "good"
+
+
+def test_phantoms_have_no_colour_and_a_store_of_before_is_asked_by_its_files(subject):
+    recordings = subject.recordings("val")
+    store = subject.store()
+    assert [store.coloured(each.id) for each in recordings] == [0.0] * len(recordings)
+    entries = store._index.entries
+    store._index.entries = {name: replace(entry, coloured=None) for name, entry in entries.items()}
+    measured = measure_clips(subject, recordings, clips=1, known=None, computing=CPU)
+    store._index.entries = entries
+    assert measured.values["chroma"].tolist() == [0.0] * len(recordings)

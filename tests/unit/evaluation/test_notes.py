@@ -10,6 +10,8 @@ from coreecho.datasets import Recording
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.notes import ef_sources, frame_rate_note
 from coreecho.evaluation.protocol import Protocol
+from coreecho.inference import Predictor
+from coreecho.inference.frame_rate import TimedFrames
 from coreecho.inference.subject import open_subject
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import load_model, save_weights
@@ -49,11 +51,15 @@ def test_frame_rates_outside_the_training_s_are_named_with_both():
         "the frame rates of these data, 25.8 to 48.7 per second, lie outside of the training's, 47 to 66, in 3 of 4 "
         "recordings: to the model their hearts beat at another speed",
     )
-    (fixed,) = note([30.0] * 3, trained_at(50.0, 50.0))
-    assert fixed.startswith(
-        "the frame rates of these data, 30 per second, lie outside of the training's, 50, in 3 of 3 recordings"
+
+
+def test_recordings_that_were_brought_to_the_training_s_rate_are_counted():
+    recordings = [Recording(id=str(number), path=Path("a.avi")) for number in range(3)]
+    seen = TimedFrames(Store(30.0, 50.0, 25.0), {"0": 30.0, "1": 50.0, "2": 25.0}, {"0": 50.0, "2": 50.0})
+    assert frame_rate_note(seen, recordings, trained_at(50.0, 50.0)) == (
+        "brought from 25 to 30 to 50 frames per second, the rate of the training, as files are that are "
+        "predicted: 2 of 3 recordings",
     )
-    assert "`--option fps=50` brings recordings of many machines to it" in fixed
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_what_is_no_difference_or_not_known_is_not_warned_of(rates, trained_on):
     assert note(rates, trained_on) == ()
 
 
-def test_other_data_at_another_rate_are_warned_of(tmp_path, run: RunFolder, truth_root):
+def test_other_data_come_at_the_training_s_rate_as_files_do(tmp_path, run: RunFolder, truth_root):
     model = load_model(run.path)
     save_weights(run.best_weights, model, replace(model.card, trained_on=trained_at(200.0, 220.0)))
     assert not any("frame rates" in text for text in evaluate(open_subject(run), PROTOCOL).notes)
@@ -80,11 +86,17 @@ def test_other_data_at_another_rate_are_warned_of(tmp_path, run: RunFolder, trut
     other.mkdir()
     for name in ("Videos", "FileList.csv", "VolumeTracings.csv"):
         (other / name).symlink_to(truth_root / name)
-    result = evaluate(open_subject(run, data=other), PROTOCOL)
-    (warning,) = [text for text in result.notes if text.startswith("the frame rates of these data")]
+    subject = open_subject(run, data=other)
+    result = evaluate(subject, PROTOCOL)
+    (told,) = [text for text in result.notes if text.startswith("brought from")]
     count = result.metrics.num_recordings
-    assert f"lie outside of the training's, 200 to 220, in {count} of {count} recordings" in warning
-    assert warning in json.loads((result.folder / "metrics.json").read_text())["notes"]
+    assert told.endswith("to 200 frames per second, the rate of the training, as files are that are predicted: "
+                         f"{count} of {count} recordings")  # fmt: skip
+    assert told in json.loads((result.folder / "metrics.json").read_text())["notes"]
+    # One rule with `coreecho predict`: the same number of the same recording.
+    row = result.predictions.iloc[0]
+    (recording,) = [each for each in subject.recordings("train") if each.id == row["recording"]]
+    assert row["ef_predicted"] == pytest.approx(Predictor(run.path, clips=1)(recording.path).value, abs=1e-3)
 
 
 def test_says_which_release_the_ef_is_from(run: RunFolder, monkeypatch):

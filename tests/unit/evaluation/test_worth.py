@@ -28,13 +28,22 @@ def cohort(count, seed, error=5.0):
         }
     )
     return MeasuredClips(
-        predictions=table, embeddings=np.zeros((count, 2), dtype=np.float32), values={"contrast": contrast}
+        predictions=table,
+        embeddings=np.zeros((count, 2), dtype=np.float32),
+        values={"contrast": contrast},
+        is_outlined=np.zeros(count, dtype=bool),
     )
 
 
 def recordings(count):
     return [
-        Recording(id=f"r{number}", path=None, quality="Poor" if number % 4 == 0 else "Good") for number in range(count)
+        Recording(
+            id=f"r{number}",
+            path=None,
+            quality="Poor" if number % 4 == 0 else "Good",
+            scanner=("old", "new")[number % 2],
+        )
+        for number in range(count)
     ]
 
 
@@ -56,7 +65,8 @@ def worth(calibrated):
 def test_intervals_hold_on_recordings_alike_and_the_groups_add_up(worth):
     assert worth.test.p_value > 0.01
     by = {
-        grouping: [one for one in worth.groups if one.grouping == grouping] for grouping in ("predicted EF", "quality")
+        grouping: [one for one in worth.groups if one.grouping == grouping]
+        for grouping in ("predicted EF", "quality", "scanner")
     }
     (whole,) = [one for one in worth.groups if one.grouping == "all"]
     for groups in by.values():
@@ -64,6 +74,7 @@ def test_intervals_hold_on_recordings_alike_and_the_groups_add_up(worth):
         assert sum(one.num_held for one in groups) == whole.num_held == worth.table["is_held"].sum()
     assert [one.group for one in by["predicted EF"]] == ["below 30", "30 to 40", "40 to 55", "55 and above"]
     assert {one.group: one.num_recordings for one in by["quality"]} == {"Good": 375, "Poor": 125}
+    assert {one.group: one.num_recordings for one in by["scanner"]} == {"new": 250, "old": 250}
 
 
 def test_other_errors_show_as_too_few_held(calibrated):

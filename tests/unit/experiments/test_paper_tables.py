@@ -29,6 +29,7 @@ FIGURES: dict[str, dict[str, tuple[float | tuple[float, float], ...]]] = {
         "EchoNet-Dynamic: R(2+1)D-18, 3 clips": (),
         "EchoCoTr, 3 clips": (3.98, 5.30, 81),
         "CoReEcho, 3 clips": (3.90, 5.13, 82),
+        "EchoNet-Dynamic: R(2+1)D-18, beat by beat": (4.05, 5.32, 81),
         "EchoNet-Dynamic [18], single heartbeat": (4.22, 5.56, 79),
         "[19], single heartbeat": (5.32, 7.23, 64),
         "[19], whole video": (5.95, 8.38, 52),
@@ -50,6 +51,7 @@ FIGURES: dict[str, dict[str, tuple[float | tuple[float, float], ...]]] = {
     },
     "table4": {
         "Wei et al. [27], regression": (0.725, 6.50, 0.674, 7.53),
+        "Wei et al. [27], co-learning": (),
         "Scratch": (0.714, 6.20, 0.538, 8.28),
         "MLP probing from EchoCoTr": (0.660, 7.00, 0.401, 9.84),
         "MLP probing from CoReEcho": (0.730, 6.28, 0.570, 8.42),
@@ -72,13 +74,15 @@ FIGURES: dict[str, dict[str, tuple[float | tuple[float, float], ...]]] = {
 OTHER_ENCODERS = {
     "EchoNet-Dynamic: R(2+1)D-18, whole video": "r2plus1d_18",
     "EchoNet-Dynamic: R(2+1)D-18, 3 clips": "r2plus1d_18",
+    "EchoNet-Dynamic: R(2+1)D-18, beat by beat": "r2plus1d_18",
     "EchoNet-Dynamic [18], single heartbeat": "r2plus1d_18",
     "[19], single heartbeat": "uvt",
     "[19], whole video": "uvt",
     "[25], single heartbeat": "efgcn_v2",
     "[25], whole video": "efgcn_sd",
     "Wei et al. [27], regression": "r3d_18",
-    "Saeed et al. [20], fine-tuning": "r2plus1d_18",
+    "Wei et al. [27], co-learning": "colearning",
+    "Saeed et al. [20], fine-tuning": "r2plus1d_18_grey",
 }
 COLUMNS = {
     "table1": ("MAE", "RMSE", "R2 (%)"),
@@ -112,7 +116,7 @@ def real(tmp_path: Path) -> Sources:
     """A lab that has everything."""
     small = {name: write_weights(tmp_path / name, "uniformer_small") for name in ("k400", "coreecho", "echocotr")}
     r2plus1d = write_weights(tmp_path / "r2plus1d", "r2plus1d_18")
-    weights = small | {"r2plus1d": r2plus1d}
+    weights = small | {"r2plus1d": r2plus1d, "saeed": write_weights(tmp_path / "saeed", "r2plus1d_18_grey")}
     return Sources(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", weights=weights)
 
 
@@ -190,8 +194,10 @@ def test_every_table_has_a_small_form_on_phantoms(
     seeds = scale.transfer_seeds if name in ("table4", "table5") else scale.seeds
     assert {job.name.rpartition("seed")[2] for job in jobs} == {str(seed) for seed in seeds}
     recipes = [job.recipe(tmp_path) for job in jobs]
-    small = {"uniformer_xs", "r2plus1d_10", "uvt_xs", "efgcn_xs", "efgcn_sd_xs"}
-    assert {recipe.encoder for recipe in recipes} <= small
+    small = {"uniformer_xs", "r2plus1d_10", "r2plus1d_10_grey", "uvt_xs", "efgcn_xs", "efgcn_sd_xs"}
+    assert {recipe.encoder for recipe in recipes} <= small | {"lv_unet_xs", "colearning_xs"}
+    lengths = {recipe.stage1_epochs for recipe in recipes}
+    assert max(lengths) <= max(scale.settings["stage1_epochs"], scale.probe["stage1_epochs"])
     for job, recipe in zip(jobs, recipes, strict=True):
         assert recipe.init == ("scratch" if not job.sources else str(tmp_path / job.sources[0].name))
     # How it differs from the paper in size stands below it.
@@ -285,6 +291,7 @@ def test_transfers_start_from_the_seed_that_they_bear(
         ("table5", "data", "needs the root of HMC-QU"),
         ("table5", "echocotr", "`--echocotr RUN_OR_FILE`"),
         ("table5", "k400", "`--k400 RUN_OR_FILE`"),
+        ("table5", "saeed", "`--saeed RUN_OR_FILE`"),
     ],
 )
 def test_what_is_missing_is_asked_for(name: str, lacking: str, message: str, real: Sources) -> None:
@@ -317,6 +324,31 @@ def test_without_kinetics_no_row_claims_it(real: Sources) -> None:
         row for row in plan_table("table5", given(real, k400="scratch")).rows if row.label.endswith("K400")
     )
     assert (fine_tuned.jobs, fine_tuned.note) == ((), "no Kinetics weights were given")
+
+
+def test_beats_are_those_of_one_segmenter_whatever_the_seed(
+    tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
+) -> None:
+    table = plan_table("table1", Sources(out=tmp_path, scale=QUICK))
+    row = next(row for row in table.rows if row.label.endswith("beat by beat"))
+    (finder,) = row.helpers
+    assert (finder.name, finder.recipe(tmp_path).objective) == ("segmentation-seed0", "traced_frames")
+    assert finder in table.jobs
+    assert len(row.readings["test"]) == len(row.jobs) == len(QUICK.seeds)
+
+
+def test_what_saeed_and_yaqub_fine_tune_has_learned_from_single_beats(
+    real: Sources, tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
+) -> None:
+    rows = {row.label: row for row in plan_table("table5", real).rows}
+    recipe = rows["Saeed et al. [20], fine-tuning"].jobs[0].recipe(real.out)
+    assert (recipe.init, recipe.head, recipe.learning_rate) == (real.weights["saeed"], "linear", 1.1e-5)
+    assert (recipe.input.mean, recipe.input.std) == ((0.0,) * 3, (1.0,) * 3)
+    rows = {row.label: row for row in plan_table("table5", Sources(out=tmp_path, scale=QUICK)).rows}
+    job = rows["Saeed et al. [20], fine-tuning"].jobs[0]
+    assert isinstance(job, Transfer)
+    assert isinstance(job.source, Training)
+    assert (job.source.data.dataset, job.source.settings.input.time) == ("echonet-beats", "spline")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -369,6 +401,8 @@ def test_given_starts_are_for_the_rows_that_take_them(
         (row.label, split): [reading(tmp_path, Execution()) for reading in readings]
         for row in table.rows
         for split, readings in row.readings.items()
+        # Beats are where a segmenter finds them.
+        if not row.helpers
     }
     taking = [("EchoCoTr, 3 clips", "test"), ("CoReEcho, 3 clips", "test")]
     assert starts == {key: [index if key in taking else None] for key in starts}

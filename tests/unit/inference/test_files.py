@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from coreecho.inference.files import PredictionFailure, find_files
@@ -84,3 +85,17 @@ def test_single_frames_of_a_series_are_one_clip_or_one_failure(tmp_path, write_s
     assert "`--series` joins them" in failure.error
     # Named one by one, they are frames of one clip, too.
     assert find_files(frames, joins_series=True) == [Series(tuple(frames))]
+
+
+def test_archives_of_our_own_are_passed_over_and_counted_once_a_folder(tmp_path):
+    masks = tmp_path / "Masks"
+    masks.mkdir()
+    for name in ("a.npz", "b.npz"):
+        np.savez(masks / name, labels=np.zeros((9, 4, 4), np.uint8), volume_ml=np.zeros(9))
+    np.savez(tmp_path / "clip.npz", clip=np.zeros((9, 4, 4), np.uint8))
+    clip, passed = find_files([tmp_path])
+    assert clip == tmp_path / "clip.npz"
+    assert passed.is_refused
+    assert (passed.file, passed.error.split(",")[0]) == (str(masks), "2 files of coreecho's own")
+    # Named by itself, a file is what its user says that it is.
+    assert find_files([masks / "a.npz"]) == [masks / "a.npz"]

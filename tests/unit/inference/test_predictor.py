@@ -129,7 +129,9 @@ def test_the_models_name_says_what_it_learned_from(model, retrain):
         "recipe tiny (uniformer_xs), weights of epoch 4 of its last stage, "
         "trained on 100 recordings of echonet (real hearts)"
     )
-    assert Predictor(retrain(model, is_phantom=True)).model_name.endswith("(simulated hearts)")
+    assert Predictor(retrain(model, is_phantom=True)).model_name.endswith(
+        "trained on 100 simulated hearts (phantoms), their files laid out as echonet's"
+    )
 
 
 def test_to_dict_is_json(model, write_clip):
@@ -216,12 +218,21 @@ def test_an_ef_that_is_no_number_is_an_error(model, write_clip):
     [
         ({"clips": 0}, "clips: expected a number of at least 1, or 'all', got 0"),
         ({"clips": "every"}, "or 'all', got 'every'"),
-        ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, got 0"),
+        ({"batch_size": "8"}, "batch_size: expected a whole number of at least 1, got '8'"),
+        ({"axes": 3}, "axes: expected letters such as 'HWT', or None, got 3"),
+        ({"calibration": 3}, "calibration: expected a file, or what `read_calibration` gave; got 3"),
+        ({"seconds_a_file": "9"}, "seconds_a_file: expected more than 0, or None, got '9'"),
     ],
 )
 def test_refuses_settings_that_make_no_sense(model, options, message):
     with pytest.raises(RecipeError, match=message):
         Predictor(model, **options)
+
+
+def test_a_frame_rate_that_is_no_number_is_named(model):
+    with pytest.raises(RecipeError, match="fps: expected frames per second, a positive number or None; got 'a'"):
+        Predictor(model)(np.zeros((20, 8, 8), dtype=np.uint8), fps="a")
 
 
 def test_a_missing_model_is_named(tmp_path):

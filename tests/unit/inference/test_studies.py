@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coreecho.inference import Prediction, PredictionFailure, combine_studies
-from coreecho.inference.studies import NO_CLIP, NO_GATE, ONE_CLIP
+from coreecho.inference.studies import NO_CLIP, NO_GATE, ONE_CLIP, VIEWS, WIDE
 from coreecho.video.dicom_ids import DicomIds
 
 
@@ -38,16 +38,27 @@ def test_the_number_of_an_examination_is_the_median_of_the_clips_that_the_gate_k
     assert study.sd == pytest.approx(3.0550505)
     assert study.files == ("exam/1.dcm", "exam/3.dcm", "exam/5.dcm")
     assert (study.num_measured, study.num_refused, study.num_failed) == (5, 1, 1)
-    assert study.words == ()
+    assert study.words == (VIEWS,)
     assert json.loads(json.dumps(study.to_dict()))["ef_percent"] == 59.0
 
 
 def test_without_a_gate_every_clip_counts_and_that_is_said() -> None:
     (study,) = combine_studies([clip("a.avi", 40.0), clip("b.avi", 60.0)], has_ids=False)
-    assert (study.study, study.value, study.words) == (".", 50.0, (NO_GATE,))
+    # Two experts differ by up to 14 points.
+    assert (study.study, study.value) == (".", 50.0)
+    assert study.words == (NO_GATE, WIDE.format(20, 13.72))
+    (close,) = combine_studies([clip("a.avi", 48.0), clip("b.avi", 60.0)], has_ids=False)
+    assert close.words == (NO_GATE,)
     (single,) = combine_studies([clip("a.avi", 40.0)], has_ids=False)
     assert single.sd is None
     assert single.words == (NO_GATE, ONE_CLIP)
+
+
+def test_what_speaks_against_every_clip_speaks_against_the_examination() -> None:
+    of_all, of_one = "the model was trained on simulated hearts only", "short clip: 40 frames"
+    clips = [clip("a.avi", 40.0, warnings=(of_all, of_one)), clip("b.avi", 41.0, warnings=(of_all,))]
+    (study,) = combine_studies(clips, has_ids=False)
+    assert study.words == (NO_GATE, of_all)
 
 
 def test_an_examination_without_a_trusted_clip_has_no_number() -> None:

@@ -52,6 +52,29 @@ def test_weights_are_asked_about_any_data(run: RunFolder, truth_root: Path, tmp_
     assert subject.overlap(subject.recordings("train")).label is None
 
 
+def test_weights_that_lie_in_a_run_know_what_it_was_trained_on(run: RunFolder, truth_root: Path) -> None:
+    subject = open_subject(run.best_weights, data=truth_root)
+    assert subject.run is None
+    assert subject.knows_its_training
+    trained = subject.recordings("train")
+    assert subject.overlap(trained).label == f"{OVERLAP_LABEL}: {len(trained)} of {len(trained)}"
+    assert subject.overlap(subject.recordings("test")).label is None
+    with pytest.raises(DatasetError, match="was trained on"):
+        subject.check_overlap(trained, "test")
+
+
+@pytest.mark.parametrize("dataset", ["echonet", "table"])
+def test_what_weights_met_before_they_were_trained_further_counts(run: RunFolder, dataset: str) -> None:
+    """By the id in the same layout, and by the frames in any."""
+    tested = run.recordings("test")
+    digest = run.split_ids["test"][tested[1].id]
+    info = json.loads((run.path / "run.json").read_text())
+    info["met_before"] = [{"dataset": dataset, "train": {tested[0].id: "another", "by another name": digest}}]
+    (run.path / "run.json").write_text(json.dumps(info))
+    expected = tuple(each.id for each in tested[:2]) if dataset == "echonet" else (tested[1].id,)
+    assert open_subject(run.path).overlap(tested).trained == expected
+
+
 def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: Path, tmp_path: Path) -> None:
     weights = tmp_path / "encoder.safetensors"
     card = replace(describe_weights(run.path), kind="encoder", head=None, reads=None)

@@ -27,7 +27,7 @@ def test_levels_go_from_the_finest_grid_to_the_coarsest(name: str) -> None:
     if name.startswith("uniformer"):
         expected = [(4, 16, 24), (4, 8, 12), (4, 4, 6), (4, 2, 3)]
     else:
-        frames = (8, 8, 8, 8) if name == "mc3_18" else (8, 4, 2, 1)
+        frames = (8, 8, 8, 8) if name.startswith(("mc3", "colearning")) else (8, 4, 2, 1)
         expected = [(t, 32 >> n, 48 >> n) for n, t in enumerate(frames)]
     assert found == {f"level{number}": grid for number, grid in enumerate(expected, start=1)}
 

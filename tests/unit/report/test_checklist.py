@@ -1,3 +1,4 @@
+from coreecho.evaluation.weights_facts import weights_facts
 from coreecho.report.checklist import FOR_A_PERSON, checklist_text, is_left, model_card, write_checklists
 from coreecho.report.checklist_items import CHECKLISTS, TRIPOD_AI
 
@@ -37,3 +38,11 @@ def test_files_and_the_card_say_what_they_are_not(tmp_path):
     card = model_card(FACTS, name="run")
     assert "## Training data" in card
     assert "- Simulated hearts." in card
+
+
+def test_the_model_that_ships_is_told_from_its_card_and_record():
+    facts = weights_facts("default")
+    assert {"model", "input", "hearts", "weights", "results", "training", "limits"} <= set(facts)
+    assert facts["hearts"].startswith("Simulated hearts")
+    assert "phantom" in facts["results"]
+    assert facts["weights"].startswith("default-ef.safetensors, SHA-256 ")

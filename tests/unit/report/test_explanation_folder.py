@@ -15,6 +15,7 @@ from coreecho.inference import Predictor
 from coreecho.inference.engine import predict_video
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.segmenter import load_segmenter
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.report import explanation_folder, overlay
 from coreecho.report.explanation_folder import Film, write_explanation
@@ -223,3 +224,31 @@ def test_settings_are_checked_before_reading(model: EchoModel, tmp_path: Path, c
     (tmp_path / "taken").write_text("")
     with pytest.raises(CoReEchoError, match="Give another `--out`"):
         explain_file(model, clip, tmp_path / "taken")
+
+
+def test_of_a_file_it_is_told_how_much_of_the_map_lies_in_the_outlined_ventricle(
+    model: EchoModel, bright_segmenter: Path, bright_heart: Callable[..., Any], tmp_path: Path
+) -> None:
+    heart = bright_heart()
+    np.save(tmp_path / "heart.npy", heart.frames)
+    segmenter = load_segmenter(bright_segmenter)
+    found = explain(model, tmp_path / "heart.npy", clips=2, segmenter=segmenter)
+    assert found.focus is not None
+    maps, size = found.explanation.video_map(), model.model_input.frame_size
+    is_seen = np.isfinite(maps[:, 0, 0])
+    masks = resize_frames(heart.masks.astype(np.uint8) * 255, size) >= 128
+    # The share of the energy, over all the frames that the clips see and not those sampled alone.
+    assert found.focus.energy_in_lv == pytest.approx(maps[is_seen][masks[is_seen]].sum() / maps[is_seen].sum(), rel=0.1)
+    assert found.focus.lv_share_of_sector == pytest.approx(
+        masks.sum() / (found.clip.sector.sum() * len(masks)), rel=0.1
+    )
+    assert found.focus.lv_focus == pytest.approx(found.focus.energy_in_lv / found.focus.lv_share_of_sector)
+    write_explanation(found, tmp_path / "out", film="gif")
+    document = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert document["lv_focus"] == found.focus.lv_focus
+    assert document["lv_outlined_by"] == segmenter.name
+    assert f"LV focus {found.focus.lv_focus:.2f}: " in found.focus_words
+    # A heart that is nowhere outlined has none, and says why.
+    np.save(tmp_path / "dark.npy", np.minimum(heart.frames, 60))
+    dark = explain(model, tmp_path / "dark.npy", clips=1, segmenter=segmenter)
+    assert dark.focus_words == "LV focus is not defined: the traced LV holds no pixel"

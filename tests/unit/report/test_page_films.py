@@ -72,7 +72,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
         title=title,
         task=EF(),
         evaluation=SimpleNamespace(predictions=predictions),
-        subject=SimpleNamespace(store=lambda show_progress: Store(frames)),
+        subject=SimpleNamespace(seen=lambda show_progress: Store(frames)),
         model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
     )
 

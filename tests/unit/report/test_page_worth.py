@@ -28,7 +28,10 @@ def test_the_page_shows_coverage_pictures_and_readers_of_the_runs_that_have_any(
         }
     )
     measured = MeasuredClips(
-        predictions=table, embeddings=np.zeros((60, 2)), values={"contrast": rng.uniform(0.2, 0.3, 60)}
+        predictions=table,
+        embeddings=np.zeros((60, 2)),
+        values={"contrast": rng.uniform(0.2, 0.3, 60)},
+        is_outlined=np.zeros(60, dtype=bool),
     )
     intervals = calibrate(true, table["ef_predicted"], calibrated_on="a test", is_phantom=True, model="m")
     gate = make_gate({"contrast": np.linspace(0.2, 0.3, 60)})

@@ -138,7 +138,7 @@ def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> No
     page = page_of(tmp_path, *clips)
     assert page.count('class="moving"') == 1
     assert "Similar hearts" in page
-    assert "This very clip is among the recordings that the model learned from" in page
+    assert "This very clip is among the recordings that were searched" in page
     assert "Phantom results." in page
     without = page_of(tmp_path, *patient_clips(results, predictor, run.path, looks_for_similar=False))
     assert "Similar hearts were not looked for." in without

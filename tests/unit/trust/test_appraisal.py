@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from coreecho.trust import ModelCalibration, appraise, calibrate, make_gate
+from coreecho.trust import ModelCalibration, appraise, appraise_outline, calibrate, make_gate
+from coreecho.trust.appraisal import BY_NO_PATIENT, GOOD_PICTURE, OF_NO_PATIENT
 
 
 def calibrated(*, is_phantom=True, count=100, **settings):
@@ -20,7 +21,9 @@ def calibrated(*, is_phantom=True, count=100, **settings):
     return ModelCalibration(intervals=intervals, num_clips=3, gate=gate)
 
 
-def seen(whole, *, ef_percent=50.0, num_clips=3, spread=1.0, is_phantom=True, contrast=0.25):
+def seen(
+    whole, *, ef_percent=50.0, num_clips=3, spread=1.0, is_phantom=True, contrast=0.25, learned_from_phantoms=False
+):
     return appraise(
         whole,
         ef_percent=ef_percent,
@@ -28,6 +31,7 @@ def seen(whole, *, ef_percent=50.0, num_clips=3, spread=1.0, is_phantom=True, co
         spread=spread,
         is_phantom=is_phantom,
         measured={"contrast": contrast, "frame_rate": 50.0},
+        learned_from_phantoms=learned_from_phantoms,
     )
 
 
@@ -38,8 +42,20 @@ def test_a_clip_of_the_kind_that_was_calibrated_on_has_an_interval_probabilities
     assert found.p_below_40 == pytest.approx(0.25, abs=0.02)
     assert found.p_below_50 == pytest.approx(0.75, abs=0.02)
     assert (found.level, found.method, found.trust, found.reasons) == (0.9, "absolute", "good", ())
-    assert "100 recordings of VAL split of a test" in found.interval_notes[0]
-    assert found.ef_words == "mildly abnormal (ASE/EACVI 2015)"
+    assert "100 simulated hearts, laid out as VAL split of a test" in found.interval_notes[0]
+
+
+def test_a_guideline_s_words_stand_beside_numbers_of_patients_alone():
+    # The heart is simulated; the model has seen simulated ones only; neither.
+    for whole in (calibrated(), None):
+        of_phantom, by_phantoms = seen(whole), seen(whole, is_phantom=False, learned_from_phantoms=True)
+        assert of_phantom.ef_words is by_phantoms.ef_words is None
+        assert OF_NO_PATIENT in of_phantom.interval_notes
+        assert BY_NO_PATIENT in by_phantoms.interval_notes
+        assert seen(whole, is_phantom=False, ef_percent=45.0).ef_words == "mildly abnormal (ASE/EACVI 2015)"
+    assert GOOD_PICTURE in seen(calibrated(), is_phantom=False, learned_from_phantoms=True).interval_notes
+    doubted = seen(calibrated(), is_phantom=False, learned_from_phantoms=True, contrast=0.9)
+    assert GOOD_PICTURE not in doubted.interval_notes
 
 
 def test_the_gate_speaks_whether_there_is_an_interval_or_not():
@@ -78,3 +94,20 @@ def test_no_interval_where_the_ground_is_another():
 
 def test_an_impossible_ef_has_no_words():
     assert seen(calibrated(), ef_percent=104.0).ef_words is None
+
+
+def test_an_outline_is_judged_where_the_calibration_knows_outlines_of_the_same_weights():
+    plain = calibrated()
+    gate = make_gate({"contrast": np.linspace(0.2, 0.3, 200), "lv_area": np.linspace(0.1, 0.2, 200)})
+    whole = ModelCalibration(intervals=plain.intervals, num_clips=3, gate=gate, outlined_by="lv")
+    found = seen(whole)
+    assert (found.trust, found.reasons) == ("good", ())
+    small = appraise_outline(found, whole, {"lv_area": 0.0}, "lv")
+    assert small.trust == "outside"
+    assert small.reasons[0].startswith("share of the sector that is left ventricle 0:")
+    assert (small.interval_low, small.measured["lv_area"]) == (found.interval_low, 0.0)
+    assert appraise_outline(found, whole, {"lv_area": 0.15}, "lv").trust == "good"
+    # A check that was asked must not pass because it did not run.
+    assert appraise_outline(found, whole, {}, "lv").trust == "doubtful"
+    for other, by in ((whole, "other"), (plain, "lv"), (None, "lv")):
+        assert appraise_outline(found, other, {"lv_area": 0.0}, by) is found

@@ -179,3 +179,21 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         file.truncate(65 * 2**20)
     with pytest.raises(CalibrationError, match="more than 67,108,864 bytes"):
         read_calibration(tmp_path / "large.json")
+
+
+def test_checks_of_the_outline_belong_to_the_weights_that_outlined(whole, calibration):
+    gate = make_gate({"contrast": np.linspace(0.2, 0.3, 40), "lv_area": np.linspace(0.1, 0.2, 40)})
+    with pytest.raises(CalibrationError, match="not whose outlines"):
+        ModelCalibration(intervals=calibration, num_clips=3, gate=gate)
+    outlined = ModelCalibration(intervals=calibration, num_clips=3, gate=gate, outlined_by="lv")
+    assert calibration_from_json(calibration_to_json(outlined)) == outlined
+    assert outlined.gate_for("lv") == gate
+    for other in (None, "other"):
+        assert [check.name for check in outlined.gate_for(other).checks] == ["contrast"]
+    # Of a calibration that knows no outlines nobody's are asked.
+    assert whole.gate_for(None) == whole.gate_for("lv") == whole.gate
+
+
+def test_a_calibration_of_before_outlines_is_read(whole, document):
+    del document["outlined_by"]
+    assert calibration_from_json(json.dumps(document)) == whole

@@ -19,7 +19,8 @@ USUAL = {
     "flicker": (np.linspace(0.3, 0.6, 200), 0.45, 0.63, 1.13),
     "sector_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
     "lv_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
-    "lv_area": (np.linspace(0.1, 0.2, 200), 0.15, 0.21, 0.0),
+    "lv_unseen": (np.repeat([0.0, 0.05, 0.1], [150, 44, 6]), 0.02, 0.15, 1.0),
+    "lv_area": (np.linspace(0.1, 0.2, 200), 0.15, 0.095, -0.1),
     "clip_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
     "copy_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
     "segmentation_disagreement": (np.linspace(0, 10, 200), 4.0, 11.0, 60.0),
@@ -93,6 +94,16 @@ def test_one_check_decides_and_the_worst_reason_comes_first():
     assert verdict.trust == "outside"
     assert [check.name for check in verdict.reasons] == ["chroma", "neighbour_distance"]
     assert len(verdict.checks) == len(CHECKS)
+
+
+def test_what_is_not_outlined_is_not_asked_for_its_outline():
+    gate = make_gate({name: split for name, (split, *_) in USUAL.items()})
+    plain = gate.without_outline
+    of_outline = {"num_beats", "lv_unseen", "lv_area", "lv_cut", "segmentation_disagreement"}
+    assert {check.name for check in gate.checks} - {check.name for check in plain.checks} == of_outline
+    # Fewer checks share what may be doubted.
+    assert plain.alpha * len(plain.checks) == pytest.approx(gate.alpha * len(gate.checks)) == pytest.approx(0.05)
+    assert make_gate({"lv_area": USUAL["lv_area"][0]}).without_outline is None
 
 
 def test_words_tell_what_is_usual_and_what_a_reason_was_worth():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from coreecho.errors import DatasetError, RecipeError
+from coreecho.errors import NoBeatError, RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference.subject import open_subject
@@ -64,7 +64,7 @@ def test_a_video_without_any_beat_is_an_error_of_its_own(
 ) -> None:
     subject = open_subject(run_of_every_recipe["demo"].path)
     segmenter: Any = Pulsing((12,))
-    with pytest.raises(DatasetError, match="finds no beat in any of 1 recordings"):
+    with pytest.raises(NoBeatError, match="finds no beat in any of 1 recordings"):
         place_at_beats(subject, segmenter, subject.some_recordings("train")[:1], tmp_path)
 
 

@@ -14,6 +14,7 @@ from coreecho.inference.files import PredictionFailure
 from coreecho.inference.predictor import Prediction
 from coreecho.models.segmenter import load_segmenter
 from coreecho.tasks import EF, MI
+from coreecho.trust import ModelCalibration, calibrate, make_gate
 from coreecho.ventricle.second_opinion import beside, find_second_opinion, with_second_opinions
 
 
@@ -90,3 +91,27 @@ def test_which_segmenter_is_asked(bright_segmenter: Path) -> None:
         find_second_opinion(bright_segmenter, "run", MI(), "cpu")
     with pytest.raises(CheckpointError, match="no such file"):
         find_second_opinion("gone.safetensors", "run", EF(), "cpu")
+
+
+def test_the_outline_has_its_say_in_trust(
+    bright_segmenter: Path, bright_heart: Callable[..., Any], tmp_path: Path
+) -> None:
+    heart = bright_heart()
+    np.save(tmp_path / "a.npy", heart.frames)
+    np.save(tmp_path / "b.npy", heart.frames[:5])
+    segmenter = load_segmenter(bright_segmenter)
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model="m")
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 10, 200)})
+    calibrated = ModelCalibration(intervals=intervals, num_clips=1, gate=gate, outlined_by=segmenter.weights_sha256)
+    paths = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for away, trust in ((2.0, "good"), (40.0, "outside")):
+        read = [prediction(heart.ef_percent - away, str(path)) for path in paths]
+        first, second = with_second_opinions(read, paths, segmenter, calibrated=calibrated, seconds_a_file=None)
+        assert isinstance(first, Prediction)
+        assert isinstance(second, Prediction)
+        assert first.trust == trust
+        assert len(first.reasons) == (trust != "good")
+        assert all("the EF of the segmented ventricle" in reason for reason in first.reasons)
+        # What cannot be outlined does not pass.
+        assert second.trust == "doubtful"
+        assert "could not be measured" in second.reasons[0]

@@ -89,3 +89,13 @@ def test_the_mean_of_blocks_is_rounded() -> None:
     frame = np.array([[0, 1, 9], [1, 0, 9], [9, 9, 9]], np.uint8)
     np.testing.assert_array_equal(reduce_frame(frame, 2), [[1]])
     assert reduce_frame(frame, 1) is frame
+
+
+def test_of_prepared_clips_one_frame_in_sixteen_is_looked_at_for_colour() -> None:
+    collector = FrameCollector("a", 112, 112)
+    looked_at = []
+    for number in range(100):
+        collector.add(np.zeros((112, 112), np.uint8))
+        if collector.wants_colour:
+            looked_at.append(number)
+    assert looked_at == list(range(0, 100, 16))

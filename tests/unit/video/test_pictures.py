@@ -130,13 +130,39 @@ def test_a_hot_pixel_leaves_no_black_stack(tmp_path: Path, prepared: Any) -> Non
     assert HOT_NOTE in video.notes
 
 
-def test_a_deep_stack_whose_zero_is_white_is_turned_back(tmp_path: Path, prepared: Any) -> None:
-    path = write(tmp_path / "a.tif", 65535 - prepared.astype(np.uint16) * 257)
+@pytest.mark.parametrize("unit", [257, 1])
+def test_a_deep_stack_whose_zero_is_white_is_turned_back(tmp_path: Path, prepared: Any, unit: int) -> None:
+    path = write(tmp_path / "a.tif", 65535 - prepared.astype(np.uint16) * unit)
     # The tag of what the numbers mean, a short number: 1 says that zero is black.
     content = path.read_bytes()
     assert content.count(struct.pack("<HHIHH", 262, 3, 1, 1, 0)) == len(prepared)
     path.write_bytes(content.replace(struct.pack("<HHIHH", 262, 3, 1, 1, 0), struct.pack("<HHIHH", 262, 3, 1, 0, 0)))
     np.testing.assert_array_equal(read_video(path).frames, prepared)
+
+
+def oblong(path: Path, frames: Any) -> Path:
+    """A file that says that its pixels are twice as wide as high."""
+    if path.suffix == ".tif":
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[282], tags[283] = 36.0, 72.0
+        return write(path, frames, tiffinfo=tags)
+    if path.suffix == ".png":
+        return write(path, frames, dpi=(36, 72))
+    content = bytearray(write(path, frames).read_bytes())
+    content[12] = 2 * 64 - 15
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["tif", "png", "gif"])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, prepared: Any, kind: str) -> None:
+    video = read_video(oblong(tmp_path / f"a.{kind}", prepared))
+    assert video.frames.shape == prepared.shape
+    quarter = len(prepared[0]) // 4
+    assert not video.frames[:, :quarter].any()
+    assert not video.frames[:, -quarter:].any()
+    np.testing.assert_allclose(video.frames[:, quarter:-quarter].mean(), prepared.mean(), rtol=0.02)
+    assert video.notes == ("its pixels are 2 times as wide as high; they were made square",)
 
 
 @pytest.mark.parametrize(("text", "fps"), [("ImageJ=1\nimages=12\nfinterval=0.02\n", 50), ("ImageJ=1\nfps=25.0\n", 25)])
@@ -160,3 +186,15 @@ def test_a_stack_whose_pages_are_hidden_or_of_several_sizes_is_refused(tmp_path:
 def test_a_stack_of_32_bits_is_refused(tmp_path: Path, prepared: Any) -> None:
     with pytest.raises(VideoError, match="its pixels have 32 bits"):
         read_video(write(tmp_path / "a.tif", prepared.astype(np.float32)))
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+def test_of_a_prepared_clip_it_is_told_how_much_of_it_is_coloured(tmp_path: Path, prepared: Any, kind: str) -> None:
+    grey = np.repeat(prepared[..., None] // 2 + 20, 3, axis=-1)
+    doppler = grey.copy()
+    doppler[:, 10:30, 10:30] = (230, 20, 20)
+    # A line of an ECG is no flow.
+    doppler[:, 50, :] = (20, 230, 20)
+    seen = read_video(write(tmp_path / f"a.{kind}", doppler))
+    assert seen.coloured == pytest.approx(400 / grey[0, ..., 0].size)
+    assert read_video(write(tmp_path / f"b.{kind}", grey)).coloured == 0

@@ -20,6 +20,7 @@ from pydicom.pixels import convert_color_space
 from coreecho.errors import VideoError
 from coreecho.video import read_video
 from coreecho.video.colour import YCBCR_NOTE
+from coreecho.video.container_ends import NOT_COUNTED_NOTE
 from coreecho.video.containers import read_container
 from coreecho.video.geometry import NOT_UPRIGHT_NOTE
 from coreecho.video.luma import WRONG_RANGE_NOTE
@@ -61,6 +62,12 @@ def planes_of(grey: NDArray[np.uint8], pixel_format: str, color_range: str) -> a
     # As ITU-R BT.709 and BT.2100 quantise: limited range is shifted, and full range of grey keeps its levels' order.
     top = (1 << bits) - 1 if bits > 8 and low == 0 else width * (1 << (bits - 8))
     luma = np.rint(low * (1 << (bits - 8)) + grey * (top / 255)).astype(np.uint16 if bits > 8 else np.uint8)
+    if pixel_format in ("yuyv422", "uyvy422"):
+        pairs = np.full((SIDE, SIDE, 2), 128, np.uint8)
+        pairs[..., int(pixel_format == "uyvy422")] = luma
+        frame.planes[0].update(pairs.tobytes())
+        frame.color_range = ColorRange.MPEG
+        return frame
     for number, plane in enumerate(frame.planes):
         item = luma.itemsize
         rows = np.zeros((plane.height, plane.line_size // item), luma.dtype)
@@ -99,9 +106,16 @@ def write(
 
 
 X264 = {"qp": "0", "preset": "ultrafast"}
+VP9 = {"lossless": "1", "deadline": "realtime", "cpu-used": "8"}
 LOSSLESS: list[tuple[str, str, str, str, dict[str, str]]] = [
     ("avi", "rawvideo", "bgr24", "full", {}),
     ("avi", "rawvideo", "yuv420p", "limited", {}),
+    ("avi", "rawvideo", "yuyv422", "limited", {}),
+    ("mov", "rawvideo", "uyvy422", "limited", {}),
+    ("avi", "rawvideo", "gray", "full", {}),
+    ("avi", "rawvideo", "yuv411p", "limited", {}),
+    ("avi", "jpegls", "gray", "full", {}),
+    ("avi", "v210", "yuv422p10le", "limited", {}),
     ("avi", "huffyuv", "rgb24", "full", {}),
     ("avi", "huffyuv", "yuv422p", "limited", {}),
     ("avi", "utvideo", "gbrp", "full", {}),
@@ -126,8 +140,8 @@ LOSSLESS: list[tuple[str, str, str, str, dict[str, str]]] = [
     ("mkv", "ffv1", "yuv444p16le", "limited", {"strict": "experimental"}),
     ("mkv", "ffv1", "bgr0", "full", {}),
     ("mkv", "libx264", "yuv420p", "limited", X264),
-    ("webm", "libvpx-vp9", "yuv420p", "limited", {"lossless": "1", "deadline": "realtime", "cpu-used": "8"}),
-    ("webm", "libvpx-vp9", "yuv444p", "full", {"lossless": "1", "deadline": "realtime", "cpu-used": "8"}),
+    ("webm", "libvpx-vp9", "yuv420p", "limited", VP9),
+    ("webm", "libvpx-vp9", "yuv444p", "full", VP9),
 ]
 
 
@@ -152,6 +166,38 @@ def test_lossless_codecs_give_every_grey_level(
     tolerance = 1 if color_range == "limited" and is_8_bits else 0
     assert np.abs(video.frames.astype(int) - levels).max() <= tolerance
     assert video.notes == ()
+
+
+# Containers that are made to be broadcast, or do not say how many frames they hold: name, codec, how exact.
+STREAMS: list[tuple[str, str, dict[str, str], int]] = [
+    ("ts", "libx264", X264, 1),
+    ("m2ts", "libx264", X264, 1),
+    ("flv", "libx264", {"qp": "1", "preset": "ultrafast"}, 3),
+    ("mpg", "mpeg2video", {"qmin": "1", "qmax": "1"}, 8),
+    ("m2v", "mpeg2video", {"qmin": "1", "qmax": "1"}, 8),
+    ("wtv", "mpeg2video", {"qmin": "1", "qmax": "1"}, 8),
+    ("ogv", "libvpx", {"crf": "4", "b": "8000000"}, 8),
+    ("rm", "rv20", {"qmin": "1", "qmax": "1"}, 12),
+    ("ivf", "libvpx-vp9", VP9, 1),
+    ("y4m", "wrapped_avframe", {}, 1),
+]
+
+
+@pytest.mark.parametrize(("container", "codec", "options", "tolerance"), STREAMS)
+def test_streams_are_read_with_a_note(
+    tmp_path: Path, container: str, codec: str, options: dict[str, str], tolerance: int
+) -> None:
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    waves = np.stack([120 + 80 * np.sin((columns + 2 * number) / 9) * np.cos(rows / 8) for number in range(NUM_FRAMES)])
+    waves[:, :16, :16] = 0
+    grey = waves.astype(np.uint8)
+    frames = [planes_of(frame, "yuv420p", "limited") for frame in grey]
+    path = write(tmp_path / f"a.{container}", frames, codec, options)
+    video = read_video(path.rename(tmp_path / "a"))
+    assert video.frames.shape == grey.shape
+    assert video.fps == pytest.approx(50)
+    assert np.abs(video.frames.astype(int) - grey).max() <= tolerance
+    assert video.notes == (NOT_COUNTED_NOTE,)
 
 
 LOSSY: list[tuple[str, str, str, dict[str, str], float]] = [

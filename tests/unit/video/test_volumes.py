@@ -110,6 +110,37 @@ def test_time_that_is_the_other_way_round_is_refused_with_what_to_say(
     np.testing.assert_array_equal(read_video(path, axes=likely).frames, frames)
 
 
+@pytest.mark.parametrize("axes", ["THW", "HWT", "HTW"])
+def test_time_is_found_in_a_cube_of_tissue(tmp_path: Path, axes: str) -> None:
+    """Nothing is black, the sizes are all the same, and noise lies over what moves."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:48, :48] / 48
+    beat = 0.1 * np.sin(np.arange(48) / 4)[:, None, None]
+    tissue = 128 + 60 * np.sin(9 * rows + beat * 9) * np.cos(7 * columns) + rng.normal(0, 40, (48, 48, 48))
+    clip = tissue.clip(0, 255).astype(np.uint8)
+    path = write_npy(tmp_path / "a", ordered(clip, axes))
+    if axes == "THW":
+        np.testing.assert_array_equal(read_video(path).frames, clip)
+    else:
+        with pytest.raises(VideoError, match=rf"looks like time\..*say axes='{axes}'"):
+            read_video(path)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 32), (32, 32, 20), (32, 20, 32)])
+def test_where_neither_the_sizes_nor_the_pixels_tell_the_axes_are_asked_for(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    path = write_npy(tmp_path / "a", noise)
+    with pytest.raises(VideoError, match=r"cannot be told which axis is time.*`--axes THW`"):
+        read_video(path)
+    np.testing.assert_array_equal(read_video(path, axes="THW").frames, noise)
+    np.testing.assert_array_equal(
+        read_video(write_npy(tmp_path / "b", np.repeat(noise[..., None], 3, -1)), axes="HWT").frames,
+        noise.transpose(2, 0, 1),
+    )
+
+
 @pytest.mark.parametrize(("shape", "axes"), [("CTHW", "CTHW"), ("TCHW", "TCHW"), ("HWTC", "HWTC")])
 def test_channels_may_stand_anywhere(tmp_path: Path, clip: Frames, shape: str, axes: str) -> None:
     """PyTorch's order, and that of its data loaders."""

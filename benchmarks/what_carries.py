@@ -1,0 +1,270 @@
+"""What of simulated hearts carries over to lifelike clips: small trainings with and without each part, over five seeds.
+
+Every seed first learns from `standard` phantoms (the start), and from there, in as many steps each, from arms that
+differ in one thing: the hearts, camera motion, grey levels, turns and zooms, how many hearts, or the objective. Each is
+read on generated clips (a folder with a table, as of `benchmarks/generated_clips.py`) and on a cohort of phantoms that
+none has seen. Figures are means over the seeds; intervals take in hearts and seeds; differences to the full arm are
+paired. Nothing is chosen by what it finds, so that no arm is flattered; but each is small.
+
+Stopped, the same command goes on: trainings that are done stay done. Run as
+`python benchmarks/what_carries.py --clips FOLDER --phantoms runs/default-models`, which finds the phantoms that
+`make default-models` has written, or writes them.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from coreecho.datasets import Recording, load_recordings
+from coreecho.evaluation import EF_METRICS, compare_over_seeds, metrics_over_seeds
+from coreecho.evaluation.evaluate import evaluate
+from coreecho.evaluation.protocol import Protocol
+from coreecho.experiments.data import Data
+from coreecho.experiments.model_plan import cohort_folder, default_plan, read_plan
+from coreecho.experiments.runs import Execution, finish_run
+from coreecho.files import write_whole
+from coreecho.inference.preparing import prepare_file
+from coreecho.inference.subject import open_subject
+from coreecho.models.weights import load_model
+from coreecho.report.pictures import BLUE, VERMILION, new_figure, save_figure
+from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
+from coreecho.training.run_folder import Hardware
+from generated_clips import cached_reader, predict_all
+
+FPS = 48
+FULL = "all"
+_NO_GREY = {"gain_flicker": 0, "gamma_spread": 0, "shading_spread": 0, "blur_pixels": 0, "noise": 0, "cutouts": 0}
+_NO_CAMERA = {"camera_rotation_degrees": 0, "camera_zoom": 0, "camera_shift": 0}
+_STILL = {"rotation_degrees": 0, "scale_range": [1.0, 1.0], "translation": 0}
+# End to end a step sees one clip of each recording, of which twice as many epochs make as many clips.
+_L1 = {"objective": "l1", "views": "one_clip"}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of training after the start.
+
+    Attributes:
+        words: what is different, for tables.
+        cohort: of phantoms.
+        hearts: how many train, all arms for as many steps.
+        settings: of the recipe, that are not those of the full arm.
+        clips: of a recording that a step sees.
+    """
+
+    words: str
+    cohort: str = "clinic"
+    hearts: int = 1000
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    clips: int = 2
+
+    @property
+    def start(self) -> str:
+        """The start that it goes on from."""
+        return "start-l1" if "objective" in self.settings else "start"
+
+
+ARMS = {
+    FULL: Arm("clinic phantoms, camera motion, grey levels, turns and zooms; RnC + L1"),
+    "standard": Arm("standard hearts in place of the clinic's", cohort="standard"),
+    "no-camera": Arm("without camera motion", settings=_NO_CAMERA),
+    "no-grey": Arm("without changes of grey levels", settings=_NO_GREY),
+    "no-affine": Arm("without turns, zooms and shifts of the clip", settings=_STILL),
+    "hearts-250": Arm("250 hearts in place of 1,000", hearts=250),
+    "hearts-3000": Arm("3,000 hearts in place of 1,000", hearts=3000),
+    "l1": Arm("L1 end to end in place of RnC + L1, from the start on", settings=_L1, clips=1),
+}
+
+
+def phantoms_table(folder: Path, cohort: Path, hearts: int) -> Path:
+    """The first hearts of a cohort that train, and 200 that validate, as a table: fewer are among more."""
+    recordings = load_recordings("echonet", cohort)
+
+    def rows(split: str, count: int) -> list[Recording]:
+        found = sorted((each for each in recordings if each.split == split), key=lambda each: each.id)
+        if len(found) < count:
+            raise SystemExit(f"{cohort}: {len(found)} recordings of {split}, {count} are needed")
+        return found[:count]
+
+    kept = [*rows("train", hearts), *rows("val", 200)]
+    table = pd.DataFrame(
+        {
+            "path": [str(each.path.resolve()) for each in kept],
+            "id": [each.id for each in kept],
+            "ef_percent": [each.ef_percent for each in kept],
+            "split": [each.split for each in kept],
+        }
+    )
+    path = folder / f"{cohort.name}-{hearts}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, table.to_csv(index=False))
+    return path
+
+
+def recipe_of(name: str, settings: Mapping[str, Any], seed: int, init: str, arguments: argparse.Namespace) -> Recipe:
+    """The shipped model's recipe, smaller."""
+    shipped = read_recipe_file(find_recipe("default-ef"))
+    own = {"name": f"what-carries-{name}", "seed": seed, "init": init, "batch_size": 16, "learning_rate": 1e-3}
+    own |= {"ramp_epochs": 0, "warmup_steps": 30, "select": "last", "frame_size": arguments.frame_size}
+    return Recipe.from_mapping(shipped | own | dict(settings), source=name)
+
+
+def execution_of(arguments: argparse.Namespace) -> Execution:
+    """On what is computed."""
+    hardware = Hardware(device=arguments.device, precision=arguments.precision)
+    return Execution(hardware=hardware, show_progress=True)
+
+
+def train_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Path]:
+    """Runs of one seed, by the names of the arms."""
+    tables, store = arguments.out / "tables", arguments.out / "store"
+
+    def finished(name: str, cohort: str, hearts: int, settings: Mapping[str, Any], init: str) -> Path:
+        root = phantoms_table(tables, cohort_folder(arguments.phantoms, cohort), hearts)
+        data = Data(dataset="table", root=root, options={"fps": FPS}, store=store)
+        path = arguments.out / "runs" / f"{name}-seed{seed}"
+        finish_run(recipe_of(name, settings, seed, init, arguments), data, path, execution_of(arguments))
+        return path
+
+    starts = {}
+    for name, kind, clips in (("start", {}, 2), ("start-l1", _L1, 1)):
+        epochs = arguments.start_epochs * 2 // clips
+        calm = {**_NO_CAMERA, "shading_spread": 0, "blur_pixels": 0, "noise": 0, "cutouts": 0}
+        settings = calm | kind | {"stage1_epochs": epochs, "gain_flicker": 0.05, "gamma_spread": 0.1}
+        starts[name] = finished(name, "standard", arguments.start_hearts, settings, SCRATCH)
+    made = dict(starts)
+    for name, arm in ARMS.items():
+        epochs = arguments.epochs * 1000 * 2 // (arm.hearts * arm.clips)
+        settings = dict(arm.settings) | {"stage1_epochs": epochs}
+        made[name] = finished(name, arm.cohort, arm.hearts, settings, str(starts[arm.start].resolve()))
+    return made
+
+
+def read_generated(run: Path, table: pd.DataFrame, arguments: argparse.Namespace) -> pd.DataFrame:
+    """Predictions of the generated clips, as the metrics take them."""
+    model, read = load_model(run), cached_reader(arguments.cache)
+    clips = [prepare_file(model, arguments.clips / name, read=read) for name in table["file"]]
+    said = predict_all(model, clips, num_clips=3, batch_size=8)
+    return pd.DataFrame({"recording": table["id"], "ef_true": table["ef_percent"], "ef_predicted": said})
+
+
+def read_phantoms(run: Path, arguments: argparse.Namespace) -> pd.DataFrame:
+    """Predictions of clinic phantoms of another cohort."""
+    root = cohort_folder(arguments.phantoms, "unseen-clinic")
+    subject = open_subject(run, data=root, dataset="echonet", options={"fps": FPS})
+    found = evaluate(subject, Protocol(split="test"), out=arguments.out / "measured" / run.name, show_progress=False)
+    table: pd.DataFrame = found.predictions[["recording", "ef_true", "ef_predicted"]]
+    return table
+
+
+def compared(tables: Mapping[str, list[pd.DataFrame]], hearts: Mapping[str, str] | None) -> dict[str, Any]:
+    """Each arm's metrics over the seeds, and its differences to the full arm."""
+    found: dict[str, Any] = {}
+    for name, of_seeds in tables.items():
+        metrics = metrics_over_seeds(of_seeds, family=EF_METRICS, patients=hearts)
+        found[name] = {"metrics": metrics.to_dict()["metrics"]}
+        if name != FULL:
+            difference = compare_over_seeds(tables[FULL], of_seeds, family=EF_METRICS, patients=hearts)
+            found[name]["minus_all"] = difference.to_dict()["metrics"]
+    return found
+
+
+def words_of(arm: str) -> str:
+    """An arm, or a start, for tables."""
+    starts = {"start": "the start alone: standard phantoms, RnC + L1", "start-l1": "the start alone, L1 end to end"}
+    return starts[arm] if arm in starts else ARMS[arm].words
+
+
+def print_table(title: str, found: Mapping[str, Any]) -> None:
+    """As docs take it."""
+
+    def cell(entry: Mapping[str, Any], digits: int) -> str:
+        mean = entry["mean"]
+        estimate, low, high = (f"{mean[end]:.{digits}f}" for end in ("estimate", "low", "high"))
+        return f"{estimate} ± {entry['sd']:.{digits}f} ({low} to {high})"
+
+    print(f"\n{title}\n\n| | r | MAE | bias | r minus all | MAE minus all |\n|---|---|---|---|---|---|")
+    for name, entry in found.items():
+        own, other = entry["metrics"], entry.get("minus_all")
+        cells = [cell(own["pearson"], 2), cell(own["mae"], 1), cell(own["bias"], 1)]
+        cells += ["", ""] if other is None else [cell(other["pearson"], 2), cell(other["mae"], 1)]
+        print(f"| {words_of(name)} | {' | '.join(cells)} |")
+
+
+def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """MAE of each arm minus the full arm's, with intervals, on both kinds of hearts."""
+    title = "What carries over: MAE of each arm minus that of the full arm (95 % interval over hearts and seeds)"
+    figure, (axis,) = new_figure(
+        title, (8.0, 4.6), cautions=["phantoms and generated clips, not patients"], is_phantom=False
+    )
+    for number, (hearts, found) in enumerate(results.items()):
+        names = [name for name in found if "minus_all" in found[name]]
+        means = [found[name]["minus_all"]["mae"]["mean"] for name in names]
+        centres = np.array([mean["estimate"] for mean in means])
+        ends = np.abs(np.array([[mean["low"], mean["high"]] for mean in means]).T - centres)
+        places = np.arange(len(names))[::-1] + 0.12 * (1 - 2 * number)
+        colour = (BLUE, VERMILION)[number]
+        axis.errorbar(centres, places, xerr=ends, fmt="o", color=colour, capsize=3, label=f"on {hearts}")
+        axis.set_yticks(np.arange(len(names))[::-1], [words_of(name) for name in names])
+    axis.axvline(0, color="0.6", linewidth=1)
+    axis.set_xlabel("EF points; to the right is worse than the full arm")
+    axis.legend()
+    save_figure(figure, path)
+
+
+def main() -> None:
+    """Train what is missing, and write what-carries.json and what-carries.png."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, required=True, help="folder of the files")
+    parser.add_argument("--labels", type=Path, help="table of their EF [default: labels.csv in that folder]")
+    parser.add_argument("--ef", default="requested_ef", help="column of the EF")
+    parser.add_argument("--phantoms", type=Path, default=Path("runs/default-models"), help="where the cohorts lie")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--start-hearts", type=int, default=1500)
+    parser.add_argument("--start-epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=3, help="of 1,000 hearts, two clips each; a multiple of 3")
+    parser.add_argument("--frame-size", type=int, default=48)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
+    parser.add_argument("--out", type=Path, default=Path("runs/what-carries"))
+    parser.add_argument("--cache", type=Path, help="folder for decoded frames, as of generated_clips.py")
+    arguments = parser.parse_args()
+    if arguments.epochs % 3 or len(arguments.seeds) < 2:
+        raise SystemExit(
+            "--epochs is a multiple of 3, so that 3,000 hearts take whole epochs, and --seeds are two or more"
+        )
+    generated = pd.read_csv(arguments.labels or arguments.clips / "labels.csv").rename(
+        columns={arguments.ef: "ef_percent"}
+    )
+    generated["id"] = [Path(name).stem for name in generated["file"]]
+    plan = read_plan(default_plan())
+    for cohort in ("standard", "clinic", "unseen-clinic"):
+        plan.write_phantoms(cohort, arguments.phantoms, workers=None, show_progress=True)
+
+    of_generated: dict[str, list[pd.DataFrame]] = {}
+    of_phantoms: dict[str, list[pd.DataFrame]] = {}
+    for seed in arguments.seeds:
+        for name, run in train_seed(seed, arguments).items():
+            of_generated.setdefault(name, []).append(read_generated(run, generated, arguments))
+            of_phantoms.setdefault(name, []).append(read_phantoms(run, arguments))
+    hearts = dict(zip(generated["id"], generated["heart"].astype(str), strict=True))
+    results = {"generated clips": compared(of_generated, hearts), "unseen clinic phantoms": compared(of_phantoms, None)}
+    for title, found in results.items():
+        print_table(f"On {title}", found)
+    settings = {
+        name: value if isinstance(value, int | float | list) else str(value) for name, value in vars(arguments).items()
+    }
+    write_whole(
+        arguments.out / "what-carries.json", json.dumps({"settings": settings, "results": results}, indent=1) + "\n"
+    )
+    draw(arguments.out / "what-carries.png", results)
+
+
+if __name__ == "__main__":
+    main()

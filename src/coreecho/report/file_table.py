@@ -1,0 +1,70 @@
+"""A table with a row a file, that a narrow terminal shows, too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from coreecho.names import readable
+
+# Letters of a name, and of what is said of a file, that a line should hold; less reads like a column of letters.
+_SHORTEST_NAME, _SHORTEST_WORDS = 16, 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileTable:
+    """Numbers of files, and what is said of each.
+
+    Where the terminal is too narrow, files are numbered and named below the table: what is broken into a column of
+    letters nobody reads.
+
+    Attributes:
+        files: by their names.
+        headings: of the numbers.
+        rows: of each file, its numbers.
+        words_heading: of the last column.
+        words: of each file, what is said of it.
+    """
+
+    files: Sequence[str]
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words_heading: str
+    words: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay it out for the width that there is."""
+        files = [readable(file) for file in self.files]
+        longest = max(map(len, files), default=0)
+        left = options.max_width - self._width_of_numbers()
+        is_narrow = left < min(longest, _SHORTEST_NAME) + min(self._longest_word(), _SHORTEST_WORDS)
+        names = [str(number) for number in range(1, len(files) + 1)] if is_narrow else files
+        yield self._table(names)
+        if is_narrow:
+            yield from (Text(f"{number}  {file}") for number, file in zip(names, files, strict=True))
+
+    def _width_of_numbers(self) -> int:
+        widest = [
+            max(len(line) for cell in column for line in cell.split("\n"))
+            for column in zip(self.headings, *self.rows, strict=True)
+        ]
+        # Two spaces between columns, and one at each end.
+        return sum(widest) + 2 * (len(widest) + 2)
+
+    def _longest_word(self) -> int:
+        return max((len(word) for text in self.words for word in text.split()), default=0)
+
+    def _table(self, names: Sequence[str]) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("File", overflow="fold")
+        for heading in self.headings:
+            # A number is never broken.
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(self.words_heading, overflow="fold")
+        for name, row, words in zip(names, self.rows, self.words, strict=True):
+            # Text, not markup: a file may be called [red].avi.
+            table.add_row(Text(name), *(Text(cell, no_wrap=True) for cell in row), Text(words))
+        return table
