@@ -6,7 +6,7 @@ first.
 
 import mmap
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -122,16 +122,16 @@ def _pixel_aspect(picture: Image.Image, gif_aspect: int) -> float:
     """Width of a pixel over its height as the file gives it; 1 where it does not."""
     if gif_aspect:
         return (gif_aspect + _GIF_ASPECT_OFFSET) / _GIF_ASPECT_UNIT
-    tags = getattr(picture, "tag_v2", {})
-    # Of PNG: a ratio, or the pixels to an inch.
-    resolution: Sequence[Any] = (
-        [tags.get(tag) for tag in _TIFF_RESOLUTION]
-        if tags
-        else picture.info.get("aspect", picture.info.get("dpi", (None, None)))
-    )
+    tags: Mapping[int, Any] = getattr(picture, "tag_v2", {})
+    across: Any
+    down: Any
+    if tags:
+        across, down = (tags.get(tag) for tag in _TIFF_RESOLUTION)
+    else:
+        # Of PNG: a ratio, or the pixels to an inch.
+        across, down = picture.info.get("aspect", picture.info.get("dpi", (None, None)))
     try:
-        across, down = (float(each) for each in resolution)
-        return down / across
+        return float(down) / float(across)
     except (TypeError, ValueError, ZeroDivisionError):
         return 1.0
 
