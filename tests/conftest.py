@@ -3,10 +3,12 @@
 import gc
 import json
 import shutil
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis
 import numpy as np
@@ -26,6 +28,7 @@ from coreecho.models import (
     build_model,
     build_segmentation_network,
     save_segmenter,
+    save_weights,
 )
 from coreecho.models.weights import save_state
 from coreecho.phantom import PhantomSettings, write_camus_phantoms, write_echonet_phantoms, write_hmc_qu_phantoms
@@ -35,6 +38,7 @@ from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.references import References, save_references
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.recipe import Recipe, read_recipe_file
+from coreecho.training.run_folder import find_data
 
 NUM_RECORDINGS = 16
 # Sizes at which the first ten losses of every recipe are stored (`tests/parity/stored_losses.json`).
@@ -215,6 +219,76 @@ def reproduction(tmp_path: Path, micro_phantoms: Path) -> Path:
     return out
 
 
+def learned_from_phantoms(**other: Any) -> TrainedOn:
+    """What a card says of a training on a dozen phantoms; keywords say it otherwise."""
+    said = {
+        "dataset": "echonet",
+        "is_phantom": True,
+        "num_recordings": 12,
+        "fps_range": (30.0, 60.0),
+        "label_range": (0.0, 100.0),
+        "recipe": "tiny",
+        "epoch": 1,
+        "best_validation": 9.0,
+    }
+    return TrainedOn(**(said | other))
+
+
+def small_card(model_input: ModelInput, *, trained_on: TrainedOn | None = None, **other: Any) -> WeightsCard:
+    """The card of a small model that reads the EF; keywords say it otherwise."""
+    said: dict[str, Any] = {
+        "kind": "model",
+        "reads": {"name": "ef"},
+        "encoder": "uniformer_xs",
+        "source": "a test",
+        "licence": "Apache-2.0",
+        "num_parameters": 1,
+        "source_sha256": None,
+        "coreecho_version": "0",
+    }
+    return WeightsCard(**(said | {"model_input": model_input, "trained_on": trained_on} | other))
+
+
+@pytest.fixture
+def untrained_run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> RunFolder:
+    """The folder of a run whose weights are those that it began with."""
+    data = find_data("echonet", phantom_root, tiny_recipe, None)
+    run = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
+    model = build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0)
+    save_weights(run.best_weights, model, small_card(tiny_recipe.input))
+    return run
+
+
+class Shown(NamedTuple):
+    """What a command leaves in a terminal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Shown]:
+    """Run a command line as `coreecho` does, in a terminal of 200 columns; gives exit code and what it showed.
+
+    In this process: starting Python and importing PyTorch takes seconds, a test parts of one.
+    """
+    from coreecho.cli.main import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def type_in(*words: object) -> Shown:
+        monkeypatch.setattr(sys, "argv", ["coreecho", *map(str, words)])
+        with warnings.catch_warnings():
+            # The command line is read from sys.argv on purpose.
+            warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return Shown(int(ended.value.code or 0), *capsys.readouterr())
+
+    return type_in
+
+
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Tiny untrained models in the place of those that ship: the folder, with the EF model and its reference hearts."""
@@ -225,28 +299,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = build_model("uniformer_xs", model_input, last_bias=55.0).eval()
-    trained_on = TrainedOn(
-        dataset="echonet",
-        is_phantom=True,
-        num_recordings=12,
-        fps_range=(30.0, 60.0),
-        label_range=(0.0, 100.0),
-        recipe="demo",
-        epoch=1,
-        best_validation=9.0,
-    )
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=model_input,
-        trained_on=trained_on,
-        coreecho_version="0",
-    )
+    card = small_card(model_input, trained_on=learned_from_phantoms(recipe="demo"))
     save_state(folder / "default-ef.safetensors", model.state_dict(), card, storage="float16")
     rng = np.random.default_rng(0)
     hearts = EmbeddingSet(
@@ -269,7 +322,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         SegmenterInput(frame_size=32),
         source="a test",
         licence="Apache-2.0",
-        trained_on=trained_on,
+        trained_on=card.trained_on,
     )
     return folder
 

@@ -92,7 +92,7 @@ def read_document(
 
     Args:
         path: the file.
-        schema: a dataclass.
+        schema: a dataclass; or a mapping, where whoever asks has to judge what is in it.
         kind: what the file is, for messages: "record of a run".
         error: is raised for whatever is wrong.
         limits: what the file may cost.
@@ -127,8 +127,7 @@ def parse_document(
     """
     limits = limits or Limits()
     try:
-        entries = _parse(content, limits)
-        return cast(T, _of_dataclass(schema, entries, "", limits))
+        return cast(T, _read(schema, _parse(content, limits), "", limits))
     except _FaultsError as reason:
         raise error(
             f"This {kind} cannot be read: {_in_words(reason)}. "

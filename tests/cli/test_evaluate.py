@@ -5,50 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.cli.main import main
-from coreecho.models import WeightsCard, build_model, save_weights
-from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import Hardware, RunFolder, find_data
+from coreecho.training.run_folder import RunFolder
 
 # The command line is read from sys.argv on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 
 
 @pytest.fixture
-def run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> Path:
-    """The folder of a run whose weights are those that it began with."""
-    folder = RunFolder.create(
-        tmp_path / "run", tiny_recipe, find_data("echonet", phantom_root, tiny_recipe, None), Hardware()
-    )
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=tiny_recipe.input,
-        trained_on=None,
-        coreecho_version="0",
-    )
-    save_weights(folder.best_weights, build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0), card)
-    return folder.path
+def run(untrained_run: RunFolder) -> Path:
+    return untrained_run.path
 
 
 @pytest.fixture
-def coreecho(monkeypatch, capsys):
-    """Run a command line; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "140")
-
-    def type_in(*words: object):
-        monkeypatch.setattr("sys.argv", ["coreecho", *map(str, words)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return type_in
+def coreecho(command_line):
+    return command_line
 
 
 def test_prints_a_table_and_says_where_the_rest_is(coreecho, run):

@@ -12,10 +12,10 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
+from tests.conftest import learned_from_phantoms, small_card
 
-from coreecho.cli.main import main
 from coreecho.inference import Predictor
-from coreecho.models import ModelInput, TrainedOn, WeightsCard, build_model, save_weights
+from coreecho.models import ModelInput, build_model, save_weights
 
 # The command line is read from sys.argv on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
@@ -25,47 +25,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked wit
 def weights(tmp_path: Path) -> Path:
     """A run folder with the weights of a model that says it learned from phantoms."""
     model_input = ModelInput(num_frames=4, stride=4, frame_size=32)
-    trained_on = TrainedOn(
-        dataset="echonet",
-        is_phantom=True,
-        num_recordings=12,
-        fps_range=(30.0, 60.0),
-        label_range=(0.0, 100.0),
-        recipe="tiny",
-        epoch=1,
-        best_validation=9.0,
-    )
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=model_input,
-        trained_on=trained_on,
-        coreecho_version="0",
-    )
     folder = tmp_path / "run"
     folder.mkdir()
+    card = small_card(model_input, trained_on=learned_from_phantoms())
     save_weights(folder / "best.safetensors", build_model("uniformer_xs", model_input, last_bias=55.0), card)
     return folder
 
 
 @pytest.fixture
-def coreecho(monkeypatch, capsys):
-    """Run a command line; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def type_in(*words: object):
-        monkeypatch.setattr("sys.argv", ["coreecho", *map(str, words)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return type_in
+def coreecho(command_line):
+    return command_line
 
 
 @pytest.fixture

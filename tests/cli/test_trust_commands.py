@@ -11,31 +11,14 @@ from coreecho.cli.checklist import checklist
 from coreecho.cli.drift import drift
 from coreecho.cli.predict import predict
 from coreecho.errors import CalibrationError
-from coreecho.models import WeightsCard, build_model, save_weights
 from coreecho.models.weights import hash_weights
-from coreecho.training.run_folder import Hardware, RunFolder, find_data
 from coreecho.trust import ModelCalibration, calibrate, calibration_path, make_gate, write_calibration
 
 
 @pytest.fixture
-def run(tmp_path, phantom_root, tiny_recipe):
+def run(untrained_run):
     """A run at its first weights, calibrated on made-up errors; its gate knows phantoms of 24 frames."""
-    folder = RunFolder.create(
-        tmp_path / "run", tiny_recipe, find_data("echonet", phantom_root, tiny_recipe, None), Hardware()
-    )
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=tiny_recipe.input,
-        trained_on=None,
-        coreecho_version="0",
-    )
-    save_weights(folder.best_weights, build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0), card)
+    folder = untrained_run
     intervals = calibrate(
         np.full(40, 55.0) + np.linspace(-10, 10, 40),
         np.full(40, 55.0),

@@ -5,18 +5,14 @@ what an undisturbed run leaves, to the byte. Of two that are given at once, one 
 the same.
 """
 
-import argparse
-import json
 import os
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
-from tests.hostile.kills import Command, commands, prepare
+from tests.hostile.kills import Campaign, Command
 
 _REFUSED = "Another process is"
 
@@ -72,19 +68,11 @@ def _environment() -> dict[str, str]:
 
 def main() -> int:
     """Run the campaign; 1 where there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=10, help="full disks of each command")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", help="commands")
-    given = parser.parse_args()
-    chance, counts, findings = random.Random(given.seed), Counter[str](), []
+    given = Campaign.asked(__doc__, times=10, of="full disks of each command")
+    chance = given.chance
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for command in commands(*prepare(folder)):
-            if given.only and command.name not in given.only:
-                continue
-            out = folder / f"{command.name}-whole"
-            out.mkdir()
+        for command, out in given.trials(folder):
             short = [sys.executable, "-m", "tests.hostile.short_of_space", str(out), "open", "0"]
             whole = _run([*short, *command.start(out)])
             opened = int(whole.stderr.rsplit(maxsplit=1)[-1])
@@ -100,12 +88,11 @@ def main() -> int:
                     how = chance.choice(("open", "bytes"))
                     after = chance.randint(1, opened) if how == "open" else chance.randrange(largest)
                     outcome, faults = fill_once(command, trial, how, after, expected)
-                counts[f"{command.name} {how}: {outcome}"] += 1
-                findings += [f"{command.name}, {how} {after}: {fault}" for fault in faults]
+                given.counts[f"{command.name} {how}: {outcome}"] += 1
+                given.findings += [f"{command.name}, {how} {after}: {fault}" for fault in faults]
                 shutil.rmtree(trial)
             print(f"{command.name}: opened {opened} times, {given.times} full disks, twice at once", flush=True)
-    print(json.dumps({"seed": given.seed, "outcomes": counts, "findings": findings}, indent=2))
-    return int(bool(findings))
+    return given.tell("outcomes")
 
 
 if __name__ == "__main__":

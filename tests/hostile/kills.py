@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -271,36 +271,70 @@ def prepare(folder: Path) -> tuple[Path, Path, Path, Path, Path]:
     return data, recipe, run, table, plan
 
 
+@dataclass
+class Campaign:
+    """What was asked for on the command line, and what came of it.
+
+    Attributes:
+        times: trials of each command.
+        seed: of `chance`.
+        only: names of commands; all where there is none.
+        chance: what is drawn.
+        counts: of outcomes.
+        findings: what is not as it should be.
+    """
+
+    times: int
+    seed: int
+    only: list[str]
+    chance: random.Random
+    counts: Counter[str]
+    findings: list[str]
+
+    @classmethod
+    def asked(cls, words: str | None, *, times: int, of: str) -> "Campaign":
+        """Read the command line of a program; `of` says what happens so many times."""
+        parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--times", type=int, default=times, help=of)
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--only", nargs="*", help="commands")
+        given = parser.parse_args()
+        return cls(given.times, given.seed, given.only or [], random.Random(given.seed), Counter(), [])
+
+    def trials(self, folder: Path) -> Iterator[tuple[Command, Path]]:
+        """The commands, each with an empty folder for what it leaves when nothing disturbs it."""
+        for command in commands(*prepare(folder)):
+            if not self.only or command.name in self.only:
+                out = folder / f"{command.name}-whole"
+                out.mkdir()
+                yield command, out
+
+    def tell(self, what: str) -> int:
+        """Print what came of it, with `what` was done; 1 where there are findings."""
+        print(json.dumps({"seed": self.seed, what: self.counts, "findings": self.findings}, indent=2))
+        return int(bool(self.findings))
+
+
 def main() -> int:
     """Run the campaign; 1 where there are findings."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=12, help="stops of each command")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", help="commands")
-    given = parser.parse_args()
-    chance, counts, findings = random.Random(given.seed), Counter[str](), []
+    given = Campaign.asked(__doc__, times=12, of="stops of each command")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         program = [sys.executable, "-m", "coreecho"]
-        for command in commands(*prepare(folder)):
-            if given.only and command.name not in given.only:
-                continue
-            out = folder / f"{command.name}-whole"
-            out.mkdir()
+        for command, out in given.trials(folder):
             start = time.monotonic()
             subprocess.run([*program, *command.start(out)], check=True, capture_output=True)
             seconds, expected = time.monotonic() - start, command.result(out)
             for number in range(given.times):
-                how, after = chance.choice(sorted(_SIGNALS)), chance.uniform(0, seconds)
+                how, after = given.chance.choice(sorted(_SIGNALS)), given.chance.uniform(0, seconds)
                 trial = folder / f"{command.name}-{number}"
                 trial.mkdir()
                 faults = stop_once(command, trial, how, after, expected)
-                counts[f"{command.name} {how}"] += 1
-                findings += [f"{command.name}, {how} after {after:.2f} s: {fault}" for fault in faults]
+                given.counts[f"{command.name} {how}"] += 1
+                given.findings += [f"{command.name}, {how} after {after:.2f} s: {fault}" for fault in faults]
                 shutil.rmtree(trial)
             print(f"{command.name}: stopped {given.times} times within {seconds:.1f} s", flush=True)
-    print(json.dumps({"seed": given.seed, "stops": counts, "findings": findings}, indent=2))
-    return int(bool(findings))
+    return given.tell("stops")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coreecho.cli.main import main
 from coreecho.datasets import load_recordings
 from coreecho.errors import RecipeError
 from coreecho.inference import Predictor
@@ -76,18 +75,8 @@ def hmc_qu_run(hmc_qu_root: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 
 @pytest.fixture
-def coreecho(monkeypatch, capsys):
-    """Run a command line; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def type_in(*words: object):
-        monkeypatch.setattr("sys.argv", ["coreecho", *map(str, words)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return type_in
+def coreecho(command_line):
+    return command_line
 
 
 def assert_same_weights(run: RunFolder, other: RunFolder) -> None:

@@ -321,6 +321,7 @@ def test_it_starts_from_weights_when_asked(finished: RunFolder, tmp_path: Path) 
         finished.recipe, init=str(finished.best_weights), learning_rate=1e-12, stage1_epochs=1, stage2=False
     )
     run = train(recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU)
+    assert "The encoder alone starts from" in (run.path / "train.log").read_text()
     start, end = load_file(finished.best_weights), final_weights(run)
     for name in start:
         if name.startswith("encoder") and name.endswith("weight"):

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.conftest import own_cohort
+from tests.conftest import learned_from_phantoms, own_cohort, small_card
 
 from coreecho.models.building import build_model
-from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.models.weights import save_weights
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
@@ -85,29 +84,10 @@ def _write_weights(folder: RunFolder, seed: int) -> None:
     torch.manual_seed(seed)
     model_input = folder.recipe.input
     model = build_model("uniformer_xs", model_input, last_bias=50.0)
-    trained_on = TrainedOn(
-        dataset="echonet",
-        is_phantom=True,
-        num_recordings=10,
-        fps_range=(18.0, 138.0),
-        label_range=(5.0, 90.0),
-        recipe="tiny",
-        epoch=0,
-        best_validation=10.0,
+    trained_on = learned_from_phantoms(
+        num_recordings=10, fps_range=(18.0, 138.0), label_range=(5.0, 90.0), epoch=0, best_validation=10.0
     )
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=model_input,
-        trained_on=trained_on,
-        coreecho_version="0",
-    )
-    save_weights(folder.best_weights, model, card)
+    save_weights(folder.best_weights, model, small_card(model_input, trained_on=trained_on))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def convert(
 ) -> int:
     """Make a data set from a folder of clips: `coreecho convert export/ dataset/ --labels ef.csv`.
 
-    Takes DICOM, AVI, MP4, MOV, MKV, WebM, WMV, GIF, WebP, PNG and TIFF clips at any depth, and writes them as
+    Takes DICOM, AVI, MP4, MOV, MKV, WebM, WMV, MPEG, GIF, WebP, PNG and TIFF clips at any depth, and writes them as
     EchoNet-Dynamic stores its own: the sector alone, grey, small, at one frame rate; of arrays (NPY, NPZ, NIfTI, NRRD)
     those that are as small already. No name, date, identifier or path is carried over; ids are random. The table
     `converted.csv` says what was taken, what was refused, and why, by the running number of the file in sorted order.

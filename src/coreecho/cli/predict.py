@@ -47,9 +47,9 @@ def predict(
     Parameters
     ----------
     files:
-        Apical four-chamber clips (AVI, MP4, MOV, MKV, WebM, WMV, GIF, WebP, PNG, TIFF, NPY, NPZ, DICOM, NIfTI, MHD,
-        NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders are
-        passed over.
+        Apical four-chamber clips (AVI, MP4, MOV, MKV, WebM, WMV, MPEG, GIF, WebP, PNG, TIFF, NPY, NPZ, DICOM, NIfTI,
+        MHD, NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders
+        are passed over.
     model:
         Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
         has seen no patient.

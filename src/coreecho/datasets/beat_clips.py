@@ -24,7 +24,7 @@ PhaseRule = Literal["mirror", "random"]
 # UVT: how many frames come in beyond the traced ones, as a divisor of the distance between these.
 _DIVISORS = (2, 7)
 # EchoGraphs: every second frame of a window, and how often and how far its clips are changed.
-_STRIDE = 2
+POINTS_STRIDE = 2
 _CHANGED = 0.9
 _SHIFT, _SCALE, _TURN_DEGREES = 0.15, 0.3, 45.0
 # "Brightness or gamma" has no sizes in the publication; these are ours.
@@ -232,14 +232,14 @@ class PointsClips(_BeatClips):
 
     def _window(self, video: Frames, ends: tuple[int, int], draw: Draw | None) -> tuple[Frames, tuple[int, int]]:
         """Every second frame from a start on, black past the video's end; and where ED and ES are in it."""
-        reach = (self.num_frames - 1) * _STRIDE
+        reach = (self.num_frames - 1) * POINTS_STRIDE
         last = max(len(video) - 1 - reach, 0)
         middle = (sum(ends) - reach) // 2
         start = min(max(middle, 0), last) if draw is None else int(draw(Purpose.START).integers(last + 1))
         clip = np.zeros((self.num_frames, *video.shape[1:]), dtype=np.uint8)
-        taken = video[start : start + reach + 1 : _STRIDE]
+        taken = video[start : start + reach + 1 : POINTS_STRIDE]
         clip[: len(taken)] = taken
-        ed, es = (round((end - start) / _STRIDE) + 1 for end in ends)
+        ed, es = (round((end - start) / POINTS_STRIDE) + 1 for end in ends)
         return clip, (ed if 1 <= ed <= self.num_frames else 0, es if 1 <= es <= self.num_frames else 0)
 
 

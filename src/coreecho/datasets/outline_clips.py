@@ -47,6 +47,7 @@ class _Outlines(Dataset[OutlineBatch]):
         *,
         outlines: Sequence[str],
         frame_offsets: Sequence[int],
+        num_frames: int,
     ) -> None:
         self.recordings = list(recordings)
         self.store = store
@@ -56,6 +57,7 @@ class _Outlines(Dataset[OutlineBatch]):
             (place, source.outlines.index(name)) for place, name in enumerate(outlines) if name in source.outlines
         ]
         self.frame_offsets = np.array(frame_offsets)
+        self.num_frames = num_frames
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -111,8 +113,9 @@ class TrainingOutlines(_Outlines):
         seed: int,
         stage: int = 1,
     ) -> None:
-        super().__init__(recordings, store, source, outlines=outlines, frame_offsets=frame_offsets)
-        self.num_frames = num_frames
+        super().__init__(
+            recordings, store, source, outlines=outlines, frame_offsets=frame_offsets, num_frames=num_frames
+        )
         self.changes = changes
         self.seed = seed
         self.stage = stage
@@ -147,19 +150,6 @@ class ValidationOutlines(_Outlines):
         frame_offsets: the same.
         num_frames: of each recording; fewer where fewer are known.
     """
-
-    def __init__(
-        self,
-        recordings: Sequence[Recording],
-        store: FrameStore,
-        source: OutlineSource,
-        *,
-        outlines: Sequence[str],
-        frame_offsets: Sequence[int],
-        num_frames: int,
-    ) -> None:
-        super().__init__(recordings, store, source, outlines=outlines, frame_offsets=frame_offsets)
-        self.num_frames = num_frames
 
     def __getitem__(self, position: int) -> OutlineBatch:
         """Frames of one recording."""

@@ -8,18 +8,29 @@ missing, and is made anew.
 import hashlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import coreecho
 from coreecho.datasets import Recording
+from coreecho.documents import build_document, read_document
+from coreecho.errors import CoReEchoError
 from coreecho.evaluation.intervals import Interval
 from coreecho.files import sha256_of, write_whole
 from coreecho.inference.results import HashedFrames
 
 _KEY = "kept"
+_KIND = "kept result"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """Under `_KEY`: the fingerprint of what a result was made from, and the SHA-256 of each file beside it."""
+
+    fingerprint: str
+    files: Mapping[str, str]
 
 
 def fingerprint_of(**parts: object) -> str:
@@ -70,8 +81,8 @@ def write_kept(path: Path, document: dict[str, Any], *, fingerprint: str, files:
     Raises:
         OSError: it cannot be written.
     """
-    kept = {"fingerprint": fingerprint, "files": {name: sha256_of(path.parent / name) for name in files}}
-    write_whole(path, json.dumps({**document, _KEY: kept}, indent=2, allow_nan=False) + "\n")
+    kept = _Kept(fingerprint=fingerprint, files={name: sha256_of(path.parent / name) for name in files})
+    write_whole(path, json.dumps({**document, _KEY: asdict(kept)}, indent=2, allow_nan=False) + "\n")
 
 
 def find_kept(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
@@ -82,12 +93,12 @@ def find_kept(path: Path, *, fingerprint: str) -> dict[str, Any] | None:
         fingerprint: of what it would be made from now.
     """
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kept = document[_KEY]
-        if kept["fingerprint"] != fingerprint:
+        document = read_document(path, dict[str, Any], kind=_KIND)
+        kept = build_document(document.get(_KEY), _Kept, kind=_KIND)
+        if kept.fingerprint != fingerprint:
             return None
-        is_whole = all(sha256_of(path.parent / name) == sha256 for name, sha256 in kept["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        is_whole = all(sha256_of(path.parent / name) == sha256 for name, sha256 in kept.files.items())
+    except (OSError, CoReEchoError):
         # Damaged or of another version: it can be made again.
         return None
     return document if is_whole else None

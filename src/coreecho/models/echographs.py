@@ -177,7 +177,7 @@ class EchoGraphsFrame(nn.Module):
             ValueError: the frames have another shape.
         """
         if frames.ndim != 4 or frames.shape[1] != 3:
-            raise ValueError(f"EchoGraphsFrame expects frames (B, 3, H, W), got {tuple(frames.shape)}")
+            raise ValueError(f"EchoGraphs expects frames (B, 3, H, W), got {tuple(frames.shape)}")
         points: Tensor = self.kpts_decoder(self.image_encoder(frames))
         return points
 

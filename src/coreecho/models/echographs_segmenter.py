@@ -3,14 +3,7 @@
 import torch
 from torch import Tensor
 
-from coreecho.models.echographs import (
-    NUM_POINTS,
-    SINGLE_FRAME_CHANNELS,
-    ImageBackbone,
-    ImageFeatures,
-    SpiralDecoder,
-    full_graph,
-)
+from coreecho.models.echographs import EchoGraphsFrame
 from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.video.polygons import fill_polygon
 
@@ -18,38 +11,14 @@ from coreecho.video.polygons import fill_polygon
 _SURE = 10.0
 
 
-class EchoGraphsSegmenter(SegmentationNetwork):
-    """Frames to points, and to masks; names of the parameters are those of `EchoGraphsFrame`.
-
-    Args:
-        backbone: which network reads the frame.
-    """
+class EchoGraphsSegmenter(EchoGraphsFrame, SegmentationNetwork):
+    """Frames to points, and to masks. Args and raises: see `EchoGraphsFrame`."""
 
     num_colours = 3
 
-    def __init__(self, backbone: ImageBackbone) -> None:
-        super().__init__()
-        self.image_encoder = ImageFeatures(backbone)
-        self.kpts_decoder = SpiralDecoder(
-            self.image_encoder.embedding_dim, SINGLE_FRAME_CHANNELS, full_graph(NUM_POINTS)
-        )
-
     def points(self, frames: Tensor) -> Tensor:
-        """Find outlines.
-
-        Args:
-            frames: (B, 3, H, W), grey values from -1 to 1.
-
-        Returns:
-            (B, 40, 2), x and y as fractions of the frame.
-
-        Raises:
-            ValueError: the frames have another shape.
-        """
-        if frames.ndim != 4 or frames.shape[1] != 3:
-            raise ValueError(f"EchoGraphs expects frames (B, 3, H, W), got {tuple(frames.shape)}")
-        points: Tensor = self.kpts_decoder(self.image_encoder(frames))
-        return points
+        """Find outlines of frames (B, 3, H, W): (B, 40, 2), x and y as fractions of the frame."""
+        return super().forward(frames)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Fill the outlines: (B, 1, H, W), logits of two values; without a gradient."""

@@ -4,10 +4,11 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
+from coreecho.documents import build_document, read_document
 from coreecho.errors import DatasetError
 from coreecho.files import LOCK_NAME, alone_in, write_whole
 from coreecho.phantom.settings import LATER_SETTINGS, PhantomSettings
@@ -37,6 +39,20 @@ _Task = TypeVar("_Task")
 _Row = TypeVar("_Row")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Card:
+    """What the card of every version says."""
+
+    layout: str
+    generator_version: int
+    recordings: int
+    seed: int
+    settings: Mapping[str, Any]
+
+
+_ALWAYS_THERE = tuple(each.name for each in fields(_Card))
+
+
 def make_card(
     layout: str, recordings: int, seed: int, settings: PhantomSettings, notes: Sequence[str] = ()
 ) -> dict[str, Any]:
@@ -51,6 +67,17 @@ def make_card(
         "settings": settings.to_json(),
     }
     return card | ({"notes": list(notes)} if notes else {})
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read what a card says; what it says besides is of other versions, and to be judged by who reads it.
+
+    Raises:
+        DatasetError: there is none, it is damaged, or it lacks what every card says.
+    """
+    card = read_document(path, dict[str, Any], kind="card of phantoms", error=DatasetError)
+    build_document({key: card[key] for key in _ALWAYS_THERE if key in card}, _Card, kind="card", error=DatasetError)
+    return card
 
 
 def write_cohort(
@@ -135,10 +162,10 @@ def _is_complete(out: Path, card: dict[str, Any]) -> bool:
 def _compare_cards(out: Path, name: str, card: dict[str, Any]) -> None:
     advice = "Delete the folder or choose another."
     try:
-        found = json.loads((out / name).read_text(encoding="utf-8"))
-        flat_found = {**LATER_SETTINGS, **found, **found.pop("settings")}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = read_card(out / name)
+    except DatasetError as error:
         raise DatasetError(f"phantoms for {out}: {name} is not a phantom card ({error}). {advice}") from error
+    flat_found = {**LATER_SETTINGS, **found, **found.pop("settings")}
     asked = {**LATER_SETTINGS, **card, **card["settings"]}
     differences = [
         f"{key} is {flat_found.get(key)!r} there, {asked[key]!r} asked for"

@@ -4,7 +4,6 @@ A cohort is made anew from its card: same settings and seed, same hearts. So not
 the videos.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings
 from coreecho.phantom.cohort import draw_facts, draw_splits, recording_generator
-from coreecho.phantom.cohort_folder import CARD_NAME, GENERATOR_VERSION
+from coreecho.phantom.cohort_folder import CARD_NAME, GENERATOR_VERSION, read_card
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import latents
@@ -59,14 +58,14 @@ class PhantomCohort:
     def __init__(self, root: Path) -> None:
         path = root / CARD_NAME
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            card = read_card(path)
             if card["generator_version"] != GENERATOR_VERSION:
                 raise ValueError(f"written by generator {card['generator_version']}, this is {GENERATOR_VERSION}")
             if card["layout"] != _LAYOUT:
                 raise ValueError(f"its layout is {card['layout']}, and this knows {_LAYOUT}")
             self.settings = PhantomSettings(**card["settings"])
             self.seed, count, more_test = int(card["seed"]), int(card["recordings"]), int(card["more_test"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (DatasetError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{path}: cannot make these phantoms anew ({error}). Write the cohort again.") from error
         self._splits = draw_splits(count, self.seed, more_test)
         self._index = {

@@ -10,7 +10,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from coreecho.datasets import LAYOUTS, Recording
-from coreecho.datasets.beat_clips import PhaseBatch, PhaseClips, PointsBatch, PointsClips, TracedRecordings
+from coreecho.datasets.beat_clips import (
+    POINTS_STRIDE,
+    PhaseBatch,
+    PhaseClips,
+    PointsBatch,
+    PointsClips,
+    TracedRecordings,
+)
 from coreecho.datasets.outlines import Masks, OutlineSource
 from coreecho.datasets.phase_clips import is_far_enough
 from coreecho.errors import RecipeError
@@ -42,11 +49,13 @@ class BeatLesson(NumberLesson):
     Attributes:
         encoders: names of the encoders that it teaches.
         outlines_ends: whether `end_masks` gives outlines at ED and ES.
+        stride: of the clips that it learns from, which whole videos must be shown with, too; None where it has none.
     """
 
     needs = "two traced frames"
     has_own_clips = True
     outlines_ends: ClassVar[bool] = False
+    stride: ClassVar[int | None] = None
     encoders: ClassVar[tuple[str, ...]]
     learns_head = True
 
@@ -72,9 +81,11 @@ class BeatLesson(NumberLesson):
     def clip_faults(self) -> list[str]:
         """Clips that it does not place."""
         recipe = self.recipe
-        if not recipe.input.is_whole_beat:
-            return []
-        return [f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride"]
+        if recipe.input.is_whole_beat:
+            return [f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride"]
+        if self.stride is not None and recipe.input.stride != self.stride:
+            return [f"objective is {recipe.objective} and stride is {recipe.input.stride}, expected {self.stride}"]
+        return []
 
     def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
         """Those that have what it needs."""
@@ -163,6 +174,7 @@ class UVTPhases(BeatLesson):
     """UVT (Reynaud et al. 2021): the phase of each frame + 5 x the squared error of EF / 100."""
 
     needs = "two traced frames that lie more than 10 frames apart"
+    stride = 1
     encoders = tuple(name for name in ENCODERS.names() if name.startswith("uvt"))
 
     def takes(self, recording: Recording, source: OutlineSource) -> bool:
@@ -272,3 +284,4 @@ class PointsFindingWhere(_Points):
 
     encoders = ("efgcn_sd", "efgcn_sd_xs")
     is_told = False
+    stride = POINTS_STRIDE

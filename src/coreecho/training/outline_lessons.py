@@ -1,7 +1,7 @@
 """Outlines of the left ventricle as masks: lessons of networks that tell what each pixel is."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
 
 import pandas as pd
 import torch
@@ -15,6 +15,11 @@ from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.training.distributed import gather_rows
 from coreecho.training.lesson import Examples
 from coreecho.training.segmenter_lesson import SegmenterLesson
+
+
+class _Wanted(TypedDict):
+    outlines: Sequence[str]
+    frame_offsets: Sequence[int]
 
 
 class OutlineLesson(SegmenterLesson):
@@ -32,13 +37,11 @@ class OutlineLesson(SegmenterLesson):
 
     def training_examples(self, examples: Examples) -> TrainingOutlines:
         """Random frames of each recording."""
-        network = self._blank()
         return TrainingOutlines(
             examples.recordings,
             examples.store,
             self._outlines(examples.data),
-            outlines=network.outlines,
-            frame_offsets=network.frame_offsets,
+            **self._wanted,
             num_frames=self.recipe.frames_per_video,
             changes=examples.changes,
             seed=examples.seed,
@@ -47,15 +50,19 @@ class OutlineLesson(SegmenterLesson):
 
     def validation_examples(self, examples: Examples) -> ValidationOutlines:
         """Evenly placed frames of each recording."""
-        network = self._blank()
         return ValidationOutlines(
             examples.recordings,
             examples.store,
             self._outlines(examples.data),
-            outlines=network.outlines,
-            frame_offsets=network.frame_offsets,
+            **self._wanted,
             num_frames=self.recipe.validation_clips,
         )
+
+    @property
+    def _wanted(self) -> _Wanted:
+        """What the network is shown and shows."""
+        network = self._blank()
+        return {"outlines": network.outlines, "frame_offsets": network.frame_offsets}
 
     @property
     def collate(self) -> Callable[[list[Any]], Any]:

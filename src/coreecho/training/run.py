@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from rich.console import Console
 from torch import nn
 
 import coreecho
@@ -83,14 +84,14 @@ def train(
     check_targets(folder)
     fabric = build_fabric(hardware)
     model = _new_model(folder)
-    state = _beginning(model, folder)
+    state, began = _beginning(model, folder)
     # Before the run's folder is made: whatever is wrong with the clips or the disk then leaves nothing behind.
     if is_first_process():
         check_is_free(out)
     folder = decoded(folder, show_progress=show_progress)
     if is_first_process():
         folder = RunFolder.create(out, recipe, folder.data, hardware, left_out=folder.left_out)
-    return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop()).go()
+    return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop(), began).go()
 
 
 def resume(
@@ -148,12 +149,12 @@ def resume(
     fabric = build_fabric(hardware)
     model = _new_model(folder)
     if folder.state.exists():
-        state = load_state(folder.state)
+        state, began = load_state(folder.state), ""
         _load_weights(model, state.model, folder.state)
     else:
         # Killed before the first state was saved: the beginning is a function of the recipe.
-        state = _beginning(model, folder)
-    return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop()).go()
+        state, began = _beginning(model, folder)
+    return _Run(folder, model, state, fabric, hardware, keeping, stop or Stop(), began).go()
 
 
 @dataclass
@@ -167,6 +168,8 @@ class _Run:
     hardware: Hardware
     keeping: Keeping
     stop: Stop
+    # From which weights, in words; empty where from random ones, and where it goes on.
+    began: str = ""
 
     def go(self) -> RunFolder:
         """Go through the stages that are left."""
@@ -179,6 +182,10 @@ class _Run:
             self.stop.heeded(),
         ):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
+            if self.began:
+                log.info(self.began)
+                if is_first and self.keeping.show_progress:
+                    Console(stderr=True).print(self.began, markup=False, highlight=False, soft_wrap=True)
             for split in dict.fromkeys(("train", recipe.select_on)):
                 if count := self.folder.num_left_out(split):
                     needs = self.folder.lesson.needs
@@ -271,9 +278,9 @@ def _load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], path: P
         raise CheckpointError(f"{path} does not fit the run's recipe: {str(error).splitlines()[-1].strip()}") from error
 
 
-def _beginning(model: nn.Module, folder: RunFolder) -> RunState:
-    """Put the recipe's initial weights into a new model; the state before the first step."""
-    recipe = folder.recipe
+def _beginning(model: nn.Module, folder: RunFolder) -> tuple[RunState, str]:
+    """Put the recipe's initial weights into a new model; the state before the first step, and a line on the weights."""
+    recipe, began = folder.recipe, ""
     if recipe.init != SCRATCH:
         weights = folder.lesson.start
         if not weights.exists():
@@ -282,8 +289,8 @@ def _beginning(model: nn.Module, folder: RunFolder) -> RunState:
                 "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "
                 "or start from random weights with `--init scratch`."
             )
-        log.info(folder.lesson.initialise(model, weights))
-    return RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None)
+        began = folder.lesson.initialise(model, weights)
+    return RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None), began
 
 
 @contextmanager

@@ -92,4 +92,4 @@ def _likeness(frames: NDArray[np.uint8], axis: int) -> float:
         return 0.0
     # Of independent pixels, the means of n still differ by a share of 1/n.
     between = float(pixels.mean(axis=axis).var()) / variance
-    return max(0.0, (between - 1 / number) / (1 - 1 / number))
+    return float(max(0.0, (between - 1 / number) / (1 - 1 / number)))

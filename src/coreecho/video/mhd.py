@@ -18,6 +18,7 @@ from coreecho.video.volumes import (
     check_volume,
     file_beside,
     known_spacing,
+    quoted,
     read_levels,
     spacing_notes,
 )
@@ -124,11 +125,11 @@ def _shape(fields: Mapping[str, str], source: str) -> tuple[int, int, int]:
         sizes = [int(text) for text in fields["DimSize"].split()]
         num_axes = int(fields["NDims"])
     except (KeyError, ValueError) as error:
-        raise VideoError(f"{source}: its header has no whole numbers for NDims and DimSize ({error}).") from error
+        raise VideoError(f"{source}: its header has no whole numbers for NDims and DimSize.") from error
     if fields.get("ObjectType", "Image") != "Image" or num_axes not in (2, 3) or len(sizes) != num_axes:
         raise VideoError(
-            f"{source}: declares ObjectType {fields.get('ObjectType', 'Image')}, NDims {num_axes} and DimSize {sizes}; "
-            "expected an Image of 2 or 3 axes."
+            f"{source}: declares ObjectType {quoted(fields.get('ObjectType', 'Image'))}, NDims {num_axes} and "
+            f"{len(sizes)} sizes; expected an Image of 2 or 3 axes."
         )
     if _whole_number(fields, "ElementNumberOfChannels", 1, source) != 1 or min(sizes) < 1:
         raise VideoError(f"{source}: expected one channel and at least one pixel along each axis; got DimSize {sizes}.")
@@ -139,7 +140,7 @@ def _shape(fields: Mapping[str, str], source: str) -> tuple[int, int, int]:
 def _element_type(fields: Mapping[str, str], source: str) -> np.dtype[np.generic]:
     name = fields.get("ElementType", "")
     if name not in _ELEMENT_TYPES:
-        raise VideoError(f"{source}: has ElementType {name!r}; known are {', '.join(_ELEMENT_TYPES)}.")
+        raise VideoError(f"{source}: has ElementType {quoted(name)}; known are {', '.join(_ELEMENT_TYPES)}.")
     is_big_endian = _is_true(fields.get("ElementByteOrderMSB", fields.get("BinaryDataByteOrderMSB", "False")))
     return np.dtype((">" if is_big_endian else "<") + _ELEMENT_TYPES[name])
 
@@ -148,7 +149,7 @@ def _whole_number(fields: Mapping[str, str], key: str, default: int, source: str
     try:
         return int(fields.get(key, default))
     except ValueError as error:
-        raise VideoError(f"{source}: its header has {key} = {fields[key]!r}; expected a whole number.") from error
+        raise VideoError(f"{source}: its header has {key} = {quoted(fields[key])}; expected a whole number.") from error
 
 
 def _is_true(text: str) -> bool:

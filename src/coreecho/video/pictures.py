@@ -6,10 +6,10 @@ first.
 
 import mmap
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,13 +122,14 @@ def _pixel_aspect(picture: Image.Image, gif_aspect: int) -> float:
     """Width of a pixel over its height as the file gives it; 1 where it does not."""
     if gif_aspect:
         return (gif_aspect + _GIF_ASPECT_OFFSET) / _GIF_ASPECT_UNIT
-    tags = getattr(picture, "tag_v2", {})
-    # Of PNG: a ratio, or the pixels to an inch.
-    across, down = (
-        [tags.get(tag) for tag in _TIFF_RESOLUTION]
-        if tags
-        else picture.info.get("aspect", picture.info.get("dpi", (None, None)))
-    )
+    tags: Mapping[int, Any] = getattr(picture, "tag_v2", {})
+    across: Any
+    down: Any
+    if tags:
+        across, down = (tags.get(tag) for tag in _TIFF_RESOLUTION)
+    else:
+        # Of PNG: a ratio, or the pixels to an inch.
+        across, down = picture.info.get("aspect", picture.info.get("dpi", (None, None)))
     try:
         return float(down) / float(across)
     except (TypeError, ValueError, ZeroDivisionError):

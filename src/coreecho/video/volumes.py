@@ -12,6 +12,9 @@ from coreecho.video.limits import check_density, check_held
 # Pixels converted at a time: bounds the copies in float64 to a few MiB, whatever a file holds.
 _PIXELS_AT_ONCE = 512 * 1024
 
+# Letters of a file's name that a message shows.
+_NAMED = 80
+
 
 class ShortPixelsError(Exception):
     """The file ends before its pixels do. Its text is what was found."""
@@ -81,6 +84,11 @@ def _read_all(read: Callable[[int], bytes], num_bytes: int) -> bytes:
     return data
 
 
+def quoted(text: str, most: int = 24) -> str:
+    """A header's text for a message: its begin alone, since a header may hold anything, such as a patient's data."""
+    return repr(text if len(text) <= most else f"{text[:most]}...")
+
+
 def file_beside(path: Path, name: str, source: str, field: str) -> Path:
     """Find the file of the pixels that a header names: a plain file in the same folder, and nowhere else.
 
@@ -90,12 +98,16 @@ def file_beside(path: Path, name: str, source: str, field: str) -> Path:
         VideoError: it is elsewhere, or missing.
     """
     if Path(name).name != name or name in ("LIST", "", "..") or "\\" in name or "%" in name:
-        raise VideoError(f"{source}: its {field} is {name!r}; expected a file in the same folder.")
+        raise VideoError(f"{source}: its {field} is {quoted(name, _NAMED)}; expected a file in the same folder.")
     data_path = path.with_name(name)
     if data_path.is_symlink() and data_path.resolve().parent != path.resolve().parent:
-        raise VideoError(f"{source}: its {field}, {name!r}, is a link to another folder. Copy the file itself.")
+        raise VideoError(
+            f"{source}: its {field}, {quoted(name, _NAMED)}, is a link to another folder. Copy the file itself."
+        )
     if not data_path.is_file():
-        raise VideoError(f"{source}: its pixels should lie in {name}, which is missing. Copy both files.")
+        raise VideoError(
+            f"{source}: its pixels should lie in {quoted(name, _NAMED)}, which is missing. Copy both files."
+        )
     return data_path
 
 

@@ -105,5 +105,10 @@ def test_settings_that_are_of_another_system_are_refused() -> None:
         replace(shipped, encoder="r3d_18")
     with pytest.raises(RecipeError, match="head is mlp, expected fraction: its own"):
         replace(shipped, head="mlp")
+    with pytest.raises(RecipeError, match="objective is uvt and stride is 5, expected 1"):
+        replace(shipped, input=replace(shipped.input, stride=5))
+    echographs = Recipe.from_yaml(find_recipe("echographs"))
+    with pytest.raises(RecipeError, match="objective is echographs_finding and stride is 4, expected 2"):
+        replace(echographs, input=replace(echographs.input, stride=4))
     with pytest.raises(RecipeError, match=r"encoder is lv_unet, expected a network that gives points"):
         replace(Recipe.from_yaml(find_recipe("echographs-frame")), encoder="lv_unet")

@@ -1,9 +1,13 @@
+import hashlib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from torch import nn
 
+from coreecho.datasets import Split
 from coreecho.errors import CheckpointError
+from coreecho.inference.subject import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.weights import hash_weights, save_weights
 from coreecho.training.recipe import Recipe
@@ -44,3 +48,33 @@ def test_a_run_remembers_the_weights_that_it_began_with(tmp_path: Path, phantom_
         hash_weights(run.path)
     with pytest.raises(CheckpointError, match="cannot be read"):
         hash_weights(tmp_path / "missing")
+
+
+def test_a_run_of_before_frames_were_hashed_still_knows_its_data(
+    tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe
+) -> None:
+    data = find_data("echonet", phantom_root, tiny_recipe, None)
+    run = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
+    assert run.has_the_same_data()
+    now = run.info["data_fingerprint"]
+    # As such a run wrote them.
+    store = run.store()
+    lines = [
+        f"{each.id},{run.lesson.target_of(each, data)},{each.split},{store.checksum(each.id)}"
+        for each in run.all_recordings
+    ]
+    run.info["data_fingerprint"] = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    run.info["split_ids"] = {
+        split: {each.id: store.checksum(each.id) for each in run.recordings(split)} for split in get_args(Split)
+    }
+    run.write_info()
+    again = RunFolder.open(run.path)
+    assert again.info["data_fingerprint"] != now
+    assert again.has_the_same_data()
+    again.info["data_fingerprint"] = "0" * 64
+    assert not again.has_the_same_data()
+    # Its training recordings are found again by what they show, whatever they are called.
+    trained = again.recordings("train")
+    again.info["split_ids"]["train"] = {f"other-{each}": hash_ for each, hash_ in again.split_ids["train"].items()}
+    again.write_info()
+    assert open_subject(again.path).overlap(trained).trained == tuple(each.id for each in trained)

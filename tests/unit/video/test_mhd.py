@@ -87,15 +87,18 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"DimSize": "9 12"}, r"NDims 3 and DimSize \[9, 12\]; expected an Image"),
+        ({"DimSize": "9 12"}, "NDims 3 and 2 sizes; expected an Image"),
         ({"DimSize": "nine 12 7"}, "no whole numbers for NDims and DimSize"),
         ({"DimSize": "0 12 7"}, "at least one pixel along each axis"),
         ({"DimSize": "99999 99999 7"}, "declares frames of 99999 x 99999"),
         ({"ElementType": "MET_STRING"}, "ElementType 'MET_STRING'; known are MET_CHAR"),
         ({"ElementDataFile": "../../etc/passwd"}, "expected a file in the same folder"),
-        ({"ElementDataFile": "gone.raw"}, r"should lie in gone\.raw, which is missing"),
+        ({"ElementDataFile": "gone.raw"}, r"should lie in 'gone\.raw', which is missing"),
         ({"ElementNumberOfChannels": "three"}, "ElementNumberOfChannels = 'three'; expected a whole number"),
         ({"ElementNumberOfChannels": "3"}, "expected one channel"),
+        # Whatever stands in a header is not quoted whole: it may be of a patient.
+        ({"ElementType": "x" * 90}, r"ElementType 'x{24}\.\.\.';"),
+        ({"ElementDataFile": "/" + "x" * 900}, r"is '/x{79}\.\.\.';"),
         ({"CompressedData": "True"}, "compressed pixels cannot be unpacked"),
     ],
 )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -451,6 +452,42 @@ def test_a_store_of_before_contents_were_looked_at_is_built_again(
     path.write_text(json.dumps(index))
     assert_holds(FrameStore.build(tmp_path / "store", sources, frame_size=16), sources)
     assert len(decoded) == 20
+
+
+def test_frames_of_a_store_of_before_are_hashed_where_they_lie_and_damaged_ones_are_decoded_anew(
+    tmp_path: Path, sources: dict[str, Path], decoded: list[str]
+) -> None:
+    new = FrameStore.build(tmp_path / "store", sources, frame_size=16)
+    expected = {name: new.digest(name) for name in sources}
+    path = tmp_path / "store" / "index.json"
+    index = json.loads(path.read_text())
+    for entry in index["entries"].values():
+        del entry["frames_hash"]
+    path.write_text(json.dumps(index))
+    # Read without a build, its frames have the same names.
+    assert FrameStore.open(tmp_path / "store").digest("recording-3") == expected["recording-3"]
+    with (tmp_path / "store" / "frames-00000.bin").open("r+b") as shard:
+        shard.seek(index["entries"]["recording-4"]["offset"])
+        shard.write(b"damage")
+    decoded.clear()
+    again = FrameStore.build(tmp_path / "store", sources, frame_size=16)
+    assert decoded == ["4.npy"]
+    assert {name: again.digest(name) for name in sources} == expected
+    assert all(entry["frames_hash"] for entry in json.loads(path.read_text())["entries"].values())
+    assert_holds(again, sources)
+
+
+def test_frames_that_were_made_to_share_their_checksum_are_told_apart(tmp_path: Path) -> None:
+    made = {}
+    for seed in (0, 1):
+        frames = np.random.default_rng(seed).integers(60, 200, 512, dtype=np.uint8)
+        # Whatever ends in its own CRC32 has the same CRC32.
+        frames[-4:] = list(zlib.crc32(frames[:-4].data).to_bytes(4, "little"))
+        made[f"recording-{seed}"] = tmp_path / f"{seed}.npy"
+        np.save(made[f"recording-{seed}"], frames.reshape(2, 16, 16))
+    store = FrameStore.build(tmp_path / "store", made, frame_size=16)
+    assert store.checksum("recording-0") == store.checksum("recording-1")
+    assert store.digest("recording-0") != store.digest("recording-1")
 
 
 def test_a_black_video_is_not_stored(tmp_path: Path, sources: dict[str, Path]) -> None:
