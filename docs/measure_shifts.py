@@ -329,7 +329,8 @@ def draw(home: World, name: str) -> None:
 
 def measure(tried: Tried) -> None:
     """Print everything."""
-    print(f"Phantom results, of phantoms alone. {tried.calibrated.intervals.words}\n")
+    intervals = tried.calibrated.intervals
+    print(f"Phantom results, of phantoms alone. Weights {intervals.model[:12]}. {intervals.words}\n")
     found = print_cohorts(tried)
     print_groups(found)
     print_probabilities(tried, found)

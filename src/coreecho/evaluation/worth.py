@@ -230,7 +230,7 @@ def worth_of_measured(
             "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, spread),
             "p_below_50": intervals.probability_below(50.0, predicted, spread),
             "trust": [None if one is None else one.trust for one in verdicts],
-            "reasons": ["" if one is None else "; ".join(check.words for check in one.reasons) for one in verdicts],
+            "reasons": ["" if one is None else "; ".join(one.words) for one in verdicts],
         }
     )
     doubts = [_doubt(one) for one in verdicts if one is not None]

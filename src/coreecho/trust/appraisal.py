@@ -176,7 +176,7 @@ def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
     verdict = gate.judge({name: value for name, value in known.items() if name in asked})
     return {
         "trust": verdict.trust,
-        "reasons": tuple(check.words for check in verdict.reasons),
+        "reasons": verdict.words,
         "measured": known,
     }
 

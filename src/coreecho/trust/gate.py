@@ -163,6 +163,13 @@ class Verdict:
         flagged = [check for check in self.checks if check.trust != "good"]
         return tuple(sorted(flagged, key=lambda check: (check.trust != "outside", np.nan_to_num(check.p_value))))
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The reasons for a person, in order; at the end, in one, what could not be measured."""
+        measured = [check.words for check in self.reasons if math.isfinite(check.value)]
+        missing = [CHECKS[check.name].label for check in self.reasons if not math.isfinite(check.value)]
+        return (*measured, *([f"could not be measured: {', '.join(missing)}"] if missing else []))
+
 
 @dataclass(frozen=True, kw_only=True)
 class GateCheck:

@@ -58,6 +58,9 @@ def test_what_could_not_be_measured_is_doubtful(value):
         assert verdict.trust == "doubtful"
         assert verdict.reasons[0].words == "frame rate: could not be measured"
         assert verdict.reasons[0].to_dict()["value"] is None
+        assert verdict.words == ("could not be measured: frame rate",)
+    nothing = gate.judge({})
+    assert nothing.words == ("could not be measured: frame rate, contrast",)
 
 
 def test_no_more_recordings_like_the_split_are_flagged_than_promised():
