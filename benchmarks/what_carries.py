@@ -214,7 +214,7 @@ def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
         axis.set_yticks(np.arange(len(names))[::-1], [words_of(name) for name in names])
     axis.axvline(0, color="0.6", linewidth=1)
     axis.set_xlabel("EF points; to the right is worse than the full arm")
-    axis.legend()
+    axis.legend(loc="lower right")
     save_figure(figure, path)
 
 
