@@ -60,7 +60,7 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
             axis.plot(places[shown], volume[shown], linestyle="", marker=marker, color=colour, label=name)
     for ed, es, ef_percent in zip(found.ed_frames, found.es_frames, found.ef_percent, strict=True):
         # Above both curves, over the beat that it is of: on the way down it would lie on them.
-        top = max(found.volume_by(method)[min(ed, es) : max(ed, es) + 1].max() for method in METHODS)
+        top = _largest(found, min(ed, es), max(ed, es) + 1)
         axis.annotate(
             f"{ef_percent:.0f} %",
             ((places[ed] + places[es]) / 2, top),
@@ -71,6 +71,13 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
         )
     unit = "share of the largest" if found.unit == RELATIVE else found.unit
     axis.set_ylabel(f"Volume ({unit})")
-    axis.set_ylim(0, 1.15 * max(found.volume_by(method).max() for method in METHODS))
+    axis.set_ylim(0, 1.15 * _largest(found, 0, found.num_frames))
     # Outside: below the curve there is room in some hearts only.
     axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=4)
+
+
+def _largest(found: Segmentation, first: int, end: int) -> float:
+    """The largest volume by any method from frame `first` to before `end`; 1 where none has a ventricle."""
+    volumes = np.stack([found.volume_by(method)[first:end] for method in METHODS])
+    largest = float(np.nan_to_num(volumes).max(initial=0))
+    return largest if largest > 0 else 1.0

@@ -1,5 +1,7 @@
 """Which axis of an array is time: NumPy and NIfTI files do not say, and people store clips in every order."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,8 @@ _MAX_ASPECT = 2.2
 # least. And how alike they must be at all, for noise tells nothing.
 _MIN_LEAD = 1.5
 _MIN_LIKENESS = 0.05
+# Fewer pixels than these may be alike by chance; no clip of a heart has so few.
+_MIN_PIXELS = 16**3
 _MAX_LINES = 64
 
 
@@ -56,7 +60,7 @@ def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str) -> Non
         return
     likeness = [_likeness(frames, axis) for axis in range(3)]
     *_, second, best = sorted(likeness)
-    is_clear = best > max(_MIN_LIKENESS, _MIN_LEAD * second)
+    is_clear = best > max(_MIN_LIKENESS, _MIN_LEAD * second) and frames.size >= _MIN_PIXELS
     axis = likeness.index(best) if is_clear else _odd_axis(frames.shape)
     if axis == 0:
         return
@@ -74,7 +78,7 @@ def refuse_other_axes(frames: NDArray[np.uint8], source: str, usual: str) -> Non
 def _odd_axis(shape: tuple[int, ...]) -> int:
     """The axis that is time by the sizes alone; 0 where nothing speaks against the usual order."""
     if shape[0] == shape[1] == shape[2]:
-        return 2
+        return 2 if math.prod(shape) >= _MIN_PIXELS else 0
     for axis in (2, 1):
         first, other, length = shape[0], shape[3 - axis], shape[axis]
         is_squashed = max(other / length, length / other) > _MAX_ASPECT >= max(first / other, other / first)

@@ -270,7 +270,11 @@ def test_a_recording_is_known_by_what_it_shows_under_another_name(copied, tmp_pa
 
 def test_a_file_of_weights_says_that_it_does_not_know_its_training(copied):
     told = "a file of weights does not say which recordings it was trained on: some of these may be among them"
-    subject = open_subject(copied.best_weights, data=copied.data.root)
+    in_run = open_subject(copied.best_weights, data=copied.data.root)
+    assert told not in evaluate(in_run, Protocol(resamples=10)).notes
+    alone = copied.path.parent / "alone.safetensors"
+    shutil.copy(copied.best_weights, alone)
+    subject = open_subject(alone, data=copied.data.root)
     assert told in evaluate(subject, Protocol(resamples=10)).notes
     assert told not in evaluate(subject, Protocol(split="train", resamples=10)).notes
     assert told not in evaluate(open_subject(copied), Protocol(resamples=10)).notes

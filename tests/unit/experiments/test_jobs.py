@@ -62,8 +62,8 @@ def test_a_plan_puts_each_training_before_the_transfers_from_it(sources: Sources
     for place, planned in enumerate(plan.jobs):
         for source in planned.job.sources:
             assert names.index(source.name) < place
-    # 6 rows of 2 seeds, and 2 pretrainings of 2 seeds.
-    assert len(names) == 16
+    # 7 rows of 2 seeds, and 2 pretrainings of 2 seeds.
+    assert len(names) == 18
     assert all(planned.seconds > 0 and not planned.is_done for planned in plan.jobs)
     assert plan.seconds == pytest.approx(sum(planned.seconds for planned in plan.jobs))
     shown = [list(column.cells) for column in show_plan(plan).columns]
