@@ -49,7 +49,7 @@ def doctor(
     """
     from coreecho.datasets.doctor import examine
     from coreecho.files import check_outputs
-    from coreecho.names import readable
+    from coreecho.names import counted, readable
 
     check_outputs(html=html)
     examination = examine(
@@ -70,6 +70,11 @@ def doctor(
     if json:
         print(examination.to_json())
     else:
-        lines = [f"Remark: {readable(remark)}" for remark in examination.remarks] if remarks else []
-        print("\n".join([examination.to_text(), *lines]))
+        lines = [f"Remark: {readable(remark)}" for remark in examination.remarks]
+        if lines and not remarks:
+            # One may be of the folds or the frames, so that there are any is not kept back.
+            hidden = f"{counted(len(lines), 'remarks')}: --remarks"
+            print(examination.to_text(), hidden, sep=" " if examination.is_clean else "\n")
+        else:
+            print("\n".join([examination.to_text(), *lines]))
     return 0 if examination.is_clean else 1
