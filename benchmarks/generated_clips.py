@@ -134,6 +134,12 @@ def measured_of(name: str, hearts: str, measured: list[dict[str, Any]], command:
     ]
 
 
+def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What a program was told, for JSON."""
+    told = vars(arguments).items()
+    return {name: value if isinstance(value, int | float | list) else str(value) for name, value in told}
+
+
 def report_model(path: Path, table: pd.DataFrame, arguments: argparse.Namespace) -> dict[str, Any]:
     """Predict every file by one model, print what was measured, and give it for JSON."""
     started = time.perf_counter()

@@ -28,7 +28,7 @@ from coreecho.models.weights import describe_weights, load_model
 from coreecho.report.pictures import BLUE, GREEN, GREY, VERMILION, new_figure, save_figure
 from coreecho.training.recipe import SCRATCH, Recipe
 from coreecho.training.run_folder import Hardware
-from generated_clips import RESAMPLES, cached_reader, predict_all
+from generated_clips import RESAMPLES, cached_reader, predict_all, settings_of
 
 AS_IT_IS, LINE = "as it is", "and a straight line"
 
@@ -250,10 +250,7 @@ def main() -> None:
         print("{:32s} {:3d} hearts  MAE {estimate:.2f} ({low:.2f} to {high:.2f}){}".format(
             shown, count, more, **{end: entry["mae"][end] for end in ("estimate", "low", "high")}
         ))  # fmt: skip
-    settings = {
-        name: value if isinstance(value, int | float | list) else str(value) for name, value in vars(arguments).items()
-    }
-    document = {"clips": len(table), "folds": len(folds), "settings": settings, "figures": figures}
+    document = {"clips": len(table), "folds": len(folds), "settings": settings_of(arguments), "figures": figures}
     write_whole(arguments.out / "small-data.json", json.dumps(document, indent=1) + "\n")
     draw(arguments.out / "small-data.png", figures, len(table))
 

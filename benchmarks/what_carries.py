@@ -35,7 +35,7 @@ from coreecho.models.weights import load_model
 from coreecho.report.pictures import BLUE, VERMILION, new_figure, save_figure
 from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
 from coreecho.training.run_folder import Hardware
-from generated_clips import cached_reader, predict_all
+from generated_clips import cached_reader, predict_all, settings_of
 
 FPS = 48
 FULL = "all"
@@ -257,11 +257,9 @@ def main() -> None:
     results = {"generated clips": compared(of_generated, hearts), "unseen clinic phantoms": compared(of_phantoms, None)}
     for title, found in results.items():
         print_table(f"On {title}", found)
-    settings = {
-        name: value if isinstance(value, int | float | list) else str(value) for name, value in vars(arguments).items()
-    }
     write_whole(
-        arguments.out / "what-carries.json", json.dumps({"settings": settings, "results": results}, indent=1) + "\n"
+        arguments.out / "what-carries.json",
+        json.dumps({"settings": settings_of(arguments), "results": results}, indent=1) + "\n",
     )
     draw(arguments.out / "what-carries.png", results)
 

@@ -1,5 +1,7 @@
 """Wei et al.'s lesson, as far as their abstract tells it: EF together with outlines and motion over the half beat."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -56,8 +58,7 @@ class CoLearningLesson(BeatLesson):
     ) -> dict[str, Tensor]:
         """Outlines that are known, appearance, shape, and EF."""
         shown = model.normalise(clips)
-        encoder: CoLearning = model.encoder  # type: ignore[assignment]
-        read = encoder.outputs(shown)
+        read = cast(CoLearning, model.encoder).outputs(shown)
         ends = read.logits[:, :, [0, -1]]
         appearance = appearance_loss(shown[:, 0], read.fields, smoothness=_SMOOTHNESS)
         return {

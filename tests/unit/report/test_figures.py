@@ -200,3 +200,12 @@ def test_refuses_what_cannot_be_drawn(predictions, epochs, tmp_path):
         figures.scatter(predictions.assign(ef_predicted=np.nan), path)
     with pytest.raises(ValueError, match="at least one epoch"):
         figures.learning_curves(epochs.iloc[:0], path)
+
+
+def test_a_recording_is_not_hidden_by_the_words_in_its_corner():
+    """A failing heart that is read as a sound one lies where the figures stand: upper left."""
+    axis = Figure().subplots()
+    figures._draw_recordings(axis, np.array([20.0]), np.array([80.0]))
+    figures._text_box(axis, "n = 1")
+    (words,), (dots,) = axis.texts, axis.collections
+    assert words.get_zorder() < dots.get_zorder()
