@@ -359,6 +359,9 @@ LAYOUTS = _Layouts(
     },
 )
 
+# Of data whose layout nobody says.
+USUAL_LAYOUT = "echonet"
+
 
 def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:
     """Read the recordings of a data set.

@@ -296,7 +296,7 @@ def _provenance(subject: Subject, protocol: Protocol, recordings: Sequence[Recor
         "protocol": {
             "split": protocol.split,
             "clips": None if start_index else protocol.clips,
-            "step": model_input.stride if protocol.clips == "all" and not protocol.step else protocol.step,
+            "step": protocol.step_of(model_input),
             "start_index": start_index and {"file": start_index.name, "sha256": sha256_of(start_index)},
             "precision": protocol.precision,
             "num_frames": model_input.num_frames,

@@ -88,6 +88,10 @@ class Protocol:
         """Whether its clips start at frames of the files, so that these are taken at the rate that they have."""
         return self.start_index is not None or self.clips == TRACED
 
+    def step_of(self, sampling: ClipSampling) -> int | None:
+        """Frames from one clip's start to the next; None where the clips are placed otherwise."""
+        return sampling.stride if self.clips == "all" and not self.step else self.step
+
     def starts(self, store: StoredLengths, recordings: Sequence[str], sampling: ClipSampling) -> list[list[int]]:
         """Starts of the clips of every recording; as `starts_of_recordings`."""
         index = None if self.start_index is None else read_start_index(self.start_index)

@@ -131,10 +131,10 @@ def _training(run: RunFolder) -> str:
 
 
 def _selection(run: RunFolder) -> str:
-    recipe = run.recipe
-    if recipe.select == "last":
+    chosen_on = run.recipe.chosen_on
+    if chosen_on is None:
         return "The weights of the last epoch; nothing was chosen."
-    return f"The epoch with the best {run.task.selection} on the {recipe.select_on.upper()} split."
+    return f"The epoch with the best {run.task.selection} on the {chosen_on.upper()} split."
 
 
 def _start(run: RunFolder) -> str:

@@ -72,6 +72,10 @@ class Scale:
     hmc_qu: int = 0
     cue_strength: float = 0.9
 
+    def of_transfer(self, method: str) -> Mapping[str, Any]:
+        """What replaces the settings of a transfer's recipe, by its method."""
+        return {"probe": self.probe, "fine-tune": self.fine_tune}[method]
+
     @property
     def is_phantom(self) -> bool:
         """Whether the hearts are simulated."""

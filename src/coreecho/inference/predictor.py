@@ -25,7 +25,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import hash_weights, load_model
 from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
-from coreecho.tasks import EF
+from coreecho.tasks import EF, MI
 from coreecho.trust import Appraisal, ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import DicomIds, read_ids
@@ -34,6 +34,7 @@ from coreecho.video.reader_process import SECONDS_A_FILE
 from coreecho.video.reading import ClipPath
 
 _EF = EF()
+_MI = MI()
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -95,17 +96,17 @@ class Prediction(Appraisal):
     @property
     def ef_percent(self) -> float | None:
         """The EF in percent; None of a model that reads something else."""
-        return self.value if self.value_name == "ef_percent" else None
+        return self.value if self.value_name == _EF.value_name else None
 
     @property
     def clip_ef_percent(self) -> tuple[float, ...]:
         """The EF of each clip in percent; none of a model that reads something else."""
-        return self.clip_values if self.value_name == "ef_percent" else ()
+        return self.clip_values if self.value_name == _EF.value_name else ()
 
     @property
     def mi_probability(self) -> float | None:
         """That the wall moves as after a myocardial infarction, 0 to 1; None of a model that reads something else."""
-        return self.value if self.value_name == "mi_probability" else None
+        return self.value if self.value_name == _MI.value_name else None
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""

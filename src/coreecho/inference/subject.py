@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
+from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.inference.engine import Precision
 from coreecho.inference.frame_rate import TimedFrames, training_rate
@@ -315,7 +316,7 @@ class Subject:
         """The split by which its best epoch was chosen; None where the last one was kept."""
         if self.run is None:
             return "val"
-        return None if self.run.recipe.select == "last" else self.run.recipe.select_on
+        return self.run.recipe.chosen_on
 
     @cached_property
     def _known_splits(self) -> Mapping[str, Sequence[Met]]:
@@ -432,7 +433,7 @@ def _of_weights(
         )
     if card.model_input is None:
         raise CheckpointError(f"{path}: its card does not say how clips are cut and normalised for it.")
-    layout = dataset or ("echonet" if card.trained_on is None else card.trained_on.dataset)
+    layout = dataset or (USUAL_LAYOUT if card.trained_on is None else card.trained_on.dataset)
     found = locate_data(layout, data, card.model_input.frame_size, store, options)
     beside = path.with_name(f"{path.stem}-results")
     return Subject(weights=path, data=found, folder=folder or beside, run=None, source=None)

@@ -106,6 +106,29 @@ class WeightsCard:
     encoder_settings: dict[str, Any] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 
     @property
+    def looks_at_clips(self) -> bool:
+        """Whether the network sees a clip at once, and not frame by frame."""
+        return True
+
+    @property
+    def has_head(self) -> bool:
+        """Whether something is read of the embeddings."""
+        return self.kind == "model"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader should know of it first: what it reads, the network, what that sees."""
+        shown, task = self.model_input, self.task
+        size = 0 if shown is None else shown.frame_size
+        return {
+            "Reads": "nothing: an encoder alone" if task is None else f"the {task.title.lower()}",
+            "Network": self.encoder if self.head is None else f"{self.encoder}, head {self.head}",
+            "Sees": "not known"
+            if shown is None
+            else f"clips of {shown.num_frames} frames of {size} x {size} pixels, one in {shown.stride}, grey",
+        }
+
+    @property
     def task(self) -> Task | None:
         """What the head reads; None for an encoder alone.
 

@@ -24,10 +24,12 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         publications: layouts in which others have published its weights.
+        gives_phases: whether `outputs` gives a signal of the heart's phase, one number a frame.
         classifier: what the names of the entries begin with that publications have and an encoder has not.
     """
 
     publications: ClassVar[Sequence[Publication]] = ()
+    gives_phases: bool = False
     classifier: tuple[str, ...] = ("head.", "fc.", "classifier.")
 
     # Set by `build_encoder`: name and settings.

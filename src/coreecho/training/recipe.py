@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import yaml
 from cyclopts import Parameter
 
+from coreecho.datasets.recording import Split
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.registry import Registry
@@ -195,6 +196,26 @@ class Recipe:
     select_on: Literal["val", "test"] = "val"
     """Which split validates. By `test`, as published of CAMUS, the tested recordings choose their own epoch, so that
     figures on them are flattered."""
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the epoch with the best validation is kept, and not the last one."""
+        return self.select == "best"
+
+    @property
+    def chosen_on(self) -> Split | None:
+        """The split by which the epoch that is kept is chosen; None where the last one is kept."""
+        return self.select_on if self.keeps_best else None
+
+    @property
+    def is_from_scratch(self) -> bool:
+        """Whether its encoder starts from random weights."""
+        return self.init == SCRATCH
+
+    @property
+    def is_of_head_alone(self) -> bool:
+        """Whether stage 1 trains the head on a frozen encoder."""
+        return self.trained == "head"
 
     def __post_init__(self) -> None:
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.

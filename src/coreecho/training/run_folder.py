@@ -16,7 +16,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_args
@@ -27,7 +27,6 @@ import torch
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
-from coreecho.datasets.recording import NUMBERS
 from coreecho.documents import MAY_BE_ABSENT, Limits, read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
@@ -39,7 +38,7 @@ from coreecho.training.data_source import DataSource
 from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.lesson import Lesson
 from coreecho.training.objectives import build_objective
-from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.recipe import Recipe
 from coreecho.video.store import FrameStore
 
 
@@ -152,13 +151,13 @@ class RunFolder:
                 "numpy": np.__version__,
             },
             # The path of the weights that a run starts from says little once files have moved or changed.
-            "init_sha256": None if recipe.init == SCRATCH else hash_weights(build_objective(recipe).start),
+            "init_sha256": None if recipe.is_from_scratch else hash_weights(build_objective(recipe).start),
             "is_finished": False,
         }
         folder = cls(path, recipe, data, info)
         info["data_fingerprint"] = folder.data_fingerprint()
         info["split_ids"] = folder.present_split_ids()
-        if recipe.init != SCRATCH and (met := what_was_met(build_objective(recipe).start)):
+        if not recipe.is_from_scratch and (met := what_was_met(build_objective(recipe).start)):
             info["met_before"] = [asdict(each) for each in met]
         info["left_out"] = {name: list(reasons) for name, reasons in {**folder.left_out, **(left_out or {})}.items()}
         path.mkdir(parents=True, exist_ok=True)
@@ -231,6 +230,10 @@ class RunFolder:
     def stage_weights(self, stage: str) -> Path:
         """Weights of the best epoch of a stage that another follows."""
         return self.path / f"{stage}.safetensors"
+
+    def weights_of(self, part: str) -> Path:
+        """Weights of the `best` epoch of all, or of that of a stage."""
+        return self.best_weights if part == "best" else self.stage_weights(part)
 
     def stage_validation(self, stage: str) -> Path:
         """The validation split at the best epoch of a stage that another has followed."""
@@ -368,9 +371,7 @@ def _scaled(recording: Recording, label: str, factor: float) -> Recording:
     number = recording.number(label)
     if number is None:
         return recording
-    if label in NUMBERS:
-        return replace(recording, **{label: number * factor})  # type: ignore[arg-type]
-    return replace(recording, labels={**recording.labels, label: number * factor})
+    return recording.with_number(label, number * factor)
 
 
 def run_of_weights(weights: Path) -> RunFolder | None:

@@ -203,8 +203,8 @@ def _notes(video: Video, beats: Beats) -> tuple[str, ...]:
         notes.append("its frames are not evenly spaced in time; beats were found by their times")
     if beats.num_cut:
         notes.append("a beat that the clip's start cuts off was left out")
-    if beats.rule == "power":
-        notes.append("beats by EchoNet-Dynamic's published rule (a power of the number of frames)")
+    if beats.note:
+        notes.append(beats.note)
     return tuple(notes)
 
 
