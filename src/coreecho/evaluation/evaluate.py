@@ -279,7 +279,7 @@ def _worth(
 
 
 def _notes(subject: Subject, protocol: Protocol, recordings: Sequence[Recording], overlap: Overlap) -> tuple[str, ...]:
-    notes = notes_of(subject, recordings, overlap, protocol.split)
+    notes = notes_of(subject, recordings, overlap)
     if not subject.is_own_data and not subject.model_input.is_whole_beat:
         store = subject.store() if protocol.counts_file_frames else subject.seen()
         notes += frame_rate_note(store, recordings, subject.trained_on)

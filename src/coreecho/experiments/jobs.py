@@ -173,7 +173,7 @@ class Transfer(Job):
         folds, num_recordings = self._folds()
         fold, recipe = num_recordings // len(folds), self.recipe(runs)
         _, protocol = find_protocol(LAYOUTS.get(self.data.dataset), self.protocol)
-        is_validated = protocol.has_validation or recipe.select_on == "test"
+        is_validated = protocol.has_validation or recipe.is_chosen_by_tested
         sizes = {"num_train": num_recordings - (1 + protocol.has_validation) * fold}
         sizes |= {"num_val": fold if is_validated else 0, "num_test": fold}
         work = work_of(recipe, **sizes, test_clips=recipe.validation_clips)

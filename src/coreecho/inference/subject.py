@@ -6,7 +6,7 @@ any data: commands that evaluate, embed, explain or report are told which, and t
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,24 @@ class Overlap:
         num_recordings: of those that were asked about.
         trained: ids of those that it was trained on, whatever they were called then.
         selected: ids of those by which its best epoch was chosen.
+        asked: the split that was asked for by its name. Who asks for the training split knows what it is, and who asks
+            for the validation split that by it the best epoch was chosen. None of recordings of any split.
     """
 
     num_recordings: int
     trained: tuple[str, ...]
     selected: tuple[str, ...]
+    asked: Split | None = None
+
+    @property
+    def is_of_training(self) -> bool:
+        """Whether the training split was asked for."""
+        return self.asked == "train"
+
+    @property
+    def chosen_by(self) -> tuple[str, ...]:
+        """Ids of those by which the best epoch was chosen, where that is not what their split is for."""
+        return () if self.asked == "val" else self.selected
 
     @property
     def label(self) -> str | None:
@@ -299,8 +312,8 @@ class Subject:
         Raises:
             DatasetError: the model was trained on some of them.
         """
-        overlap = self.overlap(recordings, show_progress=show_progress)
-        if overlap.trained and split != "train" and not allow:
+        overlap = replace(self.overlap(recordings, show_progress=show_progress), asked=split)
+        if overlap.trained and not overlap.is_of_training and not allow:
             more = len(overlap.trained) - _NAMED_AT_MOST
             named = ", ".join(overlap.trained[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
             raise DatasetError(

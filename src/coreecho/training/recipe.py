@@ -208,6 +208,11 @@ class Recipe:
         return self.select_on if self.keeps_best else None
 
     @property
+    def is_chosen_by_tested(self) -> bool:
+        """Whether the tested recordings validate, and so choose their own epoch."""
+        return self.select_on == "test"
+
+    @property
     def is_from_scratch(self) -> bool:
         """Whether its encoder starts from random weights."""
         return self.init == SCRATCH
