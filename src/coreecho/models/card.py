@@ -3,13 +3,12 @@
 It is stored inside the file, so that weights are never without it.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
-from coreecho.errors import CheckpointError, RecipeError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.tasks import Task, build_task
 
@@ -157,7 +156,7 @@ class WeightsCard:
 def kind_of_card(text: str) -> object:
     """The `kind` that a card says its weights are; None where it says none, or is none."""
     try:
-        entries = json.loads(text) if len(text) <= CARD_LIMITS.max_bytes else None
-    except (ValueError, RecursionError):
+        entries = parse_document(text, dict[str, Any], kind="card of these weights", limits=CARD_LIMITS)
+    except CoReEchoError:
         return None
-    return entries.get("kind") if isinstance(entries, dict) else None
+    return entries.get("kind")
