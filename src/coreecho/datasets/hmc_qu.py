@@ -15,19 +15,12 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from coreecho.datasets.beat_files import Beat, BeatReader, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation, split_by_fold, stratified_in_order
 from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
-from coreecho.datasets.layout import (
-    VALIDATION,
-    Beat,
-    BeatReader,
-    Layout,
-    Option,
-    PreparedFile,
-    SeenAt,
-    read_with_beat,
-)
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import VALIDATION, Option
 from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey

@@ -25,7 +25,8 @@ from coreecho.evaluation.measured_clips import (
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF
 from coreecho.evaluation.predictions import check_labels
-from coreecho.inference.subject import Overlap, Subject, as_subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.trust import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,

@@ -35,7 +35,8 @@ from coreecho.evaluation.protocol import TRACED, Protocol
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of
 from coreecho.files import sha256_of, write_whole
 from coreecho.inference.frame_rate import TimedFrames
-from coreecho.inference.subject import Overlap, Subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject
 from coreecho.notices import NOTICE
 from coreecho.tasks import Task
 from coreecho.trust.appraisal import NOT_OF_PATIENTS

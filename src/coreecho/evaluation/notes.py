@@ -9,7 +9,8 @@ import numpy as np
 
 from coreecho.datasets import Recording
 from coreecho.inference.frame_rate import TimedFrames, is_rate_known, is_training_rate
-from coreecho.inference.subject import Overlap, Subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject
 from coreecho.models.card import TrainedOn
 from coreecho.names import counted
 from coreecho.video.store import FrameStore

@@ -16,7 +16,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_args
@@ -27,7 +27,7 @@ import torch
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
-from coreecho.documents import MAY_BE_ABSENT, Limits, read_document
+from coreecho.documents import read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
@@ -39,55 +39,8 @@ from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.lesson import Lesson
 from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import Recipe
+from coreecho.training.run_record import RECORD_LIMITS, Met, RunRecord
 from coreecho.video.store import FrameStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class _DataRecord:
-    """Where the data of a run lay when it began."""
-
-    dataset: str
-    root: str
-    store: str
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Met:
-    """What weights were trained on: a hash of the frames of each recording, by its id in a layout."""
-
-    dataset: str
-    train: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Record:
-    """What run.json says."""
-
-    recipe: str
-    seed: int
-    data: _DataRecord
-    is_phantom: bool
-    hardware: Hardware
-    versions: Mapping[str, str]
-    init_sha256: str | None
-    is_finished: bool
-    data_fingerprint: str
-    split_ids: Mapping[str, Mapping[str, str]]
-    lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
-    """How many epochs it had before it was made longer, each time."""
-    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
-    """Of each recording that was left out, as was asked for, what is wrong with it."""
-    met_before: Sequence[Met] = field(default=(), metadata=MAY_BE_ABSENT)
-    """What the weights that it started from were trained on, as far as is known."""
-
-    def __post_init__(self) -> None:
-        if missing := set(get_args(Split)) - set(self.split_ids):
-            raise RecipeError(f"split_ids lacks {', '.join(sorted(missing))}")
-
-
-# A line for each recording, of a million at most.
-_LIMITS = Limits(max_bytes=256 * 2**20)
 
 
 class RunFolder:
@@ -181,7 +134,7 @@ class RunFolder:
         path = Path(path)
         try:
             record = read_document(
-                path / "run.json", _Record, kind="record of a run", error=CheckpointError, limits=_LIMITS
+                path / "run.json", RunRecord, kind="record of a run", error=CheckpointError, limits=RECORD_LIMITS
             )
         except CheckpointError as error:
             raise CheckpointError(

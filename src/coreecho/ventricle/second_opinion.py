@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coreecho.errors import RecipeError
 from coreecho.inference.files import PredictionFailure, find_files
-from coreecho.inference.predictor import Prediction
+from coreecho.inference.prediction import Prediction
 from coreecho.inference.preparing import clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
