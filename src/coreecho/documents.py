@@ -76,13 +76,8 @@ def parse_document(
     Raises:
         error: it is damaged, or not as the schema says.
     """
-    limits = limits or Limits()
-    try:
-        return cast(T, read_value(schema, _parse(content, limits), "", limits))
-    except FaultsError as reason:
-        raise error(
-            f"This {kind} cannot be read: {reason.words}. It is damaged, or comes from another version of coreecho."
-        ) from reason
+    advice = " It is damaged, or comes from another version of coreecho."
+    return _parsed(content, schema, f"This {kind} cannot be read: {{}}.{advice}", error, limits or Limits())
 
 
 def build_document(entries: Any, schema: type[T], *, kind: str, error: type[CoReEchoError] = CoReEchoError) -> T:
@@ -118,11 +113,14 @@ def parse_entries(
     Raises:
         error: it is no JSON, or not as the schema says.
     """
-    limits = limits or Limits()
+    return _parsed(content, schema, f"This {kind} cannot be read: {{}}.", error, limits or Limits())
+
+
+def _parsed(content: str | bytes, schema: type[T], message: str, error: type[CoReEchoError], limits: Limits) -> T:
     try:
         return cast(T, read_value(schema, _parse(content, limits), "", limits))
     except FaultsError as reason:
-        raise error(f"This {kind} cannot be read: {reason.words}.") from reason
+        raise error(message.format(reason.words)) from reason
 
 
 def document_text(document: object, *, indent: int | None = None) -> str:

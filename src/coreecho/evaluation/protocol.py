@@ -8,7 +8,7 @@ cover the whole video.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from typing import Protocol as Interface
 
 import numpy as np
@@ -82,6 +82,11 @@ class Protocol:
         if faults:
             raise RecipeError("The evaluation does not hold together: " + "; ".join(faults) + ".")
         check_precision(self.precision)
+
+    @property
+    def bootstrap(self) -> dict[str, Any]:
+        """How intervals are made, as the functions take it that measure."""
+        return {"resamples": self.resamples, "level": self.level, "seed": self.seed}
 
     @property
     def counts_file_frames(self) -> bool:
