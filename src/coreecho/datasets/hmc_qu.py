@@ -24,7 +24,7 @@ from coreecho.datasets.options import VALIDATION, Option
 from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, log_unforeseen
 from coreecho.names import readable
 from coreecho.video.containers import read_container
 from coreecho.video.dicom_series import Series
@@ -162,6 +162,7 @@ class HmcQu(Layout):
             content = scipy.io.loadmat(str(path), variable_names=["predicted"])
         # A damaged file of this old format makes SciPy raise almost anything.
         except Exception as error:
+            log_unforeseen(error, "a file of masks")
             return f"cannot be read as a MATLAB file ({error})"
         mask = content.get("predicted")
         if not isinstance(mask, np.ndarray) or mask.ndim != 3:
