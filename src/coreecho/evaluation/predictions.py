@@ -117,8 +117,9 @@ def predictions_table(
         columns["clip_sd"] = [_deviation(prediction.clip_values) for prediction in predictions]
     columns["num_clips"] = [len(prediction.clip_values) for prediction in predictions]
     table = pd.DataFrame(columns)
-    if task.label == "ef_percent" and any(recording.ef_source is not None for recording in recordings):
-        table[EF_SOURCE_COLUMN] = [recording.ef_source for recording in recordings]
+    sources = [recording.source_of(task.label) for recording in recordings]
+    if any(source is not None for source in sources):
+        table[EF_SOURCE_COLUMN] = sources
     return table
 
 

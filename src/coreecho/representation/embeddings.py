@@ -108,7 +108,7 @@ def embed_run(
     source = _source_of(subject, split)
     _check(recordings, clips, source)
     overlap = subject.check_overlap(recordings, split, allow=allow_overlap, show_progress=show_progress)
-    if overlap.label is not None and split != "train":
+    if overlap.label is not None and not overlap.is_of_training:
         source += f", {overlap.label}"
     store = subject.seen(show_progress=show_progress)
     starts = [
