@@ -40,7 +40,7 @@ _OWNERS = {
     "tasks.py": {"names"},
     "video/clips.py": {"time"},
     "models/model_input.py": {"padding"},
-    "training/recipe.py": {"select", "select_on", "trained", "init", "objective"},
+    "training/recipe.py": {"select", "select_on", "trained", "init", "objective", "augmentation"},
     "training/objectives.py": {"views"},
     "training/beat_lessons.py": {"head"},
     "datasets/recording.py": {"names"},

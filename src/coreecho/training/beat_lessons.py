@@ -215,7 +215,7 @@ class _Points(BeatLesson):
 
     def training_examples(self, examples: Examples) -> PointsClips:
         """Random clips; moved and brightened at random where the recipe says to change them at all."""
-        return self._clips(examples, seed=examples.seed, is_changed=examples.changes.augment is not None)
+        return self._clips(examples, seed=examples.seed, is_changed=self.recipe.is_augmented)
 
     def validation_examples(self, examples: Examples) -> PointsClips:
         """The clip that holds ED and ES."""

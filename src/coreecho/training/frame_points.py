@@ -42,7 +42,7 @@ class FramePoints(SegmenterLesson):
 
     def training_examples(self, examples: Examples) -> PointsFrames:
         """ED and ES of each recording; moved and brightened unless the recipe changes nothing."""
-        is_changed = examples.changes.augment is not None
+        is_changed = self.recipe.is_augmented
         return PointsFrames(self._traced(examples), is_changed=is_changed, seed=examples.seed, stage=examples.stage)
 
     def validation_examples(self, examples: Examples) -> PointsFrames:

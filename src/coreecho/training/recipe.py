@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import yaml
 from cyclopts import Parameter
@@ -20,7 +20,7 @@ from coreecho.models.model_input import ModelInput
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
-from coreecho.training.checking import fault_of_name, faults_of_types, nearest
+from coreecho.training.checking import fault_of_name, faults_of_types, from_plain, nearest
 from coreecho.training.ranges import faults_of_ranges
 
 # The `init` of an encoder that has learned nothing.
@@ -186,6 +186,11 @@ class Recipe:
         return self.select_on == "test"
 
     @property
+    def is_augmented(self) -> bool:
+        """Whether clips are changed at random at all."""
+        return self.augmentation != "none"
+
+    @property
     def is_from_scratch(self) -> bool:
         """Whether its encoder starts from random weights."""
         return self.init == SCRATCH
@@ -297,9 +302,11 @@ class Recipe:
         own, of_input = _types_of(cls), _types_of(ModelInput)
         try:
             model_input = ModelInput(
-                **{key: _read(settings[key], of_input[key]) for key in settings if key in of_input}
+                **{key: from_plain(settings[key], of_input[key]) for key in settings if key in of_input}
             )
-            return cls(input=model_input, **{key: _read(settings[key], own[key]) for key in settings if key in own})
+            return cls(
+                input=model_input, **{key: from_plain(settings[key], own[key]) for key in settings if key in own}
+            )
         except RecipeError as error:
             raise RecipeError(f"{source}: {error}") from error
 
@@ -383,16 +390,3 @@ def _types_of(kind: type) -> dict[str, Any]:
     """Types of the settings of a dataclass by their names, in order; without `input`, whose settings are flat."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.name != "input"}
-
-
-def _read(value: Any, expected: Any) -> Any:
-    """What a plain value of YAML stands for. YAML has no tuples, and reads 1e-4, without a point, as a text."""
-    if isinstance(value, list):
-        # No setting is a list of lists, and an alias in YAML can make a list hold itself.
-        return tuple(part if isinstance(part, list) else _read(part, float) for part in value)
-    if isinstance(value, str) and (expected is float or float in get_args(expected)):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
