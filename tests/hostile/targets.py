@@ -1,5 +1,6 @@
 """What hostile files are made from, and what reads them: a sound folder of each kind, and the file in it to damage."""
 
+import io
 import json
 import pickle
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import pydicom
 from PIL import Image
 from pydicom.data import get_testdata_file
 
@@ -97,41 +99,30 @@ def _write_volumes(folder: Path) -> list[Path]:
     return [folder / f"clip.{suffix}" for suffix in ("npy", "npz", "nii", "nii.gz", "mha", "mhd", "nrrd")]
 
 
-# Clips of pydicom's own in the codings that nothing here writes, of another kind of scanner.
+# Pictures of pydicom's own in the codings that nothing here writes. Small: what is decoded for long is tried seldom.
 _COMPRESSED = (
     "emri_small_jpeg_ls_lossless.dcm", "emri_small_jpeg_2k_lossless.dcm", "emri_small_big_endian.dcm",
-    "emri_small_RLE.dcm",
+    "emri_small_RLE.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm", "SC_rgb_rle_2frame.dcm",
+    "SC_rgb_gdcm_KY.dcm", "SC_rgb_jpeg_dcmtk.dcm",
 )  # fmt: skip
+# The fewest in which a moving sector is looked for.
+_DICOM_FRAMES = 8
 
 
 def _write_dicoms(folder: Path) -> list[Path]:
     """Small files in every coding that comes without a codec of its own, and pydicom's own in those that need one."""
-    import pydicom
     from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
-    sound = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
-    jpeg = folder / "jpeg.dcm"
-    shutil.copy(str(get_testdata_file("examples_ybr_color.dcm")), jpeg)
-    paths = [jpeg]
-    frames = np.repeat(np.repeat(_frames(), 4, 1), 4, 2)
+    sound = _few_frames("examples_ybr_color.dcm")
+    _as_small_jpegs(sound).save_as(folder / "jpeg.dcm")
+    paths = [folder / "jpeg.dcm"]
     for name, syntax in (
         ("explicit.dcm", ExplicitVRLittleEndian),
         ("implicit.dcm", ImplicitVRLittleEndian),
         ("deflated.dcm", DeflatedExplicitVRLittleEndian),
         ("rle.dcm", RLELossless),
     ):
-        dataset = pydicom.Dataset()
-        for keyword in ("SOPClassUID", "SOPInstanceUID", "Modality", "FrameTime"):
-            setattr(dataset, keyword, getattr(sound, keyword, "US"))
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.Rows, dataset.Columns, dataset.NumberOfFrames = *frames.shape[1:], len(frames)
-        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-        dataset.BitsAllocated = dataset.BitsStored = 8
-        dataset.HighBit, dataset.PixelRepresentation = 7, 0
-        dataset.PixelData = frames.tobytes()
+        dataset = _plain_dicom(sound)
         if syntax == RLELossless:
             dataset.compress(RLELossless)
         else:
@@ -139,12 +130,72 @@ def _write_dicoms(folder: Path) -> list[Path]:
         dataset.save_as(folder / name, enforce_file_format=True)
         paths.append(folder / name)
     for name in _COMPRESSED:
-        if (found := get_testdata_file(name, download=False)) is not None:
-            dataset = pydicom.dcmread(str(found))
-            dataset.Modality = "US"
-            dataset.save_as(folder / name)
+        if get_testdata_file(name, download=False) is not None:
+            _few_frames(name).save_as(folder / name)
             paths.append(folder / name)
     return paths
+
+
+def _few_frames(name: str) -> pydicom.Dataset:
+    """A file of pydicom's own, called ultrasound, with its first frames; a single one is repeated."""
+    from pydicom.encaps import encapsulate, generate_frames
+
+    dataset = pydicom.dcmread(str(get_testdata_file(name, download=False)))
+    frames = int(dataset.get("NumberOfFrames", 1))
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        stored = list(generate_frames(dataset.PixelData, number_of_frames=frames))
+        dataset.PixelData = encapsulate((stored * _DICOM_FRAMES)[:_DICOM_FRAMES])
+    else:
+        dataset.PixelData = dataset.PixelData[: len(dataset.PixelData) // frames * _DICOM_FRAMES]
+    dataset.NumberOfFrames = _DICOM_FRAMES
+    dataset.Modality = "US"
+    return dataset
+
+
+def _as_small_jpegs(dataset: pydicom.Dataset) -> pydicom.Dataset:
+    """A clip with all its tags, in frames of a fourth of their sides."""
+    from pydicom.encaps import encapsulate
+
+    stored = []
+    for frame in dataset.pixel_array[:, ::4, ::4]:
+        with io.BytesIO() as file:
+            Image.fromarray(frame).save(file, format="jpeg")
+            stored.append(file.getvalue())
+    dataset.Rows, dataset.Columns = dataset.pixel_array[0, ::4, ::4].shape[:2]
+    dataset.PixelData = encapsulate(stored)
+    return dataset
+
+
+def _plain_dicom(sound: pydicom.Dataset) -> pydicom.Dataset:
+    """Grey frames as they are, with a region of the ultrasound and sequences in sequences."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.sequence import Sequence
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    frames = _frames()
+    dataset = Dataset()
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "Modality", "FrameTime"):
+        setattr(dataset, keyword, getattr(sound, keyword, "US"))
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = *frames.shape[1:], len(frames)
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    region, view, code = Dataset(), Dataset(), Dataset()
+    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 0
+    region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = _SIDE - 1, _SIDE - 1
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.03
+    dataset.SequenceOfUltrasoundRegions = Sequence([region])
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "G-A19C", "SRT", "Apical four chamber"
+    view.CodeValue, view.CodingSchemeDesignator, view.CodeMeaning = "G-A157", "SRT", "Apical"
+    view.ViewModifierCodeSequence = Sequence([code])
+    dataset.ViewCodeSequence = Sequence([view])
+    dataset.PixelData = frames.tobytes()
+    return dataset
 
 
 def _read_video(folder: Path, damaged: Path) -> object:
@@ -206,7 +257,8 @@ def _write_echonet(folder: Path) -> list[Path]:
 def _read_echonet(folder: Path, damaged: Path) -> object:
     from coreecho.datasets import load_recordings, read_tracings
 
-    return load_recordings("echonet", folder), read_tracings(folder)
+    # The table's recordings come with what is traced of them, so that the tracings are read in either case.
+    return read_tracings(folder) if damaged.name == "VolumeTracings.csv" else load_recordings("echonet", folder)
 
 
 def _write_camus(folder: Path) -> list[Path]:
@@ -269,9 +321,9 @@ def _write_weights(folder: Path) -> list[Path]:
     from coreecho.models.card import WeightsCard
 
     model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
-    model = build_model("uniformer_xs", model_input, last_bias=50.0)
+    model = build_model("colearning_xs", model_input, last_bias=50.0)
     card = WeightsCard(
-        kind="model", reads={"name": "ef"}, encoder="uniformer_xs", source="hostile", licence="none",
+        kind="model", reads={"name": "ef"}, encoder="colearning_xs", source="hostile", licence="none",
         num_parameters=1, source_sha256=None, model_input=model_input, trained_on=None, coreecho_version="0",
     )  # fmt: skip
     save_weights(folder / "model.safetensors", model, card)
@@ -368,7 +420,7 @@ def _write_run(folder: Path) -> list[Path]:
     settings = PhantomSettings(min_frames=24, max_frames=24)
     write_echonet_phantoms(folder / "data", recordings=16, seed=7, settings=settings, workers=1)
     recipe = Recipe(
-        encoder="uniformer_xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), crop_pad=2, batch_size=4,
+        encoder="colearning_xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), crop_pad=2, batch_size=4,
         stage1_epochs=1, stage2=False,
     )  # fmt: skip
     train(recipe, data=folder / "data", out=folder / "run", hardware=Hardware(device="cpu"))
@@ -380,7 +432,7 @@ def _read_run(folder: Path, damaged: Path) -> object:
     from coreecho.training.state import load_state
 
     run = RunFolder.open(folder / "run")
-    return run.metrics(), load_state(run.state) if run.state.exists() else None
+    return load_state(run.state) if damaged == run.state else run.metrics()
 
 
 TARGETS = {
