@@ -8,6 +8,9 @@ import yaml
 
 from coreecho.errors import RecipeError
 
+# A seed, the largest number of all settings, has 64 bits.
+_LARGEST = 2**64
+
 
 class _EachKeyOnce(yaml.SafeLoader):
     """YAML's own loader takes the last of two equal keys without a word."""
@@ -20,6 +23,16 @@ class _EachKeyOnce(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Read a whole number; of more digits than Python writes out, no message could tell."""
+        value: int = super().construct_yaml_int(node)
+        if abs(value) > _LARGEST:
+            raise yaml.constructor.ConstructorError(None, None, "a number larger than any setting", node.start_mark)
+        return value
+
+
+_EachKeyOnce.add_constructor("tag:yaml.org,2002:int", _EachKeyOnce.construct_yaml_int)
 
 
 def read_settings(path: Path, *, of: str) -> dict[str, Any]:

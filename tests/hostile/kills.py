@@ -122,21 +122,24 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
     def same(name: str, arguments: Callable[[Path], list[str]], result: Callable[[Path], object]) -> Command:
         return Command(name=name, start=arguments, again=arguments, result=result)
 
+    def training(name: str, arguments: list[str]) -> Command:
+        """A training that goes on where a run has begun, and is given again where none has."""
+
+        def start(out: Path) -> list[str]:
+            return [*arguments, "--out", str(out / "run"), "--store", str(out / "store")]
+
+        def again(out: Path) -> list[str]:
+            has_begun = (out / "run" / "run.json").exists()
+            return ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"] if has_begun else start(out)
+
+        return Command(name=name, start=start, again=again, result=lambda out: _weights(out / "run"))
+
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
     probe = ["transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--allow-overlap"]
     probe += ["--batch-size", "4", "--stage1-epochs", "2", "--device", "cpu"]
-    together = [*train, "--devices", "2"]
+    plan = ["reproduce", str(trainings), "--data", str(data), "--device", "cpu"]
     return [
-        Command(
-            name="train-two",
-            start=lambda out: [*together, "--out", str(out / "run"), "--store", str(out / "store")],
-            again=lambda out: (
-                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
-                if (out / "run" / "run.json").exists()
-                else [*together, "--out", str(out / "run"), "--store", str(out / "store")]
-            ),
-            result=lambda out: _weights(out / "run"),
-        ),
+        training("train-two", [*train, "--devices", "2"]),
         same(
             "transfer",
             lambda out: [*probe, "--out", str(out / "transfer"), "--store", str(out / "store")],
@@ -144,31 +147,10 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
         ),
         same(
             "reproduce",
-            lambda out: [
-                *(
-                    "reproduce",
-                    str(trainings),
-                    "--data",
-                    str(data),
-                    "--out",
-                    str(out / "reproduced"),
-                    "--device",
-                    "cpu",
-                ),
-                *("--store", str(out / "store")),
-            ],
+            lambda out: [*plan, "--out", str(out / "reproduced"), "--store", str(out / "store")],
             _weights_of_all,
         ),
-        Command(
-            name="train",
-            start=lambda out: [*train, "--out", str(out / "run"), "--store", str(out / "store")],
-            again=lambda out: (
-                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
-                if (out / "run" / "run.json").exists()
-                else [*train, "--out", str(out / "run"), "--store", str(out / "store")]
-            ),
-            result=lambda out: _weights(out / "run"),
-        ),
+        training("train", train),
         same("phantom", lambda out: ["phantom", "echonet", str(out / "cohort"), "--recordings", "24"], _digest),
         same(
             "store",
