@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "COREECHO_HOSTILE_RUN"
+_SECONDS_TO_STOP = 120
 _SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 # Before its first line a Python program is ended by the signal itself, which a shell calls 143 and 130, too.
 _EXIT_CODES = {"SIGKILL": {-9}, "SIGTERM": {143, -15}, "SIGINT": {130, -2}}
@@ -187,14 +188,20 @@ def stop_once(command: Command, out: Path, how: str, after: float, expected: obj
         code = process.wait(timeout=after)
     except subprocess.TimeoutExpired:
         process.send_signal(_SIGNALS[how])
-        code = process.wait(timeout=120)
+        try:
+            code = process.wait(timeout=_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            faults.append(f"it did not end within {_SECONDS_TO_STOP} s of {how}: {_last_of(errors)}")
+            process.kill()
+            code = process.wait()
+            how = "SIGKILL"
         said = errors.read_text(errors="replace")
         if code not in _EXIT_CODES[how] | {0}:
-            faults.append(f"exit code {code} after {how}: {said[-300:]}")
+            faults.append(f"exit code {code} after {how}: {_last_of(errors)}")
         elif code > 0 and "Stopped" not in said:
             faults.append("stopped without a word")
         elif "Traceback" in said:
-            faults.append(f"a traceback: {said[-300:]}")
+            faults.append(f"a traceback: {_last_of(errors)}")
     if left := alive(str(out)):
         faults.append(f"{len(left)} processes outlived it")
         for number in left:
@@ -207,6 +214,10 @@ def stop_once(command: Command, out: Path, how: str, after: float, expected: obj
     elif command.result(out) != expected:
         faults.append("what it left is not what an undisturbed run leaves")
     return faults
+
+
+def _last_of(errors: Path) -> str:
+    return errors.read_text(errors="replace")[-300:]
 
 
 def alive(mark: str, *, patience: int = 30) -> list[int]:

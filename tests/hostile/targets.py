@@ -7,6 +7,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pydicom
+import yaml
 from PIL import Image
 from pydicom.data import get_testdata_file
 
@@ -372,7 +374,11 @@ def _write_paper_tables(folder: Path) -> list[Path]:
 
     for entry in (files("coreecho.experiments") / "tables").iterdir():
         if entry.name != "trainings.yaml":
-            (folder / entry.name).write_text(entry.read_text())
+            table = yaml.safe_load(entry.read_text())
+            # Every key, and few rows of each: YAML is read slowly.
+            table["rows"] = table["rows"][:3]
+            table.pop("comparisons", None)
+            (folder / entry.name).write_text(yaml.safe_dump(table, sort_keys=False, width=120))
     return sorted(folder.glob("*.yaml"))
 
 
@@ -410,6 +416,73 @@ def _read_store(folder: Path, damaged: Path) -> object:
     sources: Any = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
     store = FrameStore.build(folder / "store", sources, frame_size=32, workers=1)
     return [np.asarray(store.frames(str(number))).sum() for number in range(3)]
+
+
+def _write_archives(folder: Path) -> list[Path]:
+    from coreecho.representation.embedding_files import save_embeddings
+    from coreecho.representation.embedding_set import EmbeddingSet
+    from coreecho.representation.references import References, save_references
+
+    numbers = np.linspace(20.0, 70.0, 8)
+    embedded = EmbeddingSet(
+        ids=tuple("abcdefgh"), embeddings=np.ones((8, 4), np.float32), ef_percent=numbers, ef_predicted=numbers,
+        source="hostile", is_phantom=True,
+    )  # fmt: skip
+    save_embeddings(folder / "embeddings.npz", embedded)
+    references = References(embedded=embedded, thumbnails=_frames()[:8], weights_sha256="0" * 64)
+    save_references(folder / "references.npz", references)
+    return [folder / "embeddings.npz", folder / "references.npz"]
+
+
+def _read_archive(folder: Path, damaged: Path) -> object:
+    from coreecho.representation.embedding_files import load_embeddings
+    from coreecho.representation.references import load_references
+
+    return load_references(damaged) if damaged.name == "references.npz" else load_embeddings(damaged)
+
+
+def _write_calibrations(folder: Path) -> list[Path]:
+    from coreecho.trust import ModelCalibration, calibrate, calibration_to_json, know, make_gate
+
+    rng = np.random.default_rng(0)
+    predicted, others = rng.uniform(20, 70, 60), rng.normal(50, 2, 40)
+    intervals = calibrate(
+        predicted + rng.normal(0, 5, 60), predicted, spread=rng.gamma(2, size=60), method="normalised-by-range",
+        calibrated_on="hostile", is_phantom=True, model="abc", made_on=date(2026, 2, 3),
+    )  # fmt: skip
+    known = know(rng.normal(size=(40, 5)), rng.uniform(20, 70, 40), words="40 recordings")
+    whole = ModelCalibration(intervals=intervals, num_clips=3, gate=make_gate({"frame_rate": others}), known=known)
+    (folder / "model.calibration.json").write_text(calibration_to_json(whole))
+    return [folder / "model.calibration.json"]
+
+
+def _read_calibration(folder: Path, damaged: Path) -> object:
+    from coreecho.trust import read_calibration
+
+    return read_calibration(damaged)
+
+
+def _write_labels(folder: Path) -> list[Path]:
+    _write_clips(folder, [f"{number}.npy" for number in range(4)])
+    table = pd.DataFrame(
+        {
+            "path": [f"{number}.npy" for number in range(4)],
+            "ef_percent": [55.1, 62.4, 31.0, 48.5],
+            "esv_ml": [45.0, 40.0, 120.0, 60.0],
+            "edv_ml": [100.0, 110.0, 180.0, 115.0],
+            "split": ["train", "train", "val", "test"],
+            "patient": ["a", "b", "c", "d"],
+        }
+    )
+    table.to_csv(folder / "labels.csv", index=False)
+    table.to_excel(folder / "labels.xlsx", index=False)
+    return [folder / "labels.csv", folder / "labels.xlsx"]
+
+
+def _read_labels(folder: Path, damaged: Path) -> object:
+    from coreecho.datasets.convert_labels import read_labels
+
+    return read_labels(damaged, folder)
 
 
 def _write_run(folder: Path) -> list[Path]:
@@ -451,6 +524,9 @@ TARGETS = {
         Target(name="paper-tables", write=_write_paper_tables, read=_read_paper_table),
         Target(name="start-index", write=_write_starts, read=_read_starts),
         Target(name="store", write=_write_store, read=_read_store),
+        Target(name="archives", write=_write_archives, read=_read_archive),
+        Target(name="calibrations", write=_write_calibrations, read=_read_calibration),
+        Target(name="labels", write=_write_labels, read=_read_labels),
         Target(name="run", write=_write_run, read=_read_run),
     )
 }

@@ -161,6 +161,12 @@ def test_names_that_are_not_utf8_can_be_written_into_a_table(folder: Path) -> No
     assert find_clip(folder, readable(odd.name)) == odd
 
 
+def test_a_name_that_no_file_can_have_is_a_missing_file(folder: Path) -> None:
+    (folder / "table.csv").write_text(PLAIN.replace("b.npy", "b" * 5000 + ".npy"))
+    with pytest.raises(FaultyDatasetError, match="1 missing file"):
+        load_table(folder / "table.csv")
+
+
 def workbook(path: Path, rows: list[list[object]], *, notes: bool = False) -> openpyxl.Workbook:
     book = openpyxl.Workbook()
     sheet = book.active

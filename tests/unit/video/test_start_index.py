@@ -103,6 +103,7 @@ def test_an_array_that_hides_a_call_is_refused(tmp_path: Path) -> None:
         (pickle.dumps({"a": np.array([1])})[:-9], "not a start-index file"),
         (b"not a pickle", "not a start-index file"),
         (b"{not json", "begins like JSON but is not"),
+        (b'{"a": [99999999999999999999]}', "the starts of 'a' are not an array of whole numbers"),
         (b'{"a": [1.5]}', "the starts of 'a' are not an array of whole numbers"),
         (b"", "not a start-index file"),
     ],
