@@ -14,7 +14,7 @@ _DEEPEST, _MOST_ALIASES, _MOST_BYTES = 20, 20, 2**20
 
 
 class _EachKeyOnce(yaml.SafeLoader):
-    """YAML's own loader takes the last of two equal keys without a word, and is busy with some kilobytes for minutes."""
+    """YAML's own loader takes the last of two equal keys without a word; some kilobytes keep it busy for minutes."""
 
     num_aliases = 0
 
