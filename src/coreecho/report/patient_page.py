@@ -42,6 +42,9 @@ _KNOWN = (
     "This very clip is among the recordings that were searched. Where the model learned from these, its number shows "
     "nothing."
 )
+_BESIDE_TRUST = (
+    "These are few hearts; trust is by all that the model was calibrated on, among which this clip is no stranger."
+)
 # By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
 _JUDGED = {
     "good": "Picture and length are as in the clips that the model was calibrated on. Which view it is, is not judged.",
@@ -182,7 +185,7 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "film": None if clip.clip is None else _film(clip, result, clip.clip, worth, task),
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
-        "similar": None if clip.similar is None else _similar(clip.similar),
+        "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.trust == "good"),
         "without": list(clip.without),
         "notes": [readable(note) for note in result.notes],
     }
@@ -291,11 +294,12 @@ def _moment(seconds: float | None, frame: int) -> str:
     return f"frame {frame}" if seconds is None else f"{seconds:.2f} s"
 
 
-def _similar(similar: SimilarHearts) -> dict[str, Any]:
+def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
     found, task = similar.found, similar.found.task
     return {
         "likeness": f"{found.likeness[0].upper()}{found.likeness[1:]}.",
         "is_unlike": found.is_unlike,
+        "beside": _BESIDE_TRUST if found.is_unlike and is_trusted else "",
         "known": _KNOWN if found.neighbours[0].distance < _SAME * found.typical_distance else "",
         "source": readable(found.source),
         "hearts": [
