@@ -25,6 +25,7 @@ from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError, log_unforeseen
+from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.video.containers import read_container
 from coreecho.video.dicom_series import Series
@@ -224,7 +225,7 @@ class HmcQuWalls(OutlineSource):
 
     def knows(self, recording: Recording) -> bool:
         """Whether there is such a file."""
-        return self._path(recording).is_file()
+        return is_file(self._path(recording))
 
     def frames(self, recording: Recording, num_frames: int) -> Sequence[int]:
         """All of the cycle."""

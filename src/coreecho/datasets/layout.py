@@ -24,6 +24,7 @@ from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
@@ -180,7 +181,7 @@ class Layout(ABC):
 
     def check_companion(self, path: Path) -> str | None:
         """Read a file beside the clips, such as contours; return what is wrong with it, or None."""
-        return None if path.is_file() else "missing"
+        return None if is_file(path) else "missing"
 
     def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Read one beat of a file from outside as this data set's clips are, at the size that a model sees.

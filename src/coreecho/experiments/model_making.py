@@ -33,7 +33,7 @@ from coreecho.experiments.model_plan import (
     run_folder,
 )
 from coreecho.experiments.runs import Execution, finish_run
-from coreecho.files import writing_into
+from coreecho.files import alone_in, writing_into
 from coreecho.inference.subject import Subject, open_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.segmenter import open_segmenter
@@ -94,23 +94,27 @@ class Workshop:
 
         Raises:
             RecipeError: there is no such model, or what lies in the folder was made by another plan.
+            BusyError: another process makes models in the same folder.
             Stopped: it was asked to stop; the same call goes on.
         """
         if unknown := [name for name in models if name not in self.plan.models]:
             raise RecipeError(
                 f"The plan makes no {', '.join(unknown)}: it makes {', '.join(self.plan.models)}. Give one of these."
             )
-        for cohort in self.plan.cohorts_of(models):
-            self.say(f"Simulated hearts: {cohort}")
-            self.plan.write_phantoms(cohort, self.out, workers=self.workers, show_progress=self.execution.show_progress)
-        for run in self.plan.runs_of(models):
-            self.say(f"Training: {run}")
-            entry = self.plan.runs[run]
-            data = self.plan.data(entry.data, self.out, entry.options)
-            finish_run(self.plan.recipe(run, self.out), data, run_folder(self.out, run), self._execution(entry))
-        for name in models:
-            self.say(f"Model: {name}")
-            self._finish(name)
+        with writing_into(self.out), alone_in(self.out, doing="making models"):
+            for cohort in self.plan.cohorts_of(models):
+                self.say(f"Simulated hearts: {cohort}")
+                self.plan.write_phantoms(
+                    cohort, self.out, workers=self.workers, show_progress=self.execution.show_progress
+                )
+            for run in self.plan.runs_of(models):
+                self.say(f"Training: {run}")
+                entry = self.plan.runs[run]
+                data = self.plan.data(entry.data, self.out, entry.options)
+                finish_run(self.plan.recipe(run, self.out), data, run_folder(self.out, run), self._execution(entry))
+            for name in models:
+                self.say(f"Model: {name}")
+                self._finish(name)
         return read_record(self.shipped / RECORD)
 
     def _execution(self, entry: RunEntry) -> Execution:

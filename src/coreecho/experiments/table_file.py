@@ -6,6 +6,7 @@ a table may say is what the classes below have as fields; `table_plan` makes job
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -201,7 +202,7 @@ def read_table(name_or_path: str) -> TableFile:
     else:
         known = ", ".join(table_names())
         raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
-    shared = read_settings(Path(str(_shipped() / f"{SHARED}.yaml")), of="table")
+    shared = _shared_trainings()
     entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}
     entries["trainings"] = shared | own if isinstance(own, dict) else own
@@ -219,6 +220,11 @@ def read_table(name_or_path: str) -> TableFile:
 def _renamed(row: Any) -> Any:
     """A row with `source` for `from`, which is a word of Python's."""
     return {"source" if key == "from" else key: value for key, value in row.items()} if isinstance(row, dict) else row
+
+
+@cache
+def _shared_trainings() -> Mapping[str, Any]:
+    return read_settings(Path(str(_shipped() / f"{SHARED}.yaml")), of="table")
 
 
 def _shipped() -> Any:

@@ -158,7 +158,7 @@ def _starts(name: str, value: Any, path: Path) -> NDArray[np.int64]:
     """Turn one value of the file into checked starts."""
     try:
         numbers = _rebuild(value)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DatasetError(f"{path}: the starts of {name!r} are not an array of whole numbers ({error}).") from error
     if numbers.ndim > 1 or numbers.size == 0 or numbers.dtype.kind not in "iu":
         raise DatasetError(

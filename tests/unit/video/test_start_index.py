@@ -105,6 +105,7 @@ def test_an_array_that_hides_a_call_is_refused(tmp_path: Path) -> None:
         (b"{not json", "begins like JSON but is not as expected. This start-index file cannot be read: it is no JSON"),
         (b'{"a.avi": [3], "a.avi": [4]}', "the name 'a.avi' comes twice"),
         (b'{"a": ' + b"[" * 50 + b"]" * 50 + b"}", "it is nested more than 16 deep"),
+        (b'{"a": [99999999999999999999]}', "the starts of 'a' are not an array of whole numbers"),
         (b'{"a": [1.5]}', "the starts of 'a' are not an array of whole numbers"),
         (b"", "not a start-index file"),
     ],
