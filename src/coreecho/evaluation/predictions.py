@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, DatasetError
@@ -15,6 +14,7 @@ from coreecho.evaluation.prediction_tables import named
 from coreecho.evaluation.protocol import Clips, StoredLengths, starts_of_recordings
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.models.echo_model import EchoModel
+from coreecho.progress import track
 from coreecho.tasks import Task
 
 # Only where a data set's releases differ in it.

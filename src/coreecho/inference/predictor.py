@@ -10,7 +10,6 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.errors import CheckpointError, RecipeError, VideoError, log_unforeseen
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
@@ -25,6 +24,7 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import hash_weights, load_model
+from coreecho.progress import track
 from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.trust import ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts

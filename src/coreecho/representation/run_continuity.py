@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Split
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
@@ -22,6 +21,7 @@ from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION
+from coreecho.progress import track
 from coreecho.representation.continuity_figures import (
     ContinuityFigure,
     figure_from,

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 from torch.utils.data import default_collate
 
 from coreecho.datasets import Recording
@@ -26,6 +25,7 @@ from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.notices import NOTICE
+from coreecho.progress import track
 from coreecho.training.lesson import Examples
 from coreecho.ventricle.volume import ejection_fraction, ventricle_curve
 

@@ -15,7 +15,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import LAYOUTS, Recording
 from coreecho.errors import DatasetError, RecipeError
@@ -24,6 +23,7 @@ from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.notices import NOTICE
+from coreecho.progress import track
 from coreecho.ventricle.agreement import FrameDistance, frame_distance, frame_offset
 from coreecho.ventricle.phases import find_phases
 
