@@ -285,6 +285,7 @@ class Campaign:
         chance: what is drawn.
         counts: of outcomes.
         findings: what is not as it should be.
+        is_every: disks fill up at every write.
     """
 
     times: int
@@ -293,6 +294,7 @@ class Campaign:
     chance: random.Random
     counts: Counter[str]
     findings: list[str]
+    is_every: bool = False
 
     @classmethod
     def asked(cls, words: str | None, *, times: int, of: str) -> "Campaign":
@@ -301,8 +303,10 @@ class Campaign:
         parser.add_argument("--times", type=int, default=times, help=of)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--only", nargs="*", help="commands")
+        parser.add_argument("--every", action="store_true", help="full disks at every write, besides")
         given = parser.parse_args()
-        return cls(given.times, given.seed, given.only or [], random.Random(given.seed), Counter(), [])
+        chance = random.Random(given.seed)
+        return cls(given.times, given.seed, given.only or [], chance, Counter(), [], given.every)
 
     def trials(self, folder: Path) -> Iterator[tuple[Command, Path]]:
         """The commands, each with an empty folder for what it leaves when nothing disturbs it."""

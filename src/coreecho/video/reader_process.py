@@ -24,13 +24,12 @@ import numpy as np
 
 from coreecho.errors import UnsuitableError, VideoError, log, way_to
 from coreecho.video.dicom_series import Series
+from coreecho.video.limits import BYTES_A_SECOND, SECONDS_A_FILE
 from coreecho.video.placement import Placement
 from coreecho.video.reading import ClipPath, read_clip_at
 from coreecho.video.resizing import resize_frames
 from coreecho.video.video import Video
 
-SECONDS_A_FILE = 10.0
-_BYTES_A_SECOND = 1e6
 # Beside what the interpreter and its libraries take: memory, and addresses, of which codecs keep many free.
 _MEMORY_BYTES = 1024**3
 _ADDRESS_BYTES = 3 * 1024**3
@@ -147,7 +146,7 @@ class _Process:
     def read(self, path: ClipPath, frame_size: int, options: dict[str, Any], seconds: float) -> ResizedVideo:
         files = path.files if isinstance(path, Series) else (Path(path),)
         with contextlib.suppress(OSError):
-            seconds += sum(file.stat().st_size for file in files) / _BYTES_A_SECOND
+            seconds += sum(file.stat().st_size for file in files) / BYTES_A_SECOND
         request = {
             "path": [str(file) for file in files] if isinstance(path, Series) else str(path),
             "frame_size": frame_size,
