@@ -29,7 +29,7 @@ class _EachKeyOnce(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             self.num_aliases += 1
             if self.num_aliases > _MOST_ALIASES:
-                raise yaml.composer.ComposerError(None, None, "too many aliases", self.peek_event().start_mark)
+                raise yaml.composer.ComposerError(None, None, "too many aliases", None)
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 

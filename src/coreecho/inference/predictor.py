@@ -30,7 +30,7 @@ from coreecho.trust import ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import read_ids
 from coreecho.video.dicom_series import Series
-from coreecho.video.reader_process import SECONDS_A_FILE
+from coreecho.video.limits import SECONDS_A_FILE
 from coreecho.video.reading import ClipPath
 
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)

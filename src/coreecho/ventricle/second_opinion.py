@@ -15,7 +15,7 @@ from coreecho.trust import ModelCalibration, appraise_outline
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
-from coreecho.video.reader_process import SECONDS_A_FILE
+from coreecho.video.limits import SECONDS_A_FILE
 
 # Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
 # than this cannot both be right.
