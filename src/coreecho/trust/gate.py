@@ -1,19 +1,22 @@
 """Whether the model knows such recordings. Named checks, each against the validation split, and never one magic score.
 
 A check measures one thing of a recording, and holds the values of recordings that the model is known to read (the
-validation split: not trained on, and of the same kind). Two rules, and no others:
+validation split: not trained on, and of the same kind). Two rules for all, and one limit:
 
 - **doubtful**: the value is so rare there that its conformal p-value is at most the check's part of `doubted_share`.
   The parts are equal (Bonferroni), so that of recordings like those of the split no more than that share is doubted.
 - **outside**: the value lies more than twice as far from the median as any recording of the split. This needs no large
   split, and has no probability of its own beyond 1 / (n + 1).
 
+The limit is of two numbers that should be one: an EF by the outline that is more than `DISAGREEMENT_POINTS` from the
+model's is doubtful however often that happens in the split, since one of the two is wrong.
+
 What could not be measured is doubtful: a check must never pass because it did not run.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +30,13 @@ Trust = Literal["good", "doubtful", "outside"]
 DEFAULT_DOUBTED_SHARE = 0.05
 # How many times as far from the median as the farthest recording of the split is outside.
 OUTSIDE_FACTOR = 2.0
+# Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
+# than this cannot both be right.
+DISAGREEMENT_POINTS = 10.0
+# By which clips are refused first, the first of them that a gate asks. In phantoms (docs/trust.md) refusing by one of
+# these alone is better than by the rarest value of all checks, most of which say that a picture is unusual, and not
+# that its number is wrong.
+REFUSING_CHECKS = ("segmentation_disagreement", "neighbour_distance", "clip_disagreement")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +50,8 @@ class CheckDefinition:
         side: which values are strange.
         tolerance: differences up to this mean nothing, such as 49.97 frames a second where all others have 50.
         is_of_outline: it is measured in the outline of the left ventricle, and so only where something outlines it.
+        always_doubted_above: a value beyond it is doubtful, however usual it is in a split; None where the split alone
+            says what is doubtful.
     """
 
     name: str
@@ -48,6 +60,7 @@ class CheckDefinition:
     side: Side
     tolerance: float = 0.0
     is_of_outline: bool = False
+    always_doubted_above: float | None = None
 
 
 CHECKS: dict[str, CheckDefinition] = {
@@ -60,6 +73,18 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
         CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
         CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
+        CheckDefinition(
+            name="deformation",
+            label="share of the change over time that no motion of the whole picture explains",
+            side="low",
+            tolerance=0.005,
+        ),
+        CheckDefinition(
+            name="shaded",
+            label="change over time in the dullest part of the sector, by that of the rest",
+            side="low",
+            tolerance=0.005,
+        ),
         CheckDefinition(name="chroma", label="share of the sector that is coloured", side="high", tolerance=0.005),
         CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
         CheckDefinition(
@@ -102,15 +127,64 @@ CHECKS: dict[str, CheckDefinition] = {
             is_of_outline=True,
         ),
         CheckDefinition(
+            name="lv_pace",
+            label="pace at which the left ventricle's area swings",
+            unit=" per second",
+            side="low",
+            tolerance=0.01,
+            is_of_outline=True,
+        ),
+        CheckDefinition(
             name="segmentation_disagreement",
             label="disagreement with the EF of the segmented ventricle",
             unit=" EF points",
             side="high",
             tolerance=0.1,
             is_of_outline=True,
+            always_doubted_above=DISAGREEMENT_POINTS,
         ),
     )
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRatio:
+    """How many times as much recordings err that a check flags, as sound ones that it does not flag.
+
+    Attributes:
+        ratio: of the mean absolute errors.
+        low: end of its interval; NaN is refused, so a ratio whose interval is not known is none.
+        high: other end.
+        level: of the interval.
+        num_flagged: recordings, as they are or with a planted fault.
+        num_others: sound recordings that the check does not flag.
+        on: in words, on what it was measured.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    level: float
+    num_flagged: int
+    num_others: int
+    on: str
+
+    def __post_init__(self) -> None:
+        numbers = (self.low, self.ratio, self.high)
+        if not (all(map(math.isfinite, numbers)) and 0 <= self.low <= self.ratio <= self.high):
+            raise CalibrationError(f"error_ratio: expected 0 <= low <= ratio <= high, all finite, got {numbers}.")
+        if not (0 < self.level < 1 and self.num_flagged > 0 and self.num_others > 0 and self.on.strip()):
+            raise CalibrationError(
+                "error_ratio: expected a level, recordings of both kinds, and on what it was measured."
+            )
+
+    @property
+    def words(self) -> str:
+        """For a person, behind a reason."""
+        return (
+            f"clips flagged for this erred {self.ratio:.2g} times as much ({100 * self.level:g} % interval "
+            f"{self.low:.2g} to {self.high:.2g}, n {self.num_flagged}; {self.on})"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +197,7 @@ class Check:
         p_value: share of the recordings of the split that are as strange; NaN without a value.
         trust: what this check alone says.
         words: for a person.
-        error_ratio: of the absolute errors of recordings that this check flags to those of all others; None if unknown.
+        error_ratio: how much more the recordings err that this check flags; None if unknown.
     """
 
     name: str
@@ -131,7 +205,7 @@ class Check:
     p_value: float
     trust: Trust
     words: str
-    error_ratio: float | None
+    error_ratio: ErrorRatio | None
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""
@@ -141,7 +215,7 @@ class Check:
             "p_value": None if math.isnan(self.p_value) else self.p_value,
             "trust": self.trust,
             "words": self.words,
-            "error_ratio": self.error_ratio,
+            "error_ratio": None if self.error_ratio is None else asdict(self.error_ratio),
         }
 
 
@@ -156,6 +230,20 @@ class Verdict:
         """`outside` if any check says so, else `doubtful` if any does, else `good`."""
         found = {check.trust for check in self.checks}
         return "outside" if "outside" in found else "doubtful" if "doubtful" in found else "good"
+
+    @property
+    def doubt(self) -> float | None:
+        """By which clips are refused, the largest first: 0 to 1, the share of the split that is doubted less.
+
+        It is 1 - p of the first of `REFUSING_CHECKS` that was asked, and 1 where that could not be measured; None where
+        none was asked.
+        """
+        asked = {check.name: check for check in self.checks}
+        for name in REFUSING_CHECKS:
+            if name in asked:
+                p_value = asked[name].p_value
+                return 1.0 if math.isnan(p_value) else 1.0 - p_value
+        return None
 
     @property
     def reasons(self) -> tuple[Check, ...]:
@@ -178,14 +266,14 @@ class GateCheck:
     Attributes:
         name: a key of `CHECKS`.
         values: (n,) of the recordings of the split, rising.
-        error_ratio: how many times as much the recordings that it flags erred; None where it was not measured.
-        error_ratio_on: in words, on what the ratio was measured; empty where it was not.
+        error_ratio: how much more the recordings erred that it flags; None where that was not measured.
+        no_ratio_because: in words, why it was not; empty where it was.
     """
 
     name: str
     values: tuple[float, ...]
-    error_ratio: float | None = None
-    error_ratio_on: str = ""
+    error_ratio: ErrorRatio | None = None
+    no_ratio_because: str = "it was not measured"
 
     def __post_init__(self) -> None:
         if self.name not in CHECKS:
@@ -193,14 +281,8 @@ class GateCheck:
         is_rising = bool((np.diff(self.values) >= 0).all())
         if not self.values or not is_rising or not all(map(math.isfinite, self.values)):
             raise CalibrationError(f"Check {self.name}, values: expected finite, rising numbers, at least one.")
-        if (self.error_ratio is None) != (self.error_ratio_on == ""):
-            raise CalibrationError(
-                f"Check {self.name}: an error ratio needs words on what it was measured, and only it."
-            )
-        if self.error_ratio is not None and not (math.isfinite(self.error_ratio) and self.error_ratio >= 0):
-            raise CalibrationError(
-                f"Check {self.name}, error_ratio: expected a finite ratio of 0 or more, got {self.error_ratio}."
-            )
+        if (self.error_ratio is None) == (self.no_ratio_because.strip() == ""):
+            raise CalibrationError(f"Check {self.name}: expected an error ratio, or words why there is none.")
 
     @property
     def definition(self) -> CheckDefinition:
@@ -211,6 +293,16 @@ class GateCheck:
     def least_p_value(self) -> float:
         """The smallest that a split of this size can give."""
         return (2 if self.definition.side == "both" else 1) / (len(self.values) + 1)
+
+    def flagged_at_most(self, alpha: float) -> float:
+        """Bound on the share of recordings like those of the split that it doubts.
+
+        A split too small to doubt still calls the most extreme values outside: its smallest p-value, not alpha.
+        """
+        limit = self.definition.always_doubted_above
+        beyond = 0 if limit is None else sum(value > limit for value in self.values)
+        of_limit = (beyond + 1) / (len(self.values) + 1) if beyond else 0.0
+        return max(alpha, self.least_p_value, of_limit)
 
     def p_value(self, value: float) -> float:
         """How rare a value is in the split."""
@@ -232,7 +324,9 @@ class GateCheck:
             words = f"{self.definition.label}: could not be measured"
             return self._check(math.nan, math.nan, "doubtful", words)
         p_value = self.p_value(value)
-        trust: Trust = "outside" if self.is_outside(value) else "doubtful" if p_value <= alpha else "good"
+        limit = self.definition.always_doubted_above
+        is_doubted = p_value <= alpha or (limit is not None and value > limit)
+        trust: Trust = "outside" if self.is_outside(value) else "doubtful" if is_doubted else "good"
         return self._check(value, p_value, trust, self._words(value, trust))
 
     def _check(self, value: float, p_value: float, trust: Trust, words: str) -> Check:
@@ -249,8 +343,12 @@ class GateCheck:
             f"{self.definition.label} {value:.3g}{self.definition.unit}: as {how} in {count} of {len(values)} "
             f"recordings of the calibration ({values[0]:.3g} to {values[-1]:.3g})"
         )
-        if trust != "good" and self.error_ratio is not None:
-            text += f"; clips flagged for this erred {self.error_ratio:.2g} times as much ({self.error_ratio_on})"
+        if trust != "good":
+            text += (
+                f"; {self.error_ratio.words}"
+                if self.error_ratio is not None
+                else (f"; how much more such clips err is not known: {self.no_ratio_because}")
+            )
         return text
 
 
@@ -291,11 +389,8 @@ class Gate:
 
     @property
     def flagged_at_most(self) -> float:
-        """Bound on the share of recordings like those of the split that are doubtful or outside.
-
-        A silent check still calls the most extreme values outside: it adds its smallest p-value, not its alpha.
-        """
-        return min(1.0, sum(max(self.alpha, check.least_p_value) for check in self.checks))
+        """Bound on the share of recordings like those of the split that are doubtful or outside."""
+        return min(1.0, sum(check.flagged_at_most(self.alpha) for check in self.checks))
 
     def judge(self, values: Mapping[str, float | None]) -> Verdict:
         """Judge one recording.
@@ -311,22 +406,19 @@ class Gate:
             raise ValueError(f"values: this gate has no check named {', '.join(unknown)}")
         return Verdict(checks=tuple(check.judge(values.get(check.name), self.alpha) for check in self.checks))
 
-    def with_error_ratios(self, ratios: Mapping[str, float], on: str) -> "Gate":
-        """Add how much more flagged recordings erred, for the checks where it is known.
+    def with_error_ratios(self, ratios: Mapping[str, ErrorRatio | str]) -> "Gate":
+        """Add how much more flagged recordings erred.
 
         Args:
-            ratios: by the names of the checks; NaN is not known.
-            on: in words, on what they were measured.
+            ratios: by the names of the checks: what was measured, or in words why it was not.
         """
-        return replace(
-            self,
-            checks=tuple(
-                replace(check, error_ratio=float(ratios[check.name]), error_ratio_on=on)
-                if math.isfinite(ratios.get(check.name, math.nan))
-                else check
-                for check in self.checks
-            ),
-        )
+        known = {
+            name: {"error_ratio": None, "no_ratio_because": found}
+            if isinstance(found, str)
+            else {"error_ratio": found, "no_ratio_because": ""}
+            for name, found in ratios.items()
+        }
+        return replace(self, checks=tuple(replace(check, **known.get(check.name, {})) for check in self.checks))
 
 
 def make_gate(values: Mapping[str, ArrayLike], *, doubted_share: float = DEFAULT_DOUBTED_SHARE) -> Gate:
