@@ -65,8 +65,8 @@ _OUTLINED_SOUND = 120
 _MEASURED_SHARE = 0.9
 # With a twentieth, the checks of 172 validation recordings (the demo) would be too small to doubt anything.
 DOUBTED_SHARE = 0.1
-# A ratio of fewer flagged clips is chance.
-_FLAGGED_AT_LEAST = 10
+# A ratio of fewer hearts, or of fewer flagged clips, is chance.
+_TRIED_AT_LEAST, _FLAGGED_AT_LEAST = 30, 10
 # Of the interval of a ratio.
 _RESAMPLES = 1000
 
@@ -312,8 +312,11 @@ def _error_ratios(
         how: the others are measured.
         words: where the recordings come from.
     """
+    if len(recordings) < _TRIED_AT_LEAST:
+        few = f"it was tried on {words}: {len(recordings)} recordings, and fewer than {_TRIED_AT_LEAST} say nothing"
+        return {check.name: few for check in gate.checks}
     some = list(recordings)[:_TRIED_RECORDINGS]
-    faults = HARMLESS_TO_EF | HIDING_EF
+    faults = {**HARMLESS_TO_EF, **HIDING_EF}
     tried = [sound]
     for fault in faults.items():
         tried.append(how.measure(some, outlined_at_most=_OUTLINED_OF_A_SHIFT, shift=fault))

@@ -23,6 +23,8 @@ _BLUR = 1.5
 _MARGIN = 3
 # Shares of the picture's half side: a step of Gauss-Newton beyond it leaves where its slopes hold.
 _LONGEST_STEP = 0.1
+# And a step below it, a hundredth of a pixel of 56, changes nothing more.
+_SHORTEST_STEP = 0.0004
 # Of the mean square of the slopes: directions in which a picture has no slope stay where they are.
 _RIDGE = 1e-6
 # Grey levels on average: less change than this is rounding and the noise of compression.
@@ -84,4 +86,6 @@ def _left_after_affine(fixed: Floats, moving: Floats, inner: NDArray[np.bool_]) 
         best = min(best, float(np.abs(fixed[is_inside] - gain * grey - offset).mean()))
         step = np.clip(solution[:6] / (gain if abs(gain) > 0.2 else 1.0), -_LONGEST_STEP, _LONGEST_STEP)
         down, right = down + step[:3], right + step[3:]
+        if np.abs(step).max() < _SHORTEST_STEP:
+            break
     return best
