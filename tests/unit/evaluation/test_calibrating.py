@@ -13,6 +13,7 @@ from coreecho.evaluation.calibrating import _error_ratio, _Judged, calibrate_sub
 from coreecho.evaluation.measured_clips import Computing, measure_clips
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF, PLANTED
 from coreecho.evaluation.predictions import evaluate_recordings
+from coreecho.inference.shifted_frames import Shift
 from coreecho.inference.subject import open_subject
 from coreecho.trust import (
     ModelCalibration,
@@ -92,6 +93,20 @@ def test_a_predictor_finds_the_calibration_of_its_own_weights_and_refuses_others
     run.best_weights.write_bytes(_other(run))
     with pytest.raises(CalibrationError, match="the calibration of other weights"):
         Predictor(run.path)
+
+
+def test_copies_of_a_clip_that_is_too_short_for_the_model_are_those_of_the_calibration(subject, run, tmp_path):
+    recording, length = subject.recordings("val")[0], subject.model_input.span - 3
+    short = Shift(part=slice(0, length))
+    measured = measure_clips(subject, [recording], clips=1, known=None, computing=CPU, shift=("short", short))
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model=subject.weights_sha256)
+    gate = make_gate({"copy_disagreement": np.linspace(0, 10, 40)})
+    predictor = Predictor(run.path, clips=1, calibration=ModelCalibration(intervals=intervals, num_clips=1, gate=gate))
+    np.save(tmp_path / "short.npy", np.asarray(subject.store().frames(recording.id))[:length])
+    seen = predictor(tmp_path / "short.npy")
+    away = float(measured.values["copy_disagreement"][0])
+    assert away > 0
+    assert seen.measured["copy_disagreement"] == pytest.approx(away, abs=1e-3)
 
 
 def _other(run):
