@@ -7,17 +7,13 @@ fault.
 """
 
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import CalibrationError, CoReEchoError
-from coreecho.evaluation.error_ratio import error_ratio
 from coreecho.evaluation.measured_clips import (
     Computing,
     MeasuredClips,
@@ -26,17 +22,14 @@ from coreecho.evaluation.measured_clips import (
     predicted_clips,
 )
 from coreecho.evaluation.patients import patients_of
-from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF
 from coreecho.evaluation.predictions import check_labels
-from coreecho.inference.shifted_frames import Shift
+from coreecho.evaluation.reasons import HowMeasured, error_ratios
 from coreecho.inference.subject import Overlap, Subject, as_subject
 from coreecho.trust import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
     Calibration,
-    ErrorRatio,
     Gate,
-    GateCheck,
     KnownClips,
     Method,
     ModelCalibration,
@@ -55,20 +48,12 @@ CalibrationSplit = Literal["train", "val", "test", "all"]
 _KNOWN_RECORDINGS = 300
 # Of a site's own data: what a VAL split that was made at random has of a hundred clips is too little to learn from.
 _FEWEST_OF_OTHERS = 30
-# Recordings on which the reasons for doubt are tried, each as it is and in every planted shift.
-_TRIED_RECORDINGS = 60
-# Of these, those whose ventricles are outlined in a shift.
-_OUTLINED_OF_A_SHIFT = 20
-# And as they are.
+# Of the recordings on which reasons are tried, those whose ventricles are outlined as they are.
 _OUTLINED_SOUND = 120
 # A check that could not be measured of so many of the recordings would doubt all new ones.
 _MEASURED_SHARE = 0.9
 # With a twentieth, the checks of 172 validation recordings (the demo) would be too small to doubt anything.
 DOUBTED_SHARE = 0.1
-# A ratio of fewer hearts, or of fewer flagged clips, is chance.
-_TRIED_AT_LEAST, _FLAGGED_AT_LEAST = 30, 10
-# Of the interval of a ratio.
-_RESAMPLES = 1000
 
 
 def calibrate_subject(
@@ -129,14 +114,14 @@ def calibrate_subject(
     num_clips = int(measured.predictions["num_clips"].min())
     gate = _gate(measured)
     if gate is not None:
-        how = _How(subject=subject, clips=clips, known=known, computing=computing, outliner=outliner)
+        how = HowMeasured(subject=subject, clips=clips, known=known, computing=computing, outliner=outliner)
         if tried_on is None:
             tried, sound, tried_words = recordings, measured, words
         else:
             tried, tried_words = subject.some_recordings(tried_on), f"the {tried_on.upper()} split"
             check_labels(tried, subject.task)
             sound = how.measure(tried, outlined_at_most=_OUTLINED_SOUND)
-        gate = gate.with_error_ratios(_error_ratios(gate, tried, sound, how, tried_words))
+        gate = gate.with_error_ratios(error_ratios(gate, tried, sound, how, tried_words))
     return ModelCalibration(
         intervals=intervals, num_clips=num_clips, gate=gate, known=known, outlined_by=measured.outlined_by
     )
@@ -263,112 +248,6 @@ def _gate(measured: MeasuredClips) -> Gate | None:
         if len(finite) and len(finite) >= _MEASURED_SHARE * len(asked):
             usual[name] = finite
     return make_gate(usual, doubted_share=DOUBTED_SHARE) if usual else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _How:
-    """How recordings are measured for a gate."""
-
-    subject: Subject
-    clips: int
-    known: KnownClips | None
-    computing: Computing
-    outliner: Outliner | None
-
-    def measure(
-        self, recordings: Sequence[Recording], *, outlined_at_most: int, shift: tuple[str, Shift] | None = None
-    ) -> MeasuredClips:
-        return measure_clips(
-            self.subject,
-            recordings,
-            clips=self.clips,
-            known=self.known,
-            computing=self.computing,
-            shift=shift,
-            outliner=self.outliner,
-            outlined_at_most=outlined_at_most,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """Of (N,) clips of which a check was to be measured: what it says, and how far off the model was."""
-
-    errors: NDArray[np.float64]
-    is_flagged: NDArray[np.bool_]
-    recordings: tuple[str, ...]
-    is_sound: NDArray[np.bool_]
-
-
-def _error_ratios(
-    gate: Gate, recordings: Sequence[Recording], sound: MeasuredClips, how: _How, words: str
-) -> Mapping[str, ErrorRatio | str]:
-    """How many times as much the clips err that each check flags, as sound ones that it does not flag.
-
-    Args:
-        gate: whose checks are tried.
-        recordings: on which they are.
-        sound: these as they are.
-        how: the others are measured.
-        words: where the recordings come from.
-    """
-    if len(recordings) < _TRIED_AT_LEAST:
-        few = f"it was tried on {words}: {len(recordings)} recordings, and fewer than {_TRIED_AT_LEAST} say nothing"
-        return {check.name: few for check in gate.checks}
-    some = list(recordings)[:_TRIED_RECORDINGS]
-    faults = {**HARMLESS_TO_EF, **HIDING_EF}
-    tried = [sound]
-    for fault in faults.items():
-        tried.append(how.measure(some, outlined_at_most=_OUTLINED_OF_A_SHIFT, shift=fault))
-    hearts = "simulated hearts" if how.subject.is_phantom else "recordings"
-    on = f"{len(recordings)} {hearts} of {words}, and {len(some)} of them with each of {len(faults)} planted faults"
-    return {check.name: _error_ratio(_judged(check, gate.alpha, tried), on) for check in gate.checks}
-
-
-def _error_ratio(judged: _Judged, on: str) -> ErrorRatio | str:
-    """One check's ratio, or in words why it has none."""
-    num_flagged = int(judged.is_flagged.sum())
-    if num_flagged < _FLAGGED_AT_LEAST:
-        return (
-            f"it was raised in {num_flagged} of {len(judged.errors)} clips ({on}), and fewer than "
-            f"{_FLAGGED_AT_LEAST} say nothing"
-        )
-    kept = judged.is_flagged | judged.is_sound
-    found = error_ratio(
-        judged.errors[kept],
-        judged.is_flagged[kept],
-        patients=[name for name, is_kept in zip(judged.recordings, kept, strict=True) if is_kept],
-        resamples=_RESAMPLES,
-    )
-    if not (found.is_defined and math.isfinite(found.low) and math.isfinite(found.high)):
-        return f"{found.reason or 'too few recordings were not flagged'} ({on})"
-    return ErrorRatio(
-        ratio=found.estimate,
-        low=min(found.low, found.estimate),
-        high=max(found.high, found.estimate),
-        level=found.level,
-        num_flagged=num_flagged,
-        num_others=int((judged.is_sound & ~judged.is_flagged).sum()),
-        on=on,
-    )
-
-
-def _judged(check: GateCheck, alpha: float, tried: Sequence[MeasuredClips]) -> _Judged:
-    """Ask a check of the recordings as they are, which come first, and with each fault."""
-    errors, is_flagged, names, is_sound = [], [], [], []
-    for number, part in enumerate(tried):
-        values = part.values.get(check.name, np.full(len(part.predictions), np.nan))
-        is_asked = part.asked(check.name)
-        errors.append(part.absolute_errors[is_asked])
-        is_flagged += [check.judge(float(value), alpha).trust != "good" for value in values[is_asked]]
-        names += [str(name) for name in part.predictions["recording"][is_asked]]
-        is_sound += [number == 0] * int(is_asked.sum())
-    return _Judged(
-        errors=np.concatenate(errors),
-        is_flagged=np.array(is_flagged, dtype=np.bool_),
-        recordings=tuple(names),
-        is_sound=np.array(is_sound, dtype=np.bool_),
-    )
 
 
 def what_it_promises(intervals: Calibration) -> str:

@@ -22,6 +22,7 @@ from coreecho.trust.calibration_file import (
     read_calibration,
     write_calibration,
 )
+from coreecho.trust.checks import CHECKS, DISAGREEMENT_POINTS, CheckDefinition, ErrorRatio
 from coreecho.trust.conformal import (
     CoverageTest,
     Promise,
@@ -34,18 +35,7 @@ from coreecho.trust.conformal import (
 )
 from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_distance
 from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
-from coreecho.trust.gate import (
-    CHECKS,
-    DISAGREEMENT_POINTS,
-    Check,
-    CheckDefinition,
-    ErrorRatio,
-    Gate,
-    GateCheck,
-    Trust,
-    Verdict,
-    make_gate,
-)
+from coreecho.trust.gate import Check, Gate, GateCheck, Trust, Verdict, make_gate
 from coreecho.trust.known_clips import KnownClips, know
 from coreecho.trust.outlines import OutlineValues, outline_values
 from coreecho.trust.pictures import picture_values

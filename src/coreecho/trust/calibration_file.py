@@ -20,7 +20,8 @@ from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, par
 from coreecho.errors import CalibrationError
 from coreecho.files import write_whole
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method
-from coreecho.trust.gate import ErrorRatio, Gate, GateCheck
+from coreecho.trust.checks import ErrorRatio
+from coreecho.trust.gate import Gate, GateCheck
 from coreecho.trust.known_clips import KnownClips
 from coreecho.trust.predicted_ranges import PredictedRange
 

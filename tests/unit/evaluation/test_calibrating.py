@@ -8,11 +8,12 @@ from coreecho.cli import options
 from coreecho.cli.calibrate import calibrate as calibrate_command
 from coreecho.cli.train import calibrate_run
 from coreecho.errors import CalibrationError, DatasetError
-from coreecho.evaluation import calibrating
-from coreecho.evaluation.calibrating import _error_ratio, _Judged, calibrate_subject, measure_gap
+from coreecho.evaluation import reasons
+from coreecho.evaluation.calibrating import calibrate_subject, measure_gap
 from coreecho.evaluation.measured_clips import Computing, measure_clips
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF, PLANTED
 from coreecho.evaluation.predictions import evaluate_recordings
+from coreecho.evaluation.reasons import Judged, error_ratio_of
 from coreecho.inference.shifted_frames import Shift
 from coreecho.inference.subject import open_subject
 from coreecho.trust import (
@@ -179,10 +180,10 @@ class Ruler:
 
 def test_the_gate_learns_outlines_of_recordings_and_of_their_planted_shifts(subject, monkeypatch):
     # A few faults, of hearts that are fewer than a ratio should be made of.
-    monkeypatch.setattr(calibrating, "_TRIED_AT_LEAST", 10)
-    monkeypatch.setattr(calibrating, "HARMLESS_TO_EF", {"gain x 0.4": HARMLESS_TO_EF["gain x 0.4"]})
+    monkeypatch.setattr(reasons, "_TRIED_AT_LEAST", 10)
+    monkeypatch.setattr(reasons, "HARMLESS_TO_EF", {"gain x 0.4": HARMLESS_TO_EF["gain x 0.4"]})
     colour = "a colour box over the heart"
-    monkeypatch.setattr(calibrating, "HIDING_EF", {colour: HIDING_EF[colour]})
+    monkeypatch.setattr(reasons, "HIDING_EF", {colour: HIDING_EF[colour]})
     ruler = Ruler()
     how = {"split": "all", "allow_overlap": True, "clips": 1, "computing": CPU}
     found = calibrate_subject(subject, outliner=ruler, **how)
@@ -215,17 +216,17 @@ def test_reasons_are_tried_on_recordings_of_their_own_and_not_on_a_few(subject):
 
 def test_a_ratio_compares_with_sound_clips_alone():
     errors = np.array([2.0] * 20 + [8.0] * 12 + [40.0] * 12)
-    judged = _Judged(
+    judged = Judged(
         errors=errors,
         is_flagged=errors == 8.0,
         recordings=tuple(str(number) for number in range(44)),
         is_sound=np.arange(44) < 20,
     )
-    found = _error_ratio(judged, "a test")
+    found = error_ratio_of(judged, "a test")
     # The faults that the check lets pass err by 40, and count neither for nor against it.
     assert (found.ratio, found.low, found.high) == (4.0, 4.0, 4.0)
     assert (found.num_flagged, found.num_others, found.on) == (12, 20, "a test")
-    assert "was raised in 0 of 44" in _error_ratio(replace(judged, is_flagged=np.zeros(44, dtype=bool)), "a test")
+    assert "was raised in 0 of 44" in error_ratio_of(replace(judged, is_flagged=np.zeros(44, dtype=bool)), "a test")
 
 
 def test_recordings_that_are_not_outlined_are_not_asked_for_their_outline(subject):
