@@ -125,7 +125,7 @@ class ErrorRatio:
 
     Attributes:
         ratio: of the mean absolute errors.
-        low: end of its interval; NaN is refused, so a ratio whose interval is not known is none.
+        low: end of its interval.
         high: other end.
         level: of the interval.
         num_flagged: recordings, as they are or with a planted fault.
