@@ -34,7 +34,7 @@ class TrainedOn:
         fps_range: 5th and 95th percentile of the training videos' frame rates, frames a second.
         label_range: smallest and largest label of the training split, in the task's unit.
         recipe: name of the recipe.
-        epoch: epoch of the best weights, counted from 0 within its stage.
+        epoch: epoch of the best weights, counted from 0 within its stage; None of the mean of several trainings.
         best_validation: the task's `selection` metric on the validation split at that epoch; None where
             nothing was read.
         fps_median: of the training videos, frames a second; None where it was not written down.
@@ -46,14 +46,16 @@ class TrainedOn:
     fps_range: tuple[_FPS, _FPS]
     label_range: tuple[float, float] | None
     recipe: str
-    epoch: Annotated[int, Within(0)]
+    epoch: Annotated[int, Within(0)] | None
     best_validation: float | None
     fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
     @property
-    def epoch_in_words(self) -> str:
-        """Which epoch's weights these are, for a person, who counts from 1."""
-        return f"epoch {self.epoch + 1} of its last stage"
+    def weights_in_words(self) -> str:
+        """Which weights of the training these are, for a person, who counts from 1."""
+        if self.epoch is None:
+            return "the mean of several trainings' weights"
+        return f"weights of epoch {self.epoch + 1} of its last stage"
 
 
 def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
@@ -70,7 +72,7 @@ def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
     if trained_on.is_phantom:
         # Not "recordings of echonet": whose layout the files have says nothing of whose hearts they show.
         of = f"{trained_on.num_recordings} simulated hearts (phantoms), their files laid out as {trained_on.dataset}'s"
-    return f"recipe {trained_on.recipe} ({network}), weights of {trained_on.epoch_in_words}, trained on {of}"
+    return f"recipe {trained_on.recipe} ({network}), {trained_on.weights_in_words}, trained on {of}"
 
 
 @dataclass(frozen=True, kw_only=True)

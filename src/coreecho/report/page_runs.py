@@ -295,11 +295,11 @@ def _best_epoch(run: ShownRun) -> str:
     trained_on = run.subject.trained_on
     if trained_on is None:
         return "the best so far" if run.has_recipe else ""
-    epoch = trained_on.epoch_in_words
+    weights = trained_on.weights_in_words
     if trained_on.best_validation is None:
-        return epoch
+        return weights
     measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"
-    return f"{epoch}, {measured} {run.task.error_unit}".rstrip()
+    return f"{weights}, {measured} {run.task.error_unit}".rstrip()
 
 
 def _hardware(run: ShownRun) -> str:
