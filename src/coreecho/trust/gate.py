@@ -193,6 +193,9 @@ class GateCheck:
             f"{self.definition.label} {value:.3g}{self.definition.unit}: as {how} in {count} of {len(values)} "
             f"recordings of the calibration ({values[0]:.3g} to {values[-1]:.3g})"
         )
+        limit = self.definition.always_doubted_above
+        if limit is not None and value > limit:
+            text += f"; more than {limit:g}{self.definition.unit} is always doubted"
         if trust != "good":
             text += (
                 f"; {self.error_ratio.words}"

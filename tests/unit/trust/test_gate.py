@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from coreecho.errors import CalibrationError
-from coreecho.trust import CHECKS, DISAGREEMENT_POINTS, ErrorRatio, Gate, make_gate
+from coreecho.shipped import default_weights
+from coreecho.trust import (
+    CHECKS,
+    DISAGREEMENT_POINTS,
+    ErrorRatio,
+    Gate,
+    calibration_path,
+    make_gate,
+    read_calibration,
+)
 
 # What the validation split shows, and values of a recording that are usual, rare and of another world, for each check.
 # Of 200 recordings and one check, p-values of 0.05 and less are rare: the 9 highest, or 4 at either end.
@@ -118,6 +127,7 @@ def test_two_numbers_that_should_be_one_are_doubted_however_usual_that_is():
         verdict = gate.judge({"segmentation_disagreement": away, "contrast": 0.25})
         assert verdict.trust == trust
         assert [check.name for check in verdict.reasons] == ([] if trust == "good" else ["segmentation_disagreement"])
+        assert ("more than 10 EF points is always doubted" in " ".join(verdict.words)) is (trust != "good")
     # Three quarters of the split disagree by more, and the gate says that it doubts as many.
     assert gate.flagged_at_most == pytest.approx(150 / 200 + 0.025)
     usual = make_gate({"segmentation_disagreement": np.linspace(0, 9, 199), "contrast": np.linspace(0.2, 0.3, 199)})
@@ -180,3 +190,16 @@ def test_refuses_what_makes_no_sense():
         make_gate({"contrast": [1.0, np.nan]})
     with pytest.raises(CalibrationError, match="at least one"):
         Gate(checks=())
+
+
+def test_every_reason_that_ships_says_what_it_is_worth_or_why_that_is_not_known():
+    gate = read_calibration(calibration_path(default_weights())).gate
+    known = {check.name: check.error_ratio for check in gate.checks if check.error_ratio is not None}
+    unknown = {check.name: check.no_ratio_because for check in gate.checks if check.error_ratio is None}
+    assert {"frame_rate", "num_frames", "chroma", "deformation", "shaded", "lv_pace", "lv_unseen", "lv_cut"} <= set(
+        known
+    )
+    assert all("simulated hearts of the TEST split" in one.on and one.num_flagged >= 10 for one in known.values())
+    assert all("was raised in" in words for words in unknown.values())
+    # Each check can doubt something: the recordings are enough for their number.
+    assert gate.silent_checks == ()
