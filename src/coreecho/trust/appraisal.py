@@ -28,7 +28,9 @@ GOOD_PICTURE = (
     "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
     "number is right"
 )
-
+OUTSIDE_NOTE = (
+    "the interval and the probabilities promise nothing of this clip: it is unlike those that they were calibrated on"
+)
 
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
@@ -141,7 +143,7 @@ def appraise(
         method=found.method,
         p_below_40=float(found.probability_below(40, [ef_percent], spreads)[0]),
         p_below_50=float(found.probability_below(50, [ef_percent], spreads)[0]),
-        interval_notes=(ground, *interval.notes, *unnamed),
+        interval_notes=(ground, *interval.notes, *unnamed, *((OUTSIDE_NOTE,) if of_gate["trust"] == "outside" else ())),
         **of_gate,
     )
 
@@ -166,6 +168,8 @@ def appraise_outline(
     judged = _judged(calibrated.gate, {**appraised.measured, **outline})
     is_good = judged["trust"] == "good"
     notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
+    if judged["trust"] == "outside" and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
+        notes = (*notes, OUTSIDE_NOTE)
     return replace(appraised, interval_notes=notes, **judged)
 
 
