@@ -76,8 +76,7 @@ def _left_after_affine(fixed: Floats, moving: Floats, inner: NDArray[np.bool_]) 
         if is_inside.sum() < inner.sum() / 2:
             break
         moved = ndimage.map_coordinates(moving, [at_rows, at_columns], order=1, mode="nearest")
-        of_rows, of_columns = np.gradient(moved)
-        slopes = half * np.stack([of_rows[is_inside], of_columns[is_inside]])
+        slopes = half * np.stack([np.gradient(moved, axis=axis) for axis in (0, 1)])[:, is_inside]
         of_motion = (slopes[:, None] * basis[:, is_inside]).reshape(6, -1)
         grey = moved[is_inside]
         design = np.concatenate([of_motion, grey[None], np.ones_like(grey)[None]])
