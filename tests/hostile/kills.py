@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "COREECHO_HOSTILE_RUN"
+_SECONDS_TO_STOP = 120
 _SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 # Before its first line a Python program is ended by the signal itself, which a shell calls 143 and 130, too.
 _EXIT_CODES = {"SIGKILL": {-9}, "SIGTERM": {143, -15}, "SIGINT": {130, -2}}
@@ -122,21 +123,24 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
     def same(name: str, arguments: Callable[[Path], list[str]], result: Callable[[Path], object]) -> Command:
         return Command(name=name, start=arguments, again=arguments, result=result)
 
+    def training(name: str, arguments: list[str]) -> Command:
+        """A training that goes on where a run has begun, and is given again where none has."""
+
+        def start(out: Path) -> list[str]:
+            return [*arguments, "--out", str(out / "run"), "--store", str(out / "store")]
+
+        def again(out: Path) -> list[str]:
+            has_begun = (out / "run" / "run.json").exists()
+            return ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"] if has_begun else start(out)
+
+        return Command(name=name, start=start, again=again, result=lambda out: _weights(out / "run"))
+
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
     probe = ["transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--allow-overlap"]
     probe += ["--batch-size", "4", "--stage1-epochs", "2", "--device", "cpu"]
-    together = [*train, "--devices", "2"]
+    plan = ["reproduce", str(trainings), "--data", str(data), "--device", "cpu"]
     return [
-        Command(
-            name="train-two",
-            start=lambda out: [*together, "--out", str(out / "run"), "--store", str(out / "store")],
-            again=lambda out: (
-                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
-                if (out / "run" / "run.json").exists()
-                else [*together, "--out", str(out / "run"), "--store", str(out / "store")]
-            ),
-            result=lambda out: _weights(out / "run"),
-        ),
+        training("train-two", [*train, "--devices", "2"]),
         same(
             "transfer",
             lambda out: [*probe, "--out", str(out / "transfer"), "--store", str(out / "store")],
@@ -144,31 +148,10 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
         ),
         same(
             "reproduce",
-            lambda out: [
-                *(
-                    "reproduce",
-                    str(trainings),
-                    "--data",
-                    str(data),
-                    "--out",
-                    str(out / "reproduced"),
-                    "--device",
-                    "cpu",
-                ),
-                *("--store", str(out / "store")),
-            ],
+            lambda out: [*plan, "--out", str(out / "reproduced"), "--store", str(out / "store")],
             _weights_of_all,
         ),
-        Command(
-            name="train",
-            start=lambda out: [*train, "--out", str(out / "run"), "--store", str(out / "store")],
-            again=lambda out: (
-                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
-                if (out / "run" / "run.json").exists()
-                else [*train, "--out", str(out / "run"), "--store", str(out / "store")]
-            ),
-            result=lambda out: _weights(out / "run"),
-        ),
+        training("train", train),
         same("phantom", lambda out: ["phantom", "echonet", str(out / "cohort"), "--recordings", "24"], _digest),
         same(
             "store",
@@ -205,14 +188,20 @@ def stop_once(command: Command, out: Path, how: str, after: float, expected: obj
         code = process.wait(timeout=after)
     except subprocess.TimeoutExpired:
         process.send_signal(_SIGNALS[how])
-        code = process.wait(timeout=120)
+        try:
+            code = process.wait(timeout=_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            faults.append(f"it did not end within {_SECONDS_TO_STOP} s of {how}: {_last_of(errors)}")
+            process.kill()
+            code = process.wait()
+            how = "SIGKILL"
         said = errors.read_text(errors="replace")
         if code not in _EXIT_CODES[how] | {0}:
-            faults.append(f"exit code {code} after {how}: {said[-300:]}")
+            faults.append(f"exit code {code} after {how}: {_last_of(errors)}")
         elif code > 0 and "Stopped" not in said:
             faults.append("stopped without a word")
         elif "Traceback" in said:
-            faults.append(f"a traceback: {said[-300:]}")
+            faults.append(f"a traceback: {_last_of(errors)}")
     if left := alive(str(out)):
         faults.append(f"{len(left)} processes outlived it")
         for number in left:
@@ -225,6 +214,10 @@ def stop_once(command: Command, out: Path, how: str, after: float, expected: obj
     elif command.result(out) != expected:
         faults.append("what it left is not what an undisturbed run leaves")
     return faults
+
+
+def _last_of(errors: Path) -> str:
+    return errors.read_text(errors="replace")[-300:]
 
 
 def alive(mark: str, *, patience: int = 30) -> list[int]:

@@ -24,7 +24,8 @@ from coreecho.evaluation.measured_clips import (
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels
 from coreecho.evaluation.reasons import HowMeasured, error_ratios
-from coreecho.inference.subject import Overlap, Subject, as_subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.trust import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
@@ -184,12 +185,14 @@ def _asked_recordings(
     if split is None:
         has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
         split = "val" if has_enough else "all"
+    asked: Split
     if split == "all":
-        recordings, words = subject.all_recordings, f"all recordings of a data set in the layout {dataset}"
+        recordings, asked = subject.all_recordings, "val"
+        words = f"all recordings of a data set in the layout {dataset}"
     else:
-        recordings, words = subject.some_recordings(split), f"the {split.upper()} split of {dataset}"
+        recordings, asked = subject.some_recordings(split), split
+        words = f"the {split.upper()} split of {dataset}"
     check_labels(recordings, subject.task)
-    asked: Split = "val" if split == "all" else split
     if split == "train" and not allow_overlap:
         raise CalibrationError(
             "Errors of recordings that were trained on are too small to promise anything: give another `--split`."

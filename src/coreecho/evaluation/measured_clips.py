@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording, frame_sources
 from coreecho.evaluation.predictions import predictions_table
@@ -21,6 +20,7 @@ from coreecho.inference.engine import Precision, VideoPrediction
 from coreecho.inference.results import HashedFrames
 from coreecho.inference.shifted_frames import Shift, ShiftedFrames, shift_frames
 from coreecho.inference.subject import Subject
+from coreecho.progress import track
 from coreecho.trust import CHECKS, KnownClips, ModelCalibration, OutlineValues, Verdict
 from coreecho.video.store import FrameStore
 

@@ -1,7 +1,7 @@
 """Whether the values of typed settings are what their annotations say. Python does not look; a recipe must."""
 
 import difflib
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from types import NoneType, UnionType
@@ -60,7 +60,8 @@ def _fits(value: object, expected: Any) -> bool:
         return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
     if expected in (int, float):
         is_number = isinstance(value, (int, float) if expected is float else int) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)  # type: ignore[arg-type]
+        # Compared rather than asked `math.isfinite`: a whole number may have more digits than a float can hold.
+        return is_number and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
     return isinstance(value, expected)
 
 

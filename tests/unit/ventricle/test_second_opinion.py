@@ -11,7 +11,7 @@ import pytest
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.files import PredictionFailure
-from coreecho.inference.predictor import Prediction
+from coreecho.inference.prediction import Prediction
 from coreecho.models.segmenter import load_segmenter
 from coreecho.tasks import EF, MI
 from coreecho.trust import ModelCalibration, calibrate, make_gate
