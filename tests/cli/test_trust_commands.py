@@ -54,6 +54,17 @@ def test_predict_shows_the_interval_and_keeps_numbers_of_each_clip_and_no_name(r
     assert videos[0].stem not in log.read_text()
 
 
+def test_predict_takes_a_calibration_that_lies_elsewhere(run, phantom_root, tmp_path, capsys):
+    given = calibration_path(run / "best.safetensors").rename(tmp_path / "site.json")
+    words = (sorted(phantom_root.glob("Videos/*.avi"))[0], "--model", run, "--json", "--device", "cpu")
+    assert type_in(predict, *words) == 0
+    [alone] = json.loads(capsys.readouterr().out)["predictions"]
+    assert type_in(predict, *words, "--calibration", given) == 0
+    [calibrated] = json.loads(capsys.readouterr().out)["predictions"]
+    assert alone.get("interval_low") is None
+    assert calibrated["interval_low"] < alone["value"] < calibrated["interval_high"]
+
+
 def test_drift_tells_by_what_and_by_its_exit_code(run, tmp_path, capsys):
     alike, other = tmp_path / "alike.log", tmp_path / "other.log"
     rng = np.random.default_rng(0)
@@ -64,7 +75,9 @@ def test_drift_tells_by_what_and_by_its_exit_code(run, tmp_path, capsys):
     assert "No drift found in 60 clips" in capsys.readouterr().out
     assert type_in(drift, other, "--model", run) == 1
     assert "by the frame rate" in " ".join(capsys.readouterr().out.split())
-    calibration_path(run / "best.safetensors").unlink()
+    # Of its own calibration there is none any more, and a file that is given counts.
+    given = calibration_path(run / "best.safetensors").rename(tmp_path / "site.json")
+    assert type_in(drift, alike, "--model", run, "--calibration", given) == 0
     with pytest.raises(CalibrationError, match="was never calibrated"):
         type_in(drift, alike, "--model", run)
 

@@ -29,6 +29,7 @@ def predict(
     per_study: Annotated[bool, Parameter(negative="")] = False,
     ids: Annotated[bool, Parameter(negative="")] = False,
     strict: Annotated[bool, Parameter(negative="")] = False,
+    calibration: Path | None = None,
     segmenter: Path | None = None,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
@@ -77,6 +78,9 @@ def predict(
         number. Not done unasked: they may lead to a patient.
     strict:
         End with exit code 1 for refused files, too.
+    calibration:
+        File that `coreecho calibrate --out FILE` wrote, such as of the model that ships on clips of your own [default:
+        the one beside the weights].
     segmenter:
         What outlines the left ventricle: the EF of its beats then stands beside the model's, a disagreement of more
         than 10 points is a warning, and a page shows the outline. Weights, the folder of a run, `default` for the one
@@ -107,6 +111,7 @@ def predict(
         batch_size=computing.batch_size,
         beat=frames,
         precision=precision,
+        calibration=calibration,
         axes=reading.axes,
         joins_series=reading.series,
         reads_ids=ids or per_study,

@@ -91,7 +91,7 @@ def test_clips_become_small_grey_videos_of_one_rate(clips: Path, tmp_path: Path)
     table = rows(out / "converted.csv")
     assert [row["source"] for row in table] == ["1", "2", "3", "4"]
     assert table[0]["note"].endswith("; resampled from 25 to 50 frames per second")
-    assert (table[1]["num_frames"], table[1]["fps"], table[1]["taken"]) == ("20", "50", "yes")
+    assert (table[1]["num_frames"], table[1]["fps"], table[1]["status"]) == ("20", "50", "taken")
     # A list of EF needs an EF; and nothing else is left behind.
     assert {path.name for path in out.iterdir()} == {"Videos", "converted.csv", ".converted"}
 
@@ -175,7 +175,7 @@ def test_bad_files_are_refused_with_a_reason_and_stop_nobody(clips: Path, tmp_pa
     expected = {1: "cut off", 5: "a still", 7: "has 4 frames", 8: "no sector is searched", 9: "likely wrong"}
     for number, words in expected.items():
         assert words in reasons[number]
-    assert rows(tmp_path / "out" / "converted.csv")[0]["taken"] == "no"
+    assert rows(tmp_path / "out" / "converted.csv")[0]["status"] == "failed"
 
 
 def test_what_nobody_foresaw_is_one_files_refusal(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
