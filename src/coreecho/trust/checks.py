@@ -41,7 +41,9 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(name="neighbour_distance", label="distance to the nearest training recordings", side="high"),
         CheckDefinition(name="class_distance", label="distance to the training recordings of any EF", side="high"),
         CheckDefinition(name="frame_rate", label="frame rate", unit=" per second", side="both", tolerance=1.0),
-        CheckDefinition(name="num_frames", label="length", unit=" frames", side="low", tolerance=2.0),
+        CheckDefinition(
+            name="num_frames", label="length at the training's frame rate", unit=" frames", side="low", tolerance=2.0
+        ),
         CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
         CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
         CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
