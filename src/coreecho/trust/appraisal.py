@@ -49,6 +49,7 @@ class Appraisal:
         p_below_50: that it is below 50 %.
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
+        reason_codes: names of the checks that gave these reasons, in the same order, for programs.
         doubt: by which clips are refused, the largest first, 0 to 1; see `Verdict.doubt`. None where no gate is.
         interval_notes: on what the interval rests and what limits it, or why there is none.
         ef_words: what a guideline calls such an EF; None of a simulated heart, and of a model that has seen no patient.
@@ -63,6 +64,7 @@ class Appraisal:
     p_below_50: float | None = None
     trust: Trust | None = None
     reasons: tuple[str, ...] = ()
+    reason_codes: tuple[str, ...] = ()
     doubt: float | None = None
     interval_notes: tuple[str, ...] = ()
     ef_words: str | None = None
@@ -177,12 +179,13 @@ def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
     """The entries of an appraisal that are the gate's."""
     known = {name: value for name, value in measured.items() if math.isfinite(value)}
     if gate is None:
-        return {"trust": None, "reasons": (), "doubt": None, "measured": known}
+        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}
     asked = {check.name for check in gate.checks}
     verdict = gate.judge({name: value for name, value in known.items() if name in asked})
     return {
         "trust": verdict.trust,
         "reasons": verdict.words,
+        "reason_codes": tuple(check.name for check in verdict.reasons),
         "doubt": verdict.doubt,
         "measured": known,
     }
