@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -29,7 +29,8 @@ class _EachKeyOnce(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             self.num_aliases += 1
             if self.num_aliases > _MOST_ALIASES:
-                raise yaml.composer.ComposerError(None, None, "too many aliases", self.peek_event().start_mark)
+                place = cast(Any, self).peek_event().start_mark
+                raise yaml.composer.ComposerError(None, None, "too many aliases", place)
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 

@@ -202,7 +202,7 @@ def read_table(name_or_path: str) -> TableFile:
     else:
         known = ", ".join(table_names())
         raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
-    shared = _shared_trainings()
+    shared = dict(_shared_trainings())
     entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}
     entries["trainings"] = shared | own if isinstance(own, dict) else own
