@@ -62,7 +62,9 @@ $(TOOLS)/.installed: $(VENV)/.installed
 # torch==2.13.0+cpu is torch 2.13.0 to the advisories; what cannot be looked up fails, and is not taken for clean.
 audit: $(TOOLS)/.installed  ## look up known faults of everything that is installed (needs the network)
 	$(BIN)/pip list --format=freeze --exclude-editable | sed 's/+[^+]*$$//' > $(TOOLS)/installed.txt
-	$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(TOOLS)/installed.txt
+	@$(TOOLS)/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r $(TOOLS)/installed.txt || { \
+	  echo "Not clean: pip-audit (above) found a known fault, or could not look all packages up. It asks https://pypi.org; where that is out of reach, run it where it is not." >&2; \
+	  exit 1; }
 
 sbom: $(TOOLS)/.installed  ## list everything that is installed, as CycloneDX, in sbom.json
 	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o sbom.json $(BIN)/python

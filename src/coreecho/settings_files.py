@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -29,8 +29,7 @@ class _EachKeyOnce(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             self.num_aliases += 1
             if self.num_aliases > _MOST_ALIASES:
-                place = cast(Any, self).peek_event().start_mark
-                raise yaml.composer.ComposerError(None, None, "too many aliases", place)
+                raise yaml.composer.ComposerError(None, None, "too many aliases", None)
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 

@@ -47,6 +47,8 @@ def test_predict_shows_the_interval_and_keeps_numbers_of_each_clip_and_no_name(r
     for entries in json.loads(captured.out)["predictions"]:
         assert entries["interval_low"] < entries["value"] < entries["interval_high"]
         assert entries["trust"] in ("good", "doubtful", "outside")
+        assert len(entries["reason_codes"]) == len(entries["reasons"])
+        assert set(entries["reason_codes"]) <= {"frame_rate", "num_frames"}
     assert "The log holds 2 predictions: at least 10" in " ".join(captured.err.split())
     assert [set(json.loads(line)) >= {"ef_percent", "num_frames"} for line in log.read_text().splitlines()] == [
         True

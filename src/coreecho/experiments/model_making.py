@@ -146,7 +146,11 @@ class Workshop:
                 how = Computing(device=self.execution.device, show_progress=self.execution.show_progress)
                 subject = self._subject(weights, entry.calibration)
                 calibrated = calibrate_subject(
-                    subject, split=entry.calibration.split, computing=how, outliner=self._outliner(entry.calibration)
+                    subject,
+                    split=entry.calibration.split,
+                    tried_on=entry.calibration.tried_on,
+                    computing=how,
+                    outliner=self._outliner(entry.calibration),
                 )
                 write_calibration(calibration_path(self.shipped / weights.name), calibrated)
             shutil.copyfile(weights, self.shipped / weights.name)

@@ -202,10 +202,10 @@ def read_table(name_or_path: str) -> TableFile:
     else:
         known = ", ".join(table_names())
         raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
-    shared = dict(_shared_trainings())
+    shared = _shared_trainings()
     entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}
-    entries["trainings"] = shared | own if isinstance(own, dict) else own
+    entries["trainings"] = {**shared, **own} if isinstance(own, dict) else own
     entries["rows"] = [_renamed(row) for row in rows] if isinstance(rows := entries.get("rows"), list) else rows
     try:
         table = build_document({"name": path.stem, **entries}, TableFile, kind="table", error=RecipeError)

@@ -30,7 +30,7 @@ from coreecho.trust import ModelCalibration, read_calibration
 from coreecho.video.clips import all_starts, even_starts
 from coreecho.video.dicom_ids import read_ids
 from coreecho.video.dicom_series import Series
-from coreecho.video.reader_process import SECONDS_A_FILE
+from coreecho.video.limits import SECONDS_A_FILE
 from coreecho.video.reading import ClipPath
 
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
@@ -303,7 +303,10 @@ class Predictor:
 
     def _prediction(self, name: str, clip: ClipFile, said: VideoPrediction) -> Prediction:
         task = self.model.task
-        video, copies = split_copies(said, len(self._starts(clip)))
+        starts = self._starts(clip)
+        video, copies = split_copies(said, len(starts))
+        if apart := self._appraiser.copies_apart(clip.frames, starts):
+            copies = np.array([self._predict_at(frames, start) for frames, start in apart])
         output = video.value
         if not np.isfinite(output):
             read = task.output_column if task.has_output_of_its_own else task.noun
@@ -330,6 +333,9 @@ class Predictor:
             embedding=video.embedding,
             **self._appraiser.appraise(clip, video, copies).parts(),
         )
+
+    def _predict_at(self, frames: NDArray[np.uint8], start: int) -> float:
+        return predict_video(self.model, frames, [start], batch_size=1, precision=self.precision).value
 
     @property
     def _trained_on(self) -> TrainedOn | None:

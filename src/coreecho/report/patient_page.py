@@ -156,11 +156,13 @@ def _title(clips: Sequence[PatientClip], task: Task) -> str:
 def _examination(study: StudyPrediction, name: str, task: Task) -> dict[str, Any]:
     """What the template says of an examination."""
     used = f"{len(study.files)} of {counted(study.num_measured, 'clips that were measured')}"
-    ends = [end for end in (study.lowest, study.highest) if end is not None]
+    span = ""
+    if study.lowest is not None and study.highest is not None and len(study.files) > 1:
+        span = f"{task.say(study.lowest)} and {task.say(study.highest)}"
     return {
         "name": readable(name),
         "said": "no number" if study.value is None else f"{task.say(study.value)}, the median of {used}",
-        "span": " and ".join(map(task.say, ends)) if len(ends) == 2 and len(study.files) > 1 else "",
+        "span": span,
         "words": list(map(readable, study.words)),
     }
 

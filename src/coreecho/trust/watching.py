@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from coreecho.errors import CalibrationError
+from coreecho.trust.checks import CHECKS
 from coreecho.trust.drift import DEFAULT_FALSE_ALARMS, DriftMonitor, DriftState, TwoSampleTest, energy_test
-from coreecho.trust.gate import CHECKS, Gate
+from coreecho.trust.gate import Gate
 from coreecho.trust.prediction_log import PredictionLog
 
 # What comes after a few clips is chance, whatever it is.

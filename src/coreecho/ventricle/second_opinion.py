@@ -11,15 +11,11 @@ from coreecho.inference.preparing import clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import EF, Task
-from coreecho.trust import ModelCalibration, appraise_outline
+from coreecho.trust import DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
-from coreecho.video.reader_process import SECONDS_A_FILE
-
-# Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
-# than this cannot both be right.
-DISAGREEMENT_POINTS = 10.0
+from coreecho.video.limits import SECONDS_A_FILE
 
 
 def find_second_opinion(

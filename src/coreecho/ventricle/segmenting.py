@@ -25,9 +25,10 @@ from coreecho.ventricle.timed_beats import find_timed_beats
 from coreecho.ventricle.volume import Method, VentricleCurve, ventricle_curves
 from coreecho.video import Video, resize_frames
 from coreecho.video.decoded import Decoded
+from coreecho.video.limits import SECONDS_A_FILE
 from coreecho.video.parts import in_one_part
 from coreecho.video.placement import whole_picture
-from coreecho.video.reader_process import SECONDS_A_FILE, read_resized
+from coreecho.video.reader_process import read_resized
 from coreecho.video.reading import ClipPath
 from coreecho.video.resizing import stretch_frames
 from coreecho.video.sector import MIN_FRAMES
