@@ -204,7 +204,7 @@ def read_table(name_or_path: str) -> TableFile:
     shared = _shared_trainings()
     entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}
-    entries["trainings"] = shared | own if isinstance(own, dict) else own
+    entries["trainings"] = {**shared, **own} if isinstance(own, dict) else own
     entries["rows"] = [_renamed(row) for row in rows] if isinstance(rows := entries.get("rows"), list) else rows
     try:
         table = build_document({"name": path.stem, **entries}, TableFile, kind="table", error=RecipeError)
