@@ -39,9 +39,11 @@ lint: env  ## ruff, mypy --strict, import-linter
 
 # Programs that need data of their own are run by hand.
 NEED_DATA := benchmarks/generated_clips.py benchmarks/small_data.py benchmarks/what_carries.py
+# What several of them share.
+SHARED := benchmarks/mjpeg.py
 
 bench: env  ## measure every claim of speed as a ratio
-	@for program in $(filter-out $(NEED_DATA),$(wildcard benchmarks/*.py)); do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+	@for program in $(filter-out $(NEED_DATA) $(SHARED),$(wildcard benchmarks/*.py)); do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
 default-models: env  ## train the models that ship again, from nothing (a night on two cores; goes on where it stopped)
 	$(BIN)/coreecho default-models --commit "$$(git rev-parse --short=12 HEAD)" --into src/coreecho/shipped --page docs/default-models.md

@@ -218,9 +218,8 @@ def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
     save_figure(figure, path)
 
 
-def main() -> None:
-    """Train what is missing, and write what-carries.json and what-carries.png."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is told of the clips, the phantoms and the trainings."""
     parser.add_argument("--clips", type=Path, required=True, help="folder of the files")
     parser.add_argument("--labels", type=Path, help="table of their EF [default: labels.csv in that folder]")
     parser.add_argument("--ef", default="requested_ef", help="column of the EF")
@@ -234,18 +233,32 @@ def main() -> None:
     parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
     parser.add_argument("--out", type=Path, default=Path("runs/what-carries"))
     parser.add_argument("--cache", type=Path, help="folder for decoded frames, as of generated_clips.py")
+
+
+def read_generated_table(arguments: argparse.Namespace) -> pd.DataFrame:
+    """The generated clips: `id`, `file`, `heart`, and `ef_percent` of the column that was asked for."""
+    table = pd.read_csv(arguments.labels or arguments.clips / "labels.csv").rename(columns={arguments.ef: "ef_percent"})
+    return table.assign(id=[Path(name).stem for name in table["file"]])
+
+
+def write_cohorts(arguments: argparse.Namespace) -> None:
+    """Write the phantoms that are missing."""
+    plan = read_plan(default_plan())
+    for cohort in ("standard", "clinic", "unseen-clinic"):
+        plan.write_phantoms(cohort, arguments.phantoms, workers=None, show_progress=True)
+
+
+def main() -> None:
+    """Train what is missing, and write what-carries.json and what-carries.png."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
     arguments = parser.parse_args()
     if arguments.epochs % 3 or len(arguments.seeds) < 2:
         raise SystemExit(
             "--epochs is a multiple of 3, so that 3,000 hearts take whole epochs, and --seeds are two or more"
         )
-    generated = pd.read_csv(arguments.labels or arguments.clips / "labels.csv").rename(
-        columns={arguments.ef: "ef_percent"}
-    )
-    generated["id"] = [Path(name).stem for name in generated["file"]]
-    plan = read_plan(default_plan())
-    for cohort in ("standard", "clinic", "unseen-clinic"):
-        plan.write_phantoms(cohort, arguments.phantoms, workers=None, show_progress=True)
+    generated = read_generated_table(arguments)
+    write_cohorts(arguments)
 
     of_generated: dict[str, list[pd.DataFrame]] = {}
     of_phantoms: dict[str, list[pd.DataFrame]] = {}

@@ -19,6 +19,7 @@ def reproduce(
     quick: bool = False,
     out: Path | None = None,
     plan: bool = False,
+    seeds: str | None = None,
     k400: str | None = None,
     r2plus1d: str | None = None,
     coreecho: str | None = None,
@@ -49,6 +50,9 @@ def reproduce(
         Folder for trainings and results [default: reproduction, reproduction-phantom or reproduction-quick].
     plan:
         Show the plan and its cost, and stop. Simulated hearts are written first.
+    seeds:
+        Of the trainings, `0:2` for 0 and 1; transfers, too, start from these [default: the paper's number of runs; on
+        simulated hearts 0:5, and 0:3 for transfers].
     k400:
         UniFormer-S of Kinetics-400, from which the paper starts; or `scratch`.
     r2plus1d:
@@ -76,6 +80,7 @@ def reproduce(
     from coreecho.experiments.result_files import show_results, write_results
     from coreecho.experiments.runs import Execution
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
+    from coreecho.experiments.seed_runs import parse_seeds
     from coreecho.experiments.sources import Sources
     from coreecho.experiments.table_file import read_table
     from coreecho.stopping import stop_on_signals
@@ -99,7 +104,7 @@ def reproduce(
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
     sources = Sources(
         out=out or Path(default),
-        scale=scale,
+        scale=scale if seeds is None else scale.with_seeds(parse_seeds(seeds)),
         weights=pretrained,
         data=data,
         store=store,

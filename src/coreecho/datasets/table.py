@@ -18,7 +18,8 @@ from typing import Any, ClassVar, cast, get_args
 
 from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
-from coreecho.datasets.layout import FRAME_RATE, Layout, Option
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import SUFFIXES, MissingColumnsError, TableRows, number, read_table_rows, whole_number

@@ -63,7 +63,7 @@ def _of_training(trained_on: TrainedOn) -> dict[str, str]:
         "hearts": hearts_fact(trained_on.is_phantom),
         "data": f"{trained_on.num_recordings} {hearts} in the layout of {trained_on.dataset} were learned from.",
         "frame_rates": frame_rates_fact(trained_on),
-        "training": f"Recipe {trained_on.recipe}; the weights of {trained_on.epoch_in_words}.",
+        "training": f"Recipe {trained_on.recipe}; {trained_on.weights_in_words}.",
         "limits": PHANTOM_LIMIT if trained_on.is_phantom else "",
     }
 

@@ -1,6 +1,6 @@
 """How large a reproduction is: the paper's, or one that phantoms and two cores allow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class Scale:
         camus: phantoms of CAMUS.
         hmc_qu: phantoms of HMC-QU.
         cue_strength: of the planted cue; see `PhantomSettings`.
+        seeds_asked_for: a person chose the seeds, so that a table takes all of them, however many runs the paper has.
     """
 
     name: str
@@ -71,11 +72,20 @@ class Scale:
     camus: int = 0
     hmc_qu: int = 0
     cue_strength: float = 0.9
+    seeds_asked_for: bool = False
+
+    def of_transfer(self, method: str) -> Mapping[str, Any]:
+        """What replaces the settings of a transfer's recipe, by its method."""
+        return {"probe": self.probe, "fine-tune": self.fine_tune}[method]
 
     @property
     def is_phantom(self) -> bool:
         """Whether the hearts are simulated."""
         return self.recordings is not None
+
+    def with_seeds(self, seeds: Sequence[int]) -> "Scale":
+        """The same with other seeds, of transfers too."""
+        return replace(self, seeds=tuple(seeds), transfer_seeds=tuple(seeds), seeds_asked_for=True)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from coreecho.datasets import Split
 from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
 from coreecho.settings_files import read_settings
+from coreecho.training.recipe import SCRATCH
 
 Method = Literal["probe", "fine-tune"]
 Weights = Literal["best", "stage1"]
@@ -176,7 +177,7 @@ class TableFile:
         """Names of the weights that a user may give for it."""
         inits = [self.trainings[row.training].init for row in self.rows if row.training]
         given = [self.pretrained[row.source].weights for row in self.rows if row.source]
-        return tuple(name for name in dict.fromkeys([*inits, *given]) if name != "scratch")
+        return tuple(name for name in dict.fromkeys([*inits, *given]) if name != SCRATCH)
 
 
 def table_names() -> tuple[str, ...]:

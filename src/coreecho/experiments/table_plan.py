@@ -49,8 +49,8 @@ class _Planner:
         if table.only_phantoms and not self.scale.is_phantom:
             raise RecipeError(f"{table.only_phantoms}: give `--phantom`.")
         self.protocol = self._find_protocol()
-        seeds = self.scale.seeds
-        self.seeds = seeds if self.scale.is_phantom or table.paper_seeds is None else seeds[: table.paper_seeds]
+        takes_all = self.scale.is_phantom or self.scale.seeds_asked_for or table.paper_seeds is None
+        self.seeds = self.scale.seeds if takes_all else self.scale.seeds[: table.paper_seeds]
 
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
@@ -179,6 +179,9 @@ class _Planner:
             # Where all start from scratch, the same training need not be done under two names.
             name = entry.named_from_scratch
         settings = dict(entry.settings) | (dict(entry.phantom) if is_phantom else {"init": start_of(init)})
+        if is_phantom and "stage1_epochs" in settings:
+            # What is enough for it on phantoms; a scale in which nothing is to be learned has fewer.
+            settings["stage1_epochs"] = min(settings["stage1_epochs"], self.scale.settings["stage1_epochs"])
         recipe = self.scale.recipe(entry.recipe, name=name, seed=seed, equal=entry.equal, **settings)
         data = self.sources.data_of(layout or self.table.data, cue=entry.cue)
         return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
@@ -186,7 +189,7 @@ class _Planner:
     def _transfer(self, entry: RowEntry, seed: int) -> Transfer:
         """A transfer; on phantoms one from each seed of the pretraining."""
         assert entry.transfer is not None
-        overrides = dict(self.scale.probe if entry.transfer == "probe" else self.scale.fine_tune)
+        overrides = dict(self.scale.of_transfer(entry.transfer))
         if entry.source is None and self.scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = self.scale.settings["encoder"]

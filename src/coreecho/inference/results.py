@@ -21,13 +21,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 import coreecho
 from coreecho.archives import read_arrays
 from coreecho.files import write_whole
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.models.echo_model import EchoModel
+from coreecho.progress import track
 
 # A recording's id, and the frames at which its clips start.
 Wanted = tuple[str, Sequence[int]]

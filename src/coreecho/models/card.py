@@ -3,13 +3,12 @@
 It is stored inside the file, so that weights are never without it.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
-from coreecho.errors import CheckpointError, RecipeError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.tasks import Task, build_task
 
@@ -34,7 +33,7 @@ class TrainedOn:
         fps_range: 5th and 95th percentile of the training videos' frame rates, frames a second.
         label_range: smallest and largest label of the training split, in the task's unit.
         recipe: name of the recipe.
-        epoch: epoch of the best weights, counted from 0 within its stage.
+        epoch: epoch of the best weights, counted from 0 within its stage; None of the mean of several trainings.
         best_validation: the task's `selection` metric on the validation split at that epoch; None where
             nothing was read.
         fps_median: of the training videos, frames a second; None where it was not written down.
@@ -46,14 +45,16 @@ class TrainedOn:
     fps_range: tuple[_FPS, _FPS]
     label_range: tuple[float, float] | None
     recipe: str
-    epoch: Annotated[int, Within(0)]
+    epoch: Annotated[int, Within(0)] | None
     best_validation: float | None
     fps_median: Annotated[float, Within(0)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
     @property
-    def epoch_in_words(self) -> str:
-        """Which epoch's weights these are, for a person, who counts from 1."""
-        return f"epoch {self.epoch + 1} of its last stage"
+    def weights_in_words(self) -> str:
+        """Which weights of the training these are, for a person, who counts from 1."""
+        if self.epoch is None:
+            return "the mean of several trainings' weights"
+        return f"weights of epoch {self.epoch + 1} of its last stage"
 
 
 def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
@@ -70,7 +71,7 @@ def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
     if trained_on.is_phantom:
         # Not "recordings of echonet": whose layout the files have says nothing of whose hearts they show.
         of = f"{trained_on.num_recordings} simulated hearts (phantoms), their files laid out as {trained_on.dataset}'s"
-    return f"recipe {trained_on.recipe} ({network}), weights of {trained_on.epoch_in_words}, trained on {of}"
+    return f"recipe {trained_on.recipe} ({network}), {trained_on.weights_in_words}, trained on {of}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,29 @@ class WeightsCard:
     encoder_settings: dict[str, Any] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 
     @property
+    def looks_at_clips(self) -> bool:
+        """Whether the network sees a clip at once, and not frame by frame."""
+        return True
+
+    @property
+    def has_head(self) -> bool:
+        """Whether something is read of the embeddings."""
+        return self.kind == "model"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader should know of it first: what it reads, the network, what that sees."""
+        shown, task = self.model_input, self.task
+        size = 0 if shown is None else shown.frame_size
+        return {
+            "Reads": "nothing: an encoder alone" if task is None else f"the {task.title.lower()}",
+            "Network": self.encoder if self.head is None else f"{self.encoder}, head {self.head}",
+            "Sees": "not known"
+            if shown is None
+            else f"clips of {shown.num_frames} frames of {size} x {size} pixels, one in {shown.stride}, grey",
+        }
+
+    @property
     def task(self) -> Task | None:
         """What the head reads; None for an encoder alone.
 
@@ -134,7 +158,7 @@ class WeightsCard:
 def kind_of_card(text: str) -> object:
     """The `kind` that a card says its weights are; None where it says none, or is none."""
     try:
-        entries = json.loads(text) if len(text) <= CARD_LIMITS.max_bytes else None
-    except (ValueError, RecursionError):
+        entries = parse_document(text, dict[str, Any], kind="card of these weights", limits=CARD_LIMITS)
+    except CoReEchoError:
         return None
-    return entries.get("kind") if isinstance(entries, dict) else None
+    return entries.get("kind")

@@ -44,6 +44,11 @@ class ModelInput(ClipSampling):
     mean: tuple[float, float, float] = ECHONET_MEAN
     std: tuple[float, float, float] = ECHONET_STD
 
+    @property
+    def pads_with_black(self) -> bool:
+        """Whether frames past a video's end are black; else they are the mean grey."""
+        return self.padding == "black"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.padding not in get_args(Padding):

@@ -71,6 +71,21 @@ class SegmenterCard:
     coreecho_version: str
     source_sha256: str | None = field(default=None, metadata=MAY_BE_ABSENT)
 
+    @property
+    def looks_at_clips(self) -> bool:
+        """Whether the network sees a clip at once, and not frame by frame."""
+        return False
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader should know of it first: what it reads, the network, what that sees."""
+        size = self.model_input.frame_size
+        return {
+            "Reads": "the outline of the left ventricle",
+            "Network": self.network,
+            "Sees": f"frames of {size} x {size} pixels, grey",
+        }
+
     def to_json(self) -> str:
         """Write the card as a JSON object; equal cards give equal texts."""
         return document_text(self)

@@ -240,7 +240,7 @@ def _file_name(path: str) -> str:
 
 
 def _starting_point(recipe: Recipe) -> str:
-    return "from scratch" if recipe.init == "scratch" else f"weights of {_file_name(recipe.init)}"
+    return "from scratch" if recipe.is_from_scratch else f"weights of {_file_name(recipe.init)}"
 
 
 def _input(run: ShownRun) -> str:
@@ -262,7 +262,7 @@ def _objective(run: ShownRun) -> str:
     terms = loss_columns(learning[learning["stage"] == learning["stage"].iloc[0]])
     of_name = [term_name(column) for column in terms if column != "train_loss"]
     name = f"{run.run.recipe.objective} ({' + '.join(of_name)})" if of_name else run.run.recipe.objective
-    return name if run.run.recipe.trained == "all" else f"{name}, of the {run.run.recipe.trained} alone"
+    return f"{name}, of the head alone" if run.run.recipe.is_of_head_alone else name
 
 
 def _training_labels(run: ShownRun) -> str:
@@ -295,11 +295,11 @@ def _best_epoch(run: ShownRun) -> str:
     trained_on = run.subject.trained_on
     if trained_on is None:
         return "the best so far" if run.has_recipe else ""
-    epoch = trained_on.epoch_in_words
+    weights = trained_on.weights_in_words
     if trained_on.best_validation is None:
-        return epoch
+        return weights
     measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"
-    return f"{epoch}, {measured} {run.task.error_unit}".rstrip()
+    return f"{weights}, {measured} {run.task.error_unit}".rstrip()
 
 
 def _hardware(run: ShownRun) -> str:

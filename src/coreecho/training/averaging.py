@@ -111,8 +111,8 @@ def average_runs(
     )
     names = ", ".join(f"{run.recipe.name} (seed {run.recipe.seed})" for run in runs)
     source = f"mean of the weights of {len(runs)} trainings by coreecho: {names}"
-    # What the first one reached on its validation is not what the mean reaches.
-    trained_on = replace(card.trained_on, best_validation=None)
+    # The mean is of no epoch of the first one, and what that reached on its validation is not what the mean reaches.
+    trained_on = replace(card.trained_on, epoch=None, best_validation=None)
     return network.state_dict(), replace(card, source=source, trained_on=trained_on)
 
 

@@ -82,3 +82,16 @@ def _choices(expected: Any) -> Sequence[str]:
 def _hint(value: object, known: Sequence[str]) -> str:
     close = nearest(value, known)
     return "" if close is None else f"; did you mean {close}?"
+
+
+def from_plain(value: Any, expected: Any) -> Any:
+    """What a plain value of YAML stands for. YAML has no tuples, and reads 1e-4, without a point, as a text."""
+    if isinstance(value, list):
+        # No setting is a list of lists, and an alias in YAML can make a list hold itself.
+        return tuple(part if isinstance(part, list) else from_plain(part, float) for part in value)
+    if isinstance(value, str) and (expected is float or float in get_args(expected)):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

@@ -11,6 +11,7 @@ from torch import nn
 from coreecho.datasets.clip_dataset import ClipBatch
 from coreecho.errors import CheckpointError
 from coreecho.models import ModelInput, build_model, load_model, read_weights, save_weights
+from coreecho.models.segmenter_card import card_from_json
 from coreecho.training import RunFolder
 from coreecho.training.averaging import average_runs, average_weights, recompute_batch_statistics
 
@@ -85,7 +86,10 @@ def test_runs_are_averaged(
     assert "mean of the weights of 2 trainings" in mean_card.source
     assert mean_card.trained_on is not None
     assert mean_card.trained_on.best_validation is None
-    assert replace(mean_card.trained_on, best_validation=card.trained_on.best_validation) == card.trained_on
+    assert "epoch" not in mean_card.trained_on.weights_in_words
+    assert card_from_json(mean_card.to_json()) == mean_card
+    epoch, best = card.trained_on.epoch, card.trained_on.best_validation
+    assert replace(mean_card.trained_on, epoch=epoch, best_validation=best) == card.trained_on
     alone, own_card = average_runs([run])
     assert own_card == card
     assert all(torch.equal(value, state[name]) for name, value in alone.items())
