@@ -92,13 +92,20 @@ def predict(
     computing, reading = computing or Computing(), reading or FileReading()
     from rich.console import Console
 
-    from coreecho.files import check_outputs
     from coreecho.inference import Predictor, parse_beat
+    from coreecho.outputs import LOG, PAGE, TABLE, Output, check_outputs
     from coreecho.report.shipped_model import say_default
+    from coreecho.report.studies import studies_path
     from coreecho.stopping import exit_code_of
     from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
-    check_outputs(csv=csv, page=page, monitor=monitor)
+    check_outputs(
+        Output("--csv", csv, TABLE),
+        Output("--csv", studies_path(csv) if csv and per_study else None, TABLE),
+        Output("--page", page, PAGE),
+        Output("--monitor", monitor, LOG),
+        inputs=[*files, model, *([] if segmenter is None else [segmenter])],
+    )
     frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
