@@ -30,7 +30,7 @@ VIEWS = (
     "which clips were used"
 )
 NO_CLIP = "no clip of it is trusted: it has no number"
-COPIES = "{} of its files are copies of others, by their SOPInstanceUID, and are not counted again"
+COPIES = "files that repeat another one of it, by their SOPInstanceUID, are not counted again: {}"
 STOPPED = "the run was stopped before all files were reached: clips of this examination may be missing"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
 
