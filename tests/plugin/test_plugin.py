@@ -217,6 +217,7 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
     assert command("evaluate", run.path) == 0
 
 
+@pytest.mark.usefixtures("quick_outlines")
 def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
     where = tmp_path / "where"
     assert command("explain", root / "11.npy", "--model", run.path, "--out", where) == 0
