@@ -1,21 +1,18 @@
 """What every test has: one thread, a small recipe, the command line, and the fixtures of `shared/`."""
 
 import gc
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import hypothesis
 import pytest
 import torch
-from tests.shared.weights import small_card
 
-from coreecho.models import ModelInput, build_model, save_weights
-from coreecho.training import Hardware, RunFolder
+from coreecho.models import ModelInput
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import find_data
 
 pytest_plugins = [
     "tests.shared.bright_hearts",
@@ -56,6 +53,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def fast_disk() -> Iterator[None]:
+    """No file is waited for until the disk has it: no test outlives a loss of power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def rough_pictures() -> Iterator[None]:
     """Charts of few pixels whose parts lie where they come: to find each its place is half of the work of drawing it.
@@ -85,16 +90,6 @@ def tiny_recipe() -> Recipe:
         stage2_epochs=1,
         validation_clips=2,
     )
-
-
-@pytest.fixture
-def untrained_run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> RunFolder:
-    """The folder of a run whose weights are those that it began with."""
-    data = find_data("echonet", phantom_root, tiny_recipe, None)
-    run = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
-    model = build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0)
-    save_weights(run.best_weights, model, small_card(tiny_recipe.input))
-    return run
 
 
 class Shown(NamedTuple):

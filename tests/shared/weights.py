@@ -18,10 +18,14 @@ from coreecho.models import (
     build_model,
     build_segmentation_network,
     save_segmenter,
+    save_weights,
 )
 from coreecho.models.weights import save_state
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.representation.references import References, save_references
+from coreecho.training import Hardware, RunFolder
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_folder import find_data
 
 
 def learned_from_phantoms(**other: Any) -> TrainedOn:
@@ -111,3 +115,13 @@ def small_outliner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_outlines(small_outliner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing else is said, that tiny network outlines the ventricle: the real one takes seconds for a clip."""
     monkeypatch.setattr(coreecho.shipped, "FOLDER", small_outliner)
+
+
+@pytest.fixture
+def untrained_run(tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe) -> RunFolder:
+    """The folder of a run whose weights are those that it began with."""
+    data = find_data("echonet", phantom_root, tiny_recipe, None)
+    run = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
+    model = build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0)
+    save_weights(run.best_weights, model, small_card(tiny_recipe.input))
+    return run
