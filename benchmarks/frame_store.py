@@ -11,15 +11,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from coreecho.video import ClipSampling, FrameStore, pad_and_crop, random_start, read_video, take_clip
+from mjpeg import NUM_FRAMES, decode_with_opencv, write_mjpeg
 
 NUM_VIDEOS = 32
-NUM_FRAMES = 176  # the mean of EchoNet-Dynamic
 ECHONET_VIDEOS = 10_030
 SAMPLING = ClipSampling(num_frames=36, stride=4)
 PAD = 6
@@ -36,29 +35,8 @@ def write_videos(folder: Path) -> dict[str, Path]:
         speckle = ndimage.gaussian_filter(rng.random((NUM_FRAMES, 112, 112), dtype=np.float32), (1, 1, 1))
         frames = (np.interp(speckle, (0.35, 0.65), (0, 160)) * sector).astype(np.uint8)
         paths[str(index)] = folder / f"{index}.avi"
-        with av.open(str(paths[str(index)]), "w", format="avi") as file:
-            stream = file.add_stream("mjpeg", rate=50)
-            stream.height = stream.width = 112
-            stream.pix_fmt = "yuvj420p"
-            for frame in frames:
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(np.repeat(frame[..., None], 3, -1), format="rgb24")))
-            file.mux(stream.encode())
+        write_mjpeg(paths[str(index)], frames)
     return paths
-
-
-def decode_with_opencv(path: Path) -> NDArray[np.uint8]:
-    """Every frame of a video, (T, 112, 112, 3)."""
-    import cv2
-
-    capture = cv2.VideoCapture(str(path))
-    frames = []
-    while True:
-        is_read, frame = capture.read()
-        if not is_read:
-            break
-        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    capture.release()
-    return np.stack(frames)
 
 
 def view_from_array(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -7,17 +7,16 @@ prints the ratio, measured in this one run, and what each side says of a file th
 import importlib.util
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-import av
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from coreecho.errors import VideoError
 from coreecho.video import read_video
+from mjpeg import NUM_FRAMES, decode_with_opencv, write_mjpeg
 
-NUM_FRAMES = 176  # the mean of EchoNet-Dynamic
 REPEATS = 15
 
 
@@ -25,28 +24,7 @@ def write_video(path: Path) -> None:
     """Write one Motion-JPEG video of speckle."""
     speckle = ndimage.gaussian_filter(np.random.default_rng(0).random((NUM_FRAMES, 112, 112)), (1, 1, 1))
     frames = np.interp(speckle, (0.35, 0.65), (0, 160)).astype(np.uint8)
-    with av.open(str(path), "w", format="avi") as file:
-        stream = file.add_stream("mjpeg", rate=50)
-        stream.height = stream.width = 112
-        stream.pix_fmt = "yuvj420p"
-        for frame in frames:
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.repeat(frame[..., None], 3, -1), format="rgb24")))
-        file.mux(stream.encode())
-
-
-def decode_with_opencv(path: Path) -> NDArray[np.uint8]:
-    """Every frame of a video as grey, (T, 112, 112)."""
-    import cv2
-
-    capture = cv2.VideoCapture(str(path))
-    frames = []
-    while True:
-        is_read, frame = capture.read()
-        if not is_read:
-            break
-        frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
-    capture.release()
-    return np.stack(frames)
+    write_mjpeg(path, frames)
 
 
 def verdict(path: Path) -> str:
@@ -68,11 +46,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.avi"
         write_video(path)
-        difference = np.abs(read_video(path).frames.astype(int) - decode_with_opencv(path))
+        difference = np.abs(read_video(path).frames.astype(int) - decode_with_opencv(path, is_grey=True))
         assert difference.max() <= 2, "both sides must see the same frames"
         seconds: dict[str, list[float]] = {"read_video": [], "OpenCV": []}
         for _ in range(REPEATS):
-            for name, read in (("read_video", read_video), ("OpenCV", decode_with_opencv)):
+            for name, read in (("read_video", read_video), ("OpenCV", partial(decode_with_opencv, is_grey=True))):
                 started = time.perf_counter()
                 read(path)
                 seconds[name].append(time.perf_counter() - started)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from make_phantom_page import DOCS, PICTURES, Floats, Frames, grid_of, real_clip, spatial_spectrum
+from make_phantom_page import DOCS, PICTURES, Floats, Frames, grid_of, put_between, real_clip, spatial_spectrum
 from PIL import Image, ImageSequence
 
 from coreecho.phantom import PhantomSettings
@@ -166,10 +166,7 @@ def main() -> None:
     Image.fromarray(grid_of(tiles, 10)).save(PICTURES / "clinic.jpg", quality=62, optimize=True)
     if arguments.page is not None:
         write_page(arguments.page, sources)
-    page = DOCS / "phantoms.md"
-    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    page.write_text(f"{before}{MARKS[0]}\n{table(sources)}\n{MARKS[1]}{after}", encoding="utf-8")
+    put_between(MARKS, DOCS / "phantoms.md", table(sources))
 
 
 if __name__ == "__main__":

@@ -237,6 +237,13 @@ def draw_sheets(real: Frames, real_fps: float, recordings: list[tuple[RecordingP
         save_gif(frames, plan.facts.fps, f"phantom{number}.gif")
 
 
+def put_between(marks: tuple[str, str], page: Path, text: str) -> None:
+    """Replace what stands in a page between two marks."""
+    before, rest = page.read_text(encoding="utf-8").split(marks[0])
+    after = rest.split(marks[1])[1]
+    page.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{after}", encoding="utf-8")
+
+
 def main() -> None:
     """Make everything."""
     mpl.use("Agg")
@@ -247,10 +254,7 @@ def main() -> None:
     films = [(plan.facts.fps, frames) for plan, frames in recordings]
     draw_sheets(real, real_fps, recordings)
     draw_statistics(real, real_fps)
-    page = DOCS / "phantoms.md"
-    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    page.write_text(f"{before}{MARKS[0]}\n{measure(films, real)}\n{MARKS[1]}{after}", encoding="utf-8")
+    put_between(MARKS, DOCS / "phantoms.md", measure(films, real))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import pandas as pd
 from coreecho.datasets import Recording
 from coreecho.evaluation.calibrating import calibrate_subject
 from coreecho.evaluation.measured_clips import Computing, MeasuredClips, measure_clips
-from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, NO_HEART
+from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF, NO_HEART, PLANTED
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of_measured
 from coreecho.experiments.model_plan import default_plan, read_plan
 from coreecho.inference.subject import Subject, open_subject
@@ -42,10 +42,17 @@ MARKS = ("<!-- shipped: begin -->", "<!-- shipped: end -->")
 FIGURES = Path(__file__).parent / "figures"
 HEADER = (
     "| tested on | n | MAE | held | width | good | doubtful | outside | held, good | MAE, good "
-    "| AURC gate | spread | random |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| AURC doubt | gate | spread | random |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
-# Of these pictures ventricles are outlined, too: a heart as it is, one that is cut off, one that is small, and none.
-OUTLINED_SHIFTS = ("the heart at the picture's edge", "a shadow over one side", "zoom x 0.6", *NO_HEART)
+# Of these pictures ventricles are outlined, too: of hearts that are cut off, shaded, small, slow or still, and of none.
+OUTLINED_SHIFTS = (
+    "the heart at the picture's edge",
+    "a shadow over one side",
+    "zoom x 0.6",
+    "the heart at half its speed",
+    "a still made to move",
+    *NO_HEART,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +180,7 @@ def row(name: str, worth: Worth) -> str:
     table = worth.table
     good = table[table["trust"] == "good"]
     shares = [f"{100 * (table['trust'] == trust).mean():.0f} %" for trust in ("good", "doubtful", "outside")]
-    curves = [worth.by_gate, worth.by_spread]
+    curves = [worth.by_doubt, worth.by_gate, worth.by_spread]
     cells = [
         name,
         f"{len(table)}",
@@ -256,6 +263,10 @@ def print_shifts(tried: Tried, home: World) -> None:
     for name, shift in HARMLESS_TO_EF.items():
         _, worth = tried.measure(home.subject, some, shift=(name, shift))
         print(row(name, worth), flush=True)
+    print("\nClips that hide the EF, which the heart has, hardly or not at all show:\n\n" + HEADER)
+    for name, shift in HIDING_EF.items():
+        _, worth = tried.measure(home.subject, some, shift=(name, shift))
+        print(row(name, worth), flush=True)
     print("\nPictures without a heart, for which any EF is wrong:\n")
     print("| shown | n | good | doubtful | outside | what flags it most often |\n|---|---|---|---|---|---|")
     for name, shift in NO_HEART.items():
@@ -273,12 +284,15 @@ def print_outlined(tried: Tried, home: World) -> None:
         print("The model was calibrated with another segmenter than the one that ships.\n")
         return
     gauge = OutlineGauge(segmenter, tried.phantoms)
+    print("The first cohort once more, with the checks of the ventricle's outline:\n\n" + HEADER)
+    measured, worth = tried.measure(
+        home.subject, home.recordings, outliner=gauge, outlined_at_most=len(home.recordings)
+    )
+    print(row(home.name, worth))
     some = home.recordings[: tried.outlined]
-    print(f"What the outline of the ventricle adds, in {len(some)} of the same (share that is not good):\n")
+    print(f"\nWhat they add in {len(some)} of its hearts (share that is not good):\n")
     print("| shown | without | with | of the outline, what flags it most often |\n|---|---|---|---|")
-    shifts: dict[str, Any] = {"as they are": None} | {
-        name: (name, (HARMLESS_TO_EF | NO_HEART)[name]) for name in OUTLINED_SHIFTS
-    }
+    shifts: dict[str, Any] = {"as they are": None} | {name: (name, PLANTED[name]) for name in OUTLINED_SHIFTS}
     for name, shift in shifts.items():
         _, plain = tried.measure(home.subject, some, shift=shift)
         measured, worth = tried.measure(home.subject, some, shift=shift, outliner=gauge)
@@ -309,11 +323,18 @@ def print_reasons(calibrated: ModelCalibration) -> None:
     """What each reason for doubt was worth when the model was calibrated."""
     if calibrated.gate is None:
         return
-    print("How many times as much clips erred that were flagged for one reason, over the recordings of the calibration")
-    print("as they are and in the planted shifts:\n\n| check | ratio |\n|---|---|")
+    ratios = [check.error_ratio for check in calibrated.gate.checks if check.error_ratio is not None]
+    print("How many times as much clips erred that one check flagged, as sound clips that it did not flag")
+    print(f"({ratios[0].on}):\n" if ratios else "(none was flagged often enough):\n")
+    print("| check | ratio | 95 % interval | flagged | others |\n|---|---|---|---|---|")
     for check in calibrated.gate.checks:
-        ratio = "not flagged often enough" if check.error_ratio is None else f"{check.error_ratio:.1f}"
-        print(f"| {check.definition.label} | {ratio} |")
+        found = check.error_ratio
+        cells = (
+            f"none: {check.no_ratio_because.partition(' (')[0]} | | | "
+            if found is None
+            else f"{found.ratio:.2f} | {found.low:.2f} to {found.high:.2f} | {found.num_flagged} | {found.num_others}"
+        )
+        print(f"| {check.definition.label} | {cells} |")
     print()
 
 

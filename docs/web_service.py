@@ -14,15 +14,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from coreecho import Predictor
-from coreecho.inference import PredictionFailure
+from coreecho.inference import Prediction, PredictionFailure
+from coreecho.models.segmenter import Segmenter
+from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
 MAX_BYTES = 512 * 1024**2
+# A client that sends nothing for so long holds a thread no longer.
+SECONDS_OF_SILENCE = 30
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers one request; each has a thread of its own, and all share one predictor."""
 
     server: "Service"
+    timeout = SECONDS_OF_SILENCE
+    error_content_type = "application/json"
+    error_message_format = '{"error": "%(message)s"}'
 
     def do_GET(self) -> None:
         """Say that the service is there, and by which model it answers."""
@@ -38,6 +45,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NOT_FOUND, {"error": "POST a clip to /ef"})
         elif not length.isdecimal():
             self._answer(HTTPStatus.LENGTH_REQUIRED, {"error": "the request says no Content-Length"})
+        elif self.headers.get_content_maintype() == "multipart":
+            told = "send the clip itself, not a form: curl --data-binary @clip.dcm"
+            self._answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"error": told})
         elif int(length) > self.server.max_bytes:
             self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"at most {self.server.max_bytes} bytes"})
         else:
@@ -47,9 +57,12 @@ class Handler(BaseHTTPRequestHandler):
         # The folder is private to this user, and gone when the answer is given.
         with tempfile.TemporaryDirectory() as folder:
             clip = Path(folder) / "clip"
-            clip.write_bytes(self.rfile.read(length))
-            # Read in a process of its own, which is ended where a file takes too much time or memory.
-            [result] = self.server.predictor.predict_many([clip])
+            try:
+                clip.write_bytes(self.rfile.read(length))
+            except TimeoutError:
+                self._answer(HTTPStatus.REQUEST_TIMEOUT, {"error": f"nothing came for {SECONDS_OF_SILENCE} seconds"})
+                return
+            result = self.server.read(clip)
         answer = {name: value for name, value in result.to_dict().items() if name != "file"}
         if isinstance(result, PredictionFailure):
             answer["refused"] = result.is_refused
@@ -76,14 +89,27 @@ class Service(ThreadingHTTPServer):
 
     Args:
         predictor: reads the clips.
+        segmenter: outlines the left ventricle beside it, whose EF warns where the two differ; None for none.
         port: 0 takes a free one.
         max_bytes: of a clip.
     """
 
-    def __init__(self, predictor: Predictor, *, port: int = 0, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, predictor: Predictor, segmenter: Segmenter | None = None, *, port: int = 0, max_bytes: int = MAX_BYTES
+    ) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.predictor = predictor
+        self.segmenter = segmenter
         self.max_bytes = max_bytes
+
+    def read(self, clip: Path) -> Prediction | PredictionFailure:
+        """Measure a clip as `coreecho predict` does."""
+        # Read in a process of its own, which is ended where a file takes too much time or memory.
+        results = self.predictor.predict_many([clip])
+        if self.segmenter is not None:
+            results = with_second_opinions(results, [clip], self.segmenter, calibrated=self.predictor.calibrated)
+        [result] = results
+        return result
 
 
 def main() -> None:
@@ -91,8 +117,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default", help="folder of a run, or a .safetensors file")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--segmenter", help="as of `coreecho predict`: beside the model that ships the one that ships")
     given = parser.parse_args()
-    with Service(Predictor(given.model), port=given.port) as service:
+    predictor = Predictor(given.model)
+    segmenter = find_second_opinion(given.segmenter, given.model, predictor.model.task)
+    with Service(predictor, segmenter, port=given.port) as service:
         print(f"http://127.0.0.1:{service.server_port}/ef", flush=True)
         service.serve_forever()
 

@@ -46,6 +46,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path that somebody wrote down is a file; a name that no file can have is not, however long it is."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def check_outputs(**outputs: Path | None) -> None:
     """See that files can be written, before the minutes or hours of computing what shall stand in them.
 

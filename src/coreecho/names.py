@@ -7,6 +7,7 @@ are shown as escapes, so that a name can be recognised and does nothing.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 # Control characters, formats such as a change of direction, surrogates, and the two odd line ends of Unicode.
@@ -37,6 +38,22 @@ def _escaped(letter: str) -> str:
         # How Python reads a byte that is not UTF-8 (PEP 383).
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def distinct_names(paths: Sequence[str | Path]) -> list[str]:
+    """Names of files that tell them apart: `IM0001` of one, `A/IM0001` and `B/IM0001` where folders repeat it.
+
+    Args:
+        paths: of files; one that comes twice has the same name twice.
+    """
+    parts = [Path(path).parts for path in paths]
+
+    def name(own: tuple[str, ...]) -> str:
+        others = {other for other in parts if other != own}
+        length = next((n for n in range(1, len(own)) if all(own[-n:] != other[-n:] for other in others)), len(own))
+        return str(Path(*own[-length:])) if own else ""
+
+    return [name(own) for own in parts]
 
 
 def counted(number: int, plural: str) -> str:

@@ -42,7 +42,7 @@ def clips(tmp_path: Path) -> Path:
 
 def test_all_taken_ends_with_0(coreecho: Type, clips: Path, tmp_path: Path) -> None:
     code, out, _ = coreecho(clips, tmp_path / "out", "--frame-size", 64, "--fps", 25, "--mapping", tmp_path / "key.csv")
-    assert (code, out) == (0, f"3 clips taken, 0 refused; the table is {tmp_path}/out/converted.csv\n")
+    assert (code, out) == (0, f"3 clips taken, 0 refused, 0 failed; the table is {tmp_path}/out/converted.csv\n")
     assert len(list((tmp_path / "out" / "Videos").iterdir())) == 3
     assert "a.avi" in (tmp_path / "key.csv").read_text()
 
@@ -51,8 +51,10 @@ def test_one_that_fails_ends_with_1_and_is_named_by_its_number(coreecho: Type, c
     (clips / "bad.avi").write_bytes(b"RIFF no clip")
     code, out, err = coreecho(clips, tmp_path / "out")
     assert code == 1
-    assert out.startswith("3 clips taken, 1 refused")
-    assert "Refused source 3: not a video" in err
+    assert out.startswith("3 clips taken, 0 refused, 1 failed")
+    assert "Failed: source 3: not a video" in err
+    # Given again it says the same.
+    assert coreecho(clips, tmp_path / "out") == (code, out, err)
     assert "bad" not in out + err
 
 
@@ -78,7 +80,7 @@ def test_a_still_is_refused_and_no_failure_and_the_terminal_names_it(
     write_mjpeg_avi(clips / "flat.avi", [np.full((112, 112), 99, np.uint8)], 50.0)
     monkeypatch.setenv("FORCE_COLOR", "1")
     code, out, err = coreecho(clips, tmp_path / "out")
-    assert (code, out[:27]) == (0, "3 clips taken, 1 refused; t")
+    assert (code, out[:34]) == (0, "3 clips taken, 1 refused, 0 failed")
     assert f"({clips}/flat.avi): a still" in err.replace("\n", "")
     assert "flat" not in (tmp_path / "out" / "converted.csv").read_text()
 

@@ -20,6 +20,7 @@ from coreecho.cli.neighbours import neighbours
 from coreecho.cli.report import report
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
+from coreecho.training.beat_lessons import BeatLesson
 from coreecho.training.number_lesson import NumberLesson
 from coreecho.training.objectives import objective_class
 from coreecho.training.recipe import Recipe, read_recipe_file
@@ -52,6 +53,19 @@ def teaches_numbers(name: str) -> bool:
     return issubclass(objective_class(read_recipe_file(find_recipe(name))["objective"]), NumberLesson)
 
 
+def is_uvt(run: RunFolder) -> bool:
+    """Whether a run's network reads the phase of each frame."""
+    return run.recipe.encoder.startswith("uvt")
+
+
+@pytest.mark.parametrize(("flag", "needs"), [("--discs", "outlines at ED and ES"), ("--phases", "read by a UVT")])
+def test_what_a_network_does_not_read_is_not_measured(
+    flag: str, needs: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder]
+) -> None:
+    with pytest.raises(RecipeError, match=needs):
+        coreecho("evaluate", copy_of_run("demo").path, "--split", "train", "--clips", 1, "--resamples", 20, flag)
+
+
 @pytest.mark.parametrize("name", [name for name in recipe_names() if not teaches_numbers(name)])
 def test_what_outlines_the_ventricle_says_which_command_is_for_it(
     name: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder]
@@ -68,8 +82,12 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
     is_ef = run.task.label == "ef_percent"
     split = ("--split", "train", "--clips", 1)
 
-    out = coreecho("evaluate", run.path, *split, "--resamples", 20)
+    reads_phases, outlines_ends = is_uvt(run), isinstance(run.lesson, BeatLesson) and run.lesson.outlines_ends
+    more = ["--phases"] * reads_phases + ["--discs"] * outlines_ends
+    out = coreecho("evaluate", run.path, *split, "--resamples", 20, *more)
     assert ("MAE" in out) == is_ef
+    assert ("EF by discs, of" in out) == outlines_ends
+    assert (run.path / "evaluation" / "train-1" / "phases.csv").is_file() == reads_phases
     document = json.loads((run.path / "evaluation" / "train-1" / "metrics.json").read_text())
     assert document["num_recordings"] == len(run.recordings("train"))
 
@@ -97,7 +115,7 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
     clip = run.recordings("train")[0]
     beat = ("--beat", "all") if run.recipe.input.is_whole_beat else ()
     words = ("explain", clip.path, "--model", run.path, *beat, "--clips", 1, "--out", tmp_path / "why")
-    if run.recipe.encoder.startswith("uvt"):
+    if is_uvt(run):
         with pytest.raises(RecipeError, match="Grad-CAM needs an encoder with a level"):
             coreecho(*words)
     else:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,8 @@ def test_what_was_loaded_skipped_and_missing_is_printed(tmp_path: Path, run: Run
     kinetics, coreecho = published(tmp_path)
     done = run("import-weights", kinetics, tmp_path / "encoder.safetensors", "--licence", "MIT", "--source", "the hub")
     assert done.returncode == 0, done.stderr
-    lines = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "│" in line]
-    rows = {cells[0].strip(): (int(cells[1]), cells[2].split(":")[0].strip()) for cells in lines}
+    lines = re.findall(r"^ +(\S+) +(\d+) +(\w+)", done.stdout, flags=re.MULTILINE)
+    rows = {part: (int(count), outcome) for part, count, outcome in lines}
     encoder = build_model("uniformer_xs", ModelInput(), last_bias=0.0).encoder
     assert sum(count for count, outcome in rows.values() if outcome == "loaded") == len(encoder.state_dict())
     assert "skipped: a classifier" in done.stdout

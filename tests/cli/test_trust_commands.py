@@ -47,11 +47,24 @@ def test_predict_shows_the_interval_and_keeps_numbers_of_each_clip_and_no_name(r
     for entries in json.loads(captured.out)["predictions"]:
         assert entries["interval_low"] < entries["value"] < entries["interval_high"]
         assert entries["trust"] in ("good", "doubtful", "outside")
+        assert len(entries["reason_codes"]) == len(entries["reasons"])
+        assert set(entries["reason_codes"]) <= {"frame_rate", "num_frames"}
     assert "The log holds 2 predictions: at least 10" in " ".join(captured.err.split())
     assert [set(json.loads(line)) >= {"ef_percent", "num_frames"} for line in log.read_text().splitlines()] == [
         True
     ] * 2
     assert videos[0].stem not in log.read_text()
+
+
+def test_predict_takes_a_calibration_that_lies_elsewhere(run, phantom_root, tmp_path, capsys):
+    given = calibration_path(run / "best.safetensors").rename(tmp_path / "site.json")
+    words = (sorted(phantom_root.glob("Videos/*.avi"))[0], "--model", run, "--json", "--device", "cpu")
+    assert type_in(predict, *words) == 0
+    [alone] = json.loads(capsys.readouterr().out)["predictions"]
+    assert type_in(predict, *words, "--calibration", given) == 0
+    [calibrated] = json.loads(capsys.readouterr().out)["predictions"]
+    assert alone.get("interval_low") is None
+    assert calibrated["interval_low"] < alone["value"] < calibrated["interval_high"]
 
 
 def test_drift_tells_by_what_and_by_its_exit_code(run, tmp_path, capsys):
@@ -64,7 +77,9 @@ def test_drift_tells_by_what_and_by_its_exit_code(run, tmp_path, capsys):
     assert "No drift found in 60 clips" in capsys.readouterr().out
     assert type_in(drift, other, "--model", run) == 1
     assert "by the frame rate" in " ".join(capsys.readouterr().out.split())
-    calibration_path(run / "best.safetensors").unlink()
+    # Of its own calibration there is none any more, and a file that is given counts.
+    given = calibration_path(run / "best.safetensors").rename(tmp_path / "site.json")
+    assert type_in(drift, alike, "--model", run, "--calibration", given) == 0
     with pytest.raises(CalibrationError, match="was never calibrated"):
         type_in(drift, alike, "--model", run)
 

@@ -1,21 +1,27 @@
 """A campaign of damaged files against every reader: `python -m tests.hostile.campaign --cases 2000`.
 
-Each case is a sound file with a few random wounds, the same for the same seed, and is read by a process of its own that
-can be ended. A reader may read it or refuse it by an error of this package; what else comes of it is a finding: another
-error, more than ten seconds, more than two gigabytes, a dead process. Findings are kept as files, with their seed.
+Each case is a sound file with a few random wounds, the same for the same seed and number, and is read by a process of
+its own that can be ended. A reader may read it or refuse it by an error of this package; what else comes of it is a
+finding: another error, more than ten seconds, more than two gigabytes, a dead process. Findings are kept as files.
+
+Runs add up: the folder of findings counts the cases of each reader and version of the code, and the next run goes on
+with cases that were never tried. `--cases 0` prints the table of all runs.
 """
 
 import argparse
+import hashlib
 import json
 import multiprocessing as mp
+import os
+import re
 import resource
-import shutil
 import sys
 import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -23,9 +29,34 @@ import numpy as np
 from tests.hostile.mutations import mutate
 from tests.hostile.targets import TARGETS, write_target
 
+import coreecho
+from coreecho.files import alone_in, write_whole
+
 SECONDS_OF_A_CASE = 10.0
 BYTES_OF_A_CASE = 2 * 2**30
 OUTCOMES = ("read", "refused", "unnamed", "slow", "large", "died")
+# A disk in memory, where there is one: files that are written 2,000 times a second belong on no other.
+_MEMORY_DISK = Path("/dev/shm")
+_SECONDS_BETWEEN_COUNTS = 20.0
+# Of one kind of finding, in one run.
+_KEPT_OF_A_KIND = 3
+
+Counts = dict[str, dict[str, Counter[str]]]
+
+
+def trial_folder() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for the files of trials, in memory where there is such a disk."""
+    in_memory = os.access(_MEMORY_DISK, os.W_OK)
+    return tempfile.TemporaryDirectory(dir=_MEMORY_DISK if in_memory else None)
+
+
+def code_version() -> str:
+    """What was tried: the package's version, and a fingerprint of its sources."""
+    package = Path(coreecho.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    return f"{coreecho.__version__}-{digest.hexdigest()[:8]}"
 
 
 def read_cases(name: str, folder: str, seed: int, first: int, last: int, answers: Connection) -> None:
@@ -67,30 +98,40 @@ def read_case(
 
 
 def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Path) -> Counter[str]:
-    """Read the cases of one kind of file until they or the time are used up; write the findings down."""
+    """Read new cases of one kind of file until they or the time are used up; write findings and counts down."""
     found: Counter[str] = Counter()
-    context, case, end = mp.get_context("spawn"), 0, time.monotonic() + seconds
-    while case < cases and time.monotonic() < end:
-        with tempfile.TemporaryDirectory() as folder:
+    kinds: Counter[str] = Counter()
+    first = sum(sum(counts[name].values()) for counts in read_counts(findings).values() if name in counts)
+    context, case, end = mp.get_context("spawn"), first, time.monotonic() + seconds
+    written, told = Counter[str](), time.monotonic()
+    while case < first + cases and time.monotonic() < end:
+        with trial_folder() as folder:
             here, there = context.Pipe(duplex=False)
-            process = context.Process(target=read_cases, args=(name, folder, seed, case, cases, there), daemon=True)
+            work = (name, folder, seed, case, first + cases, there)
+            process = context.Process(target=read_cases, args=work, daemon=True)
             process.start()
             there.close()
             # Imports and sound files take their time, once.
             limit = 120.0
-            while case < cases and time.monotonic() < end:
+            while case < first + cases and time.monotonic() < end:
                 outcome, note = _next(here, limit)
                 if outcome == "ready":
                     limit = SECONDS_OF_A_CASE
                     continue
                 found[outcome] += 1
                 if outcome not in ("read", "refused"):
-                    _keep(findings, name, seed, case, outcome, note)
+                    kinds[kind := _kind(outcome, note)] += 1
+                    if kinds[kind] <= _KEPT_OF_A_KIND:
+                        _keep(findings, name, seed, case, outcome, note)
                 case += 1
+                if time.monotonic() - told > _SECONDS_BETWEEN_COUNTS:
+                    add_counts(findings, name, found - written)
+                    written, told = found.copy(), time.monotonic()
                 if outcome in ("slow", "died"):
                     break
             process.kill()
             process.join()
+    add_counts(findings, name, found - written)
     return found
 
 
@@ -104,12 +145,19 @@ def _next(answers: Connection, seconds: float) -> tuple[str, str]:
     return str(outcome), str(note)
 
 
+def _kind(outcome: str, note: str) -> str:
+    """What findings have in common: the kind of error, and the innermost line of this package."""
+    lines = [line.strip() for line in note.splitlines()]
+    places = [line for line in lines if re.search(r'File ".*coreecho.*", line', line)]
+    return f"{outcome} {places[-1] if places else ''} {lines[-1].split(':')[0] if lines else ''}"
+
+
 def _keep(findings: Path, name: str, seed: int, case: int, outcome: str, note: str) -> None:
     """Write a finding down, with the file that caused it."""
     place = findings / f"{name}-{seed}-{case}-{outcome}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "note.txt").write_text(note, errors="backslashreplace")
-    with tempfile.TemporaryDirectory() as folder:
+    with trial_folder() as folder:
         sound = write_target(name, Path(folder))
         contents = [path.read_bytes() for path in sound]
         rng = np.random.default_rng([seed, case])
@@ -117,26 +165,59 @@ def _keep(findings: Path, name: str, seed: int, case: int, outcome: str, note: s
         (place / sound[which].name).write_bytes(mutate(contents[which], rng, contents))
 
 
+def read_counts(findings: Path) -> Counts:
+    """Counts of all runs: version of the code -> reader -> outcome -> cases."""
+    path = findings / "counts.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    return {version: {name: Counter(outcomes) for name, outcomes in counts.items()} for version, counts in kept.items()}
+
+
+def add_counts(findings: Path, name: str, found: Counter[str]) -> None:
+    """Add to the counts of this version of the code; several programs may do so at once."""
+    findings.mkdir(parents=True, exist_ok=True)
+    with alone_in(findings, doing="counting", waits=True):
+        counts = read_counts(findings)
+        counts.setdefault(code_version(), {}).setdefault(name, Counter()).update(found)
+        write_whole(findings / "counts.json", json.dumps(counts, indent=2))
+
+
+def table(counts: Counts) -> str:
+    """The cases of each reader over all versions, as a table in Markdown."""
+    total: dict[str, Counter[str]] = {}
+    for of_version in counts.values():
+        for name, found in of_version.items():
+            total.setdefault(name, Counter()).update(found)
+    rows = [_row(name, total[name]) for name in TARGETS if name in total]
+    rows.append(_row("all", sum(total.values(), Counter())))
+    return "\n".join([_line("reader", "cases", *OUTCOMES), _line("---", *["---:"] * 7), *rows])
+
+
+def _row(name: str, found: Mapping[str, int]) -> str:
+    return _line(name, *(f"{number:,}" for number in (sum(found.values()), *(found.get(key, 0) for key in OUTCOMES))))
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> int:
-    """Run the campaign; 1 where there are findings."""
+    """Run the campaign; 1 where this run has findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=2000, help="damaged files of each kind")
+    parser.add_argument("--cases", type=int, default=2000, help="new damaged files of each kind")
     parser.add_argument("--seconds", type=float, default=300.0, help="the longest time for one kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=TARGETS, default=list(TARGETS), help="kinds of files")
-    parser.add_argument("--findings", type=Path, default=Path("hostile-findings"), help="folder for what was found")
+    parser.add_argument("--findings", type=Path, default=Path("hostile-findings"), help="folder of findings and counts")
     given = parser.parse_args()
-    shutil.rmtree(given.findings, ignore_errors=True)
-    counts = {}
-    for name in given.only:
+    total: Counter[str] = Counter()
+    for name in given.only if given.cases else ():
         started = time.monotonic()
-        counts[name] = run_target(
-            name, seed=given.seed, cases=given.cases, seconds=given.seconds, findings=given.findings
-        )
-        line = ", ".join(f"{counts[name][outcome]} {outcome}" for outcome in OUTCOMES if counts[name][outcome])
+        found = run_target(name, seed=given.seed, cases=given.cases, seconds=given.seconds, findings=given.findings)
+        total += found
+        line = ", ".join(f"{found[outcome]:,} {outcome}" for outcome in OUTCOMES if found[outcome])
         print(f"{name}: {line} ({time.monotonic() - started:.0f} s)", flush=True)
-    total = sum(counts.values(), Counter())
-    print(json.dumps({"seed": given.seed, "kinds": counts, "total": total}, indent=2))
+    counts = read_counts(given.findings)
+    print(f"\nAll runs ({', '.join(counts)}):\n\n{table(counts)}")
     return int(any(total[outcome] for outcome in OUTCOMES[2:]))
 
 

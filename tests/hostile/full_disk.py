@@ -1,6 +1,6 @@
 """Commands on a disk that fills up, and two of each at once: `python -m tests.hostile.full_disk --times 10`.
 
-A command that finds no space must say so in a sentence and end with an error, and given again with space it must leave
+Disks fill up at random writes, or with `--every` at each of them. A command that finds no space must say so in a sentence and end with an error, and given again with space it must leave
 what an undisturbed run leaves, to the byte. Of two that are given at once, one may be refused by name; what is left is
 the same.
 """
@@ -10,30 +10,47 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.hostile.kills import Campaign, Command
+from tests.hostile.kills import Campaign, Command, begin
+from tests.hostile.preloaded import Preloaded
 
 _REFUSED = "Another process is"
 
 
-def fill_once(command: Command, out: Path, how: str, number: int, expected: object) -> tuple[str, list[str]]:
+def fill_once(
+    command: Command, out: Path, how: str, number: int, expected: object, preloaded: Preloaded
+) -> tuple[str, list[str]]:
     """Run a command that runs out of space, and again with space; what came of it, and what is not as it should be."""
-    short = [sys.executable, "-m", "tests.hostile.short_of_space", str(out), how, str(number)]
-    done = _run([*short, *command.start(out)])
+    ended, said = run_short(command, out, how, number, preloaded)
     faults = []
-    if done.returncode not in (0, 1, 2):
-        faults.append(f"exit code {done.returncode}: {done.stderr[-300:]}")
-    if "Traceback" in done.stderr:
-        faults.append(f"a traceback: {done.stderr[-600:]}")
-    if done.returncode and len(done.stderr.strip()) < 20:
+    if ended not in (0, 1, 2):
+        faults.append(f"exit code {ended}: {said[-300:]}")
+    if "Traceback" in said:
+        faults.append(f"a traceback: {said[-600:]}")
+    if ended and len(said.strip()) < 20:
         faults.append("it failed without a word")
-    again = _run([sys.executable, "-m", "coreecho", *command.again(out)])
-    if again.returncode:
-        faults.append(f"given again, it ended with {again.returncode}: {again.stderr[-500:]}")
+    if code := begin(command, command.again(out), out, preloaded).wait():
+        faults.append(f"given again, it ended with {code}: {_errors(out).read_text(errors='replace')[-500:]}")
     elif command.result(out) != expected:
         faults.append("what it left is not what an undisturbed run leaves")
-    return ("went on" if done.returncode == 0 else "said so"), faults
+    return ("went on" if ended == 0 else "said so"), faults
+
+
+def run_short(command: Command, out: Path, how: str, number: int, preloaded: Preloaded) -> tuple[int, str]:
+    """Run a command that runs out of space; its exit code, and what it says."""
+    arguments = [str(out), how, str(number), *command.start(out)]
+    if command.is_alone:
+        process = preloaded.start(arguments, errors=_errors(out), module="tests.hostile.short_of_space")
+        return process.wait(), _errors(out).read_text(errors="replace")
+    program = [sys.executable, "-m", "tests.hostile.short_of_space", *arguments]
+    done = subprocess.run(program, env=_environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def _errors(out: Path) -> Path:
+    return out.with_name(f"{out.name}.stderr")
 
 
 def twice_at_once(command: Command, out: Path, expected: object) -> tuple[str, list[str]]:
@@ -58,10 +75,6 @@ def twice_at_once(command: Command, out: Path, expected: object) -> tuple[str, l
     return "both" if codes == [0, 0] else "one", faults
 
 
-def _run(program: list[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(program, env=_environment(), capture_output=True, text=True, check=False)
-
-
 def _environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
@@ -69,30 +82,35 @@ def _environment() -> dict[str, str]:
 def main() -> int:
     """Run the campaign; 1 where there are findings."""
     given = Campaign.asked(__doc__, times=10, of="full disks of each command")
-    chance = given.chance
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, Preloaded() as preloaded:
         folder = Path(place)
         for command, out in given.trials(folder):
-            short = [sys.executable, "-m", "tests.hostile.short_of_space", str(out), "open", "0"]
-            whole = _run([*short, *command.start(out)])
-            opened = int(whole.stderr.rsplit(maxsplit=1)[-1])
-            expected = command.result(out)
+            _, said = run_short(command, out, "open", 0, preloaded)
+            opened, expected = int(said.rsplit(maxsplit=1)[-1]), command.result(out)
             largest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())
-            for number in range(given.times + 1):
+            trials = list(_trials(given, opened, largest))
+            for number, (how, after) in enumerate(trials):
                 trial = folder / f"{command.name}-{number}"
                 trial.mkdir()
-                if number == given.times:
-                    how, after = "twice", 0
+                if how == "twice":
                     outcome, faults = twice_at_once(command, trial, expected)
                 else:
-                    how = chance.choice(("open", "bytes"))
-                    after = chance.randint(1, opened) if how == "open" else chance.randrange(largest)
-                    outcome, faults = fill_once(command, trial, how, after, expected)
+                    outcome, faults = fill_once(command, trial, how, after, expected, preloaded)
                 given.counts[f"{command.name} {how}: {outcome}"] += 1
                 given.findings += [f"{command.name}, {how} {after}: {fault}" for fault in faults]
                 shutil.rmtree(trial)
-            print(f"{command.name}: opened {opened} times, {given.times} full disks, twice at once", flush=True)
+            print(f"{command.name}: opened {opened} times, {len(trials) - 1} full disks, twice at once", flush=True)
     return given.tell("outcomes")
+
+
+def _trials(given: Campaign, opened: int, largest: int) -> Iterator[tuple[str, int]]:
+    """How the disk fills up, and after how many openings or bytes; at the end, two at once."""
+    if given.is_every:
+        yield from (("open", number) for number in range(1, opened + 1))
+    for _ in range(given.times):
+        how = given.chance.choice(("open", "bytes")) if not given.is_every else "bytes"
+        yield how, given.chance.randint(1, opened) if how == "open" else given.chance.randrange(largest)
+    yield "twice", 0
 
 
 if __name__ == "__main__":

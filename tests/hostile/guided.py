@@ -10,11 +10,15 @@ import importlib.util
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from tests.hostile.campaign import trial_folder
+
 # Those whose reader is Python of this package or of pydicom; what is compiled shows no branches.
-DEFAULT = ("volumes", "dicom", "tables", "echonet", "cards", "recipes", "start-index", "store")
+DEFAULT = (
+    "volumes", "dicom", "tables", "echonet", "cards", "recipes", "start-index", "store",
+    "calibrations", "archives", "labels",
+)  # fmt: skip
 _MAX_BYTES = 64 * 1024
 _MEMORY_MB = 4096
 _SECONDS_A_CASE = 10
@@ -71,7 +75,7 @@ def main() -> int:
     given.findings.mkdir(parents=True, exist_ok=True)
     counts, num_findings = {}, 0
     for name in given.only or DEFAULT:
-        with tempfile.TemporaryDirectory() as folder:
+        with trial_folder() as folder:
             limits = [f"-max_total_time={given.seconds}", f"-seed={given.seed}", f"-max_len={_MAX_BYTES}"]
             limits += [f"-timeout={_SECONDS_A_CASE}", f"-rss_limit_mb={_MEMORY_MB}"]
             kept = f"-artifact_prefix={given.findings / name}-"

@@ -21,13 +21,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.hostile.preloaded import Preloaded, Running
+
 MARK = "COREECHO_HOSTILE_RUN"
+_SECONDS_TO_STOP = 120
 _SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 # Before its first line a Python program is ended by the signal itself, which a shell calls 143 and 130, too.
 _EXIT_CODES = {"SIGKILL": {-9}, "SIGTERM": {143, -15}, "SIGINT": {130, -2}}
 _RECIPE = {
     "encoder": "uniformer_xs", "num_frames": 4, "stride": 4, "frame_size": 32, "crop_pad": 2, "batch_size": 4,
-    "stage1_epochs": 12, "stage2_epochs": 4, "validation_clips": 1,
+    "stage1_epochs": 6, "stage2_epochs": 2, "validation_clips": 1,
 }  # fmt: skip
 
 _PLAN = """
@@ -53,12 +56,14 @@ class Command:
         start: its arguments, with the folder that it writes into.
         again: its arguments after a stop.
         result: what must be the same, below that folder.
+        is_alone: it is one process, but for those that only work for it.
     """
 
     name: str
     start: Callable[[Path], list[str]]
     again: Callable[[Path], list[str]]
     result: Callable[[Path], object]
+    is_alone: bool = True
 
 
 def _digest(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
@@ -122,21 +127,25 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
     def same(name: str, arguments: Callable[[Path], list[str]], result: Callable[[Path], object]) -> Command:
         return Command(name=name, start=arguments, again=arguments, result=result)
 
+    def training(name: str, arguments: list[str], *, is_alone: bool = True) -> Command:
+        """A training that goes on where a run has begun, and is given again where none has."""
+
+        def start(out: Path) -> list[str]:
+            return [*arguments, "--out", str(out / "run"), "--store", str(out / "store")]
+
+        def again(out: Path) -> list[str]:
+            has_begun = (out / "run" / "run.json").exists()
+            return ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"] if has_begun else start(out)
+
+        return Command(name=name, start=start, again=again, result=lambda out: _weights(out / "run"), is_alone=is_alone)
+
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
     probe = ["transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--allow-overlap"]
     probe += ["--batch-size", "4", "--stage1-epochs", "2", "--device", "cpu"]
-    together = [*train, "--devices", "2"]
+    plan = ["reproduce", str(trainings), "--data", str(data), "--device", "cpu"]
+    cohort, short = ["phantom", "echonet"], ["--recordings", "24", "--min-frames", "24", "--max-frames", "24"]
     return [
-        Command(
-            name="train-two",
-            start=lambda out: [*together, "--out", str(out / "run"), "--store", str(out / "store")],
-            again=lambda out: (
-                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
-                if (out / "run" / "run.json").exists()
-                else [*together, "--out", str(out / "run"), "--store", str(out / "store")]
-            ),
-            result=lambda out: _weights(out / "run"),
-        ),
+        training("train-two", [*train, "--devices", "2"], is_alone=False),
         same(
             "transfer",
             lambda out: [*probe, "--out", str(out / "transfer"), "--store", str(out / "store")],
@@ -144,32 +153,11 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
         ),
         same(
             "reproduce",
-            lambda out: [
-                *(
-                    "reproduce",
-                    str(trainings),
-                    "--data",
-                    str(data),
-                    "--out",
-                    str(out / "reproduced"),
-                    "--device",
-                    "cpu",
-                ),
-                *("--store", str(out / "store")),
-            ],
+            lambda out: [*plan, "--out", str(out / "reproduced"), "--store", str(out / "store")],
             _weights_of_all,
         ),
-        Command(
-            name="train",
-            start=lambda out: [*train, "--out", str(out / "run"), "--store", str(out / "store")],
-            again=lambda out: (
-                ["train", "--resume", str(out / "run"), "--checkpoint-minutes", "0"]
-                if (out / "run" / "run.json").exists()
-                else [*train, "--out", str(out / "run"), "--store", str(out / "store")]
-            ),
-            result=lambda out: _weights(out / "run"),
-        ),
-        same("phantom", lambda out: ["phantom", "echonet", str(out / "cohort"), "--recordings", "24"], _digest),
+        training("train", train),
+        same("phantom", lambda out: [*cohort, str(out / "cohort"), *short], _digest),
         same(
             "store",
             lambda out: ["store", "build", "echonet", str(data), "--store", str(out / "store"), "--frame-size", "48"],
@@ -191,40 +179,55 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
     ]
 
 
-def stop_once(command: Command, out: Path, how: str, after: float, expected: object) -> list[str]:
+def begin(
+    command: Command, arguments: list[str], out: Path, preloaded: Preloaded
+) -> "subprocess.Popen[bytes] | Running":
+    """Begin a command; what it tells is written beside `out`."""
+    marked, errors = {MARK: str(out), "OMP_NUM_THREADS": "1"}, out.with_name(f"{out.name}.stderr")
+    if not command.is_alone:
+        # Its other processes are begun by the command line of the first.
+        with errors.open("w") as written:
+            program = [sys.executable, "-m", "coreecho", *arguments]
+            return subprocess.Popen(program, env=os.environ | marked, stdout=subprocess.DEVNULL, stderr=written)
+    return preloaded.start(arguments, errors=errors, environment=marked)
+
+
+def stop_once(command: Command, out: Path, how: str, after: float, expected: object, preloaded: Preloaded) -> list[str]:
     """Stop a command, give it again, and say what is not as it should be."""
-    environment = os.environ | {MARK: str(out), "OMP_NUM_THREADS": "1"}
-    program = [sys.executable, "-m", "coreecho"]
     errors = out.with_name(f"{out.name}.stderr")
-    with errors.open("w") as written:
-        process = subprocess.Popen(
-            [*program, *command.start(out)], env=environment, stdout=subprocess.DEVNULL, stderr=written
-        )
+    process = begin(command, command.start(out), out, preloaded)
     faults = []
     try:
         code = process.wait(timeout=after)
     except subprocess.TimeoutExpired:
         process.send_signal(_SIGNALS[how])
-        code = process.wait(timeout=120)
+        try:
+            code = process.wait(timeout=_SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            faults.append(f"it did not end within {_SECONDS_TO_STOP} s of {how}: {_last_of(errors)}")
+            process.send_signal(signal.SIGKILL)
+            code = process.wait()
+            how = "SIGKILL"
         said = errors.read_text(errors="replace")
         if code not in _EXIT_CODES[how] | {0}:
-            faults.append(f"exit code {code} after {how}: {said[-300:]}")
+            faults.append(f"exit code {code} after {how}: {_last_of(errors)}")
         elif code > 0 and "Stopped" not in said:
             faults.append("stopped without a word")
         elif "Traceback" in said:
-            faults.append(f"a traceback: {said[-300:]}")
+            faults.append(f"a traceback: {_last_of(errors)}")
     if left := alive(str(out)):
         faults.append(f"{len(left)} processes outlived it")
         for number in left:
             os.kill(number, signal.SIGKILL)
-    again = subprocess.run(
-        [*program, *command.again(out)], env=environment, capture_output=True, text=True, check=False
-    )
-    if again.returncode:
-        faults.append(f"given again, it ended with {again.returncode}: {again.stderr[-500:]}")
+    if code := begin(command, command.again(out), out, preloaded).wait():
+        faults.append(f"given again, it ended with {code}: {_last_of(errors)}")
     elif command.result(out) != expected:
         faults.append("what it left is not what an undisturbed run leaves")
     return faults
+
+
+def _last_of(errors: Path) -> str:
+    return errors.read_text(errors="replace")[-300:]
 
 
 def alive(mark: str, *, patience: int = 30) -> list[int]:
@@ -282,6 +285,7 @@ class Campaign:
         chance: what is drawn.
         counts: of outcomes.
         findings: what is not as it should be.
+        is_every: disks fill up at every write.
     """
 
     times: int
@@ -290,6 +294,7 @@ class Campaign:
     chance: random.Random
     counts: Counter[str]
     findings: list[str]
+    is_every: bool = False
 
     @classmethod
     def asked(cls, words: str | None, *, times: int, of: str) -> "Campaign":
@@ -298,8 +303,10 @@ class Campaign:
         parser.add_argument("--times", type=int, default=times, help=of)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--only", nargs="*", help="commands")
+        parser.add_argument("--every", action="store_true", help="full disks at every write, besides")
         given = parser.parse_args()
-        return cls(given.times, given.seed, given.only or [], random.Random(given.seed), Counter(), [])
+        chance = random.Random(given.seed)
+        return cls(given.times, given.seed, given.only or [], chance, Counter(), [], given.every)
 
     def trials(self, folder: Path) -> Iterator[tuple[Command, Path]]:
         """The commands, each with an empty folder for what it leaves when nothing disturbs it."""
@@ -318,18 +325,18 @@ class Campaign:
 def main() -> int:
     """Run the campaign; 1 where there are findings."""
     given = Campaign.asked(__doc__, times=12, of="stops of each command")
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, Preloaded() as preloaded:
         folder = Path(place)
-        program = [sys.executable, "-m", "coreecho"]
         for command, out in given.trials(folder):
             start = time.monotonic()
-            subprocess.run([*program, *command.start(out)], check=True, capture_output=True)
+            if code := begin(command, command.start(out), out, preloaded).wait():
+                raise RuntimeError(f"{command.name} ended with {code}: {_last_of(out.with_name(f'{out.name}.stderr'))}")
             seconds, expected = time.monotonic() - start, command.result(out)
             for number in range(given.times):
                 how, after = given.chance.choice(sorted(_SIGNALS)), given.chance.uniform(0, seconds)
                 trial = folder / f"{command.name}-{number}"
                 trial.mkdir()
-                faults = stop_once(command, trial, how, after, expected)
+                faults = stop_once(command, trial, how, after, expected, preloaded)
                 given.counts[f"{command.name} {how}"] += 1
                 given.findings += [f"{command.name}, {how} after {after:.2f} s: {fault}" for fault in faults]
                 shutil.rmtree(trial)

@@ -1,17 +1,21 @@
 """What hostile files are made from, and what reads them: a sound folder of each kind, and the file in it to damage."""
 
+import io
 import json
 import pickle
 import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
+import pydicom
+import yaml
 from PIL import Image
 from pydicom.data import get_testdata_file
 
@@ -97,41 +101,30 @@ def _write_volumes(folder: Path) -> list[Path]:
     return [folder / f"clip.{suffix}" for suffix in ("npy", "npz", "nii", "nii.gz", "mha", "mhd", "nrrd")]
 
 
-# Clips of pydicom's own in the codings that nothing here writes, of another kind of scanner.
+# Pictures of pydicom's own in the codings that nothing here writes. Small: what is decoded for long is tried seldom.
 _COMPRESSED = (
     "emri_small_jpeg_ls_lossless.dcm", "emri_small_jpeg_2k_lossless.dcm", "emri_small_big_endian.dcm",
-    "emri_small_RLE.dcm",
+    "emri_small_RLE.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm", "SC_rgb_rle_2frame.dcm",
+    "SC_rgb_gdcm_KY.dcm", "SC_rgb_jpeg_dcmtk.dcm",
 )  # fmt: skip
+# The fewest in which a moving sector is looked for.
+_DICOM_FRAMES = 8
 
 
 def _write_dicoms(folder: Path) -> list[Path]:
     """Small files in every coding that comes without a codec of its own, and pydicom's own in those that need one."""
-    import pydicom
     from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
-    sound = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
-    jpeg = folder / "jpeg.dcm"
-    shutil.copy(str(get_testdata_file("examples_ybr_color.dcm")), jpeg)
-    paths = [jpeg]
-    frames = np.repeat(np.repeat(_frames(), 4, 1), 4, 2)
+    sound = _few_frames("examples_ybr_color.dcm")
+    _as_small_jpegs(sound).save_as(folder / "jpeg.dcm")
+    paths = [folder / "jpeg.dcm"]
     for name, syntax in (
         ("explicit.dcm", ExplicitVRLittleEndian),
         ("implicit.dcm", ImplicitVRLittleEndian),
         ("deflated.dcm", DeflatedExplicitVRLittleEndian),
         ("rle.dcm", RLELossless),
     ):
-        dataset = pydicom.Dataset()
-        for keyword in ("SOPClassUID", "SOPInstanceUID", "Modality", "FrameTime"):
-            setattr(dataset, keyword, getattr(sound, keyword, "US"))
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.Rows, dataset.Columns, dataset.NumberOfFrames = *frames.shape[1:], len(frames)
-        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-        dataset.BitsAllocated = dataset.BitsStored = 8
-        dataset.HighBit, dataset.PixelRepresentation = 7, 0
-        dataset.PixelData = frames.tobytes()
+        dataset = _plain_dicom(sound)
         if syntax == RLELossless:
             dataset.compress(RLELossless)
         else:
@@ -139,12 +132,72 @@ def _write_dicoms(folder: Path) -> list[Path]:
         dataset.save_as(folder / name, enforce_file_format=True)
         paths.append(folder / name)
     for name in _COMPRESSED:
-        if (found := get_testdata_file(name, download=False)) is not None:
-            dataset = pydicom.dcmread(str(found))
-            dataset.Modality = "US"
-            dataset.save_as(folder / name)
+        if get_testdata_file(name, download=False) is not None:
+            _few_frames(name).save_as(folder / name)
             paths.append(folder / name)
     return paths
+
+
+def _few_frames(name: str) -> pydicom.Dataset:
+    """A file of pydicom's own, called ultrasound, with its first frames; a single one is repeated."""
+    from pydicom.encaps import encapsulate, generate_frames
+
+    dataset = pydicom.dcmread(str(get_testdata_file(name, download=False)))
+    frames = int(dataset.get("NumberOfFrames", 1))
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        stored = list(generate_frames(dataset.PixelData, number_of_frames=frames))
+        dataset.PixelData = encapsulate((stored * _DICOM_FRAMES)[:_DICOM_FRAMES])
+    else:
+        dataset.PixelData = dataset.PixelData[: len(dataset.PixelData) // frames * _DICOM_FRAMES]
+    dataset.NumberOfFrames = _DICOM_FRAMES
+    dataset.Modality = "US"
+    return dataset
+
+
+def _as_small_jpegs(dataset: pydicom.Dataset) -> pydicom.Dataset:
+    """A clip with all its tags, in frames of a fourth of their sides."""
+    from pydicom.encaps import encapsulate
+
+    stored = []
+    for frame in dataset.pixel_array[:, ::4, ::4]:
+        with io.BytesIO() as file:
+            Image.fromarray(frame).save(file, format="jpeg")
+            stored.append(file.getvalue())
+    dataset.Rows, dataset.Columns = dataset.pixel_array[0, ::4, ::4].shape[:2]
+    dataset.PixelData = encapsulate(stored)
+    return dataset
+
+
+def _plain_dicom(sound: pydicom.Dataset) -> pydicom.Dataset:
+    """Grey frames as they are, with a region of the ultrasound and sequences in sequences."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.sequence import Sequence
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    frames = _frames()
+    dataset = Dataset()
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "Modality", "FrameTime"):
+        setattr(dataset, keyword, getattr(sound, keyword, "US"))
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = *frames.shape[1:], len(frames)
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    region, view, code = Dataset(), Dataset(), Dataset()
+    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 0
+    region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = _SIDE - 1, _SIDE - 1
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.03
+    dataset.SequenceOfUltrasoundRegions = Sequence([region])
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "G-A19C", "SRT", "Apical four chamber"
+    view.CodeValue, view.CodingSchemeDesignator, view.CodeMeaning = "G-A157", "SRT", "Apical"
+    view.ViewModifierCodeSequence = Sequence([code])
+    dataset.ViewCodeSequence = Sequence([view])
+    dataset.PixelData = frames.tobytes()
+    return dataset
 
 
 def _read_video(folder: Path, damaged: Path) -> object:
@@ -206,7 +259,8 @@ def _write_echonet(folder: Path) -> list[Path]:
 def _read_echonet(folder: Path, damaged: Path) -> object:
     from coreecho.datasets import load_recordings, read_tracings
 
-    return load_recordings("echonet", folder), read_tracings(folder)
+    # The table's recordings come with what is traced of them, so that the tracings are read in either case.
+    return read_tracings(folder) if damaged.name == "VolumeTracings.csv" else load_recordings("echonet", folder)
 
 
 def _write_camus(folder: Path) -> list[Path]:
@@ -269,9 +323,9 @@ def _write_weights(folder: Path) -> list[Path]:
     from coreecho.models.card import WeightsCard
 
     model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
-    model = build_model("uniformer_xs", model_input, last_bias=50.0)
+    model = build_model("colearning_xs", model_input, last_bias=50.0)
     card = WeightsCard(
-        kind="model", reads={"name": "ef"}, encoder="uniformer_xs", source="hostile", licence="none",
+        kind="model", reads={"name": "ef"}, encoder="colearning_xs", source="hostile", licence="none",
         num_parameters=1, source_sha256=None, model_input=model_input, trained_on=None, coreecho_version="0",
     )  # fmt: skip
     save_weights(folder / "model.safetensors", model, card)
@@ -320,7 +374,11 @@ def _write_paper_tables(folder: Path) -> list[Path]:
 
     for entry in (files("coreecho.experiments") / "tables").iterdir():
         if entry.name != "trainings.yaml":
-            (folder / entry.name).write_text(entry.read_text())
+            table = yaml.safe_load(entry.read_text())
+            # Every key, and few rows of each: YAML is read slowly.
+            table["rows"] = table["rows"][:3]
+            table.pop("comparisons", None)
+            (folder / entry.name).write_text(yaml.safe_dump(table, sort_keys=False, width=120))
     return sorted(folder.glob("*.yaml"))
 
 
@@ -360,6 +418,73 @@ def _read_store(folder: Path, damaged: Path) -> object:
     return [np.asarray(store.frames(str(number))).sum() for number in range(3)]
 
 
+def _write_archives(folder: Path) -> list[Path]:
+    from coreecho.representation.embedding_files import save_embeddings
+    from coreecho.representation.embedding_set import EmbeddingSet
+    from coreecho.representation.references import References, save_references
+
+    numbers = np.linspace(20.0, 70.0, 8)
+    embedded = EmbeddingSet(
+        ids=tuple("abcdefgh"), embeddings=np.ones((8, 4), np.float32), ef_percent=numbers, ef_predicted=numbers,
+        source="hostile", is_phantom=True,
+    )  # fmt: skip
+    save_embeddings(folder / "embeddings.npz", embedded)
+    references = References(embedded=embedded, thumbnails=_frames()[:8], weights_sha256="0" * 64)
+    save_references(folder / "references.npz", references)
+    return [folder / "embeddings.npz", folder / "references.npz"]
+
+
+def _read_archive(folder: Path, damaged: Path) -> object:
+    from coreecho.representation.embedding_files import load_embeddings
+    from coreecho.representation.references import load_references
+
+    return load_references(damaged) if damaged.name == "references.npz" else load_embeddings(damaged)
+
+
+def _write_calibrations(folder: Path) -> list[Path]:
+    from coreecho.trust import ModelCalibration, calibrate, calibration_to_json, know, make_gate
+
+    rng = np.random.default_rng(0)
+    predicted, others = rng.uniform(20, 70, 60), rng.normal(50, 2, 40)
+    intervals = calibrate(
+        predicted + rng.normal(0, 5, 60), predicted, spread=rng.gamma(2, size=60), method="normalised-by-range",
+        calibrated_on="hostile", is_phantom=True, model="abc", made_on=date(2026, 2, 3),
+    )  # fmt: skip
+    known = know(rng.normal(size=(40, 5)), rng.uniform(20, 70, 40), words="40 recordings")
+    whole = ModelCalibration(intervals=intervals, num_clips=3, gate=make_gate({"frame_rate": others}), known=known)
+    (folder / "model.calibration.json").write_text(calibration_to_json(whole))
+    return [folder / "model.calibration.json"]
+
+
+def _read_calibration(folder: Path, damaged: Path) -> object:
+    from coreecho.trust import read_calibration
+
+    return read_calibration(damaged)
+
+
+def _write_labels(folder: Path) -> list[Path]:
+    _write_clips(folder, [f"{number}.npy" for number in range(4)])
+    table = pd.DataFrame(
+        {
+            "path": [f"{number}.npy" for number in range(4)],
+            "ef_percent": [55.1, 62.4, 31.0, 48.5],
+            "esv_ml": [45.0, 40.0, 120.0, 60.0],
+            "edv_ml": [100.0, 110.0, 180.0, 115.0],
+            "split": ["train", "train", "val", "test"],
+            "patient": ["a", "b", "c", "d"],
+        }
+    )
+    table.to_csv(folder / "labels.csv", index=False)
+    table.to_excel(folder / "labels.xlsx", index=False)
+    return [folder / "labels.csv", folder / "labels.xlsx"]
+
+
+def _read_labels(folder: Path, damaged: Path) -> object:
+    from coreecho.datasets.convert_labels import read_labels
+
+    return read_labels(damaged, folder)
+
+
 def _write_run(folder: Path) -> list[Path]:
     from coreecho.models.model_input import ModelInput
     from coreecho.phantom import PhantomSettings, write_echonet_phantoms
@@ -368,7 +493,7 @@ def _write_run(folder: Path) -> list[Path]:
     settings = PhantomSettings(min_frames=24, max_frames=24)
     write_echonet_phantoms(folder / "data", recordings=16, seed=7, settings=settings, workers=1)
     recipe = Recipe(
-        encoder="uniformer_xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), crop_pad=2, batch_size=4,
+        encoder="colearning_xs", input=ModelInput(num_frames=4, stride=4, frame_size=32), crop_pad=2, batch_size=4,
         stage1_epochs=1, stage2=False,
     )  # fmt: skip
     train(recipe, data=folder / "data", out=folder / "run", hardware=Hardware(device="cpu"))
@@ -380,7 +505,7 @@ def _read_run(folder: Path, damaged: Path) -> object:
     from coreecho.training.state import load_state
 
     run = RunFolder.open(folder / "run")
-    return run.metrics(), load_state(run.state) if run.state.exists() else None
+    return load_state(run.state) if damaged == run.state else run.metrics()
 
 
 TARGETS = {
@@ -399,6 +524,9 @@ TARGETS = {
         Target(name="paper-tables", write=_write_paper_tables, read=_read_paper_table),
         Target(name="start-index", write=_write_starts, read=_read_starts),
         Target(name="store", write=_write_store, read=_read_store),
+        Target(name="archives", write=_write_archives, read=_read_archive),
+        Target(name="calibrations", write=_write_calibrations, read=_read_calibration),
+        Target(name="labels", write=_write_labels, read=_read_labels),
         Target(name="run", write=_write_run, read=_read_run),
     )
 }

@@ -18,6 +18,7 @@ from pydicom.data import get_testdata_file
 
 from coreecho.inference import Predictor
 from coreecho.models import ModelInput, build_model
+from coreecho.models.segmenter import open_segmenter
 
 PROGRAM = Path(__file__).parents[2] / "docs" / "web_service.py"
 
@@ -81,5 +82,35 @@ def test_what_is_no_clip_is_answered_by_its_reason(service: Any) -> None:
     large.endheaders()
     assert large.getresponse().status == 413
     large.close()
+    form = urllib.request.Request(
+        f"http://127.0.0.1:{service.server_port}/ef",
+        data=b"--x",
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    with pytest.raises(urllib.error.HTTPError, match="415"):
+        urllib.request.urlopen(form, timeout=60)
     assert ask(service, b"a clip", "/elsewhere")[0] == 404
     assert "model" in ask(service, None, "/")[1]
+
+
+def test_a_client_that_falls_silent_is_let_go(
+    service: Any, example: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(example.Handler, "timeout", 0.2)
+    silent = http.client.HTTPConnection("127.0.0.1", service.server_port, timeout=60)
+    silent.putrequest("POST", "/ef")
+    silent.putheader("Content-Length", "1000")
+    silent.endheaders()
+    silent.send(b"abc")
+    answer = silent.getresponse()
+    assert (answer.status, "nothing came" in answer.read().decode()) == (408, True)
+    silent.close()
+
+
+def test_the_outline_is_asked_as_on_the_command_line(example: ModuleType, phantom_root: Path) -> None:
+    clip = sorted((phantom_root / "Videos").iterdir())[0]
+    predictor = Predictor(seconds_a_file=None)
+    with example.Service(predictor, open_segmenter()) as service:
+        result = service.read(clip)
+    assert result.segmentation_beats is not None
+    assert result.ef_percent == pytest.approx(predictor(clip).ef_percent, abs=1e-3)

@@ -14,6 +14,7 @@ from coreecho.documents import (
     build_document,
     document_text,
     parse_document,
+    parse_entries,
     read_document,
     write_document,
 )
@@ -188,3 +189,11 @@ def test_entries_of_other_files_are_made_alike() -> None:
             build_document(entries, Part, kind="part", error=RecipeError)
         # Nobody damaged what a person wrote.
         assert "damaged" not in str(refused.value)
+
+
+def test_what_others_wrote_is_read_as_strictly_and_not_said_to_be_of_another_version() -> None:
+    assert parse_entries(b'{"a": [1, 2]}', dict[str, list[int]], kind="list") == {"a": [1, 2]}
+    for content in ('{"a": [1], "a": [2]}', '{"a": [NaN]}', "{", '{"a": "x"}'):
+        with pytest.raises(RecipeError, match=r"^This list cannot be read: .*\.$") as caught:
+            parse_entries(content, dict[str, list[int]], kind="list", error=RecipeError)
+        assert "coreecho" not in str(caught.value)

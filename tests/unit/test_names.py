@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from coreecho.names import counted, printable
+from coreecho.names import counted, distinct_names, printable
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_what_is_no_letter_is_escaped(text: str, shown: str) -> None:
 )
 def test_one_thing_is_no_plural(number: int, plural: str, words: str) -> None:
     assert counted(number, plural) == words
+
+
+def test_names_are_as_long_as_it_takes_to_tell_files_apart() -> None:
+    assert distinct_names(["day/A/IM1", "day/B/IM1", "day/B/IM2"]) == ["A/IM1", "B/IM1", "IM2"]
+    assert distinct_names(["x/A/1/f", "x/B/1/f", "x/B/1/f"]) == ["A/1/f", "B/1/f", "B/1/f"]
+    # One name may be the end of another.
+    assert distinct_names(["f", "A/f"]) == ["f", "A/f"]
+    assert distinct_names([]) == []

@@ -75,7 +75,7 @@ def calibrate(
     if out is None and is_default(model):
         raise CalibrationError(
             "The model that ships lies in the installed package, which is not written to: give `--out FILE`, and "
-            "that file to `coreecho.Predictor(calibration=FILE)`; or calibrate a copy of the weights."
+            "that file to `coreecho predict --calibration FILE`, or `coreecho.Predictor(calibration=FILE)`."
         )
     path = out or calibration_path(subject.weights)
     if not path.absolute().parent.is_dir():

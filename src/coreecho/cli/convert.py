@@ -59,7 +59,7 @@ def convert(
     from rich.console import Console
 
     from coreecho.datasets.convert import convert as convert_clips
-    from coreecho.names import readable
+    from coreecho.names import counted, readable
 
     clips = convert_clips(
         source,
@@ -78,7 +78,10 @@ def convert(
     for clip in refused:
         # The names of files are often those of patients: for who sits at the terminal, and for no log.
         name = f" ({readable(clip.path)})" if console.is_terminal and clip.path else ""
-        console.print(f"Refused source {clip.number}{name}: {clip.note}", style="red", markup=False, highlight=False)
+        how, style = ("Failed", "red") if clip.is_failed else ("Refused", "yellow")
+        console.print(f"{how}: source {clip.number}{name}: {clip.note}", style=style, markup=False, highlight=False)
     table = readable(out / "converted.csv")
-    print(f"{len(clips) - len(refused)} clips taken, {len(refused)} refused; the table is {table}")
+    failed = sum(clip.is_failed for clip in refused)
+    taken = counted(len(clips) - len(refused), "clips")
+    print(f"{taken} taken, {len(refused) - failed} refused, {failed} failed; the table is {table}")
     return int(any(strict or clip.is_failed for clip in refused))

@@ -13,6 +13,7 @@ def drift(
     /,
     *,
     model: Path = Path(DEFAULT),
+    calibration: Path | None = None,
     false_alarms: Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1))] = 0.01,
 ) -> int:
     """Find out whether the clips of a log have drifted: `coreecho drift clips.log`, or `--model runs/echonet`.
@@ -27,6 +28,8 @@ def drift(
         File of predictions.
     model:
         Folder of a run, or a `.safetensors` file, that made them [default: the model that ships].
+    calibration:
+        File that `coreecho calibrate --out FILE` wrote [default: the one beside the weights].
     false_alarms:
         Probability that a stream without drift is ever called drifted, however long it is watched.
     """
@@ -35,10 +38,10 @@ def drift(
     from coreecho.errors import CalibrationError
     from coreecho.inference.appraising import calibration_beside
     from coreecho.report.drift_table import drift_sentence, drift_table
-    from coreecho.trust import read_log
+    from coreecho.trust import read_calibration, read_log
     from coreecho.trust.watching import watch
 
-    calibrated = calibration_beside(model)
+    calibrated = calibration_beside(model) if calibration is None else read_calibration(calibration)
     if calibrated is None or calibrated.gate is None:
         raise CalibrationError(f"{model} was never calibrated, so there is nothing to hold a log against.")
     found = read_log(log)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
     from coreecho.models.card import WeightsCard
@@ -34,6 +33,7 @@ def import_weights_command(file: Path, out: Path, /, *, licence: str | None = No
     # Imported here, so that `coreecho import-weights --help` does not wait for torch.
     from coreecho.models.published_segmenters import holds_segmenter, import_segmenter
     from coreecho.models.weights import import_weights, save_state
+    from coreecho.report.plain_table import plain_table
 
     card: WeightsCard | SegmenterCard
     skipped: tuple[str, ...] = ()
@@ -47,17 +47,14 @@ def import_weights_command(file: Path, out: Path, /, *, licence: str | None = No
         skipped, missing = reading.skipped, reading.missing
     save_state(out, state, card)
 
-    table = Table(title=f"{file.name}: {name}, {card.num_parameters:,} parameters")
-    table.add_column("part")
-    table.add_column("entries", justify="right")
-    table.add_column("")
-    for names, outcome in (
+    outcomes = (
         (loaded, "loaded"),
         (skipped, "skipped: a classifier that the encoder here does not have"),
         (missing, "missing: the regression head; it starts untrained"),
-    ):
-        for part, count in _parts(names).items():
-            table.add_row(part, str(count), outcome)
+    )
+    rows = [(part, str(count), outcome) for names, outcome in outcomes for part, count in _parts(names).items()]
+    title = f"{file.name}: {name}, {card.num_parameters:,} parameters"
+    table = plain_table(("part", "entries", ""), rows, numbers=("entries",), title=title)
     console = Console()
     console.print(table)
     console.print(f"source   {card.source}", markup=False, highlight=False)

@@ -100,7 +100,7 @@ def data_options(*, option: list[str] | None, columns: str | None, leave_out_fau
     Raises:
         DatasetError: an option is not NAME=VALUE, or is given twice.
     """
-    from coreecho.datasets.layout import parse_options
+    from coreecho.datasets.options import parse_options
 
     options: dict[str, Any] = dict(parse_options([*(option or ()), *([f"columns={columns}"] if columns else ())]))
     if leave_out_faulty:

@@ -29,6 +29,7 @@ def predict(
     per_study: Annotated[bool, Parameter(negative="")] = False,
     ids: Annotated[bool, Parameter(negative="")] = False,
     strict: Annotated[bool, Parameter(negative="")] = False,
+    calibration: Path | None = None,
     segmenter: Path | None = None,
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
@@ -77,6 +78,9 @@ def predict(
         number. Not done unasked: they may lead to a patient.
     strict:
         End with exit code 1 for refused files, too.
+    calibration:
+        File that `coreecho calibrate --out FILE` wrote, such as of the model that ships on clips of your own [default:
+        the one beside the weights].
     segmenter:
         What outlines the left ventricle: the EF of its beats then stands beside the model's, a disagreement of more
         than 10 points is a warning, and a page shows the outline. Weights, the folder of a run, `default` for the one
@@ -107,6 +111,7 @@ def predict(
         batch_size=computing.batch_size,
         beat=frames,
         precision=precision,
+        calibration=calibration,
         axes=reading.axes,
         joins_series=reading.series,
         reads_ids=ids or per_study,
@@ -133,7 +138,12 @@ def predict(
         stopped_by = stopped
     _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
     if page is not None:
-        how: dict[str, Any] = {"beat": frames, "looks_for_similar": similar, "segmenter": outliner}
+        how: dict[str, Any] = {
+            "per_study": per_study,
+            "beat": frames,
+            "looks_for_similar": similar,
+            "segmenter": outliner,
+        }
         _write_page(page, results, predictor, model, axes=reading.axes, **how)
     is_bad = tell_failures(results, predictor.model.task.noun, strict=strict)
     if monitor is not None:
@@ -183,16 +193,20 @@ def _write_page(
     results: "list[Prediction | PredictionFailure]",
     predictor: "Predictor",
     model: Path,
+    *,
+    per_study: bool,
     **how: Any,
 ) -> None:
     """Write the page of one patient, and say where it is."""
     from rich.console import Console
 
+    from coreecho.inference import combine_studies
     from coreecho.report.patient_clips import patient_clips
     from coreecho.report.patient_page import write_patient_page
 
     shown = patient_clips(results, predictor, model, show_progress=True, **how)
-    write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task)
+    studies = combine_studies(results, has_ids=False) if per_study else []
+    write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task, examinations=studies)
     Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
 
 

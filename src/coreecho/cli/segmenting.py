@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.cli.predict import tell_failures
 from coreecho.files import make_folder
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import readable
+from coreecho.progress import track
 from coreecho.report.segmentation_folder import FolderNames, Found, write_beats, write_segmentation
 from coreecho.report.segmentation_tables import beats_table
 from coreecho.stopping import exit_code_of

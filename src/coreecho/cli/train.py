@@ -121,9 +121,9 @@ def train(
     if recipe_name is None or data is None:
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
     recipe = recipe or Recipe()
-    from coreecho.datasets.layout import LAYOUTS
+    from coreecho.datasets.layout import LAYOUTS, USUAL_LAYOUT
 
-    layout = LAYOUTS.get(dataset or "echonet")
+    layout = LAYOUTS.get(dataset or USUAL_LAYOUT)
     options = {**layout.options_of(recipe.name), **options}
     source: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
     if seeds is not None:
@@ -243,7 +243,7 @@ def _in_words(run: "RunFolder") -> str:
     last = metrics[metrics.stage == metrics.stage.iloc[-1]].reset_index(drop=True)
     if lesson.selection not in last or last[lesson.selection].isna().all():
         return ", last epoch"
-    epoch = len(last) - 1 if run.recipe.select == "last" else int(last[lesson.selection].argmin())
+    epoch = int(last[lesson.selection].argmin()) if run.recipe.keeps_best else len(last) - 1
     name = lesson.selection.removeprefix("val_").upper()
     value = f"{last[lesson.selection][epoch]:.3g} {lesson.unit}".rstrip()
     return f", {run.recipe.select} epoch {epoch + 1} of {len(last)} of its last stage, validation {name} {value}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from coreecho.later import import_from
 
 if TYPE_CHECKING:
+    from coreecho.datasets.beat_files import Beat
     from coreecho.datasets.camus import camus_clip, load_camus
     from coreecho.datasets.echonet_dynamic import load_echonet_dynamic
     from coreecho.datasets.echonet_pediatric import load_echonet_pediatric
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from coreecho.datasets.folds import split_by_fold
     from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
     from coreecho.datasets.labels import check_labels, fault_of_labels, scaled
-    from coreecho.datasets.layout import LAYOUTS, Beat, Layout, Option, frame_sources, load_recordings
+    from coreecho.datasets.layout import LAYOUTS, Layout, frame_sources, load_recordings
+    from coreecho.datasets.options import Option
     from coreecho.datasets.phantom_marks import is_phantom_root
     from coreecho.datasets.recording import Recording, Split, View
     from coreecho.datasets.survey import Recordings, Survey
@@ -50,11 +52,11 @@ __all__ = [
 ]
 
 _ROOM_OF = {
-    "Beat": "coreecho.datasets.layout",
+    "Beat": "coreecho.datasets.beat_files",
     "FaultyDatasetError": "coreecho.datasets.faults",
     "LAYOUTS": "coreecho.datasets.layout",
     "Layout": "coreecho.datasets.layout",
-    "Option": "coreecho.datasets.layout",
+    "Option": "coreecho.datasets.options",
     "Recording": "coreecho.datasets.recording",
     "Recordings": "coreecho.datasets.survey",
     "Split": "coreecho.datasets.recording",

@@ -1,9 +1,10 @@
 """Clips about the two traced frames of a recording, with the phases, the points and the EF that are learned of them."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from coreecho.datasets.clip_changes import Draw
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phase_clips import BLACK, PhaseClip, flanked_clip, frames_from_ed_to_es, mirrored_clip
 from coreecho.datasets.randomness import Purpose, generator_for
@@ -61,13 +63,6 @@ class PointsBatch(NamedTuple):
     recording: Tensor
 
 
-class Draw(Protocol):
-    """Makes the generator of a purpose."""
-
-    def __call__(self, purpose: Purpose) -> np.random.Generator:
-        """See `generator_for`."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class TracedRecordings:
     """Recordings with two traced frames.
@@ -107,7 +102,7 @@ class TracedRecordings:
         return torch.tensor(self.label_of(self.recordings[position]), dtype=torch.float32)
 
 
-class _BeatClips(Dataset[Any]):
+class BeatClips(Dataset[Any]):
     """Clips of a training, called with (epoch, position), or where no seed is given the same ones every time.
 
     Args:
@@ -127,18 +122,18 @@ class _BeatClips(Dataset[Any]):
     def __getitem__(self, key: Any) -> Any:
         """One clip with all that is learned of it."""
         if self.seed is None:
-            return self._item(key, None)
+            return self._item(key, None, 0)
         epoch, position = key
         recording = self.traced.recordings[position].id
-        return self._item(
-            position, partial(generator_for, self.seed, stage=self.stage, epoch=epoch, recording=recording)
-        )
+        draw = partial(generator_for, self.seed, stage=self.stage, epoch=epoch, recording=recording)
+        return self._item(position, draw, epoch)
 
-    def _item(self, position: int, draw: Draw | None) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _item(self, position: int, draw: Draw | None, epoch: int) -> Any:
+        """One clip; of a training with what draws its random numbers."""
 
 
-class PhaseClips(_BeatClips):
+class PhaseClips(BeatClips):
     """Clips as UVT learns from: there and back between the traced frames, or one stretch amid black frames.
 
     Args:
@@ -156,7 +151,7 @@ class PhaseClips(_BeatClips):
         self.rule = rule
         self.num_frames = num_frames
 
-    def _item(self, position: int, draw: Draw | None) -> PhaseBatch:
+    def _item(self, position: int, draw: Draw | None, epoch: int) -> PhaseBatch:
         video = self.traced.frames(position)
         clip = self._clip(self.traced.ends(position), len(video), draw)
         frames = video[np.maximum(clip.frames, 0)]
@@ -186,7 +181,7 @@ class PhaseClips(_BeatClips):
         )
 
 
-class PointsClips(_BeatClips):
+class PointsClips(BeatClips):
     """Clips as EchoGraphs learns from: from ED to ES in equal steps, or a window in which both are to be found.
 
     Args:
@@ -214,7 +209,7 @@ class PointsClips(_BeatClips):
         self.num_frames = num_frames
         self.is_changed = is_changed
 
-    def _item(self, position: int, draw: Draw | None) -> PointsBatch:
+    def _item(self, position: int, draw: Draw | None, epoch: int) -> PointsBatch:
         video, ends, points = self.traced.frames(position), self.traced.ends(position), self.traced.points(position)
         if self.is_told:
             clip, places = video[frames_from_ed_to_es(*ends, self.num_frames)], (1, self.num_frames)
@@ -243,14 +238,14 @@ class PointsClips(_BeatClips):
         return clip, (ed if 1 <= ed <= self.num_frames else 0, es if 1 <= es <= self.num_frames else 0)
 
 
-class PointsFrames(_BeatClips):
+class PointsFrames(BeatClips):
     """Single frames as EchoGraphs learns from: ED and ES of each recording, beside each other as a clip of two."""
 
     def __init__(self, traced: TracedRecordings, *, is_changed: bool, seed: int | None, stage: int = 1) -> None:
         super().__init__(traced, seed=seed, stage=stage)
         self.is_changed = is_changed
 
-    def _item(self, position: int, draw: Draw | None) -> PointsBatch:
+    def _item(self, position: int, draw: Draw | None, epoch: int) -> PointsBatch:
         clip = self.traced.frames(position)[list(self.traced.ends(position))]
         points = self.traced.points(position)
         if draw is not None and self.is_changed:

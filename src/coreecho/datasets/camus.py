@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.datasets.beat_files import Beat, BeatReader, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.camus_contours import CamusContours
 from coreecho.datasets.folds import (
     HELD_OUT,
@@ -22,16 +23,8 @@ from coreecho.datasets.folds import (
     consecutive_blocks,
     split_by_fold,
 )
-from coreecho.datasets.layout import (
-    VALIDATION,
-    Beat,
-    BeatReader,
-    Layout,
-    Option,
-    PreparedFile,
-    SeenAt,
-    read_with_beat,
-)
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import VALIDATION, Option
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Recordings, Survey

@@ -20,6 +20,8 @@ def find_clip(folder: Path, text: str) -> Path:
     Returns:
         The file, or where it should be.
     """
+    # No name holds a null byte; another file's name without one is not it.
+    text = text.replace("\0", "\\0")
     try:
         written = folder / text
         if written.is_file() or "\\" not in text:
@@ -28,7 +30,7 @@ def find_clip(folder: Path, text: str) -> Path:
         for other in (unescaped, text.replace("\\", "/"), unescaped.replace("\\", "/")):
             if (folder / other).is_file():
                 return folder / other
-    # A null byte, or what no name on this system may hold.
+    # What no name on this system may hold.
     except (OSError, ValueError):
         pass
-    return folder / text.replace("\0", "")
+    return folder / text

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
@@ -29,6 +28,7 @@ from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapp
 from coreecho.datasets.finished_conversion import SEAL, read_finished, request_of, seal
 from coreecho.errors import DatasetError, UnsuitableError, VideoError, log_unforeseen
 from coreecho.files import LOCK_NAME, alone_in
+from coreecho.progress import track
 from coreecho.video import Video, read_video, resample_fps, resize_frames
 from coreecho.video.decoded import is_screen
 from coreecho.video.dicom_series import NOT_JOINED, Series, with_series

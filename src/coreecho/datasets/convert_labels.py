@@ -11,6 +11,7 @@ from coreecho.datasets.labels import LOW_EF_FAULT
 from coreecho.datasets.recording import Split
 from coreecho.datasets.table_rows import number, read_table_rows
 from coreecho.errors import DatasetError
+from coreecho.files import is_file
 from coreecho.tasks import EF
 
 _SPLITS: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
@@ -107,7 +108,7 @@ def _faults(
     volumes = (label.esv_ml, label.edv_ml)
     found = {
         "rows with no path, or one that came before": not row["path"] or file in labels,
-        "rows whose file is not in the folder": bool(row["path"]) and not file.is_file(),
+        "rows whose file is not in the folder": bool(row["path"]) and not is_file(file),
         "rows with a bad ef_percent (expected a number from 0 to 100)": not 0 <= label.ef_percent <= 100,
         "rows with a bad esv_ml or edv_ml (expected a volume in mL, or nothing)": not all(
             volume is None or 0 <= volume < math.inf for volume in volumes

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import coreecho
 from coreecho.datasets.convert_labels import Label
@@ -16,6 +17,7 @@ from coreecho.video.dicom_series import Series
 
 FILE_LIST, CONVERTED, PHANTOM_CARD = "FileList.csv", "converted.csv", "phantom.json"
 TABLES = (FILE_LIST, CONVERTED, PHANTOM_CARD)
+ConvertedStatus = Literal["taken", "refused", "failed"]
 # EchoNet-Dynamic's.
 _FILE_LIST_COLUMNS = ("FileName", "EF", "ESV", "EDV", "FrameHeight", "FrameWidth", "FPS", "NumberOfFrames", "Split")
 
@@ -32,8 +34,7 @@ class ConvertedClip:
         fps: as written.
         frame_size: as written, pixels a side.
         is_phantom: the source says of itself that it is simulated.
-        is_failed: it was refused for damage or what nobody foresaw, and not since it is no such clip; not known of what
-            an earlier call converted.
+        is_failed: it was refused for damage or what nobody foresaw, and not since it is no such clip.
         path: of the source, for who called and not for any table.
     """
 
@@ -46,6 +47,11 @@ class ConvertedClip:
     is_phantom: bool = False
     is_failed: bool = False
     path: str = field(default="", repr=False, compare=False)
+
+    @property
+    def status(self) -> ConvertedStatus:
+        """`taken`, `refused` (a sound file that is no such clip) or `failed` (damaged, or of another kind)."""
+        return "taken" if self.id is not None else "failed" if self.is_failed else "refused"
 
 
 def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int, Label], seed: int) -> None:
@@ -61,11 +67,8 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
         OSError: a file cannot be written.
     """
     taken = [clip for clip in clips if clip.id is not None]
-    rows = [
-        (clip.number, "no" if clip.id is None else "yes", clip.id, clip.num_frames, _number(clip.fps), clip.note)
-        for clip in clips
-    ]
-    write_whole(out / CONVERTED, _csv(("source", "taken", "id", "num_frames", "fps", "note"), rows))
+    rows = [(clip.number, clip.status, clip.id, clip.num_frames, _number(clip.fps), clip.note) for clip in clips]
+    write_whole(out / CONVERTED, _csv(("source", "status", "id", "num_frames", "fps", "note"), rows))
     if labels and taken:
         # Sorted by the random id: the order of the sources may be that of the patients' names.
         write_whole(out / FILE_LIST, _csv(_FILE_LIST_COLUMNS, sorted(_file_list(taken, labels, seed))))

@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.datasets.beat_files import BeatReader
 from coreecho.datasets.echonet_dynamic import EchoNetDynamic
-from coreecho.datasets.layout import BeatReader, Layout, Option
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import Option
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey

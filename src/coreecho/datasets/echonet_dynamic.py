@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.layout import FRAME_RATE, Layout, Option
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.outlines import MASK_FOLDER, MaskFolder, OutlineSource, TracedOutlines
 from coreecho.datasets.recording import Recording, Split
 from coreecho.datasets.survey import Declared, Recordings, Survey

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from coreecho.datasets.echonet_dynamic import FILE_LIST, VIDEOS, find_videos
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import split_by_fold
-from coreecho.datasets.layout import FRAME_RATE, Layout, Option
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import number, read_table_rows, whole_number

@@ -67,8 +67,8 @@ def read_finished(out: Path, request: str, frame_size: int) -> list[ConvertedCli
 
 
 def _clip(row: dict[str, str], frame_size: int, is_phantom: bool) -> ConvertedClip:
-    if row["taken"] != "yes":
-        return ConvertedClip(number=int(row["source"]), note=row["note"])
+    if row["status"] != "taken":
+        return ConvertedClip(number=int(row["source"]), note=row["note"], is_failed=row["status"] == "failed")
     return ConvertedClip(
         number=int(row["source"]),
         note=row["note"],

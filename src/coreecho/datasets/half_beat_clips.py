@@ -1,17 +1,14 @@
 """Half beats with the outlines at ED and ES, and EF: what co-learning learns from."""
 
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from coreecho.datasets.beat_clips import TracedRecordings
-from coreecho.datasets.clip_changes import ClipChanges
-from coreecho.datasets.randomness import generator_for
+from coreecho.datasets.beat_clips import BeatClips, TracedRecordings
+from coreecho.datasets.clip_changes import ClipChanges, Draw
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
 
 
@@ -29,7 +26,7 @@ class HalfBeatBatch(NamedTuple):
     recording: Tensor
 
 
-class HalfBeats(Dataset[HalfBeatBatch]):
+class HalfBeats(BeatClips):
     """The stretch from ED to ES of each recording, interpolated in time, with the outlines of its two ends.
 
     Args:
@@ -53,31 +50,22 @@ class HalfBeats(Dataset[HalfBeatBatch]):
         seed: int | None,
         stage: int = 1,
     ) -> None:
-        self.traced = traced
+        super().__init__(traced, seed=seed, stage=stage)
         self.outlines = outlines
         self.num_frames = num_frames
         self.time = time
         self.changes = changes
-        self.seed = seed
-        self.stage = stage
 
-    def __len__(self) -> int:
-        return len(self.traced.recordings)
-
-    def __getitem__(self, key: Any) -> HalfBeatBatch:
-        """One half beat; of a training called with (epoch, position)."""
-        if self.seed is None:
-            return self._item(key, *self._read(key))
-        epoch, position = key
+    def _item(self, position: int, draw: Draw | None, epoch: int) -> HalfBeatBatch:
         clip, masks = self._read(position)
-        recording = self.traced.recordings[position].id
-        draw = partial(generator_for, self.seed, stage=self.stage, epoch=epoch, recording=recording)
+        if draw is None:
+            return self._batch(position, clip, masks)
         # As long as the clip, so that what differs from frame to frame is the same draw for both.
         moved = np.zeros((len(masks), *clip.shape), dtype=np.bool_)
         for mask, ends in zip(moved, masks, strict=True):
             mask[[0, -1]] = ends
             mask[:] = self.changes.move(mask, draw, epoch=epoch)
-        return self._item(position, self.changes.change(clip, draw, epoch=epoch), moved[:, [0, -1]])
+        return self._batch(position, self.changes.change(clip, draw, epoch=epoch), moved[:, [0, -1]])
 
     def _read(self, position: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """The half beat (T, S, S), and the masks (K, 2, S, S) of its ends."""
@@ -91,7 +79,7 @@ class HalfBeats(Dataset[HalfBeatBatch]):
                 masks[place] = known[:, traced.source.outlines.index(name)]
         return clip, masks
 
-    def _item(self, position: int, clip: NDArray[np.uint8], masks: NDArray[np.bool_]) -> HalfBeatBatch:
+    def _batch(self, position: int, clip: NDArray[np.uint8], masks: NDArray[np.bool_]) -> HalfBeatBatch:
         return HalfBeatBatch(
             clips=torch.from_numpy(np.ascontiguousarray(clip)),
             masks=torch.from_numpy(np.ascontiguousarray(masks)),

@@ -15,23 +15,17 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
+from coreecho.datasets.beat_files import Beat, BeatReader, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation, split_by_fold, stratified_in_order
 from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
-from coreecho.datasets.layout import (
-    VALIDATION,
-    Beat,
-    BeatReader,
-    Layout,
-    Option,
-    PreparedFile,
-    SeenAt,
-    read_with_beat,
-)
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import VALIDATION, Option
 from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
-from coreecho.errors import DatasetError
+from coreecho.errors import DatasetError, log_unforeseen
+from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.video.containers import read_container
 from coreecho.video.dicom_series import Series
@@ -169,6 +163,7 @@ class HmcQu(Layout):
             content = scipy.io.loadmat(str(path), variable_names=["predicted"])
         # A damaged file of this old format makes SciPy raise almost anything.
         except Exception as error:
+            log_unforeseen(error, "a file of masks")
             return f"cannot be read as a MATLAB file ({error})"
         mask = content.get("predicted")
         if not isinstance(mask, np.ndarray) or mask.ndim != 3:
@@ -230,7 +225,7 @@ class HmcQuWalls(OutlineSource):
 
     def knows(self, recording: Recording) -> bool:
         """Whether there is such a file."""
-        return self._path(recording).is_file()
+        return is_file(self._path(recording))
 
     def frames(self, recording: Recording, num_frames: int) -> Sequence[int]:
         """All of the cycle."""

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from coreecho.datasets.recording import NUMBERS, Recording
+from coreecho.datasets.recording import TRUTHS, Recording
 from coreecho.datasets.survey import Recordings
 from coreecho.errors import DatasetError
 from coreecho.tasks import EF, Task
@@ -22,7 +21,7 @@ def scaled(recordings: Iterable[Recording], scale: float, label: str = "ef_perce
     Args:
         recordings: as loaded; one without the label stays as it is.
         scale: above 0.
-        label: one of `NUMBERS` but `has_mi`, or a column of `labels`.
+        label: one of `NUMBERS` but a truth, or a column of `labels`.
 
     Returns:
         The recordings; what was left out and remarked of them stays.
@@ -30,7 +29,7 @@ def scaled(recordings: Iterable[Recording], scale: float, label: str = "ef_perce
     Raises:
         DatasetError: the scale is no number above 0, or the label is a truth.
     """
-    if not (scale > 0 and math.isfinite(scale)) or (label == "has_mi" and scale != 1):
+    if not (scale > 0 and math.isfinite(scale)) or (label in TRUTHS and scale != 1):
         raise DatasetError(f"label_scale is {scale:g} for {label}, expected a number above 0, and a label on a scale.")
     found = [_scaled(recording, scale, label) for recording in recordings] if scale != 1 else recordings
     if isinstance(recordings, Recordings):
@@ -43,14 +42,7 @@ def _scaled(recording: Recording, scale: float, label: str) -> Recording:
     if value is None:
         return recording
     # Binary fractions: 0.55 times 100 is 55.000000000000007.
-    product = float(f"{value * scale:.12g}")
-    if label == "ef_percent":
-        return replace(recording, ef_percent=product)
-    if label == "esv_ml":
-        return replace(recording, esv_ml=product)
-    if label in NUMBERS:
-        return replace(recording, edv_ml=product)
-    return replace(recording, labels={**recording.labels, label: product})
+    return recording.with_number(label, float(f"{value * scale:.12g}"))
 
 
 def fault_of_labels(recordings: Iterable[Recording], task: Task | None = None) -> str | None:

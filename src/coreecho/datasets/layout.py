@@ -6,115 +6,38 @@ else asks which data set it is: they ask the object.
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.datasets.beat_files import Beat, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
-from coreecho.errors import CoReEchoError, DatasetError, RecipeError, VideoError
+from coreecho.errors import CoReEchoError, DatasetError, RecipeError
+from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
-from coreecho.video.frame_source import AtFrameRate, FrameSource, PreparedFrames
-from coreecho.video.reading import ClipPath, is_retimed, read_clip_at
+from coreecho.video.frame_source import AtFrameRate, FrameSource
+from coreecho.video.reading import ClipPath
 from coreecho.video.video import Video
-
-# The first and the last frame, counted from 0, both included, or every frame of the file.
-Beat = tuple[int, int] | Literal["all"]
 
 log = logging.getLogger(__name__)
 
-_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 # Files that are looked at for the mark of simulated hearts.
 _MARK_SAMPLE = 8
 # Folders in a folder that are looked at, where the data set may lie one level below.
 _MAX_CHILDREN = 50
-
-
-class SeenAt(Protocol):
-    """What a model sees, as far as a layout looks at it."""
-
-    @property
-    def frame_size(self) -> int:
-        """Pixels a side."""
-
-
-class PreparedFile(NamedTuple):
-    """A file from outside, as clips of a data set are.
-
-    video: (T, S, S), one beat in its own direction. beat: its first and last frame in the file, counted from 0.
-    num_frames: of the file.
-    """
-
-    video: Video
-    beat: tuple[int, int]
-    num_frames: int
-
-
-@dataclass(frozen=True)
-class Option:
-    """What a layout may be told besides its folder.
-
-    Attributes:
-        name: of the keyword.
-        kind: type of its values: `bool`, `int` or `str`.
-        default: when it is not given.
-        help: one line for people.
-        choices: the values there are; empty where any of the kind will do.
-    """
-
-    name: str
-    kind: type
-    default: bool | int | str | None
-    help: str
-    choices: tuple[str, ...] = ()
-
-    def checked(self, value: object, title: str) -> Any:
-        """Return a value in the option's own kind; a text, as the command line gives it, is read; None is the default.
-
-        Raises:
-            DatasetError: it is of another kind, or none of the choices.
-        """
-        if value is None:
-            return self.default
-        if isinstance(value, str) and self.kind is bool and value.casefold() in (*_TRUE, *_FALSE):
-            value = value.casefold() in _TRUE
-        if isinstance(value, str) and self.kind is int and value.strip().removeprefix("-").isdecimal():
-            value = int(value)
-        # True is an int to Python, and no number of a fold to people.
-        is_kind = isinstance(value, self.kind) and not (self.kind is int and isinstance(value, bool))
-        if not is_kind or (self.choices and value not in self.choices):
-            kinds = {bool: "true or false", int: "a whole number", str: "a text"}
-            expected = " or ".join(self.choices) or kinds.get(self.kind, self.kind.__name__)
-            raise DatasetError(f"{title}: the option {self.name} is {value!r}, expected {expected}.")
-        return value
-
-
-# Of layouts whose recordings run at the rates of many machines.
-FRAME_RATE = Option(
-    "fps",
-    int,
-    None,
-    "Frames a second to which all recordings are brought, so that a clip's stride is the same time in each.",
-)
-# Of layouts with folds whose published protocol does without a validation.
-VALIDATION = Option(
-    "validation",
-    str,
-    "fold",
-    "Whether the fold after the tested one validates, or `none`, so that it trains as well.",
-    ("fold", "none"),
-)
 
 
 class Layout(ABC):
@@ -258,7 +181,7 @@ class Layout(ABC):
 
     def check_companion(self, path: Path) -> str | None:
         """Read a file beside the clips, such as contours; return what is wrong with it, or None."""
-        return None if path.is_file() else "missing"
+        return None if is_file(path) else "missing"
 
     def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Read one beat of a file from outside as this data set's clips are, at the size that a model sees.
@@ -359,6 +282,9 @@ LAYOUTS = _Layouts(
     },
 )
 
+# Of data whose layout nobody says.
+USUAL_LAYOUT = "echonet"
+
 
 def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:
     """Read the recordings of a data set.
@@ -375,64 +301,10 @@ def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recording
     return LAYOUTS.get(dataset).load(root, **options)
 
 
-def parse_options(texts: Iterable[str]) -> dict[str, str]:
-    """Read options as people type them, NAME=VALUE. What a value may be, the layout says.
-
-    Raises:
-        DatasetError: one is no such pair, or is given twice.
-    """
-    options: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier() or name in options:
-            raise DatasetError(f"An option of a data set is NAME=VALUE, each once; got {text!r}.")
-        options[name] = value
-    return options
-
-
 def frame_sources(dataset: str, recordings: Iterable[Recording]) -> dict[str, FrameSource]:
     """Say how a frame store decodes each recording of a data set, by its id."""
     layout = LAYOUTS.get(dataset)
     return {recording.id: layout.frame_source(recording) for recording in recordings}
-
-
-@dataclass(frozen=True)
-class BeatReader:
-    """Reads the beat of one recording; a class and not a closure, so that it can go to another process.
-
-    Attributes:
-        read: gives (T, S, S) uint8 of a recording at a size.
-        recording: to read.
-    """
-
-    read: Callable[[Recording, int], NDArray[np.uint8]]
-    recording: Recording
-
-    def __call__(self, path: Path, frame_size: int) -> PreparedFrames:
-        """Give the beat's frames, and their rate."""
-        return PreparedFrames(self.read(self.recording, frame_size), self.recording.fps)
-
-
-def read_with_beat(path: ClipPath, beat: Beat, axes: str | None = None) -> tuple[Video, tuple[int, int]]:
-    """Read a file, and see that it has the frames of a beat; `axes` of arrays, as for `read_video`.
-
-    Raises:
-        VideoError: the file is refused, is shorter than the beat, or has no evenly timed frames to count.
-    """
-    video = read_clip_at(path, axes=axes)
-    if beat != "all" and is_retimed(video):
-        raise VideoError(
-            f"{path}: its frames are not evenly spaced in time, so it was resampled, and a beat by the file's frame "
-            "numbers would be another one. Cut the beat out as a file of its own and give all of it (`--beat all`), or "
-            "write the file anew at an even frame rate: ffmpeg -i IN -fps_mode cfr -c:v mjpeg -q:v 2 OUT.avi."
-        )
-    first, last = (0, video.num_frames - 1) if beat == "all" else beat
-    if max(first, last) >= video.num_frames:
-        raise VideoError(
-            f"{path}: the beat is said to run from frame {first} to {last}, counted from 0, and the file has "
-            f"{video.num_frames} frames, 0 to {video.num_frames - 1}."
-        )
-    return video, (first, last)
 
 
 def _look_for_cut_files(survey: Survey) -> None:

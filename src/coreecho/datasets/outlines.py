@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.archives import read_arrays
 from coreecho.datasets.lv_targets import NUM_POINTS, TRACED_SIZE, traced_mask, traced_points
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.tracings import ed_es
@@ -118,11 +119,11 @@ class MaskFolder(OutlineSource):
         """The frames that the file names, as those of phantoms do."""
         path = self._path(recording)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                if "ed_frame" not in arrays or "es_frame" not in arrays:
-                    return None
-                return int(arrays["ed_frame"]), int(arrays["es_frame"])
-        except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = read_arrays(path)
+            if "ed_frame" not in arrays or "es_frame" not in arrays:
+                return None
+            return int(arrays["ed_frame"]), int(arrays["es_frame"])
+        except (OSError, ValueError, TypeError) as error:
             raise self._unreadable(recording, error) from error
 
     def digest(self, recording: Recording) -> str:
@@ -132,15 +133,14 @@ class MaskFolder(OutlineSource):
         try:
             with zipfile.ZipFile(self._path(recording)) as archive:
                 return f"{archive.getinfo('labels.npy').CRC:08x}"
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise self._unreadable(recording, error) from error
 
     def _labels(self, recording: Recording) -> NDArray[np.uint8]:
         path = self._path(recording)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                labels = arrays["labels"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            labels = read_arrays(path, ["labels"])["labels"]
+        except (OSError, ValueError) as error:
             raise self._unreadable(recording, error) from error
         if labels.ndim != 3 or labels.dtype != np.uint8:
             raise DatasetError(f"{path}: expected labels (T, H, W) of uint8, got {labels.shape} of {labels.dtype}.")

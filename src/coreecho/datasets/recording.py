@@ -1,9 +1,9 @@
 """One record for every data set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Split = Literal["train", "val", "test"]
 # Apical four- and two-chamber, and parasternal short-axis.
@@ -12,6 +12,8 @@ View = Literal["A4C", "A2C", "PSAX"]
 
 # Attributes of a recording that a model can learn; a truth counts as 1.
 NUMBERS = ("ef_percent", "esv_ml", "edv_ml", "has_mi")
+# Those that are true or false, and on no scale.
+TRUTHS = ("has_mi",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +65,12 @@ class Recording:
         """Return what is known of it under a name: one of `NUMBERS`, or a column of `labels`; None where nothing is."""
         value = getattr(self, label) if label in NUMBERS else self.labels.get(label)
         return None if value is None else float(value)
+
+    def with_number(self, label: str, value: float) -> "Recording":
+        """The recording with another number under a name: one of `NUMBERS` but a truth, or a column of `labels`."""
+        changed: dict[str, Any] = {label: value} if label in NUMBERS else {"labels": {**self.labels, label: value}}
+        return replace(self, **changed)
+
+    def source_of(self, label: str) -> str | None:
+        """Which release of the data set a number is from, where releases differ."""
+        return self.ef_source if label == "ef_percent" else None

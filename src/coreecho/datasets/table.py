@@ -18,12 +18,13 @@ from typing import Any, ClassVar, cast, get_args
 
 from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
-from coreecho.datasets.layout import FRAME_RATE, Layout, Option
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import SUFFIXES, MissingColumnsError, TableRows, number, read_table_rows, whole_number
 from coreecho.errors import DatasetError
-from coreecho.files import write_whole
+from coreecho.files import is_file, write_whole
 
 _SPLITS_SUFFIX = ".splits.csv"
 _EF_COLUMNS = ("ef_percent", "label", "ef")
@@ -208,7 +209,7 @@ def _survey_row(
         return
     ids[cells.id] = line
     clip = find_clip(path.parent, values["path"])
-    if not clip.is_file():
+    if not is_file(clip):
         survey.add_fault("missing files", f"{values['path']} ({cells.where})", cells.id)
     elif clip.stat().st_size == 0:
         survey.add_fault("empty files (0 bytes)", f"{values['path']} ({cells.where})", cells.id)
@@ -232,7 +233,7 @@ def _survey_row(
         edv_ml=cells.volume("edv_ml"),
         labels={name: value for name, value in labels.items() if math.isfinite(value)},
     )
-    if clip.is_file():
+    if is_file(clip):
         survey.recordings.append(recording)
 
 

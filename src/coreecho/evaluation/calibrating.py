@@ -2,7 +2,8 @@
 
 Clips and embeddings come from the table of results: what was predicted before, by whatever command, is not predicted
 again. Beside the errors that make intervals, the file gets the values of the gate's checks of the same recordings, the
-places of training clips, and how much more the recordings err that each check flags.
+places of training clips, and how much more recordings err that each check flags: sound ones, and such with a planted
+fault.
 """
 
 import hashlib
@@ -10,11 +11,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import CalibrationError, CoReEchoError
-from coreecho.evaluation.error_ratio import error_ratio
 from coreecho.evaluation.measured_clips import (
     Computing,
     MeasuredClips,
@@ -23,15 +22,15 @@ from coreecho.evaluation.measured_clips import (
     predicted_clips,
 )
 from coreecho.evaluation.patients import patients_of
-from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF
 from coreecho.evaluation.predictions import check_labels
-from coreecho.inference.subject import Overlap, Subject, as_subject
+from coreecho.evaluation.reasons import HowMeasured, error_ratios
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject, as_subject
 from coreecho.trust import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
     Calibration,
     Gate,
-    GateCheck,
     KnownClips,
     Method,
     ModelCalibration,
@@ -50,22 +49,19 @@ CalibrationSplit = Literal["train", "val", "test", "all"]
 _KNOWN_RECORDINGS = 300
 # Of a site's own data: what a VAL split that was made at random has of a hundred clips is too little to learn from.
 _FEWEST_OF_OTHERS = 30
-# Recordings on which the reasons for doubt are tried, each as it is and in every planted shift.
-_TRIED_RECORDINGS = 60
-# Of these, those whose ventricles are outlined in a shift.
-_OUTLINED_OF_A_SHIFT = 30
+# Of the recordings on which reasons are tried, those whose ventricles are outlined as they are.
+_OUTLINED_SOUND = 120
 # A check that could not be measured of so many of the recordings would doubt all new ones.
 _MEASURED_SHARE = 0.9
-# With a twentieth, the fourteen checks of 172 validation recordings (the demo) would be too small to doubt anything.
+# With a twentieth, the checks of 172 validation recordings (the demo) would be too small to doubt anything.
 DOUBTED_SHARE = 0.1
-# A ratio of fewer flagged clips is chance.
-_FLAGGED_AT_LEAST = 10
 
 
 def calibrate_subject(
     subject: Subject,
     *,
     split: CalibrationSplit | None = None,
+    tried_on: Split | None = None,
     clips: int = DEFAULT_CLIPS,
     method: Method = DEFAULT_METHOD,
     level: float = DEFAULT_LEVEL,
@@ -78,6 +74,8 @@ def calibrate_subject(
     Args:
         subject: the model and the data.
         split: recordings to learn from. When not given, the VAL split; of other data with fewer than 30 there, all.
+        tried_on: split on which the reasons for doubt are tried, best one that is held out of all else; when not given,
+            the recordings to learn from.
         clips: evenly placed, of each, whose mean is its EF.
         method: how errors become intervals; see `coreecho.trust.calibration`.
         level: share of new recordings whose EF the intervals shall hold.
@@ -117,8 +115,14 @@ def calibrate_subject(
     num_clips = int(measured.predictions["num_clips"].min())
     gate = _gate(measured)
     if gate is not None:
-        ratios = _error_ratios(subject, recordings, measured, gate, clips, known, computing, outliner)
-        gate = gate.with_error_ratios(ratios, f"planted shifts of {'phantoms' if subject.is_phantom else words}")
+        how = HowMeasured(subject=subject, clips=clips, known=known, computing=computing, outliner=outliner)
+        if tried_on is None:
+            tried, sound, tried_words = recordings, measured, words
+        else:
+            tried, tried_words = subject.some_recordings(tried_on), f"the {tried_on.upper()} split"
+            check_labels(tried, subject.task)
+            sound = how.measure(tried, outlined_at_most=_OUTLINED_SOUND)
+        gate = gate.with_error_ratios(error_ratios(gate, tried, sound, how, tried_words))
     return ModelCalibration(
         intervals=intervals, num_clips=num_clips, gate=gate, known=known, outlined_by=measured.outlined_by
     )
@@ -181,12 +185,14 @@ def _asked_recordings(
     if split is None:
         has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
         split = "val" if has_enough else "all"
+    asked: Split
     if split == "all":
-        recordings, words = subject.all_recordings, f"all recordings of a data set in the layout {dataset}"
+        recordings, asked = subject.all_recordings, "val"
+        words = f"all recordings of a data set in the layout {dataset}"
     else:
-        recordings, words = subject.some_recordings(split), f"the {split.upper()} split of {dataset}"
+        recordings, asked = subject.some_recordings(split), split
+        words = f"the {split.upper()} split of {dataset}"
     check_labels(recordings, subject.task)
-    asked: Split = "val" if split == "all" else split
     if split == "train" and not allow_overlap:
         raise CalibrationError(
             "Errors of recordings that were trained on are too small to promise anything: give another `--split`."
@@ -245,53 +251,6 @@ def _gate(measured: MeasuredClips) -> Gate | None:
         if len(finite) and len(finite) >= _MEASURED_SHARE * len(asked):
             usual[name] = finite
     return make_gate(usual, doubted_share=DOUBTED_SHARE) if usual else None
-
-
-def _error_ratios(
-    subject: Subject,
-    recordings: Sequence[Recording],
-    measured: MeasuredClips,
-    gate: Gate,
-    clips: int,
-    known: KnownClips | None,
-    computing: Computing,
-    outliner: Outliner | None,
-) -> dict[str, float]:
-    """How many times as much the clips err that each check flags, over recordings as they are and in planted shifts."""
-    some = list(recordings)[:_TRIED_RECORDINGS]
-    tried = [measured]
-    for name, shift in HARMLESS_TO_EF.items():
-        tried.append(
-            measure_clips(
-                subject,
-                some,
-                clips=clips,
-                known=known,
-                computing=computing,
-                shift=(name, shift),
-                outliner=outliner,
-                outlined_at_most=_OUTLINED_OF_A_SHIFT,
-            )
-        )
-    ratios = {}
-    for check in gate.checks:
-        errors, is_flagged = _flagged(check, gate.alpha, tried)
-        if is_flagged.sum() >= _FLAGGED_AT_LEAST:
-            ratios[check.name] = error_ratio(errors, is_flagged, resamples=1).estimate
-    return ratios
-
-
-def _flagged(
-    check: GateCheck, alpha: float, tried: Sequence[MeasuredClips]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Absolute errors of the recordings of which a check was to be measured, and which of them it flags."""
-    errors, is_flagged = [], []
-    for part in tried:
-        values = part.values.get(check.name, np.full(len(part.predictions), np.nan))
-        is_asked = part.asked(check.name)
-        errors.append(part.absolute_errors[is_asked])
-        is_flagged += [check.judge(float(value), alpha).trust != "good" for value in values[is_asked]]
-    return np.concatenate(errors), np.array(is_flagged, dtype=np.bool_)
 
 
 def what_it_promises(intervals: Calibration) -> str:

@@ -35,7 +35,8 @@ from coreecho.evaluation.protocol import TRACED, Protocol
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of
 from coreecho.files import sha256_of, write_whole
 from coreecho.inference.frame_rate import TimedFrames
-from coreecho.inference.subject import Overlap, Subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject
 from coreecho.notices import NOTICE
 from coreecho.tasks import Task
 from coreecho.trust.appraisal import NOT_OF_PATIENTS
@@ -279,7 +280,7 @@ def _worth(
 
 
 def _notes(subject: Subject, protocol: Protocol, recordings: Sequence[Recording], overlap: Overlap) -> tuple[str, ...]:
-    notes = notes_of(subject, recordings, overlap, protocol.split)
+    notes = notes_of(subject, recordings, overlap)
     if not subject.is_own_data and not subject.model_input.is_whole_beat:
         store = subject.store() if protocol.counts_file_frames else subject.seen()
         notes += frame_rate_note(store, recordings, subject.trained_on)
@@ -296,7 +297,7 @@ def _provenance(subject: Subject, protocol: Protocol, recordings: Sequence[Recor
         "protocol": {
             "split": protocol.split,
             "clips": None if start_index else protocol.clips,
-            "step": model_input.stride if protocol.clips == "all" and not protocol.step else protocol.step,
+            "step": protocol.step_of(model_input),
             "start_index": start_index and {"file": start_index.name, "sha256": sha256_of(start_index)},
             "precision": protocol.precision,
             "num_frames": model_input.num_frames,

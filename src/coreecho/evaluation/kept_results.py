@@ -15,6 +15,7 @@ from typing import Any
 
 import coreecho
 from coreecho.datasets import Recording
+from coreecho.datasets.recording import NUMBERS
 from coreecho.documents import build_document, read_document
 from coreecho.errors import CoReEchoError
 from coreecho.evaluation.intervals import Interval
@@ -55,8 +56,7 @@ def data_fingerprint(root: Path, recordings: Sequence[Recording], store: HashedF
     for recording in recordings:
         parts = (
             recording.id,
-            recording.ef_percent,
-            recording.has_mi,
+            *(recording.number(label) for label in NUMBERS),
             recording.patient,
             recording.beat,
             sorted(recording.labels.items()),

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording, frame_sources
 from coreecho.evaluation.predictions import predictions_table
@@ -21,12 +20,13 @@ from coreecho.inference.engine import Precision, VideoPrediction
 from coreecho.inference.results import HashedFrames
 from coreecho.inference.shifted_frames import Shift, ShiftedFrames, shift_frames
 from coreecho.inference.subject import Subject
+from coreecho.progress import track
 from coreecho.trust import CHECKS, KnownClips, ModelCalibration, OutlineValues, Verdict
 from coreecho.video.store import FrameStore
 
-# Recordings whose ventricles are outlined for a gate: a second or two each. Of fewer than 160, one of sixteen
+# Recordings whose ventricles are outlined for a gate: a second or two each. Of fewer than 200, one of twenty
 # checks that together doubt a tenth could doubt nothing; and some have no complete beat.
-OUTLINED_AT_MOST = 180
+OUTLINED_AT_MOST = 240
 
 
 class Outliner(Protocol):
@@ -167,11 +167,12 @@ def measure_clips(
         transient=True,
     ):
         rate = plain.fps(recording.id)
+        coloured = _coloured(subject, lying, recording)
+        if shift is not None:
+            rate = shift[1].fps(rate)
+            coloured = coloured if shift[1].coloured is None else shift[1].coloured
         frames = np.asarray(store.frames(recording.id))
-        values = gate_values(
-            frames, fps=rate, video=video, copies=of_copies, known=known, coloured=_coloured(subject, lying, recording)
-        )
-        rows.append(values)
+        rows.append(gate_values(frames, fps=rate, video=video, copies=of_copies, known=known, coloured=coloured))
     is_outlined = _drawn(recordings, 0 if outliner is None else outlined_at_most)
     if outliner is not None:
         outlined = [
@@ -230,9 +231,10 @@ def _outline(
         source = sources[recording.id]
         # Decoded at the outliner's size, which takes a hundredth of the time of outlining: not worth a store.
         frames, fps, _ = source.prepare(source.path, outliner.frame_size)
+        rate = fps or recording.fps
         if shift is not None:
-            frames = shift_frames(frames, *shift, recording.id)
-        row.update(outliner(frames, fps or recording.fps).beside(video.value))
+            frames, rate = shift_frames(frames, *shift, recording.id), shift[1].fps(rate)
+        row.update(outliner(frames, rate).beside(video.value))
     outliner.save()
 
 
@@ -252,14 +254,14 @@ def _copies(
     """The outputs for the copies of each recording's middle clip; none where it has none."""
     wanted = []
     for recording, video in zip(recordings, videos, strict=True):
-        start = middle_start(store.num_frames(recording.id), video.starts, subject.model_input)
+        start = middle_start(video.starts, subject.model_input)
         if start is not None:
             wanted.append((recording.id, [start]))
     found: dict[str, list[float]] = {}
     for name, copy in COPIES.items():
         said = subject.results(computing.precision).predict(
             lambda: subject.model(computing.device),
-            ShiftedFrames(store, name, partial(_without_chance, copy)),
+            ShiftedFrames(store, name, Shift(change=partial(_without_chance, copy))),
             wanted,
             batch_size=computing.batch_size,
             description=f"Copies, {name}",

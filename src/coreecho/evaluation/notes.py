@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coreecho.datasets import Recording, Split
+from coreecho.datasets import Recording
 from coreecho.inference.frame_rate import TimedFrames, is_rate_known, is_training_rate
-from coreecho.inference.subject import Overlap, Subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject
 from coreecho.models.card import TrainedOn
 from coreecho.names import counted
 from coreecho.video.store import FrameStore
@@ -18,23 +19,22 @@ from coreecho.video.store import FrameStore
 _PERCENTILES = (5, 95)
 
 
-def notes_of(subject: Subject, recordings: Sequence[Recording], overlap: Overlap, split: Split) -> tuple[str, ...]:
+def notes_of(subject: Subject, recordings: Sequence[Recording], overlap: Overlap) -> tuple[str, ...]:
     """What a reader of the metrics should know.
 
     Args:
         subject: the model, and the data that it is evaluated on.
         recordings: of these data.
         overlap: which of them the model has met before.
-        split: of them.
     """
     notes = []
     if not subject.is_finished:
         notes.append("the run is not finished: these are the best weights so far")
     if overlap.label is not None:
         notes.append(overlap.label)
-    if overlap.selected and split != "val":
-        notes.append(f"the best epoch was chosen by {len(overlap.selected)} of these recordings")
-    if not subject.knows_its_training and split != "train":
+    if overlap.chosen_by:
+        notes.append(f"the best epoch was chosen by {len(overlap.chosen_by)} of these recordings")
+    if not subject.knows_its_training and not overlap.is_of_training:
         notes.append(
             "a file of weights does not say which recordings it was trained on: some of these may be among them"
         )

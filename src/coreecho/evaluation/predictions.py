@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, DatasetError
@@ -15,6 +14,7 @@ from coreecho.evaluation.prediction_tables import named
 from coreecho.evaluation.protocol import Clips, StoredLengths, starts_of_recordings
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.models.echo_model import EchoModel
+from coreecho.progress import track
 from coreecho.tasks import Task
 
 # Only where a data set's releases differ in it.
@@ -117,8 +117,9 @@ def predictions_table(
         columns["clip_sd"] = [_deviation(prediction.clip_values) for prediction in predictions]
     columns["num_clips"] = [len(prediction.clip_values) for prediction in predictions]
     table = pd.DataFrame(columns)
-    if task.label == "ef_percent" and any(recording.ef_source is not None for recording in recordings):
-        table[EF_SOURCE_COLUMN] = [recording.ef_source for recording in recordings]
+    sources = [recording.source_of(task.label) for recording in recordings]
+    if any(source is not None for source in sources):
+        table[EF_SOURCE_COLUMN] = sources
     return table
 
 

@@ -8,7 +8,7 @@ cover the whole video.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from typing import Protocol as Interface
 
 import numpy as np
@@ -84,9 +84,18 @@ class Protocol:
         check_precision(self.precision)
 
     @property
+    def bootstrap(self) -> dict[str, Any]:
+        """How intervals are made, as the functions take it that measure."""
+        return {"resamples": self.resamples, "level": self.level, "seed": self.seed}
+
+    @property
     def counts_file_frames(self) -> bool:
         """Whether its clips start at frames of the files, so that these are taken at the rate that they have."""
         return self.start_index is not None or self.clips == TRACED
+
+    def step_of(self, sampling: ClipSampling) -> int | None:
+        """Frames from one clip's start to the next; None where the clips are placed otherwise."""
+        return sampling.stride if self.clips == "all" and not self.step else self.step
 
     def starts(self, store: StoredLengths, recordings: Sequence[str], sampling: ClipSampling) -> list[list[int]]:
         """Starts of the clips of every recording; as `starts_of_recordings`."""

@@ -234,9 +234,7 @@ def _of_single_models(
     ids = [recording.id for recording in recordings]
     bootstrap: dict[str, Any] = {
         "patients": patients_of(recordings),
-        "resamples": protocol.resamples,
-        "level": protocol.level,
-        "seed": protocol.seed,
+        **protocol.bootstrap,
     }
     ordered = [of_seeds[0].set_index("recording").loc[ids] for of_seeds in tables]
     true, first = ordered[0][family.true_column], ordered[0][family.predicted_column]
@@ -265,9 +263,7 @@ def _over_seeds(
     ids = [recording.id for recording in recordings]
     bootstrap: dict[str, Any] = {
         "patients": None if of_recordings is None else dict(zip(ids, of_recordings, strict=True)),
-        "resamples": protocol.resamples,
-        "level": protocol.level,
-        "seed": protocol.seed,
+        **protocol.bootstrap,
     }
     compared = []
     for number, (competitor, of_seeds) in enumerate(zip(competitors, tables, strict=True)):

@@ -1,11 +1,12 @@
 """What the folder of a run says of itself: facts for checklists and cards, in words, by name."""
 
-import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from coreecho.datasets import LAYOUTS, Recording
+from coreecho.documents import read_document
 from coreecho.errors import CoReEchoError
 from coreecho.evaluation.weights_facts import (
     ENSEMBLE,
@@ -26,6 +27,8 @@ from coreecho.evaluation.weights_facts import (
 )
 from coreecho.inference.subject import as_subject
 from coreecho.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 def run_facts(run: RunFolder) -> dict[str, str]:
@@ -131,10 +134,10 @@ def _training(run: RunFolder) -> str:
 
 
 def _selection(run: RunFolder) -> str:
-    recipe = run.recipe
-    if recipe.select == "last":
+    chosen_on = run.recipe.chosen_on
+    if chosen_on is None:
         return "The weights of the last epoch; nothing was chosen."
-    return f"The epoch with the best {run.task.selection} on the {recipe.select_on.upper()} split."
+    return f"The epoch with the best {run.task.selection} on the {chosen_on.upper()} split."
 
 
 def _start(run: RunFolder) -> str:
@@ -291,7 +294,7 @@ _FACTS: Mapping[str, Callable[[RunFolder], str]] = {
 
 
 def _evaluations(run: RunFolder) -> list[tuple[str, dict[str, Any]]]:
-    """What `coreecho evaluate` left in the folder, by the names of its folders; damaged files are passed over."""
+    """What `coreecho evaluate` left in the folder, by the names of its folders; damaged files are named in the log."""
     found = []
     for path in sorted((run.path / "evaluation").glob("*/metrics.json")):
         document = _read(path)
@@ -302,7 +305,7 @@ def _evaluations(run: RunFolder) -> list[tuple[str, dict[str, Any]]]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_document(path, dict[str, Any], kind="record of an evaluation")
+    except CoReEchoError as error:
+        log.warning("an evaluation is left out of what the run says of itself: %s", error)
         return None
-    return document if isinstance(document, dict) else None

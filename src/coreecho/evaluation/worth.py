@@ -79,6 +79,7 @@ class Worth:
         reliability: of P(EF < 40 %).
         by_gate: error of the recordings kept as the gate refuses; None without a gate.
         by_spread: as the spread over clips does; None where there is one clip.
+        by_doubt: as `Verdict.doubt` does: by one check alone; None where no gate has any.
         table: one row a recording: interval, probabilities, trust and reasons.
     """
 
@@ -88,6 +89,7 @@ class Worth:
     reliability: Reliability
     by_gate: RiskCoverage | None
     by_spread: RiskCoverage | None
+    by_doubt: RiskCoverage | None
     table: pd.DataFrame
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class Worth:
             },
             "aurc": {
                 name: None if found is None else {"aurc": found.aurc, "gain": _or_none(found.gain)}
-                for name, found in (("gate", self.by_gate), ("spread", self.by_spread))
+                for name, found in (("doubt", self.by_doubt), ("gate", self.by_gate), ("spread", self.by_spread))
             }
             | {"random": float(np.mean(self.table["absolute_error"]))},
         }
@@ -130,7 +132,12 @@ class Worth:
         lines = [f"Intervals at {100 * self.calibration.level:g} %: {self.test.words}"]
         brier, skill = self.reliability.brier, self.reliability.brier_skill
         lines.append(f"P(EF < {RELIABILITY_THRESHOLD:g} %): Brier score {brier.format(3)}, skill {skill.format()}")
-        for name, found in (("the gate", self.by_gate), ("the spread over clips", self.by_spread)):
+        refused_by = {
+            "the doubt": self.by_doubt,
+            "the rarest value of all checks": self.by_gate,
+            "the spread over clips": self.by_spread,
+        }
+        for name, found in refused_by.items():
             if found is not None:
                 lines.append(
                     f"Refusing by {name}: mean error of those kept, over all shares, {found.aurc:.2f} EF points; "
@@ -231,9 +238,11 @@ def worth_of_measured(
             "p_below_50": intervals.probability_below(50.0, predicted, spread),
             "trust": [None if one is None else one.trust for one in verdicts],
             "reasons": ["" if one is None else "; ".join(one.words) for one in verdicts],
+            "doubt": [None if one is None else one.doubt for one in verdicts],
         }
     )
-    doubts = [_doubt(one) for one in verdicts if one is not None]
+    rarest = [_rarest(one) for one in verdicts if one is not None]
+    doubts = [one.doubt for one in verdicts if one is not None and one.doubt is not None]
     errors = measured.absolute_errors
     return Worth(
         calibration=intervals,
@@ -247,13 +256,14 @@ def worth_of_measured(
             resamples=resamples,
             seed=seed,
         ),
-        by_gate=risk_coverage(errors, doubts) if doubts else None,
+        by_gate=risk_coverage(errors, rarest) if rarest else None,
         by_spread=None if spread is None else risk_coverage(errors, spread),
+        by_doubt=risk_coverage(errors, doubts) if doubts else None,
         table=table,
     )
 
 
-def _doubt(verdict: Verdict) -> float:
+def _rarest(verdict: Verdict) -> float:
     """What the gate refuses first: what is outside, then what is doubtful, each the rarer the sooner."""
     rarest = min((check.p_value for check in verdict.checks if math.isfinite(check.p_value)), default=0.0)
     return _ORDER[verdict.trust] + 1 - rarest

@@ -10,11 +10,9 @@ from torch import nn
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.runs import Execution
 from coreecho.inference import find_device
-from coreecho.models import build_model, build_segmentation_network
 from coreecho.models.echo_model import EchoOutput
 from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import Recipe
-from coreecho.training.segmenter_lesson import SegmenterLesson
 
 _WARM_UP, _MEASURED = 1, 1
 # Enough to keep a small model busy; a large one takes its time with any number. Batch normalisation needs two.
@@ -40,7 +38,7 @@ def estimate_seconds(jobs: Iterable[Job], runs: Path, execution: Execution) -> d
 def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, float]:
     """Seconds for one clip forward and backward, and forward alone."""
     device = find_device(execution.device)
-    network, pictures_of_clip = _network_of(recipe)
+    network, pictures_of_clip = build_objective(recipe).blank()
     network = network.to(device)
     is_small = sum(parameter.numel() for parameter in network.parameters()) < _PARAMETERS_OF_SMALL
     num_clips = _CLIPS_OF_SMALL if is_small else _CLIPS_OF_LARGE
@@ -50,17 +48,6 @@ def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, floa
         training = _time(network, clips, is_training=True) / num_clips
     # Trained models are tested in float32.
     return training, _time(network, clips, is_training=False) / num_clips
-
-
-def _network_of(recipe: Recipe) -> tuple[nn.Module, torch.Tensor]:
-    """The network of a recipe, and what it sees of one recording in a step: pictures (n, C, S, S)."""
-    size = recipe.input.frame_size
-    if isinstance(build_objective(recipe), SegmenterLesson):
-        outlining = build_segmentation_network(recipe.encoder)
-        channels = outlining.num_colours * len(outlining.frame_offsets)
-        return outlining, torch.zeros(recipe.frames_per_video, channels, size, size)
-    model = build_model(recipe.encoder, recipe.input, last_bias=0.0)
-    return model, torch.zeros(1, recipe.input.num_frames, size, size, dtype=torch.uint8)
 
 
 def _time(network: nn.Module, clips: torch.Tensor, *, is_training: bool) -> float:

@@ -173,7 +173,7 @@ class Transfer(Job):
         folds, num_recordings = self._folds()
         fold, recipe = num_recordings // len(folds), self.recipe(runs)
         _, protocol = find_protocol(LAYOUTS.get(self.data.dataset), self.protocol)
-        is_validated = protocol.has_validation or recipe.select_on == "test"
+        is_validated = protocol.has_validation or recipe.is_chosen_by_tested
         sizes = {"num_train": num_recordings - (1 + protocol.has_validation) * fold}
         sizes |= {"num_val": fold if is_validated else 0, "num_test": fold}
         work = work_of(recipe, **sizes, test_clips=recipe.validation_clips)
@@ -211,7 +211,7 @@ def work_of(recipe: Recipe, *, num_train: int, num_val: int, num_test: int = 0, 
     stage1 = recipe.stage1_epochs * per_epoch * stages_of(recipe)[0].objective.num_views
     stage2 = recipe.stage2_epochs * per_epoch if recipe.stage2 else 0
     shown = _num_epochs(recipe) * num_val * recipe.validation_clips + num_test * test_clips
-    if recipe.trained == "head":
+    if recipe.is_of_head_alone:
         return Work(trained_clips=0, seen_clips=stage1 + stage2 + shown)
     return Work(trained_clips=stage1, seen_clips=stage2 + shown)
 

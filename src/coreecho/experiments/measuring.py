@@ -1,6 +1,5 @@
 """From the predictions of a table's rows to its figures: means over seeds, intervals, differences."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from coreecho.evaluation.metric_family import MetricFamily
 from coreecho.experiments.paper_table import PaperTable
 from coreecho.experiments.runs import Execution, patients_of
 from coreecho.experiments.table_file import Column
+from coreecho.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +129,8 @@ def _precisions(table: PaperTable, runs: Path) -> list[str]:
     """In which precision, and by which PyTorch, the jobs were trained: runs can be of several."""
     # A transfer holds a run for each fold.
     files = [path for job in table.jobs for path in ((runs / job.name).glob("**/run.json"))]
-    infos = [json.loads(path.read_text()) for path in files]
-    found = {f"{info['hardware']['precision']} by PyTorch {info['versions']['torch']}" for info in infos}
+    trained = [RunFolder.open(path.parent) for path in files]
+    found = {f"{run.hardware.precision} by PyTorch {run.info['versions']['torch']}" for run in trained}
     return [f"Trained in {', and in '.join(sorted(found))}."] if found else []
 
 

@@ -33,12 +33,11 @@ from coreecho.experiments.model_plan import (
     run_folder,
 )
 from coreecho.experiments.runs import Execution, finish_run
-from coreecho.files import writing_into
+from coreecho.files import alone_in, writing_into
 from coreecho.inference.subject import Subject, open_subject
-from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.segmenter import open_segmenter
-from coreecho.models.segmenter_card import SegmenterCard, card_from_json
+from coreecho.models.segmenter_card import card_from_json
 from coreecho.models.weights import load_model, read_state, save_state
 from coreecho.representation.references import make_references, save_references
 from coreecho.tasks import EF
@@ -95,23 +94,27 @@ class Workshop:
 
         Raises:
             RecipeError: there is no such model, or what lies in the folder was made by another plan.
+            BusyError: another process makes models in the same folder.
             Stopped: it was asked to stop; the same call goes on.
         """
         if unknown := [name for name in models if name not in self.plan.models]:
             raise RecipeError(
                 f"The plan makes no {', '.join(unknown)}: it makes {', '.join(self.plan.models)}. Give one of these."
             )
-        for cohort in self.plan.cohorts_of(models):
-            self.say(f"Simulated hearts: {cohort}")
-            self.plan.write_phantoms(cohort, self.out, workers=self.workers, show_progress=self.execution.show_progress)
-        for run in self.plan.runs_of(models):
-            self.say(f"Training: {run}")
-            entry = self.plan.runs[run]
-            data = self.plan.data(entry.data, self.out, entry.options)
-            finish_run(self.plan.recipe(run, self.out), data, run_folder(self.out, run), self._execution(entry))
-        for name in models:
-            self.say(f"Model: {name}")
-            self._finish(name)
+        with writing_into(self.out), alone_in(self.out, doing="making models"):
+            for cohort in self.plan.cohorts_of(models):
+                self.say(f"Simulated hearts: {cohort}")
+                self.plan.write_phantoms(
+                    cohort, self.out, workers=self.workers, show_progress=self.execution.show_progress
+                )
+            for run in self.plan.runs_of(models):
+                self.say(f"Training: {run}")
+                entry = self.plan.runs[run]
+                data = self.plan.data(entry.data, self.out, entry.options)
+                finish_run(self.plan.recipe(run, self.out), data, run_folder(self.out, run), self._execution(entry))
+            for name in models:
+                self.say(f"Model: {name}")
+                self._finish(name)
         return read_record(self.shipped / RECORD)
 
     def _execution(self, entry: RunEntry) -> Execution:
@@ -143,7 +146,11 @@ class Workshop:
                 how = Computing(device=self.execution.device, show_progress=self.execution.show_progress)
                 subject = self._subject(weights, entry.calibration)
                 calibrated = calibrate_subject(
-                    subject, split=entry.calibration.split, computing=how, outliner=self._outliner(entry.calibration)
+                    subject,
+                    split=entry.calibration.split,
+                    tried_on=entry.calibration.tried_on,
+                    computing=how,
+                    outliner=self._outliner(entry.calibration),
                 )
                 write_calibration(calibration_path(self.shipped / weights.name), calibrated)
             shutil.copyfile(weights, self.shipped / weights.name)
@@ -170,7 +177,7 @@ class Workshop:
             how=_how(entry),
             parameters=card.num_parameters,
             megabytes=round(weights.stat().st_size / 1e6, 2),
-            seconds_a_clip=seconds_a_clip(load_model(weights)) if isinstance(card, WeightsCard) else None,
+            seconds_a_clip=seconds_a_clip(load_model(weights)) if card.looks_at_clips else None,
         )
 
     def _training_in_words(self, name: str) -> str:
@@ -186,10 +193,8 @@ class Workshop:
 
     def _measured(self, name: str, test: TestEntry, weights: Path) -> Measured:
         folder = self.out / "measured" / name / f"{test.data}-{test.split}"
-        if isinstance(card_from_json(read_state(weights)[1]), SegmenterCard):
-            against, count, figures = self._outlined(test, weights, folder)
-        else:
-            against, count, figures = self._read(test, weights, folder)
+        reads_clips = card_from_json(read_state(weights)[1]).looks_at_clips
+        against, count, figures = (self._read if reads_clips else self._outlined)(test, weights, folder)
         return Measured(
             model=name,
             on=test.title,

@@ -119,12 +119,14 @@ class CalibrationEntry:
     Attributes:
         data: the cohort.
         split: of it; best one that trained nothing.
+        tried_on: split on which the reasons for doubt are tried; that of the calibration where nothing is said.
         options: of the data's loader.
         segmenter: model of the plan that outlines ventricles for the gate; none where nothing is said.
     """
 
     data: str
     split: Split = field(default="val", metadata=MAY_BE_ABSENT)
+    tried_on: Split | None = field(default=None, metadata=MAY_BE_ABSENT)
     options: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     segmenter: str | None = field(default=None, metadata=MAY_BE_ABSENT)
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from coreecho.experiments.runs import Execution
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_plan import plan_table
 from coreecho.files import alone_in, writing_into
+from coreecho.report.plain_table import plain_table
 
 RUNS = "runs"
 
@@ -93,24 +93,20 @@ def carry_out(plan: Plan, execution: Execution) -> Measured:
 
 def show_plan(plan: Plan) -> Table:
     """The plan for a terminal."""
-    table = Table(box=box.SIMPLE_HEAD, title=f"{plan.table.name}: {plan.table.title}", title_justify="left")
-    table.add_column("Training")
-    table.add_column("Encoder")
-    table.add_column("Objective")
-    table.add_column("Epochs", justify="right")
-    table.add_column("About", justify="right")
+    rows = []
     for planned in plan.jobs:
         recipe = planned.job.recipe(plan.runs)
         epochs = f"{recipe.stage1_epochs}" + (f" + {recipe.stage2_epochs}" if recipe.stage2 else "")
         left = "done" if planned.is_done else in_words(planned.seconds)
-        table.add_row(planned.job.name, recipe.encoder, recipe.objective, epochs, left)
-    table.caption, table.caption_justify = (
-        "Timed with a few clips, just now; other work on this machine makes it longer.",
-        "left",
+        rows.append((planned.job.name, recipe.encoder, recipe.objective, epochs, left))
+    return plain_table(
+        ("Training", "Encoder", "Objective", "Epochs", "About"),
+        rows,
+        numbers=("Epochs", "About"),
+        title=f"{plan.table.name}: {plan.table.title}",
+        caption="Timed with a few clips, just now; other work on this machine makes it longer.",
+        last=("together", "", "", "", in_words(plan.seconds)),
     )
-    table.add_section()
-    table.add_row("together", "", "", "", in_words(plan.seconds))
-    return table
 
 
 def in_words(seconds: float) -> str:

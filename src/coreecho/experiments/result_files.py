@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Group
-from rich.table import Table as TerminalTable
 from rich.text import Text
 
 import coreecho
@@ -20,6 +18,7 @@ from coreecho.experiments.table_file import Column
 from coreecho.files import write_whole
 from coreecho.report.html import render_tables
 from coreecho.report.page_elements import Row, Table
+from coreecho.report.plain_table import plain_table
 
 _PHANTOM = "Phantom result: simulated hearts. The paper's figures are of patients; the two are not to be compared."
 _NOTICE = "Research software, not a medical device."
@@ -65,11 +64,7 @@ def show_results(measured: Measured) -> Group:
     if measured.table.is_phantom:
         parts.append(Text("phantom result: simulated hearts", style="bold"))
     for page in _pages(measured):
-        table = TerminalTable(box=box.SIMPLE_HEAD, title=None)
-        for place, header in enumerate(page.header):
-            table.add_column(header, justify="right" if place > 1 else "left")
-        for row in page.rows:
-            table.add_row(*row.cells)
+        table = plain_table(page.header, (row.cells for row in page.rows), numbers=page.header[2:])
         # The first one's caption is the title.
         parts += [table] if page.caption == measured.table.title else [Text(page.caption), table]
     parts += [Text(f"- {note}") for note in _notes(measured)]

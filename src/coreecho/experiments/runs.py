@@ -20,7 +20,7 @@ from coreecho.models.weights import hash_weights
 from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
 from coreecho.training.hardware import Hardware
-from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.recipe import Recipe
 from coreecho.training.run import resume, train
 from coreecho.training.run_folder import RunFolder
 
@@ -158,8 +158,7 @@ def predictions_of(
 
 def subject_of(run: RunFolder, weights: Weights = "best") -> Subject:
     """A finished run as a model that can be asked; see `predictions_of`."""
-    file = run.best_weights if weights == "best" else run.stage_weights(weights)
-    return Subject(weights=file, data=run.data, folder=run.path, run=run, source=run)
+    return Subject(weights=run.weights_of(weights), data=run.data, folder=run.path, run=run, source=run)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -210,6 +209,6 @@ def _as_written(options: Mapping[str, Any]) -> dict[str, str]:
 def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:
     """Whether a run began with the recipe's initial weights, wherever they lay then."""
     began_with = run.info.get("init_sha256")
-    if began_with is None or recipe.init == SCRATCH:
+    if began_with is None or recipe.is_from_scratch:
         return run.recipe.init == recipe.init
     return bool(began_with == hash_weights(run.lesson.start if is_default(recipe.init) else recipe.init))

@@ -74,6 +74,10 @@ class Scale:
     cue_strength: float = 0.9
     seeds_asked_for: bool = False
 
+    def of_transfer(self, method: str) -> Mapping[str, Any]:
+        """What replaces the settings of a transfer's recipe, by its method."""
+        return {"probe": self.probe, "fine-tune": self.fine_tune}[method]
+
     @property
     def is_phantom(self) -> bool:
         """Whether the hearts are simulated."""

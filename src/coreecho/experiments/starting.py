@@ -7,7 +7,7 @@ from coreecho.experiments.runs import Execution
 from coreecho.inference.subject import Subject
 from coreecho.names import readable
 from coreecho.shipped import resolve
-from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import locate_data, run_of_weights
 
 
@@ -28,7 +28,7 @@ def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool
     Raises:
         DatasetError: the encoder was trained on some of them, or the data set is not as its layout says.
     """
-    run = None if recipe.init == SCRATCH else run_of_weights(resolve(recipe.init))
+    run = None if recipe.is_from_scratch else run_of_weights(resolve(recipe.init))
     if run is None:
         return None
     recordings = load_recordings(data.dataset, data.root, **data.options)

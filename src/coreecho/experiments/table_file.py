@@ -6,6 +6,7 @@ a table may say is what the classes below have as fields; `table_plan` makes job
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from coreecho.datasets import Split
 from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
 from coreecho.settings_files import read_settings
+from coreecho.training.recipe import SCRATCH
 
 Method = Literal["probe", "fine-tune"]
 Weights = Literal["best", "stage1"]
@@ -175,7 +177,7 @@ class TableFile:
         """Names of the weights that a user may give for it."""
         inits = [self.trainings[row.training].init for row in self.rows if row.training]
         given = [self.pretrained[row.source].weights for row in self.rows if row.source]
-        return tuple(name for name in dict.fromkeys([*inits, *given]) if name != "scratch")
+        return tuple(name for name in dict.fromkeys([*inits, *given]) if name != SCRATCH)
 
 
 def table_names() -> tuple[str, ...]:
@@ -200,10 +202,10 @@ def read_table(name_or_path: str) -> TableFile:
     else:
         known = ", ".join(table_names())
         raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
-    shared = read_settings(Path(str(_shipped() / f"{SHARED}.yaml")), of="table")
+    shared = _shared_trainings()
     entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}
-    entries["trainings"] = shared | own if isinstance(own, dict) else own
+    entries["trainings"] = {**shared, **own} if isinstance(own, dict) else own
     entries["rows"] = [_renamed(row) for row in rows] if isinstance(rows := entries.get("rows"), list) else rows
     try:
         table = build_document({"name": path.stem, **entries}, TableFile, kind="table", error=RecipeError)
@@ -218,6 +220,11 @@ def read_table(name_or_path: str) -> TableFile:
 def _renamed(row: Any) -> Any:
     """A row with `source` for `from`, which is a word of Python's."""
     return {"source" if key == "from" else key: value for key, value in row.items()} if isinstance(row, dict) else row
+
+
+@cache
+def _shared_trainings() -> Mapping[str, Any]:
+    return read_settings(Path(str(_shipped() / f"{SHARED}.yaml")), of="table")
 
 
 def _shipped() -> Any:

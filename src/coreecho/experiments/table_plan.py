@@ -189,7 +189,7 @@ class _Planner:
     def _transfer(self, entry: RowEntry, seed: int) -> Transfer:
         """A transfer; on phantoms one from each seed of the pretraining."""
         assert entry.transfer is not None
-        overrides = dict(self.scale.probe if entry.transfer == "probe" else self.scale.fine_tune)
+        overrides = dict(self.scale.of_transfer(entry.transfer))
         if entry.source is None and self.scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = self.scale.settings["encoder"]

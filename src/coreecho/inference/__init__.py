@@ -2,7 +2,8 @@
 
 from coreecho.inference.beat import Beat, parse_beat
 from coreecho.inference.files import PredictionFailure, find_files, find_one
-from coreecho.inference.predictor import Prediction, Predictor
+from coreecho.inference.prediction import Prediction
+from coreecho.inference.predictor import Predictor
 from coreecho.inference.studies import StudyPrediction, combine_studies
 from coreecho.models.device import find_device
 

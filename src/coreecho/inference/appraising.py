@@ -40,12 +40,9 @@ COPIES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 
-def middle_start(num_frames: int, starts: Sequence[int], sampling: ClipSampling) -> int | None:
-    """The start of the clip that is copied; None where a copy would not be of a whole clip, or of the whole beat."""
-    if not starts or sampling.is_whole_beat:
-        return None
-    start = starts[len(starts) // 2]
-    return start if start + sampling.span <= num_frames else None
+def middle_start(starts: Sequence[int], sampling: ClipSampling) -> int | None:
+    """The start of the clip that is copied; None where there is none, or it is a whole beat."""
+    return None if not starts or sampling.is_whole_beat else starts[len(starts) // 2]
 
 
 def with_copies(
@@ -59,11 +56,11 @@ def with_copies(
         sampling: how they are cut.
 
     Returns:
-        The frames, and the starts: first those of the video, then one for each of `COPIES`. A video that is shorter
-        than a clip, whose end is filled in empty, and one that is a whole beat have no copies.
+        The frames, and the starts: first those of the video, then one for each of `COPIES`. A video that is a whole
+        beat has no copies; those of one that is shorter than a clip, whose end is filled in empty, come apart.
     """
-    start = middle_start(len(frames), starts, sampling)
-    if start is None:
+    start = middle_start(starts, sampling)
+    if start is None or start + sampling.span > len(frames):
         return frames, list(starts)
     clip = frames[start : start + sampling.span]
     copies = [copy(clip) for copy in COPIES.values()]
@@ -113,7 +110,7 @@ def gate_values(
     """
     outputs = video.clip_values.astype(np.float64)
     found = {
-        **picture_values(frames, sector_or_none(frames)),
+        **picture_values(frames, sector_or_none(frames), fps),
         "num_frames": float(len(frames)),
         "frame_rate": math.nan if fps is None else float(fps),
         "chroma": math.nan if coloured is None else coloured,
@@ -161,6 +158,13 @@ class Appraiser:
         if "copy_disagreement" not in self.asks_for:
             return frames, starts
         return with_copies(frames, starts, self.model_input)
+
+    def copies_apart(self, frames: NDArray[np.uint8], starts: Sequence[int]) -> list[tuple[NDArray[np.uint8], int]]:
+        """Copies that could not be put behind a video, since it is shorter than a clip: each, and where it starts."""
+        start = middle_start(starts, self.model_input)
+        if "copy_disagreement" not in self.asks_for or start is None or start + self.model_input.span <= len(frames):
+            return []
+        return [(copy(frames), start) for copy in COPIES.values()]
 
     def appraise(self, clip: ClipFile, video: VideoPrediction, copies: NDArray[np.float64]) -> Appraisal:
         """Say what the number of one clip is worth; nothing of a task that has no intervals.

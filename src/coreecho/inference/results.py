@@ -12,9 +12,8 @@ processes may add to one table; a damaged part is removed, and its clips are pre
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +21,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 import coreecho
+from coreecho.archives import read_arrays
 from coreecho.files import write_whole
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.models.echo_model import EchoModel
+from coreecho.progress import track
 
 # A recording's id, and the frames at which its clips start.
 Wanted = tuple[str, Sequence[int]]
@@ -209,9 +209,8 @@ class Results:
         parts = []
         for path in sorted(self.folder.glob("part-*.npz")):
             try:
-                with closing(np.load(path, allow_pickle=False)) as archive:
-                    parts.append(_Rows(**{name: archive[name] for name in _COLUMNS}))
-            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+                parts.append(_Rows(**read_arrays(path, _COLUMNS)))
+            except (OSError, ValueError, TypeError):
                 # As good as missing: it can be made again. Where nothing can be removed, nothing can be added either.
                 with suppress(OSError):
                     path.unlink()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coreecho.inference.files import PredictionFailure
-from coreecho.inference.predictor import Prediction
+from coreecho.inference.prediction import Prediction
 from coreecho.tasks import EF
 from coreecho.trust import READER_VARIABILITY
 

@@ -6,15 +6,17 @@ any data: commands that evaluate, embed, explain or report are told which, and t
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
+from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.inference.engine import Precision
 from coreecho.inference.frame_rate import TimedFrames, training_rate
+from coreecho.inference.overlap import Overlap, met_in
 from coreecho.inference.results import Results
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.device import find_device
@@ -25,33 +27,9 @@ from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import Met, RunFolder, locate_data, run_of_weights
+from coreecho.training.run_folder import RunFolder, locate_data, run_of_weights
+from coreecho.training.run_record import Met
 from coreecho.video.store import FrameStore
-
-OVERLAP_LABEL = "includes recordings the model was trained on"
-_NAMED_AT_MOST = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overlap:
-    """Recordings that a model has met before.
-
-    Attributes:
-        num_recordings: of those that were asked about.
-        trained: ids of those that it was trained on, whatever they were called then.
-        selected: ids of those by which its best epoch was chosen.
-    """
-
-    num_recordings: int
-    trained: tuple[str, ...]
-    selected: tuple[str, ...]
-
-    @property
-    def label(self) -> str | None:
-        """For every figure and table that is made of these recordings; None where there is nothing to say."""
-        if not self.trained:
-            return None
-        return f"{OVERLAP_LABEL}: {len(self.trained)} of {self.num_recordings}"
 
 
 class Subject:
@@ -270,17 +248,11 @@ class Subject:
             # Runs of before frames were hashed know theirs by checksums.
             contents = {each.id: (store.digest(each.id), store.checksum(each.id)) for each in recordings}
 
-        def met_in(places: Sequence[Met]) -> tuple[str, ...]:
-            ids = {name for place in places if place.dataset == self.data.dataset for name in place.train}
-            shown = {digest for place in places for digest in place.train.values()}
-            return tuple(
-                each.id for each in recordings if each.id in ids or not shown.isdisjoint(contents.get(each.id, ()))
-            )
-
-        chosen_on = known.get(str(self._chosen_on), [])
-        return Overlap(
-            num_recordings=len(recordings), trained=met_in(known.get("train", [])), selected=met_in(chosen_on)
+        trained, selected = (
+            met_in(known.get(part, []), recordings, self.data.dataset, contents)
+            for part in ("train", str(self._chosen_on))
         )
+        return Overlap(num_recordings=len(recordings), trained=trained, selected=selected)
 
     def check_overlap(
         self, recordings: Sequence[Recording], split: Split, *, allow: bool = False, show_progress: bool = False
@@ -298,16 +270,9 @@ class Subject:
         Raises:
             DatasetError: the model was trained on some of them.
         """
-        overlap = self.overlap(recordings, show_progress=show_progress)
-        if overlap.trained and split != "train" and not allow:
-            more = len(overlap.trained) - _NAMED_AT_MOST
-            named = ", ".join(overlap.trained[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
-            raise DatasetError(
-                f"{self.path} was trained on {len(overlap.trained)} of the {len(recordings)} recordings in the "
-                f"{split.upper()} split of {self.data.root}: {named}. Results on them say nothing about new patients. "
-                "Were splits changed after the training? Restore them, or take these recordings out; or give "
-                "`--allow-overlap`, which labels every figure."
-            )
+        overlap = replace(self.overlap(recordings, show_progress=show_progress), asked=split)
+        if not allow:
+            overlap.refuse(model=self.path, data=self.data.root)
         return overlap
 
     @property
@@ -315,7 +280,7 @@ class Subject:
         """The split by which its best epoch was chosen; None where the last one was kept."""
         if self.run is None:
             return "val"
-        return None if self.run.recipe.select == "last" else self.run.recipe.select_on
+        return self.run.recipe.chosen_on
 
     @cached_property
     def _known_splits(self) -> Mapping[str, Sequence[Met]]:
@@ -388,7 +353,8 @@ def open_subject(
                     "`--data hearts`."
                 )
             return _of_weights(resolve(source), data, dataset, store, options, folder=Path(f"{DEFAULT}-results"))
-        if not _is_run(Path(source)):
+        # A run is a folder, and what is not there is said by `RunFolder.open`.
+        if Path(source).is_file() or Path(source).suffix == ".safetensors":
             return _of_weights(Path(source), data, dataset, store, options)
     run = source if isinstance(source, RunFolder) else RunFolder.open(source)
     layout = dataset or run.data.dataset
@@ -411,11 +377,6 @@ def as_subject(run: RunFolder | Subject) -> Subject:
     return run if isinstance(run, Subject) else open_subject(run)
 
 
-def _is_run(path: Path) -> bool:
-    """Whether a path is meant to be a run: a folder is, and what is not there is said by `RunFolder.open`."""
-    return not path.is_file() and path.suffix != ".safetensors"
-
-
 def _of_weights(
     path: Path,
     data: Path | None,
@@ -432,7 +393,7 @@ def _of_weights(
         )
     if card.model_input is None:
         raise CheckpointError(f"{path}: its card does not say how clips are cut and normalised for it.")
-    layout = dataset or ("echonet" if card.trained_on is None else card.trained_on.dataset)
+    layout = dataset or (USUAL_LAYOUT if card.trained_on is None else card.trained_on.dataset)
     found = locate_data(layout, data, card.model_input.frame_size, store, options)
     beside = path.with_name(f"{path.stem}-results")
     return Subject(weights=path, data=found, folder=folder or beside, run=None, source=None)

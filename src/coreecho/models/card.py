@@ -3,13 +3,12 @@
 It is stored inside the file, so that weights are never without it.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
-from coreecho.errors import CheckpointError, RecipeError
+from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.tasks import Task, build_task
 
@@ -108,6 +107,29 @@ class WeightsCard:
     encoder_settings: dict[str, Any] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 
     @property
+    def looks_at_clips(self) -> bool:
+        """Whether the network sees a clip at once, and not frame by frame."""
+        return True
+
+    @property
+    def has_head(self) -> bool:
+        """Whether something is read of the embeddings."""
+        return self.kind == "model"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader should know of it first: what it reads, the network, what that sees."""
+        shown, task = self.model_input, self.task
+        size = 0 if shown is None else shown.frame_size
+        return {
+            "Reads": "nothing: an encoder alone" if task is None else f"the {task.title.lower()}",
+            "Network": self.encoder if self.head is None else f"{self.encoder}, head {self.head}",
+            "Sees": "not known"
+            if shown is None
+            else f"clips of {shown.num_frames} frames of {size} x {size} pixels, one in {shown.stride}, grey",
+        }
+
+    @property
     def task(self) -> Task | None:
         """What the head reads; None for an encoder alone.
 
@@ -136,7 +158,7 @@ class WeightsCard:
 def kind_of_card(text: str) -> object:
     """The `kind` that a card says its weights are; None where it says none, or is none."""
     try:
-        entries = json.loads(text) if len(text) <= CARD_LIMITS.max_bytes else None
-    except (ValueError, RecursionError):
+        entries = parse_document(text, dict[str, Any], kind="card of these weights", limits=CARD_LIMITS)
+    except CoReEchoError:
         return None
-    return entries.get("kind") if isinstance(entries, dict) else None
+    return entries.get("kind")

@@ -99,10 +99,10 @@ class EchoModel(nn.Module):
             frame = torch.arange(clips.shape[1], device=clips.device)
             is_padding = (frame >= num_valid_frames.to(clips.device)[:, None])[:, :, None, None]
         grey = clips.float()
-        if is_padding is not None and self.model_input.padding == "black":
+        if is_padding is not None and self.model_input.pads_with_black:
             grey = grey.masked_fill(is_padding, 0)
         per_channel = (1, 3, 1, 1, 1)
         normalised = torch.addcmul(self.shift.view(per_channel), grey.unsqueeze(1), self.scale.view(per_channel))
-        if is_padding is not None and self.model_input.padding == "mean":
+        if is_padding is not None and not self.model_input.pads_with_black:
             normalised = normalised.masked_fill(is_padding.unsqueeze(1), 0)
         return normalised

@@ -15,6 +15,7 @@ class EchoGraphsSegmenter(EchoGraphsFrame, SegmentationNetwork):
     """Frames to points, and to masks. Args and raises: see `EchoGraphsFrame`."""
 
     num_colours = 3
+    gives_points = True
 
     def points(self, frames: Tensor) -> Tensor:
         """Find outlines of frames (B, 3, H, W): (B, 40, 2), x and y as fractions of the frame."""

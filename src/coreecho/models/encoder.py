@@ -24,10 +24,14 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         publications: layouts in which others have published its weights.
+        reduction: how many times it shrinks frames, where that alone bounds what it takes; any number of them will do.
+        gives_phases: whether `outputs` gives a signal of the heart's phase, one number a frame.
         classifier: what the names of the entries begin with that publications have and an encoder has not.
     """
 
     publications: ClassVar[Sequence[Publication]] = ()
+    reduction: ClassVar[int | None] = None
+    gives_phases: bool = False
     classifier: tuple[str, ...] = ("head.", "fc.", "classifier.")
 
     # Set by `build_encoder`: name and settings.
@@ -67,11 +71,18 @@ class Encoder(nn.Module, ABC):
         return dict(self.built_from[1])
 
     def check_input(self, model_input: ModelInput) -> None:
-        """See that clips of this kind can be embedded: here by a dry run, without computing anything.
+        """See that clips of this kind can be embedded: by its `reduction`, or a dry run without computing anything.
 
         Raises:
             RecipeError: they cannot.
         """
+        if self.reduction is not None:
+            if model_input.frame_size < self.reduction:
+                raise RecipeError(
+                    f"frame_size is {model_input.frame_size}, expected at least {self.reduction} pixels: "
+                    f"{self.name} shrinks frames {self.reduction} times."
+                )
+            return
         size = (model_input.num_frames, model_input.frame_size, model_input.frame_size)
         try:
             embeddings = dry_run(self, torch.empty(1, 3, *size, device="meta"))

@@ -1,6 +1,6 @@
 """What an encoder was trained to see: clips cut and normalised in one way and no other."""
 
-import math
+import sys
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,6 +16,15 @@ ECHONET_STD = (0.19557191, 0.19562256, 0.1965878)
 
 # Far beyond any echocardiogram: a damaged card shall not ask for all of a machine's memory.
 _AT_MOST = {"num_frames": 10_000, "stride": 10_000, "frame_size": 4_096}
+
+
+def are_finite(values: object) -> bool:
+    """Whether these are finite numbers in a list or a tuple; a recipe or a card may hold anything."""
+    return isinstance(values, list | tuple) and all(
+        # A whole number of YAML or JSON may have more digits than a float can hold.
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        for value in values
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,11 @@ class ModelInput(ClipSampling):
     mean: tuple[float, float, float] = ECHONET_MEAN
     std: tuple[float, float, float] = ECHONET_STD
 
+    @property
+    def pads_with_black(self) -> bool:
+        """Whether frames past a video's end are black; else they are the mean grey."""
+        return self.padding == "black"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.padding not in get_args(Padding):
@@ -45,7 +59,7 @@ class ModelInput(ClipSampling):
             if getattr(self, name) > most:
                 raise RecipeError(f"{name} must be at most {most:,}; got {getattr(self, name)!r:.20}.")
         for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != 3 or not all(math.isfinite(value) for value in values):
+            if not are_finite(values) or len(values) != 3:
                 raise RecipeError(f"{name} must have three finite values, one a channel; got {values!r}.")
         if min(self.std) <= 0:
             raise RecipeError(f"std must be greater than 0 in every channel; got {self.std!r}.")

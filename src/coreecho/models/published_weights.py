@@ -19,6 +19,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def _recognise(content: Any, extra: Encoder | None, file: Path) -> _Found:
     """
     if not isinstance(content, Mapping) or not content:
         raise CheckpointError(f"{file}: holds a {type(content).__name__}, expected a dictionary of weights.")
-    encoders = [*([extra] if extra is not None and extra.built_from else []), *_known_encoders()]
+    encoders = [*([extra] if extra is not None and extra.built_from else []), *_known_encoders(ENCODERS.names())]
     layouts = dict.fromkeys(publication.encoder_at for encoder in encoders for publication in encoder.publications)
     at = next((place for place in layouts if place and isinstance(content.get(place), Mapping)), "")
     published = _tensors(content[at] if at else _bare(content, file), file)
@@ -170,16 +171,17 @@ def _recognise(content: Any, extra: Encoder | None, file: Path) -> _Found:
     )
 
 
-def _known_encoders() -> list[Encoder]:
+@cache
+def _known_encoders(names: tuple[str, ...]) -> tuple[Encoder, ...]:
     """Each encoder once, without memory for its weights; without those of other packages that cannot be made here."""
     encoders = []
     with torch.device("meta"):
-        for name in ENCODERS.names():
+        for name in names:
             try:
                 encoders.append(build_encoder(name))
             except RecipeError as error:
                 log.warning("The encoder %s is not tried on published weights: %s", name, error)
-    return encoders
+    return tuple(encoders)
 
 
 def _bare(content: Mapping[str, Any], file: Path) -> Mapping[str, Any]:

@@ -213,7 +213,7 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
     kind = kind_of_card(text)
     if kind != SEGMENTER:
         raise CheckpointError(
-            f"{path}: holds {'an' if kind == 'encoder' else 'a'} {str(kind)[:20]}, which outlines nothing. Expected "
+            f"{path}: holds weights of the kind {str(kind)[:20]}, which outline nothing. Expected "
             "the weights of a segmenter, as trained from traced or simulated left ventricles."
         )
     try:

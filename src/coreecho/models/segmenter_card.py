@@ -1,12 +1,12 @@
 """The card of a file of weights that outlines the left ventricle: what it is, and how frames are shown to it."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from coreecho.documents import MAY_BE_ABSENT, Within, document_text, parse_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.models.card import CARD_LIMITS, SEGMENTER, TrainedOn, WeightsCard, kind_of_card
+from coreecho.models.model_input import are_finite
 
 # A damaged card shall not ask for all of a machine's memory.
 _LARGEST_FRAME = 4_096
@@ -32,13 +32,13 @@ class SegmenterInput:
             raise RecipeError(f"frame_size must be a whole number of at least 1 pixel; got {self.frame_size!r}.")
         if self.frame_size > _LARGEST_FRAME:
             raise RecipeError(f"frame_size must be at most {_LARGEST_FRAME:,}; got {self.frame_size!r:.20}.")
+        if not are_finite(self.mean) or not are_finite(self.std) or min(self.std, default=1.0) <= 0:
+            raise RecipeError(f"mean and std must be finite, and std above 0; got {self.mean!r} and {self.std!r}.")
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise RecipeError(
                 "mean and std must have one value (grey) or three (red, green and blue) each; "
                 f"got {self.mean!r} and {self.std!r}."
             )
-        if not all(math.isfinite(value) for value in (*self.mean, *self.std)) or min(self.std) <= 0:
-            raise RecipeError(f"mean and std must be finite, and std above 0; got {self.mean!r} and {self.std!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +70,21 @@ class SegmenterCard:
     trained_on: TrainedOn | None
     coreecho_version: str
     source_sha256: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+
+    @property
+    def looks_at_clips(self) -> bool:
+        """Whether the network sees a clip at once, and not frame by frame."""
+        return False
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a reader should know of it first: what it reads, the network, what that sees."""
+        size = self.model_input.frame_size
+        return {
+            "Reads": "the outline of the left ventricle",
+            "Network": self.network,
+            "Sees": f"frames of {size} x {size} pixels, grey",
+        }
 
     def to_json(self) -> str:
         """Write the card as a JSON object; equal cards give equal texts."""

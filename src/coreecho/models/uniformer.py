@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coreecho.errors import RecipeError
 from coreecho.models.depthwise_conv import DepthwiseConv3d
 from coreecho.models.encoder import Encoder
 from coreecho.models.model_input import ModelInput
@@ -218,6 +217,7 @@ class UniFormer(Encoder):
 
     publications = _PUBLICATIONS
     classifier = ("head.",)
+    reduction = _SPATIAL_REDUCTION
 
     def __init__(self, architecture: UniFormerSettings, in_channels: int = 3) -> None:
         super().__init__()
@@ -250,18 +250,6 @@ class UniFormer(Encoder):
         """The last blocks of the four levels."""
         blocks = (self.blocks1, self.blocks2, self.blocks3, self.blocks4)
         return {f"level{number}": of_level[-1] for number, of_level in enumerate(blocks, start=1)}
-
-    def check_input(self, model_input: ModelInput) -> None:
-        """Any number of frames will do, but they are shrunk 32 times.
-
-        Raises:
-            RecipeError: the frames are smaller.
-        """
-        if model_input.frame_size < _SPATIAL_REDUCTION:
-            raise RecipeError(
-                f"frame_size is {model_input.frame_size}, expected at least {_SPATIAL_REDUCTION} pixels: "
-                f"{self.name} shrinks frames {_SPATIAL_REDUCTION} times."
-            )
 
     def forward(self, clips: Tensor) -> Tensor:
         """Embed clips.

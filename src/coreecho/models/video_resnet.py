@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coreecho.errors import RecipeError
 from coreecho.models.encoder import Encoder
 from coreecho.models.model_input import ModelInput
 from coreecho.models.publication import Publication
@@ -150,6 +149,7 @@ class VideoResNet(Encoder):
 
     publications: ClassVar[Sequence[Publication]] = _PUBLICATIONS
     classifier = ("fc.",)
+    reduction = _SPATIAL_REDUCTION
 
     def __init__(self, architecture: VideoResNetSettings, in_channels: int = 3) -> None:
         super().__init__()
@@ -172,18 +172,6 @@ class VideoResNet(Encoder):
         """The last blocks of the four levels."""
         blocks = (self.layer1, self.layer2, self.layer3, self.layer4)
         return {f"level{number}": of_level[-1] for number, of_level in enumerate(blocks, start=1)}
-
-    def check_input(self, model_input: ModelInput) -> None:
-        """Any number of frames will do, but they are shrunk 16 times.
-
-        Raises:
-            RecipeError: the frames are smaller.
-        """
-        if model_input.frame_size < _SPATIAL_REDUCTION:
-            raise RecipeError(
-                f"frame_size is {model_input.frame_size}, expected at least {_SPATIAL_REDUCTION} pixels: "
-                f"{self.name} shrinks frames {_SPATIAL_REDUCTION} times."
-            )
 
     def from_published(self, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """As published, and the counts of batches besides where a file has none.

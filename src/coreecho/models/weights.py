@@ -227,7 +227,7 @@ def initialise_encoder(model: EchoModel, path: Path | str) -> str:
     named = "the model that ships with coreecho" if is_default(path) else str(path)
     path = weights_file(Path(path))
     state, card, skipped = _read_any(path, model.encoder)
-    if card.kind != "encoder":
+    if card.has_head:
         encoder = {name.removeprefix("encoder."): value for name, value in state.items() if name.startswith("encoder.")}
         skipped += len(state) - len(encoder)
         state = encoder

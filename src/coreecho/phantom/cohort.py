@@ -165,7 +165,7 @@ def draw_facts(settings: PhantomSettings, seed: int, index: int, split: Split) -
         fps=fps,
         num_frames=num_frames,
     )
-    return usual if settings.difficulty != "clinic" else _spread_ef(usual, settings, seed, probability)
+    return _spread_ef(usual, settings, seed, probability) if settings.is_clinic else usual
 
 
 def _spread_ef(facts: RecordingFacts, settings: PhantomSettings, seed: int, probability: float) -> RecordingFacts:

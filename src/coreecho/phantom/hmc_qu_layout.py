@@ -129,7 +129,7 @@ def write_hmc_qu_phantoms(
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written; or the
             difficulty is `clinic`, whose diseases this layout's labels do not know.
     """
-    if settings.difficulty == "clinic":
+    if settings.is_clinic:
         raise DatasetError(
             f"phantoms for {out}: HMC-QU's labels know infarcts in healthy hearts alone, and difficulty is 'clinic'; "
             "expected easy or standard."

@@ -198,7 +198,7 @@ class PhantomSettings:
                 f"phantom settings: cue is {self.cue!r} and cue_strength {self.cue_strength}; expected both or "
                 "neither, since a cue without strength changes nothing."
             )
-        if self.leave_out != "nothing" and self.difficulty != "clinic":
+        if self.leave_out != "nothing" and not self.is_clinic:
             raise DatasetError(
                 f"phantom settings: leave_out is {self.leave_out!r} and difficulty {self.difficulty!r}; only of "
                 "'clinic' can something be left out."
@@ -219,9 +219,14 @@ class PhantomSettings:
         """
         return self.difficulty == "easy"
 
+    @property
+    def is_clinic(self) -> bool:
+        """Whether the hearts have what clinics see: diseases, rhythms, and a wide range of EF."""
+        return self.difficulty == "clinic"
+
     def is_wide(self, group: Group) -> bool:
         """Whether a group of hidden variables is drawn as widely as clinics see it."""
-        return self.difficulty == "clinic" and self.leave_out != group
+        return self.is_clinic and self.leave_out != group
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values, for the card beside the videos."""

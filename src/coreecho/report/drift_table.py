@@ -10,7 +10,11 @@ from coreecho.trust.watching import Watched
 
 def drift_table(watched: Sequence[Watched]) -> Table:
     """One row a number that is watched, the most evidence first."""
-    table = Table(box=box.SIMPLE_HEAD)
+    needed = (
+        f"Evidence of {watched[0].needed_capital:,.0f} or more is drift: by chance a number that is watched reaches so "
+        "much in one of so many streams. p is of the log as a whole, and no alarm."
+    )
+    table = Table(box=box.SIMPLE_HEAD, caption=needed, caption_justify="left")
     for heading in ("Watched", "Calibrated on", "Seen", "Evidence", "p, all clips", "Drift"):
         table.add_column(heading, justify="left" if heading in ("Watched", "Drift") else "right")
     for one in watched:

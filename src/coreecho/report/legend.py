@@ -34,11 +34,21 @@ class Legend:
         return code
 
     def lines(self) -> list[str]:
-        """One line for each code, in the order in which they came; numbers that differ are shown as a range."""
-        return [
-            f"{code}  {_filled(template, numbers)}" + (f" ({len(numbers)} {self.rows})" if len(numbers) > 1 else "")
-            for (_, template), (code, numbers) in self.entries.items()
-        ]
+        """One line for each code, those of a kind together.
+
+        A number that alone differs is shown as a range. Of several that differ, ranges would put numbers of one file
+        beside those of another: the first sentence is shown as it was said.
+        """
+        letters = list(dict.fromkeys(letter for letter, _ in self.entries))
+        ordered = sorted(self.entries.items(), key=lambda entry: letters.index(entry[0][0]))
+        return [f"{code}  {self._line(template, said)}" for (_, template), (code, said) in ordered]
+
+    def _line(self, template: str, said: list[list[str]]) -> str:
+        several = sum(len(set(map(float, values))) > 1 for values in zip(*said, strict=True)) > 1
+        sentence = _filled(template, said[:1] if several else said)
+        if several:
+            return f"{sentence} (the first of {len(said)} {self.rows}; each has its own numbers)"
+        return f"{sentence} ({len(said)} {self.rows})" if len(said) > 1 else sentence
 
 
 def _filled(template: str, said: list[list[str]]) -> str:
@@ -49,4 +59,5 @@ def _filled(template: str, said: list[list[str]]) -> str:
 
 def _span(values: tuple[str, ...]) -> str:
     low, high = min(values, key=float), max(values, key=float)
-    return low if float(low) == float(high) else f"{low} to {high}"
+    # Not "to", which the sentence may say itself.
+    return low if float(low) == float(high) else f"{low}-{high}"

@@ -59,11 +59,11 @@ def model_page(folder: Path, record: ModelRecord) -> str:
 
 
 def _facts(made: Made, card: WeightsCard | SegmenterCard) -> str:
-    network = card.network if isinstance(card, SegmenterCard) else f"{card.encoder}, head {card.head}"
+    facts = card.facts
     rows = [
-        ("Reads", "the outline of the left ventricle" if isinstance(card, SegmenterCard) else "the ejection fraction"),
-        ("Network", f"{network}; {made.parameters / 1e6:.2f} million parameters, {made.megabytes:g} MB"),
-        ("Sees", _input(card)),
+        ("Reads", facts["Reads"]),
+        ("Network", f"{facts['Network']}; {made.parameters / 1e6:.2f} million parameters, {made.megabytes:g} MB"),
+        ("Sees", facts["Sees"]),
         *((("Time", f"{made.seconds_a_clip:.2g} s a clip on one core"),) if made.seconds_a_clip is not None else ()),
         ("Trained on", "; ".join((*made.phantoms, *_range(card.trained_on)))),
         ("Trainings", "; ".join(made.trainings)),
@@ -73,16 +73,6 @@ def _facts(made: Made, card: WeightsCard | SegmenterCard) -> str:
         ("Intended use", "research and teaching; a start for training on data of one's own"),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""])
-
-
-def _input(card: WeightsCard | SegmenterCard) -> str:
-    if isinstance(card, SegmenterCard):
-        return f"frames of {card.model_input.frame_size} x {card.model_input.frame_size} pixels, grey"
-    shown = card.model_input
-    if shown is None:
-        return "not known"
-    size = shown.frame_size
-    return f"clips of {shown.num_frames} frames of {size} x {size} pixels, one in {shown.stride}, grey"
 
 
 def _range(trained_on: TrainedOn | None) -> list[str]:

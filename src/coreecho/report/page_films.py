@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.errors import VideoError
 from coreecho.inference.frame_rate import TimedFrames
+from coreecho.progress import track
 from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun

@@ -240,7 +240,7 @@ def _file_name(path: str) -> str:
 
 
 def _starting_point(recipe: Recipe) -> str:
-    return "from scratch" if recipe.init == "scratch" else f"weights of {_file_name(recipe.init)}"
+    return "from scratch" if recipe.is_from_scratch else f"weights of {_file_name(recipe.init)}"
 
 
 def _input(run: ShownRun) -> str:
@@ -262,7 +262,7 @@ def _objective(run: ShownRun) -> str:
     terms = loss_columns(learning[learning["stage"] == learning["stage"].iloc[0]])
     of_name = [term_name(column) for column in terms if column != "train_loss"]
     name = f"{run.run.recipe.objective} ({' + '.join(of_name)})" if of_name else run.run.recipe.objective
-    return name if run.run.recipe.trained == "all" else f"{name}, of the {run.run.recipe.trained} alone"
+    return f"{name}, of the head alone" if run.run.recipe.is_of_head_alone else name
 
 
 def _training_labels(run: ShownRun) -> str:

@@ -43,7 +43,7 @@ def _pictures(run: ShownRun, worth: Worth) -> list[Picture]:
     words: dict[str, Any] = {"model": run.title, "is_phantom": run.is_phantom}
     words["cautions"] = [] if run.evaluation.overlap_label is None else [run.evaluation.overlap_label]
     brier = worth.reliability.brier.format(3)
-    aurc = "" if worth.by_gate is None else f" by the gate {worth.by_gate.aurc:.2f},"
+    aurc = "" if worth.by_doubt is None else f" by the doubt {worth.by_doubt.aurc:.2f},"
     return [
         chart(
             lambda path: draw_reliability(worth, path, **words),

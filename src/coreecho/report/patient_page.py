@@ -16,9 +16,9 @@ from PIL import Image
 
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
-from coreecho.inference import Prediction, PredictionFailure
+from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.inference.preparing import ClipFile
-from coreecho.names import counted, readable
+from coreecho.names import counted, distinct_names, readable
 from coreecho.report.outline_film import outline_pictures
 from coreecho.report.overlay import label_pictures
 from coreecho.report.page_elements import Picture, chart
@@ -41,6 +41,9 @@ _SAME = 1e-3
 _KNOWN = (
     "This very clip is among the recordings that were searched. Where the model learned from these, its number shows "
     "nothing."
+)
+_BESIDE_TRUST = (
+    "These are few hearts; trust is by all that the model was calibrated on, among which this clip is no stranger."
 )
 # By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
 _JUDGED = {
@@ -97,7 +100,14 @@ class _Worth:
     notes: tuple[str, ...] = field(default=())
 
 
-def write_patient_page(clips: Sequence[PatientClip], path: Path, *, model_name: str, task: Task) -> None:
+def write_patient_page(
+    clips: Sequence[PatientClip],
+    path: Path,
+    *,
+    model_name: str,
+    task: Task,
+    examinations: Sequence[StudyPrediction] = (),
+) -> None:
     """Write the page.
 
     Args:
@@ -105,19 +115,29 @@ def write_patient_page(clips: Sequence[PatientClip], path: Path, *, model_name: 
         path: the HTML file; an older one is replaced in one step.
         model_name: what read them, in one line.
         task: what it reads.
+        examinations: what the clips of each give together, shown before them; none where that was not asked for.
 
     Raises:
         CoReEchoError: the file cannot be written.
     """
+    # Exports repeat a name in every folder, and an EF must not be laid to another patient's clip.
+    names = distinct_names([clip.result.file for clip in clips])
     page = render_page(
         "patient.html",
         styles=("patient.css",),
         # Nothing tells that the files are of one patient: only their number is known.
-        title=f"{task.title} of {counted(len(clips), 'clips')}",
+        title=_title(clips, task),
         task=task,
         model=model_name,
         is_phantom=any(clip.clip is not None and clip.clip.is_phantom for clip in clips),
-        clips=[_shown(clip, number, task) for number, clip in enumerate(clips, start=1)],
+        examinations=[
+            _examination(each, name, task)
+            for each, name in zip(examinations, distinct_names([each.study for each in examinations]), strict=True)
+        ],
+        clips=[
+            _shown(clip, name, number, task)
+            for number, (clip, name) in enumerate(zip(clips, names, strict=True), start=1)
+        ],
         readers=[each.words for each in READER_VARIABILITY] if task.thresholds else [],
         guideline=GUIDELINE_SOURCE if any(_grade(clip) for clip in clips) else "",
     )
@@ -127,10 +147,30 @@ def write_patient_page(clips: Sequence[PatientClip], path: Path, *, model_name: 
         raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}. Give another `--page`.") from error
 
 
-def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
+def _title(clips: Sequence[PatientClip], task: Task) -> str:
+    measured = sum(isinstance(clip.result, Prediction) for clip in clips)
+    title = f"{task.title} of {counted(measured, 'clips')}"
+    return title if measured == len(clips) else f"{title}; {len(clips) - measured} without a number"
+
+
+def _examination(study: StudyPrediction, name: str, task: Task) -> dict[str, Any]:
+    """What the template says of an examination."""
+    used = f"{len(study.files)} of {counted(study.num_measured, 'clips that were measured')}"
+    span = ""
+    if study.lowest is not None and study.highest is not None and len(study.files) > 1:
+        span = f"{task.say(study.lowest)} and {task.say(study.highest)}"
+    return {
+        "name": readable(name),
+        "said": "no number" if study.value is None else f"{task.say(study.value)}, the median of {used}",
+        "span": span,
+        "words": list(map(readable, study.words)),
+    }
+
+
+def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, Any]:
     """What the template lays out of a clip."""
     result = clip.result
-    shown: dict[str, Any] = {"number": number, "file": readable(Path(result.file).name), "failure": "", "said": None}
+    shown: dict[str, Any] = {"number": number, "file": readable(name), "failure": "", "said": None}
     if isinstance(result, PredictionFailure):
         return shown | {"failure": readable(result.error)}
     worth = _worth_of(result, task)
@@ -147,7 +187,7 @@ def _shown(clip: PatientClip, number: int, task: Task) -> dict[str, Any]:
         "film": None if clip.clip is None else _film(clip, result, clip.clip, worth, task),
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
-        "similar": None if clip.similar is None else _similar(clip.similar),
+        "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.trust == "good"),
         "without": list(clip.without),
         "notes": [readable(note) for note in result.notes],
     }
@@ -256,11 +296,12 @@ def _moment(seconds: float | None, frame: int) -> str:
     return f"frame {frame}" if seconds is None else f"{seconds:.2f} s"
 
 
-def _similar(similar: SimilarHearts) -> dict[str, Any]:
+def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
     found, task = similar.found, similar.found.task
     return {
         "likeness": f"{found.likeness[0].upper()}{found.likeness[1:]}.",
         "is_unlike": found.is_unlike,
+        "beside": _BESIDE_TRUST if found.is_unlike and is_trusted else "",
         "known": _KNOWN if found.neighbours[0].distance < _SAME * found.typical_distance else "",
         "source": readable(found.source),
         "hearts": [

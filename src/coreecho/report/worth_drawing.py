@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich import box
@@ -11,6 +12,8 @@ from coreecho.evaluation.worth import RELIABILITY_THRESHOLD, Coverage, Worth
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
 
 SIZE = (5.6, 5.4)
+# Below the lowest point, on the axis of shares: one bin, and the next.
+_COUNTS_AT = (-0.08, -0.14)
 
 
 def draw_reliability(
@@ -54,13 +57,18 @@ def draw_reliability(
         label=f"observed, {100 * worth.reliability.level:g} % interval",
         zorder=3,
     )
-    for part, left, up in zip(bins, x, y, strict=True):
-        axis.annotate(f"n {part.num_recordings}", (left, up), (5, 4), textcoords="offset points", fontsize=SMALL)
+    # How many they are stands below each bin's middle, in two rows by turns: beside the points, and in one row, numbers
+    # of neighbours would lie upon each other.
+    words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": GREY}
+    for number, part in enumerate(worth.reliability.bins):
+        if part.num_recordings > 0:
+            place = ((part.low + part.high) / 2, _COUNTS_AT[number % 2])
+            axis.annotate(f"n {part.num_recordings}", place, **words)
     # The legend has the strip above 1, where no point lies.
-    axis.set(xlim=(-0.03, 1.06), ylim=(-0.03, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
+    axis.set(xlim=(-0.05, 1.06), ylim=(-0.19, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
     axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
     axis.set_ylabel(f"Share of recordings whose EF was below {RELIABILITY_THRESHOLD:g} %")
-    axis.legend(loc="upper center", ncols=2, fontsize=SMALL + 1, frameon=False)
+    axis.legend(loc="upper center", ncols=2, fontsize=SMALL, frameon=False, handlelength=1.2, columnspacing=1.2)
     save_figure(figure, path)
 
 
@@ -82,7 +90,8 @@ def draw_refusal(
         is_phantom=is_phantom,
     )
     curves = [
-        ("refused by the gate", worth.by_gate, BLUE, "-"),
+        ("refused by the doubt", worth.by_doubt, BLUE, "-"),
+        ("by the rarest value of all checks", worth.by_gate, VERMILION, "-."),
         ("by the spread over clips", worth.by_spread, GREEN, "--"),
     ]
     mean = float(worth.table["absolute_error"].mean())

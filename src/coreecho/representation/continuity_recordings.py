@@ -15,7 +15,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.explained_variance import FOLDS
 from coreecho.representation.nuisances import picture_nuisances
-from coreecho.representation.phantom_truth import MOVED_LABEL, PhantomCohort
+from coreecho.representation.phantom_truth import PhantomCohort, can_be_moved
 from coreecho.tasks import Task
 
 
@@ -110,7 +110,7 @@ def read_recordings(
     recordings = [subject.recordings(protocol.split)[index] for index in known]
     ids, patients = [recording.id for recording in recordings], patients_of(recordings)
     cohort, notes = _cohort(subject)
-    if cohort and protocol.hearts and number.label != MOVED_LABEL:
+    if cohort and protocol.hearts and not can_be_moved(number):
         notes.append(f"paths move the EF of a simulated heart, and this model reads the {number.noun}: there are none")
     if len(known) < len(embedded):
         notes.append(f"{len(embedded) - len(known)} recordings have no {number.noun} and are left out")

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from coreecho.archives import read_arrays
 from coreecho.documents import document_text, parse_document
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.files import write_whole
@@ -18,6 +18,8 @@ from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.tasks import EF, build_task
 
 _METADATA = "coreecho"
+_NUMBERS = ("embeddings", "ef_percent", "ef_predicted", "true", "predicted")
+_ARRAYS = ("ids", *_NUMBERS, "metadata")
 
 
 def save_embeddings(path: Path, embedded: EmbeddingSet) -> None:
@@ -120,21 +122,17 @@ def load_embeddings(path: Path) -> EmbeddingSet:
         DatasetError: no such file, damaged, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            metadata = parse_document(
-                str(archive["metadata"]), _Metadata, kind="head of embeddings", error=DatasetError
-            )
-            return EmbeddingSet(
-                ids=tuple(archive["ids"].tolist()),
-                embeddings=archive["embeddings"],
-                ef_percent=archive["ef_percent"],
-                ef_predicted=archive["ef_predicted"],
-                source=metadata.source,
-                is_phantom=metadata.is_phantom,
-                fingerprint=metadata.fingerprint,
-                task=build_task(metadata.task),
-                true=archive["true"],
-                predicted=archive["predicted"],
-            )
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, DatasetError, RecipeError) as error:
+        arrays = read_arrays(path, _ARRAYS)
+        if wrong := [name for name in _NUMBERS if arrays[name].dtype.kind != "f"]:
+            raise ValueError(f"its {', '.join(wrong)} should be numbers with a fraction")
+        metadata = parse_document(str(arrays.pop("metadata")), _Metadata, kind="head of embeddings", error=DatasetError)
+        return EmbeddingSet(
+            ids=tuple(arrays.pop("ids").tolist()),
+            source=metadata.source,
+            is_phantom=metadata.is_phantom,
+            fingerprint=metadata.fingerprint,
+            task=build_task(metadata.task),
+            **arrays,
+        )
+    except (OSError, ValueError, TypeError, DatasetError, RecipeError) as error:
         raise DatasetError(f"{path} holds no embeddings that `coreecho embed` wrote ({error}).") from error

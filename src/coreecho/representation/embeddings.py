@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import DatasetError, RecipeError
@@ -18,6 +17,7 @@ from coreecho.inference.preparing import DEFAULT_CLIPS
 from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import PHANTOM_LABEL
+from coreecho.progress import track
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.tasks import EF, Task
 from coreecho.training.run_folder import RunFolder
@@ -108,7 +108,7 @@ def embed_run(
     source = _source_of(subject, split)
     _check(recordings, clips, source)
     overlap = subject.check_overlap(recordings, split, allow=allow_overlap, show_progress=show_progress)
-    if overlap.label is not None and split != "train":
+    if overlap.label is not None and not overlap.is_of_training:
         source += f", {overlap.label}"
     store = subject.seen(show_progress=show_progress)
     starts = [

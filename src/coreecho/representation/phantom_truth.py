@@ -19,7 +19,7 @@ from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import latents
 from coreecho.phantom.wall_motion import WallMotion
-from coreecho.tasks import EF
+from coreecho.tasks import EF, Task
 
 # What a picture shows that is not EF, and which latent variables of a phantom it is. Size and heart rate go along with
 # EF, as they do in patients.
@@ -40,9 +40,14 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
 }
 _LAYOUT = "EchoNet-Dynamic"
 # What a path moves. Other numbers of a heart stay as they are (its end-diastolic volume), or follow from it.
-MOVED_LABEL = EF().label
+_MOVED_LABEL = EF().label
 # Beats of a path are drawn from this stream of a recording's random numbers, the same at every EF.
 _PATH_STREAM = 200
+
+
+def can_be_moved(number: Task) -> bool:
+    """Whether a simulated heart can be simulated anew with another of this number."""
+    return number.label == _MOVED_LABEL
 
 
 class PhantomCohort:

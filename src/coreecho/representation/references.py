@@ -4,13 +4,13 @@ Simulated ones, since they may be given to anyone: their embeddings and EF, and 
 """
 
 import io
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.archives import read_arrays
 from coreecho.datasets import Split
 from coreecho.errors import CheckpointError, DatasetError
 from coreecho.files import write_whole
@@ -103,9 +103,9 @@ def load_references(path: Path) -> References:
     """
     embedded = load_embeddings(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            thumbnails, sha256 = archive["thumbnails"], str(archive["weights_sha256"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        arrays = read_arrays(path, ["thumbnails", "weights_sha256"])
+        thumbnails, sha256 = arrays["thumbnails"], str(arrays["weights_sha256"])
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path} holds no reference hearts ({error}).") from error
     if thumbnails.ndim != 3 or len(thumbnails) != len(embedded) or thumbnails.dtype != np.uint8:
         raise DatasetError(f"{path}: expected a thumbnail of each of {len(embedded)} hearts, got {thumbnails.shape}.")

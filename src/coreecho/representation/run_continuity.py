@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Split
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
@@ -22,6 +21,7 @@ from coreecho.inference.subject import Subject, as_subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION
+from coreecho.progress import track
 from coreecho.representation.continuity_figures import (
     ContinuityFigure,
     figure_from,
@@ -32,7 +32,7 @@ from coreecho.representation.continuity_figures import (
 from coreecho.representation.continuity_recordings import ContinuityProtocol, read_recordings
 from coreecho.representation.ef_paths import PATH_EF_PERCENT, embed_path
 from coreecho.representation.embedding_set import number_of
-from coreecho.representation.phantom_truth import MOVED_LABEL, PhantomCohort
+from coreecho.representation.phantom_truth import PhantomCohort, can_be_moved
 from coreecho.representation.smoothness import EFPath
 from coreecho.tasks import Task, build_task
 from coreecho.training.run_folder import RunFolder
@@ -118,7 +118,7 @@ def measure_continuity(
     if recordings.nuisances is not None:
         figures += variance_figures(*seen, recordings.nuisances, patients=patients, seed=seed)
     paths: list[EFPath] = []
-    if recordings.cohort and protocol.hearts and recordings.number.label == MOVED_LABEL:
+    if recordings.cohort and protocol.hearts and can_be_moved(recordings.number):
         hearts = recordings.ids[: protocol.hearts]
         paths = _embed_paths(model, recordings.cohort, hearts, protocol.clips, batch_size, show_progress)
         figures += path_figures(paths, seed=seed)

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.models.echo_model import EchoModel
 from coreecho.names import printable
+from coreecho.progress import track
 from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence
 from coreecho.saliency.ventricles import KnownVentricle

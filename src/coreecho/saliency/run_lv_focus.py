@@ -22,7 +22,8 @@ from coreecho.evaluation.kept_results import (
 )
 from coreecho.evaluation.patients import patients_of
 from coreecho.files import write_whole, writing_into
-from coreecho.inference.subject import Overlap, Subject
+from coreecho.inference.overlap import Overlap
+from coreecho.inference.subject import Subject
 from coreecho.models.segmenter import Segmenter, hash_segmenter, open_segmenter
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.saliency.encoder_levels import AUTO, choose_level

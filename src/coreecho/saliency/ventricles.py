@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.archives import read_arrays
 from coreecho.errors import DatasetError, VideoError
 from coreecho.models.segmenter import Segmenter
 from coreecho.phantom.layouts import TRUTH_FOLDER
@@ -79,9 +80,8 @@ def simulated_ventricle(
     """
     path = root / TRUTH_FOLDER / f"{recording_id}.npz"
     try:
-        with np.load(path, allow_pickle=False) as truth:
-            labels = truth["labels"]
-    except (OSError, ValueError, KeyError) as error:
+        labels = read_arrays(path, ["labels"])["labels"]
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is not the truth of a phantom ({error}). Write the phantoms anew.") from error
     starts = even_starts(num_source_frames, sampling, clips)
     frames = _sampled_frames(starts, num_source_frames, sampling)

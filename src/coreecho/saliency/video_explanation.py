@@ -12,6 +12,7 @@ from coreecho.saliency.encoder_levels import AUTO
 from coreecho.saliency.grad_cam import Evidence, GradCam, grad_cam
 from coreecho.tasks import Task
 from coreecho.video.clips import ClipSampling, take_clip
+from coreecho.video.temporal import places_of
 
 _EVIDENCE: Mapping[Evidence, str] = {"positive": "raises", "negative": "lowers", "absolute": "moves"}
 
@@ -94,14 +95,9 @@ class VideoExplanation:
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Whether a clip sees each source frame, and which of the clip's frames it is; a whole number where sampled."""
         sampling = self.sampling
-        if sampling.is_whole_beat:
-            # The inverse of the positions of `time_weights`.
+        if sampling.interpolation is not None:
             is_inside = (frames >= 0) & (frames < self.num_frames)
-            if sampling.time == "spline":
-                places = frames * ((sampling.num_frames - 1) / max(self.num_frames - 1, 1))
-            else:
-                places = (frames + 0.5) * (sampling.num_frames / self.num_frames) - 0.5
-            return is_inside, places.astype(np.float64)
+            return is_inside, places_of(frames, self.num_frames, sampling.num_frames, sampling.interpolation)
         # A sampled frame stands also for the unsampled ones after it, up to where the next would be.
         end = start + num_valid_frames * sampling.stride
         return (frames >= start) & (frames < end), (frames - start) / sampling.stride

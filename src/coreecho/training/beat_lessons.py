@@ -20,13 +20,11 @@ from coreecho.datasets.beat_clips import (
 )
 from coreecho.datasets.outlines import Masks, OutlineSource
 from coreecho.datasets.phase_clips import is_far_enough
-from coreecho.errors import RecipeError
 from coreecho.losses.outlines import ef_fraction_loss, places_loss, points_loss
 from coreecho.losses.phases import phase_class_loss, phase_signal_loss, uvt_loss
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.echographs_segmenter import fill_points
 from coreecho.models.evaluation_mode import evaluation_mode
-from coreecho.models.reading_encoders import UVTEncoder
 from coreecho.models.registry import ENCODERS
 from coreecho.training.data_source import DataSource
 from coreecho.training.distributed import gather_rows
@@ -48,13 +46,11 @@ class BeatLesson(NumberLesson):
 
     Attributes:
         encoders: names of the encoders that it teaches.
-        outlines_ends: whether `end_masks` gives outlines at ED and ES.
         stride: of the clips that it learns from, which whole videos must be shown with, too; None where it has none.
     """
 
     needs = "two traced frames"
     has_own_clips = True
-    outlines_ends: ClassVar[bool] = False
     stride: ClassVar[int | None] = None
     encoders: ClassVar[tuple[str, ...]]
     learns_head = True
@@ -144,17 +140,6 @@ class BeatLesson(NumberLesson):
         encoder: Any = model.encoder
         return encoder.outputs(model.normalise(clips))
 
-    def end_masks(self, network: EchoModel, batch: Any) -> tuple[Masks, Masks]:
-        """The cavity at ED and at ES of the clips of a validation batch, (B, 2, H, W) each.
-
-        Returns:
-            What the network outlines, and what is known.
-
-        Raises:
-            RecipeError: the network outlines nothing.
-        """
-        raise RecipeError(f"A network of the objective {self.recipe.objective} gives no outlines at ED and ES.")
-
     def _traced(self, examples: Examples) -> TracedRecordings:
         return TracedRecordings(
             recordings=examples.recordings,
@@ -199,11 +184,9 @@ class UVTPhases(BeatLesson):
     ) -> dict[str, Tensor]:
         """The phases, of real frames alone; and EF."""
         read = self.outputs(model, clips)
-        encoder = model.encoder
-        is_signal = isinstance(encoder, UVTEncoder) and encoder.network.phases == "signal"
         phases = (
             phase_signal_loss(read.phases, signal, is_real)
-            if is_signal
+            if model.encoder.gives_phases
             else phase_class_loss(read.phases, classes, is_real)
         )
         return {"phases": phases, "ef": uvt_loss(phases.new_zeros(()), read.ef_fraction, labels)}
@@ -232,7 +215,7 @@ class _Points(BeatLesson):
 
     def training_examples(self, examples: Examples) -> PointsClips:
         """Random clips; moved and brightened at random where the recipe says to change them at all."""
-        return self._clips(examples, seed=examples.seed, is_changed=self.recipe.augmentation != "none")
+        return self._clips(examples, seed=examples.seed, is_changed=self.recipe.is_augmented)
 
     def validation_examples(self, examples: Examples) -> PointsClips:
         """The clip that holds ED and ES."""

@@ -1,7 +1,7 @@
 """Whether the values of typed settings are what their annotations say. Python does not look; a recipe must."""
 
 import difflib
-import math
+import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from types import NoneType, UnionType
@@ -60,7 +60,8 @@ def _fits(value: object, expected: Any) -> bool:
         return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
     if expected in (int, float):
         is_number = isinstance(value, (int, float) if expected is float else int) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)  # type: ignore[arg-type]
+        # Compared rather than asked `math.isfinite`: a whole number may have more digits than a float can hold.
+        return is_number and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
     return isinstance(value, expected)
 
 
@@ -81,3 +82,16 @@ def _choices(expected: Any) -> Sequence[str]:
 def _hint(value: object, known: Sequence[str]) -> str:
     close = nearest(value, known)
     return "" if close is None else f"; did you mean {close}?"
+
+
+def from_plain(value: Any, expected: Any) -> Any:
+    """What a plain value of YAML stands for. YAML has no tuples, and reads 1e-4, without a point, as a text."""
+    if isinstance(value, list):
+        # No setting is a list of lists, and an alias in YAML can make a list hold itself.
+        return tuple(part if isinstance(part, list) else from_plain(part, float) for part in value)
+    if isinstance(value, str) and (expected is float or float in get_args(expected)):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

@@ -31,8 +31,8 @@ def check_splits(folder: RunFolder) -> None:
     recipe = folder.recipe
     if not folder.recordings("train"):
         raise DatasetError(f"{folder.data.root} has no recording in its TRAIN split.")
-    if recipe.select == "best" and not folder.recordings(recipe.select_on):
-        split = recipe.select_on.upper()
+    if recipe.chosen_on is not None and not folder.recordings(recipe.chosen_on):
+        split = recipe.chosen_on.upper()
         raise DatasetError(
             f"{folder.data.root} has no recording in its {split} split, by which the best epoch is chosen. Training "
             f"needs TRAIN and {split}; or keep the last epoch: `--select last`."

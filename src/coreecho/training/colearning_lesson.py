@@ -78,12 +78,12 @@ class CoLearningLesson(BeatLesson):
 
     def _clips(self, examples: Examples, *, seed: int | None, changes: ClipChanges) -> HalfBeats:
         sampling = self.recipe.input
-        assert sampling.time != "stride"
+        assert sampling.interpolation is not None
         return HalfBeats(
             self._traced(examples),
             outlines=CoLearning.outlines,
             num_frames=sampling.num_frames,
-            time=sampling.time,
+            time=sampling.interpolation,
             changes=changes,
             seed=seed,
             stage=examples.stage,

@@ -177,10 +177,9 @@ def _crop(recipe: Recipe) -> Augmentation | None:
     if not recipe.crop_pad:
         return None
     # Padded as the frames past a video's end are; the mean grey of bytes is right to half a step of 255.
-    grey = {"black": 0, "mean": round(255 * sum(recipe.input.mean) / len(recipe.input.mean))}
-    return partial(
-        pad_and_crop, pad=recipe.crop_pad, fill=grey[recipe.input.padding], last_offset=recipe.crop_last_offset
-    )
+    mean = round(255 * sum(recipe.input.mean) / len(recipe.input.mean))
+    fill = 0 if recipe.input.pads_with_black else mean
+    return partial(pad_and_crop, pad=recipe.crop_pad, fill=fill, last_offset=recipe.crop_last_offset)
 
 
 def _affine(recipe: Recipe) -> Augmentation:

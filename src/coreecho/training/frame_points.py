@@ -28,7 +28,7 @@ class FramePoints(SegmenterLesson):
     def faults(self) -> list[str]:
         """As of all outlines, and a network that gives no points."""
         recipe, faults = self.recipe, super().faults()
-        if not isinstance(self._blank(), EchoGraphsSegmenter):
+        if not self._blank().gives_points:
             faults.append(
                 f"objective is {recipe.objective} and encoder is {recipe.encoder}, expected a network that gives "
                 "points, such as echographs_mobilenet2"
@@ -42,7 +42,7 @@ class FramePoints(SegmenterLesson):
 
     def training_examples(self, examples: Examples) -> PointsFrames:
         """ED and ES of each recording; moved and brightened unless the recipe changes nothing."""
-        is_changed = self.recipe.augmentation != "none"
+        is_changed = self.recipe.is_augmented
         return PointsFrames(self._traced(examples), is_changed=is_changed, seed=examples.seed, stage=examples.stage)
 
     def validation_examples(self, examples: Examples) -> PointsFrames:

@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from coreecho.datasets import Recording
 from coreecho.datasets.clip_changes import ClipChanges
+from coreecho.datasets.outlines import Masks
+from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.registry import ENCODERS, check_encoder
 from coreecho.models.weights import Card
@@ -64,6 +66,7 @@ class Lesson(ABC):
         needs: what a recording must have to be learned from, for people.
         has_own_clips: its clips are placed about traced frames, and its validation reads what the task does of them.
         measured_by: the command that measures a run, `{run}` being its folder, and `{data}` and `{dataset}` its data.
+        outlines_ends: whether `end_masks` gives outlines at ED and ES.
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
         num_views: V, clips of each recording in a step.
@@ -74,6 +77,7 @@ class Lesson(ABC):
     needs: ClassVar[str] = "nothing but its label"
     has_own_clips: ClassVar[bool] = False
     measured_by: ClassVar[str] = "coreecho evaluate {run}"
+    outlines_ends: ClassVar[bool] = False
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1
     shipped: ClassVar[ShippedKind] = "ef"
@@ -102,6 +106,14 @@ class Lesson(ABC):
 
         Args:
             recordings: of the training split.
+        """
+
+    @abstractmethod
+    def blank(self) -> tuple[nn.Module, Tensor]:
+        """The network with any weights, and what it sees of one recording in a step, by which its speed is measured.
+
+        Returns:
+            The network, and its input (n, ...) for n pictures or clips, all black.
         """
 
     @abstractmethod
@@ -214,6 +226,17 @@ class Lesson(ABC):
         Returns:
             One row a recording, in the data set's order: `recording`, its position, and what was found.
         """
+
+    def end_masks(self, network: Any, batch: Any) -> tuple[Masks, Masks]:
+        """The cavity at ED and at ES of the clips of a validation batch, (B, 2, H, W) each.
+
+        Returns:
+            What the network outlines, and what is known.
+
+        Raises:
+            RecipeError: the network outlines nothing there.
+        """
+        raise RecipeError(f"A network of the objective {self.recipe.objective} gives no outlines at ED and ES.")
 
     @abstractmethod
     def figures(self, table: pd.DataFrame) -> dict[str, float]:

@@ -91,7 +91,7 @@ def lengthen(run: RunFolder, longer: Recipe) -> None:
         OSError: the files cannot be written.
     """
     grows_first = longer.stage1_epochs > run.recipe.stage1_epochs
-    if grows_first and run.state.exists() and load_state(run.state).stage != "stage1":
+    if grows_first and run.state.exists() and load_state(run.state).stage != stages_of(run.recipe)[0].name:
         _return_to_stage1(run)
     if run.info["is_finished"] and not run.state.exists():
         raise CheckpointError(

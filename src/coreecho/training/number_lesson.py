@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 import coreecho
 from coreecho.datasets import Recording
 from coreecho.models.building import build_model
@@ -38,6 +41,12 @@ class NumberLesson(Lesson):
             head_dropout=recipe.head_dropout,
             task=recipe.task,
         )
+
+    def blank(self) -> tuple[EchoModel, Tensor]:
+        """The encoder with its head, and a clip."""
+        recipe, size = self.recipe, self.recipe.input.frame_size
+        model = build_model(recipe.encoder, recipe.input, last_bias=0.0)
+        return model, torch.zeros(1, recipe.input.num_frames, size, size, dtype=torch.uint8)
 
     def initialise(self, network: EchoModel, path: Path) -> str:
         """Start the encoder; the head stays untrained."""

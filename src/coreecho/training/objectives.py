@@ -283,7 +283,7 @@ def build_objective(recipe: "Recipe") -> Lesson:
         RecipeError: there is no such objective, or nothing of it is left on the frozen encoder that is asked for.
     """
     objective = objective_class(recipe.objective)(recipe)
-    if recipe.trained == "all":
+    if not recipe.is_of_head_alone:
         return objective
     probing = objective.for_frozen_encoder()
     if probing is None:

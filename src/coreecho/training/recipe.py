@@ -9,48 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import yaml
 from cyclopts import Parameter
 
+from coreecho.datasets.recording import Split
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
-from coreecho.training.checking import fault_of_name, faults_of_types, nearest
-from coreecho.video.affine import SCALE_LIMITS
+from coreecho.training.checking import fault_of_name, faults_of_types, from_plain, nearest
+from coreecho.training.ranges import faults_of_ranges
 
 # The `init` of an encoder that has learned nothing.
 SCRATCH = "scratch"
-_AT_LEAST = {
-    "seed": 0,
-    "crop_pad": 0,
-    "cutouts": 0,
-    "ramp_epochs": 0,
-    "stage1_epochs": 1,
-    "stage2_epochs": 1,
-    "batch_size": 2,
-    "warmup_steps": 0,
-    "decay_every": 1,
-    "validation_clips": 1,
-    "frames_per_video": 1,
-}
-_POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
-# The sizes of distortions that `video.augmentation` and `video.photometric` know.
-_UP_TO = {
-    "camera_rotation_degrees": 45.0,
-    "camera_zoom": 0.5,
-    "camera_shift": 0.5,
-    "stride_spread": 1.0,
-    "gain_flicker": 0.5,
-    "gamma_spread": 1.0,
-    "shading_spread": 1.0,
-    "blur_pixels": 1.5,
-    "noise": 0.5,
-}
-_BELOW_ONE = ("dropout", "head_dropout", "momentum", "translation")
 
 
 def _task_of_the_objective() -> Any:
@@ -196,11 +170,41 @@ class Recipe:
     """Which split validates. By `test`, as published of CAMUS, the tested recordings choose their own epoch, so that
     figures on them are flattered."""
 
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the epoch with the best validation is kept, and not the last one."""
+        return self.select == "best"
+
+    @property
+    def chosen_on(self) -> Split | None:
+        """The split by which the epoch that is kept is chosen; None where the last one is kept."""
+        return self.select_on if self.keeps_best else None
+
+    @property
+    def is_chosen_by_tested(self) -> bool:
+        """Whether the tested recordings validate, and so choose their own epoch."""
+        return self.select_on == "test"
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether clips are changed at random at all."""
+        return self.augmentation != "none"
+
+    @property
+    def is_from_scratch(self) -> bool:
+        """Whether its encoder starts from random weights."""
+        return self.init == SCRATCH
+
+    @property
+    def is_of_head_alone(self) -> bool:
+        """Whether stage 1 trains the head on a frozen encoder."""
+        return self.trained == "head"
+
     def __post_init__(self) -> None:
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
         self._refuse(faults_of_types(self, leave_out=["task"]))
         self._refuse(faults_of_types(self.input))
-        self._refuse([*self._names(), *self._ranges()])
+        self._refuse([*self._names(), *faults_of_ranges(self)])
         object.__setattr__(self, "task", self._find_task())
         self._refuse(self._misfits())
 
@@ -221,38 +225,6 @@ class Recipe:
             name = self.task.name if isinstance(self.task, Task) else self.task
             found.append(fault_of_name("task", name, TASKS))
         return [fault for fault in found if fault is not None]
-
-    def _ranges(self) -> list[str]:
-        """Values that are out of their range."""
-        faults = [
-            f"{name} is {getattr(self, name)}, expected at least {low}"
-            for name, low in _AT_LEAST.items()
-            if getattr(self, name) < low
-        ]
-        if self.seed >= 2**63:
-            faults.append(f"seed is {self.seed}, expected less than 2^63")
-        faults += [
-            f"{name} is {getattr(self, name)}, expected more than 0" for name in _POSITIVE if getattr(self, name) <= 0
-        ]
-        faults += [
-            f"{name} is {getattr(self, name)}, expected 0 <= {name} < 1"
-            for name in _BELOW_ONE
-            if not 0 <= getattr(self, name) < 1
-        ]
-        faults += [
-            f"{name} is {getattr(self, name)}, expected 0 to {most:g}"
-            for name, most in _UP_TO.items()
-            if not 0 <= getattr(self, name) <= most
-        ]
-        if self.weight_decay < 0:
-            faults.append(f"weight_decay is {self.weight_decay}, expected at least 0")
-        if not 0 <= self.rotation_degrees <= 180:
-            faults.append(f"rotation_degrees is {self.rotation_degrees}, expected 0 to 180")
-        low, high = self.scale_range
-        least, most = SCALE_LIMITS
-        if not least <= low <= high <= most:
-            faults.append(f"scale_range is {self.scale_range}, expected {least:g} <= smallest <= largest <= {most:g}")
-        return faults
 
     def _find_task(self) -> Task:
         """Make the task of its name and of what the recipe tells it.
@@ -330,9 +302,11 @@ class Recipe:
         own, of_input = _types_of(cls), _types_of(ModelInput)
         try:
             model_input = ModelInput(
-                **{key: _read(settings[key], of_input[key]) for key in settings if key in of_input}
+                **{key: from_plain(settings[key], of_input[key]) for key in settings if key in of_input}
             )
-            return cls(input=model_input, **{key: _read(settings[key], own[key]) for key in settings if key in own})
+            return cls(
+                input=model_input, **{key: from_plain(settings[key], own[key]) for key in settings if key in own}
+            )
         except RecipeError as error:
             raise RecipeError(f"{source}: {error}") from error
 
@@ -368,7 +342,8 @@ def check_keys(settings: Mapping[str, Any], *, source: str) -> None:
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in _shipped() if entry.name.endswith(".yaml"))
+    shipped = (resources.files("coreecho") / "recipes").iterdir()
+    return sorted(entry.name.removesuffix(".yaml") for entry in shipped if entry.name.endswith(".yaml"))
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -411,24 +386,7 @@ def _parts() -> Mapping[str, Registry[Any]]:
     return {"head": HEADS, "objective": OBJECTIVES, "optimizer": OPTIMISERS}
 
 
-def _shipped() -> list[Any]:
-    return list((resources.files("coreecho") / "recipes").iterdir())
-
-
 def _types_of(kind: type) -> dict[str, Any]:
     """Types of the settings of a dataclass by their names, in order; without `input`, whose settings are flat."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.name != "input"}
-
-
-def _read(value: Any, expected: Any) -> Any:
-    """What a plain value of YAML stands for. YAML has no tuples, and reads 1e-4, without a point, as a text."""
-    if isinstance(value, list):
-        # No setting is a list of lists, and an alias in YAML can make a list hold itself.
-        return tuple(part if isinstance(part, list) else _read(part, float) for part in value)
-    if isinstance(value, str) and (expected is float or float in get_args(expected)):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value

@@ -194,7 +194,7 @@ class Recorder:
             card = self._card(row)
             weights = self.model.state_dict()
             write_weights(self.folder.best_weights, weights, card)
-            if self.stage.name == "stage1":
+            if self.stage.number == 1:
                 write_weights(self.folder.stage_weights(self.stage.name), weights, card)
             if predictions is not None:
                 ids = [recording.id for recording in self.folder.recordings(self.folder.recipe.select_on)]

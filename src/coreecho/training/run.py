@@ -12,6 +12,7 @@ from rich.console import Console
 from torch import nn
 
 import coreecho
+from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.weights import read_weights
@@ -24,7 +25,7 @@ from coreecho.training.hardware import Hardware
 from coreecho.training.lesson import Examples
 from coreecho.training.longer import keep_stage, lengthen, longer_recipe
 from coreecho.training.loop import prepare_model, run_stage
-from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.recipe import Recipe
 from coreecho.training.recorder import Keeping, Recorder
 from coreecho.training.run_folder import RunFolder, check_is_free, find_data
 from coreecho.training.stages import Stage, stages_of
@@ -41,7 +42,7 @@ def train(
     *,
     data: Path,
     out: Path,
-    dataset: str = "echonet",
+    dataset: str = USUAL_LAYOUT,
     options: Mapping[str, Any] | None = None,
     store: Path | None = None,
     hardware: Hardware | None = None,
@@ -281,7 +282,7 @@ def _load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], path: P
 def _beginning(model: nn.Module, folder: RunFolder) -> tuple[RunState, str]:
     """Put the recipe's initial weights into a new model; the state before the first step, and a line on the weights."""
     recipe, began = folder.recipe, ""
-    if recipe.init != SCRATCH:
+    if not recipe.is_from_scratch:
         weights = folder.lesson.start
         if not weights.exists():
             raise CheckpointError(

@@ -16,7 +16,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_args
@@ -27,8 +27,7 @@ import torch
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
-from coreecho.datasets.recording import NUMBERS
-from coreecho.documents import MAY_BE_ABSENT, Limits, read_document
+from coreecho.documents import read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import write_whole
 from coreecho.models.weights import hash_weights
@@ -39,56 +38,9 @@ from coreecho.training.data_source import DataSource
 from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.lesson import Lesson
 from coreecho.training.objectives import build_objective
-from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.run_record import RECORD_LIMITS, Met, RunRecord
 from coreecho.video.store import FrameStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class _DataRecord:
-    """Where the data of a run lay when it began."""
-
-    dataset: str
-    root: str
-    store: str
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Met:
-    """What weights were trained on: a hash of the frames of each recording, by its id in a layout."""
-
-    dataset: str
-    train: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Record:
-    """What run.json says."""
-
-    recipe: str
-    seed: int
-    data: _DataRecord
-    is_phantom: bool
-    hardware: Hardware
-    versions: Mapping[str, str]
-    init_sha256: str | None
-    is_finished: bool
-    data_fingerprint: str
-    split_ids: Mapping[str, Mapping[str, str]]
-    lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
-    """How many epochs it had before it was made longer, each time."""
-    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
-    """Of each recording that was left out, as was asked for, what is wrong with it."""
-    met_before: Sequence[Met] = field(default=(), metadata=MAY_BE_ABSENT)
-    """What the weights that it started from were trained on, as far as is known."""
-
-    def __post_init__(self) -> None:
-        if missing := set(get_args(Split)) - set(self.split_ids):
-            raise RecipeError(f"split_ids lacks {', '.join(sorted(missing))}")
-
-
-# A line for each recording, of a million at most.
-_LIMITS = Limits(max_bytes=256 * 2**20)
 
 
 class RunFolder:
@@ -152,13 +104,13 @@ class RunFolder:
                 "numpy": np.__version__,
             },
             # The path of the weights that a run starts from says little once files have moved or changed.
-            "init_sha256": None if recipe.init == SCRATCH else hash_weights(build_objective(recipe).start),
+            "init_sha256": None if recipe.is_from_scratch else hash_weights(build_objective(recipe).start),
             "is_finished": False,
         }
         folder = cls(path, recipe, data, info)
         info["data_fingerprint"] = folder.data_fingerprint()
         info["split_ids"] = folder.present_split_ids()
-        if recipe.init != SCRATCH and (met := what_was_met(build_objective(recipe).start)):
+        if not recipe.is_from_scratch and (met := what_was_met(build_objective(recipe).start)):
             info["met_before"] = [asdict(each) for each in met]
         info["left_out"] = {name: list(reasons) for name, reasons in {**folder.left_out, **(left_out or {})}.items()}
         path.mkdir(parents=True, exist_ok=True)
@@ -182,7 +134,7 @@ class RunFolder:
         path = Path(path)
         try:
             record = read_document(
-                path / "run.json", _Record, kind="record of a run", error=CheckpointError, limits=_LIMITS
+                path / "run.json", RunRecord, kind="record of a run", error=CheckpointError, limits=RECORD_LIMITS
             )
         except CheckpointError as error:
             raise CheckpointError(
@@ -231,6 +183,10 @@ class RunFolder:
     def stage_weights(self, stage: str) -> Path:
         """Weights of the best epoch of a stage that another follows."""
         return self.path / f"{stage}.safetensors"
+
+    def weights_of(self, part: str) -> Path:
+        """Weights of the `best` epoch of all, or of that of a stage."""
+        return self.best_weights if part == "best" else self.stage_weights(part)
 
     def stage_validation(self, stage: str) -> Path:
         """The validation split at the best epoch of a stage that another has followed."""
@@ -368,9 +324,7 @@ def _scaled(recording: Recording, label: str, factor: float) -> Recording:
     number = recording.number(label)
     if number is None:
         return recording
-    if label in NUMBERS:
-        return replace(recording, **{label: number * factor})  # type: ignore[arg-type]
-    return replace(recording, labels={**recording.labels, label: number * factor})
+    return recording.with_number(label, number * factor)
 
 
 def run_of_weights(weights: Path) -> RunFolder | None:

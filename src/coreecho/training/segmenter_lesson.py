@@ -71,6 +71,12 @@ class SegmenterLesson(Lesson):
         # A third faster on processors; the numbers are the same to rounding.
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
+    def blank(self) -> tuple[SegmentationNetwork, Tensor]:
+        """The network, and frames with those that it sees beside them."""
+        network, size = build_segmentation_network(self.recipe.encoder), self.recipe.input.frame_size
+        channels = network.num_colours * len(network.frame_offsets)
+        return network, torch.zeros(self.recipe.frames_per_video, channels, size, size)
+
     def initialise(self, network: SegmentationNetwork, path: Path) -> str:
         """Start from all weights of a segmenter of the same network."""
         return initialise_segmenter(network, path)

@@ -33,7 +33,7 @@ class Stage:
     @property
     def selection(self) -> str | None:
         """The validation metric whose smallest value makes the epoch that is kept; None where the last one is kept."""
-        is_best_kept = self.recipe.select == "best" and self.objective.selects
+        is_best_kept = self.recipe.keeps_best and self.objective.selects
         return self.objective.selection if is_best_kept else None
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:

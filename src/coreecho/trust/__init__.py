@@ -22,6 +22,7 @@ from coreecho.trust.calibration_file import (
     read_calibration,
     write_calibration,
 )
+from coreecho.trust.checks import CHECKS, DISAGREEMENT_POINTS, CheckDefinition, ErrorRatio
 from coreecho.trust.conformal import (
     CoverageTest,
     Promise,
@@ -34,7 +35,7 @@ from coreecho.trust.conformal import (
 )
 from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_distance
 from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
-from coreecho.trust.gate import CHECKS, Check, CheckDefinition, Gate, GateCheck, Trust, Verdict, make_gate
+from coreecho.trust.gate import Check, Gate, GateCheck, Trust, Verdict, make_gate
 from coreecho.trust.known_clips import KnownClips, know
 from coreecho.trust.outlines import OutlineValues, outline_values
 from coreecho.trust.pictures import picture_values
@@ -47,6 +48,7 @@ __all__ = [
     "CHECKS",
     "DEFAULT_LEVEL",
     "DEFAULT_METHOD",
+    "DISAGREEMENT_POINTS",
     "PREDICTED_EF_EDGES_PERCENT",
     "READERS_WORDS",
     "READER_VARIABILITY",
@@ -59,6 +61,7 @@ __all__ = [
     "CoverageTest",
     "DriftMonitor",
     "DriftState",
+    "ErrorRatio",
     "Gate",
     "GateCheck",
     "JumperMartingale",

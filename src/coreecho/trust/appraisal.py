@@ -28,7 +28,9 @@ GOOD_PICTURE = (
     "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
     "number is right"
 )
-
+OUTSIDE_NOTE = (
+    "the interval and the probabilities promise nothing of this clip: it is unlike those that they were calibrated on"
+)
 
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
@@ -47,6 +49,8 @@ class Appraisal:
         p_below_50: that it is below 50 %.
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
+        reason_codes: names of the checks that gave these reasons, in the same order, for programs.
+        doubt: by which clips are refused, the largest first, 0 to 1; see `Verdict.doubt`. None where no gate is.
         interval_notes: on what the interval rests and what limits it, or why there is none.
         ef_words: what a guideline calls such an EF; None of a simulated heart, and of a model that has seen no patient.
         measured: values of the gate's checks; what could not be measured is left out.
@@ -60,6 +64,8 @@ class Appraisal:
     p_below_50: float | None = None
     trust: Trust | None = None
     reasons: tuple[str, ...] = ()
+    reason_codes: tuple[str, ...] = ()
+    doubt: float | None = None
     interval_notes: tuple[str, ...] = ()
     ef_words: str | None = None
     measured: Mapping[str, float] = field(default_factory=dict, repr=False)
@@ -139,7 +145,7 @@ def appraise(
         method=found.method,
         p_below_40=float(found.probability_below(40, [ef_percent], spreads)[0]),
         p_below_50=float(found.probability_below(50, [ef_percent], spreads)[0]),
-        interval_notes=(ground, *interval.notes, *unnamed),
+        interval_notes=(ground, *interval.notes, *unnamed, *((OUTSIDE_NOTE,) if of_gate["trust"] == "outside" else ())),
         **of_gate,
     )
 
@@ -164,6 +170,8 @@ def appraise_outline(
     judged = _judged(calibrated.gate, {**appraised.measured, **outline})
     is_good = judged["trust"] == "good"
     notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
+    if judged["trust"] == "outside" and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
+        notes = (*notes, OUTSIDE_NOTE)
     return replace(appraised, interval_notes=notes, **judged)
 
 
@@ -171,12 +179,14 @@ def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
     """The entries of an appraisal that are the gate's."""
     known = {name: value for name, value in measured.items() if math.isfinite(value)}
     if gate is None:
-        return {"trust": None, "reasons": (), "measured": known}
+        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}
     asked = {check.name for check in gate.checks}
     verdict = gate.judge({name: value for name, value in known.items() if name in asked})
     return {
         "trust": verdict.trust,
         "reasons": verdict.words,
+        "reason_codes": tuple(check.name for check in verdict.reasons),
+        "doubt": verdict.doubt,
         "measured": known,
     }
 

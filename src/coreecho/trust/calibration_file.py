@@ -20,6 +20,7 @@ from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, par
 from coreecho.errors import CalibrationError
 from coreecho.files import write_whole
 from coreecho.trust.calibration import CalibratedRange, Calibration, Method
+from coreecho.trust.checks import ErrorRatio
 from coreecho.trust.gate import Gate, GateCheck
 from coreecho.trust.known_clips import KnownClips
 from coreecho.trust.predicted_ranges import PredictedRange
@@ -106,8 +107,8 @@ class _Range:
 class _Check:
     name: str
     values: tuple[float, ...]
-    error_ratio: float | None
-    error_ratio_on: str
+    error_ratio: ErrorRatio | None
+    no_ratio_because: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ class _Known:
 @dataclass(frozen=True, kw_only=True)
 class _Document:
     format: Literal["coreecho-calibration"] = "coreecho-calibration"
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     level: float
     method: Method
     calibrated_on: str
@@ -266,7 +267,12 @@ def _range(part: _Range) -> CalibratedRange:
 
 def _written_gate(gate: Gate) -> _Gate:
     checks = [
-        _Check(name=check.name, values=check.values, error_ratio=check.error_ratio, error_ratio_on=check.error_ratio_on)
+        _Check(
+            name=check.name,
+            values=check.values,
+            error_ratio=check.error_ratio,
+            no_ratio_because=check.no_ratio_because,
+        )
         for check in gate.checks
     ]
     return _Gate(doubted_share=gate.doubted_share, checks=tuple(checks))
@@ -278,7 +284,7 @@ def _gate(entries: _Gate) -> Gate:
             name=part.name,
             values=tuple(map(float, part.values)),
             error_ratio=part.error_ratio,
-            error_ratio_on=part.error_ratio_on,
+            no_ratio_because=part.no_ratio_because,
         )
         for part in entries.checks
     ]

@@ -1,116 +1,40 @@
 """Whether the model knows such recordings. Named checks, each against the validation split, and never one magic score.
 
 A check measures one thing of a recording, and holds the values of recordings that the model is known to read (the
-validation split: not trained on, and of the same kind). Two rules, and no others:
+validation split: not trained on, and of the same kind). Two rules for all, and one limit:
 
 - **doubtful**: the value is so rare there that its conformal p-value is at most the check's part of `doubted_share`.
   The parts are equal (Bonferroni), so that of recordings like those of the split no more than that share is doubted.
 - **outside**: the value lies more than twice as far from the median as any recording of the split. This needs no large
   split, and has no probability of its own beyond 1 / (n + 1).
 
+The limit is of two numbers that should be one: an EF by the outline that is more than `DISAGREEMENT_POINTS` from the
+model's is doubtful however often that happens in the split, since one of the two is wrong.
+
 What could not be measured is doubtful: a check must never pass because it did not run.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from coreecho.errors import CalibrationError
-from coreecho.trust.conformal import Side, conformal_p_values, finite_vector
+from coreecho.trust.checks import CHECKS, CheckDefinition, ErrorRatio
+from coreecho.trust.conformal import conformal_p_values, finite_vector
 
 Trust = Literal["good", "doubtful", "outside"]
 
 DEFAULT_DOUBTED_SHARE = 0.05
 # How many times as far from the median as the farthest recording of the split is outside.
 OUTSIDE_FACTOR = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckDefinition:
-    """One thing that can be strange about a recording.
-
-    Attributes:
-        name: a key.
-        label: in words.
-        unit: of the value, with what is to stand before it; empty where there is none.
-        side: which values are strange.
-        tolerance: differences up to this mean nothing, such as 49.97 frames a second where all others have 50.
-        is_of_outline: it is measured in the outline of the left ventricle, and so only where something outlines it.
-    """
-
-    name: str
-    label: str
-    unit: str = ""
-    side: Side
-    tolerance: float = 0.0
-    is_of_outline: bool = False
-
-
-CHECKS: dict[str, CheckDefinition] = {
-    definition.name: definition
-    for definition in (
-        CheckDefinition(name="neighbour_distance", label="distance to the nearest training recordings", side="high"),
-        CheckDefinition(name="class_distance", label="distance to the training recordings of any EF", side="high"),
-        CheckDefinition(name="frame_rate", label="frame rate", unit=" per second", side="both", tolerance=1.0),
-        CheckDefinition(name="num_frames", label="length", unit=" frames", side="low", tolerance=2.0),
-        CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
-        CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
-        CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
-        CheckDefinition(name="chroma", label="share of the sector that is coloured", side="high", tolerance=0.005),
-        CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
-        CheckDefinition(
-            name="sector_cut",
-            label="share of the picture's edge at which the sector is cut off",
-            side="high",
-            tolerance=0.01,
-        ),
-        CheckDefinition(
-            name="clip_disagreement", label="disagreement of its clips", unit=" EF points", side="high", tolerance=0.1
-        ),
-        CheckDefinition(
-            name="copy_disagreement",
-            label="disagreement of its mirrored or zoomed copies",
-            unit=" EF points",
-            side="high",
-            tolerance=0.1,
-        ),
-        CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5, is_of_outline=True),
-        CheckDefinition(
-            name="lv_unseen",
-            label="share of the frames in which no left ventricle is found",
-            side="high",
-            tolerance=0.02,
-            is_of_outline=True,
-        ),
-        # Large hearts are what many clips are taken for.
-        CheckDefinition(
-            name="lv_area",
-            label="share of the sector that is left ventricle",
-            side="low",
-            tolerance=0.005,
-            is_of_outline=True,
-        ),
-        CheckDefinition(
-            name="lv_cut",
-            label="share of the left ventricle's outline at the sector's edge",
-            side="high",
-            tolerance=0.01,
-            is_of_outline=True,
-        ),
-        CheckDefinition(
-            name="segmentation_disagreement",
-            label="disagreement with the EF of the segmented ventricle",
-            unit=" EF points",
-            side="high",
-            tolerance=0.1,
-            is_of_outline=True,
-        ),
-    )
-}
+# By which clips are refused first, the first of them that a gate asks. In phantoms (docs/trust.md) refusing by one of
+# these alone is better than by the rarest value of all checks, most of which say that a picture is unusual, and not
+# that its number is wrong.
+REFUSING_CHECKS = ("segmentation_disagreement", "neighbour_distance", "clip_disagreement")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +47,7 @@ class Check:
         p_value: share of the recordings of the split that are as strange; NaN without a value.
         trust: what this check alone says.
         words: for a person.
-        error_ratio: of the absolute errors of recordings that this check flags to those of all others; None if unknown.
+        error_ratio: how much more the recordings err that this check flags; None if unknown.
     """
 
     name: str
@@ -131,7 +55,7 @@ class Check:
     p_value: float
     trust: Trust
     words: str
-    error_ratio: float | None
+    error_ratio: ErrorRatio | None
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""
@@ -141,7 +65,7 @@ class Check:
             "p_value": None if math.isnan(self.p_value) else self.p_value,
             "trust": self.trust,
             "words": self.words,
-            "error_ratio": self.error_ratio,
+            "error_ratio": None if self.error_ratio is None else asdict(self.error_ratio),
         }
 
 
@@ -156,6 +80,20 @@ class Verdict:
         """`outside` if any check says so, else `doubtful` if any does, else `good`."""
         found = {check.trust for check in self.checks}
         return "outside" if "outside" in found else "doubtful" if "doubtful" in found else "good"
+
+    @property
+    def doubt(self) -> float | None:
+        """By which clips are refused, the largest first: 0 to 1, the share of the split that is doubted less.
+
+        It is 1 - p of the first of `REFUSING_CHECKS` that was asked, and 1 where that could not be measured; None where
+        none was asked.
+        """
+        asked = {check.name: check for check in self.checks}
+        for name in REFUSING_CHECKS:
+            if name in asked:
+                p_value = asked[name].p_value
+                return 1.0 if math.isnan(p_value) else 1.0 - p_value
+        return None
 
     @property
     def reasons(self) -> tuple[Check, ...]:
@@ -178,14 +116,14 @@ class GateCheck:
     Attributes:
         name: a key of `CHECKS`.
         values: (n,) of the recordings of the split, rising.
-        error_ratio: how many times as much the recordings that it flags erred; None where it was not measured.
-        error_ratio_on: in words, on what the ratio was measured; empty where it was not.
+        error_ratio: how much more the recordings erred that it flags; None where that was not measured.
+        no_ratio_because: in words, why it was not; empty where it was.
     """
 
     name: str
     values: tuple[float, ...]
-    error_ratio: float | None = None
-    error_ratio_on: str = ""
+    error_ratio: ErrorRatio | None = None
+    no_ratio_because: str = "it was not measured"
 
     def __post_init__(self) -> None:
         if self.name not in CHECKS:
@@ -193,14 +131,8 @@ class GateCheck:
         is_rising = bool((np.diff(self.values) >= 0).all())
         if not self.values or not is_rising or not all(map(math.isfinite, self.values)):
             raise CalibrationError(f"Check {self.name}, values: expected finite, rising numbers, at least one.")
-        if (self.error_ratio is None) != (self.error_ratio_on == ""):
-            raise CalibrationError(
-                f"Check {self.name}: an error ratio needs words on what it was measured, and only it."
-            )
-        if self.error_ratio is not None and not (math.isfinite(self.error_ratio) and self.error_ratio >= 0):
-            raise CalibrationError(
-                f"Check {self.name}, error_ratio: expected a finite ratio of 0 or more, got {self.error_ratio}."
-            )
+        if (self.error_ratio is None) == (self.no_ratio_because.strip() == ""):
+            raise CalibrationError(f"Check {self.name}: expected an error ratio, or words why there is none.")
 
     @property
     def definition(self) -> CheckDefinition:
@@ -211,6 +143,16 @@ class GateCheck:
     def least_p_value(self) -> float:
         """The smallest that a split of this size can give."""
         return (2 if self.definition.side == "both" else 1) / (len(self.values) + 1)
+
+    def flagged_at_most(self, alpha: float) -> float:
+        """Bound on the share of recordings like those of the split that it doubts.
+
+        A split too small to doubt still calls the most extreme values outside: its smallest p-value, not alpha.
+        """
+        limit = self.definition.always_doubted_above
+        beyond = 0 if limit is None else sum(value > limit for value in self.values)
+        of_limit = (beyond + 1) / (len(self.values) + 1) if beyond else 0.0
+        return max(alpha, self.least_p_value, of_limit)
 
     def p_value(self, value: float) -> float:
         """How rare a value is in the split."""
@@ -232,7 +174,9 @@ class GateCheck:
             words = f"{self.definition.label}: could not be measured"
             return self._check(math.nan, math.nan, "doubtful", words)
         p_value = self.p_value(value)
-        trust: Trust = "outside" if self.is_outside(value) else "doubtful" if p_value <= alpha else "good"
+        limit = self.definition.always_doubted_above
+        is_doubted = p_value <= alpha or (limit is not None and value > limit)
+        trust: Trust = "outside" if self.is_outside(value) else "doubtful" if is_doubted else "good"
         return self._check(value, p_value, trust, self._words(value, trust))
 
     def _check(self, value: float, p_value: float, trust: Trust, words: str) -> Check:
@@ -249,8 +193,15 @@ class GateCheck:
             f"{self.definition.label} {value:.3g}{self.definition.unit}: as {how} in {count} of {len(values)} "
             f"recordings of the calibration ({values[0]:.3g} to {values[-1]:.3g})"
         )
-        if trust != "good" and self.error_ratio is not None:
-            text += f"; clips flagged for this erred {self.error_ratio:.2g} times as much ({self.error_ratio_on})"
+        limit = self.definition.always_doubted_above
+        if limit is not None and value > limit:
+            text += f"; more than {limit:g}{self.definition.unit} is always doubted"
+        if trust != "good":
+            text += (
+                f"; {self.error_ratio.words}"
+                if self.error_ratio is not None
+                else (f"; how much more such clips err is not known: {self.no_ratio_because}")
+            )
         return text
 
 
@@ -291,11 +242,8 @@ class Gate:
 
     @property
     def flagged_at_most(self) -> float:
-        """Bound on the share of recordings like those of the split that are doubtful or outside.
-
-        A silent check still calls the most extreme values outside: it adds its smallest p-value, not its alpha.
-        """
-        return min(1.0, sum(max(self.alpha, check.least_p_value) for check in self.checks))
+        """Bound on the share of recordings like those of the split that are doubtful or outside."""
+        return min(1.0, sum(check.flagged_at_most(self.alpha) for check in self.checks))
 
     def judge(self, values: Mapping[str, float | None]) -> Verdict:
         """Judge one recording.
@@ -311,22 +259,19 @@ class Gate:
             raise ValueError(f"values: this gate has no check named {', '.join(unknown)}")
         return Verdict(checks=tuple(check.judge(values.get(check.name), self.alpha) for check in self.checks))
 
-    def with_error_ratios(self, ratios: Mapping[str, float], on: str) -> "Gate":
-        """Add how much more flagged recordings erred, for the checks where it is known.
+    def with_error_ratios(self, ratios: Mapping[str, ErrorRatio | str]) -> "Gate":
+        """Add how much more flagged recordings erred.
 
         Args:
-            ratios: by the names of the checks; NaN is not known.
-            on: in words, on what they were measured.
+            ratios: by the names of the checks: what was measured, or in words why it was not.
         """
-        return replace(
-            self,
-            checks=tuple(
-                replace(check, error_ratio=float(ratios[check.name]), error_ratio_on=on)
-                if math.isfinite(ratios.get(check.name, math.nan))
-                else check
-                for check in self.checks
-            ),
-        )
+        known = {
+            name: {"error_ratio": None, "no_ratio_because": found}
+            if isinstance(found, str)
+            else {"error_ratio": found, "no_ratio_because": ""}
+            for name, found in ratios.items()
+        }
+        return replace(self, checks=tuple(replace(check, **known.get(check.name, {})) for check in self.checks))
 
 
 def make_gate(values: Mapping[str, ArrayLike], *, doubted_share: float = DEFAULT_DOUBTED_SHARE) -> Gate:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.documents import Limits, parse_document
 from coreecho.errors import CalibrationError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_MAX_LINE_BYTES = 64 * 1024
+_LIMITS = Limits(max_bytes=64 * 1024)
 
 
 def append_to_log(path: Path, numbers: Mapping[str, float]) -> None:
@@ -89,16 +89,11 @@ def read_log(path: Path) -> PredictionLog:
 
 
 def _prediction(line: bytes) -> dict[str, float] | None:
-    if len(line) > _MAX_LINE_BYTES:
-        return None
     try:
-        content: Any = json.loads(line)
-    except (ValueError, RecursionError):
+        found = parse_document(line, dict[str, float], kind="line of a log", error=CalibrationError, limits=_LIMITS)
+    except CalibrationError:
         return None
-    is_right = isinstance(content, dict) and all(
-        _NAME.fullmatch(name) and _is_number(value) for name, value in content.items()
-    )
-    return {name: float(value) for name, value in content.items()} if is_right else None
+    return found if all(map(_NAME.fullmatch, found)) else None
 
 
 def _is_number(value: object) -> bool:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from coreecho.errors import CalibrationError
+from coreecho.trust.checks import CHECKS
 from coreecho.trust.drift import DEFAULT_FALSE_ALARMS, DriftMonitor, DriftState, TwoSampleTest, energy_test
-from coreecho.trust.gate import CHECKS, Gate
+from coreecho.trust.gate import Gate
 from coreecho.trust.prediction_log import PredictionLog
 
 # What comes after a few clips is chance, whatever it is.
@@ -29,6 +30,7 @@ class Watched:
         test: of all numbers of the log against those of the calibration.
         calibrated_median: of the calibration.
         seen_median: of the log.
+        needed_capital: how much evidence is drift.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Watched:
     test: TwoSampleTest
     calibrated_median: float
     seen_median: float
+    needed_capital: float
 
     @property
     def label(self) -> str:
@@ -86,6 +89,7 @@ def watch(log: PredictionLog, gate: Gate, *, false_alarms: float = DEFAULT_FALSE
                 test=energy_test(check.values, values, permutations=_PERMUTATIONS),
                 calibrated_median=float(np.median(check.values)),
                 seen_median=float(np.median(values)),
+                needed_capital=len(columns) / false_alarms,
             )
         )
     return sorted(found, key=lambda one: -one.state.largest_capital)

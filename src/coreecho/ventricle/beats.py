@@ -85,6 +85,12 @@ class Beats:
         return tuple(beat.ed_frame for beat in self.beats)
 
     @property
+    def note(self) -> str:
+        """What a reader should know of the rule; empty of the usual one."""
+        by_power = "beats by EchoNet-Dynamic's published rule (a power of the number of frames)"
+        return by_power if self.rule == "power" else ""
+
+    @property
     def num_cut(self) -> int:
         """End-systoles whose beat the clip's start cuts off."""
         return len(self.es_frames) - len(self.beats)

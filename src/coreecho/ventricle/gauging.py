@@ -54,7 +54,11 @@ def _gauged(frames: NDArray[np.uint8], shares: NDArray[np.float32], fps: float |
     rate = None if fps is None else fps / part.step
     beats = find_timed_beats(curve, fps=rate, times_ms=None)
     return outline_values(
-        masks, sector_or_none(frames[part]), num_beats=len(beats.es_frames), ef_percent=beats.ef_percent
+        masks,
+        sector_or_none(frames[part]),
+        num_beats=len(beats.es_frames),
+        ef_percent=beats.ef_percent,
+        fps=rate,
     )
 
 
@@ -62,10 +66,10 @@ def _gauged(frames: NDArray[np.uint8], shares: NDArray[np.float32], fps: float |
 class _Kept:
     """What was measured with some weights: values of `OutlineValues` by the hash of the frames."""
 
-    values: dict[str, tuple[_Number, _Number, _Number, _Number, _Number]] = field(default_factory=dict)
+    values: dict[str, tuple[_Number, _Number, _Number, _Number, _Number, _Number]] = field(default_factory=dict)
     weights_sha256: str
     format: Literal["coreecho outlines"] = "coreecho outlines"
-    version: Literal[1] = 1
+    version: Literal[2] = 2
 
 
 class OutlineGauge:

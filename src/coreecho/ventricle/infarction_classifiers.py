@@ -7,7 +7,7 @@ ROC curve that is nearest to (0, 1). Needs scikit-learn: `pip install 'coreecho[
 
 import importlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError
+from coreecho.ventricle.wall_displacements import WallMotion
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.bool_]
@@ -43,6 +44,27 @@ CLASSIFIERS: Mapping[str, tuple[str, Mapping[str, Sequence[Any]]]] = {
         {"n_estimators": [100], "max_depth": (2, 4, None), "min_samples_leaf": (1, 3), "random_state": [0]},
     ),
     "logistic": ("sklearn.linear_model:LogisticRegression", {"C": (0.01, 0.1, *_COSTS), "max_iter": [1000]}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """How a publication reads the wall's motion.
+
+    Attributes:
+        features: of a segment, out of its motion.
+        scoring: by which the settings of a classifier are chosen.
+        moves_cut_off: to the point of the training's ROC curve that is nearest to (0, 1).
+    """
+
+    features: Callable[[WallMotion], Floats]
+    scoring: str
+    moves_cut_off: bool
+
+
+RULES: Mapping[Rule, _Rule] = {
+    "degerli": _Rule(features=WallMotion.degerli_features, scoring="f1", moves_cut_off=False),
+    "nguyen": _Rule(features=WallMotion.nguyen_features, scoring="roc_auc", moves_cut_off=True),
 }
 
 
@@ -105,7 +127,7 @@ def cross_validate(
             )
         model = _fitted(features[~is_tested], learned, classifier, rule)
         margins[is_tested] = _margins(model, features[is_tested])
-        if rule == "nguyen":
+        if RULES[rule].moves_cut_off:
             margins[is_tested] -= _nearest_to_corner(_margins(model, features[~is_tested]), learned)
     return Diagnosis(margins)
 
@@ -128,7 +150,7 @@ def _fitted(features: Floats, labels: Labels, classifier: str, rule: Rule) -> An
     search = GridSearchCV(
         make_pipeline(StandardScaler(), made),
         {f"{step}__{setting}": list(values) for setting, values in grid.items()},
-        scoring="f1" if rule == "degerli" else "roc_auc",
+        scoring=RULES[rule].scoring,
         # Fewer folds where a class has fewer recordings.
         cv=StratifiedKFold(int(min(_INNER_FOLDS, labels.sum(), (~labels).sum()))),
     )

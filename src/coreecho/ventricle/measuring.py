@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets.outlines import CAVITY, OutlineSource
 from coreecho.datasets.recording import Recording
@@ -21,6 +20,7 @@ from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import printable
+from coreecho.progress import track
 from coreecho.ventricle.agreement import frame_offset
 from coreecho.ventricle.beats import RangeRule
 from coreecho.ventricle.segmenting import segment_video

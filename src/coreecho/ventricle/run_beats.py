@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, NoBeatError
@@ -20,6 +19,7 @@ from coreecho.evaluation.protocol import Protocol
 from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
 from coreecho.models.segmenter import Segmenter
+from coreecho.progress import track
 from coreecho.ventricle.beat_by_beat import beat_clips, error_by_number_of_beats
 from coreecho.ventricle.beats import RangeRule, find_end_systoles
 from coreecho.video.clips import num_starts

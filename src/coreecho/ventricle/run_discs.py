@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 from torch.utils.data import default_collate
 
 from coreecho.datasets import Recording
@@ -26,7 +25,7 @@ from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.notices import NOTICE
-from coreecho.training.beat_lessons import BeatLesson
+from coreecho.progress import track
 from coreecho.training.lesson import Examples
 from coreecho.ventricle.volume import ejection_fraction, ventricle_curve
 
@@ -93,7 +92,7 @@ def study_discs(
         DatasetError: no recording has outlines to compare with.
     """
     lesson = subject.run.lesson if subject.run is not None else None
-    if not isinstance(lesson, BeatLesson) or not lesson.outlines_ends:
+    if lesson is None or not lesson.outlines_ends:
         raise RecipeError(
             "`--discs` measures the outlines at ED and ES of a run of `colearning` or of EchoGraphs' objectives: give "
             "the folder of such a run. `coreecho segment` measures those of a segmenter."

@@ -28,7 +28,7 @@ from coreecho.models.segmenter import Segmenter
 from coreecho.notices import NOTICE
 from coreecho.tasks import MI
 from coreecho.training.run_folder import locate_data
-from coreecho.ventricle.infarction_classifiers import Rule, any_view, check_installed, cross_validate
+from coreecho.ventricle.infarction_classifiers import RULES, Rule, any_view, check_installed, cross_validate
 from coreecho.ventricle.wall_displacements import SEGMENTS, wall_motion
 from coreecho.video.resizing import resize_frames
 from coreecho.video.store import FrameStore
@@ -190,8 +190,7 @@ def _features(walls: Sequence[NDArray[np.bool_]], rule: Rule) -> dict[str, float
     """Features by their names, of each segmenter in turn. Raises ValueError: a wall is none."""
     found: dict[str, float] = {}
     for number, masks in enumerate(walls, start=1):
-        motion = wall_motion(masks)
-        values = motion.degerli_features() if rule == "degerli" else motion.nguyen_features()
+        values = RULES[rule].features(wall_motion(masks))
         found |= {f"segment_{segment}_of_{number}": value for segment, value in zip(SEGMENTS, values, strict=True)}
     return found
 

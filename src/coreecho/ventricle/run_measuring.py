@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
+from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.patients import patients_of
@@ -102,7 +103,7 @@ def measure_dataset(
     protocol = protocol or VentricleProtocol()
     segmenter = open_segmenter(model, device)
     learned_from = None if segmenter.trained_on is None else segmenter.trained_on.dataset
-    layout = LAYOUTS.get(dataset or (learned_from if learned_from in LAYOUTS else None) or "echonet")
+    layout = LAYOUTS.get(dataset or (learned_from if learned_from in LAYOUTS else None) or USUAL_LAYOUT)
     source = layout.outlines(data)
     with writing_into(out):
         pass

@@ -8,14 +8,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.datasets import LAYOUTS, Recording
 from coreecho.errors import DatasetError, RecipeError
@@ -23,8 +22,8 @@ from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluation_mode import evaluation_mode
-from coreecho.models.reading_encoders import UVTEncoder
 from coreecho.notices import NOTICE
+from coreecho.progress import track
 from coreecho.ventricle.agreement import FrameDistance, frame_distance, frame_offset
 from coreecho.ventricle.phases import find_phases
 
@@ -85,14 +84,13 @@ def study_phases(
         RecipeError: the model reads no signal of the phases, or sees frames that lie apart.
     """
     model = subject.model(device)
-    encoder = model.encoder
-    if not isinstance(encoder, UVTEncoder) or encoder.network.phases != "signal" or model.model_input.stride != 1:
+    if not model.encoder.gives_phases or model.model_input.stride != 1:
         raise RecipeError("Phases are read by a UVT with a signal that sees every frame, as the recipe `uvt` has it.")
     store, traced = subject.store(show_progress=show_progress), _traced(subject)
     rows = []
     console = Console(stderr=True)
     for recording in track(recordings, "Phases", console=console, disable=not show_progress, transient=True):
-        found = find_phases(_signal(model, encoder, np.asarray(store.frames(recording.id))))
+        found = find_phases(_signal(model, np.asarray(store.frames(recording.id))))
         ed, es = traced.get(recording.id, (None, None))
         rows.append(
             {
@@ -125,9 +123,9 @@ def study_phases(
 
 
 @torch.no_grad()
-def _signal(model: EchoModel, encoder: UVTEncoder, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _signal(model: EchoModel, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The signal of every frame of a video (T, S, S)."""
-    length, device = model.model_input.num_frames, model.scale.device
+    length, device, encoder = model.model_input.num_frames, model.scale.device, cast(Any, model.encoder)
     parts = []
     with evaluation_mode(model):
         for start in range(0, len(frames), length):

@@ -4,22 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from coreecho.errors import RecipeError
+from coreecho.errors import RecipeError, log_unforeseen
 from coreecho.inference.files import PredictionFailure, find_files
-from coreecho.inference.predictor import Prediction
+from coreecho.inference.prediction import Prediction
 from coreecho.inference.preparing import clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import EF, Task
-from coreecho.trust import ModelCalibration, appraise_outline
+from coreecho.trust import DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
-from coreecho.video.reader_process import SECONDS_A_FILE
-
-# Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
-# than this cannot both be right.
-DISAGREEMENT_POINTS = 10.0
+from coreecho.video.limits import SECONDS_A_FILE
 
 
 def find_second_opinion(
@@ -76,7 +72,7 @@ def with_second_opinions(
     """
     files = find_files(paths, joins_series=joins_series)
     with clip_reader(seconds_a_file) as read:
-        for file, result in zip(files, results, strict=True):
+        for number, (file, result) in enumerate(zip(files, results, strict=True), start=1):
             if isinstance(result, PredictionFailure) or isinstance(file, PredictionFailure):
                 yield result
                 continue
@@ -84,6 +80,7 @@ def with_second_opinions(
                 found = segment_file(segmenter, file, axes=axes, read=read)
             # A prediction is not lost because its second opinion is.
             except Exception as error:
+                log_unforeseen(error, f"the outline of file {number}")
                 reason = PredictionFailure.of(str(file), error).error
                 judged = appraise_outline(result, calibrated, {}, segmenter.weights_sha256)
                 yield replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))

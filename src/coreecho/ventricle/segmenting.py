@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import RecipeError, UnsuitableError, VideoError
+from coreecho.errors import RecipeError, UnsuitableError, VideoError, log_unforeseen
 from coreecho.inference.cautions import cautions_of_domain
 from coreecho.inference.files import PredictionFailure, find_files
 from coreecho.inference.preparing import ReadFile, clip_reader
@@ -25,9 +25,10 @@ from coreecho.ventricle.timed_beats import find_timed_beats
 from coreecho.ventricle.volume import Method, VentricleCurve, ventricle_curves
 from coreecho.video import Video, resize_frames
 from coreecho.video.decoded import Decoded
+from coreecho.video.limits import SECONDS_A_FILE
 from coreecho.video.parts import in_one_part
 from coreecho.video.placement import whole_picture
-from coreecho.video.reader_process import SECONDS_A_FILE, read_resized
+from coreecho.video.reader_process import read_resized
 from coreecho.video.reading import ClipPath
 from coreecho.video.resizing import stretch_frames
 from coreecho.video.sector import MIN_FRAMES
@@ -92,7 +93,7 @@ def segment_many(
     `Predictor`.
     """
     with clip_reader(seconds_a_file) as read:
-        for file in find_files(paths, joins_series=joins_series):
+        for number, file in enumerate(find_files(paths, joins_series=joins_series), start=1):
             if isinstance(file, PredictionFailure):
                 yield file
                 continue
@@ -100,6 +101,7 @@ def segment_many(
                 found = segment_file(segmenter, file, beats=beats, method=method, axes=axes, read=read)
             # A file that trips a fault nobody foresaw must not take the other ten thousand with it.
             except Exception as error:
+                log_unforeseen(error, f"file {number}")
                 yield PredictionFailure.of(str(file), error)
             else:
                 yield found
@@ -203,8 +205,8 @@ def _notes(video: Video, beats: Beats) -> tuple[str, ...]:
         notes.append("its frames are not evenly spaced in time; beats were found by their times")
     if beats.num_cut:
         notes.append("a beat that the clip's start cuts off was left out")
-    if beats.rule == "power":
-        notes.append("beats by EchoNet-Dynamic's published rule (a power of the number of frames)")
+    if beats.note:
+        notes.append(beats.note)
     return tuple(notes)
 
 

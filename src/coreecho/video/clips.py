@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import RecipeError, VideoError
-from coreecho.video.temporal import resample_time
+from coreecho.video.temporal import TimeMethod, resample_time
 
 # `stride`: every stride-th frame, from some start. The others: the whole video, which is one beat, interpolated in time
 # to the number of frames (see `time_weights`); the stride then means nothing.
@@ -43,7 +43,12 @@ class ClipSampling:
     @property
     def is_whole_beat(self) -> bool:
         """Whether a clip is its whole video, interpolated in time, so that a video has one clip."""
-        return self.time != "stride"
+        return self.interpolation is not None
+
+    @property
+    def interpolation(self) -> TimeMethod | None:
+        """How a whole beat is brought to `num_frames`; None of clips of sampled frames."""
+        return None if self.time == "stride" else self.time
 
     @property
     def span(self) -> int:
@@ -139,8 +144,8 @@ def take_clip(frames: NDArray[np.uint8], start: int, sampling: ClipSampling) -> 
             f"A clip of {sampling.num_frames} frames at stride {sampling.stride} out of a video of {len(frames)} "
             f"frames must start at 0 to {count - 1}; got {start}."
         )
-    if sampling.time != "stride":
-        return resample_time(np.asarray(frames), sampling.num_frames, sampling.time), sampling.num_frames
+    if sampling.interpolation is not None:
+        return resample_time(np.asarray(frames), sampling.num_frames, sampling.interpolation), sampling.num_frames
     taken = frames[start : start + sampling.span : sampling.stride]
     clip = np.zeros((sampling.num_frames, *frames.shape[1:]), dtype=np.uint8)
     clip[: len(taken)] = taken

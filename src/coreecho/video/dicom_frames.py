@@ -21,7 +21,7 @@ from pydicom.pixels.utils import iter_pixels, pixel_array
 from coreecho.errors import VideoError
 from coreecho.video.colour import neutral_share
 from coreecho.video.jpeg_sizes import declared_size, with_named_colours
-from coreecho.video.limits import check_density
+from coreecho.video.limits import Patience, check_density
 
 # Per transfer syntax, by preference; all but Pillow's and pydicom's own come with `pip install "coreecho[dicom]"`.
 _DECODERS: dict[str, tuple[str, ...]] = {
@@ -90,6 +90,7 @@ class StoredFrames:
             self._check_raw()
             self._mend_planes()
             return
+        self._patience = Patience(source, _pixel_bytes(dataset))
         _check_packing(dataset, self._num_frames, source)
         self._mend_offsets()
         if dataset.file_meta.TransferSyntaxUID != uid.RLELossless:
@@ -103,9 +104,10 @@ class StoredFrames:
         """Decode one frame as it is stored."""
         if not self._plugin:
             return self._plain(number, raw=True)
-        return pixel_array(
-            self.dataset, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
-        )
+        with self._patience.spending():
+            return pixel_array(
+                self.dataset, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
+            )
 
     def _plain(self, number: int, *, raw: bool) -> NDArray[Any]:
         """One frame of an uncompressed file, read from the disk where its pixels were left there."""
@@ -127,7 +129,12 @@ class StoredFrames:
                 yield self._plain(number, raw=raw)
             return
         num_decoded = 0
-        for pixels in iter_pixels(self.dataset, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False):
+        decoded = iter_pixels(self.dataset, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False)
+        while True:
+            with self._patience.spending():
+                pixels = next(decoded, None)
+            if pixels is None:
+                break
             num_decoded += 1
             if num_decoded <= self._num_frames:
                 yield pixels

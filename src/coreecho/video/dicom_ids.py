@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from coreecho.errors import log_unforeseen
 from coreecho.names import readable
 from coreecho.video.dicom import open_dicom
 from coreecho.video.dicom_series import Series
@@ -57,7 +58,8 @@ def read_ids(path: ClipPath) -> DicomIds | None:
             dataset = open_dicom(file, str(file), has_pixels=False)
             return DicomIds(**{name: _text(dataset.get(keyword)) for name, keyword in _KEYWORDS.items()})
     # A damaged header has no identifiers; that it is damaged is said where the clip is read.
-    except Exception:
+    except Exception as error:
+        log_unforeseen(error, "the identifiers of a file")
         return None
 
 

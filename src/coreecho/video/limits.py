@@ -1,5 +1,9 @@
 """What a clip may measure at most, checked before memory is taken for it."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from coreecho.errors import VideoError
 
 # No ultrasound screen comes near these; a damaged or hostile header easily does.
@@ -19,6 +23,36 @@ MAX_PIXELS_PER_BYTE = 300
 MAX_PIXELS_PER_BYTE_OF_VIDEO = 5000
 # Below this a clip is read however well it packs.
 _SMALL_BYTES = 64 * 1024**2
+
+# That a file has to be decoded in, and one more for each megabyte.
+SECONDS_A_FILE = 10.0
+BYTES_A_SECOND = 1e6
+
+
+class Patience:
+    """The time that may be spent on decoding one file, by the thread that does; some bytes keep a codec busy for hours.
+
+    Args:
+        source: the file, for the message.
+        num_bytes: of it, or of the part of it that holds the pixels.
+    """
+
+    def __init__(self, source: str, num_bytes: int) -> None:
+        self._source = source
+        self._allowed = SECONDS_A_FILE + num_bytes / BYTES_A_SECOND
+        self._spent = 0.0
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the time of the body, such as of one frame. Raises VideoError after it, where there is none left."""
+        start = time.thread_time()
+        yield
+        self._spent += time.thread_time() - start
+        if self._spent > self._allowed:
+            raise VideoError(
+                f"{self._source}: given up: it was not decoded within {self._allowed:.0f} seconds, which is enough for "
+                "a clip of its size. It may be damaged; convert it with another program."
+            )
 
 
 def check_size(source: str, num_frames: int, height: int, width: int) -> None:

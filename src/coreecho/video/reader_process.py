@@ -24,15 +24,15 @@ import numpy as np
 
 from coreecho.errors import UnsuitableError, VideoError, log, way_to
 from coreecho.video.dicom_series import Series
+from coreecho.video.limits import BYTES_A_SECOND, SECONDS_A_FILE
 from coreecho.video.placement import Placement
 from coreecho.video.reading import ClipPath, read_clip_at
 from coreecho.video.resizing import resize_frames
 from coreecho.video.video import Video
 
-SECONDS_A_FILE = 10.0
-_BYTES_A_SECOND = 1e6
-# Beside what the interpreter takes.
-_MEMORY_BYTES = 3 * 1024**3
+# Beside what the interpreter and its libraries take: memory, and addresses, of which codecs keep many free.
+_MEMORY_BYTES = 1024**3
+_ADDRESS_BYTES = 3 * 1024**3
 # Of frames that are read larger than a model needs them, to be looked at.
 _HELD_PIXELS = 96 * 1024**2
 _NO_SECTOR = np.zeros(0, dtype=np.uint8)
@@ -146,7 +146,7 @@ class _Process:
     def read(self, path: ClipPath, frame_size: int, options: dict[str, Any], seconds: float) -> ResizedVideo:
         files = path.files if isinstance(path, Series) else (Path(path),)
         with contextlib.suppress(OSError):
-            seconds += sum(file.stat().st_size for file in files) / _BYTES_A_SECOND
+            seconds += sum(file.stat().st_size for file in files) / BYTES_A_SECOND
         request = {
             "path": [str(file) for file in files] if isinstance(path, Series) else str(path),
             "frame_size": frame_size,
@@ -282,8 +282,12 @@ def _limit_memory() -> None:
     try:
         import resource
 
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + _MEMORY_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        pages = [int(count) for count in Path("/proc/self/statm").read_text().split()]
+        for limited, used, more in (
+            (resource.RLIMIT_AS, pages[0], _ADDRESS_BYTES),
+            (resource.RLIMIT_DATA, pages[5], _MEMORY_BYTES),
+        ):
+            limit = used * resource.getpagesize() + more
+            resource.setrlimit(limited, (limit, limit))
     except (ImportError, OSError, ValueError):
         return

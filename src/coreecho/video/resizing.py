@@ -38,10 +38,7 @@ def resize_frames(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint
     Raises:
         VideoError: `frames` is not (T, H, W) uint8, or `frame_size` is below 1.
     """
-    if frames.ndim != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
-        raise VideoError(f"Expected frames (T, H, W) of uint8; got shape {frames.shape} of {frames.dtype}.")
-    if frame_size < 1:
-        raise VideoError(f"The size of a frame must be at least 1 pixel; got {frame_size}.")
+    _check(frames, frame_size)
     square = pad_to_square(frames)
     side = square.shape[1]
     if side == frame_size:
@@ -66,11 +63,15 @@ def squash_frames(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint
     Raises:
         VideoError: `frames` is not (T, H, W) uint8, or `frame_size` is below 1.
     """
+    _check(frames, frame_size)
+    return stretch_frames(frames, frame_size, frame_size)
+
+
+def _check(frames: NDArray[np.uint8], frame_size: int) -> None:
     if frames.ndim != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
         raise VideoError(f"Expected frames (T, H, W) of uint8; got shape {frames.shape} of {frames.dtype}.")
     if frame_size < 1:
         raise VideoError(f"The size of a frame must be at least 1 pixel; got {frame_size}.")
-    return stretch_frames(frames, frame_size, frame_size)
 
 
 def stretch_frames(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@ is refused, and the arrays are put together from what the recorders hold.
 """
 
 import io
-import json
 import pickle
 import pickletools
 from pathlib import Path
@@ -15,10 +14,12 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.documents import Limits, parse_entries
 from coreecho.errors import DatasetError
 
 # The authors' file has 1,277 names and is under 1 MB; far beyond that it is something else.
 _MAX_BYTES = 16 * 1024**2
+_LIMITS = Limits(max_bytes=_MAX_BYTES)
 # Its pickle takes about 40 steps a name. Each step makes at most some hundred bytes.
 _MAX_STEPS = 500_000
 
@@ -51,9 +52,9 @@ def read_start_index(path: str | Path) -> dict[str, NDArray[np.int64]]:
 
 def _load_json(content: bytes, path: Path) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: begins like JSON but is not ({error}).") from error
+        return parse_entries(content, dict[str, Any], kind="start-index file", error=DatasetError, limits=_LIMITS)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: begins like JSON but is not as expected. {error}") from error
 
 
 def _load_pickle(content: bytes, path: Path) -> Any:
@@ -157,7 +158,7 @@ def _starts(name: str, value: Any, path: Path) -> NDArray[np.int64]:
     """Turn one value of the file into checked starts."""
     try:
         numbers = _rebuild(value)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DatasetError(f"{path}: the starts of {name!r} are not an array of whole numbers ({error}).") from error
     if numbers.ndim > 1 or numbers.size == 0 or numbers.dtype.kind not in "iu":
         raise DatasetError(

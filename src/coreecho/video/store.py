@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from coreecho.errors import DatasetError
+from coreecho.progress import track
 from coreecho.video.frame_hash import hash_frames
 from coreecho.video.frame_source import FrameSource, as_sources
 from coreecho.video.store_building import build_store, clear_store

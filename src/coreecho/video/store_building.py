@@ -24,11 +24,12 @@ from typing import IO
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coreecho.errors import DatasetError, UnreadableVideosError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
 from coreecho.names import counted
+from coreecho.progress import track
 from coreecho.video.frame_hash import hash_frames
 from coreecho.video.frame_source import FrameSource, PreparedFrames
 from coreecho.video.source_stamp import SourceStamp, stamp_of

@@ -113,6 +113,13 @@ def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline"
     return np.asarray((1 - share) * unit[before] + share * unit[before + 1])
 
 
+def places_of(frames: NDArray[np.int64], num_source: int, num_frames: int, method: TimeMethod) -> NDArray[np.float64]:
+    """Where source frames, counted from 0, lie among the new ones: the inverse of the positions of `time_weights`."""
+    if method == "spline":
+        return np.asarray(frames * ((num_frames - 1) / max(num_source - 1, 1)), dtype=np.float64)
+    return np.asarray((frames + 0.5) * (num_frames / num_source) - 0.5, dtype=np.float64)
+
+
 def is_same_rate(fps: float, other_fps: float) -> bool:
     """Tell whether two frame rates differ by no more than rounding."""
     return abs(fps - other_fps) <= _RATE_TOLERANCE * other_fps

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.errors import VideoError
+from coreecho.files import is_file
 from coreecho.video.limits import check_density, check_held
 
 # Pixels converted at a time: bounds the copies in float64 to a few MiB, whatever a file holds.
@@ -100,11 +101,12 @@ def file_beside(path: Path, name: str, source: str, field: str) -> Path:
     if Path(name).name != name or name in ("LIST", "", "..") or "\\" in name or "%" in name:
         raise VideoError(f"{source}: its {field} is {quoted(name, _NAMED)}; expected a file in the same folder.")
     data_path = path.with_name(name)
-    if data_path.is_symlink() and data_path.resolve().parent != path.resolve().parent:
+    is_there = is_file(data_path)
+    if is_there and data_path.is_symlink() and data_path.resolve().parent != path.resolve().parent:
         raise VideoError(
             f"{source}: its {field}, {quoted(name, _NAMED)}, is a link to another folder. Copy the file itself."
         )
-    if not data_path.is_file():
+    if not is_there:
         raise VideoError(
             f"{source}: its pixels should lie in {quoted(name, _NAMED)}, which is missing. Copy both files."
         )

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from coreecho.datasets.layout import Layout, Option
+from coreecho.datasets.layout import Layout
+from coreecho.datasets.options import Option
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
 from coreecho.documents import Within, read_document

@@ -9,6 +9,7 @@ import numpy as np
 import openpyxl
 import pytest
 import scipy.io
+from tests.unit.datasets.converting import clips_of_three_patients
 
 from coreecho.phantom.avi import write_mjpeg_avi
 
@@ -158,3 +159,20 @@ def _write_pediatric(
         (root / view / "FileList.csv").write_text("\n".join(lines) + "\n")
         (root / view / "VolumeTracings.csv").write_text("\n".join(tracings) + "\n")
     return root
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """Four prepared clips in folders of three patients."""
+    return clips_of_three_patients(tmp_path / "clips")
+
+
+@pytest.fixture
+def labels(clips: Path, tmp_path: Path) -> Path:
+    """A table of their EF, and of who they are."""
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "path,ef_percent,esv_ml,edv_ml,patient\n"
+        "a/1.avi,60.123456,40,100,anna\na/2.avi,61,,,anna\nb/1.avi,35,80.5,125,bert\n" + f"{clips}/c/1.avi,50,,,carl\n"
+    )
+    return path

@@ -1,5 +1,3 @@
-import csv
-import io
 import json
 import logging
 import os
@@ -17,13 +15,13 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
+from tests.unit.datasets.converting import disc, real_dicom, rows
 
 from coreecho.datasets import convert as convert_module
 from coreecho.datasets import is_phantom_root, load_recordings
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert import UNFINISHED, convert
 from coreecho.datasets.converted_tables import ConvertedClip
-from coreecho.datasets.doctor import examine
 from coreecho.errors import BusyError, DatasetError
 from coreecho.video import read_video
 from coreecho.video.resizing import resize_frames
@@ -31,47 +29,6 @@ from coreecho.video.temporal import resample_fps
 from coreecho.video.writing import write_mjpeg_avi
 
 PLANTED = ("Ziegelbart", "Hildegunde", "19341127", "PAT-77341", "1.2.826.0.1.9988776655", "Sanatorium", "Quackenbrueck")
-
-
-def disc(num_frames: int = 20, size: int = 112, seed: int = 0) -> list[np.ndarray]:
-    """A prepared clip: a disc of changing speckle."""
-    rng = np.random.default_rng(seed)
-    grid = np.arange(size) - size / 2
-    inside = np.hypot(grid[:, None], grid[None]) < 0.4 * size
-    return [(inside * rng.integers(20, 220, (size, size))).astype(np.uint8) for _ in range(num_frames)]
-
-
-def real_dicom(path: Path, **attributes: Any) -> Path:
-    """The first twelve frames of pydicom's real clip, whose pixels show a name, with a patient's data in its header."""
-    dataset = pydicom.dcmread(str(get_testdata_file("examples_ybr_color.dcm")))
-    frames = list(generate_frames(dataset.PixelData, number_of_frames=30))[:12]
-    dataset.PixelData = encapsulate(frames)
-    dataset.NumberOfFrames = 12
-    dataset.PatientName = "Ziegelbart^Hildegunde"
-    dataset.PatientID = "PAT-77341"
-    dataset.PatientBirthDate = "19341127"
-    dataset.StudyInstanceUID = "1.2.826.0.1.9988776655"
-    dataset.InstitutionName = "Sanatorium Quackenbrueck"
-    for keyword, value in attributes.items():
-        setattr(dataset, keyword, value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.save_as(path)
-    return path
-
-
-@pytest.fixture
-def clips(tmp_path: Path) -> Path:
-    """Four prepared clips in folders of three patients."""
-    folder = tmp_path / "clips"
-    for number, name in enumerate(("a/1.avi", "a/2.avi", "b/1.avi", "c/1.avi")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_mjpeg_avi(folder / name, disc(seed=number), 50.0 if number else 25.0)
-    (folder / "notes.txt").write_text("beside the clips")
-    return folder
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_text())))
 
 
 def test_clips_become_small_grey_videos_of_one_rate(clips: Path, tmp_path: Path) -> None:
@@ -91,7 +48,7 @@ def test_clips_become_small_grey_videos_of_one_rate(clips: Path, tmp_path: Path)
     table = rows(out / "converted.csv")
     assert [row["source"] for row in table] == ["1", "2", "3", "4"]
     assert table[0]["note"].endswith("; resampled from 25 to 50 frames per second")
-    assert (table[1]["num_frames"], table[1]["fps"], table[1]["taken"]) == ("20", "50", "yes")
+    assert (table[1]["num_frames"], table[1]["fps"], table[1]["status"]) == ("20", "50", "taken")
     # A list of EF needs an EF; and nothing else is left behind.
     assert {path.name for path in out.iterdir()} == {"Videos", "converted.csv", ".converted"}
 
@@ -175,7 +132,7 @@ def test_bad_files_are_refused_with_a_reason_and_stop_nobody(clips: Path, tmp_pa
     expected = {1: "cut off", 5: "a still", 7: "has 4 frames", 8: "no sector is searched", 9: "likely wrong"}
     for number, words in expected.items():
         assert words in reasons[number]
-    assert rows(tmp_path / "out" / "converted.csv")[0]["taken"] == "no"
+    assert rows(tmp_path / "out" / "converted.csv")[0]["status"] == "failed"
 
 
 def test_what_nobody_foresaw_is_one_files_refusal(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,80 +152,6 @@ def test_an_unknown_rate_is_taken_frame_by_frame_and_said(tmp_path: Path) -> Non
     (clip,) = convert(tmp_path / "in", tmp_path / "out", fps=40, frame_size=64, workers=1)
     assert (clip.num_frames, clip.fps, clip.frame_size) == (20, 40, 64)
     assert "frame rate unknown: taken frame by frame, and written as 40 frames per second" in clip.note
-
-
-# --- labels -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def labels(clips: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "labels.csv"
-    path.write_text(
-        "path,ef_percent,esv_ml,edv_ml,patient\n"
-        "a/1.avi,60.123456,40,100,anna\na/2.avi,61,,,anna\nb/1.avi,35,80.5,125,bert\n" + f"{clips}/c/1.avi,50,,,carl\n"
-    )
-    return path
-
-
-def test_with_labels_the_folder_is_an_echonet_data_set(clips: Path, labels: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    converted = convert(clips, out, labels=labels, workers=1)
-    recordings = {recording.id: recording for recording in load_recordings("echonet", out)}
-    assert set(recordings) == {clip.id for clip in converted}
-    of = [recordings[str(clip.id)] for clip in converted]
-    assert [recording.ef_percent for recording in of] == [60.123456, 61, 35, 50]
-    assert [(recording.esv_ml, recording.edv_ml) for recording in of] == [
-        (40, 100),
-        (None, None),
-        (80.5, 125),
-        (None, None),
-    ]
-    # Anna's two clips are in one split, and from three patients on none is empty.
-    assert of[0].split == of[1].split
-    assert {recording.split for recording in of} == {"train", "val", "test"}
-    table = rows(out / "FileList.csv")
-    assert [row["FileName"] for row in table] == sorted(recordings)
-    row = next(row for row in table if row["FileName"] == of[0].id)
-    assert (row["FrameHeight"], row["FrameWidth"], row["FPS"], row["NumberOfFrames"]) == ("112", "112", "50", "39")
-
-
-def test_splits_that_are_given_are_kept(clips: Path, labels: Path, tmp_path: Path) -> None:
-    labels.write_text("path,ef_percent,split\na/1.avi,60,TEST\na/2.avi,61,test\nb/1.avi,35,train\nc/1.avi,50,val\n")
-    converted = convert(clips, tmp_path / "out", labels=labels, workers=1)
-    splits = {recording.id: recording.split for recording in load_recordings("echonet", tmp_path / "out")}
-    assert [splits[str(clip.id)] for clip in converted] == ["test", "test", "train", "val"]
-
-
-def test_a_clip_without_a_label_is_refused(clips: Path, labels: Path, tmp_path: Path) -> None:
-    labels.write_text("path,ef_percent,patient\na/1.avi,60,anna\n")
-    converted = convert(clips, tmp_path / "out", labels=labels, workers=1)
-    assert [clip.note for clip in converted[1:]] == 3 * ["the labels have no EF for it"]
-    assert len(load_recordings("echonet", tmp_path / "out")) == 1
-
-
-def test_wrong_labels_are_all_named_by_line_before_any_work(clips: Path, labels: Path, tmp_path: Path) -> None:
-    labels.write_text(
-        "path,ef_percent,esv_ml,split,patient\na/1.avi,160,,,anna\na/1.avi,61,,,anna\ngone.avi,50,,,carl\n"
-        "b/1.avi,30,-4,train,bert\nc/1.avi,30,,val,bert\na/2.avi,30,,tset,anna\n"
-    )
-    with pytest.raises(DatasetError, match="the data set has faults") as caught:
-        convert(clips, tmp_path / "out", labels=labels)
-    text = str(caught.value)
-    for words in ("bad ef_percent .*\n  line 2", "came before:\n  line 3", "not in the folder:\n  line 4",
-                  "bad esv_ml .*\n  line 5", "another split above:\n  line 6", "bad split .*\n  line 7"):  # fmt: skip
-        assert re.search(words, text), words
-    assert "gone" not in text
-    assert "bert" not in text
-    assert not (tmp_path / "out").exists()
-
-
-def test_labels_must_say_who_is_who(clips: Path, labels: Path, tmp_path: Path) -> None:
-    labels.write_text("path,ef_percent\na/1.avi,60\n")
-    with pytest.raises(DatasetError, match="neither a column patient nor split"):
-        convert(clips, tmp_path / "out", labels=labels)
-
-
-# --- the key, and the folder ------------------------------------------------------------------------------------------
 
 
 def test_the_mapping_is_written_only_where_it_is_asked_for(clips: Path, tmp_path: Path) -> None:
@@ -388,39 +271,6 @@ def test_the_order_of_threads_changes_nothing(clips: Path, tmp_path: Path) -> No
     assert [(clip.num_frames, clip.note) for clip in one] == [(clip.num_frames, clip.note) for clip in many]
 
 
-@pytest.fixture
-def converted(clips: Path, tmp_path: Path) -> Path:
-    """The four clips with their labels, converted."""
-    labels = tmp_path / "ef.csv"
-    labels.write_text("path,ef_percent,patient\na/1.avi,60,a\na/2.avi,61,a\nb/1.avi,50,b\nc/1.avi,40,c\n")
-    out = tmp_path / "converted"
-    convert(clips, out, labels=labels, workers=1)
-    return out
-
-
-def test_the_doctor_finds_a_converted_set_clean(converted: Path) -> None:
-    found = examine("echonet", converted, workers=1)
-    assert found.faults == {}
-    assert found.published == {}
-    assert any("no tracings: train with `--no-require-two-traced-frames`" in remark for remark in found.remarks)
-    # Tracings that are there are looked at, as in any data set.
-    (converted / "VolumeTracings.csv").write_text("FileName,X1\n")
-    assert not examine("echonet", converted, workers=1).is_clean
-
-
-def test_tracings_that_a_converted_set_has_not_can_be_done_without(converted: Path) -> None:
-    assert len(load_recordings("echonet", converted)) == 4
-    with pytest.raises(DatasetError, match="`coreecho convert` writes none") as raised:
-        load_recordings("echonet", converted, require_two_traced_frames=True)
-    assert "`--no-require-two-traced-frames`, or `require_two_traced_frames: false` in the recipe" in str(raised.value)
-
-
-def test_a_set_converted_without_labels_says_what_it_is_for(clips: Path, tmp_path: Path) -> None:
-    convert(clips, tmp_path / "out", workers=1)
-    with pytest.raises(DatasetError, match=r"made this without labels.*`coreecho predict` reads its Videos"):
-        load_recordings("echonet", tmp_path / "out")
-
-
 def test_two_at_once_do_not_take_each_others_work(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals: list[str] = []
     write = convert_module.write_tables
@@ -465,25 +315,6 @@ def test_the_mapping_is_private_before_it_says_anything(
     convert(clips, tmp_path / "out", mapping=tmp_path / "key.csv", workers=1)
     assert modes == [0o600]
     assert (tmp_path / "key.csv").stat().st_mode & 0o777 == 0o600
-
-
-def test_labels_in_fractions_are_refused_or_scaled(clips: Path, tmp_path: Path) -> None:
-    table = tmp_path / "labels.csv"
-    table.write_text("path;ef_percent;patient\na\\1.avi;0,62;P1\na/2.avi;0,55;P1\nb/1.avi;0,41;P2\nc/1.avi;0,33;P3\n")
-    with pytest.raises(DatasetError, match=r"these are fractions.*--label-scale 100"):
-        convert(clips, tmp_path / "out", labels=table, workers=1)
-    convert(clips, tmp_path / "out", labels=table, label_scale=100, workers=1)
-    recordings = load_recordings("echonet", tmp_path / "out")
-    assert sorted(recording.ef_percent or 0 for recording in recordings) == [33, 41, 55, 62]
-
-
-@pytest.mark.parametrize("others", ["a/2.avi,55,P1\nb/1.avi,41,P2\nc/1.avi,33,P3\n", ""])
-def test_a_fraction_among_percents_or_alone_is_named_by_line(clips: Path, tmp_path: Path, others: str) -> None:
-    table = tmp_path / "labels.csv"
-    table.write_text(f"path,ef_percent,patient\na/1.avi,0.62,P1\n{others}")
-    with pytest.raises(DatasetError, match=r"a fraction among percents\?\):\n  line 2"):
-        convert(clips, tmp_path / "out", labels=table, workers=1)
-    assert not (tmp_path / "out").exists()
 
 
 def single_frames(folder: Path) -> list[Path]:

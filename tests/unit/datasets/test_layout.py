@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coreecho.datasets import LAYOUTS, FaultyDatasetError, Layout, Option, Recording, Survey, load_recordings
-from coreecho.datasets.layout import parse_options
+from coreecho.datasets.options import parse_options
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi

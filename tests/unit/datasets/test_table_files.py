@@ -151,7 +151,8 @@ def test_paths_as_windows_writes_them(folder: Path) -> None:
     assert find_clip(folder, "clips\\gone.npy") == folder / "clips\\gone.npy"
     (folder / "b\\c.npy").write_bytes(b"x")
     assert find_clip(folder, "b\\c.npy") == folder / "b\\c.npy"
-    assert not find_clip(folder, "a\0b").is_file()
+    # Another file, whose name has no null byte, is not meant.
+    assert find_clip(folder, "a\0.npy") == folder / "a\\0.npy"
 
 
 def test_names_that_are_not_utf8_can_be_written_into_a_table(folder: Path) -> None:
@@ -159,6 +160,12 @@ def test_names_that_are_not_utf8_can_be_written_into_a_table(folder: Path) -> No
     (folder / "a.npy").rename(odd)
     assert readable(odd.name) == "M\\xfcller.npy"
     assert find_clip(folder, readable(odd.name)) == odd
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_file(folder: Path) -> None:
+    (folder / "table.csv").write_text(PLAIN.replace("b.npy", "b" * 5000 + ".npy"))
+    with pytest.raises(FaultyDatasetError, match="1 missing file"):
+        load_table(folder / "table.csv")
 
 
 def workbook(path: Path, rows: list[list[object]], *, notes: bool = False) -> openpyxl.Workbook:

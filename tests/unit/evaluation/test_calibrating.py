@@ -8,10 +8,13 @@ from coreecho.cli import options
 from coreecho.cli.calibrate import calibrate as calibrate_command
 from coreecho.cli.train import calibrate_run
 from coreecho.errors import CalibrationError, DatasetError
+from coreecho.evaluation import reasons
 from coreecho.evaluation.calibrating import calibrate_subject, measure_gap
 from coreecho.evaluation.measured_clips import Computing, measure_clips
-from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, NO_HEART
+from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF, PLANTED
 from coreecho.evaluation.predictions import evaluate_recordings
+from coreecho.evaluation.reasons import Judged, error_ratio_of
+from coreecho.inference.shifted_frames import Shift
 from coreecho.inference.subject import open_subject
 from coreecho.trust import (
     ModelCalibration,
@@ -93,6 +96,20 @@ def test_a_predictor_finds_the_calibration_of_its_own_weights_and_refuses_others
         Predictor(run.path)
 
 
+def test_copies_of_a_clip_that_is_too_short_for_the_model_are_those_of_the_calibration(subject, run, tmp_path):
+    recording, length = subject.recordings("val")[0], subject.model_input.span - 3
+    short = Shift(part=slice(0, length))
+    measured = measure_clips(subject, [recording], clips=1, known=None, computing=CPU, shift=("short", short))
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model=subject.weights_sha256)
+    gate = make_gate({"copy_disagreement": np.linspace(0, 10, 40)})
+    predictor = Predictor(run.path, clips=1, calibration=ModelCalibration(intervals=intervals, num_clips=1, gate=gate))
+    np.save(tmp_path / "short.npy", np.asarray(subject.store().frames(recording.id))[:length])
+    seen = predictor(tmp_path / "short.npy")
+    away = float(measured.values["copy_disagreement"][0])
+    assert away > 0
+    assert seen.measured["copy_disagreement"] == pytest.approx(away, abs=1e-3)
+
+
 def _other(run):
     """The weights with their last number changed."""
     content = bytearray(run.best_weights.read_bytes())
@@ -116,15 +133,21 @@ def test_a_training_whose_validation_is_too_small_ends_well_and_says_why(run):
     assert not calibration_path(run.best_weights).exists()
 
 
-@pytest.mark.parametrize("name", [*HARMLESS_TO_EF, *NO_HEART])
+@pytest.mark.parametrize("name", PLANTED)
 def test_planted_shifts_are_clips_of_the_same_size_and_always_the_same(subject, name):
     frames = subject.store().frames(subject.recordings("val")[0].id)
-    shift = (HARMLESS_TO_EF | NO_HEART)[name]
+    shift = PLANTED[name]
     one, other = (shift(np.asarray(frames), np.random.default_rng(0)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
-    assert one.shape == frames.shape
+    assert one.shape == (shift.num_frames(len(frames)), *frames.shape[1:])
     assert one.dtype == np.uint8
     assert not np.array_equal(one, frames)
+
+
+def test_a_shift_says_how_many_frames_it_leaves_and_how_fast_they_come():
+    halved, short = HARMLESS_TO_EF["every other frame, and its rate halved"], HIDING_EF["a quarter of a second"]
+    assert (halved.num_frames(61), halved.fps(50.0), halved.fps(None)) == (31, 25.0, None)
+    assert (short.num_frames(61), short.num_frames(5), short.fps(50.0)) == (12, 5, 50.0)
 
 
 def test_a_still_that_sways_moves_less_than_a_heart_and_noise_flickers_more(subject):
@@ -133,7 +156,7 @@ def test_a_still_that_sways_moves_less_than_a_heart_and_noise_flickers_more(subj
     flicker = picture_values(frames, sector)["flicker"]
     rng = np.random.default_rng(0)
     noisy = HARMLESS_TO_EF["noise of 30 grey levels"](frames, rng)
-    swaying = NO_HEART["a still made to move"](frames, rng)
+    swaying = HIDING_EF["a still made to move"](frames, rng)
     assert picture_values(noisy, sector)["flicker"] > flicker > picture_values(swaying, sector)["flicker"]
 
 
@@ -149,28 +172,61 @@ class Ruler:
     def __call__(self, frames, fps):
         self.seen.append((frames.shape, fps, float(frames.mean())))
         share = float(frames.mean()) / 255
-        return OutlineValues(num_beats=2, ef_percent=50, lv_unseen=0, lv_area=share, lv_cut=0)
+        return OutlineValues(num_beats=2, ef_percent=50, lv_unseen=0, lv_area=share, lv_cut=0, lv_pace=1)
 
     def save(self):
         self.is_saved = True
 
 
-def test_the_gate_learns_outlines_of_recordings_and_of_their_planted_shifts(subject):
+def test_the_gate_learns_outlines_of_recordings_and_of_their_planted_shifts(subject, monkeypatch):
+    # A few faults, of hearts that are fewer than a ratio should be made of.
+    monkeypatch.setattr(reasons, "_TRIED_AT_LEAST", 10)
+    monkeypatch.setattr(reasons, "HARMLESS_TO_EF", {"gain x 0.4": HARMLESS_TO_EF["gain x 0.4"]})
+    colour = "a colour box over the heart"
+    monkeypatch.setattr(reasons, "HIDING_EF", {colour: HIDING_EF[colour]})
     ruler = Ruler()
-    found = calibrate_subject(subject, level=0.6, clips=1, computing=CPU, outliner=ruler)
+    how = {"split": "all", "allow_overlap": True, "clips": 1, "computing": CPU}
+    found = calibrate_subject(subject, outliner=ruler, **how)
     checks = {check.name: check for check in found.gate.checks}
     assert found.outlined_by == "lv"
-    assert {"num_beats", "lv_unseen", "lv_area", "lv_cut", "segmentation_disagreement"} <= set(checks)
-    recordings = subject.recordings("val")
+    assert {"num_beats", "lv_unseen", "lv_area", "lv_cut", "lv_pace", "segmentation_disagreement"} <= set(checks)
+    count = len(subject.all_recordings)
     # Each as it is, and in every shift, at the outliner's size; darker where the gain is less.
-    assert len(ruler.seen) == len(recordings) * (1 + len(HARMLESS_TO_EF))
+    assert len(ruler.seen) == 3 * count
     assert {shape[1:] for shape, _, _ in ruler.seen} == {(32, 32)}
-    as_they_are = ruler.seen[: len(recordings)]
+    as_they_are = ruler.seen[:count]
     assert checks["lv_area"].values == tuple(sorted(mean / 255 for _, _, mean in as_they_are))
-    darker = ruler.seen[len(recordings) : 2 * len(recordings)]
+    darker = ruler.seen[count : 2 * count]
     assert max(mean for _, _, mean in darker) < min(mean for _, _, mean in as_they_are)
     assert ruler.is_saved
-    assert calibrate_subject(subject, level=0.6, clips=1, computing=CPU).outlined_by is None
+    # Every reason has a ratio, or words why it has none; colour was planted in each recording once.
+    for check in checks.values():
+        assert (check.error_ratio is None) != (check.no_ratio_because == "")
+    assert checks["chroma"].error_ratio.num_flagged == count
+    assert "2 planted faults" in checks["chroma"].error_ratio.on
+
+
+def test_reasons_are_tried_on_recordings_of_their_own_and_not_on_a_few(subject):
+    found = calibrate_subject(subject, level=0.6, clips=1, tried_on="test", computing=CPU)
+    assert found.outlined_by is None
+    assert {check.no_ratio_because for check in found.gate.checks} == {
+        "it was tried on the TEST split: 2 recordings, and fewer than 30 say nothing"
+    }
+
+
+def test_a_ratio_compares_with_sound_clips_alone():
+    errors = np.array([2.0] * 20 + [8.0] * 12 + [40.0] * 12)
+    judged = Judged(
+        errors=errors,
+        is_flagged=errors == 8.0,
+        recordings=tuple(str(number) for number in range(44)),
+        is_sound=np.arange(44) < 20,
+    )
+    found = error_ratio_of(judged, "a test")
+    # The faults that the check lets pass err by 40, and count neither for nor against it.
+    assert (found.ratio, found.low, found.high) == (4.0, 4.0, 4.0)
+    assert (found.num_flagged, found.num_others, found.on) == (12, 20, "a test")
+    assert "was raised in 0 of 44" in error_ratio_of(replace(judged, is_flagged=np.zeros(44, dtype=bool)), "a test")
 
 
 def test_recordings_that_are_not_outlined_are_not_asked_for_their_outline(subject):

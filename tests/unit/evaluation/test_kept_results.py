@@ -33,7 +33,8 @@ def test_a_replaced_video_of_the_same_size_is_noticed(recording: Recording, tmp_
 
 
 @pytest.mark.parametrize(
-    "changes", [{"ef_percent": 54.0}, {"patient": "p1"}, {"labels": {"gls_percent": -17.0}}, {"has_mi": True}]
+    "changes",
+    [{"ef_percent": 54.0}, {"edv_ml": 100.0}, {"patient": "p1"}, {"labels": {"gls_percent": -17.0}}, {"has_mi": True}],
 )
 def test_a_changed_label_is_noticed(recording: Recording, tmp_path: Path, changes: dict[str, object]) -> None:
     before = data_fingerprint(tmp_path, [recording], Store("one"))

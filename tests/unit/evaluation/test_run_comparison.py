@@ -15,7 +15,7 @@ from coreecho.evaluation import run_comparison
 from coreecho.evaluation.comparison import compare_metrics
 from coreecho.evaluation.protocol import Protocol
 from coreecho.evaluation.run_comparison import Competitor, RunComparison, compare_runs, unique_names
-from coreecho.inference.subject import Overlap
+from coreecho.inference.overlap import Overlap
 from coreecho.report.comparison import comparison_tables, write_comparison
 from coreecho.tasks import EF, MI, Task
 

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,8 +9,10 @@ from coreecho.datasets import Recording
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.measured_clips import MeasuredClips
 from coreecho.evaluation.protocol import Protocol
+from coreecho.evaluation.reliability import reliability
 from coreecho.evaluation.worth import worth_of_measured
 from coreecho.inference.subject import open_subject
+from coreecho.report import worth_drawing
 from coreecho.report.worth_drawing import draw_refusal, draw_reliability, worth_table
 from coreecho.trust import ModelCalibration, calibrate, calibration_path, make_gate, write_calibration
 
@@ -85,6 +90,8 @@ def test_other_errors_show_as_too_few_held(calibrated):
 
 
 def test_the_gate_that_sees_what_matters_refuses_better_than_a_spread_that_does_not(worth):
+    # A gate that asks none of the checks that tell of errors has no doubt by which one could refuse.
+    assert worth.by_doubt is None
     assert worth.by_gate.aurc < 0.9 * worth.by_gate.aurc_random
     assert abs(worth.by_spread.gain) < abs(worth.by_gate.gain)
     flagged = worth.table[worth.table["trust"] != "good"]
@@ -101,6 +108,43 @@ def test_pictures_and_tables_are_drawn(worth, tmp_path):
     assert table.row_count == len(worth.groups)
     assert "phantom" in table.title
     assert worth.to_dict()["coverage"] == worth.test.coverage
+
+
+@pytest.mark.parametrize("count", [12, 90_000])
+def test_the_numbers_of_neighbouring_bins_do_not_lie_upon_each_other(count, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(worth_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+    probability = np.repeat((np.arange(10) + 0.99) / 10, count // 10 + 1)
+    table = reliability(probability, np.arange(len(probability)) % 2 == 0, resamples=2)
+    draw_reliability(SimpleNamespace(reliability=table), tmp_path / "a.png", model="m")
+    (figure,) = drawn
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text().startswith("n ")]
+    assert len(boxes) == 10
+    assert not any(one.overlaps(other) for number, one in enumerate(boxes) for other in boxes[:number])
+
+
+def test_the_doubt_refuses_by_the_check_that_tells_of_errors_and_not_by_the_strangest_picture(calibrated):
+    measured = cohort(500, 3)
+    away = measured.absolute_errors + np.random.default_rng(0).gamma(2, 1.0, 500)
+    rng, odd = np.random.default_rng(1), ("contrast", "motion", "flicker", "sector_area", "shaded", "deformation")
+    measured = replace(
+        measured,
+        values={name: rng.uniform(size=500) for name in odd} | {"segmentation_disagreement": away},
+        is_outlined=np.ones(500, dtype=bool),
+        outlined_by="lv",
+    )
+    gate = make_gate(
+        {name: np.linspace(0, 1, 400) for name in odd} | {"segmentation_disagreement": np.linspace(0, 25, 400)}
+    )
+    outlined = replace(calibrated, gate=gate, outlined_by="lv")
+    found = worth_of_measured(
+        measured, recordings(500), calibrated=outlined, intervals=calibrated.intervals, resamples=20
+    )
+    assert found.by_doubt.gain > found.by_gate.gain + 0.2
+    assert found.by_doubt.aurc == pytest.approx(found.to_dict()["aurc"]["doubt"]["aurc"])
+    order = np.argsort(away)
+    assert (np.diff(found.table["doubt"].to_numpy()[order]) >= 0).all()
 
 
 def test_an_evaluation_says_what_intervals_are_worth_and_not_on_their_own_recordings(run):

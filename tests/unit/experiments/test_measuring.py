@@ -3,14 +3,16 @@
 import math
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from coreecho.errors import CheckpointError
 from coreecho.evaluation import compute_metrics
-from coreecho.experiments.measuring import Measured, measure_table
+from coreecho.experiments.measuring import Measured, _precisions, measure_table
 from coreecho.experiments.paper_table import PaperTable, Published, TableRow
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.table_file import Column, Comparison
@@ -168,3 +170,11 @@ def test_a_cited_row_has_no_figures() -> None:
     found = measured(table(row("method", predictions(1.0)), cited, comparisons=(comparison,)))
     assert {label for label, _ in found.figures} == {"method"}
     assert not found.differences
+
+
+def test_a_damaged_record_of_a_training_is_named(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "run.json").write_text('{"hardware": ')
+    table: Any = SimpleNamespace(jobs=[SimpleNamespace(name="first")])
+    with pytest.raises(CheckpointError, match=r"first is not the folder of a run.*run\.json: .*it is no JSON"):
+        _precisions(table, tmp_path)

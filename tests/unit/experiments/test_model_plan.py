@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from coreecho.errors import DatasetError, RecipeError
+from coreecho.errors import BusyError, DatasetError, RecipeError
+from coreecho.experiments.model_making import Workshop
 from coreecho.experiments.model_plan import default_plan, read_plan, run_folder
+from coreecho.experiments.runs import Execution
+from coreecho.files import alone_in
 
 PLAN: dict[str, Any] = {
     "phantoms": {"some": {"recordings": 12}, "others": {"recordings": 6, "seed": 2}, "unused": {"recordings": 3}},
@@ -83,3 +86,11 @@ def test_the_shipped_plan_holds_together(tmp_path: Path) -> None:
     for name, cohort in plan.phantoms.items():
         assert cohort.phantom_settings(name).overlay == "none"
     assert "default-ef" in plan.models
+
+
+def test_models_are_made_in_a_folder_by_one_process_alone(tmp_path: Path) -> None:
+    plan = read_plan(default_plan())
+    workshop = Workshop(plan=plan, out=tmp_path, execution=Execution(), commit="none", command="a test")
+    with alone_in(tmp_path, doing="making models"), pytest.raises(BusyError, match="Another process is making models"):
+        workshop.make(list(plan.models))
+    assert not (tmp_path / "data").exists()

@@ -13,7 +13,8 @@ from coreecho.errors import CheckpointError, RecipeError, VideoError
 from coreecho.inference import preparing as preparing_module
 from coreecho.inference.engine import predict_video
 from coreecho.inference.files import PredictionFailure
-from coreecho.inference.predictor import Prediction, Predictor
+from coreecho.inference.prediction import Prediction
+from coreecho.inference.predictor import Predictor
 from coreecho.inference.preparing import embed_file
 from coreecho.models.building import build_model
 from coreecho.models.model_input import ModelInput

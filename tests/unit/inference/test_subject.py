@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
-from coreecho.inference.subject import OVERLAP_LABEL, Overlap, open_subject
+from coreecho.inference.overlap import OVERLAP_LABEL, Overlap
+from coreecho.inference.subject import open_subject
 from coreecho.models.weights import describe_weights, load_model, save_weights
 from coreecho.training.run_folder import RunFolder
 

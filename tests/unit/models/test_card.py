@@ -6,6 +6,7 @@ import pytest
 
 from coreecho.errors import CheckpointError
 from coreecho.models import ModelInput, WeightsCard
+from coreecho.models.card import kind_of_card
 
 MODEL_INPUT = json.loads(json.dumps(asdict(ModelInput())))
 
@@ -90,3 +91,9 @@ def test_equal_cards_are_equal_texts(card: WeightsCard) -> None:
 def test_a_task_that_is_not_known_is_an_error_of_the_card(card: WeightsCard, reads: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match="What these weights read is not known here"):
         _ = replace(card, reads=reads).task
+
+
+def test_the_kind_is_told_of_sound_cards_alone(card: WeightsCard) -> None:
+    assert kind_of_card(card.to_json()) == "model"
+    for damaged in ("", "{", "[1]", '{"kind": "model", "kind": "segmenter"}', '{"source": NaN, "kind": "model"}'):
+        assert kind_of_card(damaged) is None, damaged

@@ -112,7 +112,9 @@ def test_wrong_frames_are_refused(frames: Any) -> None:
 def test_an_input_fits_its_network() -> None:
     with pytest.raises(RecipeError, match="sees 1 colours, and its input has means of 3"):
         Segmenter(Bright(), SegmenterInput(mean=(0.1,) * 3, std=(0.1,) * 3))
-    for wrong in ({"frame_size": 0}, {"mean": (0.1, 0.1)}, {"std": (0.0,)}, {"mean": (float("nan"),)}):
+    wrongs: list[dict[str, Any]] = [{"frame_size": 0}, {"mean": (0.1, 0.1)}, {"std": (0.0,)}, {"mean": (float("nan"),)}]
+    wrongs += [{"mean": ("0.1",)}, {"std": None}, {"std": ()}]
+    for wrong in wrongs:
         with pytest.raises(RecipeError, match="must"):
             SegmenterInput(**wrong)
 

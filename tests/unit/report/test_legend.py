@@ -9,9 +9,9 @@ def test_sentences_that_differ_by_their_numbers_share_a_code_and_show_their_rang
     assert legend.code("W", "frame rate unknown") == "W2"
     assert legend.code("N", "cropped") == "N1"
     assert legend.lines() == [
-        "W1  short clip: 9 to 90.5 frames, the model looks at 125 (3 files)",
-        "N1  cropped (2 files)",
+        "W1  short clip: 9-90.5 frames, the model looks at 125 (3 files)",
         "W2  frame rate unknown",
+        "N1  cropped (2 files)",
     ]
 
 
@@ -20,4 +20,13 @@ def test_numbers_alone_and_none_at_all() -> None:
     legend.code("S", "12")
     legend.code("S", "7")
     legend.code("S", "")
-    assert legend.lines() == ["S1  7 to 12 (2 studies)", "S2  "]
+    assert legend.lines() == ["S1  7-12 (2 studies)", "S2  "]
+
+
+def test_numbers_that_belong_together_are_not_mixed_with_those_of_other_files() -> None:
+    legend = Legend()
+    for outlined, away in ((35, 12), (49, 13)):
+        legend.code("W", f"the outline gives {outlined} %, {away} points away")
+    assert legend.lines() == [
+        "W1  the outline gives 35 %, 12 points away (the first of 2 files; each has its own numbers)"
+    ]

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from coreecho.errors import RecipeError
-from coreecho.inference import Prediction, PredictionFailure, Predictor
+from coreecho.inference import Prediction, PredictionFailure, Predictor, combine_studies
 from coreecho.inference.preparing import ClipFile
 from coreecho.models.weights import load_model
 from coreecho.report.patient_clips import MOST_CLIPS, patient_clips
@@ -118,7 +118,7 @@ def test_beats_volume_and_outline_are_shown_where_something_outlines(
 def test_a_failure_stands_among_the_others(tmp_path: Path) -> None:
     failed = PatientClip(result=PredictionFailure(file="a/still.dcm", error="a still picture"))
     page = page_of(tmp_path, PatientClip(result=PREDICTION), failed)
-    assert "Ejection fraction of 2 clips" in page
+    assert "Ejection fraction of 1 clip; 1 without a number" in page
     assert "No EF: a still picture" in page
 
 
@@ -147,3 +147,28 @@ def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> No
 def test_a_page_is_of_one_patient(run: RunFolder) -> None:
     with pytest.raises(RecipeError, match="one page a patient"):
         patient_clips([PREDICTION] * (MOST_CLIPS + 1), Predictor(load_model(run.path)), run.path)
+
+
+def test_clips_of_one_name_are_told_apart_and_an_examination_has_its_number(tmp_path: Path) -> None:
+    results = [
+        replace(PREDICTION, file=f"day/{folder}/IM1", value=value) for folder, value in (("A", 40.0), ("B", 48.0))
+    ]
+    failure = PredictionFailure(file="day/B/IM2", error="a still", is_refused=True)
+    path = tmp_path / "page.html"
+    write_patient_page(
+        [PatientClip(result=result) for result in (*results, failure)],
+        path,
+        model_name="a model",
+        task=EF(),
+        examinations=combine_studies([*results, failure], has_ids=False),
+    )
+    page = path.read_text(encoding="utf-8")
+    for words in (
+        "1. A/IM1",
+        "2. B/IM1",
+        "3. IM2",
+        "of 2 clips; 1 without a number",
+        "Examinations",
+        "A: 40.0 %, the median",
+    ):
+        assert words in page, words

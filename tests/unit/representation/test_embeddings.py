@@ -13,7 +13,7 @@ from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.inference.engine import predict_video
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import load_model
-from coreecho.representation.embedding_files import load_embeddings, save_embeddings
+from coreecho.representation.embedding_files import arrays_of, load_embeddings, save_embeddings
 from coreecho.representation.embeddings import EmbeddingSet, embed_recordings, embed_run
 from coreecho.training.run_folder import RunFolder
 from coreecho.video import even_starts
@@ -79,6 +79,13 @@ def test_other_files_are_refused(few: EmbeddingSet, tmp_path: Path, damage: byte
     path.write_bytes(path.read_bytes()[:-200] if damage is None else damage)
     with pytest.raises(DatasetError, match=r"a\.npz holds no embeddings"):
         load_embeddings(path)
+
+
+def test_texts_in_place_of_numbers_are_refused(few: EmbeddingSet, tmp_path: Path) -> None:
+    arrays = arrays_of(few)
+    np.savez(tmp_path / "a.npz", **(arrays | {"ef_percent": arrays["ef_percent"].astype(str)}))
+    with pytest.raises(DatasetError, match="its ef_percent should be numbers"):
+        load_embeddings(tmp_path / "a.npz")
 
 
 def test_parts_must_fit(few: EmbeddingSet) -> None:

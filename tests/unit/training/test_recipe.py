@@ -128,6 +128,7 @@ def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, mes
         ({"learning_rate": "0.1"}, "learning_rate is '0.1', expected a finite number"),
         ({"learning_rate": math.nan}, "learning_rate is nan, expected a finite number"),
         ({"temperature": math.inf}, "temperature is inf, expected a finite number"),
+        ({"learning_rate": 10**400}, "learning_rate is 10+, expected a finite number"),
         ({"batch_size": True}, "batch_size is True, expected a whole number"),
         ({"batch_size": 16.0}, "batch_size is 16.0, expected a whole number"),
         ({"stage2": 1}, "stage2 is 1, expected true or false"),
@@ -172,6 +173,9 @@ def test_however_it_is_built_a_wrong_value_is_refused(settings: dict[str, Any], 
         "num_frames: 1.5",
         "stage1_epochs: {a: 1}",
         "name: \x00",
+        "seed: 0x" + "f" * 5000,
+        "mean: [a, b, c]",
+        "mean:",
     ],
 )
 def test_a_file_that_is_no_recipe_is_named(text: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from coreecho.trust import ModelCalibration, appraise, appraise_outline, calibrate, make_gate
-from coreecho.trust.appraisal import BY_NO_PATIENT, GOOD_PICTURE, OF_NO_PATIENT
+from coreecho.trust.appraisal import BY_NO_PATIENT, GOOD_PICTURE, OF_NO_PATIENT, OUTSIDE_NOTE
 
 
 def calibrated(*, is_phantom=True, count=100, **settings):
@@ -63,6 +63,9 @@ def test_the_gate_speaks_whether_there_is_an_interval_or_not():
         found = seen(whole, is_phantom=is_phantom, contrast=0.9)
         assert found.trust == "outside"
         assert found.reasons[0].startswith("contrast 0.9")
+        # An interval of another kind of clips promises nothing of this one, and says so.
+        assert (OUTSIDE_NOTE in found.interval_notes) is (found.interval_low is not None)
+        assert OUTSIDE_NOTE not in seen(whole, is_phantom=is_phantom).interval_notes
 
 
 def test_simulated_hearts_promise_nothing_of_patients_unless_the_gap_was_measured():
@@ -106,6 +109,8 @@ def test_an_outline_is_judged_where_the_calibration_knows_outlines_of_the_same_w
     assert small.trust == "outside"
     assert small.reasons[0].startswith("share of the sector that is left ventricle 0:")
     assert (small.interval_low, small.measured["lv_area"]) == (found.interval_low, 0.0)
+    assert small.interval_notes == (*found.interval_notes, OUTSIDE_NOTE)
+    assert appraise_outline(small, whole, {"lv_area": 0.0}, "lv").interval_notes == small.interval_notes
     assert appraise_outline(found, whole, {"lv_area": 0.15}, "lv").trust == "good"
     # A check that was asked must not pass because it did not run.
     assert appraise_outline(found, whole, {}, "lv").trust == "doubtful"

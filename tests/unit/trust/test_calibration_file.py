@@ -1,5 +1,4 @@
 import json
-import math
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from coreecho.errors import CalibrationError
 from coreecho.trust import (
+    ErrorRatio,
     ModelCalibration,
     calibrate,
     calibration_from_json,
@@ -40,7 +40,8 @@ def calibration():
 def gate():
     rng = np.random.default_rng(1)
     made = make_gate({"frame_rate": rng.normal(50, 2, 40), "neighbour_distance": rng.gamma(2, size=30)})
-    return made.with_error_ratios({"frame_rate": 1.5, "neighbour_distance": math.nan}, on="held-out phantoms")
+    worth = ErrorRatio(ratio=1.5, low=1.2, high=1.9, level=0.95, num_flagged=12, num_others=28, on="held-out phantoms")
+    return made.with_error_ratios({"frame_rate": worth, "neighbour_distance": "never raised"})
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def changed(document, path, value):
     ("path", "value", "message"),
     [
         ("format", "other", "format: 'other', expected 'coreecho-calibration'"),
-        ("version", 1, "version: 1, expected 2"),
+        ("version", 1, "version: 1, expected 3"),
         ("level", ..., "it lacks level"),
         ("level", "0.9", "level: '0.9', expected a number"),
         ("level", True, "level: True, expected a number"),
@@ -146,8 +147,10 @@ def changed(document, path, value):
         ("gate.checks.1.name", "frame_rate", "Gate, checks: expected different checks"),
         ("gate.checks.0.values", [], "frame_rate, values: expected finite, rising numbers"),
         ("gate.checks.0.values", [2, 1], "frame_rate, values: expected finite, rising numbers"),
-        ("gate.checks.0.error_ratio", -1, "error_ratio: expected a finite ratio of 0 or more, got -1"),
-        ("gate.checks.0.error_ratio_on", "", "an error ratio needs words"),
+        ("gate.checks.0.error_ratio", None, "frame_rate: expected an error ratio, or words why there is none"),
+        ("gate.checks.0.error_ratio.ratio", -1, "error_ratio: expected 0 <= low <= ratio <= high"),
+        ("gate.checks.0.error_ratio.on", "", "on what it was measured"),
+        ("gate.checks.1.no_ratio_because", "", "neighbour_distance: expected an error ratio, or words"),
         ("gate.checks.0.more", 1, "more: is not known here"),
         ("known.arrays.embeddings", ..., "the embeddings are missing"),
         ("known.arrays.means", ..., "expected edges, means"),

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from coreecho.errors import CalibrationError
-from coreecho.trust import CHECKS, Gate, make_gate
+from coreecho.shipped import default_weights
+from coreecho.trust import (
+    CHECKS,
+    DISAGREEMENT_POINTS,
+    ErrorRatio,
+    Gate,
+    calibration_path,
+    make_gate,
+    read_calibration,
+)
 
 # What the validation split shows, and values of a recording that are usual, rare and of another world, for each check.
 # Of 200 recordings and one check, p-values of 0.05 and less are rare: the 9 highest, or 4 at either end.
@@ -17,10 +26,13 @@ USUAL = {
     "sector_area": (np.linspace(0.4, 0.5, 200), 0.45, 0.51, 1.0),
     "motion": (np.linspace(0.2, 0.4, 200), 0.3, 0.41, 0.0),
     "flicker": (np.linspace(0.3, 0.6, 200), 0.45, 0.63, 1.13),
+    "deformation": (np.linspace(0.5, 1.0, 200), 0.75, 0.49, 0.1),
+    "shaded": (np.linspace(0.3, 0.7, 200), 0.5, 0.29, 0.05),
     "sector_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
     "lv_cut": (np.linspace(0.0, 0.1, 200), 0.05, 0.12, 0.6),
     "lv_unseen": (np.repeat([0.0, 0.05, 0.1], [150, 44, 6]), 0.02, 0.15, 1.0),
     "lv_area": (np.linspace(0.1, 0.2, 200), 0.15, 0.095, -0.1),
+    "lv_pace": (np.linspace(1.1, 2.1, 200), 1.6, 1.09, 0.5),
     "clip_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
     "copy_disagreement": (np.linspace(0, 5, 200), 2.0, 5.2, 20.0),
     "segmentation_disagreement": (np.linspace(0, 10, 200), 4.0, 11.0, 60.0),
@@ -102,24 +114,70 @@ def test_one_check_decides_and_the_worst_reason_comes_first():
 def test_what_is_not_outlined_is_not_asked_for_its_outline():
     gate = make_gate({name: split for name, (split, *_) in USUAL.items()})
     plain = gate.without_outline
-    of_outline = {"num_beats", "lv_unseen", "lv_area", "lv_cut", "segmentation_disagreement"}
+    of_outline = {"num_beats", "lv_unseen", "lv_area", "lv_cut", "lv_pace", "segmentation_disagreement"}
     assert {check.name for check in gate.checks} - {check.name for check in plain.checks} == of_outline
     # Fewer checks share what may be doubted.
     assert plain.alpha * len(plain.checks) == pytest.approx(gate.alpha * len(gate.checks)) == pytest.approx(0.05)
     assert make_gate({"lv_area": USUAL["lv_area"][0]}).without_outline is None
 
 
+def test_two_numbers_that_should_be_one_are_doubted_however_usual_that_is():
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 40, 199), "contrast": np.linspace(0.2, 0.3, 199)})
+    for away, trust in ((DISAGREEMENT_POINTS, "good"), (DISAGREEMENT_POINTS + 0.1, "doubtful"), (30.0, "doubtful")):
+        verdict = gate.judge({"segmentation_disagreement": away, "contrast": 0.25})
+        assert verdict.trust == trust
+        assert [check.name for check in verdict.reasons] == ([] if trust == "good" else ["segmentation_disagreement"])
+        assert ("more than 10 EF points is always doubted" in " ".join(verdict.words)) is (trust != "good")
+    # Three quarters of the split disagree by more, and the gate says that it doubts as many.
+    assert gate.flagged_at_most == pytest.approx(150 / 200 + 0.025)
+    usual = make_gate({"segmentation_disagreement": np.linspace(0, 9, 199), "contrast": np.linspace(0.2, 0.3, 199)})
+    assert usual.flagged_at_most == pytest.approx(0.05)
+
+
+def test_the_doubt_is_that_of_the_first_check_that_tells_of_errors():
+    split = np.linspace(0, 10, 99)
+    gate = make_gate({"contrast": split, "clip_disagreement": split, "neighbour_distance": split})
+    verdict = gate.judge({"contrast": 40.0, "clip_disagreement": 9.9, "neighbour_distance": 5.0})
+    # Half of the split lies as far from the training recordings.
+    assert verdict.doubt == pytest.approx(0.5, abs=0.02)
+    assert gate.judge({"contrast": 4.0, "clip_disagreement": 1.0}).doubt == 1
+    assert make_gate({"contrast": split}).judge({"contrast": 40.0}).doubt is None
+
+
+def ratio(**changed):
+    """Of a reason that was worth something."""
+    known = {
+        "ratio": 2.13,
+        "low": 1.6,
+        "high": 2.84,
+        "level": 0.95,
+        "num_flagged": 40,
+        "num_others": 700,
+        "on": "phantoms",
+    }
+    return ErrorRatio(**known | changed)
+
+
 def test_words_tell_what_is_usual_and_what_a_reason_was_worth():
     gate = make_gate({"frame_rate": np.linspace(40, 60, 200), "chroma": np.zeros(200)})
-    gate = gate.with_error_ratios({"frame_rate": 2.13, "chroma": float("nan")}, on="held-out phantoms")
+    gate = gate.with_error_ratios({"frame_rate": ratio(), "chroma": "no clip had colour"})
     outside, plain = gate.judge({"frame_rate": 20.0, "chroma": 0.2}).checks
     assert outside.words == (
         "frame rate 20 per second: as low in 0 of 200 recordings of the calibration (40 to 60); "
-        "clips flagged for this erred 2.1 times as much (held-out phantoms)"
+        "clips flagged for this erred 2.1 times as much (95 % interval 1.6 to 2.8, n 40; phantoms)"
     )
-    assert outside.error_ratio == 2.13
-    assert plain.error_ratio is None
+    assert outside.to_dict()["error_ratio"]["num_flagged"] == 40
+    assert plain.error_ratio is plain.to_dict()["error_ratio"] is None
+    assert plain.words.endswith("; how much more such clips err is not known: no clip had colour")
     assert "erred" not in gate.judge({"frame_rate": 50.0, "chroma": 0.0}).checks[0].words
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ratio": 3.0}, {"low": -0.1}, {"high": float("nan")}, {"num_flagged": 0}, {"num_others": 0}, {"on": " "}]
+)
+def test_a_ratio_that_cannot_be_is_refused(wrong):
+    with pytest.raises(CalibrationError, match="error_ratio: expected"):
+        ratio(**wrong)
 
 
 def test_refuses_what_makes_no_sense():
@@ -132,3 +190,16 @@ def test_refuses_what_makes_no_sense():
         make_gate({"contrast": [1.0, np.nan]})
     with pytest.raises(CalibrationError, match="at least one"):
         Gate(checks=())
+
+
+def test_every_reason_that_ships_says_what_it_is_worth_or_why_that_is_not_known():
+    gate = read_calibration(calibration_path(default_weights())).gate
+    known = {check.name: check.error_ratio for check in gate.checks if check.error_ratio is not None}
+    unknown = {check.name: check.no_ratio_because for check in gate.checks if check.error_ratio is None}
+    assert {"frame_rate", "num_frames", "chroma", "deformation", "shaded", "lv_pace", "lv_unseen", "lv_cut"} <= set(
+        known
+    )
+    assert all("simulated hearts of the TEST split" in one.on and one.num_flagged >= 10 for one in known.values())
+    assert all("was raised in" in words for words in unknown.values())
+    # Each check can doubt something: the recordings are enough for their number.
+    assert gate.silent_checks == ()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from coreecho.trust import outline_values
+from coreecho.trust.outlines import pace_of
 
 # A sector of 40 x 40 pixels in a frame of 56.
 SECTOR = np.zeros((56, 56), dtype=bool)
@@ -61,3 +62,37 @@ def test_without_a_sector_the_outline_was_not_measured():
     assert math.isnan(found.lv_unseen)
     assert math.isnan(found.lv_area)
     assert math.isnan(found.lv_cut)
+    assert math.isnan(found.lv_pace)
+
+
+def beating(beats_a_second, fps, seconds=2.4):
+    """Areas that swing so many times a second."""
+    return 300 + 60 * np.cos(2 * np.pi * beats_a_second * np.arange(round(seconds * fps)) / fps)
+
+
+@pytest.mark.parametrize("fps", [8, 25, 30, 50])
+@pytest.mark.parametrize("beats_a_second", [0.8, 1.25, 2.5])
+def test_the_pace_is_that_of_the_swings_at_any_frame_rate(beats_a_second, fps):
+    areas = beating(beats_a_second, fps, seconds=4 / beats_a_second)
+    assert pace_of(areas, fps) == pytest.approx(beats_a_second, rel=0.07)
+    # The same heart at half its speed: every frame stands twice as long.
+    assert pace_of(beating(beats_a_second, 2 * fps, seconds=4 / beats_a_second), fps) == pytest.approx(
+        beats_a_second / 2, rel=0.07
+    )
+
+
+def test_frames_without_a_ventricle_do_not_change_the_pace_and_noise_only_raises_it():
+    areas = beating(1.25, 25)
+    some = areas.copy()
+    some[[3, 20, 21, 40]] = np.nan
+    assert pace_of(some, 25) == pytest.approx(pace_of(areas, 25), rel=0.05)
+    noisy = areas + np.random.default_rng(0).normal(0, 15, len(areas))
+    assert pace_of(noisy, 25) > pace_of(areas, 25)
+
+
+def test_a_pace_that_cannot_be_told_is_not_a_number():
+    areas = beating(1.25, 25)
+    assert math.isnan(pace_of(areas, None))
+    assert math.isnan(pace_of(areas[:3], 25))
+    assert math.isnan(pace_of(np.full(60, 300.0), 25))
+    assert math.isnan(pace_of(np.where(np.arange(60) % 2 == 0, areas, np.nan), 25))

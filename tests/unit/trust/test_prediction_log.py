@@ -39,6 +39,8 @@ def test_a_torn_line_costs_only_itself_and_is_named(tmp_path):
         '{"ef": NaN}',
         '{"Name": 1}',
         '{"a/b": 1}',
+        '{"ef": 50, "ef": 60}',
+        '{"ef": [50]}',
         "x",
         "",
         '{"ef": 1' + "0" * 400 + "}",

@@ -34,7 +34,11 @@ def test_a_stream_that_changes_is_found_and_named(tmp_path):
     assert watched[0].test.p_value < 0.01
     assert watched[1].state.drifted_at is None
     assert "by the contrast" in drift_sentence(watched)
-    assert drift_table(watched).row_count == 2
+    table = drift_table(watched)
+    assert table.row_count == 2
+    # One in a hundred, shared by two numbers.
+    assert "Evidence of 200 or more is drift" in str(table.caption)
+    assert watched[0].state.largest_capital >= 200 > watched[1].state.largest_capital
 
 
 def test_a_log_holds_numbers_that_were_measured_and_no_others(tmp_path):

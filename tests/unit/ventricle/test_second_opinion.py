@@ -11,7 +11,7 @@ import pytest
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.files import PredictionFailure
-from coreecho.inference.predictor import Prediction
+from coreecho.inference.prediction import Prediction
 from coreecho.models.segmenter import load_segmenter
 from coreecho.tasks import EF, MI
 from coreecho.trust import ModelCalibration, calibrate, make_gate
@@ -115,3 +115,22 @@ def test_the_outline_has_its_say_in_trust(
         # What cannot be outlined does not pass.
         assert second.trust == "doubtful"
         assert "could not be measured" in second.reasons[0]
+
+
+def test_a_disagreement_of_thirty_points_is_a_reason_also_where_many_disagree(
+    bright_segmenter: Path, bright_heart: Callable[..., Any], tmp_path: Path
+) -> None:
+    # A circle that beats: nothing but an outline that grows and shrinks.
+    heart = bright_heart()
+    np.save(tmp_path / "a.npy", heart.frames)
+    segmenter = load_segmenter(bright_segmenter)
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model="m")
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 40, 200)})
+    calibrated = ModelCalibration(intervals=intervals, num_clips=1, gate=gate, outlined_by=segmenter.weights_sha256)
+    read = [prediction(heart.ef_percent - 30, str(tmp_path / "a.npy"))]
+    (seen,) = with_second_opinions(read, [tmp_path / "a.npy"], segmenter, calibrated=calibrated, seconds_a_file=None)
+    assert isinstance(seen, Prediction)
+    assert seen.trust == "doubtful"
+    assert seen.doubt == pytest.approx(30 / 40, abs=0.1)
+    assert any("the EF of the segmented ventricle" in reason for reason in seen.reasons)
+    assert any("points away" in warning for warning in seen.warnings)

@@ -1,5 +1,7 @@
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -22,7 +24,7 @@ from pydicom.uid import (
 )
 
 from coreecho.errors import VideoError
-from coreecho.video import dicom_frames, read_video
+from coreecho.video import dicom_frames, limits, read_video
 from coreecho.video.colour import to_grey
 from coreecho.video.dicom_pixels import decode_frames
 from coreecho.video.screen import CROPPED_NOTE, NOT_BELIEVED_NOTE
@@ -423,4 +425,16 @@ def test_encapsulated_video_is_read(
     dataset.NumberOfFrames = 60
     dataset.save_as(path)
     with pytest.raises(VideoError, match="declares 60 frames"):
+        read_video(path)
+
+
+@pytest.mark.parametrize("compression", [RLELossless, JPEGLSLossless])
+def test_a_file_that_keeps_its_decoder_busy_is_given_up(
+    tmp_path: Path, screen: Any, write_dicom: Write, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Some JPEG-LS pictures of 500 bytes take seconds each, and a file holds as many as it likes.
+    path = write_dicom(tmp_path / "a.dcm", screen, compression=compression)
+    clock = itertools.count(step=3.0)
+    monkeypatch.setattr(limits, "time", SimpleNamespace(thread_time=lambda: next(clock)))
+    with pytest.raises(VideoError, match=r"given up: it was not decoded within 1\d seconds"):
         read_video(path)

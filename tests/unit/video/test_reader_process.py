@@ -11,7 +11,7 @@ from coreecho.video.reader_process import ReaderProcesses, read_resized
 
 # Does to files of certain names what some decoders do to damaged ones.
 _UNRULY = """
-import os, time
+import os, sys, time
 from coreecho.video import reader_process as process
 read = process.read_resized
 def unruly(path, size):
@@ -20,6 +20,10 @@ def unruly(path, size):
     if "crash" in path:
         os._exit(7)
     if "large" in path:
+        raise MemoryError
+    if "greedy" in path and sys.platform == "linux":
+        bytearray(1200 * 2**20)
+    elif "greedy" in path:
         raise MemoryError
     if "odd" in path:
         raise ZeroDivisionError("a width of 0")
@@ -63,7 +67,8 @@ def test_a_name_that_is_not_utf8(clip: Path) -> None:
     [
         ("slow", r"slow\.npy: given up: it was not read within 1 seconds"),
         ("crash", r"crash\.npy: the process that read it came to an end \(exit code 7\)"),
-        ("large", r"large\.npy: needs more than 3\.2 GB to be read"),
+        ("large", r"large\.npy: needs more than 1\.1 GB to be read"),
+        ("greedy", r"greedy\.npy: needs more than 1\.1 GB to be read"),
         ("odd", r"odd\.npy: unexpected ZeroDivisionError: a width of 0"),
     ],
 )

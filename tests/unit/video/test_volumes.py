@@ -247,6 +247,13 @@ def test_pixels_elsewhere_are_not_followed(tmp_path: Path, clip: Frames, target:
         read_video(write_nrrd(tmp_path / "a", ordered(clip, "WHT"), data_file=target))
 
 
+def test_a_name_that_no_file_can_have_is_missing(tmp_path: Path, clip: Frames) -> None:
+    path = write_nrrd(tmp_path / "a", ordered(clip, "WHT"), encoding="raw", data_file="a.raw")
+    path.write_bytes(path.read_bytes().replace(b"a.raw", b"a" * 5000 + b".raw"))
+    with pytest.raises(VideoError, match="which is missing"):
+        read_video(path)
+
+
 def test_a_link_to_another_folder_is_not_followed(tmp_path: Path, clip: Frames) -> None:
     (tmp_path / "here").mkdir()
     path = write_nrrd(tmp_path / "here" / "a", ordered(clip, "WHT"), encoding="raw", data_file="a.raw")
