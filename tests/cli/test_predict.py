@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
-from tests.conftest import learned_from_phantoms, small_card
+from tests.shared.weights import learned_from_phantoms, small_card
 
 from coreecho.inference import Predictor
 from coreecho.models import ModelInput, build_model, save_weights
