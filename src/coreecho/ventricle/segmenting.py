@@ -142,6 +142,7 @@ def segment_video(
         raise UnsuitableError(
             f"{name}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
+    video.refuse_unmoved()
     seen = resize_frames(video.frames, segmenter.frame_size)
     inside = _shown(video, segmenter.frame_size)
     shares = in_one_part(segmenter.probabilities(seen) * inside)
