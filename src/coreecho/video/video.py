@@ -87,8 +87,8 @@ class Video:
         self.refuse_black()
         if self.is_still:
             raise UnsuitableError(
-                f"{self.source}: a still: all {self.num_frames} frames show one and the same picture. An EF takes a clip "
-                "of a beating heart."
+                f"{self.source}: a still: all {self.num_frames} frames show one and the same picture. An EF takes a "
+                "clip of a beating heart."
             )
 
     @property
