@@ -26,7 +26,7 @@ from coreecho.training.objectives import objective_class
 from coreecho.training.recipe import Recipe, read_recipe_file
 
 # Reports with charts as they are drawn for a reader are tested of every objective, beside `report/`.
-pytestmark = pytest.mark.usefixtures("rough_pictures")
+pytestmark = pytest.mark.usefixtures("rough_pictures", "quick_outlines")
 Command = Callable[..., str]
 # Of HMC-QU, whose hearts have no EF.
 WITHOUT_EF = "none of the .* recordings of the .* split has one that is known"

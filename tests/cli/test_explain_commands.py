@@ -26,6 +26,7 @@ from coreecho.training.run_folder import Hardware, RunFolder, find_data
 from coreecho.video import read_video
 from coreecho.video.store import FrameStore
 
+pytestmark = pytest.mark.usefixtures("quick_outlines")
 Command = Callable[..., str]
 
 

@@ -217,6 +217,7 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
     assert command("evaluate", run.path) == 0
 
 
+@pytest.mark.usefixtures("quick_outlines")
 def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
     where = tmp_path / "where"
     assert command("explain", root / "11.npy", "--model", run.path, "--out", where) == 0
@@ -224,7 +225,7 @@ def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
 
 
 def test_it_reports(run: Any, tmp_path: Path) -> None:
-    assert command("report", run.path, "--out", tmp_path / "report.html") == 0
+    assert command("report", run.path, "--out", tmp_path / "report.html", "--map-method", "pca") == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Heart rate" in page
     assert "bpm" in page

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.conftest import learned_from_phantoms, own_cohort, small_card
+from tests.shared.cohorts import own_cohort
+from tests.shared.weights import learned_from_phantoms, small_card
 
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput

@@ -137,9 +137,9 @@ def test_the_training_loss_falls(method: str, hearts: Hearts, request: pytest.Fi
     assert last < share * first, losses
 
 
-@pytest.mark.parametrize("encoder", ["r2plus1d_18", "mc3_18", "r3d_18"])
-def test_the_video_resnets_learn_at_their_published_size(encoder: str, hearts: Hearts) -> None:
-    recipe = replace(small("R(2+1)D"), encoder=encoder, learning_rate=1e-4)
+def test_the_baseline_learns_at_its_published_size(hearts: Hearts) -> None:
+    """The gradients of the other two ResNets are compared with the plain formulas in `parity/`."""
+    recipe = replace(small("R(2+1)D"), encoder="r2plus1d_18", learning_rate=1e-4)
     few = Hearts(hearts.clips[:4], hearts.ef_percent[:4], hearts.has_mi[:4])
     losses = train(recipe, new_model(recipe), few, steps=4)
     assert losses[-1] < 0.8 * losses[0], losses
