@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: as the file system gives it (a full disk, a read-only folder); `path` is then as it was before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    temporary = _temporary(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -46,6 +46,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+
+
 def is_file(path: Path) -> bool:
     """Whether a path that somebody wrote down is a file; a name that no file can have is not, however long it is."""
     try:
@@ -54,27 +58,30 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def check_outputs(**outputs: Path | None) -> None:
-    """See that files can be written, before the minutes or hours of computing what shall stand in them.
+def fault_of_writing(path: Path, *, is_added_to: bool = False) -> str:
+    """Try whether a file can be written, and leave nothing behind.
+
+    What a system says of its permissions is not enough: a folder of the kernel's or a full drive takes no file all the
+    same.
 
     Args:
-        **outputs: by the names of their options; None where nothing is to be written.
+        path: of the file; its folder exists.
+        is_added_to: an older file will not be replaced in one step, but added to.
 
-    Raises:
-        CoReEchoError: one is a folder, or its folder is missing or cannot be written to.
+    Returns:
+        Why it cannot, in the system's words; empty where it can.
     """
-    for name, path in outputs.items():
-        if path is None:
-            continue
-        option, folder = f"`--{name.replace('_', '-')}`", path.absolute().parent
-        if path.is_dir():
-            raise CoReEchoError(f"{path} is a folder: give {option} the name of a file in it, or another.")
-        if not folder.is_dir():
-            raise CoReEchoError(
-                f"The folder of {path} does not exist: make it first, or give another file to {option}."
-            )
-        if not os.access(folder, os.W_OK):
-            raise CoReEchoError(f"The folder of {path} cannot be written to: give another file to {option}.")
+    try:
+        if is_added_to and path.exists():
+            with path.open("ab"):
+                return ""
+        temporary = _temporary(path)
+        with temporary.open("xb"):
+            pass
+        temporary.unlink()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def make_folder(folder: Path) -> None:
@@ -84,8 +91,9 @@ def make_folder(folder: Path) -> None:
         CoReEchoError: it cannot be made or written to.
     """
     with writing_into(folder):
-        if not os.access(folder, os.W_OK):
-            raise CoReEchoError(f"{folder} cannot be written to. Give another `--out`.")
+        fault = fault_of_writing(folder / "out")
+        if fault:
+            raise CoReEchoError(f"{folder} cannot be written to: {fault}. Give another `--out`.")
 
 
 @contextmanager

@@ -147,11 +147,17 @@ def test_ctrl_c_keeps_the_rows_that_are_ready_and_says_so(coreecho, weights, pha
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Predictor, "predict_many", stopped)
-    code, out, err = coreecho("predict", *videos, "--model", weights, "--csv", tmp_path / "ef.csv")
+    written = ("--csv", tmp_path / "ef.csv", "--json-file", tmp_path / "ef.json", "--per-study")
+    code, out, err = coreecho("predict", *videos, "--model", weights, *written)
     assert code == 130
     assert videos[1].name in out.replace("\n", "")
-    assert "Stopped. The first 2 files are done" in err
-    assert pd.read_csv(tmp_path / "ef.csv")["file"].tolist() == [str(video) for video in videos[:2]]
+    assert err.splitlines()[-1] == "Stopped. The first 2 files are done, and shown or written; 2 were not reached."
+    rows, studies = pd.read_csv(tmp_path / "ef.csv"), pd.read_csv(tmp_path / "ef-studies.csv")
+    assert rows["file"].tolist() == [str(video) for video in videos]
+    assert rows["status"].tolist() == ["measured"] * 2 + ["not reached"] * 2
+    assert "the run was stopped" in studies["notes"][0]
+    document = json.loads((tmp_path / "ef.json").read_text())
+    assert (document["stopped"], document["not_reached"], len(document["predictions"])) == (True, 2, 2)
 
 
 def test_names_of_any_kind(coreecho, weights, phantom_root, tmp_path):
@@ -164,7 +170,7 @@ def test_names_of_any_kind(coreecho, weights, phantom_root, tmp_path):
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
     code, out, err = coreecho("predict", folder, "--model", weights, "--csv", tmp_path / "ef.csv")
-    assert (code, err.strip()) == (0, "")
+    assert (code, err.strip()) == (0, "3 measured, 0 refused, 0 failed.")
     assert "\x1b[31m" not in out
     assert pd.read_csv(tmp_path / "ef.csv")["file"].str.contains(r"M\\xfcller|x1b\[31m|=1\+1").all()
     code, out, _ = coreecho("predict", folder, "--model", weights, "--json")
@@ -245,8 +251,70 @@ def test_a_whole_examination_gives_one_number_and_what_is_no_such_clip_is_no_fai
     assert rows["sop_instance_uid"].tolist()[:2] == ["1.2.3.4.0", "1.2.3.4.1"]
     assert rows["accession_number"].tolist()[0] == "'=A7"
     assert studies["num_clips"].tolist() == [1, 3]
+    assert rows["study"].tolist() == [str(exam)] * 2 + [str(tmp_path / "other")] * 3
+    assert studies["study"].tolist() == [str(exam), str(tmp_path / "other")]
+    assert document["predictions"][0]["study"] == document["refused"][0]["study"] == str(exam)
     # Unasked, no identifier leaves the program, though the examinations are told apart by them.
     code, out, err = coreecho("predict", *folders, *asked, "--strict")
     assert code == 1
     assert "1 used, 1 refused, 0 failed" in out
     assert "1.2.3.4" not in out + err + table.read_text() + (tmp_path / "ef-studies.csv").read_text()
+
+
+def test_a_forgotten_name_of_a_table_costs_no_clip(coreecho, weights, broken, tmp_path):
+    """The shell gives the first of `*.avi` to `--csv`."""
+    content = broken.read_bytes()
+    for flags in (("--csv", broken), ("--page", broken), ("--monitor", broken), ("--json-file", broken)):
+        for given in (tmp_path, broken):
+            code, _, err = coreecho("predict", given, "--model", weights, *flags)
+            assert code == 2
+            assert flags[0] in err
+            assert broken.read_bytes() == content
+    same = tmp_path / "same.csv"
+    code, _, err = coreecho("predict", broken, "--model", weights, "--csv", same, "--monitor", same)
+    assert code == 2
+    assert "would be written twice" in err
+    code, _, err = coreecho(
+        "predict",
+        broken,
+        "--model",
+        weights,
+        "--per-study",
+        "--csv",
+        tmp_path / "a.csv",
+        "--monitor",
+        tmp_path / "a-studies.csv",
+    )
+    assert code == 2
+    assert "would be written twice" in err
+
+
+def test_a_day_without_clips_has_no_row_the_same_header_and_one_line_of_counts(coreecho, weights, tmp_path):
+    day, table = tmp_path / "day", tmp_path / "ef.csv"
+    day.mkdir()
+    (day / "DICOMDIR").write_bytes(b"")
+    (day / "films.zip").write_bytes(b"")
+    asked = ("predict", day, "--model", weights, "--per-study", "--ids", "--csv", table)
+    code, out, err = coreecho(*asked)
+    assert (code, out) == (0, "")
+    assert err.splitlines() == ["0 files. 2 files passed over: 1 .zip, 1 DICOMDIR."]
+    assert len(pd.read_csv(table)) == len(pd.read_csv(tmp_path / "ef-studies.csv")) == 0
+    assert coreecho(*asked, "--strict")[0] == 1
+    empty = table.read_text(), (tmp_path / "ef-studies.csv").read_text()
+    (day / "broken.avi").write_bytes(b"RIFF, but no video")
+    assert coreecho(*asked)[0] == 1
+    texts = table.read_text(), (tmp_path / "ef-studies.csv").read_text()
+    assert [text.splitlines()[0] for text in texts] == [text.splitlines()[0] for text in empty]
+    assert "study_instance_uid" in texts[0].splitlines()[0]
+
+
+def test_outside_a_terminal_each_message_is_one_line(coreecho, weights, tmp_path, monkeypatch):
+    long = tmp_path / ("a" * 120 + ".avi")
+    long.write_bytes(b"RIFF, but no video")
+    # As narrow as rich takes a file to be.
+    monkeypatch.setenv("COLUMNS", "80")
+    code, _, err = coreecho("predict", long, "--model", weights)
+    assert code == 1
+    told, counted = err.splitlines()
+    assert told.startswith(f"No EF for {long}: ")
+    assert counted == "0 measured, 0 refused, 1 failed."

@@ -1,8 +1,8 @@
 """Commands on a disk that fills up, and two of each at once: `python -m tests.hostile.full_disk --times 10`.
 
-Disks fill up at random writes, or with `--every` at each of them. A command that finds no space must say so in a sentence and end with an error, and given again with space it must leave
-what an undisturbed run leaves, to the byte. Of two that are given at once, one may be refused by name; what is left is
-the same.
+Disks fill up at random writes, or with `--every` at each of them. A command that finds no space must say so in a
+sentence and end with an error, and given again with space it must leave what an undisturbed run leaves, to the byte. Of
+two that are given at once, one may be refused by name; what is left is the same.
 """
 
 import os

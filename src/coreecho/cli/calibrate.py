@@ -66,8 +66,8 @@ def calibrate(
     from coreecho.evaluation.calibrating import calibrate_subject, what_it_promises
     from coreecho.evaluation.calibrating import measure_gap as widen
     from coreecho.evaluation.measured_clips import Computing as HowToCompute
-    from coreecho.files import check_outputs
     from coreecho.models.segmenter import open_segmenter
+    from coreecho.outputs import DOCUMENT, Output, check_outputs
     from coreecho.trust import calibration_path, read_calibration, write_calibration
     from coreecho.ventricle.gauging import OutlineGauge
 
@@ -80,7 +80,7 @@ def calibrate(
     path = out or calibration_path(subject.weights)
     if not path.absolute().parent.is_dir():
         raise CalibrationError(f"The folder of {path} does not exist: make it first, or give another `--out`.")
-    check_outputs(out=path)
+    check_outputs(Output("--out", path, DOCUMENT), inputs=[subject.weights])
     how = HowToCompute(batch_size=computing.batch_size, device=computing.device, show_progress=True)
     if measure_gap:
         before = read_calibration(calibration_path(subject.weights))

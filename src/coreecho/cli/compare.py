@@ -58,12 +58,12 @@ def compare(
     from coreecho.evaluation.protocol import Protocol
     from coreecho.evaluation.run_comparison import Competitor, compare_runs, unique_names
     from coreecho.experiments.seed_runs import seeds_in
-    from coreecho.files import check_outputs
     from coreecho.inference.subject import Subject
+    from coreecho.outputs import DOCUMENT, TABLE, Output, check_outputs
     from coreecho.report.comparison import comparison_tables, write_comparison
 
-    check_outputs(csv=csv, json=json)
     paths = [run, *others]
+    check_outputs(Output("--csv", csv, TABLE), Output("--json", json, DOCUMENT), inputs=paths)
     competitors = []
     for name, path in zip(unique_names([path.resolve().name for path in paths]), paths, strict=True):
         runs = {} if (path / "run.json").is_file() else seeds_in(path)

@@ -48,10 +48,10 @@ def doctor(
         Threads that read [default: one for each core].
     """
     from coreecho.datasets.doctor import examine
-    from coreecho.files import check_outputs
     from coreecho.names import counted, readable
+    from coreecho.outputs import PAGE, Output, check_outputs
 
-    check_outputs(html=html)
+    check_outputs(Output("--html", html, PAGE))
     examination = examine(
         dataset,
         root,

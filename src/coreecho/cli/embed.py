@@ -40,13 +40,13 @@ def embed(
     computing = computing or Computing()
     from rich.console import Console
 
-    from coreecho.files import check_outputs
+    from coreecho.outputs import ARRAYS, Output, check_outputs
     from coreecho.report.shipped_model import say_default
     from coreecho.representation.embedding_files import check_embeddings_path, save_embeddings
     from coreecho.representation.embeddings import embed_run
 
     check_embeddings_path(out)
-    check_outputs(out=out)
+    check_outputs(Output("--out", out, ARRAYS), inputs=[model])
     say_default(model)
     embedded = embed_run(
         shown.subject(model),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coreecho.cli.predict import tell_failures
+from coreecho.cli.telling import tell_failures
 from coreecho.errors import VideoError
 from coreecho.inference import PredictionFailure, find_files
 from coreecho.models.echo_model import EchoModel

@@ -117,7 +117,10 @@ def main() -> None:
         # Cyclopts has printed it.
         code = 2
     except CoReEchoError as error:
-        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+        # In a log on one line, which `grep` finds whole.
+        console = Console(stderr=True)
+        text = f"[bold red]{type(error).__name__}[/]: {escape(str(error))}"
+        console.print(text, soft_wrap=not console.is_terminal)
         code = 2
     except BrokenPipeError:
         # The reader, `head` say, has seen enough. Python would complain again when it flushes at its end.
@@ -125,9 +128,8 @@ def main() -> None:
         code = 141
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        Console(stderr=True).print(
-            f"Cannot read or write{where}: {error.strerror or error}.", style="red", markup=False
-        )
+        console, text = Console(stderr=True), f"Cannot read or write{where}: {error.strerror or error}."
+        console.print(text, style="red", markup=False, soft_wrap=not console.is_terminal)
         code = 2
     except KeyboardInterrupt as stopped:
         code = tell(stopped)

@@ -1,7 +1,6 @@
 """`coreecho predict`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +19,7 @@ def predict(
     *,
     model: Path = Path(DEFAULT),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json_file: Path | None = None,
     csv: Path | None = None,
     page: Path | None = None,
     similar: bool = True,
@@ -34,6 +34,7 @@ def predict(
     computing: Computing | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
     monitor: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Measure the EF of clips: `coreecho predict clip.dcm folder/`, or with your own model, `--model runs/echonet`.
 
@@ -50,12 +51,14 @@ def predict(
     files:
         Apical four-chamber clips (AVI, MP4, MOV, MKV, WebM, WMV, MPEG, GIF, WebP, PNG, TIFF, NPY, NPZ, DICOM, NIfTI,
         MHD, NRRD), and folders of them, searched at any depth. Hidden files and tables, texts and archives in folders
-        are passed over.
+        are passed over, and counted. A file that is given twice is read once.
     model:
         Folder of a run, a `.safetensors` file, or `default`: the model that ships with coreecho, a research model that
         has seen no patient.
     as_json:
         Print one JSON document and nothing else.
+    json_file:
+        Write the same document to this file, too: whole, or where the run fails not at all.
     csv:
         Write a table to this file, too: one row a file, with its status, measured, refused or failed.
     page:
@@ -92,17 +95,27 @@ def predict(
     monitor:
         Add the numbers of each clip, and no name, to this log, and warn where the clips in it have drifted away from
         those that the model was calibrated on; `coreecho drift LOG` tells more.
+    quiet:
+        Do not say how far it is.
     """
     computing, reading = computing or Computing(), reading or FileReading()
-    from rich.console import Console
-
-    from coreecho.files import check_outputs
-    from coreecho.inference import Predictor, parse_beat
+    from coreecho.cli.predicted import Predicted, tell_counts
+    from coreecho.cli.telling import is_bad, name_failures, tell
+    from coreecho.inference import Predictor, list_files, parse_beat
+    from coreecho.outputs import DOCUMENT, LOG, PAGE, TABLE, Output, check_outputs
     from coreecho.report.shipped_model import say_default
+    from coreecho.report.studies import studies_path
     from coreecho.stopping import exit_code_of
     from coreecho.ventricle.second_opinion import find_second_opinion, with_second_opinions
 
-    check_outputs(csv=csv, page=page, monitor=monitor)
+    check_outputs(
+        Output("--csv", csv, TABLE),
+        Output("--csv", studies_path(csv) if csv and per_study else None, TABLE),
+        Output("--json-file", json_file, DOCUMENT),
+        Output("--page", page, PAGE),
+        Output("--monitor", monitor, LOG),
+        inputs=[*files, model, *([] if segmenter is None else [segmenter])],
+    )
     frames = None if beat is None else parse_beat(beat)
     predictor = Predictor(
         model,
@@ -118,14 +131,15 @@ def predict(
     )
     outliner = find_second_opinion(segmenter, model, predictor.model.task, computing.device)
     say_default(model)
+    listing = list_files(files, joins_series=reading.series, reads_ids=predictor.reads_ids)
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:
-        predicted = predictor.predict_many(files, show_progress=True)
+        predicted = predictor.predict_many(listing, show_progress=not quiet)
         if outliner is not None:
             predicted = with_second_opinions(
                 predicted,
-                files,
+                listing,
                 outliner,
                 calibrated=predictor.calibrated,
                 axes=reading.axes,
@@ -136,7 +150,15 @@ def predict(
     except KeyboardInterrupt as stopped:
         # What is ready is not lost.
         stopped_by = stopped
-    _show(results, predictor, as_json=as_json, csv=csv, per_study=per_study, has_ids=ids)
+    found = Predicted(
+        results=results,
+        predictor=predictor,
+        not_reached=None if stopped_by is None else listing.after(len(results)),
+        per_study=per_study,
+        has_ids=ids,
+    )
+    found.write(csv=csv, json_file=json_file)
+    found.show(as_json=as_json)
     if page is not None:
         how: dict[str, Any] = {
             "per_study": per_study,
@@ -145,47 +167,17 @@ def predict(
             "segmenter": outliner,
         }
         _write_page(page, results, predictor, model, axes=reading.axes, **how)
-    is_bad = tell_failures(results, predictor.model.task.noun, strict=strict)
+    name_failures(results, predictor.model.task.noun)
     if monitor is not None:
-        Console(stderr=True).print(_monitored(monitor, predictor, results), markup=False)
+        tell(_monitored(monitor, predictor, results))
     if stopped_by is not None:
-        Console(stderr=True).print(
-            f"Stopped. The first {len(results)} files are done, and shown or written; the others are not."
+        tell(
+            f"Stopped. The first {len(results)} files are done, and shown or written; "
+            f"{len(listing.files) - len(results)} were not reached."
         )
         return exit_code_of(stopped_by)
-    return 1 if is_bad else 0
-
-
-def _show(
-    results: "list[Prediction | PredictionFailure]",
-    predictor: "Predictor",
-    *,
-    as_json: bool,
-    csv: Path | None,
-    per_study: bool,
-    has_ids: bool,
-) -> None:
-    from rich.console import Console
-
-    from coreecho.inference import Prediction, combine_studies
-    from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
-    from coreecho.report.studies import studies_path, studies_table, write_studies_csv
-
-    name, task = predictor.model_name, predictor.model.task
-    studies = combine_studies(results, has_ids=has_ids) if per_study else None
-    if not has_ids:
-        # They were read to tell the examinations apart.
-        results = [replace(result, ids=None) for result in results]
-    if as_json:
-        print(predictions_json(results, model_name=name, task=task, studies=studies))
-    elif any(isinstance(result, Prediction) for result in results):
-        if studies is not None:
-            Console().print(studies_table(studies, task))
-        Console().print(predictions_table(results, model_name=name, task=task))
-    if csv is not None:
-        write_predictions_csv(results, csv, task=task)
-        if studies is not None:
-            write_studies_csv(studies, studies_path(csv), task=task)
+    tell_counts(results, listing)
+    return 1 if is_bad(results, strict=strict) else 0
 
 
 def _write_page(
@@ -208,25 +200,6 @@ def _write_page(
     studies = combine_studies(results, has_ids=False) if per_study else []
     write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task, examinations=studies)
     Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
-
-
-def tell_failures(results: "Sequence[object]", noun: str, *, strict: bool) -> bool:
-    """Name on stderr the files without a number, and count them; tell whether the exit code shall say so."""
-    from rich.console import Console
-
-    from coreecho.inference import PredictionFailure
-    from coreecho.names import readable
-
-    console = Console(stderr=True)
-    failures = [result for result in results if isinstance(result, PredictionFailure)]
-    for failure in failures:
-        how, style = ("Refused", "yellow") if failure.is_refused else (f"No {noun} for", "red")
-        console.print(f"{how} {readable(failure.file)}: {readable(failure.error)}", style=style, markup=False)
-    num_refused = sum(failure.is_refused for failure in failures)
-    if failures:
-        measured, failed = len(results) - len(failures), len(failures) - num_refused
-        console.print(f"{measured} measured, {num_refused} refused, {failed} failed.", highlight=False)
-    return bool(failures) if strict else len(failures) > num_refused
 
 
 def _monitored(log: Path, predictor: "Predictor", results: "Sequence[Prediction | PredictionFailure]") -> str:

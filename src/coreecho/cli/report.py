@@ -69,9 +69,11 @@ def report(
     shown = shown or TestedData()
     computing = computing or Computing()
     from coreecho.evaluation.protocol import Protocol
+    from coreecho.outputs import PAGE, Output, check_outputs
     from coreecho.report.html import default_place, write_report
     from coreecho.report.terminal import say
 
+    check_outputs(Output("--out", out, PAGE), inputs=[run])
     subjects = [shown.subject(path) for path in (run, run2) if path is not None]
     out = out or default_place(subjects)
     write_report(

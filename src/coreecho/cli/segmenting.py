@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from coreecho.cli.predict import tell_failures
+from coreecho.cli.telling import tell_failures
 from coreecho.files import make_folder
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import readable

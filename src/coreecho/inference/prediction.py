@@ -45,6 +45,7 @@ class Prediction(Appraisal):
         segmentation_beats: complete beats in the outline; None where nobody asked.
         segmentation_model: what outlined it.
         ids: what an archive knows the file by, where that was asked for and it is DICOM.
+        study: the examination that it belongs to, where that was asked for.
         embedding: (D,) float32, the mean over the clips: where the model puts the heart.
     """
 
@@ -67,6 +68,7 @@ class Prediction(Appraisal):
     segmentation_beats: int | None = None
     segmentation_model: str | None = None
     ids: DicomIds | None = None
+    study: str | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -90,6 +92,8 @@ class Prediction(Appraisal):
         del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
         if self.ef_percent is None:
             entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
+        if self.study is None:
+            del entries["study"]
         if self.beat is None:
             del entries["beat"]
         if self.segmentation_beats is None:

@@ -16,7 +16,7 @@ from coreecho.inference.appraising import Appraiser, calibration_beside, split_c
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
-from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.inference.files import FileListing, PredictionFailure, list_files
 from coreecho.inference.prediction import Prediction
 from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file
 from coreecho.models.card import TrainedOn, WeightsCard, origin
@@ -210,15 +210,16 @@ class Predictor:
         return stacked if isinstance(said, list) else np.asarray(stacked[0])
 
     def predict_many(
-        self, paths: Iterable[str | Path], *, show_progress: bool = False
+        self, paths: Iterable[str | Path] | FileListing, *, show_progress: bool = False
     ) -> Iterator[Prediction | PredictionFailure]:
         """Predict files and folders, in order, in full batches; the next files are read while others are predicted.
 
         A file that cannot be predicted gives a `PredictionFailure` and never stops the others.
 
         Args:
-            paths: files, and folders whose files are taken at any depth (see `find_files`).
-            show_progress: show a bar with the time left, on stderr.
+            paths: files, and folders whose files are taken at any depth; or what `list_files` made of them, by this
+                predictor's `joins_series` and `reads_ids`. A file that is given twice is read once.
+            show_progress: show a bar with the time left, on stderr; outside a terminal, a line now and then.
 
         Yields:
             One result a file.
@@ -227,14 +228,16 @@ class Predictor:
             RecipeError: the model looks at one beat, and the predictor was not told which.
         """
         check_beat(self.model, self.beat)
-        if not isinstance(paths, str | Path | Iterable):
+        if not isinstance(paths, str | Path | Iterable | FileListing):
             raise RecipeError(f"paths: expected files and folders, got {paths!r}")
-        named = [paths] if isinstance(paths, str | Path) else paths
-        files = find_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
+        if not isinstance(paths, FileListing):
+            named = [paths] if isinstance(paths, str | Path) else paths
+            paths = list_files(named, joins_series=self.joins_series, reads_ids=self.reads_ids)
+        results = self._with_ids(paths.files, self._predict_in_order(paths.files))
         yield from track(
-            self._with_ids(files, self._predict_in_order(files)),
-            total=len(files),
-            description="Files",
+            results,
+            "Files",
+            total=len(paths.files),
             console=Console(stderr=True),
             disable=not show_progress,
             transient=True,

@@ -6,15 +6,15 @@ measured at all, and the result says so.
 
 import os
 import statistics
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from coreecho.inference.files import PredictionFailure
 from coreecho.inference.prediction import Prediction
-from coreecho.tasks import EF
+from coreecho.tasks import EF, Task
 from coreecho.trust import READER_VARIABILITY
 
 NO_GATE = (
@@ -30,6 +30,8 @@ VIEWS = (
     "which clips were used"
 )
 NO_CLIP = "no clip of it is trusted: it has no number"
+COPIES = "files that repeat another one of it, by their SOPInstanceUID, are not counted again: {}"
+STOPPED = "the run was stopped before all files were reached: clips of this examination may be missing"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
 
 
@@ -49,6 +51,7 @@ class StudyPrediction:
         num_measured: clips that have a number, trusted or not.
         num_refused: sound files that are no such clips.
         num_failed: files that could not be read.
+        num_copies: files that are not counted again, since their SOPInstanceUID is that of another one.
         words: what a person should know before looking at the number.
         study_instance_uid: where identifiers were asked for, and the clips say it.
     """
@@ -64,48 +67,114 @@ class StudyPrediction:
     num_measured: int
     num_refused: int
     num_failed: int
+    num_copies: int
     words: tuple[str, ...]
     study_instance_uid: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary, with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["value_name"]
+        del entries["value_name"], entries["words"]
         if self.study_instance_uid is None:
             del entries["study_instance_uid"]
-        return entries | {self.value_name: self.value}
+        return entries | {"notes": list(self.words), self.value_name: self.value}
 
 
-def combine_studies(results: Sequence[Prediction | PredictionFailure], *, has_ids: bool) -> list[StudyPrediction]:
+@dataclass(frozen=True, kw_only=True)
+class _Examination:
+    """What lies together.
+
+    Attributes:
+        name: of one examination alone.
+        uid: its StudyInstanceUID; empty where its files are told by their folder.
+        places: of its files among all.
+    """
+
+    name: str
+    uid: str
+    places: tuple[int, ...]
+
+
+def combine_studies(
+    results: Sequence[Prediction | PredictionFailure],
+    *,
+    has_ids: bool,
+    task: Task | None = None,
+    not_reached: Sequence[str] = (),
+) -> list[StudyPrediction]:
     """Combine the clips of each examination.
 
     Clips belong together by their StudyInstanceUID where `Predictor(reads_ids=True)` has found one, and else by their
-    folder.
+    folder. Files of an examination with the same SOPInstanceUID are copies of one clip, and count once.
 
     Args:
         results: of all files.
         has_ids: say the StudyInstanceUID.
+        task: that the model does; an EF, when not given.
+        not_reached: names of files that a run which was stopped has left out.
 
     Returns:
         One entry an examination, in the order of their first files.
     """
-    studies: dict[tuple[str, str], list[Prediction | PredictionFailure]] = defaultdict(list)
-    for result in results:
+    task, folders = task or EF(), {_folder(file) for file in not_reached}
+    combined = []
+    for examination in _examinations(results):
+        clips = [results[place] for place in examination.places]
+        # Which examination a file of DICOM belongs to, nobody knows before it is read.
+        is_cut = bool(not_reached) if examination.uid else any(_folder(clip.file) in folders for clip in clips)
+        study = _combine(examination.name, clips, task)
+        words = (*study.words, STOPPED) if is_cut else study.words
+        combined.append(replace(study, words=words, study_instance_uid=examination.uid if has_ids else None))
+    return combined
+
+
+def with_studies(results: Sequence[Prediction | PredictionFailure]) -> list[Prediction | PredictionFailure]:
+    """Say of each file which examination it belongs to, by the names that `combine_studies` gives them."""
+    names = {place: each.name for each in _examinations(results) for place in each.places}
+    return [replace(result, study=names[place]) for place, result in enumerate(results)]
+
+
+def _examinations(results: Sequence[Prediction | PredictionFailure]) -> list[_Examination]:
+    together: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, result in enumerate(results):
         uid = "" if result.ids is None else result.ids.study_instance_uid
-        studies[(uid, "") if uid else ("", _folder(result.file))].append(result)
-    combined = [_combine(uid if has_ids else None, clips) for (uid, _), clips in studies.items()]
-    shared = {study.study for study in combined if sum(study.study == other.study for other in combined) > 1}
-    count: dict[str, int] = defaultdict(int)
-    named = []
-    for study in combined:
-        count[study.study] += 1
-        name = f"{study.study} ({count[study.study]})" if study.study in shared else study.study
-        named.append(replace(study, study=name))
-    return named
+        together[(uid, "") if uid else ("", _folder(result.file))].append(place)
+    names = [_common_folder({_folder(results[place].file) for place in places}) for places in together.values()]
+    shared = {name for name, number in Counter(names).items() if number > 1}
+    count: Counter[str] = Counter()
+    found = []
+    for ((uid, _), places), name in zip(together.items(), names, strict=True):
+        count[name] += 1
+        numbered = f"{name} ({count[name]})" if name in shared else name
+        found.append(_Examination(name=numbered, uid=uid, places=tuple(places)))
+    return found
 
 
 def _folder(file: str) -> str:
     return str(Path(file).parent)
+
+
+def _common_folder(folders: Set[str]) -> str:
+    if len(folders) == 1:
+        return next(iter(folders))
+    try:
+        return os.path.commonpath(folders) or os.curdir
+    except ValueError:
+        # Some were named from the root on, and some were not; or they lie on two drives.
+        return min(folders)
+
+
+def _without_copies(results: Sequence[Prediction | PredictionFailure]) -> list[Prediction | PredictionFailure]:
+    """Leave each clip once, as the first of its files that could be measured, or else as the first."""
+    chosen: dict[str, Prediction | PredictionFailure] = {}
+    for result in sorted(results, key=lambda one: isinstance(one, PredictionFailure)):
+        if result.ids is not None and result.ids.sop_instance_uid:
+            chosen.setdefault(result.ids.sop_instance_uid, result)
+    return [
+        result
+        for result in results
+        if result.ids is None or not result.ids.sop_instance_uid or chosen[result.ids.sop_instance_uid] is result
+    ]
 
 
 def _spread_words(value_name: str, values: Sequence[float]) -> list[str]:
@@ -115,7 +184,8 @@ def _spread_words(value_name: str, values: Sequence[float]) -> list[str]:
     return [WIDE.format(apart, readers)] if value_name == EF().value_name and apart > readers else []
 
 
-def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure]) -> StudyPrediction:
+def _combine(name: str, files: Sequence[Prediction | PredictionFailure], task: Task) -> StudyPrediction:
+    results = _without_copies(files)
     measured = [result for result in results if isinstance(result, Prediction)]
     failures = [result for result in results if isinstance(result, PredictionFailure)]
     has_gate = any(clip.trust is not None for clip in measured)
@@ -128,16 +198,17 @@ def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure])
         words += [VIEWS]
     if len(values) == 1:
         words += [ONE_CLIP]
-    words += _spread_words(measured[0].value_name if measured else "", values)
+    words += _spread_words(task.value_name, values)
+    if len(results) < len(files):
+        words += [COPIES.format(len(files) - len(results))]
     # What is said of every clip is said of the number that they give.
     judged = trusted or measured
     words += [text for text in (judged[0].warnings if judged else ()) if all(text in one.warnings for one in judged)]
-    folders = {_folder(result.file) for result in results}
     return StudyPrediction(
-        study=folders.pop() if len(folders) == 1 else os.path.commonpath(folders) or os.curdir,
-        value_name=measured[0].value_name if measured else "value",
+        study=name,
+        value_name=task.value_name,
         value=statistics.median(values) if values else None,
-        unit=measured[0].unit if measured else "",
+        unit=task.unit,
         lowest=min(values, default=None),
         highest=max(values, default=None),
         sd=statistics.stdev(values) if len(values) > 1 else None,
@@ -145,6 +216,6 @@ def _combine(uid: str | None, results: Sequence[Prediction | PredictionFailure])
         num_measured=len(measured),
         num_refused=sum(failure.is_refused for failure in failures),
         num_failed=sum(not failure.is_refused for failure in failures),
+        num_copies=len(files) - len(results),
         words=tuple(words),
-        study_instance_uid=uid,
     )

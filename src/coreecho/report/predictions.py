@@ -131,20 +131,35 @@ def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]
 
 
 def predictions_json(
-    results: Results, *, model_name: str, task: Task | None = None, studies: Sequence[StudyPrediction] | None = None
+    results: Results,
+    *,
+    model_name: str,
+    task: Task | None = None,
+    studies: Sequence[StudyPrediction] | None = None,
+    not_reached: Sequence[str] | None = None,
 ) -> str:
     """Give one JSON document of all files.
 
     Sound files that are no such clips stand under `refused`, all others without a prediction under `failures`, and
-    examinations, where they were combined, under `studies`.
+    examinations, where they were combined, under `studies`. `stopped` says whether the run ended before its end, and
+    `not_reached` how many files it has left out.
+
+    Args:
+        results: of the files.
+        model_name: in one line.
+        task: that the model does; an EF, when not given.
+        studies: the examinations.
+        not_reached: the files that a run which was stopped has left out; None of one that was not.
     """
     task = task or EF()
     failures = [result for result in results if isinstance(result, PredictionFailure)]
-    document = {
+    document: dict[str, Any] = {
         "notice": task.notice,
         "task": task.to_mapping(),
         "model": model_name,
         "coreecho_version": coreecho.__version__,
+        "stopped": not_reached is not None,
+        "not_reached": len(not_reached or ()),
         "predictions": [result.to_dict() for result in results if isinstance(result, Prediction)],
         "refused": [result.to_dict() for result in failures if result.is_refused],
         "failures": [result.to_dict() for result in failures if not result.is_refused],
@@ -152,6 +167,14 @@ def predictions_json(
     if studies is not None:
         document["studies"] = [study.to_dict() for study in studies]
     return json.dumps(_escaped_texts(document), indent=2, allow_nan=False)
+
+
+def write_predictions_json(document: str, path: Path) -> None:
+    """Write what `predictions_json` gave, whole or not at all. Raises CoReEchoError."""
+    try:
+        write_whole(path, f"{document}\n")
+    except OSError as error:
+        raise CoReEchoError(f"The document {path} cannot be written: {error.strerror or error}.") from error
 
 
 def _escaped_texts(part: Any) -> Any:
@@ -162,23 +185,41 @@ def _escaped_texts(part: Any) -> Any:
     return [_escaped_texts(each) for each in part] if isinstance(part, list | tuple) else part
 
 
-def write_predictions_csv(results: Results, path: Path, *, task: Task | None = None) -> None:
+def write_predictions_csv(
+    results: Results,
+    path: Path,
+    *,
+    task: Task | None = None,
+    has_ids: bool = False,
+    has_studies: bool = False,
+    has_beat: bool = False,
+    not_reached: Sequence[str] = (),
+) -> None:
     """Write one row a file, in order. An older file is replaced whole.
 
     What was read stands in a column of the task's `value_name`. The `status` of a file is measured, refused (sound, and
-    no such clip) or failed; without a prediction it has its `error`. Identifiers of DICOM files have columns where they
-    were asked for.
+    no such clip), failed, or not reached, where the run was stopped; without a prediction it has its `error`.
+
+    Args:
+        results: of the files.
+        path: of the table.
+        task: that the model does; an EF, when not given.
+        has_ids: identifiers of DICOM files have columns, also on a day without any.
+        has_studies: the examination of each file has one.
+        has_beat: the beat that was looked at has one.
+        not_reached: files that a run which was stopped has left out.
 
     Raises:
         CoReEchoError: the file cannot be written.
     """
     task = task or EF()
     written = _written_columns(task)
-    if not any(isinstance(result, Prediction) and result.beat for result in results):
+    if not has_beat and not any(isinstance(result, Prediction) and result.beat for result in results):
         del written["beat"]
-    ids = ID_COLUMNS if any(result.ids is not None for result in results) else ()
-    names = ["file", "status", *written, "error", "notice", *ids]
-    table = pd.DataFrame([_row(result, task, written) for result in results], columns=names)
+    ids = ID_COLUMNS if has_ids or any(result.ids is not None for result in results) else ()
+    names = ["file", *(["study"] if has_studies else []), "status", *written, "error", "notice", *ids]
+    left = [{"file": csv_cell(file), "status": "not reached", "notice": task.notice} for file in not_reached]
+    table = pd.DataFrame([*(_row(result, task, written) for result in results), *left], columns=names)
     # A count is a whole number also where files without one make its column one of floats.
     counts = {name: "Int64" for name in _COUNTS if name in table.columns}
     write_table(table.astype(counts), path)
@@ -228,6 +269,8 @@ def _row(
 ) -> dict[str, object]:
     ids = {} if result.ids is None else {name: csv_cell(text) for name, text in result.ids.to_dict().items()}
     named: dict[str, object] = {"file": csv_cell(result.file), "notice": task.notice, **ids}
+    if result.study is not None:
+        named["study"] = csv_cell(result.study)
     if isinstance(result, PredictionFailure):
         return named | {"status": "refused" if result.is_refused else "failed", "error": csv_cell(result.error)}
     return named | {"status": "measured"} | {name: cell(result) for name, cell in written.items()}

@@ -16,7 +16,18 @@ from coreecho.report.predictions import write_table
 from coreecho.report.text import csv_cell
 from coreecho.tasks import Task
 
-_COLUMNS = ["unit", "lowest", "highest", "sd", "num_clips", "num_measured", "num_refused", "num_failed", "files"]
+_COLUMNS = [
+    "unit",
+    "lowest",
+    "highest",
+    "sd",
+    "num_clips",
+    "num_measured",
+    "num_refused",
+    "num_failed",
+    "num_copies",
+    "files",
+]
 
 
 def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
@@ -39,10 +50,10 @@ def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
     return Group(Text("Examinations: the median of their trusted clips", style="bold"), table, *legend.lines())
 
 
-def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: Task) -> None:
-    """Write one row an examination. Raises CoReEchoError: the file cannot be written."""
+def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: Task, has_ids: bool = False) -> None:
+    """Write one row an examination; with `has_ids`, with its StudyInstanceUID. Raises CoReEchoError: cannot be done."""
     columns = ["study", task.value_name, *_COLUMNS, "notes", "notice"]
-    if any(study.study_instance_uid is not None for study in studies):
+    if has_ids:
         columns.insert(1, "study_instance_uid")
     rows = [
         study.to_dict()

@@ -28,6 +28,7 @@ def build_fabric(hardware: Hardware) -> "Fabric":
     from lightning_fabric import Fabric
 
     from coreecho.training.local_ddp import LocalDDP
+    from coreecho.training.loopback import choose_meeting
 
     device = find_device(hardware.device)
     is_parallel = hardware.devices * hardware.nodes > 1
@@ -37,6 +38,8 @@ def build_fabric(hardware: Hardware) -> "Fabric":
         raise RecipeError(
             f"`devices` is {hardware.devices} and `device` is {hardware.device}, which is one. Give `--device gpu`."
         )
+    if is_parallel and hardware.nodes == 1:
+        choose_meeting()
     devices = [device.index] if device.type == "cuda" and not is_parallel else hardware.devices
     # The list of the devices that it does not use, and its tips, are no news to anyone.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

@@ -8,7 +8,7 @@ from coreecho.training.loopback import join_on_loopback
 
 
 class LocalDDP(DDPStrategy):
-    """DistributedDataParallel whose processes, where all are on this machine, meet on 127.0.0.1.
+    """DistributedDataParallel whose processes, where all are on this machine, meet on it.
 
     PyTorch's own meeting point listens on every address of the machine and looks up its name, which a hospital's
     network need neither see nor answer.
@@ -22,7 +22,6 @@ class LocalDDP(DDPStrategy):
             join_on_loopback(
                 rank=self.local_rank,
                 world_size=self.num_processes,
-                port=cluster.main_port,
                 backend=self._get_process_group_backend(),
             )
         super().setup_environment()

@@ -2,34 +2,38 @@
 
 import atexit
 import os
+import shutil
 import socket
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import torch.distributed as dist
 
-LOOPBACK = "127.0.0.1"
+# Names, for the processes that this one starts, the folder in which they find each other.
+_MEETING = "COREECHO_MEETING"
 # How long a process waits for the others; decoding a data set for the first time is done before they start.
 _TIMEOUT = timedelta(minutes=30)
 
 
-def join_on_loopback(*, rank: int, world_size: int, port: int, backend: str) -> None:
-    """Make the group of all processes of this machine; the first one listens."""
+def choose_meeting() -> None:
+    """Choose where the processes that this one will start find each other; they inherit the choice.
+
+    A folder of this user's, and not PyTorch's meeting point in the network: that one asks the network's name server who
+    127.0.0.1 is.
+    """
+    if _MEETING not in os.environ:
+        os.environ[_MEETING] = folder = tempfile.mkdtemp(prefix="coreecho-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+def join_on_loopback(*, rank: int, world_size: int, backend: str) -> None:
+    """Make the group of all processes of this machine, which then talk over 127.0.0.1 alone."""
     for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
         if (interface := _loopback_interface()) is not None:
             os.environ.setdefault(variable, interface)
-    listener = None
-    if rank == 0:
-        listener = socket.create_server((LOOPBACK, port)).detach()
-    store = dist.TCPStore(  # type: ignore[attr-defined]
-        LOOPBACK,
-        port,
-        world_size,
-        is_master=rank == 0,
-        timeout=_TIMEOUT,
-        # The processes' script starts anew; the first one does not wait for them here.
-        wait_for_workers=False,
-        master_listen_fd=listener,
-    )
+    store = dist.FileStore(str(Path(os.environ[_MEETING]) / "processes"), world_size)  # type: ignore[attr-defined]
+    store.set_timeout(_TIMEOUT)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=_TIMEOUT)
     atexit.register(_leave)
 

@@ -7,7 +7,6 @@ type, finite and in agreement with the others, or the whole file is refused.
 """
 
 import base64
-import binascii
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -317,7 +316,8 @@ def _array(where: str, entries: _Array) -> NDArray[Any]:
     kind = np.dtype("<f2" if entries.dtype == "float16" else "<f4")
     try:
         content = base64.b64decode(entries.base64, validate=True)
-    except binascii.Error as error:
+    # Damage of its own kind, and letters that are not of ASCII.
+    except ValueError as error:
         raise CalibrationError(f"{where}: expected base64 ({error}).") from error
     is_fitting = all(side >= 0 for side in entries.shape) and math.prod(entries.shape) * kind.itemsize == len(content)
     if not is_fitting:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from coreecho.errors import RecipeError, log_unforeseen
-from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.inference.files import FileListing, PredictionFailure, list_files
 from coreecho.inference.prediction import Prediction
 from coreecho.inference.preparing import clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
@@ -50,7 +50,7 @@ def find_second_opinion(
 
 def with_second_opinions(
     results: Iterable[Prediction | PredictionFailure],
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path] | FileListing,
     segmenter: Segmenter,
     *,
     calibrated: ModelCalibration | None = None,
@@ -70,7 +70,7 @@ def with_second_opinions(
         joins_series: as the predictor's.
         seconds_a_file: as the predictor's.
     """
-    files = find_files(paths, joins_series=joins_series)
+    files = (paths if isinstance(paths, FileListing) else list_files(paths, joins_series=joins_series)).files
     with clip_reader(seconds_a_file) as read:
         for number, (file, result) in enumerate(zip(files, results, strict=True), start=1):
             if isinstance(result, PredictionFailure) or isinstance(file, PredictionFailure):

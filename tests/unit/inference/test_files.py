@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coreecho.inference.files import PredictionFailure, find_files
+from coreecho.inference.files import PredictionFailure, find_files, list_files
 from coreecho.video import Series
 
 
@@ -36,14 +36,35 @@ def test_a_folder_passes_over_hidden_files_and_what_lies_beside_clips(tmp_path):
 def test_what_is_not_there_is_a_failure_in_its_place(tmp_path):
     clip = touch(tmp_path / "a.avi")
     (tmp_path / "empty").mkdir()
-    missing, found, empty = find_files([tmp_path / "gone.avi", clip, tmp_path / "empty"])
+    missing, found = find_files([tmp_path / "gone.avi", clip, tmp_path / "empty"])
     assert found == clip
     assert missing == PredictionFailure(file=str(tmp_path / "gone.avi"), error="no such file or folder")
-    assert isinstance(empty, PredictionFailure)
-    assert empty.to_dict() == {
-        "file": str(tmp_path / "empty"),
-        "error": "the folder holds no file that could be a clip",
-    }
+    # A day without an examination is no failure.
+    assert find_files([tmp_path / "empty"]) == []
+
+
+def test_what_is_passed_over_in_folders_is_counted_by_kind_and_a_lost_link_has_failed(tmp_path):
+    for name in ("DICOMDIR", "a.zip", "b.ZIP", "deep/notes.txt", "deep/.DS_Store", "x.mhd", "x.raw"):
+        touch(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "lost.dcm").symlink_to(tmp_path / "gone.dcm")
+    (tmp_path / "up").symlink_to(tmp_path / "deep", target_is_directory=True)
+    listing = list_files([tmp_path])
+    lost = PredictionFailure(file=str(tmp_path / "lost.dcm"), error="a link to a file that is not there")
+    assert listing.files == (lost, tmp_path / "x.mhd")
+    assert listing.words() == (
+        "7 files passed over: 1 .txt, 2 .zip, 1 DICOMDIR, 1 hidden, 1 link to a folder, 1 pipe or device."
+    )
+    assert listing.after(1) == [str(tmp_path / "x.mhd")]
+    assert list_files([tmp_path / "x.mhd"]).words() == ""
+
+
+def test_a_file_that_is_given_twice_is_read_once_by_whatever_name(tmp_path):
+    clip, other = touch(tmp_path / "a.avi"), touch(tmp_path / "b.avi")
+    (tmp_path / "c.avi").symlink_to(clip)
+    listing = list_files([other, tmp_path, tmp_path / ".." / tmp_path.name / "a.avi", "gone.avi", "gone.avi"])
+    assert listing.files == (other, clip, PredictionFailure(file="gone.avi", error="no such file or folder"))
+    assert listing.words() == "4 files given twice, and read once."
 
 
 def test_pipes_are_refused_and_passed_over_in_folders(tmp_path):

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from coreecho.inference import Prediction, PredictionFailure, combine_studies
-from coreecho.inference.studies import NO_CLIP, NO_GATE, ONE_CLIP, VIEWS, WIDE
+from coreecho.inference import Prediction, PredictionFailure, combine_studies, with_studies
+from coreecho.inference.studies import COPIES, NO_CLIP, NO_GATE, ONE_CLIP, STOPPED, VIEWS, WIDE
+from coreecho.tasks import EF
 from coreecho.video.dicom_ids import DicomIds
 
 
@@ -82,4 +83,42 @@ def test_examinations_are_told_by_their_uid_and_else_by_their_folder() -> None:
     assert [study.study_instance_uid for study in studies] == ["1.2", "1.3", ""]
     # One name each, though the folder is the same.
     assert [study.study for study in studies] == ["day (1)", ".", "day (2)"]
+    # From each file to its examination.
+    names = ["day (1)", ".", "day (1)", "day (2)", "."]
+    assert [result.to_dict()["study"] for result in with_studies(results)] == names
     assert all("study_instance_uid" not in study.to_dict() for study in combine_studies(results, has_ids=False))
+
+
+def test_copies_of_a_clip_count_once_in_one_examination() -> None:
+    first, second = (DicomIds(study_instance_uid="1.2", sop_instance_uid=sop) for sop in ("1.2.1", "1.2.2"))
+    results = [
+        PredictionFailure(file="day/cut.dcm", error="cut off", ids=first),
+        clip("day/a.dcm", 40.0, ids=first),
+        clip("day/copy.dcm", 40.0, ids=first),
+        clip("day/b.dcm", 50.0, ids=second),
+        # Of another examination, and of none that says: no copies.
+        clip("other/a.dcm", 60.0, ids=DicomIds(study_instance_uid="1.3", sop_instance_uid="1.2.1")),
+        clip("flat/1.avi", 61.0),
+        clip("flat/2.avi", 61.0),
+    ]
+    study, other, flat = combine_studies(results, has_ids=False)
+    assert (study.value, study.files, study.num_measured) == (45.0, ("day/a.dcm", "day/b.dcm"), 2)
+    assert (study.num_failed, study.num_copies) == (0, 2)
+    assert COPIES.format(2) in study.words
+    assert (other.value, other.num_copies, len(flat.files)) == (60.0, 0, 2)
+
+
+def test_a_stopped_run_is_said_of_the_examinations_that_may_lack_clips() -> None:
+    results = [clip("a/1.avi", 40.0), clip("b/1.avi", 40.0), clip("c/1.dcm", 40.0, ids=of_study("1.2"))]
+    whole, cut, unknown = combine_studies(results, has_ids=False, not_reached=["b/2.avi"])
+    assert [STOPPED in study.words for study in (whole, cut, unknown)] == [False, True, True]
+
+
+def test_the_names_in_documents_are_those_of_the_table_and_always_there() -> None:
+    (failed,) = combine_studies([PredictionFailure(file="a.avi", error="cut off")], has_ids=False, task=EF())
+    entries = failed.to_dict()
+    assert (entries["ef_percent"], entries["unit"], entries["notes"]) == (None, "%", [NO_CLIP])
+    assert "words" not in entries
+    # Named from the root on and not, they have no folder in common.
+    mixed = [clip(file, 40.0, ids=of_study("1.2")) for file in ("/day/1.dcm", "day/2.dcm")]
+    assert [study.study for study in combine_studies(mixed, has_ids=False)] == ["/day"]

@@ -155,6 +155,7 @@ def changed(document, path, value):
         ("known.arrays.embeddings", ..., "the embeddings are missing"),
         ("known.arrays.means", ..., "expected edges, means"),
         ("known.arrays.means.base64", "no base64!", "known.arrays.means: expected base64"),
+        ("known.arrays.means.base64", "AAA\u00e9", "known.arrays.means: expected base64"),
         ("known.arrays.means.base64", "AAAA", "3 bytes are no array of the shape"),
         ("known.arrays.embeddings.shape", [5, 40], r"expected embeddings \(K, 5\), got \(5, 40\)"),
     ],
