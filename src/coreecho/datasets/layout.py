@@ -91,6 +91,10 @@ class Layout(ABC):
         """Choose among the recordings, and put them into splits. `settings` has a value of every option."""
         return recordings
 
+    def is_undivided(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> bool:
+        """Whether nothing says which split a recording is of, so that `arrange` would have to draw splits."""
+        return False
+
     def options_of(self, recipe: str) -> Mapping[str, Any]:
         """What a shipped recipe of it needs of its loader: the options of its usual protocol; of other recipes nothing.
 
@@ -104,7 +108,13 @@ class Layout(ABC):
         """Add to a survey what only the doctor asks for and is cheap to know, such as faults of the tracings."""
 
     def load(
-        self, root: str | Path, *, leave_out_faulty: bool = False, leave_out: Collection[str] = (), **options: Any
+        self,
+        root: str | Path,
+        *,
+        leave_out_faulty: bool = False,
+        leave_out: Collection[str] = (),
+        draws_splits: bool = True,
+        **options: Any,
     ) -> Recordings:
         """Read the recordings, and check all of them.
 
@@ -112,6 +122,8 @@ class Layout(ABC):
             root: the data set's folder.
             leave_out_faulty: take the recordings without faults, and list the others as `left_out`.
             leave_out: ids of recordings that are not taken, such as those whose video cannot be decoded.
+            draws_splits: put recordings into splits where nothing says of which they are; else they are of none, as
+                whoever only tests on them wants it.
             **options: see `options`.
 
         Raises:
@@ -134,7 +146,8 @@ class Layout(ABC):
             log.info("%s", readable(remark))
         without = set(leave_out)
         taken = [recording for recording in checked if recording.id not in without]
-        arranged = self.arrange(taken, Path(root), **settings)
+        is_left_whole = not draws_splits and self.is_undivided(taken, Path(root), **settings)
+        arranged = taken if is_left_whole else self.arrange(taken, Path(root), **settings)
         if (fps := settings.get(FRAME_RATE.name)) is not None:
             if fps < 1:
                 raise DatasetError(f"{self.title}: the option fps is {fps}, expected at least 1 frame a second.")
