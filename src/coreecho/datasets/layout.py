@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from coreecho.datasets.beat_files import Beat, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
-from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.labels import odd_among, odd_labels
 from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
@@ -137,8 +137,11 @@ class Layout(ABC):
         if survey.faults and not leave_out_faulty:
             # All at once: what alone would not refuse the data set is mended in the same go.
             self.add_companions(survey)
-            for kind, case in odd_labels(survey.recordings):
-                survey.add_flaw(kind, case)
+            for odd in odd_labels(survey.recordings):
+                survey.add_flaw(odd.kind, odd.case)
+        elif leave_out_faulty:
+            for odd in odd_among(survey.recordings):
+                survey.add_flaw(odd.kind, odd.case, str(odd.about))
         checked = survey.without_faulty() if leave_out_faulty else survey.checked()
         for name, reasons in checked.left_out.items():
             log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))

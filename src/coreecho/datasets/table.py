@@ -221,7 +221,7 @@ def _survey_row(
     if not is_file(clip):
         survey.add_fault("missing files", f"{values['path']} ({cells.where})", cells.id)
     elif clip.stat().st_size == 0:
-        survey.add_fault("empty files (0 bytes)", f"{values['path']} ({cells.where})", cells.id)
+        survey.add_empty("empty files (0 bytes)", f"{values['path']} ({cells.where})", cells.id)
     labels = {name: number(row[column]) for name, column in columns.numbers.items() if row[column]}
     for name, value in labels.items():
         if not math.isfinite(value):
