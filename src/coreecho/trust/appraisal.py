@@ -24,6 +24,9 @@ NOT_OF_PATIENTS = (
 )
 OF_NO_PATIENT = f"no range of {GUIDELINE} is named: the heart is simulated, and the guideline speaks of patients"
 BY_NO_PATIENT = f"no range of {GUIDELINE} is named, since this model has seen no patient"
+GOOD_WORDS = (
+    "`good` trust says that the picture is like those that this model was tried on, and not that its number is right"
+)
 GOOD_PICTURE = (
     "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
     "number is right"
@@ -123,9 +126,11 @@ def appraise(
         words, unnamed = None, (OF_NO_PATIENT if is_phantom else BY_NO_PATIENT,)
     if calibrated is None:
         return Appraisal(interval_notes=(NOT_CALIBRATED, *unnamed), ef_words=words)
-    of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
+    judged, footnotes = _judged(calibrated.gate_for(None), measured)
+    of_gate = {**judged, "ef_words": words}
     if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
         unnamed = (*unnamed, GOOD_PICTURE)
+    unnamed = (*unnamed, *footnotes)
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
         return Appraisal(interval_notes=(found, *unnamed), **of_gate)
@@ -167,28 +172,30 @@ def appraise_outline(
     """
     if calibrated is None or calibrated.outlined_by != outlined_by:
         return appraised
-    judged = _judged(calibrated.gate, {**appraised.measured, **outline})
+    judged, footnotes = _judged(calibrated.gate, {**appraised.measured, **outline})
     is_good = judged["trust"] == "good"
-    notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
+    kept = [note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE]
+    notes = tuple(dict.fromkeys([*kept, *footnotes]))
     if judged["trust"] == "outside" and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
         notes = (*notes, OUTSIDE_NOTE)
     return replace(appraised, interval_notes=notes, **judged)
 
 
-def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
-    """The entries of an appraisal that are the gate's."""
+def _judged(gate: Gate | None, measured: Mapping[str, float]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The entries of an appraisal that are the gate's, and what is to be noted of its reasons."""
     known = {name: value for name, value in measured.items() if math.isfinite(value)}
     if gate is None:
-        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}
+        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}, ()
     asked = {check.name for check in gate.checks}
     verdict = gate.judge({name: value for name, value in known.items() if name in asked})
-    return {
+    found = {
         "trust": verdict.trust,
         "reasons": verdict.words,
         "reason_codes": tuple(check.name for check in verdict.reasons),
         "doubt": verdict.doubt,
         "measured": known,
     }
+    return found, verdict.footnotes
 
 
 def _for_such_clips(
