@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from coreecho.report.pictures import BLUE, GREY, SMALL, VERMILION, new_figure, save_figure
 from coreecho.ventricle.segmentation import RELATIVE, Segmentation
-from coreecho.ventricle.volume import METHODS
+from coreecho.ventricle.volume import METHOD_WORDS, METHODS
 
 _STYLES = ("-", ":")
 
@@ -51,7 +51,7 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     axis.set_xlabel("Frame" if times is None else "Time (s)")
     methods = sorted(METHODS, key=lambda method: method != found.method)
     for method, style in zip(methods, _STYLES, strict=True):
-        label = f"{method.replace('-', ' and ')}{', of which EF is' if method == found.method else ''}"
+        label = f"{METHOD_WORDS[method]}{' (EF is by this)' if method == found.method else ''}"
         axis.plot(places, found.volume_by(method), color=GREY, linestyle=style, linewidth=1.2, label=label)
     volume = found.volume
     for frames, colour, marker, name in ((found.ed_frames, BLUE, "o", "ED"), (found.es_frames, VERMILION, "s", "ES")):
@@ -72,8 +72,8 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     unit = "share of the largest" if found.unit == RELATIVE else found.unit
     axis.set_ylabel(f"Volume ({unit})")
     axis.set_ylim(0, 1.15 * _largest(found, 0, found.num_frames))
-    # Outside: below the curve there is room in some hearts only.
-    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=4)
+    # Outside: below the curve there is room in some hearts only. The methods stand above each other, ED and ES beside.
+    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=2)
 
 
 def _largest(found: Segmentation, first: int, end: int) -> float:
