@@ -10,6 +10,8 @@ from coreecho.ventricle.segmentation import RELATIVE, Segmentation
 from coreecho.ventricle.volume import METHOD_WORDS, METHODS
 
 _STYLES = ("-", ":")
+# From this many inches on a legend of the methods' names has two columns.
+_WIDE = 8
 
 
 def draw_volume(found: Segmentation, path: Path) -> None:
@@ -72,8 +74,10 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     unit = "share of the largest" if found.unit == RELATIVE else found.unit
     axis.set_ylabel(f"Volume ({unit})")
     axis.set_ylim(0, 1.15 * _largest(found, 0, found.num_frames))
-    # Outside: below the curve there is room in some hearts only. The methods stand above each other, ED and ES beside.
-    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=2)
+    # Outside: below the curve there is room in some hearts only. The methods stand above each other, ED and ES
+    # beside them where there is room.
+    columns = 2 if axis.get_figure(root=True).get_figwidth() >= _WIDE else 1
+    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=columns, labelspacing=0.2)
 
 
 def _largest(found: Segmentation, first: int, end: int) -> float:
