@@ -76,7 +76,8 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     axis.set_ylim(0, 1.15 * _largest(found, 0, found.num_frames))
     # Outside: below the curve there is room in some hearts only. The methods stand above each other, ED and ES
     # beside them where there is room.
-    columns = 2 if axis.get_figure(root=True).get_figwidth() >= _WIDE else 1
+    figure = axis.get_figure(root=True)
+    columns = 2 if figure is not None and figure.get_figwidth() >= _WIDE else 1
     axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=columns, labelspacing=0.2)
 
 
