@@ -51,7 +51,9 @@ def map_page(
         "map.html",
         styles=("map.css",),
         script="map.js",
-        title="Embedding map" + (f": {PHANTOM_LABEL}" if is_phantom else "") + (" and " + ("your clip" if len(clips) == 1 else "your clips") if clips else ""),
+        title="Embedding map"
+        + (f": {PHANTOM_LABEL}" if is_phantom else "")
+        + (" and " + ("your clip" if len(clips) == 1 else "your clips") if clips else ""),
         is_phantom=is_phantom,
         whose=" ".join(dict.fromkeys(filter(None, (what_is_what(made, clips) for made in maps)))),
         phantom_label=PHANTOM_LABEL,

@@ -34,9 +34,7 @@ from coreecho.trust.appraisal import reason_and_hint
 from coreecho.trust.reference_ranges import GUIDELINE_SOURCE, READER_VARIABILITY
 from coreecho.ventricle.segmentation import Segmentation
 
-_NO_INTERVAL = (
-    "No interval: this model has no calibration, so nothing says how far its number may be from the truth."
-)
+_NO_INTERVAL = "No interval: this model has no calibration, so nothing says how far its number may be from the truth."
 _NO_OUTLINE = "Nothing here outlines the left ventricle, so no beats are marked and no volumes are given."
 # Of the usual distance: the same frames, but for rounding.
 _SAME = 1e-3
@@ -137,6 +135,7 @@ def write_patient_page(
         model=model_name,
         phantom=_which_are_phantoms(clips),
         hints=_hints(clips),
+        outliners=list(dict.fromkeys(readable(clip.segmented.model) for clip in clips if clip.segmented is not None)),
         examinations=[
             _examination(each, name, task)
             for each, name in zip(examinations, distinct_names([each.study for each in examinations]), strict=True)
@@ -281,12 +280,8 @@ def _volume(segmented: Segmentation) -> Picture:
         lambda path: draw_volume(segmented, path, is_on_page=True),
         description="The volume of the left ventricle over the clip, with end-diastole and end-systole marked; the "
         "beats stand in the table.",
-        caption=f"Volume of the left ventricle. {_outlined_by(segmented)}",
+        caption="Volume of the left ventricle, by its outline.",
     )
-
-
-def _outlined_by(segmented: Segmentation) -> str:
-    return f"Outlines by {readable(segmented.model)}."
 
 
 def _moments(segmented: Segmentation) -> list[Picture]:
@@ -306,7 +301,7 @@ def _moments(segmented: Segmentation) -> list[Picture]:
 
 def _beats(segmented: Segmentation | None) -> dict[str, Any]:
     if segmented is None:
-        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "source": "", "warnings": [], "moments": []}
+        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "warnings": [], "moments": []}
     rate = segmented.beats.heart_rate_bpm
     rhythm = "" if segmented.rhythm == "not known" else f", {segmented.rhythm}"
     rows = [
@@ -322,7 +317,6 @@ def _beats(segmented: Segmentation | None) -> dict[str, Any]:
         "rows": rows,
         "reason": "" if rows else "No whole beat was found in the outlines.",
         "rate": "" if rate is None else f"{rate:.0f} beats a minute{rhythm}",
-        "source": readable(segmented.model),
         "moments": _moments(segmented),
         "warnings": [readable(warning) for warning in segmented.warnings],
     }

@@ -53,6 +53,9 @@ def volume_title(found: Segmentation) -> str:
 
 def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     """Draw the curve on axes that there are."""
+    # Of the legend: in a narrow picture four entries in a row would run out of it.
+    figure = axis.get_figure(root=True)
+    columns = 2 if figure is not None and figure.get_figwidth() < _SIZE[0] else 4
     times = found.times_s
     places = np.arange(found.num_frames) if times is None else times
     axis.set_xlabel("Frame" if times is None else "Time (s)")
@@ -80,7 +83,7 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     axis.set_ylabel(f"Volume ({unit})")
     axis.set_ylim(0, 1.15 * _largest(found, 0, found.num_frames))
     # Outside: below the curve there is room in some hearts only.
-    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=4)
+    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=columns)
 
 
 def _largest(found: Segmentation, first: int, end: int) -> float:

@@ -53,9 +53,7 @@ def test_carries_every_recording(made: EmbeddingMap) -> None:
     np.testing.assert_allclose(panel["x"], made.coordinates[:, 0], atol=1e-4)
     np.testing.assert_allclose(panel["true"], made.recordings.ef_percent, atol=1e-2)
     np.testing.assert_allclose(panel["predicted"], made.recordings.ef_predicted, atol=1e-2)
-    assert panel["placed"] == [
-        {"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0, "doubt": "no interval"}
-    ]
+    assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0, "doubt": "no interval"}]
     assert data["limits"] == [made.recordings.ef_percent.min(), made.recordings.ef_percent.max()]
 
 
