@@ -17,6 +17,7 @@ from coreecho.training.recipe import Recipe
 pytest_plugins = [
     "tests.shared.bright_hearts",
     "tests.shared.cohorts",
+    "tests.shared.readers",
     "tests.shared.recipe_runs",
     "tests.shared.weights",
 ]

@@ -113,8 +113,14 @@ def small_outliner(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quick_outlines(small_outliner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing else is said, that tiny network outlines the ventricle: the real one takes seconds for a clip."""
+    """Where nothing else is said, that tiny network outlines the ventricle, and films are no larger than the frames.
+
+    The real network and films of a full size take seconds for a clip; each has tests of its own.
+    """
+    from coreecho.report import overlay
+
     monkeypatch.setattr(coreecho.shipped, "FOLDER", small_outliner)
+    monkeypatch.setattr(overlay, "SIDE", 112)
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def prepare_file(
         read: what reads whole videos.
 
     Raises:
-        VideoError: not a readable clip, black, too short for a heartbeat, or shorter than the beat.
+        VideoError: not a readable clip, black, a still, too short for a heartbeat, or shorter than the beat.
         RecipeError: the model looks at one beat and none is given, or the reverse.
     """
     check_beat(model, beat)
@@ -151,7 +151,7 @@ def prepare_file(
             # A beat is cut out in this process, once another has shown that the file can be read in time and memory.
             read(path, model.model_input.frame_size, **options)
         video, frames_of_beat, num_frames = read_beat(path, beat, model, axes=axes)
-        video.refuse_black()
+        video.refuse_unmoved()
         # A whole beat is interpolated to the model's frames; clips of a stride have their place in time.
         seen = video if model.model_input.is_whole_beat else at_training_rate(video, _trained_on(model))
         return ClipFile(seen, num_frames, video.fps, frames_of_beat, video.fps)
@@ -161,6 +161,7 @@ def prepare_file(
         raise UnsuitableError(
             f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
+    file.video.refuse_unmoved()
     return ClipFile(
         at_training_rate(file.video, _trained_on(model)), file.num_frames, file.fps, read_fps=file.video.fps
     )
@@ -176,7 +177,7 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
         name: of the array, for messages.
 
     Raises:
-        VideoError: another shape or kind of number, too few frames, black ones, or an impossible frame rate.
+        VideoError: another shape or kind of number, too few frames, black or unmoved ones, or an impossible frame rate.
     """
     array = np.asarray(frames)
     if array.ndim != 3 or array.dtype != np.uint8:
@@ -193,7 +194,7 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
         raise VideoError(f"{name}: expected frames (T, H, W) with T, H and W at least 1; got shape {array.shape}.")
     try:
         given = Video(resize_frames(array, model.model_input.frame_size), fps, name)
-        given.refuse_black()
+        given.refuse_unmoved()
     except VideoError as error:
         raise VideoError(f"{error} The array has the shape {array.shape}, read as (T, H, W).") from error
     if model.model_input.is_whole_beat:

@@ -109,6 +109,12 @@ def beside(prediction: Prediction, found: Segmentation) -> Prediction:
             f"beat{'s' if num_beats > 1 else ''}), {abs(ef_percent - prediction.ef_percent):.0f} points away: look at "
             "it (`coreecho segment`)",
         )
+    if found.num_elsewhere:
+        warnings = (
+            *warnings,
+            f"in {found.num_elsewhere} of {found.num_frames} frames the outline of the left ventricle lies elsewhere "
+            "than in the others: its EF says little",
+        )
     if found.beats.is_irregular:
         warnings = (*warnings, "irregular rhythm: the EF differs from beat to beat")
     return replace(

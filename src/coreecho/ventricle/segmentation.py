@@ -18,6 +18,8 @@ from coreecho.video.parts import largest_part
 from coreecho.video.video import Video
 
 RELATIVE = "of the largest"
+# Where the mask lies in so many of the frames the ventricle is taken to be.
+_USUAL_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,6 +64,21 @@ class Segmentation:
     def frame_masks(self) -> NDArray[np.bool_]:
         """(T, S, S), the cavity in the model's own pixels."""
         return np.asarray(self.shares > THRESHOLD)
+
+    @cached_property
+    def num_elsewhere(self) -> int:
+        """Frames whose mask lies elsewhere than in most: for less than half of the smaller of the two.
+
+        A ventricle that contracts stays within its own largest outline, however much of it is left.
+        """
+        masks = self.frame_masks
+        areas = masks.sum(axis=(1, 2))
+        is_there = areas > 0
+        if not is_there.any():
+            return 0
+        usual = masks[is_there].mean(axis=0) >= _USUAL_SHARE
+        common, smaller = (masks & usual).sum(axis=(1, 2)), np.minimum(areas, usual.sum())
+        return int((is_there & (2 * common < smaller)).sum())
 
     @cached_property
     def lv_masks(self) -> NDArray[np.bool_]:

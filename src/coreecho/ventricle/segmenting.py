@@ -142,6 +142,7 @@ def segment_video(
         raise UnsuitableError(
             f"{name}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
         )
+    video.refuse_unmoved()
     seen = resize_frames(video.frames, segmenter.frame_size)
     inside = _shown(video, segmenter.frame_size)
     shares = in_one_part(segmenter.probabilities(seen) * inside)
@@ -220,6 +221,9 @@ def _warnings(found: Segmentation, segmenter: Segmenter, inside: NDArray[np.bool
     missing, total = found.curves[found.method].num_missing, found.num_frames
     if missing:
         yield f"no ventricle was found in {missing} of {total} frames"
+    if found.num_elsewhere:
+        where = "the outline lies elsewhere than in the others"
+        yield f"in {found.num_elsewhere} of {total} frames {where}: look at the film"
     if not found.beats.beats:
         yield f"no complete beat was found, so there is no EF: {_why_no_beat(found)}"
     if found.beats.is_irregular:
@@ -240,6 +244,8 @@ def _warnings(found: Segmentation, segmenter: Segmenter, inside: NDArray[np.bool
 def _why_no_beat(found: Segmentation) -> str:
     if 2 * found.curves[found.method].num_missing > found.num_frames:
         return "most frames have no mask"
+    if found.num_elsewhere:
+        return "the outline jumps from place to place"
     if found.beats.es_frames:
         return "the clip begins within the only one"
     return "the clip holds no whole contraction, from a largest area to a smallest one well before its end"

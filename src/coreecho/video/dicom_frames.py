@@ -20,7 +20,7 @@ from pydicom.pixels.utils import iter_pixels, pixel_array
 
 from coreecho.errors import VideoError
 from coreecho.video.colour import neutral_share
-from coreecho.video.jpeg_sizes import declared_size, with_named_colours
+from coreecho.video.jpeg_sizes import declared_bits, declared_size, with_named_colours
 from coreecho.video.limits import Patience, check_density
 
 # Per transfer syntax, by preference; all but Pillow's and pydicom's own come with `pip install "coreecho[dicom]"`.
@@ -346,3 +346,7 @@ def _check_pictures(dataset: Dataset, num_frames: int, source: str) -> None:
                 f"{source}: frame {number} is {size}, where {expected[0]} x {expected[1]} in {expected[2]} were "
                 f"declared: it is damaged. {_AGAIN}"
             )
+        # With more bits than there are for a level, GDCM ends the whole program.
+        bits, most = declared_bits(picture), int(dataset.BitsAllocated)
+        if bits is not None and not 2 <= bits <= most:
+            raise VideoError(f"{source}: frame {number} has levels of {bits} bits, of at most {most}. {_AGAIN}")

@@ -29,6 +29,12 @@ def declared_size(picture: bytes) -> tuple[int, int, int] | None:
     return _jpeg_size(picture) if picture.startswith(_SOI) else None
 
 
+def declared_bits(picture: bytes) -> int | None:
+    """Read the bits of a level of a JPEG or JPEG-LS picture; None of JPEG 2000, and where it does not say."""
+    place, _ = _frame_header(picture) if picture.startswith(_SOI) else (None, False)
+    return None if place is None else picture[place + 4]
+
+
 def _codestream(file: bytes) -> bytes:
     """Walk over the boxes of a .jp2 file to its codestream; nothing where there is none."""
     place = 0

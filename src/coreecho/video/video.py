@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video.placement import Placement
 
 # Grey levels. A picture that is nowhere brighter shows no heart.
@@ -14,6 +14,11 @@ BLACK = (
     "its picture is black, and no number is read from a black clip. Look at it in a viewer: if it shows a heart there, "
     "export it again, as an MP4 or AVI film or with its window of grey levels."
 )
+
+
+# Grey levels by which lit pixels differ from frame to frame, on average. One picture that was coded as a film, without
+# loss or with, stays below; speckle alone brings any beating heart far above.
+_STILL_LEVELS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,30 @@ class Video:
         """Refuse a clip that shows nothing before any number is read from it. Raises VideoError."""
         if self.is_black:
             raise VideoError(f"{self.source}: {BLACK}")
+
+    @property
+    def is_still(self) -> bool:
+        """Whether all frames show one and the same picture, but for what a codec makes of it."""
+        lit = self.frames.max(axis=0) >= MIN_WHITE
+        if self.num_frames < 2 or not lit.any():
+            return True
+        steps = np.abs(np.diff(self.frames[:, lit].astype(np.int16), axis=0))
+        # The largest step of all: a film that stands still for most of its time shows a heart in the rest.
+        return bool(steps.mean(axis=1).max() < _STILL_LEVELS)
+
+    def refuse_unmoved(self) -> None:
+        """Refuse a clip in which nothing moves before any number is read from it.
+
+        Raises:
+            UnsuitableError: it shows one picture.
+            VideoError: it is black.
+        """
+        self.refuse_black()
+        if self.is_still:
+            raise UnsuitableError(
+                f"{self.source}: a still: all {self.num_frames} frames show one and the same picture. An EF takes a "
+                "clip of a beating heart."
+            )
 
     @property
     def duration_s(self) -> float | None:

@@ -156,9 +156,11 @@ def test_many_files_come_in_order_and_bad_ones_do_not_stop_the_others(model, wri
     (tmp_path / "folder" / "FileList.csv").write_text("FileName\n")
     missing = tmp_path / "missing.avi"
     predictor = Predictor(model)
-    results = list(predictor.predict_many([tmp_path / "folder", missing, good[0]]))
+    other = write_clip("other.avi", num_frames=10)
+    results = list(predictor.predict_many([tmp_path / "folder", missing, good[0], other]))
     names = ["a", "c", "d", "e", "g", "i", "k"]
-    expected = [*(str(tmp_path / "folder" / f"{name}.avi") for name in names), str(missing), str(good[0])]
+    expected = [*(str(tmp_path / "folder" / f"{name}.avi") for name in names), str(missing), str(other)]
+    # One that was given by its folder, too, is read once.
     assert [result.file for result in results] == expected
     failures = [result for result in results if isinstance(result, PredictionFailure)]
     assert [failure.file for failure in failures] == [str(broken), str(missing)]

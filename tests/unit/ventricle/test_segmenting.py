@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import coreecho
 from coreecho.errors import RecipeError, VideoError
+from coreecho.inference import Prediction
 from coreecho.inference.files import PredictionFailure
 from coreecho.models.segmenter import Segmenter, load_segmenter
+from coreecho.ventricle.second_opinion import beside
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_many, segment_video
 from coreecho.video.decoded import Decoded
@@ -198,6 +201,23 @@ def test_a_ventricle_at_the_edge_and_frames_without_one_are_told(
     assert any("no ventricle was found in 3 of" in warning for warning in found.warnings)
     assert np.isnan(found.volume[40:43]).all()
     assert found.as_dict()["volume"][41] is None
+
+
+def test_an_outline_that_jumps_aside_is_told(segmenter: Segmenter, bright_heart: Callable[..., Any]) -> None:
+    heart = bright_heart()
+    found = coreecho.segment(heart.frames, fps=50, model=segmenter)
+    # However much it contracts.
+    assert found.num_elsewhere == 0
+    shares = found.shares.copy()
+    shares[3:6] = np.roll(shares[3:6], 60, axis=2)
+    jumped = replace(found, shares=shares)
+    assert jumped.num_elsewhere == 3
+    prediction = Prediction(
+        file="a", value=50.0, clip_values=(50.0,), clip_sd=None, clip_starts=(0,), warnings=(), notes=(), fps=50.0,
+        num_frames=len(shares), model="m",
+    )  # fmt: skip
+    assert any("3 of" in words and "lies elsewhere" in words for words in beside(prediction, jumped).warnings)
+    assert not any("lies elsewhere" in words for words in beside(prediction, found).warnings)
 
 
 def test_the_published_rule_says_so(segmenter: Segmenter, bright_heart: Callable[..., Any]) -> None:

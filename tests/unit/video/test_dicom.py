@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import convert_color_space
 from pydicom.uid import (
     HEVCMP51,
@@ -438,3 +440,17 @@ def test_a_file_that_keeps_its_decoder_busy_is_given_up(
     monkeypatch.setattr(limits, "time", SimpleNamespace(thread_time=lambda: next(clock)))
     with pytest.raises(VideoError, match=r"given up: it was not decoded within 1\d seconds"):
         read_video(path)
+
+
+def test_levels_of_more_bits_than_there_are_do_not_end_the_program(tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(str(get_testdata_file("SC_rgb_jpeg_gdcm.dcm", download=False)))
+    [picture] = generate_frames(dataset.PixelData, number_of_frames=1)
+    start = picture.index(b"\xff\xc3") + 4
+    spoiled = picture[:start] + b"\x88" + picture[start + 1 :]
+    dataset.NumberOfFrames, dataset.Modality = 8, "US"
+    dataset.PixelData = encapsulate([spoiled, *[picture] * 7])
+    dataset.save_as(tmp_path / "a.dcm")
+    program = "import sys; from coreecho.video import read_video; read_video(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.dcm")], capture_output=True, text=True)
+    assert done.returncode == 1, "GDCM died"
+    assert "frame 0 has levels of 136 bits, of at most 8" in done.stderr

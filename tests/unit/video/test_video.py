@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coreecho.errors import VideoError
+from coreecho.errors import UnsuitableError, VideoError
 from coreecho.video import Video
 
 
@@ -29,3 +29,19 @@ def test_a_clip_in_which_nothing_is_lit_is_black() -> None:
     assert Video(frames, None, "a.npy").is_black
     frames[1, 3, 3] = 8
     assert not Video(frames, None, "a.npy").is_black
+
+
+def test_one_picture_in_many_frames_is_a_still_and_speckle_is_not() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(20, 200, (1, 32, 32), dtype=np.uint8)
+    # What a codec makes of a picture that stands still differs by a level here and there.
+    coded = picture + (rng.random((20, 32, 32)) < 0.2).astype(np.uint8)
+    for frames in (np.repeat(picture, 20, axis=0), coded):
+        with pytest.raises(UnsuitableError, match="a still: all 20 frames"):
+            Video(frames, 50.0, "clip.mp4").refuse_unmoved()
+    # A clip that stands still for most of its time shows a heart in the rest.
+    moved = np.repeat(picture, 20, axis=0)
+    moved[7] = rng.integers(20, 200, (32, 32))
+    Video(moved, 50.0, "clip.mp4").refuse_unmoved()
+    with pytest.raises(VideoError, match="black"):
+        Video(np.zeros((20, 32, 32), np.uint8), 50.0, "clip.mp4").refuse_unmoved()
