@@ -12,24 +12,29 @@ from coreecho.ventricle.volume import METHOD_WORDS, METHODS
 _STYLES = ("-", ":")
 # From this many inches on a legend of the methods' names has two columns.
 _WIDE = 8
+# Inches, and dots of an inch: of a file that travels alone, and of a page on which a column is narrow.
+_SIZE, _DPI = (9, 4.2), 150
+_PAGE_SIZE, _PAGE_DPI = (5.2, 3.6), 170
 
 
-def draw_volume(found: Segmentation, path: Path) -> None:
+def draw_volume(found: Segmentation, path: Path, *, is_on_page: bool = False) -> None:
     """Draw the volumes by both methods, and the EF of each beat.
 
     Args:
         found: in a clip.
         path: PNG to write.
+        is_on_page: the page says below it by which model, and what speaks against it; letters stay readable there.
 
     Raises:
         CoReEchoError: it cannot be written.
     """
     figure, (axis,) = new_figure(
         volume_title(found),
-        (9, 4.2),
-        model=found.model,
-        cautions=found.warnings,
+        _PAGE_SIZE if is_on_page else _SIZE,
+        model="" if is_on_page else found.model,
+        cautions=() if is_on_page else found.warnings,
         is_phantom=found.is_phantom,
+        dpi=_PAGE_DPI if is_on_page else _DPI,
     )
     draw_volume_curve(axis, found)
     save_figure(figure, path)

@@ -14,14 +14,18 @@ from coreecho.trust.calibration_file import ModelCalibration
 from coreecho.trust.gate import Gate, Trust
 from coreecho.trust.reference_ranges import GUIDELINE, ef_words
 
-NOT_CALIBRATED = (
-    "no interval: this model was never calibrated. `coreecho calibrate MODEL` does it, on recordings whose EF is known"
+_NEVER, _CALIBRATE = (
+    "no interval: this model was never calibrated",
+    "`coreecho calibrate MODEL` does it, on recordings whose EF is known",
 )
-NOT_OF_PATIENTS = (
-    "no interval: the model was calibrated on simulated hearts, and how much more it errs on patients is not known. "
+_ON_PHANTOMS, _CALIBRATE_ON_PATIENTS = (
+    "no interval: the model was calibrated on simulated hearts, and how much more it errs on patients is not known",
     "`coreecho calibrate MODEL --data YOURS --dataset table` calibrates it on 30 or more of your own clips whose EF is "
-    "known"
+    "known",
 )
+NOT_CALIBRATED = f"{_NEVER}. {_CALIBRATE}"
+NOT_OF_PATIENTS = f"{_ON_PHANTOMS}. {_CALIBRATE_ON_PATIENTS}"
+_WITH_HINTS = {NOT_CALIBRATED: (_NEVER, _CALIBRATE), NOT_OF_PATIENTS: (_ON_PHANTOMS, _CALIBRATE_ON_PATIENTS)}
 OF_NO_PATIENT = f"no range of {GUIDELINE} is named: the heart is simulated, and the guideline speaks of patients"
 BY_NO_PATIENT = f"no range of {GUIDELINE} is named, since this model has seen no patient"
 GOOD_WORDS = (
@@ -36,6 +40,18 @@ OUTSIDE_NOTE = (
 )
 
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
+
+
+def reason_and_hint(note: str) -> tuple[str, str]:
+    """Take apart why there is no interval, for who reads the number, and what to do, for who set the model up.
+
+    Args:
+        note: one of an appraisal's `interval_notes`.
+
+    Returns:
+        The note and an empty text where it holds no such advice.
+    """
+    return _WITH_HINTS.get(note, (note, ""))
 
 
 @dataclass(frozen=True, kw_only=True)
