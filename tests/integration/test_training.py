@@ -73,7 +73,7 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     assert info["versions"].keys() >= {"coreecho", "torch", "numpy", "python"}
     metrics = finished.metrics()
     assert metrics.stage.tolist() == ["stage1", "stage1", "stage2"]
-    assert metrics.epoch.tolist() == [0, 1, 0]
+    assert metrics.epoch.tolist() == [1, 2, 1]
     np.testing.assert_allclose(metrics.train_loss[:2], metrics.train_rnc[:2] + metrics.train_l1[:2], rtol=1e-6)
     assert metrics.val_mae.notna().all()
     assert "stage2 epoch 1:" in (finished.path / "train.log").read_text()

@@ -128,10 +128,10 @@ def _odd_volumes(recordings: Iterable[Recording]) -> list[OddLabel]:
             continue
         if not 0 <= recording.esv_ml <= recording.edv_ml or recording.edv_ml == 0:
             case = f"{recording.id}: ESV {recording.esv_ml:g} mL, EDV {recording.edv_ml:g} mL"
-            found.append(OddLabel("recordings whose ESV is above their EDV, or whose EDV is 0", case, recording.id))
+            found.append(OddLabel("recordings with an ESV above the EDV, or an EDV of 0", case, recording.id))
             continue
         of_volumes = 100 * (recording.edv_ml - recording.esv_ml) / recording.edv_ml
         if abs(of_volumes - recording.ef_percent) > _EF_TOLERANCE:
             case = f"{recording.id}: EF {recording.ef_percent:g}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
-            found.append(OddLabel("recordings whose EF does not follow from their volumes", case, recording.id))
+            found.append(OddLabel("recordings with an EF that does not follow from the volumes", case, recording.id))
     return found

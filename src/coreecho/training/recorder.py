@@ -177,7 +177,7 @@ class Recorder:
 
     def _row(self, predictions: pd.DataFrame | None, learning_rate: float) -> dict[str, Any]:
         """The epoch's line of metrics.csv."""
-        row: dict[str, Any] = {"stage": self.stage.name, "epoch": self.state.step // self.steps_per_epoch - 1}
+        row: dict[str, Any] = {"stage": self.stage.name, "epoch": self.state.step // self.steps_per_epoch}
         row |= {f"train_{name}": total / self.steps_per_epoch for name, total in self.state.sums.items()}
         if predictions is not None:
             lesson = self.stage.objective
@@ -185,7 +185,7 @@ class Recorder:
             if not math.isfinite(row[lesson.selection]):
                 raise TrainingError(
                     f"{lesson.selection} became {row[lesson.selection]} in {self.stage.name}, "
-                    f"epoch {row['epoch'] + 1}. {self._what_is_kept()}Lower `learning_rate`, or train in fp32."
+                    f"epoch {row['epoch']}. {self._what_is_kept()}Lower `learning_rate`, or train in fp32."
                 )
         return row | {"learning_rate": learning_rate, "seconds": time.monotonic() - self.epoch_start}
 
@@ -202,8 +202,7 @@ class Recorder:
                 write_whole(self.folder.validation, named.to_csv(index=False))
         self.folder.write_metrics(self.state.history)
         kept = " (kept)" if self.stage.selection is None else " (best so far)"
-        # People count epochs from 1, files from 0.
-        log.info("%s epoch %d: %s%s", self.stage.name, row["epoch"] + 1, _terms(row), kept if is_best else "")
+        log.info("%s epoch %d: %s%s", self.stage.name, row["epoch"], _terms(row), kept if is_best else "")
         if self.keeping.tensorboard:
             _write_tensorboard(self.folder, row, step=len(self.state.history))
 
@@ -222,7 +221,8 @@ class Recorder:
                 fps_range=(float(low_fps), float(high_fps)),
                 label_range=lesson.label_range(recordings),
                 recipe=self.folder.recipe.name,
-                epoch=row["epoch"],
+                # The card counts from 0, tables and people from 1.
+                epoch=row["epoch"] - 1,
                 best_validation=row.get(lesson.told),
                 fps_median=float(median_fps) if rates else None,
             ),

@@ -2,7 +2,7 @@
 
 recipe.yaml        the settings
 run.json           versions, seed, data set, what lay in each split, hardware, and whether the run is finished
-metrics.csv        one row for each epoch
+metrics.csv        one row for each epoch, counted from 1 in each stage
 validation.csv     the validation split at the epoch whose weights are kept: recording, label, output
 best.safetensors   the weights with the best validation of the latest stage, or its last ones, with their card
 stage1.safetensors the same of stage 1, from which stage 2 begins
