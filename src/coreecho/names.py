@@ -41,7 +41,7 @@ def _escaped(letter: str) -> str:
 
 
 def distinct_names(paths: Sequence[str | Path]) -> list[str]:
-    """Names of files that tell them apart: `IM0001` of one, `A/IM0001` and `B/IM0001` where folders repeat it.
+    """Names of files or folders that tell them apart: `IM0001` of one, `A/IM0001` and `B/IM0001` where folders repeat it.
 
     Args:
         paths: of files; one that comes twice has the same name twice.

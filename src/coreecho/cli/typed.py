@@ -101,5 +101,15 @@ def refuse_missing_files(app: App, commands: tuple[str, ...], arguments: Any) ->
             )
 
 
+def refuse_unknown_layouts(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """See that `--dataset` names a layout that there is; a `config` of cyclopts' apps. Raises RecipeError."""
+    for argument in arguments:
+        if argument.field_info.name == "dataset":
+            for token in argument.tokens:
+                from coreecho.datasets.layout import LAYOUTS
+
+                LAYOUTS.check(token.value)
+
+
 # In this order for every command.
-CONFIG = (refuse_fractions, any_case, refuse_missing_files)
+CONFIG = (refuse_fractions, any_case, refuse_unknown_layouts, refuse_missing_files)
