@@ -32,6 +32,10 @@ _MISTAKES = {
     "train demo --data . --encoder unifomer_small": "did you mean uniformer_small?",
     "train demo --data . --optimizer madgard": "did you mean madgrad?",
     "transfer camu --data . --from scratch --method probe": "Did you mean 'camus'?",
+    "phantom echonet --out tiny": "OUT is given in its place",
+    "phantom echonet tiny --count 3": "Did you mean --recordings?",
+    "phantom camus tiny --patients 3": "Did you mean --recordings?",
+    "phantom hmc-qu tiny --n 3": "Did you mean --recordings?",
     "reproduce table22": "Did you mean 'table2'?",
     "reproduce table2": "give `--data ROOT`, or `--phantom`",
 }

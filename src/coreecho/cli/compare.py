@@ -59,14 +59,13 @@ def compare(
     from coreecho.evaluation.run_comparison import Competitor, compare_runs, unique_names
     from coreecho.experiments.seed_runs import seeds_in
     from coreecho.inference.subject import Subject
-    from coreecho.names import distinct_names
     from coreecho.outputs import DOCUMENT, TABLE, Output, check_outputs
     from coreecho.report.comparison import comparison_tables, write_comparison
 
     paths = [run, *others]
     check_outputs(Output("--csv", csv, TABLE), Output("--json", json, DOCUMENT), inputs=paths)
     competitors = []
-    for name, path in zip(unique_names(distinct_names([path.resolve() for path in paths])), paths, strict=True):
+    for name, path in zip(unique_names([path.resolve() for path in paths]), paths, strict=True):
         runs = {} if (path / "run.json").is_file() else seeds_in(path)
         subjects: dict[int | None, Subject] = {number: shown.subject(of_seed) for number, of_seed in runs.items()}
         competitors.append(Competitor(name=name, seeds=subjects or {None: shown.subject(path)}))
