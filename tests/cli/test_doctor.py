@@ -21,7 +21,7 @@ def test_a_clean_tree_is_one_line_and_exit_code_0(phantom_root: Path, capsys: py
 
 def test_remarks_are_asked_for(phantom_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor("echonet", phantom_root, remarks=True, workers=1) == 0
-    assert "Remark: 16 clips (100.0 %) have fewer than 144 frames" in capsys.readouterr().out
+    assert "Remark: 16 clips (100.0 %) of fewer than 144 frames" in capsys.readouterr().out
 
 
 def test_faults_are_listed_and_exit_code_1(

@@ -119,7 +119,7 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
         with pytest.raises(RecipeError, match="Grad-CAM needs an encoder with a level"):
             coreecho(*words)
     else:
-        assert "Grad-CAM of" in coreecho(*words)
+        assert "The map (Grad-CAM) is bright" in coreecho(*words)
         explained = json.loads((tmp_path / "why" / "explanation.json").read_text())
         assert np.isfinite(explained[run.task.value_name])
 
@@ -156,7 +156,9 @@ def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phant
     assert "Ranges of EF" not in page
 
     clip = run.recordings("train")[0].path
-    assert "Grad-CAM of" in coreecho("explain", clip, "--model", run.path, "--clips", 1, "--out", tmp_path / "why")
+    assert "The map (Grad-CAM) is bright" in coreecho(
+        "explain", clip, "--model", run.path, "--clips", 1, "--out", tmp_path / "why"
+    )
     assert np.isfinite(json.loads((tmp_path / "why" / "explanation.json").read_text())["edv_ml"])
     out = coreecho("neighbours", clip, "--model", run.path, "--k", 2, "--clips", 1, "--out", tmp_path / "near")
     assert "mean edv ml of these recordings" in out

@@ -91,11 +91,13 @@ class TestExplain:
         out = coreecho("explain", clip, "--model", run, "--out", tmp_path / "out", "--film", "gif", "--clips", 2)
         document = json.loads((tmp_path / "out" / "explanation.json").read_text())
         assert f"Predicted EF {document['ef_percent']:.1f} %" in out
-        assert "Grad-CAM of level1, 8 x 8 cells, positive evidence" in out
+        assert "no interval" in out
+        assert "The map (Grad-CAM) is bright on what raises the EF. It is coarse: 8 x 8 fields over the picture." in out
+        assert document["level"] == "level1"
         assert "phantom result: simulated hearts" in out
         assert "not a medical device" in out
         # What `--level` was called before, and what the levels were.
-        assert "Grad-CAM of level2, 4 x 4 cells" in coreecho(
+        assert "It is coarse: 4 x 4 fields" in coreecho(
             "explain", clip, "--model", run, "--out", tmp_path / "old", "--clips", 1, "--stage", "stage2"
         )
         assert {path.name for path in (tmp_path / "out").iterdir()} == {

@@ -80,7 +80,8 @@ def explain(
     from coreecho.cli.explaining import explain_files
     from coreecho.errors import RecipeError
     from coreecho.files import make_folder
-    from coreecho.inference import find_device, find_one, parse_beat
+    from coreecho.inference import Predictor, find_device, find_one, parse_beat
+    from coreecho.inference.appraising import calibration_beside
     from coreecho.models.weights import load_model
     from coreecho.report.explanation_folder import write_explanation
     from coreecho.report.shipped_model import say_default
@@ -99,12 +100,21 @@ def explain(
             "axes": reading.axes,
             "segmenter": _outliner(segmenter, device),
         }
+        # The interval and the trust are of the same clips as the map.
+        predictor = Predictor(
+            loaded,
+            clips=how["clips"],
+            beat=how["beat"],
+            axes=how["axes"],
+            calibration=calibration_beside(model),
+        )
         make_folder(out)
         if len(files) > 1 or (files[0].is_dir() and not reading.series):
-            return explain_files(loaded, files, out, film=film, joins_series=reading.series, **how)
-        explained = explain_file(loaded, find_one(files[0], joins_series=reading.series), **how)
-        write_explanation(explained, out, film=film)
-        show_file_explanation(explained, out)
+            return explain_files(predictor, files, out, film=film, joins_series=reading.series, **how)
+        file = find_one(files[0], joins_series=reading.series)
+        explained, appraisal = explain_file(loaded, file, **how), predictor(file)
+        write_explanation(explained, out, film=film, appraisal=appraisal)
+        show_file_explanation(explained, out, appraisal=appraisal)
     elif not files and shown.data is not None:
         protocol = FocusProtocol(split=split, clips=clips or 1, level=level, evidence=evidence, seed=seed)
         explained_data = explain_dataset(

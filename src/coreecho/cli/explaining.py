@@ -6,8 +6,7 @@ from typing import Any
 
 from coreecho.cli.telling import tell_failures
 from coreecho.errors import VideoError
-from coreecho.inference import PredictionFailure, find_files
-from coreecho.models.echo_model import EchoModel
+from coreecho.inference import PredictionFailure, Predictor, find_files
 from coreecho.report.explanation_folder import Film, write_explanation
 from coreecho.report.segmentation_folder import FolderNames
 from coreecho.report.terminal import say, show_file_explanation
@@ -15,7 +14,7 @@ from coreecho.saliency.file_explanation import explain_file
 
 
 def explain_files(
-    model: EchoModel, paths: Sequence[Path], out: Path, *, film: Film, joins_series: bool, **how: Any
+    predictor: Predictor, paths: Sequence[Path], out: Path, *, film: Film, joins_series: bool, **how: Any
 ) -> int:
     """Explain, write and show; returns the exit code: 1 where a file failed. A bad file does not stop the others."""
     names = FolderNames()
@@ -25,13 +24,13 @@ def explain_files(
             results.append(file)
             continue
         try:
-            explained = explain_file(model, file, **how)
+            explained, appraisal = explain_file(predictor.model, file, **how), predictor(file)
         except VideoError as error:
             results.append(PredictionFailure.of(str(file), error))
             continue
         folder = out / names(str(file))
-        write_explanation(explained, folder, film=film)
+        write_explanation(explained, folder, film=film, appraisal=appraisal)
         say([f"{file}:"])
-        show_file_explanation(explained, folder)
+        show_file_explanation(explained, folder, appraisal=appraisal)
         results.append(explained.explanation.predicted)
-    return 1 if tell_failures(results, f"map of the {model.task.noun}", strict=False) else 0
+    return 1 if tell_failures(results, f"map of the {predictor.model.task.noun}", strict=False) else 0

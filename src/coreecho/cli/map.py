@@ -64,7 +64,8 @@ def draw_map(
     shown = shown or TestedData()
     computing, reading = computing or Computing(), reading or FileReading()
     from coreecho.files import make_folder
-    from coreecho.inference import find_device, find_one, parse_beat
+    from coreecho.inference import Predictor, find_device, find_one, parse_beat
+    from coreecho.inference.appraising import calibration_beside
     from coreecho.models.weights import load_model
     from coreecho.report.map_drawing import write_maps
     from coreecho.report.shipped_model import say_default
@@ -84,7 +85,7 @@ def draw_map(
     for path in paths:
         say_default(path)
     subjects = [None if is_default(path) and shown.data is None else shown.subject(path) for path in paths]
-    for subject in subjects:
+    for path, subject in zip(paths, subjects, strict=True):
         if subject is None:
             model, references = load_model(DEFAULT, find_device(computing.device)), load_default_references()
             embedded = references.embedded
@@ -102,7 +103,12 @@ def draw_map(
             )
             thumbnails.append(partial(recording_thumbnail, subject.store()))
         maps.append(make_map(embedded, method=method, seed=seed))
-        placed.append(place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes))
+        predictor = Predictor(
+            model, clips=clips, beat=frames, axes=reading.axes, calibration=calibration_beside(path) if new else None
+        )
+        placed.append(
+            place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes, appraise=predictor)
+        )
     if out is None:
         out = Path("map") if subjects[0] is None else subjects[0].result_folder("explain", f"map-{split}")
     written = write_maps(maps, out, placed=placed, thumbnails=thumbnails)

@@ -49,10 +49,10 @@ def segment(
     out:
         Folder for the result.
     beats:
-        How end-systole is told from the areas: `product`, as evidently intended, or `power`, as EchoNet-Dynamic's code
-        has it, for figures that are compared with its own.
+        How end-systole is told from the areas: `product`, by the range of 90 % of them, or `power`, as
+        EchoNet-Dynamic's code has it, for figures that are compared with its own.
     method:
-        Of the volumes that EF is of.
+        Of the volumes that EF is of: by the method of disks (modified Simpson, single plane), or by area and length.
     nifti:
         Write the masks as NIfTI (.nii.gz), too.
     film:

@@ -244,8 +244,9 @@ def _filling(out: Path) -> Iterator[None]:
         if mark.is_file():
             _clear(out)
         _check_free(out)
-        (out / VIDEOS).mkdir(parents=True)
+        # First the mark: of what lies there without one nobody would know whose it is.
         mark.write_text("coreecho convert is filling this folder, or was stopped. Run it again: it begins anew.\n")
+        (out / VIDEOS).mkdir()
     except OSError as error:
         raise DatasetError(f"{out}: cannot be written ({error.strerror}). Choose another folder.") from error
     try:

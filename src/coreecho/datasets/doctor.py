@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from coreecho.datasets.doctor_checks import (
     CHECKS,
+    NO_SPLIT,
     PixelStatistics,
     Subject,
     count_recordings,
@@ -19,7 +20,7 @@ from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, run
 from coreecho.datasets.labels import scaled
 from coreecho.datasets.layout import LAYOUTS
 from coreecho.datasets.phantom_marks import is_phantom_root
-from coreecho.datasets.recording import Recording
+from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
 from coreecho.names import counted, readable
 
@@ -70,7 +71,7 @@ class Examination:
     def summary(self) -> str:
         """One line: clean or not, and how much was read."""
         frames = sum(clip.num_frames for clip in self.clips.values())
-        splits = [f"{name} {self.counts[name]}" for name in ("train", "val", "test") if name in self.counts]
+        splits = [f"{name} {self.counts[name]}" for name in (*get_args(Split), NO_SPLIT) if name in self.counts]
         verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
         kind = " of simulated hearts" if self.is_phantom else ""
         recordings = counted(len(self.recordings), "recordings") + kind + (f" ({', '.join(splits)})" if splits else "")

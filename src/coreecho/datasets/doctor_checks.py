@@ -13,6 +13,7 @@ from coreecho.datasets.labels import odd_labels
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
+from coreecho.names import counted
 from coreecho.video.clips import ClipSampling
 from coreecho.video.video import MIN_WHITE
 
@@ -21,6 +22,9 @@ _NOTABLE_SHIFT, _WRONG_SHIFT = 0.03, 0.1
 _FPS_TOLERANCE = 1.0
 # EchoNet-Dynamic has 18 to 138.
 _USUAL_FPS = (15.0, 150.0)
+# As four of five clips of EchoNet-Dynamic have it.
+_COMMON_FPS = 50.0
+NO_SPLIT = "no split"
 # Below, not even the phases of a beat are seen; above, no scanner images.
 _POSSIBLE_FPS = (2.0, 2000.0)
 
@@ -68,11 +72,15 @@ def pixel_statistics(facts: Mapping[str, ClipFacts]) -> PixelStatistics | None:
 
 
 def count_recordings(recordings: Sequence[Recording]) -> dict[str, int]:
-    """How many recordings there are in all, and by split, fold and view where these are known."""
+    """How many recordings there are in all, by split, fold and view where these are known, and without a split."""
     counts: Counter[str] = Counter()
     for recording in recordings:
         names = ["all", recording.split, None if recording.fold is None else f"fold {recording.fold}", recording.view]
         counts.update(name for name in names if name is not None)
+    without = sum(recording.split is None for recording in recordings)
+    # Numbers of splits that do not add up would be taken for an error; where none has a split, nothing is to add up.
+    if 0 < without < len(recordings):
+        counts[NO_SPLIT] = without
     return dict(counts)
 
 
@@ -146,7 +154,10 @@ def _short_clips(subject: Subject) -> Iterator[Finding]:
     short = sum(clip.num_frames < needed for clip in subject.facts.values())
     if short:
         share = 100 * short / len(subject.facts)
-        case = f"{short} clips ({share:.1f} %) have fewer than {needed} frames; 36 x 4 sampling pads them."
+        case = (
+            f"{counted(short, 'clips')} ({share:.1f} %) of fewer than {needed} frames ({needed / _COMMON_FPS:.1f} s at "
+            f"{_COMMON_FPS:g} frames a second): filled up at their end with empty frames, as the paper does."
+        )
         yield Finding(kind="short clips", case=case, is_fault=False)
 
 

@@ -102,10 +102,10 @@ def _odd_volumes(recordings: Iterable[Recording]) -> list[tuple[str, str]]:
             continue
         if not 0 <= recording.esv_ml <= recording.edv_ml or recording.edv_ml == 0:
             case = f"{recording.id}: ESV {recording.esv_ml:g} mL, EDV {recording.edv_ml:g} mL"
-            found.append(("recordings whose ESV is above their EDV, or whose EDV is 0", case))
+            found.append(("recordings with an ESV above the EDV, or an EDV of 0", case))
             continue
         of_volumes = 100 * (recording.edv_ml - recording.esv_ml) / recording.edv_ml
         if abs(of_volumes - recording.ef_percent) > _EF_TOLERANCE:
             case = f"{recording.id}: EF {recording.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
-            found.append(("recordings whose EF does not follow from their volumes", case))
+            found.append(("recordings with an EF that does not follow from the volumes", case))
     return found

@@ -13,7 +13,7 @@ from coreecho.evaluation.measured_clips import Computing, MeasuredClips, Outline
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF
 from coreecho.inference.shifted_frames import Shift
 from coreecho.inference.subject import Subject
-from coreecho.trust import ErrorRatio, Gate, GateCheck, KnownClips
+from coreecho.trust import SIMULATED_HEARTS, ErrorRatio, Gate, GateCheck, KnownClips
 
 # Recordings on which the reasons for doubt are tried, each as it is and in every planted shift.
 _TRIED_RECORDINGS = 60
@@ -96,7 +96,7 @@ def error_ratios(
     tried = [sound]
     for fault in faults.items():
         tried.append(how.measure(some, outlined_at_most=_OUTLINED_OF_A_SHIFT, shift=fault))
-    hearts = "simulated hearts" if how.subject.is_phantom else "recordings"
+    hearts = SIMULATED_HEARTS if how.subject.is_phantom else "recordings"
     on = f"{len(recordings)} {hearts} of {words}, and {len(some)} of them with each of {len(faults)} planted faults"
     return {check.name: error_ratio_of(_judged(check, gate.alpha, tried), on) for check in gate.checks}
 

@@ -34,8 +34,8 @@ def cautions_of_video(
         step = 1.0 if read_fps is None or video.fps is None else read_fps / video.fps
         there, looked_at = (round(1 + (count - 1) * step) for count in (video.num_frames, sampling.span))
         cautions.append(
-            f"short clip: {there} frames, the model looks at {looked_at}; the last {max(looked_at - there, 1)} are "
-            "filled in empty"
+            f"short clip: {there} frames, the model looks at {looked_at}; in place of the "
+            f"{_missing(max(looked_at - there, 1))} it sees black"
         )
     if trained_on is None:
         cautions.append("nothing is known of the data that this model was trained on")
@@ -96,6 +96,10 @@ def _frame_rate(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
         f"frame rate of {video.fps:.3g} per second outside the {training} of the training: "
         f"to the model the heart beats at {nearest / video.fps:.2g} times its speed"
     ]
+
+
+def _missing(count: int) -> str:
+    return "one that is missing" if count == 1 else f"{count} that are missing"
 
 
 def _a(noun: str) -> str:

@@ -3,14 +3,15 @@
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coreecho.datasets.doctor import Examination
+from coreecho.datasets.doctor_checks import NO_SPLIT
 from coreecho.datasets.doctor_clips import ClipFacts
-from coreecho.datasets.recording import Recording
+from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
 from coreecho.names import counted
@@ -72,9 +73,10 @@ def render_doctor_page(examination: Examination) -> str:
 
 def _counts(examination: Examination) -> list[tuple[str, str, str]]:
     """Name of a split or fold, recordings here, and those published."""
-    known = {"all": 0, "train": 1, "val": 2, "test": 3}
+    known = {name: place for place, name in enumerate(("all", *get_args(Split), NO_SPLIT))}
     names = sorted(
-        set(examination.counts) | set(examination.published), key=lambda name: (known.get(name, 4), len(name), name)
+        set(examination.counts) | set(examination.published),
+        key=lambda name: (known.get(name, len(known)), len(name), name),
     )
     return [(name, f"{examination.counts.get(name, 0):,}", _number(examination.published.get(name))) for name in names]
 
@@ -116,7 +118,7 @@ def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, 
     if low == high:
         return {"caption": f"{title}: {low:g} {unit} in all {len(values):,} clips", "bars": []}
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
-    caption = f"{title}: median {np.median(values):.4g} {unit}, {len(values):,} clips"
+    caption = f"{title}: median {np.median(values):.4g} {unit} ({low:.4g} to {high:.4g}), {len(values):,} clips"
     return _bars(caption, counts, low, high, along=unit, up="clips")
 
 
@@ -133,8 +135,19 @@ def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float, *, a
         for index, count in enumerate(counts.tolist())
         if count
     ]
+    ticks = [
+        {"x": f"{_CHART_WIDTH * (value - low) / (high - low):.1f}", "text": f"{value:.6g}"}
+        for value in round_numbers(low, high)
+    ]
     ends = {"low": f"{low:.4g}", "high": f"{high:.4g}", "along": along, "up": f"{int(counts.max()):,} {up}"}
-    return {"caption": caption, "bars": bars, "width": _CHART_WIDTH, "height": _CHART_HEIGHT, **ends}
+    return {"caption": caption, "bars": bars, "width": _CHART_WIDTH, "height": _CHART_HEIGHT, "ticks": ticks, **ends}
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Two to six round numbers from `low` to `high`, 1, 2 or 5 times a power of ten apart."""
+    power = 10.0 ** np.floor(np.log10((high - low) / 2))
+    step = next(times * power for times in (5, 2, 1) if (high - low) / (times * power) >= 2)
+    return [float(step * place) for place in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
 
 
 def _recordings_in(case: str, examination: Examination) -> list[str]:

@@ -9,58 +9,65 @@ explanation.json   the prediction, how the map was made, and what speaks against
 import io
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coreecho.files import write_whole, writing_into
 from coreecho.notices import NOTICE
+from coreecho.report.doubt import doubt_words, stretches_words
 from coreecho.report.heat import GRAD_CAM_CAUTION
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.lv_focus import MEANS
+from coreecho.trust import Appraisal
 
 Film = Literal["mp4", "gif", "both"]
 
 
-def write_explanation(explained: FileExplanation, out: Path, *, film: Film = "mp4") -> None:
+def write_explanation(
+    explained: FileExplanation, out: Path, *, film: Film = "mp4", appraisal: Appraisal | None = None
+) -> None:
     """Write the folder.
 
     Args:
         explained: what was found.
         out: the folder, made where it is missing.
         film: which films are written.
+        appraisal: what the number is worth; without it there is no interval.
 
     Raises:
         CoReEchoError: it cannot be written.
     """
     with writing_into(out):
-        _write(explained, out, film)
+        _write(explained, out, film, appraisal)
 
 
-def _write(explained: FileExplanation, out: Path, film: Film) -> None:
+def _write(explained: FileExplanation, out: Path, film: Film, appraisal: Appraisal | None) -> None:
     explanation, sector, is_phantom = explained.explanation, explained.clip.sector, explained.is_phantom
     frames, fps = explained.shown_frames()
     pictures = colour_frames(frames, explained.shown_maps(), sector)
-    title = f"{explanation.predicted}{_doubt(explained)}"
-    meaning = f"Grad-CAM, bright: {explanation.meaning}"
     cautions = (*explained.warnings, GRAD_CAM_CAUTION)
     # A film and a sheet say the same: either may travel alone.
-    focus = (explained.focus_words,) if explained.focus_words else ()
-    lines = [title, meaning, *focus, *(f"Caution: {caution}" for caution in cautions), f"Model: {explained.model}"]
+    said = _said(explained, appraisal)
+    lines = [*said, *(f"Caution: {caution}" for caution in cautions), f"Model: {explained.model}"]
+
+    def films() -> Iterator[NDArray[np.uint8]]:
+        return label_pictures(pictures, lines, is_phantom=is_phantom, meaning=explanation.meaning)
+
     if film in ("mp4", "both"):
-        films = label_pictures(pictures, lines, is_phantom=is_phantom)
-        write_mp4(out / "overlay.mp4", films, fps=fps, is_phantom=is_phantom)
+        write_mp4(out / "overlay.mp4", films(), fps=fps, is_phantom=is_phantom)
     if film in ("gif", "both"):
-        films = label_pictures(pictures, lines, is_phantom=is_phantom)
-        write_gif(out / "overlay.gif", films, fps=fps, is_phantom=is_phantom)
+        write_gif(out / "overlay.gif", films(), fps=fps, is_phantom=is_phantom)
     contact_sheet(
         out / "contact_sheet.png",
         frames,
         pictures,
         sector,
-        title="\n".join((title, meaning, *focus)),
+        title="\n".join(said),
         fps=fps,
         model=explained.model,
         cautions=cautions,
@@ -68,17 +75,20 @@ def _write(explained: FileExplanation, out: Path, film: Film) -> None:
         meaning=explanation.meaning,
     )
     write_whole(out / "map.npz", map_archive(explained))
-    write_whole(out / "explanation.json", json.dumps(_document(explained), indent=2) + "\n")
+    write_whole(out / "explanation.json", json.dumps(_document(explained, appraisal), indent=2) + "\n")
 
 
-def _doubt(explained: FileExplanation) -> str:
-    """How far the clips of the file lie apart, which is the least that its number is in doubt."""
+def _said(explained: FileExplanation, appraisal: Appraisal | None) -> list[str]:
+    """What stands over the sheet and below the film, line by line; the stretches apart from the number."""
     explanation = explained.explanation
-    values = explanation.task.value_of(explanation.clip_predictions)
-    if len(values) < 2:
-        return ""
-    low, high = (explanation.task.say(float(end)) for end in (values.min(), values.max()))
-    return f" ({len(values)} clips of it: {low} to {high})"
+    values = explanation.task.value_of(explanation.clip_predictions).tolist()
+    told = [
+        f"{explanation.predicted}, {doubt_words(appraisal, explanation.task)}",
+        stretches_words(values, explanation.task),
+        f"Grad-CAM, bright: {explanation.meaning}",
+        explained.focus_words,
+    ]
+    return [line for line in told if line]
 
 
 def map_archive(explained: FileExplanation) -> bytes:
@@ -119,7 +129,7 @@ def _focus(explained: FileExplanation) -> dict[str, object]:
     }
 
 
-def _document(explained: FileExplanation) -> dict[str, object]:
+def _document(explained: FileExplanation, appraisal: Appraisal | None) -> dict[str, object]:
     explanation, task = explained.explanation, explained.explanation.task
     frames, fps = explained.shown_frames()
     return {
@@ -129,6 +139,10 @@ def _document(explained: FileExplanation) -> dict[str, object]:
         "target": task.name,
         "output": f"predicted {task.quantity}",
         **task.figures(explanation.clip_predictions),
+        # What it is worth has names of its own, and `level` is one of them.
+        "appraisal": None
+        if appraisal is None or not task.interval_edges
+        else {name: getattr(appraisal, name) for name in Appraisal.told_parts()},
         "clip_starts": list(explained.clip.file_frames(explanation.starts)),
         "clip_starts_in_map": list(explanation.starts),
         "num_frames": len(frames),

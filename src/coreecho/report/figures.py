@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from coreecho.evaluation import Metrics, compute_metrics
+from coreecho.evaluation.agreement_slope import agreement_slope
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
 from coreecho.tasks import EF, Task
 
@@ -196,17 +197,20 @@ def bland_altman(
     cautions: Sequence[str] = (),
     is_phantom: bool = False,
 ) -> None:
-    """Draw the difference of predicted and true numbers over their mean, with bias and limits of agreement.
+    """Draw the difference of predicted and true numbers over their mean, with bias and 95 % limits of agreement.
 
     Bland and Altman 1986: over the mean, since plotted over either measurement alone the difference leans even where
-    the two agree. Bands are the intervals of the three lines. Arguments and errors as of `scatter`.
+    the two agree. Bands are the intervals of the three lines. A slope of the differences is said in words where it is
+    clear. Arguments and errors as of `scatter`.
     """
     task = task or EF()
     true, predicted = _pair(predictions, task)
     metrics = metrics or compute_metrics(true, predicted)
+    slope = agreement_slope(true, predicted)
     figure, (axis,) = new_figure(
         f"Agreement of predicted and true {task.noun} (Bland-Altman)",
         size,
+        says="" if slope is None else slope.words(task.noun).replace("-", "−"),
         model=model,
         cautions=cautions,
         is_phantom=is_phantom,
@@ -214,9 +218,9 @@ def bland_altman(
     axis.axhline(0, color="black", linewidth=0.8, zorder=2)
     _draw_recordings(axis, (true + predicted) / 2, predicted - true)
     lines = (
-        ("agreement_high", "bias + 1.96 SD", VERMILION, "--"),
+        ("agreement_high", "upper 95 % limit\nof agreement", VERMILION, "--"),
         ("bias", "bias", GREEN, "-"),
-        ("agreement_low", "bias − 1.96 SD", VERMILION, "--"),
+        ("agreement_low", "lower 95 % limit\nof agreement", VERMILION, "--"),
     )
     for key, name, colour, style in lines:
         interval = metrics[key]

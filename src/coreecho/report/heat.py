@@ -1,4 +1,4 @@
-"""The colours of Grad-CAM, and what such a picture can and cannot mean: for every page, sheet and film of it."""
+"""The colours of Grad-CAM, and what such a picture cannot mean: for every page, sheet and film of it."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ _STEPS = 32
 HEAT = LinearSegmentedColormap.from_list(
     "coreecho_heat", colormaps[_COLOURS](np.linspace(_FIRST_COLOUR, 1, 256)), N=256
 )
-# What nearly everybody asks of such a picture, and what it does not say.
+# What nearly everybody asks of such a picture, and what it does not say. What the colours mean stands at their bar.
 GRAD_CAM_CAUTION = (
-    "Grad-CAM shows roughly where a change of the picture would change the number most. It does not show that the "
-    "number is right, that the model measured anything there, or that other places do not matter."
+    "Grad-CAM is rough. It does not show that the number is right, that the model measured anything there, or that "
+    "other places do not matter."
 )
 
 

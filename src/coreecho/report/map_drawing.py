@@ -6,7 +6,8 @@ map.csv    where each recording is
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, product
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,20 @@ from matplotlib.colors import Normalize
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import PHANTOM_LABEL
-from coreecho.report.map_page import map_page
-from coreecho.report.pictures import COLOURS, VERMILION, new_figure, save_figure
+from coreecho.report.doubt import caption_of
+from coreecho.report.map_page import map_page, what_is_what
+from coreecho.report.map_places import MapPlaces, places_of_map
+from coreecho.report.pictures import COLOURS, GREY, SMALL, VERMILION, new_figure, save_figure
 from coreecho.report.thumbnails import Thumbnails, thumbnail_uris
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
 from coreecho.representation.embedding_set import one_number
 
-# In inches: of a map, and what its title and the notice take above and below it.
-_WIDTH, _WORDS_HEIGHT = 5.4, 1.1
+# In inches: of a map; what its line and the notice take below it; and a line of its title.
+_WIDTH, _WORDS_HEIGHT, _LINE = 5.4, 0.75, 0.19
 # Lower than this a map is hard to point at.
-_FLATTEST = 0.4
+_FLATTEST = 0.3
+# Letters of a line over a map: as wide as the map, and no wider.
+_TITLE_LETTERS = 66
 
 
 def write_maps(
@@ -78,46 +83,87 @@ def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequ
         raise ValueError("draw_maps needs at least one map, got none")
     clips = [clip for of_map in placed for clip in of_map]
     cautions = dict.fromkeys(f"{clip.label}: {warning}" for clip in clips for warning in clip.warnings)
+    on_maps = [placed[number] if number < len(placed) else () for number in range(len(maps))]
+    places = [places_of_map(made, clips) for made, clips in zip(maps, on_maps, strict=True)]
+    titles = [_title(*of_map) for of_map in zip(maps, places, on_maps, strict=True)]
+    height = _height(places) + _WORDS_HEIGHT + _LINE * max(title.count("\n") + 1 for title in titles)
     # Each map says of itself whether its hearts are simulated.
     figure, axes = new_figure(
-        "", (_WIDTH * len(maps) + 1.2, _height(maps)), columns=len(maps), cautions=list(cautions), is_phantom=False
+        "", (_WIDTH * len(maps) + 1.2, height), columns=len(maps), cautions=list(cautions), is_phantom=False
     )
     scale, read = Normalize(*number_range(maps)), one_number([made.recordings.task for made in maps])
     for number, (axis, made) in enumerate(zip(axes, maps, strict=True)):
-        _draw_map(axis, made, scale)
-        for clip in placed[number] if number < len(placed) else ():
-            _draw_placed(axis, clip)
+        _draw_map(axis, made, scale, places[number])
+        axis.set_title(titles[number], fontsize=10)
+        for clip, corner in zip(on_maps[number], _corners(places[number]), strict=False):
+            _draw_placed(axis, clip, corner)
     figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=f"True {read.heading}", shrink=0.9)
     save_figure(figure, path)
 
 
-def _height(maps: Sequence[EmbeddingMap]) -> float:
-    """Of the picture, in inches: as high as the maps need at their width, so that no half of it is empty."""
-    extents = [np.ptp(made.coordinates, axis=0) for made in maps]
+def _height(places: Sequence[MapPlaces]) -> float:
+    """Of the maps, in inches: as high as the maps need at their width, so that no half of it is empty."""
+    extents = [np.ptp(np.vstack([each.recordings, each.placed]), axis=0) for each in places]
     ratio = max(float(high / wide) if wide > 0 else 1.0 for wide, high in extents)
-    return _WIDTH * min(max(ratio, _FLATTEST), 1.0) + _WORDS_HEIGHT
+    return _WIDTH * min(max(ratio, _FLATTEST), 1.0)
 
 
-def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize) -> None:
-    labels, (x, y) = made.recordings.number_true, made.coordinates.T
+def _title(made: EmbeddingMap, places: MapPlaces, placed: Sequence[PlacedClip]) -> str:
+    number = f"n = {len(made.recordings)}"
+    lines = [
+        f"{made.method}: {made.recordings.source}",
+        f"{number}; {places.note}" if places.note else number,
+        made.note,
+        what_is_what(made, placed),
+    ]
+    if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
+        lines.insert(1, PHANTOM_LABEL)
+    return "\n".join(part for line in lines if line for part in textwrap.wrap(line, _TITLE_LETTERS))
+
+
+def _corners(places: MapPlaces) -> Iterator[tuple[int, int, int]]:
+    """Where the words of new clips stand, the emptiest corner first: right and top as 0 or 1, and how far inwards."""
+    low, high = places.recordings.min(axis=0), places.recordings.max(axis=0)
+    shares = (places.recordings - low) / np.maximum(high - low, np.finfo(np.float64).tiny)
+
+    def crowd(corner: tuple[int, int]) -> int:
+        near = np.abs(shares - corner) < (0.5, 0.35)
+        return int(near.all(axis=1).sum())
+
+    corners = sorted(product((0, 1), (0, 1)), key=crowd)
+    return ((right, top, row) for row in count() for right, top in corners)
+
+
+def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize, places: MapPlaces) -> None:
+    labels, (x, y) = made.recordings.number_true, places.recordings.T
     known = np.isfinite(labels)
     size, opacity = (26, 0.9) if len(known) <= 500 else (7, 0.7)
     axis.scatter(x[~known], y[~known], s=size, alpha=opacity, linewidths=0, color="#B0B0B0", zorder=2)
     colours = labels[known]
     axis.scatter(x[known], y[known], s=size, alpha=opacity, linewidths=0, c=colours, cmap=COLOURS, norm=scale, zorder=3)
-    lines = [f"{made.method}: {made.recordings.source}", f"n = {len(known)}", made.note]
-    if made.recordings.is_phantom and PHANTOM_LABEL not in made.recordings.source:
-        lines.insert(1, PHANTOM_LABEL)
-    axis.set_title("\n".join(part for line in lines if line for part in textwrap.wrap(line, 62)), fontsize=10)
     axis.set_aspect("equal", adjustable="datalim")
     axis.spines[:].set_visible(True)
-    # The axes have no unit and no meaning of their own.
     axis.set(xticks=[], yticks=[])
+    axis.set_xlabel("The axes have no unit: near dots are alike to the model", fontsize=SMALL, color=GREY)
 
 
-def _draw_placed(axis: Axes, clip: PlacedClip) -> None:
+def _draw_placed(axis: Axes, clip: PlacedClip, corner: tuple[int, int, int]) -> None:
     axis.scatter(clip.x, clip.y, s=260, marker="*", color=VERMILION, edgecolor="white", zorder=4)
-    axis.annotate(clip.caption, (clip.x, clip.y), (8, 8), textcoords="offset points", fontsize=9, zorder=5)
+    # Beside the star, words would lie on other recordings, or run out of the map.
+    right, top, row = corner
+    label = axis.annotate(
+        caption_of(clip, "\n"),
+        (clip.x, clip.y),
+        (0.98 if right else 0.02, 0.96 - 0.25 * row if top else 0.04 + 0.25 * row),
+        textcoords="axes fraction",
+        arrowprops={"arrowstyle": "-", "color": VERMILION, "linewidth": 1},
+        fontsize=SMALL,
+        ha="right" if right else "left",
+        va="top" if top else "bottom",
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        zorder=5,
+    )
+    label.set_in_layout(False)
 
 
 def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:

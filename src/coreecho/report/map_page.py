@@ -13,6 +13,8 @@ from matplotlib import colormaps
 
 from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.report.doubt import caption_of, doubt_words
+from coreecho.report.map_places import places_of_map
 from coreecho.report.pictures import COLOURS
 from coreecho.report.rendering import render_page
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, number_range
@@ -49,13 +51,17 @@ def map_page(
         "map.html",
         styles=("map.css",),
         script="map.js",
-        title="Embedding map" + (f": {PHANTOM_LABEL}" if is_phantom else ""),
+        title="Embedding map"
+        + (f": {PHANTOM_LABEL}" if is_phantom else "")
+        + (" and " + ("your clip" if len(clips) == 1 else "your clips") if clips else ""),
         is_phantom=is_phantom,
+        whose=" ".join(dict.fromkeys(filter(None, (what_is_what(made, clips) for made in maps)))),
         phantom_label=PHANTOM_LABEL,
         imprint=NOTICE,
         number=number,
         colourings=(("true", f"true {number.noun}"), ("predicted", number.output), ("error", "predicted − true")),
-        figures=[_figure(made, number, len(maps)) for number, made in enumerate(maps)],
+        figures=[_figure(made, each, len(maps)) for each, made in enumerate(maps)],
+        placed=[f"{caption_of(clip, ', ')}." for clip in clips],
         cautions=list(dict.fromkeys(f"{clip.label}: {warning}." for clip in clips for warning in clip.warnings)),
         data={
             "limits": list(number_range(maps)),
@@ -81,10 +87,20 @@ def map_page(
     )
 
 
+def what_is_what(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> str:
+    """Whose hearts the dots and the stars are, in a sentence; empty where no new clip is on the map."""
+    if not placed:
+        return ""
+    dots = "simulated hearts" if made.recordings.is_phantom else "recordings"
+    stars = "the star is your clip" if len(placed) == 1 else "the stars are your clips"
+    simulated = ", simulated too" if made.recordings.is_phantom and all(clip.is_phantom for clip in placed) else ""
+    return f"The dots are {dots}; {stars}{simulated}."
+
+
 def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
     recordings = made.recordings
     name = f"{'AB'[number] if number < 2 else number + 1}: " if count > 1 else ""
-    notes = [f"{made.method} of {len(recordings)} recordings", made.note]
+    notes = [f"{made.method} of {len(recordings)} recordings", made.note, places_of_map(made).note]
     if recordings.is_phantom and PHANTOM_LABEL not in recordings.source:
         notes.insert(0, PHANTOM_LABEL)
     return {
@@ -95,16 +111,22 @@ def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
 
 
 def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip], pictures: Mapping[str, str]) -> dict[str, Any]:
-    recordings = made.recordings
+    recordings, places = made.recordings, places_of_map(made, placed)
     return {
         "id": [printable(recording) for recording in recordings.ids],
-        "x": _numbers(made.coordinates[:, 0].tolist(), 4),
-        "y": _numbers(made.coordinates[:, 1].tolist(), 4),
+        "x": _numbers(places.recordings[:, 0].tolist(), 4),
+        "y": _numbers(places.recordings[:, 1].tolist(), 4),
         "true": _numbers(recordings.number_true.tolist(), 2),
         "predicted": _numbers(recordings.number_predicted.tolist(), 2),
         "pictures": {printable(recording): picture for recording, picture in pictures.items()},
         "placed": [
-            {"label": clip.label, "x": clip.x, "y": clip.y, "predicted": _numbers([clip.predicted], 4)[0]}
+            {
+                "label": clip.label,
+                "x": clip.x,
+                "y": clip.y,
+                "predicted": _numbers([clip.predicted], 4)[0],
+                "doubt": doubt_words(clip.appraisal, clip.task),
+            }
             for clip in placed
         ],
     }

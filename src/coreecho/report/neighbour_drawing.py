@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
-from coreecho.notices import NOTICE
+from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.report.doubt import doubt_words
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.report.thumbnails import Thumbnails
 from coreecho.representation.neighbour_search import NeighbourSearch
@@ -55,32 +56,39 @@ def write_neighbours(
         readable = table.assign(recording=table["recording"].map(printable))
         write_whole(out / "neighbours.csv", readable.to_csv(index=False))
         thumbnails = [thumbnail(near.recording) for near in found.neighbours]
-        draw_neighbours(out / "neighbours.png", found, thumbnails)
+        draw_neighbours(out / "neighbours.png", found, thumbnails, appraisal=appraisal)
         write_whole(out / "neighbours.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def draw_neighbours(path: Path, found: NeighbourSearch, thumbnails: Sequence[NDArray[np.uint8]]) -> None:
+def draw_neighbours(
+    path: Path, found: NeighbourSearch, thumbnails: Sequence[NDArray[np.uint8]], *, appraisal: Appraisal | None = None
+) -> None:
     """Draw the clip beside its neighbours.
 
     Args:
         path: PNG to write.
         found: what was found.
         thumbnails: (S, S) of each neighbour.
+        appraisal: what the clip's EF is worth; without it there is no interval.
 
     Raises:
         CoReEchoError: the file cannot be written.
     """
     clip, count = found.clip.clip, 1 + len(thumbnails)
+    title = f"The recordings that the model finds most like this clip\n{found.likeness[0].upper()}{found.likeness[1:]}"
+    if found.is_phantom and not clip.is_phantom:
+        title = f"{title}\nThe numbered recordings are {PHANTOM_LABEL}; this clip is not"
     figure, axes = new_figure(
-        "The recordings that the model finds most like this clip",
-        (max(6.0, 1.9 * count), 3.5),
+        title,
+        (max(6.0, 1.9 * count), 3.9),
         columns=count,
         model=found.source,
         cautions=found.warnings,
         is_phantom=found.is_phantom,
     )
     task = found.task
-    captions = [f"this clip\npredicted {task.say(found.clip.predicted)}"]
+    doubt = doubt_words(appraisal, task).replace("; ", "\n")
+    captions = [f"this clip\npredicted {task.say(found.clip.predicted)}\n{doubt}"]
     captions += [
         f"{near.rank}. {task.noun} {task.say_if_known(near.true)}\npredicted {task.say(near.predicted)}\n"
         f"distance {near.distance:.2f}"

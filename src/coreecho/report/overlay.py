@@ -69,13 +69,16 @@ def colour_frames(
     return np.asarray(np.rint(255 * mixed), dtype=np.uint8) * sector[..., None]
 
 
-def label_pictures(pictures: Pictures, lines: Sequence[str], *, is_phantom: bool) -> Iterator[Pictures]:
+def label_pictures(
+    pictures: Pictures, lines: Sequence[str], *, is_phantom: bool, meaning: str = ""
+) -> Iterator[Pictures]:
     """Enlarge pictures, and write lines of text into a band below them; the last line is the notice.
 
     Args:
         pictures: (T, H, W, 3) uint8.
         lines: of text, such as the predicted EF; long ones are wrapped.
         is_phantom: the heart is simulated, which is then said too.
+        meaning: what the bright colours of a map say; a bar of the colours then stands above the lines.
 
     Yields:
         (H', W', 3) uint8; both sides even, as films want them.
@@ -83,6 +86,8 @@ def label_pictures(pictures: Pictures, lines: Sequence[str], *, is_phantom: bool
     factor = max(1, -(-SIDE // pictures.shape[2]))
     height, width = (factor * side // 2 * 2 for side in pictures.shape[1:3])
     band = _text_band(width, [*lines, *([PHANTOM_LABEL] if is_phantom else []), NOTICE])
+    if meaning:
+        band = np.concatenate([_colour_band(width, meaning), band])
     for picture in pictures:
         enlarged = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
         yield np.concatenate([np.asarray(enlarged), band])
@@ -96,6 +101,22 @@ def _text_band(width: int, lines: Sequence[str]) -> NDArray[np.uint8]:
     for number, line in enumerate(lines):
         draw.text((6, 3 + number * _LINE_HEIGHT), line, fill=(235, 235, 235), font=font)
     return np.asarray(band)
+
+
+def _colour_band(width: int, meaning: str) -> NDArray[np.uint8]:
+    """A bar of the map's colours on black with what they mean, (height, width, 3)."""
+    bar_width, height = width // 4, _LINE_HEIGHT + 4
+    band = np.zeros((height, width, 3), dtype=np.uint8)
+    font, middle = ImageFont.load_default(size=14), _LINE_HEIGHT // 2
+    low, high = "little", f"most: {meaning}"
+    left = 6 + round(font.getlength(low)) + 8
+    colours = np.asarray(HEAT(np.linspace(0, 1, bar_width)))[:, :3]
+    band[6 : middle + 8, left : left + bar_width] = np.rint(255 * colours).astype(np.uint8)
+    image = Image.fromarray(band)
+    draw = ImageDraw.Draw(image)
+    draw.text((6, 3), low, fill=(235, 235, 235), font=font)
+    draw.text((left + bar_width + 8, 3), high, fill=(235, 235, 235), font=font)
+    return np.asarray(image)
 
 
 def write_mp4(path: Path, pictures: Iterable[Pictures], *, fps: float | None, is_phantom: bool) -> str:

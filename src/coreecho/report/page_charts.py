@@ -83,8 +83,8 @@ def agreement_charts(run: ShownRun) -> list[Picture]:
         ),
         chart(
             lambda path: bland_altman(predictions, path, size=_AGREEMENT_SIZE, **words),
-            description=f"Bland-Altman plot for {run.title}: bias {metrics['bias'].format()} {task.error_unit}, limits "
-            f"of agreement {metrics['agreement_low'].format()} and {metrics['agreement_high'].format()}.",
+            description=f"Bland-Altman plot for {run.title}: bias {metrics['bias'].format()} {task.error_unit}, 95 % "
+            f"limits of agreement {metrics['agreement_low'].format()} and {metrics['agreement_high'].format()}.",
         ),
     ]
 

@@ -220,6 +220,18 @@ def film_of(images: list[Image.Image], fps: float, telling_frame: int, descripti
     )
 
 
+def still_of(image: Image.Image, description: str, caption: str) -> Picture:
+    """A frame inside a page.
+
+    Args:
+        image: of it.
+        description: for those who cannot see it.
+        caption: below it.
+    """
+    source = data_uri(_webp([image], _FPS, _QUALITIES[0]), "image/webp")
+    return Picture(source=source, width=image.width, height=image.height, description=description, caption=caption)
+
+
 def _webp(images: Sequence[Image.Image], fps: float, quality: int) -> bytes:
     buffer = io.BytesIO()
     if len(images) == 1:

@@ -17,7 +17,7 @@ from coreecho.ventricle.segmenting import segment_video
 from coreecho.video import resize_frames
 from coreecho.video.video import Video
 
-_SIZE, _DPI = (5.2, 2.9), 170
+_SIZE, _DPI = (5.2, 3.4), 170
 
 
 def with_volume(case: Case, run: ShownRun, segmenter: Segmenter) -> Case:

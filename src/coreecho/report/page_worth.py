@@ -6,7 +6,7 @@ from typing import Any
 from coreecho.evaluation.worth import Worth
 from coreecho.report.page_elements import Picture, Row, Section, Table, chart
 from coreecho.report.page_runs import ShownRun
-from coreecho.report.worth_drawing import coverage_cells, draw_refusal, draw_reliability
+from coreecho.report.worth_drawing import coverage_cells, draw_refusal, draw_reliability, refusal_words
 from coreecho.trust import READERS_WORDS
 
 _HEADER = ("Recordings", "n", "Held", "Width", "MAE")
@@ -43,7 +43,6 @@ def _pictures(run: ShownRun, worth: Worth) -> list[Picture]:
     words: dict[str, Any] = {"model": run.title, "is_phantom": run.is_phantom}
     words["cautions"] = [] if run.evaluation.overlap_label is None else [run.evaluation.overlap_label]
     brier = worth.reliability.brier.format(3)
-    aurc = "" if worth.by_doubt is None else f" by the doubt {worth.by_doubt.aurc:.2f},"
     return [
         chart(
             lambda path: draw_reliability(worth, path, **words),
@@ -51,7 +50,7 @@ def _pictures(run: ShownRun, worth: Worth) -> list[Picture]:
         ),
         chart(
             lambda path: draw_refusal(worth, path, **words),
-            description=f"Mean error of the recordings kept as the doubtful are refused, for {run.title}: over all "
-            f"shares{aurc} at random {worth.table['absolute_error'].mean():.2f} EF points.",
+            description=f"Mean error of the recordings kept as the doubtful are refused, for {run.title}. "
+            f"{refusal_words(worth)}".rstrip(),
         ),
     ]

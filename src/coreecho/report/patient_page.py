@@ -19,22 +19,22 @@ from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.inference.preparing import ClipFile
 from coreecho.names import counted, distinct_names, readable
+from coreecho.notices import PHANTOM_LABEL
+from coreecho.report.doubt import doubt_words, interval_words, stretches_words
 from coreecho.report.outline_film import outline_pictures
 from coreecho.report.overlay import label_pictures
 from coreecho.report.page_elements import Picture, chart
-from coreecho.report.page_films import film_of, shown_frames
+from coreecho.report.page_films import film_of, shown_frames, still_of
 from coreecho.report.rendering import render_page
 from coreecho.report.thumbnails import thumbnail_uri
 from coreecho.report.volume_drawing import draw_volume
 from coreecho.representation.neighbour_search import NeighbourSearch
 from coreecho.tasks import Task
+from coreecho.trust.appraisal import reason_and_hint
 from coreecho.trust.reference_ranges import GUIDELINE_SOURCE, READER_VARIABILITY
 from coreecho.ventricle.segmentation import Segmentation
 
-_NO_INTERVAL = (
-    "No interval: this model has no calibration, so nothing says how far its number may be from the truth. "
-    "The command coreecho calibrate makes one."
-)
+_NO_INTERVAL = "No interval: this model has no calibration, so nothing says how far its number may be from the truth."
 _NO_OUTLINE = "Nothing here outlines the left ventricle, so no beats are marked and no volumes are given."
 # Of the usual distance: the same frames, but for rounding.
 _SAME = 1e-3
@@ -45,12 +45,16 @@ _KNOWN = (
 _BESIDE_TRUST = (
     "These are few hearts; trust is by all that the model was calibrated on, among which this clip is no stranger."
 )
+_NO_VIEW = "Which view it is, is not judged."
 # By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
 _JUDGED = {
-    "good": "Picture and length are as in the clips that the model was calibrated on. Which view it is, is not judged.",
-    "doubtful": "Something of the picture is rare among the clips that the model was calibrated on; see above.",
-    "outside": "The model knows no such clips: another view, another machine, or a poor picture; see above.",
+    "good": f"Picture and length are as in the clips that the model was calibrated on. {_NO_VIEW}",
+    "doubtful": f"Something of the picture is rare among the clips that the model was calibrated on; see above. "
+    f"{_NO_VIEW}",
+    "outside": f"The model knows no such clips: it may be another view, another machine, or a poor picture. {_NO_VIEW}",
 }
+# Below a film, in place of all that its page says once.
+_RESEARCH, _PHANTOMS_ONLY = "research model", "research model, simulated hearts only"
 _NOT_JUDGED = (
     "Picture quality and view are not judged: look at the film. The model takes every clip for an apical four-chamber "
     "view."
@@ -129,7 +133,9 @@ def write_patient_page(
         title=_title(clips, task),
         task=task,
         model=model_name,
-        is_phantom=any(clip.clip is not None and clip.clip.is_phantom for clip in clips),
+        phantom=_which_are_phantoms(clips),
+        hints=_hints(clips),
+        outliners=list(dict.fromkeys(readable(clip.segmented.model) for clip in clips if clip.segmented is not None)),
         examinations=[
             _examination(each, name, task)
             for each, name in zip(examinations, distinct_names([each.study for each in examinations]), strict=True)
@@ -151,6 +157,30 @@ def _title(clips: Sequence[PatientClip], task: Task) -> str:
     measured = sum(isinstance(clip.result, Prediction) for clip in clips)
     title = f"{task.title} of {counted(measured, 'clips')}"
     return title if measured == len(clips) else f"{title}; {len(clips) - measured} without a number"
+
+
+def _which_are_phantoms(clips: Sequence[PatientClip]) -> str:
+    """Names the clips of simulated hearts, as the page numbers them; empty where there are none."""
+    phantoms = [
+        str(number)
+        for number, clip in enumerate(clips, start=1)
+        if clip.clip is not None and clip.clip.is_phantom and isinstance(clip.result, Prediction)
+    ]
+    if not phantoms:
+        return ""
+    if len(phantoms) == 1:
+        name = "This clip" if len(clips) == 1 else f"Clip {phantoms[0]}"
+        return f"{name} is simulated: its number says nothing about a patient."
+    *first, last = phantoms
+    names = "All clips" if len(phantoms) == len(clips) else f"Clips {', '.join(first)} and {last}"
+    return f"{names} are simulated: their numbers say nothing about a patient."
+
+
+def _hints(clips: Sequence[PatientClip]) -> list[str]:
+    """What would give these numbers an interval: for who set up the model, and not for who reads the page."""
+    notes = [note for clip in clips if isinstance(clip.result, Prediction) for note in clip.result.interval_notes]
+    hints = dict.fromkeys(reason_and_hint(note)[1] for note in notes)
+    return [readable(hint) for hint in hints if hint]
 
 
 def _examination(study: StudyPrediction, name: str, task: Task) -> dict[str, Any]:
@@ -181,10 +211,10 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "ground": _sentences(worth.notes),
         "no_interval": "" if worth.interval or not task.thresholds else _sentences(worth.notes) or _NO_INTERVAL,
         "grade": _grade(clip),
-        "spread": _spread(result, task),
+        "spread": stretches_words(result.clip_values, task),
         "warnings": [readable(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
-        "film": None if clip.clip is None else _film(clip, result, clip.clip, worth, task),
+        "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
         "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.trust == "good"),
@@ -194,13 +224,9 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
 
 
 def _worth_of(result: Prediction, task: Task) -> _Worth:
-    interval = ""
-    if result.interval_low is not None and result.interval_high is not None:
-        share = "interval" if result.level is None else f"{100 * result.level:g} % interval"
-        interval = f"{result.interval_low:.0f} to {result.interval_high:.0f} {task.unit} ({share})"
     below = {40: result.p_below_40, 50: result.p_below_50}
     return _Worth(
-        interval=interval,
+        interval=interval_words(result, task),
         probabilities=tuple(
             f"{100 * probability:.0f} % that it is below {threshold} %"
             for threshold, probability in below.items()
@@ -209,7 +235,7 @@ def _worth_of(result: Prediction, task: Task) -> _Worth:
         trust=result.trust or "",
         reasons=tuple(map(readable, result.reasons)),
         # A page has no fonts for what is typed.
-        notes=tuple(readable(note).replace("`", "") for note in result.interval_notes),
+        notes=tuple(readable(reason_and_hint(note)[0]).replace("`", "") for note in result.interval_notes),
     )
 
 
@@ -222,16 +248,6 @@ def _sentences(notes: Sequence[str]) -> str:
     return " ".join(f"{note[0].upper()}{note[1:].removesuffix('.')}." for note in notes if note)
 
 
-def _spread(result: Prediction, task: Task) -> str:
-    if len(result.clip_values) < 2:
-        return ""
-    low, high = min(result.clip_values), max(result.clip_values)
-    return (
-        f"{counted(len(result.clip_values), 'stretches')} of this clip gave {task.say(low)} to {task.say(high)}. "
-        "That they agree does not show that they are right."
-    )
-
-
 def _picture_facts(result: Prediction, clip: PatientClip) -> list[str]:
     facts = [counted(result.num_frames, "frames")]
     if result.fps:
@@ -242,8 +258,8 @@ def _picture_facts(result: Prediction, clip: PatientClip) -> list[str]:
     return facts
 
 
-def _film(clip: PatientClip, result: Prediction, file: ClipFile, worth: _Worth, task: Task) -> Picture:
-    """The clip, its outline on it where there is one, and below it what a picture that travels alone has to say."""
+def _film(clip: PatientClip, result: Prediction, file: ClipFile, task: Task) -> Picture:
+    """The clip, its outline on it where there is one; below it, in a few lines, what a picture has to say alone."""
     if clip.segmented is None:
         shown, fps = shown_frames(len(file.frames), file.video.fps)
         pictures = np.repeat((file.frames * file.sector)[shown][..., None], 3, axis=-1)
@@ -251,10 +267,8 @@ def _film(clip: PatientClip, result: Prediction, file: ClipFile, worth: _Worth, 
         shown, fps = shown_frames(clip.segmented.num_frames, clip.segmented.fps)
         pictures = np.stack(list(outline_pictures(clip.segmented, shown)))
     lines = [
-        f"predicted {task.quantity} {task.say(result.value)}, {worth.interval or 'no interval'}",
-        *(f"Caution: {warning}" for warning in result.warnings),
-        f"Model: {result.model}",
-        *([] if clip.segmented is None else [f"Outline: {clip.segmented.model}"]),
+        f"predicted {task.quantity} {task.say(result.value)}, {doubt_words(result, task)}",
+        _PHANTOMS_ONLY if PHANTOM_LABEL in result.model else _RESEARCH,
     ]
     labelled = [Image.fromarray(picture) for picture in label_pictures(pictures, lines, is_phantom=file.is_phantom)]
     outlined = "" if clip.segmented is None else " with the outline of its left ventricle"
@@ -263,15 +277,31 @@ def _film(clip: PatientClip, result: Prediction, file: ClipFile, worth: _Worth, 
 
 def _volume(segmented: Segmentation) -> Picture:
     return chart(
-        lambda path: draw_volume(segmented, path),
+        lambda path: draw_volume(segmented, path, is_on_page=True),
         description="The volume of the left ventricle over the clip, with end-diastole and end-systole marked; the "
         "beats stand in the table.",
+        caption="Volume of the left ventricle, by its outline.",
     )
+
+
+def _moments(segmented: Segmentation) -> list[Picture]:
+    """End-diastole and end-systole of the first whole beat, with their outlines."""
+    rows = segmented.beat_rows()
+    if not rows:
+        return []
+    frames = rows[0]["ed_frame"], rows[0]["es_frame"]
+    moments = (_moment(rows[0]["ed_s"], frames[0]), _moment(rows[0]["es_s"], frames[1]))
+    names = ("End-diastole (ED)", "End-systole (ES)")
+    pictures = (Image.fromarray(picture) for picture in outline_pictures(segmented, frames))
+    return [
+        still_of(picture, f"{name} of beat 1 with the outline of the left ventricle", f"{name}, {moment}")
+        for picture, name, moment in zip(pictures, names, moments, strict=True)
+    ]
 
 
 def _beats(segmented: Segmentation | None) -> dict[str, Any]:
     if segmented is None:
-        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "source": "", "warnings": []}
+        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "warnings": [], "moments": []}
     rate = segmented.beats.heart_rate_bpm
     rhythm = "" if segmented.rhythm == "not known" else f", {segmented.rhythm}"
     rows = [
@@ -287,7 +317,7 @@ def _beats(segmented: Segmentation | None) -> dict[str, Any]:
         "rows": rows,
         "reason": "" if rows else "No whole beat was found in the outlines.",
         "rate": "" if rate is None else f"{rate:.0f} beats a minute{rhythm}",
-        "source": readable(segmented.model),
+        "moments": _moments(segmented),
         "warnings": [readable(warning) for warning in segmented.warnings],
     }
 

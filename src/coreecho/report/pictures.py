@@ -39,6 +39,7 @@ def new_figure(
     rows: int = 1,
     columns: int = 1,
     heights: Sequence[float] | None = None,
+    says: str = "",
     model: str = "",
     cautions: Sequence[str] = (),
     is_phantom: bool,
@@ -52,6 +53,7 @@ def new_figure(
         rows: of axes.
         columns: of axes.
         heights: of the rows, in any unit.
+        says: what the picture shows, in a sentence, first below it; may be empty.
         model: what the picture is of; empty where it is of no model, or where the title says it.
         cautions: what speaks against trusting what is shown.
         is_phantom: the hearts are simulated.
@@ -61,7 +63,7 @@ def new_figure(
         The figure, and its axes row by row.
     """
     width, height = size
-    lines = _footer(width, model, cautions)
+    lines = _footer(width, says, model, cautions)
     foot = (len(lines) * SMALL * _LINE) + 0.1
     height += foot - (SMALL * _LINE + 0.1)
     figure = Figure(
@@ -85,9 +87,10 @@ def new_figure(
     return figure, axes
 
 
-def _footer(width: float, model: str, cautions: Sequence[str]) -> list[str]:
+def _footer(width: float, says: str, model: str, cautions: Sequence[str]) -> list[str]:
     """Lines below a picture; the last leaves the notice its place on the right."""
-    told = [f"Caution: {caution}" for caution in cautions] + ([f"Model: {model}"] if model else [])
+    told = [*([says] if says else []), *(f"Caution: {caution}" for caution in cautions)]
+    told += [f"Model: {model}"] if model else []
     letters = _letters(width, SMALL)
     lines = [part for line in told for part in textwrap.wrap(printable(line), letters)]
     return lines if lines and len(lines[-1]) + len(NOTICE) + 4 < letters else [*lines, ""]

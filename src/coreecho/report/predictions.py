@@ -21,7 +21,7 @@ from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
-from coreecho.trust import READERS_WORDS, Appraisal
+from coreecho.trust import GOOD_PICTURE, GOOD_WORDS, READERS_WORDS, Appraisal
 from coreecho.video.dicom_ids import ID_COLUMNS
 
 # EF by another way, of the left ventricle's outline.
@@ -69,6 +69,7 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
     predictions = [result for result in results if isinstance(result, Prediction)]
     shown = _shown_columns(task, predictions)
     common, codes = _common_notes(predictions), Legend()
+    good = _good_words(predictions)
     table = FileTable(
         files=[one.file for one in predictions],
         headings=[column.heading for column in shown],
@@ -76,7 +77,7 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
         words_heading="Reasons,\nwarnings, notes",
         words=[readable(_said(one, common, codes)) for one in predictions],
     )
-    legend = [Text(readable(line)) for line in (*codes.lines(), *_legend(task, predictions, common))]
+    legend = [Text(readable(line)) for line in (*good, *codes.lines(), *_legend(task, predictions, common))]
     return Group(Text(f"{task.title} by {model_name}", style="bold"), table, *legend, Text(task.notice, style="bold"))
 
 
@@ -107,15 +108,22 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
+def _good_words(predictions: Sequence[Prediction]) -> list[str]:
+    """What `good` does not mean: right under the table, since nobody reads on where all is good."""
+    good = [one for one in predictions if one.trust == "good"]
+    is_of_phantoms = any(GOOD_PICTURE in one.interval_notes for one in good)
+    return [f"{GOOD_PICTURE if is_of_phantoms else GOOD_WORDS}."] if good else []
+
+
 def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
     """What is noted of the interval of several predictions, or of all: said once, below the table."""
-    counts = Counter(note for one in predictions for note in one.interval_notes)
+    counts = Counter(note for one in predictions for note in one.interval_notes if note != GOOD_PICTURE)
     return [note for note, count in counts.items() if count > 1 or len(predictions) == 1]
 
 
 def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
     """What is said of one prediction: what the guideline calls such an EF, and codes, the gravest first."""
-    notes = [*(note for note in one.interval_notes if note not in common), *one.notes]
+    notes = [*(note for note in one.interval_notes if note not in (*common, GOOD_PICTURE)), *one.notes]
     kinds = {"R": one.reasons, "W": one.warnings, "N": notes}
     named = [] if one.ef_words is None else [one.ef_words]
     return " ".join([*named, *(codes.code(letter, words) for letter, said in kinds.items() for words in said)])

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
+from coreecho.report.doubt import caption_of, doubt_words
 from coreecho.representation.continuity_comparison import ContinuityDifference
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip
 from coreecho.representation.neighbour_search import NeighbourSearch
@@ -64,12 +65,14 @@ def say(lines: Sequence[str], *, stderr: bool = False) -> None:
     console(stderr=stderr).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_file_explanation(explained: FileExplanation, out: Path) -> None:
-    """Print the prediction that was explained, and where the files are."""
+def show_file_explanation(explained: FileExplanation, out: Path, *, appraisal: Appraisal | None = None) -> None:
+    """Print the prediction that was explained with what it is worth, and where the files are."""
     explanation, predicted = explained.explanation, explained.explanation.predicted
-    lines = [f"{predicted[0].upper()}{predicted[1:]}. Map: Grad-CAM of {explanation.level}, "
-             f"{explanation.grid[1]} x {explanation.grid[2]} cells, {explanation.evidence} evidence: "
-             f"{explanation.meaning}."]  # fmt: skip
+    lines = [
+        f"{predicted[0].upper()}{predicted[1:]}, {doubt_words(appraisal, explanation.task)}.",
+        f"The map (Grad-CAM) is bright on {explanation.meaning}. It is coarse: {explanation.grid[1]} x "
+        f"{explanation.grid[2]} fields over the picture.",
+    ]
     if explained.focus_words:
         lines.append(f"{explained.focus_words}. Outlined by {explained.outlined_by}.")
     lines += [f"Caution: {warning}." for warning in explained.warnings]
@@ -105,7 +108,7 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
         lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
         for clip in files:
-            lines.append(clip.caption)
+            lines.append(caption_of(clip, ", "))
             lines += [f"Caution: {warning}." for warning in clip.warnings]
             lines += [f"Note: {note}." for note in clip.notes]
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])

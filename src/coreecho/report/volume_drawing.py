@@ -7,27 +7,34 @@ from matplotlib.axes import Axes
 
 from coreecho.report.pictures import BLUE, GREY, SMALL, VERMILION, new_figure, save_figure
 from coreecho.ventricle.segmentation import RELATIVE, Segmentation
-from coreecho.ventricle.volume import METHODS
+from coreecho.ventricle.volume import METHOD_WORDS, METHODS
 
 _STYLES = ("-", ":")
+# From this many inches on a legend of the methods' names has two columns.
+_WIDE = 8
+# Inches, and dots of an inch: of a file that travels alone, and of a page on which a column is narrow.
+_SIZE, _DPI = (9, 4.2), 150
+_PAGE_SIZE, _PAGE_DPI = (5.2, 3.6), 170
 
 
-def draw_volume(found: Segmentation, path: Path) -> None:
+def draw_volume(found: Segmentation, path: Path, *, is_on_page: bool = False) -> None:
     """Draw the volumes by both methods, and the EF of each beat.
 
     Args:
         found: in a clip.
         path: PNG to write.
+        is_on_page: the page says below it by which model, and what speaks against it; letters stay readable there.
 
     Raises:
         CoReEchoError: it cannot be written.
     """
     figure, (axis,) = new_figure(
         volume_title(found),
-        (9, 4.2),
-        model=found.model,
-        cautions=found.warnings,
+        _PAGE_SIZE if is_on_page else _SIZE,
+        model="" if is_on_page else found.model,
+        cautions=() if is_on_page else found.warnings,
         is_phantom=found.is_phantom,
+        dpi=_PAGE_DPI if is_on_page else _DPI,
     )
     draw_volume_curve(axis, found)
     save_figure(figure, path)
@@ -51,7 +58,7 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     axis.set_xlabel("Frame" if times is None else "Time (s)")
     methods = sorted(METHODS, key=lambda method: method != found.method)
     for method, style in zip(methods, _STYLES, strict=True):
-        label = f"{method.replace('-', ' and ')}{', of which EF is' if method == found.method else ''}"
+        label = f"{METHOD_WORDS[method]}{' (EF is by this)' if method == found.method else ''}"
         axis.plot(places, found.volume_by(method), color=GREY, linestyle=style, linewidth=1.2, label=label)
     volume = found.volume
     for frames, colour, marker, name in ((found.ed_frames, BLUE, "o", "ED"), (found.es_frames, VERMILION, "s", "ES")):
@@ -72,8 +79,11 @@ def draw_volume_curve(axis: Axes, found: Segmentation) -> None:
     unit = "share of the largest" if found.unit == RELATIVE else found.unit
     axis.set_ylabel(f"Volume ({unit})")
     axis.set_ylim(0, 1.15 * _largest(found, 0, found.num_frames))
-    # Outside: below the curve there is room in some hearts only.
-    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=4)
+    # Outside: below the curve there is room in some hearts only. The methods stand above each other, ED and ES
+    # beside them where there is room.
+    figure = axis.get_figure(root=True)
+    columns = 2 if figure is not None and figure.get_figwidth() >= _WIDE else 1
+    axis.legend(fontsize=SMALL, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=columns, labelspacing=0.2)
 
 
 def _largest(found: Segmentation, first: int, end: int) -> float:

@@ -14,6 +14,8 @@ from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_fi
 SIZE = (5.6, 5.4)
 # Below the lowest point, on the axis of shares: one bin, and the next.
 _COUNTS_AT = (-0.08, -0.14)
+# Of whom refusing is told in a sentence: as many as a clinic might look at once more.
+_SET_ASIDE = 0.2
 
 
 def draw_reliability(
@@ -85,6 +87,7 @@ def draw_refusal(
     figure, (axis,) = new_figure(
         "The error of those kept, as the doubtful are refused",
         size,
+        says=refusal_words(worth),
         model=model,
         cautions=cautions,
         is_phantom=is_phantom,
@@ -97,14 +100,25 @@ def draw_refusal(
     mean = float(worth.table["absolute_error"].mean())
     for label, found, colour, style in curves:
         if found is not None:
-            axis.plot(found.kept, found.risk, color=colour, linestyle=style, label=f"{label}, AURC {found.aurc:.2f}")
-    axis.axhline(mean, color=GREY, linestyle=":", label=f"at random, {mean:.2f}")
+            axis.plot(found.kept, found.risk, color=colour, linestyle=style, label=label)
+    axis.axhline(mean, color=GREY, linestyle=":", label="none set aside, or at random")
     axis.set(xlim=(0, 1))
     axis.set_ylim(bottom=0)
     axis.set_xlabel("Share of recordings kept")
     axis.set_ylabel("Mean absolute error of those kept (EF points)")
     axis.legend(loc="best", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
     save_figure(figure, path)
+
+
+def refusal_words(worth: Worth) -> str:
+    """What setting aside the most doubted is worth, in a sentence; empty where nothing doubts."""
+    if worth.by_doubt is None:
+        return ""
+    kept, all_of_them = worth.by_doubt.risk_at(1 - _SET_ASIDE), float(worth.table["absolute_error"].mean())
+    return (
+        f"If the {100 * _SET_ASIDE:.0f} % most doubted clips are set aside, the rest err by {kept:.1f} EF points on "
+        f"average; all together err by {all_of_them:.1f}."
+    )
 
 
 def worth_table(worth: Worth, *, is_phantom: bool) -> Table:

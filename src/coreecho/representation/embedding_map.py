@@ -8,7 +8,7 @@ which keeps large distances and blurs small ones, and says so.
 import importlib
 import importlib.util
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -23,6 +23,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.representation.embeddings import EmbeddingSet
 from coreecho.representation.neighbours import NeighbourIndex
 from coreecho.tasks import EF, Task
+from coreecho.trust import Appraisal
 from coreecho.video.reading import ClipPath
 
 Method = Literal["auto", "umap", "pca"]
@@ -62,6 +63,8 @@ class PlacedClip:
         warnings: what speaks against trusting it.
         notes: what was done to its video, or noticed in it.
         task: what the model reads.
+        is_phantom: its heart is simulated.
+        appraisal: what the number is worth; None where nobody asked.
     """
 
     label: str
@@ -71,6 +74,8 @@ class PlacedClip:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     task: Task = field(default_factory=EF)
+    is_phantom: bool = False
+    appraisal: Appraisal | None = None
 
     @property
     def caption(self) -> str:
@@ -174,6 +179,7 @@ def place_files(
     clips: int,
     beat: Beat | None = None,
     axes: str | None = None,
+    appraise: Callable[[ClipPath], Appraisal] | None = None,
 ) -> list[PlacedClip]:
     """Place clip files on a map, as `new clip 1`, `new clip 2`, since files are often named after patients.
 
@@ -184,6 +190,7 @@ def place_files(
         clips: evenly placed clips of each.
         beat: of each; see `read_clip`.
         axes: of each; see `read_clip`.
+        appraise: says what the number of a file is worth, such as a `Predictor` of this model.
 
     Raises:
         VideoError: a file is not a readable clip, or has no sector.
@@ -194,7 +201,19 @@ def place_files(
         ((x, y),) = place_on_map(made, embedded.embedding[None]).tolist()
         label = "new clip" if len(paths) == 1 else f"new clip {number}"
         predicted = embedded.predicted if model.task.is_number else math.nan
-        placed.append(PlacedClip(label, x, y, predicted, embedded.warnings, embedded.clip.video.notes, model.task))
+        placed.append(
+            PlacedClip(
+                label,
+                x,
+                y,
+                predicted,
+                embedded.warnings,
+                embedded.clip.video.notes,
+                model.task,
+                is_phantom=embedded.clip.is_phantom,
+                appraisal=None if appraise is None else appraise(path),
+            )
+        )
     return placed
 
 

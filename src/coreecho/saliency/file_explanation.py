@@ -54,10 +54,14 @@ class FileExplanation:
             return ""
         if self.focus.reason:
             return f"LV focus is not defined: {self.focus.reason}"
+        focus = self.focus.lv_focus
+        tenths = round(focus, 1)
+        compared = "as much at the left ventricle as" if tenths == 1 else "at the left ventricle than"
+        how = "about" if tenths == 1 else "less" if focus < 1 else "more"
         return (
-            f"LV focus {self.focus.lv_focus:.2f}: {100 * self.focus.energy_in_lv:.0f} % of the map lies in the left "
-            f"ventricle, which takes {100 * self.focus.lv_share_of_sector:.0f} % of the sector; 1 is to look "
-            "everywhere alike"
+            f"LV focus {focus:.2f}: the model looks {how} {compared} at the rest. "
+            f"{100 * self.focus.energy_in_lv:.0f} % of the map lies in the left ventricle, which takes "
+            f"{100 * self.focus.lv_share_of_sector:.0f} % of the sector; 1 is to look everywhere alike"
         )
 
     def shown_frames(self) -> tuple[NDArray[np.uint8], float | None]:

@@ -5,7 +5,7 @@ calibration and a log of numbers. Who calibrates a model is `coreecho.evaluation
 `coreecho.inference.appraising`.
 """
 
-from coreecho.trust.appraisal import Appraisal, appraise, appraise_outline
+from coreecho.trust.appraisal import GOOD_PICTURE, GOOD_WORDS, Appraisal, appraise, appraise_outline
 from coreecho.trust.calibrating import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
@@ -22,7 +22,7 @@ from coreecho.trust.calibration_file import (
     read_calibration,
     write_calibration,
 )
-from coreecho.trust.checks import CHECKS, DISAGREEMENT_POINTS, CheckDefinition, ErrorRatio
+from coreecho.trust.checks import CHECKS, DISAGREEMENT_POINTS, SIMULATED_HEARTS, CheckDefinition, ErrorRatio
 from coreecho.trust.conformal import (
     CoverageTest,
     Promise,
@@ -35,7 +35,7 @@ from coreecho.trust.conformal import (
 )
 from coreecho.trust.domain import ClassDistance, NeighbourDistance, fit_class_distance
 from coreecho.trust.drift import DriftMonitor, DriftState, JumperMartingale, TwoSampleTest, energy_test
-from coreecho.trust.gate import Check, Gate, GateCheck, Trust, Verdict, make_gate
+from coreecho.trust.gate import USUAL_WORDS, Check, Gate, GateCheck, Trust, Verdict, make_gate
 from coreecho.trust.known_clips import KnownClips, know
 from coreecho.trust.outlines import OutlineValues, outline_values
 from coreecho.trust.pictures import picture_values
@@ -49,9 +49,13 @@ __all__ = [
     "DEFAULT_LEVEL",
     "DEFAULT_METHOD",
     "DISAGREEMENT_POINTS",
+    "GOOD_PICTURE",
+    "GOOD_WORDS",
     "PREDICTED_EF_EDGES_PERCENT",
     "READERS_WORDS",
     "READER_VARIABILITY",
+    "SIMULATED_HEARTS",
+    "USUAL_WORDS",
     "Appraisal",
     "CalibratedRange",
     "Calibration",

@@ -14,16 +14,23 @@ from coreecho.trust.calibration_file import ModelCalibration
 from coreecho.trust.gate import Gate, Trust
 from coreecho.trust.reference_ranges import GUIDELINE, ef_words
 
-NOT_CALIBRATED = (
-    "no interval: this model was never calibrated. `coreecho calibrate MODEL` does it, on recordings whose EF is known"
+_NEVER, _CALIBRATE = (
+    "no interval: this model was never calibrated",
+    "`coreecho calibrate MODEL` does it, on recordings whose EF is known",
 )
-NOT_OF_PATIENTS = (
-    "no interval: the model was calibrated on simulated hearts, and how much more it errs on patients is not known. "
+_ON_PHANTOMS, _CALIBRATE_ON_PATIENTS = (
+    "no interval: the model was calibrated on simulated hearts, and how much more it errs on patients is not known",
     "`coreecho calibrate MODEL --data YOURS --dataset table` calibrates it on 30 or more of your own clips whose EF is "
-    "known"
+    "known",
 )
+NOT_CALIBRATED = f"{_NEVER}. {_CALIBRATE}"
+NOT_OF_PATIENTS = f"{_ON_PHANTOMS}. {_CALIBRATE_ON_PATIENTS}"
+_WITH_HINTS = {NOT_CALIBRATED: (_NEVER, _CALIBRATE), NOT_OF_PATIENTS: (_ON_PHANTOMS, _CALIBRATE_ON_PATIENTS)}
 OF_NO_PATIENT = f"no range of {GUIDELINE} is named: the heart is simulated, and the guideline speaks of patients"
 BY_NO_PATIENT = f"no range of {GUIDELINE} is named, since this model has seen no patient"
+GOOD_WORDS = (
+    "`good` trust says that the picture is like those that this model was tried on, and not that its number is right"
+)
 GOOD_PICTURE = (
     "`good` trust says that the picture is like the simulated hearts that this model has seen, and not that its "
     "number is right"
@@ -33,6 +40,18 @@ OUTSIDE_NOTE = (
 )
 
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
+
+
+def reason_and_hint(note: str) -> tuple[str, str]:
+    """Take apart why there is no interval, for who reads the number, and what to do, for who set the model up.
+
+    Args:
+        note: one of an appraisal's `interval_notes`.
+
+    Returns:
+        The note and an empty text where it holds no such advice.
+    """
+    return _WITH_HINTS.get(note, (note, ""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +142,11 @@ def appraise(
         words, unnamed = None, (OF_NO_PATIENT if is_phantom else BY_NO_PATIENT,)
     if calibrated is None:
         return Appraisal(interval_notes=(NOT_CALIBRATED, *unnamed), ef_words=words)
-    of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
+    judged, footnotes = _judged(calibrated.gate_for(None), measured)
+    of_gate = {**judged, "ef_words": words}
     if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
         unnamed = (*unnamed, GOOD_PICTURE)
+    unnamed = (*unnamed, *footnotes)
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
         return Appraisal(interval_notes=(found, *unnamed), **of_gate)
@@ -167,28 +188,30 @@ def appraise_outline(
     """
     if calibrated is None or calibrated.outlined_by != outlined_by:
         return appraised
-    judged = _judged(calibrated.gate, {**appraised.measured, **outline})
+    judged, footnotes = _judged(calibrated.gate, {**appraised.measured, **outline})
     is_good = judged["trust"] == "good"
-    notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
+    kept = [note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE]
+    notes = tuple(dict.fromkeys([*kept, *footnotes]))
     if judged["trust"] == "outside" and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
         notes = (*notes, OUTSIDE_NOTE)
     return replace(appraised, interval_notes=notes, **judged)
 
 
-def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
-    """The entries of an appraisal that are the gate's."""
+def _judged(gate: Gate | None, measured: Mapping[str, float]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The entries of an appraisal that are the gate's, and what is to be noted of its reasons."""
     known = {name: value for name, value in measured.items() if math.isfinite(value)}
     if gate is None:
-        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}
+        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}, ()
     asked = {check.name for check in gate.checks}
     verdict = gate.judge({name: value for name, value in known.items() if name in asked})
-    return {
+    found = {
         "trust": verdict.trust,
         "reasons": verdict.words,
         "reason_codes": tuple(check.name for check in verdict.reasons),
         "doubt": verdict.doubt,
         "measured": known,
     }
+    return found, verdict.footnotes
 
 
 def _for_such_clips(

@@ -9,6 +9,8 @@ from coreecho.trust.conformal import Side
 # Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
 # than this cannot both be right.
 DISAGREEMENT_POINTS = 10.0
+# What phantoms are called where it is said on what something was measured.
+SIMULATED_HEARTS = "simulated hearts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +19,11 @@ class CheckDefinition:
 
     Attributes:
         name: a key.
-        label: in words.
-        unit: of the value, with what is to stand before it; empty where there is none.
+        label: in words, for the headings of tables.
+        if_low: what a person reads of a value that is strangely low, `{}` in place of the value; empty where low values
+            are not strange.
+        if_high: of one that is strangely high.
+        is_share: the value is a share, 0 to 1, and told as a percentage.
         side: which values are strange.
         tolerance: differences up to this mean nothing, such as 49.97 frames a second where all others have 50.
         is_of_outline: it is measured in the outline of the left ventricle, and so only where something outlines it.
@@ -28,59 +33,150 @@ class CheckDefinition:
 
     name: str
     label: str
-    unit: str = ""
+    if_low: str = ""
+    if_high: str = ""
+    is_share: bool = False
     side: Side
     tolerance: float = 0.0
     is_of_outline: bool = False
     always_doubted_above: float | None = None
 
+    def told(self, value: float, *apart_from: float) -> str:
+        """A value for a person, with as few digits as tell it from others that are not the same."""
+        for more in range(3):
+            if self.is_share:
+                texts = [f"{100 * each:.{more}f} %" for each in (value, *apart_from)]
+            else:
+                texts = [
+                    f"{each:.{more}f}" if abs(each) >= 10 else f"{each:.{2 + more}g}" for each in (value, *apart_from)
+                ]
+            if all(text != texts[0] for text, each in zip(texts[1:], apart_from, strict=True) if each != value):
+                break
+        return texts[0]
+
 
 CHECKS: dict[str, CheckDefinition] = {
     definition.name: definition
     for definition in (
-        CheckDefinition(name="neighbour_distance", label="distance to the nearest training recordings", side="high"),
-        CheckDefinition(name="class_distance", label="distance to the training recordings of any EF", side="high"),
-        CheckDefinition(name="frame_rate", label="frame rate", unit=" per second", side="both", tolerance=1.0),
         CheckDefinition(
-            name="num_frames", label="length at the training's frame rate", unit=" frames", side="low", tolerance=2.0
+            name="neighbour_distance",
+            label="distance to the nearest training recordings",
+            if_high="unlike any training recording: distance {} to the nearest ones",
+            side="high",
         ),
-        CheckDefinition(name="contrast", label="contrast", side="both", tolerance=0.005),
-        CheckDefinition(name="motion", label="change of the picture over time", side="both", tolerance=0.005),
-        CheckDefinition(name="flicker", label="flicker from frame to frame", side="both", tolerance=0.02),
+        CheckDefinition(
+            name="class_distance",
+            label="distance to the training recordings of any EF",
+            if_high="unlike the training recordings of any EF: distance {}",
+            side="high",
+        ),
+        CheckDefinition(
+            name="frame_rate",
+            label="frame rate",
+            if_low="frame rate unusually low: {} per second",
+            if_high="frame rate unusually high: {} per second",
+            side="both",
+            tolerance=1.0,
+        ),
+        CheckDefinition(
+            name="num_frames",
+            label="length at the training's frame rate",
+            if_low="length at the training's frame rate: {} frames, unusually few",
+            side="low",
+            tolerance=2.0,
+        ),
+        CheckDefinition(
+            name="contrast",
+            label="contrast",
+            if_low="contrast unusually low: {}",
+            if_high="contrast unusually high: {}",
+            side="both",
+            tolerance=0.005,
+        ),
+        CheckDefinition(
+            name="motion",
+            label="change of the picture over time",
+            if_low="picture changes unusually little over time: by {}",
+            if_high="picture changes unusually much over time: by {}",
+            side="both",
+            tolerance=0.005,
+        ),
+        CheckDefinition(
+            name="flicker",
+            label="flicker from frame to frame",
+            if_low="picture flickers unusually little from frame to frame: by {}",
+            if_high="picture flickers unusually much from frame to frame: by {}",
+            side="both",
+            tolerance=0.02,
+        ),
         CheckDefinition(
             name="deformation",
             label="share of the change over time that no motion of the whole picture explains",
+            if_low="hardly anything moves but the picture as a whole: it leaves {} of the change unexplained",
+            is_share=True,
             side="low",
             tolerance=0.005,
         ),
         CheckDefinition(
             name="shaded",
             label="change over time in the dullest part of the sector, by that of the rest",
+            if_low="one part of the sector is dull, as under a shadow: it changes {} as much as the rest",
+            is_share=True,
             side="low",
             tolerance=0.005,
         ),
-        CheckDefinition(name="chroma", label="share of the sector that is coloured", side="high", tolerance=0.005),
-        CheckDefinition(name="sector_area", label="share of the picture that is sector", side="both", tolerance=0.005),
+        CheckDefinition(
+            name="chroma",
+            label="share of the sector that is coloured",
+            if_high="coloured, as colour Doppler is: {} of the sector",
+            is_share=True,
+            side="high",
+            tolerance=0.005,
+        ),
+        CheckDefinition(
+            name="sector_area",
+            label="share of the picture that is sector",
+            if_low="ultrasound sector unusually small: {} of the picture",
+            if_high="ultrasound sector unusually large: {} of the picture",
+            is_share=True,
+            side="both",
+            tolerance=0.005,
+        ),
         CheckDefinition(
             name="sector_cut",
             label="share of the picture's edge at which the sector is cut off",
+            if_high="ultrasound sector cut off along {} of the picture's edge",
+            is_share=True,
             side="high",
             tolerance=0.01,
         ),
         CheckDefinition(
-            name="clip_disagreement", label="disagreement of its clips", unit=" EF points", side="high", tolerance=0.1
+            name="clip_disagreement",
+            label="disagreement of its clips",
+            if_high="EF of the file's clips {} points apart",
+            side="high",
+            tolerance=0.1,
         ),
         CheckDefinition(
             name="copy_disagreement",
             label="disagreement of its mirrored or zoomed copies",
-            unit=" EF points",
+            if_high="EF of the mirrored or zoomed copies {} points apart",
             side="high",
             tolerance=0.1,
         ),
-        CheckDefinition(name="num_beats", label="heartbeats found", side="low", tolerance=0.5, is_of_outline=True),
+        CheckDefinition(
+            name="num_beats",
+            label="heartbeats found",
+            if_low="unusually few heartbeats found: {}",
+            side="low",
+            tolerance=0.5,
+            is_of_outline=True,
+        ),
         CheckDefinition(
             name="lv_unseen",
             label="share of the frames in which no left ventricle is found",
+            if_high="no left ventricle found in {} of the frames",
+            is_share=True,
             side="high",
             tolerance=0.02,
             is_of_outline=True,
@@ -89,6 +185,8 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(
             name="lv_area",
             label="share of the sector that is left ventricle",
+            if_low="left ventricle unusually small: {} of the sector",
+            is_share=True,
             side="low",
             tolerance=0.005,
             is_of_outline=True,
@@ -96,6 +194,8 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(
             name="lv_cut",
             label="share of the left ventricle's outline at the sector's edge",
+            if_high="left ventricle cut off by the sector's edge along {} of its outline",
+            is_share=True,
             side="high",
             tolerance=0.01,
             is_of_outline=True,
@@ -103,7 +203,7 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(
             name="lv_pace",
             label="pace at which the left ventricle's area swings",
-            unit=" per second",
+            if_low="left ventricle's area swings unusually slowly: {} times a second",
             side="low",
             tolerance=0.01,
             is_of_outline=True,
@@ -111,7 +211,7 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(
             name="segmentation_disagreement",
             label="disagreement with the EF of the segmented ventricle",
-            unit=" EF points",
+            if_high="outline's EF {} points away",
             side="high",
             tolerance=0.1,
             is_of_outline=True,
@@ -154,8 +254,15 @@ class ErrorRatio:
 
     @property
     def words(self) -> str:
-        """For a person, behind a reason."""
+        """For a person, behind a reason; on what it was measured is `origin`."""
+        where = ", on phantoms" if SIMULATED_HEARTS in self.on else ""
+        return f"such clips err {self.ratio:.2g} times as much{where}"
+
+    @property
+    def origin(self) -> str:
+        """On what it was measured, for a person, once under all reasons."""
         return (
-            f"clips flagged for this erred {self.ratio:.2g} times as much ({100 * self.level:g} % interval "
-            f"{self.low:.2g} to {self.high:.2g}, n {self.num_flagged}; {self.on})"
+            f"how many times as much such clips err was measured on {self.on}, against sound clips without that "
+            "reason; the calibration beside the weights has the interval and the number of clips of each reason "
+            "(`error_ratio`)"
         )

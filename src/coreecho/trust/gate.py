@@ -31,6 +31,9 @@ Trust = Literal["good", "doubtful", "outside"]
 DEFAULT_DOUBTED_SHARE = 0.05
 # How many times as far from the median as the farthest recording of the split is outside.
 OUTSIDE_FACTOR = 2.0
+# What so many recordings of the split show is called usual, as the reference ranges of medicine are.
+USUAL_SHARE = 0.95
+USUAL_WORDS = f"usual: as {100 * USUAL_SHARE:g} % of the recordings are that the model was calibrated on"
 # By which clips are refused first, the first of them that a gate asks. In phantoms (docs/trust.md) refusing by one of
 # these alone is better than by the rarest value of all checks, most of which say that a picture is unusual, and not
 # that its number is wrong.
@@ -102,6 +105,13 @@ class Verdict:
         return tuple(sorted(flagged, key=lambda check: (check.trust != "outside", np.nan_to_num(check.p_value))))
 
     @property
+    def footnotes(self) -> tuple[str, ...]:
+        """What holds for all reasons, once under them: what is usual, and where their ratios were measured."""
+        measured = [check.error_ratio for check in self.reasons if math.isfinite(check.value)]
+        origins = dict.fromkeys(ratio.origin for ratio in measured if ratio is not None)
+        return (USUAL_WORDS, *origins) if measured else ()
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The reasons for a person, in order; at the end, in one, what could not be measured."""
         measured = [check.words for check in self.reasons if math.isfinite(check.value)]
@@ -154,6 +164,13 @@ class GateCheck:
         of_limit = (beyond + 1) / (len(self.values) + 1) if beyond else 0.0
         return max(alpha, self.least_p_value, of_limit)
 
+    @property
+    def usual(self) -> tuple[float, float]:
+        """Between which values `USUAL_SHARE` of the split lie; on one side alone where one is strange."""
+        beyond = (1 - USUAL_SHARE) / (2 if self.definition.side == "both" else 1)
+        low, high = np.quantile(self.values, [beyond, 1 - beyond], method="closest_observation")
+        return float(low), float(high)
+
     def p_value(self, value: float) -> float:
         """How rare a value is in the split."""
         found = conformal_p_values(self.values, [value], side=self.definition.side, tolerance=self.definition.tolerance)
@@ -185,24 +202,30 @@ class GateCheck:
         )
 
     def _words(self, value: float, trust: Trust) -> str:
-        values, tolerance = np.asarray(self.values), self.definition.tolerance
-        above, below = int((values >= value - tolerance).sum()), int((values <= value + tolerance).sum())
-        is_high = self.definition.side == "high" or (self.definition.side == "both" and above <= below)
-        count, how = (above, "high") if is_high else (below, "low")
-        text = (
-            f"{self.definition.label} {value:.3g}{self.definition.unit}: as {how} in {count} of {len(values)} "
-            f"recordings of the calibration ({values[0]:.3g} to {values[-1]:.3g})"
-        )
-        limit = self.definition.always_doubted_above
-        if limit is not None and value > limit:
-            text += f"; more than {limit:g}{self.definition.unit} is always doubted"
-        if trust != "good":
-            text += (
-                f"; {self.error_ratio.words}"
-                if self.error_ratio is not None
-                else (f"; how much more such clips err is not known: {self.no_ratio_because}")
-            )
-        return text
+        """One line: what is strange, what is usual, and what that is worth."""
+        definition, (low, high) = self.definition, self.usual
+        told = definition.told(value, low, high)
+        usual = f"(usual {self._usual_words(value)})"
+        if trust == "good":
+            return f"{definition.label}: {told} {usual}"
+        is_high = definition.side == "high" or (definition.side == "both" and value > float(np.median(self.values)))
+        text = f"{(definition.if_high if is_high else definition.if_low).format(told)} {usual}"
+        limit = definition.always_doubted_above
+        if limit is not None and limit < value <= high:
+            text += f", and more than {limit:g} is always doubted"
+        worth = "how much more such clips err is not known" if self.error_ratio is None else self.error_ratio.words
+        return f"{text}; {worth}"
+
+    def _usual_words(self, value: float) -> str:
+        """What is usual, beside a value; on the side that is not strange it has no end."""
+        low, high = (self.definition.told(edge, value) for edge in self.usual)
+        if self.definition.side == "high":
+            return "none" if self.usual[1] <= self.definition.tolerance else f"up to {high}"
+        if self.definition.side == "low":
+            return f"{low} or more"
+        if low == high:
+            return low
+        return f"{low.removesuffix(' %')} to {high}"
 
 
 @dataclass(frozen=True, kw_only=True)

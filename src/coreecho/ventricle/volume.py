@@ -22,6 +22,11 @@ from coreecho.video.parts import largest_part
 Floats = NDArray[np.float64]
 Method = Literal["discs", "area-length"]
 METHODS: tuple[Method, ...] = ("discs", "area-length")
+# As the guidelines of ASE call them.
+METHOD_WORDS: dict[Method, str] = {
+    "discs": "method of disks (modified Simpson), single plane",
+    "area-length": "area-length method, single plane",
+}
 
 # As in the clinic, and in EchoNet-Dynamic's tracings.
 NUM_DISCS = 20

@@ -173,7 +173,8 @@ class _Process:
             if is_late.is_set():
                 raise VideoError(
                     f"{path}: given up: it was not read within {seconds:.0f} seconds, which is enough for a clip of "
-                    "its size. It may be damaged; convert it with another program."
+                    "its size on a machine with little else to do. The machine may be busy: give the file again, alone,"
+                    " when it is not. If it is given up again, it may be damaged: convert it with another program."
                 ) from error
             raise VideoError(
                 f"{path}: the process that read it came to an end ({_how_it_ended(self._process.returncode)}). It may "

@@ -233,6 +233,19 @@ def test_a_full_disk_keeps_nothing_and_says_so(clips: Path, tmp_path: Path, monk
     assert len(convert(clips, tmp_path / "out", workers=1)) == 4
 
 
+def test_a_disk_that_is_full_from_the_first_file_on_leaves_a_folder_that_can_be_taken(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, *arguments: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(Path, "write_text", fail)
+        with pytest.raises(DatasetError, match="No space left on device"):
+            convert(clips, tmp_path / "out", workers=1)
+    assert len(convert(clips, tmp_path / "out", workers=1)) == 4
+
+
 KILLED = """
 import sys, time
 from pathlib import Path

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from coreecho.datasets.doctor import Examination, examine
+from coreecho.datasets.doctor_checks import count_recordings
+from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.video.reading import read_video
@@ -122,8 +124,19 @@ def test_odd_frame_rate_is_remarked(tree: Path, clips: list[Path]) -> None:
 
 
 def test_short_videos_are_remarked(phantom_root: Path) -> None:
-    expected = "16 clips (100.0 %) have fewer than 144 frames; 36 x 4 sampling pads them."
+    expected = (
+        "16 clips (100.0 %) of fewer than 144 frames (2.9 s at 50 frames a second): filled up at their end with empty "
+        "frames, as the paper does."
+    )
     assert expected in check(phantom_root).remarks
+
+
+def test_splits_that_do_not_add_up_say_how_many_have_none(clips: list[Path]) -> None:
+    splits = ("train", "train", "test", None, None)
+    recordings = [Recording(id=str(number), path=clips[0], split=split) for number, split in enumerate(splits)]
+    assert count_recordings(recordings) == {"all": 5, "train": 2, "test": 1, "no split": 2}
+    assert "no split" not in count_recordings(recordings[:3])
+    assert count_recordings(recordings[3:]) == {"all": 2}
 
 
 def test_ef_against_volumes(tree: Path, clips: list[Path]) -> None:
@@ -131,10 +144,10 @@ def test_ef_against_volumes(tree: Path, clips: list[Path]) -> None:
     edit_row(tree, clips[1].stem, EF=50.4, ESV=50, EDV=100)
     edit_row(tree, clips[2].stem, ESV=120, EDV=100)
     assert faults(tree) == {
-        "recordings whose EF does not follow from their volumes": [
+        "recordings with an EF that does not follow from the volumes": [
             f"{clips[0].stem}: EF 60.0, but 100 (EDV - ESV) / EDV is 50.0"
         ],
-        "recordings whose ESV is above their EDV, or whose EDV is 0": [f"{clips[2].stem}: ESV 120 mL, EDV 100 mL"],
+        "recordings with an ESV above the EDV, or an EDV of 0": [f"{clips[2].stem}: ESV 120 mL, EDV 100 mL"],
     }
 
 

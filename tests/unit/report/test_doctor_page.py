@@ -13,7 +13,7 @@ from PIL import Image
 from coreecho.datasets.doctor import examine
 from coreecho.datasets.doctor_clips import ClipJob, examine_clip
 from coreecho.errors import DatasetError
-from coreecho.report.doctor_page import render_doctor_page, write_page
+from coreecho.report.doctor_page import render_doctor_page, round_numbers, write_page
 
 
 class Outline(HTMLParser):
@@ -52,6 +52,22 @@ def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
     # EF and grey levels; all phantoms have the same length, so that needs no chart.
     assert names.count("svg") >= 2
     assert "Frames of a clip: 24 frames in all 16 clips" in page
+    # Grey levels: 0, 100 and 200 stand at their places on the axis.
+    assert all(re.search(rf'text-anchor="middle">{tick}</text>', page) for tick in (0, 100, 200))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (6.7, 80.1, [20, 40, 60, 80]),
+        (0, 255, [0, 100, 200]),
+        (48, 50, [48, 49, 50]),
+        (0.01, 0.1, [0.02, 0.04, 0.06, 0.08, 0.1]),
+        (28, 1002, [200, 400, 600, 800, 1000]),
+    ],
+)
+def test_an_axis_has_round_numbers(low: float, high: float, expected: list[float]) -> None:
+    assert round_numbers(low, high) == pytest.approx(expected)
 
 
 def test_names_from_the_data_set_are_escaped(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from coreecho.report import explanation_folder, overlay
 from coreecho.report.explanation_folder import Film, write_explanation
 from coreecho.saliency.file_explanation import FileExplanation
 from coreecho.saliency.file_explanation import explain_file as explain
+from coreecho.trust import Appraisal
 from coreecho.video import read_video, resize_frames
 from coreecho.video.temporal import resample_time
 
@@ -122,13 +124,18 @@ def test_the_sheet_says_what_the_film_says(
     real = explain(model, clip)
     real = replace(real, clip=replace(real.clip, video=replace(real.clip.video, is_phantom=False)))
     real = replace(real, warnings=real.clip.warnings(model, real.explanation.prediction))
-    write_explanation(real, tmp_path, film="mp4")
+    write_explanation(real, tmp_path, film="mp4", appraisal=Appraisal(trust="doubtful"))
     caution = "the model was trained on simulated hearts only"
     assert any(caution in warning for warning in real.warnings)
     sheet = " ".join(text.get_text() for text in drawn[0].findobj(Text))
     for told in (sheet, " ".join(film)):
         assert f"Caution: {caution}" in told
         assert "Model: uniformer_xs, a test" in told
+        assert f"{real.explanation.predicted}, no interval; trust: doubtful" in told
+        # A span beside the number would be taken for one.
+        assert re.search(
+            r"3 stretches of this clip gave \S+ % to \S+ %\. That they agree does not", " ".join(told.split())
+        )
     assert "not a medical device" in sheet
     assert "simulated hearts (phantoms)" not in sheet
 
@@ -248,6 +255,9 @@ def test_of_a_file_it_is_told_how_much_of_the_map_lies_in_the_outlined_ventricle
     assert document["lv_focus"] == found.focus.lv_focus
     assert document["lv_outlined_by"] == segmenter.name
     assert f"LV focus {found.focus.lv_focus:.2f}: " in found.focus_words
+    for value, words in ((0.3, "less at the"), (1.02, "about as much at the"), (2.0, "more at the")):
+        looked = replace(found, focus=replace(found.focus, lv_focus=value))
+        assert f"LV focus {value:.2f}: the model looks {words} left ventricle" in looked.focus_words
     # A heart that is nowhere outlined has none, and says why.
     np.save(tmp_path / "dark.npy", np.minimum(heart.frames, 60))
     dark = explain(model, tmp_path / "dark.npy", clips=1, segmenter=segmenter)

@@ -112,6 +112,16 @@ def test_bland_altman_draws_predicted_minus_true_over_the_mean(predictions, tmp_
     np.testing.assert_allclose(axis.collections[0].get_offsets(), expected)
     heights = {line.get_ydata()[0] for line in axis.lines}
     assert {metrics[key].estimate for key in ("bias", "agreement_low", "agreement_high")} <= heights
+    words = texts(drawn[0])
+    assert sum("95 % limit\nof agreement" in word for word in words) == 2
+    assert not any("slope" in word for word in words)
+
+
+def test_bland_altman_says_that_low_ef_is_read_too_high(predictions, tmp_path, drawn):
+    pulled = predictions.assign(ef_predicted=0.5 * predictions["ef_true"] + 0.5 * predictions["ef_true"].mean())
+    figures.bland_altman(pulled, tmp_path / "bland_altman.png")
+    said = " ".join(texts(drawn[0]))
+    assert "Low EF read too high, high EF too low: slope −0.67" in said
 
 
 def test_one_recording_is_drawn_without_limits_of_agreement(tmp_path, drawn):
@@ -119,7 +129,7 @@ def test_one_recording_is_drawn_without_limits_of_agreement(tmp_path, drawn):
     figures.bland_altman(one, tmp_path / "bland_altman.png")
     figures.scatter(one, tmp_path / "scatter.png")
     assert "bias\n+2.0" in texts(drawn[0])
-    assert not any("1.96" in text for text in texts(drawn[0]))
+    assert not any("limit" in text for text in texts(drawn[0]))
     assert "R² n/a" in "\n".join(texts(drawn[1]))
 
 

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from coreecho.report import map_drawing
 from coreecho.report.map_drawing import draw_maps
 from coreecho.representation.embedding_map import PlacedClip, make_map
 from coreecho.representation.embedding_set import EmbeddingSet
+from coreecho.trust import Appraisal
 
 
 def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
@@ -24,3 +28,25 @@ def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Call
     assert (tmp_path / "real.png").read_bytes() != (tmp_path / "simulated.png").read_bytes()
     with pytest.raises(ValueError, match="at least one map"):
         draw_maps([], tmp_path / "none.png")
+
+
+def test_the_words_of_a_new_clip_lie_inside_the_picture(
+    plane: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+    made = make_map(plane, method="pca")
+    # On the right, where words to its right would run out.
+    x, y = made.coordinates[made.coordinates[:, 0].argmax()]
+    draw_maps([made], tmp_path / "map.png", placed=[[PlacedClip("new", x, y, 55, appraisal=Appraisal(trust="good"))]])
+    (figure,) = drawn
+    figure.canvas.draw()
+    texts = [text for text in figure.findobj(Text) if text.get_text()]
+    (label,) = (text for text in texts if "new, predicted EF 55.0 %" in text.get_text())
+    assert label.get_text().endswith("\nno interval; trust: good")
+    for text in texts:
+        box = text.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1, text.get_text()
+    told = " ".join(text.get_text() for text in texts)
+    assert "The axes have no unit" in told
+    assert "the star is your clip" in told

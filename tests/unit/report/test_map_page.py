@@ -11,6 +11,7 @@ import pytest
 from coreecho.report.map_page import map_page
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip, make_map
 from coreecho.representation.embeddings import EmbeddingSet
+from coreecho.trust import Appraisal
 
 
 class Parts(HTMLParser):
@@ -52,7 +53,7 @@ def test_carries_every_recording(made: EmbeddingMap) -> None:
     np.testing.assert_allclose(panel["x"], made.coordinates[:, 0], atol=1e-4)
     np.testing.assert_allclose(panel["true"], made.recordings.ef_percent, atol=1e-2)
     np.testing.assert_allclose(panel["predicted"], made.recordings.ef_predicted, atol=1e-2)
-    assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0}]
+    assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0, "doubt": "no interval"}]
     assert data["limits"] == [made.recordings.ef_percent.min(), made.recordings.ef_percent.max()]
 
 
@@ -110,6 +111,28 @@ def test_cautions_of_a_new_clip_are_on_the_page_and_an_unknown_prediction_is_nul
     page = map_page([made], placed=[[PlacedClip("new clip", 1.0, 2.0, math.nan, ("short clip",))]])
     assert "<li>new clip: short clip.</li>" in page
     assert data_of(page)["panels"][0]["placed"][0]["predicted"] is None
+
+
+def test_dots_and_star_are_told_apart_and_the_star_has_its_doubt(made: EmbeddingMap) -> None:
+    clip = PlacedClip("new clip", 1.0, 2.0, 55.0, appraisal=Appraisal(trust="outside"))
+    page = map_page([made], placed=[[clip]])
+    assert "The dots are simulated hearts; the star is your clip." in page
+    assert "Phantom results." not in page
+    assert "★ new clip, predicted EF 55.0 %, no interval; trust: outside." in page
+    simulated = map_page([made], placed=[[replace(clip, is_phantom=True)]])
+    assert "the star is your clip, simulated too." in simulated
+
+
+def test_a_recording_far_from_all_others_is_drawn_on_the_edge(made: EmbeddingMap) -> None:
+    """To scale it would press the others into a corner."""
+    coordinates = np.random.default_rng(0).uniform(-1, 1, made.coordinates.shape)
+    coordinates[3] = (0, 40)
+    far = replace(made, coordinates=coordinates)
+    panel = data_of(map_page([far]))["panels"][0]
+    assert panel["x"][3] == 0
+    assert max(panel["y"]) == panel["y"][3] < 2
+    assert "1 recording lies farther out and is drawn on the edge" in map_page([far])
+    assert "drawn on the edge" not in map_page([replace(made, coordinates=np.clip(coordinates, -1, 1))])
 
 
 def test_pictures_of_recordings_lie_in_the_page(made: EmbeddingMap) -> None:

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from coreecho.errors import CoReEchoError, VideoError
 from coreecho.inference.preparing import read_clip
 from coreecho.models.weights import load_model
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.report.neighbour_drawing import write_neighbours
+from coreecho.report import neighbour_drawing
+from coreecho.report.neighbour_drawing import draw_neighbours, write_neighbours
 from coreecho.report.thumbnails import recording_thumbnail
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import search_neighbours
 from coreecho.training.run_folder import RunFolder
+from coreecho.trust import Appraisal
 from coreecho.video.store import FrameStore
 
 
@@ -33,6 +37,23 @@ def test_a_clip_unlike_all_others_is_told(run: RunFolder, tmp_path: Path) -> Non
     write_neighbours(far, partial(recording_thumbnail, run.store()), tmp_path / "out")
     document = json.loads((tmp_path / "out" / "neighbours.json").read_text())
     assert document["warnings"] == list(far.warnings)
+
+
+def test_the_picture_has_the_doubt_and_the_verdict(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(neighbour_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+    model, path = load_model(run.path), run.recordings("test")[0].path
+    found = search_neighbours(model, embed_run(run, model, "train", clips=1), path, k=1, clips=1)
+    found = replace(found, typical_distance=0.01, unusual_distance=0.0)
+    black = np.zeros((56, 56), dtype=np.uint8)
+    for appraisal in (Appraisal(trust="doubtful"), Appraisal(interval_low=41, interval_high=54.6, level=0.9)):
+        draw_neighbours(tmp_path / "n.png", found, [black], appraisal=appraisal)
+    first, second = (" ".join(text.get_text() for text in figure.findobj(Text)) for figure in drawn)
+    assert "\nno interval\ntrust: doubtful" in first
+    assert "\n41 to 55 % (90 % interval)" in second
+    assert "usually 0.01: unlike the hearts that were searched" in " ".join(first.split())
 
 
 def test_thumbnails_show_the_sector_alone(tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:

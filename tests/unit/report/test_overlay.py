@@ -121,3 +121,17 @@ def test_contact_sheet(tmp_path: Path, sector_frames: Frames, assert_png: Callab
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
     with pytest.raises(CoReEchoError, match="cannot be written"):
         contact_sheet(tmp_path / "no" / "c.png", frames, coloured, sector, is_phantom=False, **sheet)
+
+
+def test_a_film_of_a_map_has_a_bar_of_its_colours() -> None:
+    pictures = np.zeros((1, 56, 56, 3), dtype=np.uint8)
+    (plain,) = label_pictures(pictures, ["EF 50 %"], is_phantom=False)
+    (barred,) = label_pictures(pictures, ["EF 50 %"], is_phantom=False, meaning="what raises the EF")
+    band = barred[448 : 448 + len(barred) - len(plain)]
+    np.testing.assert_array_equal(barred[448 + len(band) :], plain[448:])
+    # Words are grey, and the bar alone has colours: from the darkest to the brightest of the map.
+    row = band[len(band) // 2].astype(int)
+    (coloured,) = np.nonzero(np.ptp(row, axis=1) > 60)
+    assert len(coloured) >= 90
+    assert row[coloured[-1]].sum() > 2 * row[coloured[0]].sum()
+    assert len(barred) % 2 == 0

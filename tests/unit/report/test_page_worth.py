@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,8 @@ from coreecho.datasets import Recording
 from coreecho.evaluation.measured_clips import MeasuredClips
 from coreecho.evaluation.worth import worth_of_measured
 from coreecho.report.page_worth import worth_section
-from coreecho.trust import ModelCalibration, calibrate, make_gate
+from coreecho.report.worth_drawing import refusal_words
+from coreecho.trust import ModelCalibration, calibrate, make_gate, risk_coverage
 
 
 def shown(worth):
@@ -47,6 +49,15 @@ def test_the_page_shows_coverage_pictures_and_readers_of_the_runs_that_have_any(
     whole = section.tables[0].rows[0].cells
     assert whole[:3] == ("all", "60", f"{100 * worth.table['is_held'].mean():.1f} %")
     assert len(section.pictures) == 2
+    # By the contrast alone nothing is refused.
+    assert refusal_words(worth) == ""
+    doubted = replace(worth, by_doubt=risk_coverage([1.0] * 8 + [9.0, 9.0], [0.0] * 8 + [1.0, 1.0]))
+    all_err = worth.table["absolute_error"].mean()
+    assert refusal_words(doubted) == (
+        "If the 20 % most doubted clips are set aside, the rest err by 1.0 EF points on average; "
+        f"all together err by {all_err:.1f}."
+    )
+    assert refusal_words(doubted) in worth_section([shown(doubted)]).pictures[1].description
     assert any("Readers" in note for note in section.notes)
 
 

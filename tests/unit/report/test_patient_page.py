@@ -1,5 +1,6 @@
 """One page a patient shows what there is, and says what there is not."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from coreecho.errors import RecipeError
 from coreecho.inference import Prediction, PredictionFailure, Predictor, combine_studies
 from coreecho.inference.preparing import ClipFile
 from coreecho.models.weights import load_model
+from coreecho.report import patient_page
 from coreecho.report.patient_clips import MOST_CLIPS, patient_clips
 from coreecho.report.patient_page import PatientClip, write_patient_page
 from coreecho.tasks import EF, MI, Task
 from coreecho.training.run_folder import RunFolder
+from coreecho.trust.appraisal import NOT_CALIBRATED, NOT_OF_PATIENTS
 from coreecho.ventricle import Beats
 from coreecho.ventricle.beats import Beat
 from coreecho.ventricle.segmentation import Segmentation
@@ -71,9 +74,13 @@ def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
     page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, **worth, reasons=reasons)))
     assert "41 to 55 % (90 % interval)" in page
     assert "3 % that it is below 40 %" in page
-    assert "<strong>doubtful</strong>, since:" in page
+    assert "<strong>doubtful</strong>; why stands below." in page
+    assert "<h3>Why the trust is doubtful</h3>" in page
     assert "<li>contrast lower than in the clips of the calibration</li>" in page
     assert "Something of the picture is rare" in page
+    for trust in ("good", "doubtful", "outside"):
+        judged = page_of(tmp_path, PatientClip(result=replace(PREDICTION, trust=trust)))
+        assert "Which view it is, is not judged." in judged, trust
     assert "No interval" not in page
 
 
@@ -107,7 +114,11 @@ def test_beats_volume_and_outline_are_shown_where_something_outlines(
     page = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip, segmented=segmented))
     assert "<td>0.50 s</td><td>1.00 s</td><td>55 %</td>" in page
     assert "60 beats a minute" in page
-    assert "outlines by a segmenter" in page
+    assert page.count("a segmenter") == 1
+    assert "Left ventricles are outlined by a segmenter." in page
+    assert page.index("End-diastole (ED), 0.50 s") < page.index("End-systole (ES), 1.00 s")
+    # The film comes right after the number where the page is narrow.
+    assert re.search(r"\.number \{ order: 1; \}\s*\.film-of \{ order: 2; \}", page)
     assert "cut off by the sector" in page
     assert page.count('class="chart"') == page.count('class="moving"') == 1
     alone = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip))
@@ -139,7 +150,8 @@ def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> No
     assert page.count('class="moving"') == 1
     assert "Similar hearts" in page
     assert "This very clip is among the recordings that were searched" in page
-    assert "Phantom results." in page
+    assert "This clip is simulated: its number says nothing about a patient." in page
+    assert "Clip 1 is simulated: its number" in page_of(tmp_path, *clips, PatientClip(result=PREDICTION))
     without = page_of(tmp_path, *patient_clips(results, predictor, run.path, looks_for_similar=False))
     assert "Similar hearts were not looked for." in without
 
@@ -172,3 +184,33 @@ def test_clips_of_one_name_are_told_apart_and_an_examination_has_its_number(tmp_
         "A: 40.0 %, the median",
     ):
         assert words in page, words
+
+
+@pytest.mark.parametrize("note", [NOT_CALIBRATED, NOT_OF_PATIENTS])
+def test_the_command_that_makes_an_interval_stands_apart_from_the_number(tmp_path: Path, note: str) -> None:
+    page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, interval_notes=(note,))))
+    numbers, set_up = page.split("<footer>")
+    assert f"N{note[1:].split('.')[0]}." in numbers
+    assert "coreecho calibrate" not in numbers
+    assert "coreecho calibrate MODEL" in set_up
+
+
+def test_the_film_says_in_three_lines_what_it_is(
+    tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words below it are not as high as the heart: all else is on the page."""
+    told: list[str] = []
+    label = patient_page.label_pictures
+    monkeypatch.setattr(
+        patient_page, "label_pictures", lambda p, lines, **o: (told.extend(lines), label(p, lines, **o))[1]
+    )
+    clip = ClipFile(Video(sector_frames(8, size=56), 10.0, "clip.dcm"), 8, 10.0)
+    phantoms = "a net trained on 9 simulated hearts (phantoms)"
+    page_of(tmp_path, PatientClip(result=replace(PREDICTION, trust="outside", model=phantoms), clip=clip))
+    page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip))
+    assert told == [
+        "predicted EF 47.6 %, no interval; trust: outside",
+        "research model, simulated hearts only",
+        "predicted EF 47.6 %, no interval",
+        "research model",
+    ]

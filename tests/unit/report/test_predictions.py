@@ -11,6 +11,7 @@ from coreecho.names import readable
 from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
 from coreecho.report.text import csv_cell
 from coreecho.tasks import MI, Scalar
+from coreecho.trust import GOOD_PICTURE, GOOD_WORDS
 
 
 def prediction(**changes):
@@ -55,7 +56,7 @@ APPRAISED = {
     "p_below_40": 0.004,
     "p_below_50": 0.31,
     "trust": "doubtful",
-    "reasons": ("frame rate 20 per second: as low in 0 of 200 recordings",),
+    "reasons": ("frame rate unusually low: 20 per second (usual 41 to 59)",),
     "interval_notes": ("90 % interval by by-range: 200 recordings", "calibrated on simulated hearts"),
     "ef_words": "normal (ASE/EACVI 2015)",
 }
@@ -74,9 +75,23 @@ def test_table_shows_what_an_ef_is_worth_and_says_once_what_holds_for_all():
     assert second.split()[:4] == ["c.avi", "55.2", "outside", "1.8"]
     assert text.lower().count("calibrated on simulated hearts") == 1
     assert "N1  the interval was cut at 0 to 100 %" in text
-    assert "frame rate 20 per second" in text
+    assert "frame rate unusually low: 20 per second" in text
     assert "no bound of the error" in text
     assert "Readers of the same pictures differ, too" in text
+
+
+def test_right_under_a_table_with_good_trust_stands_what_good_does_not_mean():
+    notes = (*APPRAISED["interval_notes"], GOOD_PICTURE)
+    good = APPRAISED | {"trust": "good", "reasons": (), "interval_notes": notes}
+    for row, words in ((good, GOOD_PICTURE), (good | {"interval_notes": ()}, GOOD_WORDS), (APPRAISED, None)):
+        console = Console(file=io.StringIO(), width=300)
+        console.print(predictions_table([prediction(**row)], model_name="a model"))
+        lines = [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+        said = [number for number, line in enumerate(lines) if "`good` trust" in line]
+        assert len(said) == (words is not None)
+        if words is not None:
+            assert lines[said[0]] == f"{words}."
+            assert all(number > said[0] for number, line in enumerate(lines) if line.startswith("W1 "))
 
 
 def test_json_and_csv_hold_what_an_ef_is_worth_by_name(tmp_path):

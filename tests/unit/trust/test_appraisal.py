@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coreecho.trust import ModelCalibration, appraise, appraise_outline, calibrate, make_gate
+from coreecho.trust import USUAL_WORDS, ModelCalibration, appraise, appraise_outline, calibrate, make_gate
 from coreecho.trust.appraisal import BY_NO_PATIENT, GOOD_PICTURE, OF_NO_PATIENT, OUTSIDE_NOTE
 
 
@@ -62,7 +62,7 @@ def test_the_gate_speaks_whether_there_is_an_interval_or_not():
     for whole, is_phantom in ((calibrated(), True), (calibrated(), False)):
         found = seen(whole, is_phantom=is_phantom, contrast=0.9)
         assert found.trust == "outside"
-        assert found.reasons[0].startswith("contrast 0.9")
+        assert found.reasons[0].startswith("contrast unusually high: 0.9 (usual 0.2 to 0.3)")
         # An interval of another kind of clips promises nothing of this one, and says so.
         assert (OUTSIDE_NOTE in found.interval_notes) is (found.interval_low is not None)
         assert OUTSIDE_NOTE not in seen(whole, is_phantom=is_phantom).interval_notes
@@ -107,9 +107,9 @@ def test_an_outline_is_judged_where_the_calibration_knows_outlines_of_the_same_w
     assert (found.trust, found.reasons) == ("good", ())
     small = appraise_outline(found, whole, {"lv_area": 0.0}, "lv")
     assert small.trust == "outside"
-    assert small.reasons[0].startswith("share of the sector that is left ventricle 0:")
+    assert small.reasons[0].startswith("left ventricle unusually small: 0 % of the sector (usual 10 % or more)")
     assert (small.interval_low, small.measured["lv_area"]) == (found.interval_low, 0.0)
-    assert small.interval_notes == (*found.interval_notes, OUTSIDE_NOTE)
+    assert small.interval_notes == (*found.interval_notes, USUAL_WORDS, OUTSIDE_NOTE)
     assert appraise_outline(small, whole, {"lv_area": 0.0}, "lv").interval_notes == small.interval_notes
     assert appraise_outline(found, whole, {"lv_area": 0.15}, "lv").trust == "good"
     # A check that was asked must not pass because it did not run.

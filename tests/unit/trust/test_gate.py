@@ -127,7 +127,7 @@ def test_two_numbers_that_should_be_one_are_doubted_however_usual_that_is():
         verdict = gate.judge({"segmentation_disagreement": away, "contrast": 0.25})
         assert verdict.trust == trust
         assert [check.name for check in verdict.reasons] == ([] if trust == "good" else ["segmentation_disagreement"])
-        assert ("more than 10 EF points is always doubted" in " ".join(verdict.words)) is (trust != "good")
+        assert ("more than 10 is always doubted" in " ".join(verdict.words)) is (trust != "good")
     # Three quarters of the split disagree by more, and the gate says that it doubts as many.
     assert gate.flagged_at_most == pytest.approx(150 / 200 + 0.025)
     usual = make_gate({"segmentation_disagreement": np.linspace(0, 9, 199), "contrast": np.linspace(0.2, 0.3, 199)})
@@ -153,7 +153,7 @@ def ratio(**changed):
         "level": 0.95,
         "num_flagged": 40,
         "num_others": 700,
-        "on": "phantoms",
+        "on": "40 simulated hearts",
     }
     return ErrorRatio(**known | changed)
 
@@ -163,13 +163,54 @@ def test_words_tell_what_is_usual_and_what_a_reason_was_worth():
     gate = gate.with_error_ratios({"frame_rate": ratio(), "chroma": "no clip had colour"})
     outside, plain = gate.judge({"frame_rate": 20.0, "chroma": 0.2}).checks
     assert outside.words == (
-        "frame rate 20 per second: as low in 0 of 200 recordings of the calibration (40 to 60); "
-        "clips flagged for this erred 2.1 times as much (95 % interval 1.6 to 2.8, n 40; phantoms)"
+        "frame rate unusually low: 20 per second (usual 40 to 59); such clips err 2.1 times as much, on phantoms"
     )
     assert outside.to_dict()["error_ratio"]["num_flagged"] == 40
     assert plain.error_ratio is plain.to_dict()["error_ratio"] is None
-    assert plain.words.endswith("; how much more such clips err is not known: no clip had colour")
-    assert "erred" not in gate.judge({"frame_rate": 50.0, "chroma": 0.0}).checks[0].words
+    assert plain.words == (
+        "coloured, as colour Doppler is: 20 % of the sector (usual none); how much more such clips err is not known"
+    )
+    verdict = gate.judge({"frame_rate": 20.0, "chroma": 0.0})
+    assert verdict.footnotes[0] == "usual: as 95 % of the recordings are that the model was calibrated on"
+    assert "measured on 40 simulated hearts, against sound clips" in verdict.footnotes[1]
+    good = gate.judge({"frame_rate": 50.0, "chroma": 0.0})
+    assert good.footnotes == ()
+    assert good.checks[0].words == "frame rate: 50 (usual 40 to 59)"
+    of_patients = gate.with_error_ratios({"frame_rate": ratio(on="40 recordings")}).judge(
+        {"frame_rate": 63.0, "chroma": 0.0}
+    )
+    assert of_patients.reasons[0].words.startswith("frame rate unusually high: 63 per second")
+    assert of_patients.reasons[0].words.endswith("such clips err 2.1 times as much")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "value", "words"),
+    [
+        ("sector_area", np.linspace(0.6, 0.7, 200), 0.32, "ultrasound sector unusually small: 32 % of the picture "),
+        ("sector_area", np.linspace(0.6, 0.7, 200), 0.98, "ultrasound sector unusually large: 98 % of the picture "),
+        ("num_frames", np.linspace(64, 240, 200), 23, "length at the training's frame rate: 23 frames, unusually few "),
+        ("frame_rate", np.full(200, 48.0), 3, "frame rate unusually low: 3 per second (usual 48)"),
+        ("segmentation_disagreement", np.linspace(0, 9, 200), 21, "outline's EF 21 points away (usual up to 8.5)"),
+        ("deformation", np.linspace(0.5, 1, 200), 0.02, "hardly anything moves but the picture as a whole: "),
+        ("shaded", np.linspace(0.3, 0.7, 200), 0.05, "one part of the sector is dull, as under a shadow: "),
+    ],
+)
+def test_reasons_are_of_the_picture_and_the_heart(name, values, value, words):
+    found = make_gate({name: values}).judge({name: value}).checks[0]
+    assert found.words.startswith(words)
+
+
+def test_a_value_is_told_with_the_digits_that_tell_it_from_what_is_usual():
+    close = make_gate({"sector_cut": np.full(200, 0.101)}).judge({"sector_cut": 0.104}).checks[0]
+    assert close.words == "share of the picture's edge at which the sector is cut off: 10.4 % (usual up to 10.1 %)"
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_every_strange_side_has_its_words(check):
+    assert bool(check.if_low) == (check.side != "high")
+    assert bool(check.if_high) == (check.side != "low")
+    for words in filter(None, (check.if_low, check.if_high)):
+        assert words.count("{}") == 1
 
 
 @pytest.mark.parametrize(

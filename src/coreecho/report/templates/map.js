@@ -177,8 +177,8 @@
     panel.placed.forEach((clip) => {
       if ((at.x(clip.x) - px) ** 2 + (at.y(clip.y) - py) ** 2 < least) {
         best = null;
-        told.textContent = `★ ${clip.label} · predicted ${data.noun} ${number(clip.predicted)}`;
-        show(event, `★ ${clip.label}\npredicted ${data.noun} ${number(clip.predicted)}`, null);
+        told.textContent = `★ ${clip.label} · predicted ${data.noun} ${number(clip.predicted)}, ${clip.doubt}`;
+        show(event, `★ ${clip.label}\npredicted ${data.noun} ${number(clip.predicted)}\n${clip.doubt}`, null);
       }
     });
     return best;
