@@ -101,6 +101,7 @@ class _Worth:
     probabilities: tuple[str, ...] = ()
     trust: str = ""
     reasons: tuple[str, ...] = ()
+    reason_notes: str = ""
     notes: tuple[str, ...] = field(default=())
 
 
@@ -234,6 +235,7 @@ def _worth_of(result: Prediction, task: Task) -> _Worth:
         ),
         trust=result.trust or "",
         reasons=tuple(map(readable, result.reasons)),
+        reason_notes=_sentences([readable(note).replace("`", "") for note in result.reason_notes]),
         # A page has no fonts for what is typed.
         notes=tuple(readable(reason_and_hint(note)[0]).replace("`", "") for note in result.interval_notes),
     )
