@@ -1,6 +1,7 @@
 """Rows of a table as text, by the names of its columns."""
 
 import datetime
+import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: b
     header = [name.casefold() for name in names] if ignores_case else names
     # What spreadsheets leave to the right of the table.
     columns = tuple(header[: len(header) - _num_blank_at_end(header)])
-    check_columns(path, columns, required)
+    check_columns(path, columns, required, written=names)
     if len(filled) < 2:
         raise DatasetError(f"{path}: has no rows below its header.")
     long = [(line, values) for line, values in filled[1:] if any(values[len(columns) :])]
@@ -150,11 +151,25 @@ class MissingColumnsError(DatasetError):
     """A table lacks columns that it must have."""
 
 
-def check_columns(path: Path, columns: Sequence[str], required: Iterable[str]) -> None:
-    """See that a header names what it must, and nothing twice. Raises DatasetError."""
+def check_columns(
+    path: Path, columns: Sequence[str], required: Iterable[str], *, written: Sequence[str] | None = None
+) -> None:
+    """See that a header names what it must, and nothing twice. Raises DatasetError.
+
+    Args:
+        path: of the table.
+        columns: names in its header.
+        required: that must be there.
+        written: the names as the file has them, where `columns` are in small letters.
+    """
     absent = [name for name in required if name not in columns]
     if absent:
-        raise MissingColumnsError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
+        shown = [written[place] if written else name for place, name in enumerate(columns)]
+        close = [near[0] for name in absent if (near := difflib.get_close_matches(name, columns, n=1))]
+        hint = f" Did you mean {', '.join(shown[columns.index(name)] for name in close)}?" if close else ""
+        raise MissingColumnsError(
+            f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(shown)}.{hint}"
+        )
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DatasetError(f"{path}: has the column {', '.join(repeated)} more than once; keep one of each.")
