@@ -3,8 +3,8 @@
 Columns, in any case of letters: `path` (relative to the table's folder, or absolute), and at least one label:
 `ef_percent` (or `ef`, or `label`), `has_mi`, `esv_ml`, `edv_ml`, or any other column of numbers, which is learned by
 its name. Optional: `split` (train, val, test), `fold`, `patient`, `id`, `quality`, `view`, `scanner`. Where neither
-split nor fold is given, whole patients are put into splits once, and their list is kept beside the table, so that every
-later run has the same.
+split nor fold is given, a training puts whole patients into splits once, and their list is kept beside the table, so
+that every later run has the same; who only tests on such a table takes all of it.
 """
 
 import csv
