@@ -160,14 +160,14 @@ class Subject:
         return load_recordings(self.data.dataset, self.data.root, draws_splits=False, **self.data.options)
 
     @cached_property
-    def _is_undivided(self) -> bool:
+    def is_undivided(self) -> bool:
         """Whether nothing divides other data: nobody learns from them here, and so all of them are tested."""
         if self.is_own_data or not self.all_recordings:
             return False
         undivided = all(each.split is None for each in self.all_recordings)
         if undivided:
             log.warning(
-                "%s has no splits: all of it is taken, %s.",
+                "%s has no splits: all of it, %s, counts as the split that is asked for.",
                 readable(self.data.root),
                 counted(len(self.all_recordings), "recordings"),
             )
@@ -179,7 +179,7 @@ class Subject:
         Raises:
             DatasetError: the data are not as expected.
         """
-        if self._is_undivided:
+        if self.is_undivided:
             return list(self.all_recordings)
         if self._source is not None:
             return self._source.recordings(split)

@@ -113,7 +113,7 @@ def test_a_table_that_nothing_divides_is_tested_whole(
         subject = open_subject(source, data=table, dataset="table")
         for split in ("test", "val"):
             assert len(subject.some_recordings(split)) == 3
-        assert caplog.text.count("has no splits: all of it is taken, 3 recordings") == 1
+        assert caplog.text.count("has no splits: all of it, 3 recordings, counts as the split") == 1
     assert not (tmp_path / "ext.splits.csv").exists(), "a test draws no splits"
     # Splits that a training drew stay.
     load_recordings("table", table)
