@@ -22,6 +22,8 @@ _SHIFTED = (
     "rows that fit their columns if two cells are one number with a decimal comma (62,4: write 62.4; if they are two "
     "numbers, write the first with a point: 62.0)"
 )
+NumberedRow = tuple[int, dict[str, str]]
+
 # Share of a column's cells that are numbers, or are none, from which on the others look out of place.
 _USUAL = 2 / 3
 
@@ -34,11 +36,13 @@ class TableRows:
         path: its file.
         columns: names in order.
         rows: each row with its line in the file, as a person counts (of Parquet: the row, from 1).
+        short: lines with fewer cells than the header.
     """
 
     path: Path
     columns: tuple[str, ...]
-    rows: list[tuple[int, dict[str, str]]]
+    rows: list[NumberedRow]
+    short: frozenset[int] = frozenset()
 
 
 def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: bool = False) -> TableRows:
@@ -76,7 +80,8 @@ def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: b
     if suffix == ".csv":
         _refuse_shifted(path, filled[1:], len(columns), required)
     rows = [(line, dict(zip(columns, values + [""] * len(columns), strict=False))) for line, values in filled[1:]]
-    return TableRows(path=path, columns=columns, rows=rows)
+    short = frozenset(line for line, values in filled[1:] if len(values) < len(columns))
+    return TableRows(path=path, columns=columns, rows=rows, short=short)
 
 
 def _refuse_shifted(

@@ -30,6 +30,8 @@ _POINTS = 5
 _ENDS = (0.0, 2 / 7, 4 / 7, 5 / 7)
 # Rows that a side needs, to say anything of a polynomial of degree 4.
 _LEAST_ROWS = 2 * (_DEGREE + 1)
+# A part of the mask belongs to the wall from this share of its largest part's pixels on; a speck is far smaller.
+_LEAST_PART = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +70,8 @@ def wall_motion(walls: Masks) -> WallMotion:
     """Follow the inner contour of the wall.
 
     Args:
-        walls: (T, H, W), the wall of a four- or two-chamber view in each frame of a cycle, apex up. The largest part
-            of each mask counts.
+        walls: (T, H, W), the wall of a four- or two-chamber view in each frame of a cycle, apex up. Specks of a
+            mask do not count.
 
     Raises:
         ValueError: the masks have another shape, or in a frame the wall does not enclose a cavity on both sides.
@@ -84,7 +86,7 @@ def wall_motion(walls: Masks) -> WallMotion:
 
 def _inner_points(wall: Masks, frame: int) -> tuple[Floats, float]:
     """Points (2, 3, 5, 2) of the inner contour of a frame, and the cavity's height."""
-    rows, left, right = _sides(_largest_part(wall))
+    rows, left, right = _sides(_without_specks(wall))
     if len(rows) < _LEAST_ROWS:
         raise ValueError(
             f"frame {frame}: the wall encloses a cavity in {len(rows)} rows, expected at least {_LEAST_ROWS}; its mask "
@@ -121,10 +123,11 @@ def _sides(wall: Masks) -> tuple[NDArray[np.int64], Floats, Floats]:
     return rows[longest], edges[:, 0], edges[:, 1]
 
 
-def _largest_part(mask: Masks) -> Masks:
+def _without_specks(mask: Masks) -> Masks:
+    """A wall whose apex is thin, or beyond the sector, lies in two parts of about one size: both are the wall."""
     parts, count = ndimage.label(mask, structure=np.ones((3, 3)))
     if count <= 1:
         return mask
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    return np.asarray(parts == sizes.argmax())
+    return np.asarray((sizes >= _LEAST_PART * sizes.max())[parts] & (parts > 0))

@@ -47,6 +47,13 @@ def test_specks_and_holes_do_not_count_and_no_ventricle_is_refused() -> None:
         wall_motion(np.stack([wall, np.zeros_like(wall)]))
 
 
+def test_a_wall_whose_apex_is_missing_lies_in_two_parts() -> None:
+    walls = np.stack([arch(50, 100), arch(53, 100), arch(56, 100)])
+    capless = walls.copy()
+    capless[:, :20] = False
+    np.testing.assert_allclose(wall_motion(capless).points, wall_motion(walls).points, atol=1e-9)
+
+
 @pytest.fixture(scope="module")
 def hearts() -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
     """Sixty hearts, of which half move less in two segments."""
