@@ -15,15 +15,16 @@ from coreecho.display import forget_missing_backend
 
 if TYPE_CHECKING:
     from coreecho.inference import Predictor
-    from coreecho.losses import rank_n_contrast_loss
+    from coreecho.losses import RankNContrastLoss, rank_n_contrast_loss
     from coreecho.models import load_model
     from coreecho.ventricle.segmenting import segment
 
 __version__ = "0.1.0"
-__all__ = ["Predictor", "__version__", "load_model", "rank_n_contrast_loss", "segment"]
+__all__ = ["Predictor", "RankNContrastLoss", "__version__", "load_model", "rank_n_contrast_loss", "segment"]
 
 _ROOM_OF = {
     "Predictor": "coreecho.inference",
+    "RankNContrastLoss": "coreecho.losses",
     "load_model": "coreecho.models",
     "rank_n_contrast_loss": "coreecho.losses",
     "segment": "coreecho.ventricle.segmenting",

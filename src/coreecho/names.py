@@ -41,10 +41,10 @@ def _escaped(letter: str) -> str:
 
 
 def distinct_names(paths: Sequence[str | Path]) -> list[str]:
-    """Names of files that tell them apart: `IM0001` of one, `A/IM0001` and `B/IM0001` where folders repeat it.
+    """Names that tell paths apart: `IM0001` of one, `A/IM0001` and `B/IM0001` where folders repeat it.
 
     Args:
-        paths: of files; one that comes twice has the same name twice.
+        paths: of files or folders; one that comes twice has the same name twice.
     """
     parts = [Path(path).parts for path in paths]
 

@@ -43,6 +43,10 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and (name in self._shipped or name in _installed(self.group) or ":" in name)
 
+    def ships(self, name: str) -> bool:
+        """Whether a name stands for a part of this package."""
+        return name in self._shipped
+
     def get(self, name: str) -> T:
         """Import what a name stands for.
 

@@ -150,9 +150,9 @@ def test_a_broken_tree_is_named_whole_and_can_be_gone_on_without(phantom_root: P
     rows = (tree / "FileList.csv").read_text().splitlines()
     named = [row.split(",")[0] for row in rows[1:] if row.endswith("TRAIN")]
     (tree / "Videos" / f"{named[0]}.avi").write_bytes(b"no video at all " * 100)
-    table = "\n".join(
-        [rows[0], *(row.replace("TRAIN", "TRIAN") if row.startswith(named[1]) else row for row in rows[1:])]
-    )
+    cells = {row.split(",")[0]: dict(zip(rows[0].split(","), row.split(","), strict=True)) for row in rows[1:]}
+    cells[named[1]]["Split"], cells[named[2]]["EF"], cells[named[3]]["NumberOfFrames"] = "TRIAN", "0.55", "3"
+    table = "\n".join([rows[0], *(",".join(row.values()) for row in cells.values())])
     (tree / "FileList.csv").write_text(table + "\n")
     command = ["train", "demo", "--data", tree, "--out", tmp_path / "run", *TINY.split()]
     with pytest.raises(DatasetError) as raised:
@@ -163,5 +163,8 @@ def test_a_broken_tree_is_named_whole_and_can_be_gone_on_without(phantom_root: P
     assert "--leave-out-faulty" in text
     assert coreecho(*command, "--leave-out-faulty") == 0
     run = RunFolder.open(tmp_path / "run")
-    assert sorted(run.info["left_out"]) == sorted(named[:2])
-    assert not set(named[:2]) & {recording.id for recording in run.all_recordings}
+    assert sorted(run.info["left_out"]) == sorted(named[:4]), "what the doctor lists, and nothing else"
+    assert not set(named[:4]) & {recording.id for recording in run.all_recordings}
+    said = (tmp_path / "run" / "train.log").read_text()
+    assert all(f"{name} is left out: " in said for name in named[:4])
+    assert "3 declared" in said

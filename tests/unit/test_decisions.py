@@ -11,11 +11,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import coreecho
 from coreecho.datasets.layout import LAYOUTS
+from coreecho.models import ENCODERS, HEADS, SEGMENTERS
 from coreecho.models.model_input import ModelInput
-from coreecho.models.registry import ENCODERS, HEADS, SEGMENTERS
 from coreecho.tasks import EF, MI, TASKS
-from coreecho.training.objectives import OBJECTIVES
-from coreecho.training.optimisers import OPTIMISERS
+from coreecho.training.parts import OBJECTIVES, OPTIMISERS
 from coreecho.training.recipe import Recipe, recipe_names
 
 _SOURCE = Path(coreecho.__file__).parent

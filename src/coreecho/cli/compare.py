@@ -65,7 +65,7 @@ def compare(
     paths = [run, *others]
     check_outputs(Output("--csv", csv, TABLE), Output("--json", json, DOCUMENT), inputs=paths)
     competitors = []
-    for name, path in zip(unique_names([path.resolve().name for path in paths]), paths, strict=True):
+    for name, path in zip(unique_names([path.resolve() for path in paths]), paths, strict=True):
         runs = {} if (path / "run.json").is_file() else seeds_in(path)
         subjects: dict[int | None, Subject] = {number: shown.subject(of_seed) for number, of_seed in runs.items()}
         competitors.append(Competitor(name=name, seeds=subjects or {None: shown.subject(path)}))

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne
-from coreecho.training.run_folder import Hardware
+from coreecho.training.hardware import Hardware
 
 
 def default_models(

@@ -76,14 +76,11 @@ def reproduce(
     """
     from rich.console import Console
 
-    from coreecho.experiments.reproduction import carry_out, make_plan, show_plan
-    from coreecho.experiments.result_files import show_results, write_results
-    from coreecho.experiments.runs import Execution
+    # These bring no PyTorch: what is mistyped is answered first.
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
     from coreecho.experiments.seed_runs import parse_seeds
     from coreecho.experiments.sources import Sources
     from coreecho.experiments.table_file import read_table
-    from coreecho.stopping import stop_on_signals
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
     named = {"k400": k400, "r2plus1d": r2plus1d, "coreecho": coreecho, "echocotr": echocotr}
@@ -98,7 +95,8 @@ def reproduce(
             f"{_flags(given)} cannot go with simulated hearts, which are written and learned from scratch: "
             "leave out either that, or `--phantom` and `--quick`."
         )
-    needed = read_table(table).weights_needed()
+    written = read_table(table)
+    needed = written.weights_needed()
     if unused := [name for name in pretrained if name not in needed]:
         raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
@@ -112,6 +110,13 @@ def reproduce(
         start_index=start_index,
         show_progress=True,
     )
+    if not scale.is_phantom and not written.only_phantoms:
+        sources.data_of(written.data)
+    from coreecho.experiments.reproduction import carry_out, make_plan, show_plan
+    from coreecho.experiments.result_files import show_results, write_results
+    from coreecho.experiments.runs import Execution
+    from coreecho.stopping import stop_on_signals
+
     console = Console()
     with stop_on_signals(doing="after this step") as stop:
         execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)

@@ -25,6 +25,8 @@ def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> N
     given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
     if "recipe_name" in given:
         path = find_recipe(given["recipe_name"])
+        if "data" not in given and "resume" not in given:
+            raise _no_data(given["recipe_name"])
         Dict(_flags_of(read_recipe_file(path)), source=str(path), use_commands_as_keys=False)(app, commands, arguments)
     elif "resume" in given:
         from coreecho.training.run_folder import RunFolder
@@ -32,6 +34,10 @@ def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> N
         run = RunFolder.open(given["resume"])
         known = _flags_of({**run.recipe.to_mapping(), **asdict(run.hardware)})
         Dict(known, source=given["resume"], use_commands_as_keys=False)(app, commands, arguments)
+
+
+def _no_data(recipe_name: str) -> RecipeError:
+    return RecipeError(f"Say on which data: `coreecho train {recipe_name} --data ROOT`.")
 
 
 def _flags_of(settings: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +123,7 @@ def train(
             )
         return _go_on(resume, recipe, data=data, store=store, hardware=hardware, keeping=keeping)
     if recipe_name is not None and data is None:
-        raise RecipeError(f"Say on which data: `coreecho train {recipe_name} --data ROOT`.")
+        raise _no_data(recipe_name)
     if recipe_name is None or data is None:
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
     recipe = recipe or Recipe()

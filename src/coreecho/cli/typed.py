@@ -24,6 +24,10 @@ _MODELS = {"run", "run2", "other", "others", "model", "against"}
 # Of several files one may be missing, which is told with the results of the others.
 _ONE_MUST_EXIST = {"files"}
 _NAMED_AT_MOST = 5
+# What people call an option that has another name, where a command has it.
+_ALSO_CALLED = {
+    **dict.fromkeys(("n", "num", "count", "number", "patients", "videos", "hearts", "size"), "--recordings"),
+}
 
 
 def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
@@ -46,8 +50,13 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
         # A number may be below zero, and a single dash stands for a stream.
         if not name.startswith("--") or name in known or name.replace("_", "-") in known:
             continue
-        meant = _meant(name, [each for each in known if each.startswith("--")])
         command = " ".join([*app.name, *chain])
+        if place := _place_of(own, name):
+            raise UsageError(
+                f"`{command}` has no option {readable(name)}: {place} is given in its place, without a name. "
+                f"Its form: `{command} --help`."
+            )
+        meant = _meant(name, [each for each in known if each.startswith("--")])
         raise UsageError(
             f"`{command}` has no option {readable(name)}."
             + (f" Did you mean {' or '.join(meant)}?" if meant else "")
@@ -55,14 +64,22 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
         )
 
 
+def _place_of(app: App, option: str) -> str:
+    """The argument without a dash that was given as an option, `OUT` of `--out`; empty where there is none."""
+    wanted = option.lstrip("-").replace("-", "_").casefold()
+    places = [each.field_info for each in app.assemble_argument_collection() if each.field_info.is_positional_only]
+    return next((each.name.upper() for each in places if each.name.casefold() == wanted), "")
+
+
 def _meant(name: str, known: Sequence[str]) -> list[str]:
     """The options that were likely meant: by their initials (--lr), a part (--epochs), or their letters."""
     short = name.lstrip("-").replace("_", "-").casefold()
+    called = [_ALSO_CALLED[short]] if _ALSO_CALLED.get(short) in known else []
     by_initials = [each for each in known if "".join(word[:1] for word in each.strip("-").split("-")) == short]
     by_part = [each for each in known if len(short) > 2 and short in each]
     close = difflib.get_close_matches(short, [each.strip("-") for each in known], n=1, cutoff=0.6)
     by_letters = [f"--{each}" for each in close]
-    return next((found[:3] for found in (by_initials, by_part, by_letters) if found), [])
+    return next((found[:3] for found in (called, by_initials, by_part, by_letters) if found), [])
 
 
 def any_case(app: App, commands: tuple[str, ...], arguments: Any) -> None:
@@ -101,5 +118,15 @@ def refuse_missing_files(app: App, commands: tuple[str, ...], arguments: Any) ->
             )
 
 
+def refuse_unknown_layouts(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """See that `--dataset` names a layout that there is; a `config` of cyclopts' apps. Raises RecipeError."""
+    for argument in arguments:
+        if argument.field_info.name == "dataset":
+            for token in argument.tokens:
+                from coreecho.datasets.layout import LAYOUTS
+
+                LAYOUTS.check(token.value)
+
+
 # In this order for every command.
-CONFIG = (refuse_fractions, any_case, refuse_missing_files)
+CONFIG = (refuse_fractions, any_case, refuse_unknown_layouts, refuse_missing_files)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coreecho.datasets.doctor import examine
+from coreecho.datasets.doctor import Examination, examine
 from coreecho.datasets.layout import LAYOUTS
 from coreecho.errors import CoReEchoError, DatasetError
 
@@ -29,13 +29,35 @@ def with_all_faults(
     Returns:
         The error to raise; the same one where the doctor finds no more.
     """
-    layout = LAYOUTS.get(dataset)
-    known = {name: value for name, value in options.items() if layout.has_option(name)}
     try:
-        # Whose data they are does not matter here: counts that differ from the published ones are no reason to refuse.
-        examination = examine(dataset, root, is_own_data=True, options=known, show_progress=show_progress)
+        examination = _examined(dataset, root, options, 1.0, show_progress=show_progress)
     except CoReEchoError:
         return error
     if examination.is_clean:
         return error
     return DatasetError(f"{examination.to_text()}\n{_WAY_ON}")
+
+
+def faulty_recordings(
+    dataset: str, root: Path, options: Mapping[str, Any], *, label_scale: float = 1.0, show_progress: bool = False
+) -> dict[str, tuple[str, ...]]:
+    """Which recordings the doctor faults, and for what: those that a training leaves out when it is asked to.
+
+    Args:
+        dataset: the layout.
+        root: of the data.
+        options: of the layout.
+        label_scale: by which EF is multiplied.
+        show_progress: show bars while clips are read.
+    """
+    examination = _examined(dataset, root, options, label_scale, show_progress=show_progress)
+    return {name: tuple(reasons) for name, reasons in examination.blamed.items()}
+
+
+def _examined(
+    dataset: str, root: Path, options: Mapping[str, Any], label_scale: float, *, show_progress: bool
+) -> Examination:
+    layout = LAYOUTS.get(dataset)
+    known = {name: value for name, value in options.items() if layout.has_option(name)}
+    # Whose data they are does not matter here: counts that differ from the published ones are no reason to refuse.
+    return examine(dataset, root, is_own_data=True, label_scale=label_scale, options=known, show_progress=show_progress)

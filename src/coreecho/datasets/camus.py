@@ -252,7 +252,7 @@ def _survey_recording(
     for each in missing:
         survey.add_fault("missing files", readable(each.relative_to(survey.root)), recording_id)
     if path not in missing and path.stat().st_size == 0:
-        survey.add_fault("empty files (0 bytes)", readable(path.relative_to(survey.root)), recording_id)
+        survey.add_empty("empty files (0 bytes)", readable(path.relative_to(survey.root)), recording_id)
     if info_path in missing:
         return
     info = _Info(info_path, recording_id, survey)
@@ -278,7 +278,7 @@ def _survey_recording(
             edv_ml=info.number("LVedv"),
             view=view,
             beat=(ed - 1, es - 1) if ed is not None and es is not None else None,
-            fps=info.number("FrameRate") or None,
+            fps=info.frame_rate(),
             ef_source=release.ef_source if ef_percent is not None else None,
         )
     )
@@ -322,6 +322,14 @@ class _Info:
         value = number(text)
         if not (0 <= value <= high and np.isfinite(value)):
             self._fault(key, "a number from 0" + (f" to {high:g}" if np.isfinite(high) else ""))
+            return None
+        return value
+
+    def frame_rate(self) -> float | None:
+        """Frames per second, or None where it is not there."""
+        value = self.number("FrameRate")
+        if value == 0:
+            self._fault("FrameRate", "frames per second, above 0")
             return None
         return value
 

@@ -40,6 +40,7 @@ class Examination:
         counts: recordings in all, and by split, fold and view.
         published: what the data set's authors state of these; empty for phantoms and for one's own data.
         faults: for each kind, every case; empty when the data set is clean.
+        blamed: of each recording that faults are about, what is wrong with it; `--leave-out-faulty` leaves these out.
         remarks: what a user should know and need not mend.
         clips: facts of every clip, by recording id; of those that cannot be read only the reason.
         pixels: grey levels of all clips.
@@ -53,6 +54,7 @@ class Examination:
     counts: Mapping[str, int]
     published: Mapping[str, int]
     faults: Mapping[str, Sequence[str]]
+    blamed: Mapping[str, Sequence[str]]
     remarks: Sequence[str]
     clips: Mapping[str, ClipFacts]
     pixels: PixelStatistics | None
@@ -170,6 +172,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
     for found in (survey.faults, survey.flaws):
         for kind, cases in found.items():
             faults.setdefault(kind, []).extend(cases)
+    blamed = {name: list(reasons) for name, reasons in survey.blamed.items()}
     remarks = list(survey.remarks)
     for check in CHECKS:
         for finding in check(subject):
@@ -177,6 +180,8 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
                 remarks.append(finding.case)
             elif finding.case not in faults.get(finding.kind, []):
                 faults.setdefault(finding.kind, []).append(finding.case)
+                for name in finding.about:
+                    blamed.setdefault(name, []).append(f"{finding.kind}: {finding.case}")
     return Examination(
         dataset=subject.layout.name,
         root=survey.root,
@@ -185,6 +190,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
         counts=count_recordings(survey.recordings),
         published={} if subject.is_phantom or subject.is_own_data else survey.published,
         faults=faults,
+        blamed=blamed,
         remarks=remarks,
         clips={clip.recording_id: clip for clip in clips},
         pixels=pixel_statistics(subject.facts),

@@ -31,11 +31,12 @@ _POSSIBLE_FPS = (2.0, 2000.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One case. A remark (`is_fault` false) needs no mending."""
+    """One case. A remark (`is_fault` false) needs no mending; a fault names the recordings that it is about."""
 
     kind: str
     case: str
     is_fault: bool = True
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,13 @@ def _published_counts(subject: Subject) -> Iterator[Finding]:
 
 def _unreadable(subject: Subject) -> Iterator[Finding]:
     for clip in subject.unreadable:
-        yield Finding(kind="clips that cannot be read, are cut off or damaged", case=clip.error or clip.recording_id)
+        # Of empty files that is said already.
+        if clip.recording_id not in subject.survey.empty:
+            yield Finding(
+                kind="clips that cannot be read, are cut off or damaged",
+                case=clip.error or clip.recording_id,
+                about=(clip.recording_id,),
+            )
 
 
 def _declared_frames(subject: Subject) -> Iterator[Finding]:
@@ -108,6 +115,7 @@ def _declared_frames(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 kind="clips with other than the declared number of frames",
                 case=f"{name}: {declared.num_frames} declared, {clip.num_frames} decoded",
+                about=(name,),
             )
 
 
@@ -134,11 +142,12 @@ def _frame_rates(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 kind="clips with another frame rate than declared",
                 case=f"{name}: {declared.fps:g} frames per second declared, {clip.fps:g} in the file",
+                about=(name,),
             )
     for recording in subject.survey.recordings:
         if recording.fps is not None and not _POSSIBLE_FPS[0] <= recording.fps <= _POSSIBLE_FPS[1]:
             kind = "recordings with an impossible frame rate (expected frames per second; seconds per frame?)"
-            yield Finding(kind=kind, case=f"{recording.id}: {recording.fps:g}")
+            yield Finding(kind=kind, case=f"{recording.id}: {recording.fps:g}", about=(recording.id,))
     known = {clip.recording_id: clip.fps for clip in subject.facts.values() if clip.fps is not None}
     low, high = _USUAL_FPS
     odd = [f"{name} ({fps:g})" for name, fps in known.items() if not low <= fps <= high]
@@ -168,12 +177,13 @@ def _beats(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 kind="beats beyond the end of their clips",
                 case=f"{recording.id}: frames {recording.beat[0] + 1} to {recording.beat[1] + 1}, of {clip.num_frames}",
+                about=(recording.id,),
             )
 
 
 def _labels(subject: Subject) -> Iterator[Finding]:
-    for kind, case in odd_labels(subject.survey.recordings):
-        yield Finding(kind=kind, case=case)
+    for odd in odd_labels(subject.survey.recordings):
+        yield Finding(kind=odd.kind, case=odd.case, about=() if odd.about is None else (odd.about,))
 
 
 def _patients(subject: Subject) -> Iterator[Finding]:
@@ -190,21 +200,23 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
         if len(names) > 1:
             places = {(recordings[name].split, recordings[name].fold) for name in names}
             leak = ", across splits or folds" if len(places) > 1 else ""
-            yield Finding(kind="clips with the same content", case=" = ".join(sorted(names)) + leak)
+            # Of the same clip under several names one may stay: that of the first row.
+            yield Finding(
+                kind="clips with the same content", case=" = ".join(sorted(names)) + leak, about=tuple(names[1:])
+            )
 
 
 def _empty_pictures(subject: Subject) -> Iterator[Finding]:
     for clip in subject.facts.values():
         if clip.levels is not None and np.count_nonzero(clip.levels) == 1:
-            yield Finding(
-                kind="clips without a picture", case=f"{clip.recording_id}: every pixel has the same grey level"
-            )
+            kind, what = "clips without a picture", "every pixel has the same grey level"
         elif clip.levels is not None and not np.any(clip.levels[MIN_WHITE:]):
-            yield Finding(kind="clips without a picture", case=f"{clip.recording_id}: black throughout")
+            kind, what = "clips without a picture", "black throughout"
         elif clip.is_still:
-            yield Finding(
-                kind="clips in which nothing moves", case=f"{clip.recording_id}: {clip.num_frames} equal frames"
-            )
+            kind, what = "clips in which nothing moves", f"{clip.num_frames} equal frames"
+        else:
+            continue
+        yield Finding(kind=kind, case=f"{clip.recording_id}: {what}", about=(clip.recording_id,))
 
 
 def _tracings(subject: Subject) -> Iterator[Finding]:
@@ -213,7 +225,8 @@ def _tracings(subject: Subject) -> Iterator[Finding]:
         beyond = [frame for frame in frames if clip and not 0 <= frame < clip.num_frames]
         if clip and beyond:
             kind = "tracings on frames that their videos do not have"
-            yield Finding(kind=kind, case=f"{name}: frame {beyond[0]}, of {clip.num_frames} frames")
+            case = f"{name}: frame {beyond[0]}, of {clip.num_frames} frames"
+            yield Finding(kind=kind, case=case, about=(name,))
 
 
 def _simulated(subject: Subject) -> Iterator[Finding]:

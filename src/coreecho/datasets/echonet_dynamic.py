@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.outlines import MASK_FOLDER, MaskFolder, OutlineSource, TracedOutlines
 from coreecho.datasets.recording import Recording, Split
 from coreecho.datasets.survey import Declared, Recordings, Survey
-from coreecho.datasets.table_rows import number, read_table_rows
+from coreecho.datasets.table_rows import NumberedRow, number, read_table_rows
 from coreecho.datasets.tracings import TABLE, all_tracings, ed_es, polygon_area, read_tracing_table, read_tracings, stem
 from coreecho.errors import DatasetError
 from coreecho.names import counted, readable
@@ -69,20 +69,20 @@ class EchoNetDynamic(Layout):
                 "compare with. `coreecho predict` reads its Videos; or convert the clips again with `--labels`."
             )
         try:
-            rows = read_table_rows(root / FILE_LIST, required=("FileName", "EF", "Split")).rows
+            table = read_table_rows(root / FILE_LIST, required=("FileName", "EF", "Split"))
         except FaultyDatasetError:
             raise
         except DatasetError as error:
             raise DatasetError(f"{error} {self.description}; give the folder that holds FileList.csv.") from error
         videos, empty = find_videos(root / VIDEOS, self.description)
         survey = Survey(root=root, published=self.published, is_own_data=is_converted_root(root))
-        seen: set[str] = set()
-        for line, row in rows:
-            _check_row(line, row, videos, seen, survey)
-        for recording_id in sorted(empty & seen):
-            survey.add_fault("empty videos (0 bytes)", f"{VIDEOS}/{videos[recording_id].name}", recording_id)
+        seen: dict[str, NumberedRow] = {}
+        for line, row in table.rows:
+            _check_row(line, row, videos, seen, survey, is_short=line in table.short)
+        for recording_id in sorted(empty & seen.keys()):
+            survey.add_empty("empty videos (0 bytes)", f"{VIDEOS}/{videos[recording_id].name}", recording_id)
         # What file managers leave behind, such as .DS_Store, begins with a dot.
-        for name in sorted(name for name in videos.keys() - seen if not name.startswith(".")):
+        for name in sorted(name for name in videos.keys() - seen.keys() if not name.startswith(".")):
             survey.add_flaw("files in Videos that FileList.csv does not name", readable(videos[name].name))
         return survey
 
@@ -169,16 +169,62 @@ def find_videos(folder: Path, description: str) -> tuple[dict[str, Path], set[st
         raise DatasetError(f"{folder}: cannot be listed ({error.strerror}). {description}.") from error
 
 
-def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], seen: set[str], survey: Survey) -> None:
+class WrongName(NamedTuple):
+    """What is wrong with the name of a row.
+
+    Attributes:
+        kind: of fault.
+        where: how the case goes on after the name.
+        is_repeated: the row says what another says, which is sound without it.
+    """
+
+    kind: str
+    where: str = ""
+    is_repeated: bool = False
+
+
+def wrong_name(name: str, line: int, row: dict[str, str], seen: dict[str, NumberedRow]) -> WrongName | None:
+    """Look at the name of a row.
+
+    Args:
+        name: of the row's video.
+        line: of the table.
+        row: the cells.
+        seen: the first row of each name so far, by it; this one is added.
+    """
+    if not name:
+        return WrongName("rows without a FileName")
+    if name not in seen:
+        seen[name] = (line, row)
+        return None
+    first, before = seen[name]
+    others = ", ".join(column for column in row if row[column] != before[column] and column != "FileName")
+    if not others:
+        return WrongName("rows that are there already", f" (as line {first})", is_repeated=True)
+    return WrongName("rows whose FileName came before, with other values", f" (line {first} has another {others})")
+
+
+def _check_row(
+    line: int,
+    row: dict[str, str],
+    videos: Mapping[str, Path],
+    seen: dict[str, NumberedRow],
+    survey: Survey,
+    *,
+    is_short: bool,
+) -> None:
     """Turn one row into a Recording, or into its faults."""
     recording_id = stem(row["FileName"])
     name = recording_id or f"line {line}"
-    if not recording_id or recording_id in seen:
-        survey.add_fault("rows with no FileName, or one that came before", f"line {line}: {row['FileName']!r}", name)
+    is_new = recording_id in videos and recording_id not in seen
+    if (wrong := wrong_name(recording_id, line, row, seen)) is not None:
+        case = f"line {line}: {row['FileName']!r}{wrong.where}"
+        # A repeated row is at fault itself; one that says another thing makes both doubtful.
+        survey.add_fault(wrong.kind, case, f"line {line}" if wrong.is_repeated else name)
+        if wrong.is_repeated:
+            return
     elif recording_id not in videos:
         survey.add_fault("missing videos", f"{VIDEOS}/{recording_id}.avi (line {line})", name)
-    is_new = recording_id in videos and recording_id not in seen
-    seen.add(recording_id)
     ef_percent = number(row["EF"])
     if not 0 <= ef_percent <= 100:
         kind = "rows with a bad EF (expected a number from 0 to 100)"
@@ -188,8 +234,14 @@ def _check_row(line: int, row: Mapping[str, str], videos: Mapping[str, Path], se
         kind = "rows with a bad ESV or EDV (expected a volume in mL, at least 0, or nothing)"
         case = f"line {line}: {row['FileName']} has ESV {row.get('ESV')!r}, EDV {row.get('EDV')!r}"
         survey.add_fault(kind, case, name)
+    if row.get("FPS") and not 0 < number(row["FPS"]) < math.inf:
+        kind = "rows with a bad FPS (expected frames per second, above 0, or nothing)"
+        survey.add_fault(kind, f"line {line}: {row['FileName']} has FPS {row['FPS']!r}", name)
     split = _SPLITS.get(row["Split"].upper())
-    if split is None:
+    if split is None and is_short:
+        case = f"line {line}: {row['FileName']}, whose Split is not there"
+        survey.add_fault("rows with fewer cells than the header", case, name)
+    elif split is None:
         kind = "rows with a bad Split (expected TRAIN, VAL or TEST)"
         survey.add_fault(kind, f"line {line}: {row['FileName']} has Split {row['Split']!r}", name)
     if is_new:
@@ -210,7 +262,7 @@ def _declared(row: Mapping[str, str]) -> Declared:
     columns = ("NumberOfFrames", "FrameHeight", "FrameWidth", "FPS")
     values = [number(row.get(column, "")) for column in columns]
     num_frames, height, width = (int(value) if math.isfinite(value) else None for value in values[:3])
-    fps = values[3] if math.isfinite(values[3]) else None
+    fps = values[3] if 0 < values[3] < math.inf else None
     return Declared(num_frames=num_frames, height=height, width=width, fps=fps)
 
 

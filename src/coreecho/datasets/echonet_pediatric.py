@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from coreecho.datasets.echonet_dynamic import FILE_LIST, VIDEOS, find_videos
+from coreecho.datasets.echonet_dynamic import FILE_LIST, VIDEOS, find_videos, wrong_name
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import split_by_fold
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
-from coreecho.datasets.table_rows import number, read_table_rows, whole_number
+from coreecho.datasets.table_rows import NumberedRow, number, read_table_rows, whole_number
 from coreecho.datasets.tracings import TABLE, stem
 from coreecho.errors import DatasetError
 from coreecho.names import counted, readable
@@ -78,15 +78,14 @@ class EchoNetPediatric(Layout):
         except DatasetError as error:
             raise DatasetError(f"{error} {self.description}.") from error
         videos, empty = find_videos(root / view / VIDEOS, self.description)
-        seen: set[str] = set()
+        seen: dict[str, NumberedRow] = {}
         for line, row in table.rows:
             where, name = f"{view}/{FILE_LIST} line {line}", stem(row["FileName"])
             about = f"{prefix}{name}" if name else f"line {line}"
-            if not name or name in seen:
-                kind = "rows with no FileName, or one that came before"
-                survey.add_fault(kind, f"{where}: {row['FileName']!r}", about)
+            if (wrong := wrong_name(name, line, row, seen)) is not None:
+                case = f"{where}: {row['FileName']!r}{wrong.where}"
+                survey.add_fault(wrong.kind, case, f"{view} line {line}" if wrong.is_repeated else about)
                 continue
-            seen.add(name)
             ef_percent, fold = number(row["EF"]), whole_number(row["Split"])
             if not 0 <= ef_percent <= 100:
                 kind = "rows with a bad EF (expected a number from 0 to 100)"
@@ -98,7 +97,7 @@ class EchoNetPediatric(Layout):
                 survey.add_fault("missing files", f"{view}/{VIDEOS}/{name}.avi (line {line})", about)
                 continue
             if name in empty:
-                survey.add_fault("empty videos (0 bytes)", f"{view}/{VIDEOS}/{videos[name].name}", about)
+                survey.add_empty("empty videos (0 bytes)", f"{view}/{VIDEOS}/{videos[name].name}", about)
             survey.recordings.append(
                 Recording(
                     id=about,
@@ -110,7 +109,7 @@ class EchoNetPediatric(Layout):
                 )
             )
         # What file managers leave behind begins with a dot.
-        for name in sorted(name for name in videos.keys() - seen if not name.startswith(".")):
+        for name in sorted(name for name in videos.keys() - seen.keys() if not name.startswith(".")):
             kind = "files in Videos that FileList.csv does not name"
             survey.add_flaw(kind, f"{view}/{VIDEOS}/{readable(videos[name].name)}")
 

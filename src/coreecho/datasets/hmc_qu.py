@@ -353,7 +353,7 @@ def _check_names(
         if key not in clips:
             survey.add_fault("missing files", f"{view}/{row.name}.avi ({view}.xlsx row {row.line})", row.name)
         elif clips[key].stat().st_size == 0:
-            survey.add_fault("empty files (0 bytes)", f"{view}/{readable(clips[key].name)}", row.name)
+            survey.add_empty("empty files (0 bytes)", f"{view}/{readable(clips[key].name)}", row.name)
     for key in sorted(clips.keys() - listed):
         survey.add_flaw(f"clips that {view}.xlsx does not name", f"{view}/{readable(clips[key].name)}")
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from coreecho.datasets.recording import TRUTHS, Recording
 from coreecho.datasets.survey import Recordings
@@ -64,16 +65,41 @@ def check_labels(recordings: Iterable[Recording], task: Task | None = None) -> N
         raise DatasetError(f"The labels cannot be right: {fault}.")
 
 
-def odd_labels(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
-    """Labels that cannot be true together, or are in another unit than they should be: kinds of faults, and cases."""
+class OddLabel(NamedTuple):
+    """A label that cannot be true.
+
+    Attributes:
+        kind: of fault, a plural noun.
+        case: which, and why.
+        about: the recording; None where it is of the data set as a whole.
+    """
+
+    kind: str
+    case: str
+    about: str | None = None
+
+
+def odd_labels(recordings: Sequence[Recording]) -> list[OddLabel]:
+    """Labels that cannot be true together, or are in another unit than they should be."""
     # Of lone fractions each is named, and so the set of them need not be.
     low = _low_efs(recordings)
     fractions = None if low else fault_of_labels(recordings)
-    found = [] if fractions is None else [("sets of labels in another unit", fractions)]
+    found = [] if fractions is None else [OddLabel("sets of labels in another unit", fractions)]
     return found + _other_units(recordings) + low + _odd_volumes(recordings)
 
 
-def _other_units(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
+def odd_among(recordings: Sequence[Recording]) -> list[OddLabel]:
+    """Those of `odd_labels` that are of one recording, of data whose EFs are percents.
+
+    Where most are fractions, which a recipe may scale, nothing is said of any.
+    """
+    efs = [recording.ef_percent for recording in recordings if recording.ef_percent is not None]
+    if 2 * sum(map(EF().is_doubtful, efs)) >= len(efs):
+        return []
+    return [found for found in odd_labels(recordings) if found.about is not None]
+
+
+def _other_units(recordings: Sequence[Recording]) -> list[OddLabel]:
     low, high = _VOLUMES_ML
     cases = []
     for name in ("esv_ml", "edv_ml"):
@@ -83,29 +109,29 @@ def _other_units(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
         unit = "litres" if 0 < max(values) < low else "cubic millimetres" if min(values) > high else None
         if unit is not None:
             cases.append(f"{name} goes from {min(values):g} to {max(values):g}: {unit}? Give millilitres.")
-    return [("volumes in another unit than mL", case) for case in cases]
+    return [OddLabel("volumes in another unit than mL", case) for case in cases]
 
 
-def _low_efs(recordings: Sequence[Recording]) -> list[tuple[str, str]]:
+def _low_efs(recordings: Sequence[Recording]) -> list[OddLabel]:
     efs = [(recording.id, recording.ef_percent) for recording in recordings if recording.ef_percent is not None]
     low = [(name, ef) for name, ef in efs if EF().is_doubtful(ef)]
     # Of all of them the task says so.
     if len(low) == len(efs):
         return []
-    return [(LOW_EF_FAULT, f"{name}: {ef:g}") for name, ef in low]
+    return [OddLabel(LOW_EF_FAULT, f"{name}: {ef:g}", name) for name, ef in low]
 
 
-def _odd_volumes(recordings: Iterable[Recording]) -> list[tuple[str, str]]:
+def _odd_volumes(recordings: Iterable[Recording]) -> list[OddLabel]:
     found = []
     for recording in recordings:
         if recording.ef_percent is None or recording.esv_ml is None or recording.edv_ml is None:
             continue
         if not 0 <= recording.esv_ml <= recording.edv_ml or recording.edv_ml == 0:
             case = f"{recording.id}: ESV {recording.esv_ml:g} mL, EDV {recording.edv_ml:g} mL"
-            found.append(("recordings with an ESV above the EDV, or an EDV of 0", case))
+            found.append(OddLabel("recordings with an ESV above the EDV, or an EDV of 0", case, recording.id))
             continue
         of_volumes = 100 * (recording.edv_ml - recording.esv_ml) / recording.edv_ml
         if abs(of_volumes - recording.ef_percent) > _EF_TOLERANCE:
-            case = f"{recording.id}: EF {recording.ef_percent:.1f}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
-            found.append(("recordings with an EF that does not follow from the volumes", case))
+            case = f"{recording.id}: EF {recording.ef_percent:g}, but 100 (EDV - ESV) / EDV is {of_volumes:.1f}"
+            found.append(OddLabel("recordings with an EF that does not follow from the volumes", case, recording.id))
     return found

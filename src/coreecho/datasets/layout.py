@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from coreecho.datasets.beat_files import Beat, PreparedFile, SeenAt, read_with_beat
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
-from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.labels import odd_among, odd_labels
 from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
@@ -91,6 +91,10 @@ class Layout(ABC):
         """Choose among the recordings, and put them into splits. `settings` has a value of every option."""
         return recordings
 
+    def is_undivided(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> bool:
+        """Whether nothing says which split a recording is of, so that `arrange` would have to draw splits."""
+        return False
+
     def options_of(self, recipe: str) -> Mapping[str, Any]:
         """What a shipped recipe of it needs of its loader: the options of its usual protocol; of other recipes nothing.
 
@@ -104,7 +108,13 @@ class Layout(ABC):
         """Add to a survey what only the doctor asks for and is cheap to know, such as faults of the tracings."""
 
     def load(
-        self, root: str | Path, *, leave_out_faulty: bool = False, leave_out: Collection[str] = (), **options: Any
+        self,
+        root: str | Path,
+        *,
+        leave_out_faulty: bool = False,
+        leave_out: Collection[str] = (),
+        draws_splits: bool = True,
+        **options: Any,
     ) -> Recordings:
         """Read the recordings, and check all of them.
 
@@ -112,6 +122,8 @@ class Layout(ABC):
             root: the data set's folder.
             leave_out_faulty: take the recordings without faults, and list the others as `left_out`.
             leave_out: ids of recordings that are not taken, such as those whose video cannot be decoded.
+            draws_splits: put recordings into splits where nothing says of which they are; else they are of none, as
+                whoever only tests on them wants it.
             **options: see `options`.
 
         Raises:
@@ -125,8 +137,11 @@ class Layout(ABC):
         if survey.faults and not leave_out_faulty:
             # All at once: what alone would not refuse the data set is mended in the same go.
             self.add_companions(survey)
-            for kind, case in odd_labels(survey.recordings):
-                survey.add_flaw(kind, case)
+            for odd in odd_labels(survey.recordings):
+                survey.add_flaw(odd.kind, odd.case)
+        elif leave_out_faulty:
+            for odd in odd_among(survey.recordings):
+                survey.add_flaw(odd.kind, odd.case, str(odd.about))
         checked = survey.without_faulty() if leave_out_faulty else survey.checked()
         for name, reasons in checked.left_out.items():
             log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
@@ -134,7 +149,8 @@ class Layout(ABC):
             log.info("%s", readable(remark))
         without = set(leave_out)
         taken = [recording for recording in checked if recording.id not in without]
-        arranged = self.arrange(taken, Path(root), **settings)
+        is_left_whole = not draws_splits and self.is_undivided(taken, Path(root), **settings)
+        arranged = taken if is_left_whole else self.arrange(taken, Path(root), **settings)
         if (fps := settings.get(FRAME_RATE.name)) is not None:
             if fps < 1:
                 raise DatasetError(f"{self.title}: the option fps is {fps}, expected at least 1 frame a second.")

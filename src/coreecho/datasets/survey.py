@@ -51,7 +51,8 @@ class Survey:
         published: number of recordings that the data set's authors state, by split or fold, or "all".
         traced_frames: frames with a contour of the left ventricle, by recording id, counted from 0.
         companions: other files of the layout that should be there and readable, such as contours.
-        blamed: of each recording that faults are about, what is wrong with it.
+        blamed: of each recording that faults or flaws are about, what is wrong with it.
+        empty: recordings whose file has no bytes, which a fault says.
         is_own_data: it is not the published data, so counts are not compared.
     """
 
@@ -65,6 +66,7 @@ class Survey:
     traced_frames: dict[str, tuple[int, ...]] = field(default_factory=dict)
     companions: list[Path] = field(default_factory=list)
     blamed: dict[str, list[str]] = field(default_factory=dict)
+    empty: set[str] = field(default_factory=set)
     is_own_data: bool = False
     _of_the_whole: dict[str, list[str]] = field(default_factory=dict)
 
@@ -83,9 +85,16 @@ class Survey:
         if not about:
             self._of_the_whole.setdefault(kind, []).append(case)
 
-    def add_flaw(self, kind: str, case: str) -> None:
-        """Note one case of a kind of flaw."""
+    def add_empty(self, kind: str, case: str, name: str) -> None:
+        """Note a recording whose file has no bytes: one fault, though no reader can read it either."""
+        self.add_fault(kind, case, name)
+        self.empty.add(name)
+
+    def add_flaw(self, kind: str, case: str, *about: str) -> None:
+        """Note one case of a kind of flaw; the recordings that it is `about` are left out where that is asked for."""
         self.flaws.setdefault(kind, []).append(case)
+        for name in about:
+            self.blamed.setdefault(name, []).append(f"{kind}: {case}")
 
     def checked(self) -> Recordings:
         """Return the recordings.

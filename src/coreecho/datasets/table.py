@@ -9,6 +9,7 @@ later run has the same.
 
 import csv
 import io
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import SUFFIXES, MissingColumnsError, TableRows, number, read_table_rows, whole_number
 from coreecho.errors import DatasetError
 from coreecho.files import is_file, write_whole
+from coreecho.names import readable
+
+log = logging.getLogger(__name__)
 
 _SPLITS_SUFFIX = ".splits.csv"
 _EF_COLUMNS = ("ef_percent", "label", "ef")
@@ -94,6 +98,11 @@ class Table(Layout):
                 blank = [recording.id for recording in survey.recordings if getattr(recording, column) is None]
                 survey.add_fault(f"rows without a {column}, where others have one", ", ".join(blank), *blank)
         return survey
+
+    def is_undivided(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> bool:
+        """Neither splits nor folds are in the table, and none were drawn before."""
+        says_nothing = settings["fold"] is None and all(one.split is None and one.fold is None for one in recordings)
+        return says_nothing and not _splits_path(find_table(root)).exists()
 
     def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
         """Give each recording a split: its own, its fold's, or its patient's."""
@@ -212,7 +221,7 @@ def _survey_row(
     if not is_file(clip):
         survey.add_fault("missing files", f"{values['path']} ({cells.where})", cells.id)
     elif clip.stat().st_size == 0:
-        survey.add_fault("empty files (0 bytes)", f"{values['path']} ({cells.where})", cells.id)
+        survey.add_empty("empty files (0 bytes)", f"{values['path']} ({cells.where})", cells.id)
     labels = {name: number(row[column]) for name, column in columns.numbers.items() if row[column]}
     for name, value in labels.items():
         if not math.isfinite(value):
@@ -307,12 +316,16 @@ class _Cells:
         self.survey.add_fault(kind, f"{self.where}: {text!r}", self.id)
 
 
+def _splits_path(table: Path) -> Path:
+    return table.with_name(table.stem + _SPLITS_SUFFIX)
+
+
 def _split_by_patient(table: Path, recordings: Sequence[Recording], seed: int) -> list[Recording]:
     """Give each patient the split on disk, and those that have none yet a new one, which is stored.
 
     Clips without a patient count as patients of their own.
     """
-    path = table.with_name(table.stem + _SPLITS_SUFFIX)
+    path = _splits_path(table)
     known = _read_splits(path)
     patients = [recording.patient or recording.id for recording in recordings]
     splits = patient_splits(patients, seed=seed, known=known)
@@ -329,7 +342,17 @@ def _split_by_patient(table: Path, recordings: Sequence[Recording], seed: int) -
                 f"{path}: the splits cannot be stored ({error.strerror}). Give the table a column 'split', or put it "
                 "in a folder that can be written."
             ) from error
-    return [replace(recording, split=splits[patient]) for recording, patient in zip(recordings, patients, strict=True)]
+    divided = [
+        replace(recording, split=splits[patient]) for recording, patient in zip(recordings, patients, strict=True)
+    ]
+    counts = ", ".join(f"{split} {sum(one.split == split for one in divided)}" for split in get_args(Split))
+    log.warning(
+        "%s has no column split: its recordings are divided by patient, as %s says: %s.",
+        readable(table.name),
+        readable(path.name),
+        counts,
+    )
+    return divided
 
 
 def _read_splits(path: Path) -> dict[str, Split]:

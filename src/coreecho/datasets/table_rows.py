@@ -1,6 +1,7 @@
 """Rows of a table as text, by the names of its columns."""
 
 import datetime
+import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _SHIFTED = (
     "rows that fit their columns if two cells are one number with a decimal comma (62,4: write 62.4; if they are two "
     "numbers, write the first with a point: 62.0)"
 )
+NumberedRow = tuple[int, dict[str, str]]
+
 # Share of a column's cells that are numbers, or are none, from which on the others look out of place.
 _USUAL = 2 / 3
 
@@ -33,11 +36,13 @@ class TableRows:
         path: its file.
         columns: names in order.
         rows: each row with its line in the file, as a person counts (of Parquet: the row, from 1).
+        short: lines with fewer cells than the header.
     """
 
     path: Path
     columns: tuple[str, ...]
-    rows: list[tuple[int, dict[str, str]]]
+    rows: list[NumberedRow]
+    short: frozenset[int] = frozenset()
 
 
 def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: bool = False) -> TableRows:
@@ -65,7 +70,7 @@ def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: b
     header = [name.casefold() for name in names] if ignores_case else names
     # What spreadsheets leave to the right of the table.
     columns = tuple(header[: len(header) - _num_blank_at_end(header)])
-    check_columns(path, columns, required)
+    check_columns(path, columns, required, written=names)
     if len(filled) < 2:
         raise DatasetError(f"{path}: has no rows below its header.")
     long = [(line, values) for line, values in filled[1:] if any(values[len(columns) :])]
@@ -75,7 +80,8 @@ def read_table_rows(path: Path, required: Iterable[str] = (), *, ignores_case: b
     if suffix == ".csv":
         _refuse_shifted(path, filled[1:], len(columns), required)
     rows = [(line, dict(zip(columns, values + [""] * len(columns), strict=False))) for line, values in filled[1:]]
-    return TableRows(path=path, columns=columns, rows=rows)
+    short = frozenset(line for line, values in filled[1:] if len(values) < len(columns))
+    return TableRows(path=path, columns=columns, rows=rows, short=short)
 
 
 def _refuse_shifted(
@@ -145,11 +151,25 @@ class MissingColumnsError(DatasetError):
     """A table lacks columns that it must have."""
 
 
-def check_columns(path: Path, columns: Sequence[str], required: Iterable[str]) -> None:
-    """See that a header names what it must, and nothing twice. Raises DatasetError."""
+def check_columns(
+    path: Path, columns: Sequence[str], required: Iterable[str], *, written: Sequence[str] | None = None
+) -> None:
+    """See that a header names what it must, and nothing twice. Raises DatasetError.
+
+    Args:
+        path: of the table.
+        columns: names in its header.
+        required: that must be there.
+        written: the names as the file has them, where `columns` are in small letters.
+    """
     absent = [name for name in required if name not in columns]
     if absent:
-        raise MissingColumnsError(f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(columns)}.")
+        shown = [written[place] if written else name for place, name in enumerate(columns)]
+        close = [near[0] for name in absent if (near := difflib.get_close_matches(name, columns, n=1))]
+        hint = f" Did you mean {', '.join(shown[columns.index(name)] for name in close)}?" if close else ""
+        raise MissingColumnsError(
+            f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(shown)}.{hint}"
+        )
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DatasetError(f"{path}: has the column {', '.join(repeated)} more than once; keep one of each.")

@@ -184,7 +184,7 @@ def _asked_recordings(
     dataset = subject.data.dataset
     if split is None:
         has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
-        split = "val" if has_enough else "all"
+        split = "val" if has_enough and not subject.is_undivided else "all"
     asked: Split
     if split == "all":
         recordings, asked = subject.all_recordings, "val"

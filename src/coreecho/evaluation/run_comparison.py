@@ -6,6 +6,7 @@ of what was evaluated before takes seconds; clips that no command has predicted 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from coreecho.evaluation.predictions import check_labels
 from coreecho.evaluation.protocol import Protocol
 from coreecho.evaluation.seeds import SeedMetrics, compare_over_seeds, metrics_over_seeds
 from coreecho.inference.subject import Subject
+from coreecho.names import distinct_names
 from coreecho.tasks import Task
 
 
@@ -284,11 +286,11 @@ def _over_seeds(
     return compared
 
 
-def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, and of those that stand twice which of them it is: `run`, `run (2)`."""
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """As much of each path as tells it from the others; of one that is given twice, which it is: `run`, `run (2)`."""
     seen: dict[str, int] = {}
     unique = []
-    for name in names:
+    for name in distinct_names(paths):
         seen[name] = seen.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return unique

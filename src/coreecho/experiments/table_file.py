@@ -15,6 +15,7 @@ from coreecho.datasets import Split
 from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
 from coreecho.settings_files import read_settings
+from coreecho.training.checking import nearest
 from coreecho.training.recipe import SCRATCH
 
 Method = Literal["probe", "fine-tune"]
@@ -201,7 +202,11 @@ def read_table(name_or_path: str) -> TableFile:
         path = Path(str(_shipped() / f"{name_or_path}.yaml"))
     else:
         known = ", ".join(table_names())
-        raise RecipeError(f"There is no table {name_or_path!r}; there are {known}; or give the path of a .yaml file.")
+        close = nearest(name_or_path, table_names())
+        hint = f" Did you mean {close!r}?" if close else ""
+        raise RecipeError(
+            f"There is no table {name_or_path!r}.{hint} There are {known}; or give the path of a .yaml file."
+        )
     shared = _shared_trainings()
     entries = read_settings(path, of="table")
     own = entries.get("trainings") or {}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from coreecho.inference.engine import predict_video
 from coreecho.inference.frame_rate import at_training_rate
 from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
+from coreecho.names import counted
 from coreecho.video import Video, even_starts, resize_frames
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.reader_process import ReaderProcesses, ResizedVideo, read_resized
@@ -24,6 +26,9 @@ from coreecho.video.sector import MIN_FRAMES
 
 # Evenly placed clips of a recording whose mean is taken, as in the paper.
 DEFAULT_CLIPS = 3
+_COLOURS_FIRST = (
+    " Do the frames come with their channels before rows and columns, (T, C, H, W)? Give one channel: frames[:, 0]."
+)
 # Reads a file at a frame size, and `axes=` of an array; in this process, or in one that can be ended.
 ReadFile = Callable[..., ResizedVideo]
 
@@ -159,7 +164,8 @@ def prepare_file(
     file.video.refuse_black()
     if file.num_frames < MIN_FRAMES:
         raise UnsuitableError(
-            f"{path}: has {file.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."
+            f"{path}: has {counted(file.num_frames, 'frames')}; a heartbeat takes at least {MIN_FRAMES}. Give the "
+            "whole clip."
         )
     file.video.refuse_unmoved()
     return ClipFile(
@@ -183,12 +189,12 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     if array.ndim != 3 or array.dtype != np.uint8:
         raise VideoError(
             f"{name}: expected grey frames (T, H, W) of uint8, 0 black to 255 white, or several clips (B, T, H, W); "
-            f"got shape {array.shape} of {array.dtype}."
+            f"got shape {array.shape} of {array.dtype}.{_conversion(array)}"
         )
     if len(array) < MIN_FRAMES and not model.model_input.is_whole_beat:
         raise VideoError(
-            f"{name}: has {len(array)} frames (shape {array.shape}, read as (T, H, W)); a heartbeat takes at least "
-            f"{MIN_FRAMES}."
+            f"{name}: has {counted(len(array), 'frames')} (shape {array.shape}, read as (T, H, W)); a heartbeat takes "
+            f"at least {MIN_FRAMES}.{_COLOURS_FIRST if len(array) in (1, 3) else ''}"
         )
     if 0 in array.shape:
         raise VideoError(f"{name}: expected frames (T, H, W) with T, H and W at least 1; got shape {array.shape}.")
@@ -200,6 +206,15 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     if model.model_input.is_whole_beat:
         return ClipFile(given, len(array), fps, (0, len(array) - 1), fps)
     return ClipFile(at_training_rate(given, _trained_on(model)), len(array), fps, read_fps=fps)
+
+
+def _conversion(array: NDArray[Any]) -> str:
+    """How to make bytes of other numbers; empty where that is not what is wrong."""
+    if array.dtype.kind != "f":
+        return ""
+    if bool((np.abs(array) <= 1).all()):
+        return " Convert numbers from 0 to 1 by `np.rint(frames * 255).astype(np.uint8)`."
+    return " Convert numbers from 0 to 255 by `np.rint(np.clip(frames, 0, 255)).astype(np.uint8)`."
 
 
 def read_clip(model: EchoModel, path: ClipPath, *, beat: Beat | None = None, axes: str | None = None) -> ClipFile:

@@ -5,6 +5,7 @@ any data: commands that evaluate, embed, explain or report are told which, and t
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +24,7 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, hash_weights, load_model
+from coreecho.names import counted, readable
 from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
@@ -30,6 +32,8 @@ from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder, locate_data, run_of_weights
 from coreecho.training.run_record import Met
 from coreecho.video.store import FrameStore
+
+log = logging.getLogger(__name__)
 
 
 class Subject:
@@ -153,14 +157,30 @@ class Subject:
         """Recordings of every split, and of none. Raises DatasetError."""
         if self._source is not None:
             return self._source.all_recordings
-        return load_recordings(self.data.dataset, self.data.root, **self.data.options)
+        return load_recordings(self.data.dataset, self.data.root, draws_splits=False, **self.data.options)
+
+    @cached_property
+    def is_undivided(self) -> bool:
+        """Whether nothing divides other data: nobody learns from them here, and so all of them are tested."""
+        if self.is_own_data or not self.all_recordings:
+            return False
+        undivided = all(each.split is None for each in self.all_recordings)
+        if undivided:
+            log.warning(
+                "%s has no splits: all of it, %s, counts as the split that is asked for.",
+                readable(self.data.root),
+                counted(len(self.all_recordings), "recordings"),
+            )
+        return undivided
 
     def recordings(self, split: Split) -> list[Recording]:
-        """Recordings of a split.
+        """Recordings of a split; of other data that nothing divides, all.
 
         Raises:
             DatasetError: the data are not as expected.
         """
+        if self.is_undivided:
+            return list(self.all_recordings)
         if self._source is not None:
             return self._source.recordings(split)
         return [recording for recording in self.all_recordings if recording.split == split]
@@ -368,7 +388,7 @@ def open_subject(
         return Subject(weights=run.best_weights, data=moved.data, folder=run.path, run=moved, source=moved)
     given = dict(run.data.options if is_same_layout else {}) | dict(options or {})
     found = locate_data(layout, data, run.recipe.input.frame_size, store, given)
-    other = RunFolder(run.path, run.recipe, found, run.info)
+    other = RunFolder(run.path, run.recipe, found, run.info, draws_splits=False)
     return Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=other)
 
 

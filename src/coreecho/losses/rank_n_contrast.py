@@ -56,6 +56,7 @@ def rank_n_contrast_loss(embeddings: Tensor, labels: Tensor, temperature: float 
         Scalar, float32 (float64 for float64 embeddings), differentiable once with respect to the embeddings.
 
     Raises:
+        TypeError: embeddings or labels are no tensors.
         ValueError: shapes disagree, N < 2, embeddings are not floating point, a label is not finite, or the
             temperature is not a positive number.
 
@@ -101,7 +102,13 @@ def _check_temperature(temperature: float) -> None:
 
 
 def _check_arguments(embeddings: Tensor, labels: Tensor, temperature: float) -> None:
-    """Refuse what would otherwise give a wrong number in silence."""
+    """Refuse what would otherwise give a wrong number in silence, or fail without saying where."""
+    for name, given, shape in (("embeddings", embeddings, "(N, D)"), ("labels", labels, "(N,)")):
+        if not isinstance(given, Tensor):
+            raise TypeError(
+                f"rank_n_contrast_loss expected a torch.Tensor {shape} for {name}, got {type(given).__name__}; "
+                f"convert it by torch.as_tensor({name})"
+            )
     if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
         raise ValueError(
             f"rank_n_contrast_loss expects embeddings (N, D) and labels (N,), "

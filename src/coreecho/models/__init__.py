@@ -11,15 +11,9 @@ if TYPE_CHECKING:
     from coreecho.models.encoder import Encoder
     from coreecho.models.head import LinearHead, MLPHead
     from coreecho.models.model_input import ModelInput
+    from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
     from coreecho.models.publication import Publication
-    from coreecho.models.registry import (
-        ENCODERS,
-        HEADS,
-        SEGMENTERS,
-        build_encoder,
-        build_head,
-        build_segmentation_network,
-    )
+    from coreecho.models.registry import build_encoder, build_head, build_segmentation_network
     from coreecho.models.segmentation_network import SegmentationNetwork
     from coreecho.models.segmenter import Segmenter, load_segmenter, save_segmenter
     from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
@@ -68,17 +62,17 @@ __all__ = [
 ]
 
 _ROOM_OF = {
-    "ENCODERS": "coreecho.models.registry",
+    "ENCODERS": "coreecho.models.parts",
     "EchoModel": "coreecho.models.echo_model",
     "EchoOutput": "coreecho.models.echo_model",
     "Encoder": "coreecho.models.encoder",
-    "HEADS": "coreecho.models.registry",
+    "HEADS": "coreecho.models.parts",
     "ImportedWeights": "coreecho.models.weights",
     "LinearHead": "coreecho.models.head",
     "MLPHead": "coreecho.models.head",
     "ModelInput": "coreecho.models.model_input",
     "Publication": "coreecho.models.publication",
-    "SEGMENTERS": "coreecho.models.registry",
+    "SEGMENTERS": "coreecho.models.parts",
     "SIZES": "coreecho.models.uniformer",
     "SegmentationNetwork": "coreecho.models.segmentation_network",
     "Segmenter": "coreecho.models.segmenter",

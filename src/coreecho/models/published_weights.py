@@ -35,8 +35,9 @@ from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import agreement, check_finite, misfits, shapes_of
 from coreecho.models.head import MLPHead
 from coreecho.models.model_input import ModelInput
+from coreecho.models.parts import ENCODERS
 from coreecho.models.publication import Publication
-from coreecho.models.registry import ENCODERS, build_encoder
+from coreecho.models.registry import build_encoder
 from coreecho.tasks import EF
 
 log = logging.getLogger("coreecho")

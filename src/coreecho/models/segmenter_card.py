@@ -47,7 +47,7 @@ class SegmenterCard:
 
     Attributes:
         kind: always `segmenter`.
-        network: one of `coreecho.models.registry.SEGMENTERS`, or an import path.
+        network: one of `coreecho.models.SEGMENTERS`, or an import path.
         network_settings: with which `build_segmentation_network` makes it again.
         outlines: what each channel of its map is; `cavity` is among them.
         model_input: how frames are shown to it.

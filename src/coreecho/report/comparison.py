@@ -12,15 +12,18 @@ from coreecho.errors import CoReEchoError
 from coreecho.evaluation.intervals import Interval
 from coreecho.evaluation.run_comparison import Compared, RunComparison
 from coreecho.files import write_whole
-from coreecho.names import readable
+from coreecho.names import counted, readable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
+
+# After the point, of a difference; and of one that is as small as that.
+_DIGITS, _MOST_DIGITS = 2, 6
 
 
 def comparison_tables(found: RunComparison) -> Group:
     """One block a metric: each that was compared in a row, with its interval and its difference to the first."""
     first = found.compared[0].name
     level = next(iter(found.compared[0].metrics.values())).level
-    title = f"{found.protocol.description}, {found.num_recordings} recordings"
+    title = f"{found.protocol.description}, {counted(found.num_recordings, 'recordings')}"
     title += f"\nphantom result: {PHANTOM_LABEL}" if found.is_phantom else ""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Metric")
@@ -55,7 +58,12 @@ def _difference(each: Compared, key: str) -> str:
     difference = each.differences.get(key)
     if difference is None:
         return ""
-    return difference.format() + (" *" if _is_clear(difference) else "  ")
+    if not _is_clear(difference):
+        return f"{difference.format()}  "
+    # As many digits as show it: `0.00 (0.00 to 0.00) *` would deny what its mark says.
+    nearest = min(abs(difference.low), abs(difference.high))
+    digits = next((number for number in range(_DIGITS, _MOST_DIGITS) if round(nearest, number) > 0), _MOST_DIGITS)
+    return f"{difference.format(digits)} *"
 
 
 def _is_clear(difference: Interval) -> bool:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from coreecho.evaluation import EFRange
 from coreecho.models.segmenter import open_segmenter
+from coreecho.names import counted
 from coreecho.report.heat import GRAD_CAM_CAUTION, heat_scale
 from coreecho.report.page_charts import agreement_charts, calibration_chart, learning_charts
 from coreecho.report.page_continuity import continuity
@@ -182,7 +183,7 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
     ]
     return (
         *told,
-        f"{metrics.num_recordings:,} recordings{patients}",
+        f"{counted(metrics.num_recordings, 'recordings')}{patients}",
         f"in parentheses: {100 * metrics.level:g} % intervals, {interval.method}",
     )
 

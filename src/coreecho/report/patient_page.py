@@ -20,7 +20,7 @@ from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.inference.preparing import ClipFile
 from coreecho.names import counted, distinct_names, readable
 from coreecho.notices import PHANTOM_LABEL
-from coreecho.report.doubt import doubt_words, interval_words, stretches_words
+from coreecho.report.doubt import NO_INTERVAL, doubt_words, interval_words, stretches_words
 from coreecho.report.outline_film import outline_pictures
 from coreecho.report.overlay import label_pictures
 from coreecho.report.page_elements import Picture, chart
@@ -101,6 +101,7 @@ class _Worth:
     probabilities: tuple[str, ...] = ()
     trust: str = ""
     reasons: tuple[str, ...] = ()
+    reason_notes: str = ""
     notes: tuple[str, ...] = field(default=())
 
 
@@ -204,12 +205,14 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
     if isinstance(result, PredictionFailure):
         return shown | {"failure": readable(result.error)}
     worth = _worth_of(result, task)
+    # Beside the number stands why it has no interval; all else that was noted, below.
+    lacking = [note for note in worth.notes if note.startswith(NO_INTERVAL)]
     return shown | {
         "said": task.say(result.value),
         "noun": task.noun,
         "worth": worth,
-        "ground": _sentences(worth.notes),
-        "no_interval": "" if worth.interval or not task.thresholds else _sentences(worth.notes) or _NO_INTERVAL,
+        "ground": _sentences([note for note in worth.notes if note not in lacking]),
+        "no_interval": "" if worth.interval or not task.thresholds else _sentences(lacking) or _NO_INTERVAL,
         "grade": _grade(clip),
         "spread": stretches_words(result.clip_values, task),
         "warnings": [readable(warning) for warning in result.warnings],
@@ -234,6 +237,7 @@ def _worth_of(result: Prediction, task: Task) -> _Worth:
         ),
         trust=result.trust or "",
         reasons=tuple(map(readable, result.reasons)),
+        reason_notes=_sentences([readable(note).replace("`", "") for note in result.reason_notes]),
         # A page has no fonts for what is typed.
         notes=tuple(readable(reason_and_hint(note)[0]).replace("`", "") for note in result.interval_notes),
     )

@@ -117,13 +117,16 @@ def _good_words(predictions: Sequence[Prediction]) -> list[str]:
 
 def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
     """What is noted of the interval of several predictions, or of all: said once, below the table."""
-    counts = Counter(note for one in predictions for note in one.interval_notes if note != GOOD_PICTURE)
+    counts = Counter(
+        note for one in predictions for note in (*one.reason_notes, *one.interval_notes) if note != GOOD_PICTURE
+    )
     return [note for note, count in counts.items() if count > 1 or len(predictions) == 1]
 
 
 def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
     """What is said of one prediction: what the guideline calls such an EF, and codes, the gravest first."""
-    notes = [*(note for note in one.interval_notes if note not in (*common, GOOD_PICTURE)), *one.notes]
+    of_worth = (*one.reason_notes, *one.interval_notes)
+    notes = [*(note for note in of_worth if note not in (*common, GOOD_PICTURE)), *one.notes]
     kinds = {"R": one.reasons, "W": one.warnings, "N": notes}
     named = [] if one.ef_words is None else [one.ef_words]
     return " ".join([*named, *(codes.code(letter, words) for letter, said in kinds.items() for words in said)])

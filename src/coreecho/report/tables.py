@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.evaluation import Interval, Metrics
+from coreecho.names import counted
 
 
 def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
@@ -39,7 +40,7 @@ def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
 def _caption(metrics: Metrics) -> str:
     of_patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients} patients"
     lines = [
-        f"{metrics.num_recordings} recordings{of_patients}. Intervals: {_method(metrics)}, "
+        f"{counted(metrics.num_recordings, 'recordings')}{of_patients}. Intervals: {_method(metrics)}, "
         f"{metrics.resamples:,} resamples, seed {metrics.seed}."
     ]
     for definition in metrics.definitions:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from coreecho.names import printable
+from coreecho.names import counted, printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.doubt import caption_of, doubt_words
 from coreecho.representation.continuity_comparison import ContinuityDifference
@@ -105,7 +105,7 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
     """Print what is on the maps, and where they are."""
     lines = []
     for made, files in zip(maps, placed, strict=True):
-        lines.append(f"{made.method} of {len(made.recordings)} recordings: {made.recordings.source}")
+        lines.append(f"{made.method} of {counted(len(made.recordings), 'recordings')}: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
         for clip in files:
             lines.append(caption_of(clip, ", "))
@@ -138,7 +138,9 @@ def show_neighbours(found: NeighbourSearch, out: Path | None, *, appraisal: Appr
 
 def show_continuity(measured: Continuity) -> None:
     """Print all figures with their intervals and what they mean."""
-    table = _table(f"{measured.source}: {measured.num_recordings} recordings", is_phantom=measured.is_phantom)
+    table = _table(
+        f"{measured.source}: {counted(measured.num_recordings, 'recordings')}", is_phantom=measured.is_phantom
+    )
     for column in ("Measure", "Value", "95 % interval", "Unit", "Meaning"):
         table.add_column(column, justify="right" if column in ("Value", "95 % interval") else "left")
     group, meaning = "", ""
@@ -159,7 +161,7 @@ def show_continuity(measured: Continuity) -> None:
 
 def show_continuity_difference(difference: ContinuityDifference, first: Continuity) -> None:
     """Print the second run's figures minus the first's, which are labelled as the first's are."""
-    title = f"Second run minus first, paired: {difference.num_recordings} recordings"
+    title = f"Second run minus first, paired: {counted(difference.num_recordings, 'recordings')}"
     table = _table(title, is_phantom=first.is_phantom)
     for column in ("Measure", "Difference", "95 % interval", "Unit"):
         table.add_column(column, justify="right" if column in ("Difference", "95 % interval") else "left")

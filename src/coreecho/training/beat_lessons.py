@@ -25,7 +25,7 @@ from coreecho.losses.phases import phase_class_loss, phase_signal_loss, uvt_loss
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.echographs_segmenter import fill_points
 from coreecho.models.evaluation_mode import evaluation_mode
-from coreecho.models.registry import ENCODERS
+from coreecho.models.parts import ENCODERS
 from coreecho.training.data_source import DataSource
 from coreecho.training.distributed import gather_rows
 from coreecho.training.labels import check_own_frames

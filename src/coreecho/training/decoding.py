@@ -1,8 +1,13 @@
-"""The frames of a run's recordings are decoded before it begins; those that cannot be are refused, or left out."""
+"""The frames of a run's recordings are decoded before it begins; those that cannot be are refused, or left out.
+
+Where faulty recordings are left out, the doctor says which: what it lists and what is left out are one list.
+"""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
+from coreecho.datasets.all_faults import faulty_recordings
 from coreecho.errors import UnreadableVideosError
 from coreecho.names import readable
 from coreecho.training.checks import check_splits, check_targets
@@ -19,24 +24,47 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
         show_progress: show a bar.
 
     Returns:
-        The run; where it leaves out what is faulty, without the recordings that cannot be decoded.
+        The run; where it leaves out what is faulty, without those that the doctor faults and those that cannot be
+        decoded.
 
     Raises:
         UnreadableVideosError: some cannot be, and nobody said to go on without them.
         RecipeError: too few recordings are left.
     """
+    leaves_out = bool(run.data.options.get("leave_out_faulty"))
+    if leaves_out:
+        run = _without(run, _faulty(run, show_progress=show_progress))
     try:
         run.store(show_progress=show_progress)
     except UnreadableVideosError as error:
-        if not run.data.options.get("leave_out_faulty"):
+        if not leaves_out:
             raise
-        for name, reason in error.faults.items():
-            log.warning("%s is left out: %s", readable(name), readable(reason))
-        options = {**run.data.options, "leave_out": sorted(error.faults)}
-        left = RunFolder(run.path, run.recipe, replace(run.data, options=options), run.info)
-        check_splits(left)
-        check_targets(left)
+        left = _without(run, {name: (reason,) for name, reason in error.faults.items()})
         left.store(show_progress=show_progress)
-        left.left_out = {**run.left_out, **{name: (reason,) for name, reason in error.faults.items()}}
         return left
     return run
+
+
+def _faulty(run: RunFolder, *, show_progress: bool) -> dict[str, tuple[str, ...]]:
+    """Recordings of the run that the doctor faults, once it has looked at every clip."""
+    scale = run.recipe.label_scale if run.task.label == "ef_percent" else 1.0
+    found = faulty_recordings(
+        run.data.dataset, run.data.root, run.data.options, label_scale=scale, show_progress=show_progress
+    )
+    taken = {recording.id for recording in run.all_recordings}
+    return {name: reasons for name, reasons in found.items() if name in taken}
+
+
+def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder:
+    """The run without some of its recordings. Raises RecipeError and DatasetError: too few are left."""
+    if not faulty:
+        return run
+    for name, reasons in faulty.items():
+        log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
+    without = sorted({*run.data.options.get("leave_out", ()), *faulty})
+    options = {**run.data.options, "leave_out": without}
+    left = RunFolder(run.path, run.recipe, replace(run.data, options=options), run.info)
+    check_splits(left)
+    check_targets(left)
+    left.left_out = {**run.left_out, **faulty}
+    return left

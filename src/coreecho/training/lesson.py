@@ -20,7 +20,8 @@ from coreecho.datasets.clip_changes import ClipChanges
 from coreecho.datasets.outlines import Masks
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
-from coreecho.models.registry import ENCODERS, check_encoder
+from coreecho.models.parts import ENCODERS
+from coreecho.models.registry import check_encoder
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind, resolve

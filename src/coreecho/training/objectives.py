@@ -20,11 +20,11 @@ from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationC
 from coreecho.errors import RecipeError
 from coreecho.losses import rank_n_contrast_loss
 from coreecho.models.echo_model import EchoModel
-from coreecho.registry import Registry
 from coreecho.tasks import Task
 from coreecho.training.distributed import gather_with_gradients
 from coreecho.training.lesson import Examples, Lesson
 from coreecho.training.number_lesson import NumberLesson
+from coreecho.training.parts import OBJECTIVES
 from coreecho.training.validation import validate, validation_metrics
 
 if TYPE_CHECKING:
@@ -240,26 +240,6 @@ class Refining(L1):
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
         self.num_views = 1
-
-
-OBJECTIVES: Registry[type[Lesson]] = Registry(
-    "objective",
-    "coreecho.objectives",
-    {
-        "rnc_l1": "coreecho.training.objectives:RncL1",
-        "rnc": "coreecho.training.objectives:Rnc",
-        "l1": "coreecho.training.objectives:L1",
-        "mse": "coreecho.training.objectives:MSE",
-        "bce": "coreecho.training.objectives:BCE",
-        "lv_outline": "coreecho.training.outline_lessons:LVOutline",
-        "traced_frames": "coreecho.training.outline_lessons:TracedFrames",
-        "frame_points": "coreecho.training.frame_points:FramePoints",
-        "uvt": "coreecho.training.beat_lessons:UVTPhases",
-        "echographs_told": "coreecho.training.beat_lessons:PointsToldWhere",
-        "echographs_finding": "coreecho.training.beat_lessons:PointsFindingWhere",
-        "colearning": "coreecho.training.colearning_lesson:CoLearningLesson",
-    },
-)
 
 
 def objective_class(name: str) -> type[Lesson]:

@@ -8,22 +8,10 @@ import torch
 from torch import nn
 
 from coreecho.errors import RecipeError
-from coreecho.registry import Registry
+from coreecho.training.parts import OPTIMISERS
 
 if TYPE_CHECKING:
     from coreecho.training.recipe import Recipe
-
-OPTIMISERS: Registry[type[torch.optim.Optimizer]] = Registry(
-    "optimizer",
-    "coreecho.optimisers",
-    {
-        # CoReEcho's, EchoNet-Dynamic's, and that of the paper's HMC-QU experiment.
-        "adamw": "torch.optim:AdamW",
-        "adam": "torch.optim:Adam",
-        "sgd": "torch.optim:SGD",
-        "madgrad": "coreecho.training.madgrad:MADGRAD",
-    },
-)
 
 
 def optimiser_class(name: str) -> type[torch.optim.Optimizer]:

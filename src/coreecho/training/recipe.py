@@ -17,10 +17,12 @@ from cyclopts import Parameter
 from coreecho.datasets.recording import Split
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
+from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
 from coreecho.training.checking import fault_of_name, faults_of_types, from_plain, nearest
+from coreecho.training.parts import OBJECTIVES, OPTIMISERS
 from coreecho.training.ranges import faults_of_ranges
 
 # The `init` of an encoder that has learned nothing.
@@ -211,20 +213,32 @@ class Recipe:
     def _refuse(self, faults: Sequence[str]) -> None:
         """Raises RecipeError where there are any."""
         if faults:
-            raise RecipeError(f"The recipe {self.name!r} does not hold together: {'; '.join(faults)}.")
+            # A question of what was meant has its own mark at the end.
+            end = "" if faults[-1].endswith("?") else "."
+            raise RecipeError(f"The recipe {self.name!r} does not hold together: {'; '.join(faults)}{end}")
 
     def _names(self) -> list[str]:
         """Names that stand for nothing."""
-        from coreecho.training.objectives import OBJECTIVES, objective_class
-
-        known_parts: dict[str, Registry[Any] | Sequence[str]] = dict(_parts())
-        if self.objective in OBJECTIVES:
-            known_parts["encoder"] = objective_class(self.objective).networks
-        found = [fault_of_name(setting, getattr(self, setting), known) for setting, known in known_parts.items()]
+        found = [fault_of_name(setting, getattr(self, setting), known) for setting, known in _parts().items()]
+        found.append(self._mistyped_encoder())
         if self.task is not None:
             name = self.task.name if isinstance(self.task, Task) else self.task
             found.append(fault_of_name("task", name, TASKS))
-        return [fault for fault in found if fault is not None]
+        faults = [fault for fault in found if fault is not None]
+        if faults:
+            # Told before the objective is asked which networks it trains, which brings PyTorch.
+            return faults
+        from coreecho.training.objectives import objective_class
+
+        fault = fault_of_name("encoder", self.encoder, objective_class(self.objective).networks)
+        return [] if fault is None else [fault]
+
+    def _mistyped_encoder(self) -> str | None:
+        """Say so where the encoder is a slip of a known network's name. An objective from outside may know others."""
+        if not OBJECTIVES.ships(self.objective) or self.encoder in ENCODERS or self.encoder in SEGMENTERS:
+            return None
+        meant = nearest(self.encoder, [*ENCODERS.names(), *SEGMENTERS.names()])
+        return fault_of_name("encoder", self.encoder, SEGMENTERS if meant in SEGMENTERS.names() else ENCODERS)
 
     def _find_task(self) -> Task:
         """Make the task of its name and of what the recipe tells it.
@@ -358,9 +372,12 @@ def find_recipe(name_or_path: str) -> Path:
             raise RecipeError(f"There is no recipe file {path}.")
         return path
     if name_or_path not in recipe_names():
+        close = nearest(name_or_path, recipe_names())
+        hint = f" Did you mean {close!r}?" if close else ""
         known = ", ".join(recipe_names())
         raise RecipeError(
-            f"There is no recipe {name_or_path!r}. Shipped with coreecho: {known}; or give the path of a .yaml file."
+            f"There is no recipe {name_or_path!r}.{hint} Shipped with coreecho: {known}; or give the path of a .yaml "
+            "file."
         )
     return Path(str(resources.files("coreecho") / "recipes" / f"{name_or_path}.yaml"))
 
@@ -378,11 +395,6 @@ def read_recipe_file(path: Path) -> dict[str, Any]:
 
 def _parts() -> Mapping[str, Registry[Any]]:
     """Settings that name a part of the program, and the parts that there are."""
-    # Here, since they bring PyTorch: flags are parsed, and a wrong one is answered, without it.
-    from coreecho.models.registry import HEADS
-    from coreecho.training.objectives import OBJECTIVES
-    from coreecho.training.optimisers import OPTIMISERS
-
     return {"head": HEADS, "objective": OBJECTIVES, "optimizer": OPTIMISERS}
 
 

@@ -16,6 +16,7 @@ from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.weights import read_weights
+from coreecho.names import readable
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_splits, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
@@ -191,6 +192,8 @@ class _Run:
                 if count := self.folder.num_left_out(split):
                     needs = self.folder.lesson.needs
                     log.info("%d recordings of %s are left out: %s needs %s", count, split, recipe.objective, needs)
+            for name, reasons in self.folder.info.get("left_out", {}).items():
+                log.info("%s is left out: %s", readable(name), readable("; ".join(reasons)))
             self.fabric.launch()
             self.model = prepare_model(self.model, self.fabric)
             stages = stages_of(recipe)

@@ -53,12 +53,15 @@ class RunFolder:
         left_out: of each recording that was left out, as was asked for, what is wrong with it.
     """
 
-    def __init__(self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any], *, draws_splits: bool = True
+    ) -> None:
         self.path = path
         self.recipe = recipe
         self.data = data
         self.info = info
         self.left_out: dict[str, tuple[str, ...]] = {}
+        self._draws_splits = draws_splits
         self._store: FrameStore | None = None
         self._of_split: dict[Split, list[Recording]] = {}
 
@@ -222,7 +225,7 @@ class RunFolder:
         options = dict(self.data.options)
         if LAYOUTS.get(self.data.dataset).has_option("require_two_traced_frames"):
             options["require_two_traced_frames"] = self.recipe.require_two_traced_frames
-        recordings = load_recordings(self.data.dataset, self.data.root, **options)
+        recordings = load_recordings(self.data.dataset, self.data.root, draws_splits=self._draws_splits, **options)
         self.left_out = {**recordings.left_out, **self.left_out}
         if self.recipe.label_scale == 1:
             return recordings

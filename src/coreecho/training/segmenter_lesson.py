@@ -13,8 +13,9 @@ from coreecho.datasets import LAYOUTS, Recording
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
+from coreecho.models.parts import SEGMENTERS
 from coreecho.models.published_segmenters import initialise_segmenter
-from coreecho.models.registry import SEGMENTERS, build_segmentation_network
+from coreecho.models.registry import build_segmentation_network
 from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.models.segmenter import Segmenter
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput

@@ -69,6 +69,7 @@ class Appraisal:
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
         reason_codes: names of the checks that gave these reasons, in the same order, for programs.
+        reason_notes: what the words of the reasons mean, once for all of them.
         doubt: by which clips are refused, the largest first, 0 to 1; see `Verdict.doubt`. None where no gate is.
         interval_notes: on what the interval rests and what limits it, or why there is none.
         ef_words: what a guideline calls such an EF; None of a simulated heart, and of a model that has seen no patient.
@@ -84,6 +85,7 @@ class Appraisal:
     trust: Trust | None = None
     reasons: tuple[str, ...] = ()
     reason_codes: tuple[str, ...] = ()
+    reason_notes: tuple[str, ...] = ()
     doubt: float | None = None
     interval_notes: tuple[str, ...] = ()
     ef_words: str | None = None
@@ -142,11 +144,9 @@ def appraise(
         words, unnamed = None, (OF_NO_PATIENT if is_phantom else BY_NO_PATIENT,)
     if calibrated is None:
         return Appraisal(interval_notes=(NOT_CALIBRATED, *unnamed), ef_words=words)
-    judged, footnotes = _judged(calibrated.gate_for(None), measured)
-    of_gate = {**judged, "ef_words": words}
+    of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
     if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
         unnamed = (*unnamed, GOOD_PICTURE)
-    unnamed = (*unnamed, *footnotes)
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
         return Appraisal(interval_notes=(found, *unnamed), **of_gate)
@@ -188,30 +188,30 @@ def appraise_outline(
     """
     if calibrated is None or calibrated.outlined_by != outlined_by:
         return appraised
-    judged, footnotes = _judged(calibrated.gate, {**appraised.measured, **outline})
+    judged = _judged(calibrated.gate, {**appraised.measured, **outline})
     is_good = judged["trust"] == "good"
-    kept = [note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE]
-    notes = tuple(dict.fromkeys([*kept, *footnotes]))
+    notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
     if judged["trust"] == "outside" and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
         notes = (*notes, OUTSIDE_NOTE)
     return replace(appraised, interval_notes=notes, **judged)
 
 
-def _judged(gate: Gate | None, measured: Mapping[str, float]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The entries of an appraisal that are the gate's, and what is to be noted of its reasons."""
+def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
+    """The entries of an appraisal that are the gate's."""
     known = {name: value for name, value in measured.items() if math.isfinite(value)}
     if gate is None:
-        return {"trust": None, "reasons": (), "reason_codes": (), "doubt": None, "measured": known}, ()
+        nothing: dict[str, Any] = {"reasons": (), "reason_codes": (), "reason_notes": ()}
+        return {**nothing, "trust": None, "doubt": None, "measured": known}
     asked = {check.name for check in gate.checks}
     verdict = gate.judge({name: value for name, value in known.items() if name in asked})
-    found = {
+    return {
         "trust": verdict.trust,
         "reasons": verdict.words,
         "reason_codes": tuple(check.name for check in verdict.reasons),
+        "reason_notes": verdict.footnotes,
         "doubt": verdict.doubt,
         "measured": known,
     }
-    return found, verdict.footnotes
 
 
 def _for_such_clips(

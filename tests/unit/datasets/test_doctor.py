@@ -145,7 +145,7 @@ def test_ef_against_volumes(tree: Path, clips: list[Path]) -> None:
     edit_row(tree, clips[2].stem, ESV=120, EDV=100)
     assert faults(tree) == {
         "recordings with an EF that does not follow from the volumes": [
-            f"{clips[0].stem}: EF 60.0, but 100 (EDV - ESV) / EDV is 50.0"
+            f"{clips[0].stem}: EF 60, but 100 (EDV - ESV) / EDV is 50.0"
         ],
         "recordings with an ESV above the EDV, or an EDV of 0": [f"{clips[2].stem}: ESV 120 mL, EDV 100 mL"],
     }
@@ -161,10 +161,31 @@ def test_label_out_of_range(tree: Path, clips: list[Path], text: str) -> None:
 def test_bad_split_and_repeated_row(tree: Path, clips: list[Path]) -> None:
     edit_row(tree, clips[0].stem, Split="HOLDOUT")
     table = tree / "FileList.csv"
-    table.write_text(table.read_text() + table.read_text().splitlines()[5] + "\n")
+    rows = table.read_text().splitlines()
+    other = rows[6].replace("TRAIN", "VAL").replace("TEST", "VAL")
+    table.write_text("\n".join([*rows, rows[5], other, rows[7].split(",")[0]]) + "\n")
     found = faults(tree)
     assert found["rows with a bad Split (expected TRAIN, VAL or TEST)"][0].endswith("has Split 'HOLDOUT'")
-    assert len(found["rows with no FileName, or one that came before"]) == 1
+    names = [row.split(",")[0] for row in rows]
+    assert found["rows that are there already"] == [f"line 18: {names[5]!r} (as line 6)"]
+    contradicting = found["rows whose FileName came before, with other values"]
+    assert contradicting[0] == f"line 19: {names[6]!r} (line 7 has another Split)"
+    assert found["rows with fewer cells than the header"] == [f"line 20: {names[7]}, whose Split is not there"]
+    blamed = check(tree).blamed
+    assert names[6] in blamed
+    assert names[5] not in blamed, "the row before is sound"
+
+
+@pytest.mark.parametrize("text", ["0", "-50", "fast", "inf"])
+def test_a_frame_rate_that_cannot_be_is_a_fault(tree: Path, clips: list[Path], text: str) -> None:
+    edit_row(tree, clips[0].stem, FPS=text)
+    kind = "rows with a bad FPS (expected frames per second, above 0, or nothing)"
+    assert faults(tree) == {kind: [f"line 2: {clips[0].stem} has FPS {text!r}"]}
+
+
+def test_an_empty_file_is_one_fault(tree: Path, clips: list[Path]) -> None:
+    clips[0].write_bytes(b"")
+    assert check(tree).num_faults == 1
 
 
 def test_duplicate_content_across_splits(tree: Path, clips: list[Path]) -> None:

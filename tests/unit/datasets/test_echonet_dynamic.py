@@ -131,9 +131,10 @@ def test_all_bad_rows_are_in_one_error_with_their_lines(write_root: Write) -> No
     assert "5 rows with a bad EF (expected a number from 0 to 100):" in message
     for line, name, value in ((3, "a", "nan"), (4, "b", "-0.5"), (5, "c", "100.5"), (6, "d", "high"), (7, "e", "")):
         assert f"line {line}: {name} has EF '{value}'" in message
-    assert "2 rows with a bad Split (expected TRAIN, VAL or TEST):" in message
+    assert "1 row with a bad Split (expected TRAIN, VAL or TEST):" in message
+    assert "1 row with fewer cells than the header:\n  line 9: g, whose Split is not there" in message
+    assert "1 row whose FileName came before, with other values" in message
     assert "line 8: f has Split 'HOLDOUT'" in message
-    assert "line 9: g has Split ''" in message
     assert "line 10: 'good.avi'" in message
     assert "line 11: h has ESV '-4', EDV '2'" in message
 

@@ -6,7 +6,7 @@ import pytest
 
 from coreecho.datasets import Recording, check_labels, fault_of_labels, scaled
 from coreecho.datasets.doctor import examine
-from coreecho.datasets.labels import odd_labels
+from coreecho.datasets.labels import odd_among, odd_labels
 from coreecho.datasets.survey import Recordings
 from coreecho.errors import DatasetError
 from coreecho.phantom.avi import write_mjpeg_avi
@@ -47,12 +47,14 @@ def test_any_label_can_be_scaled() -> None:
 
 
 def test_other_units_and_lone_fractions_are_seen() -> None:
-    kinds = [kind for kind, _ in odd_labels(recordings(50, 60, edv_ml=0.1))]
+    kinds = [odd.kind for odd in odd_labels(recordings(50, 60, edv_ml=0.1))]
     assert kinds == ["volumes in another unit than mL"]
     assert "cubic millimetres" in odd_labels(recordings(50, 60, edv_ml=82_000))[0][1]
-    ((kind, case),) = odd_labels(recordings(50, 0.6, 55))
+    ((kind, case, _),) = odd_labels(recordings(50, 0.6, 55))
     assert "at most 1 %" in kind
     assert case == "1: 0.6"
+    assert [odd.about for odd in odd_among(recordings(50, 0.6, 55))] == ["1"]
+    assert odd_among(recordings(0.5, 0.6, 55)) == [], "where most are fractions, all are doubtful"
     assert odd_labels(recordings(50, 60, edv_ml=82)) == []
 
 
@@ -90,3 +92,13 @@ def test_an_impossible_frame_rate_is_a_fault(tmp_path: Path, write_camus: Callab
     assert examine("camus", root, is_own_data=True, workers=1).faults[kind] == (
         ["patient0001_4CH: 0.02", "patient0001_2CH: 0.02"]
     )
+
+
+@pytest.mark.parametrize("rate", [0, -50, "fast"])
+def test_a_frame_rate_that_cannot_be_is_a_fault_of_camus(
+    tmp_path: Path, write_camus: Callable[..., Path], rate: object
+) -> None:
+    found = examine("camus", write_camus(tmp_path, changes={(1, "FrameRate"): rate}), is_own_data=True).faults
+    cases = found["wrong values in Info files"]
+    assert len(cases) == 2, "one for each view"
+    assert all(f"FrameRate is '{rate}'" in case for case in cases)

@@ -175,7 +175,7 @@ def test_a_broken_tree_is_told_whole(tmp_path: Path) -> None:
         "1 empty video (0 bytes):\n  Videos/empty.avi",
         "stray.avi",
         "VolumeTracings.csv: row that is not a name and finite numbers",
-        "a: EF 50.0, but 100 (EDV - ESV) / EDV is 10.0",
+        "a: EF 50, but 100 (EDV - ESV) / EDV is 10.0",
     ):
         assert fact in text
 

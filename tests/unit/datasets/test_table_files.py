@@ -132,8 +132,10 @@ def test_columns_by_other_names(folder: Path) -> None:
     recordings = load_table(folder, columns="path=Datei, ef_percent=LVEF,split=gruppe,strain=Strain %")
     assert [recording.ef_percent for recording in recordings] == [62, 55, 41]
     assert [recording.number("strain") for recording in recordings] == [-18, -12, -9]
-    with pytest.raises(DatasetError, match=r"has no column clip; its columns are datei, lvef"):
+    with pytest.raises(DatasetError, match=r"has no column clip; its columns are Datei, LVEF"):
         load_table(folder, columns="path=Clip")
+    with pytest.raises(DatasetError, match=r"has no column date; .* Did you mean Datei\?"):
+        load_table(folder, columns="path=Date")
     with pytest.raises(DatasetError, match=r"expected NAME=COLUMN pairs .* got 'LVEF'"):
         load_table(folder, columns="path=Datei,LVEF")
 

@@ -116,4 +116,19 @@ def test_what_cannot_be_compared_is_refused() -> None:
 
 
 def test_names_that_stand_twice_are_told_apart() -> None:
-    assert unique_names(["run", "run", "other"]) == ["run", "run (2)", "other"]
+    assert unique_names([Path("run"), Path("run"), Path("other")]) == ["run", "run (2)", "other"]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders() -> None:
+    paths = [Path("/runs/S/seed-0"), Path("/runs/L1/seed-0"), Path("/runs/runA")]
+    assert unique_names(paths) == [str(Path("S/seed-0")), str(Path("L1/seed-0")), "runA"]
+
+
+def test_a_clear_difference_is_never_shown_as_nothing() -> None:
+    text = shown(compare_runs([single("a", Model(1)), single("b", Model(1.0005))], PROTOCOL))
+    marked = [line.rsplit("  ", 1)[1].strip() for line in text.splitlines() if line.rstrip().endswith("*")]
+    assert marked
+    for cell in marked:
+        # Neither end of the interval is shown as 0.
+        assert " 0.00)" not in cell
+        assert "(0.00 " not in cell

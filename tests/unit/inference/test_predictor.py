@@ -262,6 +262,10 @@ def test_arrays_are_clips_in_memory(model, write_clip):
 @pytest.mark.parametrize(
     ("array", "options", "message"),
     [
+        (np.zeros((1, 32, 32), np.uint8), {}, r"array: has 1 frame \(shape"),
+        (np.zeros((9, 3, 32, 32), np.uint8), {}, r"array\[0\]: has 3 frames .* \(T, C, H, W\)\? .*frames\[:, 0\]"),
+        (np.full((20, 32, 32), 0.5, np.float32), {}, r"float32\. Convert .* 0 to 1 by `np.rint\(frames \* 255\)"),
+        (np.full((20, 32, 32), 90.0), {}, r"float64\. Convert .* 0 to 255 by `np.rint\(np.clip\(frames, 0, 255\)\)"),
         (np.zeros((20, 32), np.uint8), {}, r"expected grey frames \(T, H, W\) .* got shape \(20, 32\) of uint8"),
         (np.zeros((20, 32, 32)), {}, r"got shape \(20, 32, 32\) of float64"),
         (np.zeros((20, 32, 32, 3), np.uint8), {}, r"got shape \(20, 32, 32, 3\), which looks like colour"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from coreecho.datasets import load_recordings
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.inference.overlap import OVERLAP_LABEL, Overlap
 from coreecho.inference.subject import open_subject
@@ -91,7 +92,7 @@ def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: P
     with pytest.raises(CheckpointError, match="there is no such file"):
         open_subject(tmp_path / "nothing.safetensors", data=truth_root)
     subject = open_subject(run.path)
-    subject.__dict__["_source"] = type("Empty", (), {"recordings": lambda _self, _split: []})()
+    subject.__dict__["_source"] = type("Empty", (), {"recordings": lambda _self, _split: [], "all_recordings": []})()
     with pytest.raises(DatasetError, match="has no recording in its VAL split"):
         subject.some_recordings("val")
 
@@ -99,3 +100,22 @@ def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: P
 def test_an_overlap_says_how_many_of_how_many() -> None:
     assert Overlap(num_recordings=9, trained=(), selected=("a",)).label is None
     assert Overlap(num_recordings=9, trained=("a", "b"), selected=()).label == f"{OVERLAP_LABEL}: 2 of 9"
+
+
+def test_a_table_that_nothing_divides_is_tested_whole(
+    run: RunFolder, truth_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    videos = sorted((truth_root / "Videos").glob("*.avi"))[:3]
+    table = tmp_path / "ext.csv"
+    table.write_text("path,ef_percent\n" + "".join(f"{video},5{place}\n" for place, video in enumerate(videos)))
+    for source in (run.path, shutil.copy(run.best_weights, tmp_path / "w.safetensors")):
+        caplog.clear()
+        subject = open_subject(source, data=table, dataset="table")
+        for split in ("test", "val"):
+            assert len(subject.some_recordings(split)) == 3
+        assert caplog.text.count("has no splits: all of it, 3 recordings, counts as the split") == 1
+    assert not (tmp_path / "ext.splits.csv").exists(), "a test draws no splits"
+    # Splits that a training drew stay.
+    load_recordings("table", table)
+    assert "are divided by patient, as ext.splits.csv says: train" in caplog.text
+    assert len(open_subject(run.path, data=table, dataset="table").recordings("test")) < 3

@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.autograd import gradcheck
@@ -9,6 +10,15 @@ from torch.utils._pytree import tree_leaves
 
 import coreecho
 from coreecho.losses import RankNContrastLoss, rank_n_contrast, rank_n_contrast_loss
+
+
+@pytest.mark.parametrize("given", [np.zeros((4, 2)), [[0.0, 1.0], [1.0, 0.0]]])
+def test_what_is_no_tensor_is_refused(given: object) -> None:
+    labels = torch.arange(float(len(given)))
+    with pytest.raises(TypeError, match=r"expected a torch\.Tensor \(N, D\) for embeddings, got (ndarray|list)"):
+        coreecho.RankNContrastLoss()(given, labels)
+    with pytest.raises(TypeError, match=r"expected a torch\.Tensor \(N,\) for labels, got list"):
+        coreecho.rank_n_contrast_loss(torch.randn(2, 3), [1.0, 2.0])
 
 
 def test_three_clips_by_hand() -> None:

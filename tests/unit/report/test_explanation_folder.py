@@ -218,8 +218,9 @@ def test_a_file_is_explained_at_the_training_s_frame_rate(model: EchoModel, clip
 
 
 def test_a_clip_without_a_sector_is_refused(model: EchoModel, tmp_path: Path) -> None:
-    path = tmp_path / "still.avi"
-    write_mjpeg_avi(path, [np.full((56, 56), 90, dtype=np.uint8)] * 20, 50)
+    path = tmp_path / "flicker.avi"
+    # The whole picture moves: a still would be refused as one.
+    write_mjpeg_avi(path, [np.full((56, 56), 60 + 60 * (n % 2), dtype=np.uint8) for n in range(20)], 50)
     with pytest.raises(VideoError, match="no ultrasound sector found"):
         explain_file(model, path, tmp_path / "out")
     assert not (tmp_path / "out").exists()

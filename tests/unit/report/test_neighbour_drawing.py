@@ -71,8 +71,9 @@ def test_thumbnails_show_the_sector_alone(tmp_path: Path, sector_frames: Callabl
 
 
 def test_a_clip_without_a_sector_is_refused(run: RunFolder, tmp_path: Path) -> None:
-    path = tmp_path / "still.avi"
-    write_mjpeg_avi(path, [np.full((56, 56), 90, dtype=np.uint8)] * 20, 50)
+    path = tmp_path / "flicker.avi"
+    # The whole picture moves: a still would be refused as one.
+    write_mjpeg_avi(path, [np.full((56, 56), 60 + 60 * (n % 2), dtype=np.uint8) for n in range(20)], 50)
     with pytest.raises(VideoError, match="no ultrasound sector found"):
         read_clip(load_model(run.path), path)
 

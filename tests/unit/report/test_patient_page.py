@@ -188,7 +188,10 @@ def test_clips_of_one_name_are_told_apart_and_an_examination_has_its_number(tmp_
 
 @pytest.mark.parametrize("note", [NOT_CALIBRATED, NOT_OF_PATIENTS])
 def test_the_command_that_makes_an_interval_stands_apart_from_the_number(tmp_path: Path, note: str) -> None:
-    page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, interval_notes=(note,))))
+    doubted = replace(PREDICTION, trust="doubtful", reasons=("dull",), reason_notes=("usual: as most are",))
+    assert "Usual: as most are." in page_of(tmp_path, PatientClip(result=doubted))
+    page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, interval_notes=(note, "another note"))))
+    assert '<p class="facts">Another note.</p>' in page
     numbers, set_up = page.split("<footer>")
     assert f"N{note[1:].split('.')[0]}." in numbers
     assert "coreecho calibrate" not in numbers

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from coreecho.errors import RecipeError
-from coreecho.models.registry import ENCODERS, build_encoder
+from coreecho.models import ENCODERS, build_encoder
 from coreecho.models.video_resnet import RESNETS, VideoResNet
 from coreecho.saliency.encoder_levels import CellAxis, choose_level, encoder_levels, enlarge
 

@@ -109,7 +109,7 @@ def test_an_outline_is_judged_where_the_calibration_knows_outlines_of_the_same_w
     assert small.trust == "outside"
     assert small.reasons[0].startswith("left ventricle unusually small: 0 % of the sector (usual 10 % or more)")
     assert (small.interval_low, small.measured["lv_area"]) == (found.interval_low, 0.0)
-    assert small.interval_notes == (*found.interval_notes, USUAL_WORDS, OUTSIDE_NOTE)
+    assert (small.interval_notes, small.reason_notes) == ((*found.interval_notes, OUTSIDE_NOTE), (USUAL_WORDS,))
     assert appraise_outline(small, whole, {"lv_area": 0.0}, "lv").interval_notes == small.interval_notes
     assert appraise_outline(found, whole, {"lv_area": 0.15}, "lv").trust == "good"
     # A check that was asked must not pass because it did not run.

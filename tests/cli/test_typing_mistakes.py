@@ -1,0 +1,57 @@
+"""A slip of the fingers is answered before PyTorch is imported, which takes longer than all else of the answer."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# In one process: each command line, its exit code, what it said, and whether PyTorch came with it.
+_PROGRAM = """
+import contextlib, io, json, sys
+from coreecho.cli.main import main
+
+told = []
+for words in json.load(sys.stdin):
+    sys.argv, said = ["coreecho", *words], io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            main()
+    except SystemExit as left:
+        told.append([left.code, " ".join(said.getvalue().split()), "torch" in sys.modules])
+json.dump(told, sys.stdout)
+"""
+_MISTAKES = {
+    "trian": 'Did you mean "train"?',
+    "evaluat": 'Did you mean "evaluate"?',
+    "train echonett": "Did you mean 'echonet'?",
+    "train demo": "Say on which data",
+    "train demo --data /no/such": "/no/such: there is no such file or folder",
+    "train demo --data . --dataset echonett": "Did you mean 'echonet'?",
+    "train demo --data . --objective l2": "did you mean l1?",
+    "train demo --data . --encoder unifomer_small": "did you mean uniformer_small?",
+    "train demo --data . --optimizer madgard": "did you mean madgrad?",
+    "transfer camu --data . --from scratch --method probe": "Did you mean 'camus'?",
+    "phantom echonet --out tiny": "OUT is given in its place",
+    "phantom echonet tiny --count 3": "Did you mean --recordings?",
+    "phantom camus tiny --patients 3": "Did you mean --recordings?",
+    "phantom hmc-qu tiny --n 3": "Did you mean --recordings?",
+    "reproduce table22": "Did you mean 'table2'?",
+    "reproduce table2": "give `--data ROOT`, or `--phantom`",
+}
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, tuple[int, str, bool]]:
+    lines = json.dumps([words.split() for words in _MISTAKES])
+    found = subprocess.run([sys.executable, "-c", _PROGRAM], input=lines, capture_output=True, text=True, check=True)
+    return {words: tuple(each) for words, each in zip(_MISTAKES, json.loads(found.stdout), strict=True)}
+
+
+@pytest.mark.parametrize("words", _MISTAKES)
+def test_a_mistake_is_answered_without_pytorch(words: str, told: dict[str, tuple[int, str, bool]]) -> None:
+    code, said, brings_torch = told[words]
+    assert _MISTAKES[words] in said
+    assert "?." not in said
+    assert code == 2
+    assert not brings_torch
