@@ -431,7 +431,9 @@ def test_on_phantoms_a_transfer_needs_something_to_start_from(
 
 
 def test_no_other_table_is_known(real: Sources) -> None:
-    with pytest.raises(RecipeError, match=r"no table 'table6'\. Did you mean 'table\d'\? There are cue, table1, table2, "):
+    with pytest.raises(
+        RecipeError, match=r"no table 'table6'\. Did you mean 'table\d'\? There are cue, table1, table2, "
+    ):
         plan_table("table6", real)
     with pytest.raises(RecipeError, match="plants a shortcut, which only phantoms allow"):
         plan_table("cue", real)
