@@ -10,6 +10,7 @@ from dataclasses import replace
 from coreecho.datasets.all_faults import faulty_recordings
 from coreecho.errors import UnreadableVideosError
 from coreecho.names import readable
+from coreecho.tasks import EF
 from coreecho.training.checks import check_splits, check_targets
 from coreecho.training.run_folder import RunFolder
 
@@ -47,7 +48,8 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
 
 def _faulty(run: RunFolder, *, show_progress: bool) -> dict[str, tuple[str, ...]]:
     """Recordings of the run that the doctor faults, once it has looked at every clip."""
-    scale = run.recipe.label_scale if run.task.label == "ef_percent" else 1.0
+    # Of another label it says nothing of the EF, which the doctor looks at.
+    scale = run.recipe.label_scale if run.task.label == EF().label else 1.0
     found = faulty_recordings(
         run.data.dataset, run.data.root, run.data.options, label_scale=scale, show_progress=show_progress
     )
