@@ -15,7 +15,7 @@ def calibrate(
     *,
     split: Literal["train", "val", "test", "all"] | None = None,
     clips: AtLeastOne = 3,
-    method: Literal["absolute", "normalised", "by-range", "normalised-by-range"] = "by-range",
+    method: Literal["absolute", "normalised", "normalised-by-copies", "by-range", "normalised-by-range"] = "by-range",
     level: Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1))] = 0.9,
     measure_gap: Annotated[bool, Parameter(negative="")] = False,
     segmenter: Path | None = None,
@@ -41,8 +41,9 @@ def calibrate(
     clips:
         Evenly placed clips of each recording whose mean is its EF. A prediction of fewer clips gets no interval.
     method:
-        How errors become intervals: one width for all (`absolute`), wider where clips disagree (`normalised`), a width
-        for each range of predicted EF (`by-range`), or both.
+        How errors become intervals: one width for all (`absolute`), wider where clips disagree (`normalised`) or
+        mirrored and zoomed copies do (`normalised-by-copies`), a width for each range of predicted EF (`by-range`), or
+        that and wider where clips disagree (`normalised-by-range`).
     level:
         Share of new recordings of the same kind whose EF the intervals shall hold.
     measure_gap:

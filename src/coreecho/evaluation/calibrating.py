@@ -97,16 +97,13 @@ def calibrate_subject(
         raise CalibrationError(f"{words}: {promised.words}")
     known = _known_clips(subject, clips, computing)
     measured = measure_clips(subject, recordings, clips=clips, known=known, computing=computing, outliner=outliner)
-    # The method's name decides; without several clips there is no spread.
-    if method.startswith("normalised") and measured.spread is None:
-        raise CalibrationError(f"The method {method} needs the spread over several clips of each recording.")
     intervals = calibrate(
         measured.predictions["ef_true"],
         measured.predictions["ef_predicted"],
         calibrated_on=words if overlap.label is None else f"{words} ({overlap.label})",
         is_phantom=subject.is_phantom,
         model=subject.weights_sha256,
-        spread=measured.spread if method.startswith("normalised") else None,
+        spread=measured.spread_for(method),
         patients=patients_of(recordings),
         training_patients=() if allow_overlap else _training_patients(subject),
         method=method,
@@ -161,7 +158,7 @@ def measure_gap(
     plain = calibrated.intervals.as_calibrated
     measured = measure_clips(subject, recordings, clips=calibrated.num_clips, known=None, computing=computing)
     true, predicted = measured.predictions["ef_true"], measured.predictions["ef_predicted"]
-    factor = widening_needed(plain, true, predicted, measured.spread if plain.is_normalised else None)
+    factor = widening_needed(plain, true, predicted, measured.spread_for(plain.method))
     because = f"so much did it err on {len(recordings)} recordings of patients, {words}"
     because += "" if overlap.label is None else f" ({overlap.label})"
     return ModelCalibration(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from coreecho.datasets import Recording, frame_sources
+from coreecho.errors import CalibrationError
 from coreecho.evaluation.predictions import predictions_table
 from coreecho.evaluation.protocol import starts_of_recordings
 from coreecho.inference.appraising import COPIES, gate_values, middle_start
@@ -21,7 +22,9 @@ from coreecho.inference.results import HashedFrames
 from coreecho.inference.shifted_frames import Shift, ShiftedFrames, shift_frames
 from coreecho.inference.subject import Subject
 from coreecho.progress import track
-from coreecho.trust import CHECKS, KnownClips, ModelCalibration, OutlineValues, Verdict
+from coreecho.trust import CHECKS, KnownClips, Method, ModelCalibration, OutlineValues, Verdict
+from coreecho.trust.calibration import is_by_copies
+from coreecho.trust.checks import COPY_CHECK
 from coreecho.video.store import FrameStore
 
 # Recordings whose ventricles are outlined for a gate: a second or two each. Of fewer than 200, one of twenty
@@ -84,6 +87,20 @@ class MeasuredClips:
         """(N,) EF points over the clips; None where a recording has one clip only."""
         spread = self.predictions["clip_sd"].to_numpy(dtype=np.float64)
         return spread if np.isfinite(spread).all() else None
+
+    def spread_for(self, method: Method) -> NDArray[np.float64] | None:
+        """(N,) EF points, of what a method of intervals takes for a recording's spread; None where it takes none.
+
+        Raises:
+            CalibrationError: it takes one, and that of some recording is not known.
+        """
+        if not method.startswith("normalised"):
+            return None
+        spread = self.values.get(COPY_CHECK) if is_by_copies(method) else self.spread
+        if spread is None or not np.isfinite(spread).all():
+            needed = "mirrored and zoomed copies" if is_by_copies(method) else "several clips"
+            raise CalibrationError(f"The method {method} needs the spread over {needed} of each recording.")
+        return spread
 
     def of_recording(self, number: int) -> dict[str, float]:
         """The values of one recording, as a gate takes them."""

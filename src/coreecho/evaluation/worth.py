@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.datasets import Recording
-from coreecho.errors import CalibrationError
 from coreecho.evaluation.measured_clips import Computing, MeasuredClips, Outliner, measure_clips
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.reliability import Reliability, reliability
@@ -221,9 +220,8 @@ def worth_of_measured(
     predictions = measured.predictions
     true, predicted = (predictions[name].to_numpy(dtype=np.float64) for name in ("ef_true", "ef_predicted"))
     spread = measured.spread
-    if intervals.is_normalised and spread is None:
-        raise CalibrationError(f"The method {intervals.method} needs the spread over several clips of each recording.")
-    low, high = intervals.intervals(predicted, spread).T
+    scale = measured.spread_for(intervals.method)
+    low, high = intervals.intervals(predicted, scale).T
     verdicts = [measured.verdict(number, calibrated) for number in range(len(predictions))]
     table = pd.DataFrame(
         {
@@ -234,8 +232,8 @@ def worth_of_measured(
             "interval_low": low,
             "interval_high": high,
             "is_held": (low <= true) & (true <= high),
-            "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, spread),
-            "p_below_50": intervals.probability_below(50.0, predicted, spread),
+            "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, scale),
+            "p_below_50": intervals.probability_below(50.0, predicted, scale),
             "trust": [None if one is None else one.trust for one in verdicts],
             "reasons": ["" if one is None else "; ".join(one.words) for one in verdicts],
             "doubt": [None if one is None else one.doubt for one in verdicts],

@@ -28,6 +28,8 @@ from coreecho.trust import (
     picture_values,
     read_calibration,
 )
+from coreecho.trust.calibration import is_by_copies
+from coreecho.trust.checks import COPY_CHECK
 from coreecho.video.affine import transform
 from coreecho.video.clips import ClipSampling
 from coreecho.video.lit_sector import lit_sector
@@ -115,7 +117,7 @@ def gate_values(
         "frame_rate": math.nan if fps is None else float(fps),
         "chroma": math.nan if coloured is None else coloured,
         "clip_disagreement": float(outputs.std(ddof=1)) if len(outputs) > 1 else math.nan,
-        "copy_disagreement": float(np.abs(copies - outputs[len(outputs) // 2]).max()) if len(copies) else math.nan,
+        COPY_CHECK: float(np.abs(copies - outputs[len(outputs) // 2]).max()) if len(copies) else math.nan,
     }
     if known is not None and known.width == video.embeddings.shape[1]:
         distances = known.distances(video.embedding[None].astype(np.float64))
@@ -149,20 +151,23 @@ class Appraiser:
 
     @cached_property
     def asks_for(self) -> frozenset[str]:
-        """Names of the checks of its gate."""
-        gate = None if self.calibrated is None else self.calibrated.gate
-        return frozenset(() if gate is None else (check.name for check in gate.checks))
+        """Names of the checks of its gate, and of that of copies where its intervals need them."""
+        if self.calibrated is None:
+            return frozenset()
+        gate, method = self.calibrated.gate, self.calibrated.intervals.method
+        asked = frozenset(() if gate is None else (check.name for check in gate.checks))
+        return asked | {COPY_CHECK} if is_by_copies(method) else asked
 
     def clips_of(self, frames: NDArray[np.uint8], starts: Sequence[int]) -> tuple[NDArray[np.uint8], Sequence[int]]:
         """What is to be predicted of a video: its clips, and the copies where the gate asks for them."""
-        if "copy_disagreement" not in self.asks_for:
+        if COPY_CHECK not in self.asks_for:
             return frames, starts
         return with_copies(frames, starts, self.model_input)
 
     def copies_apart(self, frames: NDArray[np.uint8], starts: Sequence[int]) -> list[tuple[NDArray[np.uint8], int]]:
         """Copies that could not be put behind a video, since it is shorter than a clip: each, and where it starts."""
         start = middle_start(starts, self.model_input)
-        if "copy_disagreement" not in self.asks_for or start is None or start + self.model_input.span <= len(frames):
+        if COPY_CHECK not in self.asks_for or start is None or start + self.model_input.span <= len(frames):
             return []
         return [(copy(frames), start) for copy in COPIES.values()]
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from coreecho.trust.calibration import Calibration
+from coreecho.trust.calibration import Calibration, is_by_copies
 from coreecho.trust.calibration_file import ModelCalibration
+from coreecho.trust.checks import COPY_CHECK
 from coreecho.trust.gate import Gate, Trust
 from coreecho.trust.reference_ranges import GUIDELINE, ef_words
 
@@ -147,6 +148,8 @@ def appraise(
     of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
     if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
         unnamed = (*unnamed, GOOD_PICTURE)
+    if is_by_copies(calibrated.intervals.method):
+        spread = measured.get(COPY_CHECK)
     found = _for_such_clips(calibrated, num_clips=num_clips, spread=spread, is_phantom=is_phantom)
     if isinstance(found, str):
         return Appraisal(interval_notes=(found, *unnamed), **of_gate)
@@ -225,7 +228,12 @@ def _for_such_clips(
             f"is of {num_clips}, which errs more; take as many with `--clips {calibrated.num_clips}`"
         )
     if intervals.is_normalised and (spread is None or not math.isfinite(spread)):
-        return f"no interval: the method {intervals.method} needs the spread over several clips, and there is one"
+        lacking = (
+            "mirrored and zoomed copies of the clip, which could not be read"
+            if is_by_copies(intervals.method)
+            else "the spread over several clips, and there is one"
+        )
+        return f"no interval: the method {intervals.method} needs {lacking}"
     if not intervals.is_phantom:
         return intervals
     if is_phantom:

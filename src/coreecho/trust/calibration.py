@@ -1,13 +1,14 @@
 """A calibration: what the errors of some recordings say about the error of the next.
 
-Four ways to turn errors into an interval around a predicted EF, all with the promise of `conformal.py`:
+Five ways to turn errors into an interval around a predicted EF, all with the promise of `conformal.py`:
 
 - `absolute`: one half width for all;
 - `normalised`: wider where the clips of a recording disagree. Errors are divided by sqrt(spread² + floor²): the
   floor stands for what all clips have in common; without it, clips that agree by chance would promise a width of zero;
+- `normalised-by-copies`: the same with how far mirrored and zoomed copies of a clip are read from it;
 - `by-range`: a half width for each range of predicted EF (Mondrian), so that failing hearts, which are few and on which
   models err most, are held as often as all others;
-- `normalised-by-range`: both.
+- `normalised-by-range`: wider where clips disagree, for each range.
 
 The signed errors also give a whole distribution of the true EF (a conformal predictive system, Vovk et al. 2019), and
 with it the probability of being below any threshold.
@@ -26,7 +27,12 @@ from coreecho.errors import CalibrationError
 from coreecho.trust.conformal import Promise, conformal_quantile, finite_vector, promise
 from coreecho.trust.predicted_ranges import PredictedRange, range_of
 
-Method = Literal["absolute", "normalised", "by-range", "normalised-by-range"]
+Method = Literal["absolute", "normalised", "normalised-by-copies", "by-range", "normalised-by-range"]
+
+
+def is_by_copies(method: Method) -> bool:
+    """Whether its spread is over augmented copies of a clip, and not over the clips of a recording."""
+    return method.endswith("by-copies")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,9 @@ class CheckDefinition:
         return texts[0]
 
 
+# How far copies of a clip that are mirrored or zoomed are read from it.
+COPY_CHECK = "copy_disagreement"
+
 CHECKS: dict[str, CheckDefinition] = {
     definition.name: definition
     for definition in (
@@ -158,7 +161,7 @@ CHECKS: dict[str, CheckDefinition] = {
             tolerance=0.1,
         ),
         CheckDefinition(
-            name="copy_disagreement",
+            name=COPY_CHECK,
             label="disagreement of its mirrored or zoomed copies",
             if_high="EF of the mirrored or zoomed copies {} points apart",
             side="high",

@@ -21,6 +21,7 @@ from coreecho.trust import (
     OutlineValues,
     calibrate,
     calibration_path,
+    conformal_quantile,
     make_gate,
     picture_values,
     read_calibration,
@@ -48,6 +49,23 @@ def test_errors_are_those_of_the_validation_split_and_the_file_says_so(subject):
     assert found.known is None
     names = {check.name for check in found.gate.checks}
     assert names >= {"contrast", "motion", "flicker", "frame_rate", "clip_disagreement", "copy_disagreement"}
+
+
+def test_errors_may_be_measured_by_how_far_copies_are_read_from_a_clip(subject, run):
+    found = calibrate_subject(subject, level=0.6, clips=2, method="normalised-by-copies", computing=CPU)
+    measured = measure_clips(subject, subject.recordings("val"), clips=2, known=None, computing=CPU)
+    apart = measured.values["copy_disagreement"]
+    true, predicted = measured.predictions["ef_true"], measured.predictions["ef_predicted"]
+    scaled = (true - predicted) / np.hypot(apart, found.intervals.spread_floor)
+    np.testing.assert_allclose(found.intervals.ranges[0].errors, np.sort(scaled), atol=1e-4)
+    assert (apart > 0).all()
+    # A clip's own interval takes its own copies, whether or not a gate asks for them.
+    write_calibration(calibration_path(run.best_weights), replace(found, gate=None))
+    said = Predictor(run.path)(subject.recordings("val")[0].path)
+    half = conformal_quantile(np.abs(scaled), 0.6) * np.hypot(
+        said.measured["copy_disagreement"], found.intervals.spread_floor
+    )
+    assert said.interval_high == pytest.approx(min(100, said.ef_percent + half), abs=1e-2)
 
 
 def test_too_few_recordings_are_told_what_is_needed(subject):
