@@ -69,7 +69,8 @@ class Appraisal:
         p_below_50: that it is below 50 %.
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
-        reason_codes: names of the checks that gave these reasons, in the same order, for programs.
+        reason_codes: names of the checks that gave these reasons, for programs, in the same order; those that could
+            not be measured share the last reason.
         reason_notes: what the words of the reasons mean, once for all of them.
         doubt: by which clips are refused, the largest first, 0 to 1; see `Verdict.doubt`. None where no gate is.
         interval_notes: on what the interval rests and what limits it, or why there is none.

@@ -100,9 +100,12 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[Check, ...]:
-        """The checks that are not good: those outside first, then the rarest values first."""
-        flagged = [check for check in self.checks if check.trust != "good"]
-        return tuple(sorted(flagged, key=lambda check: (check.trust != "outside", np.nan_to_num(check.p_value))))
+        """The checks that are not good: outside first, then the rarest values, at the end what was not measured."""
+
+        def rank(check: Check) -> tuple[bool, bool, float]:
+            return not math.isfinite(check.value), check.trust != "outside", float(np.nan_to_num(check.p_value))
+
+        return tuple(sorted((check for check in self.checks if check.trust != "good"), key=rank))
 
     @property
     def footnotes(self) -> tuple[str, ...]:
