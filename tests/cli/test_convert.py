@@ -83,6 +83,12 @@ def test_a_still_is_refused_and_no_failure_and_the_terminal_names_it(
     assert (code, out[:34]) == (0, "3 clips taken, 1 refused, 0 failed")
     assert f"({clips}/flat.avi): a still" in err.replace("\n", "")
     assert "flat" not in (tmp_path / "out" / "converted.csv").read_text()
+    # The same picture in every frame is a still, too.
+    picture = np.random.default_rng(1).integers(0, 256, (112, 112), dtype=np.uint8)
+    write_mjpeg_avi(clips / "flat.avi", [picture] * 20, 50.0)
+    code, out, err = coreecho(clips, tmp_path / "again")
+    assert (code, out[:34]) == (0, "3 clips taken, 1 refused, 0 failed")
+    assert "a still: all 20 frames" in " ".join(err.split())
 
 
 def test_a_conversion_that_is_done_is_not_refused(coreecho: Type, clips: Path, tmp_path: Path) -> None:

@@ -305,7 +305,7 @@ def _convert_one(
         return ConvertedClip(number=job.number, note="the labels have no EF for it")
     try:
         video = _prepare(_read(job.path), fps, frame_size)
-        video.refuse_black()
+        video.refuse_unmoved()
     except VideoError as error:
         is_failed = not isinstance(error, UnsuitableError)
         return ConvertedClip(number=job.number, note=_anonymous(str(error), job.path), is_failed=is_failed)

@@ -213,7 +213,7 @@ def _empty_pictures(subject: Subject) -> Iterator[Finding]:
         elif clip.levels is not None and not np.any(clip.levels[MIN_WHITE:]):
             kind, what = "clips without a picture", "black throughout"
         elif clip.is_still:
-            kind, what = "clips in which nothing moves", f"{clip.num_frames} equal frames"
+            kind, what = "clips in which nothing moves", f"{clip.num_frames} frames of one picture"
         else:
             continue
         yield Finding(kind=kind, case=f"{clip.recording_id}: {what}", about=(clip.recording_id,))

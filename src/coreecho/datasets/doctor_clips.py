@@ -50,7 +50,7 @@ class ClipFacts:
         width: W.
         fps: of the file.
         is_phantom: the file says that it is simulated.
-        is_still: no pixel changes from the first frame to the last.
+        is_still: all frames show one picture; see `Video.is_still`.
         content: hash of all frames.
         levels: (256,), how many pixels have each grey level.
         thumbnail: PNG of the middle frame, or None where it was not asked for or no sector was found to show.
@@ -83,7 +83,7 @@ def examine_clip(job: ClipJob) -> ClipFacts:
         width=frames.shape[2],
         fps=video.fps,
         is_phantom=video.is_phantom,
-        is_still=all(np.array_equal(frame, frames[0]) for frame in frames[1:]),
+        is_still=video.is_still,
         content=hash_frames(frames),
         # Frame by frame, since NumPy counts bytes by way of 8-byte copies of them.
         levels=np.sum([np.bincount(frame.ravel(), minlength=256) for frame in frames], axis=0),

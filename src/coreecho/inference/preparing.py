@@ -161,7 +161,6 @@ def prepare_file(
         seen = video if model.model_input.is_whole_beat else at_training_rate(video, _trained_on(model))
         return ClipFile(seen, num_frames, video.fps, frames_of_beat, video.fps)
     file = read(path, model.model_input.frame_size, **options)
-    file.video.refuse_black()
     if file.num_frames < MIN_FRAMES:
         raise UnsuitableError(
             f"{path}: has {counted(file.num_frames, 'frames')}; a heartbeat takes at least {MIN_FRAMES}. Give the "

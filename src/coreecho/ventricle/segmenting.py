@@ -137,7 +137,6 @@ def segment_video(
         VideoError: it is black.
         UnsuitableError: it has too few frames for a heartbeat.
     """
-    video.refuse_black()
     if video.num_frames < MIN_FRAMES:
         raise UnsuitableError(
             f"{name}: has {video.num_frames} frames; a heartbeat takes at least {MIN_FRAMES}. Give the whole clip."

@@ -264,7 +264,7 @@ def test_pictures_without_content(tree: Path, clips: list[Path]) -> None:
         "clips without a picture": sorted(
             [f"{clips[0].stem}: every pixel has the same grey level", f"{clips[2].stem}: black throughout"]
         ),
-        "clips in which nothing moves": [f"{clips[1].stem}: 24 equal frames"],
+        "clips in which nothing moves": [f"{clips[1].stem}: 24 frames of one picture"],
     }
 
 
