@@ -277,7 +277,7 @@ def calibrate_run(run: "RunFolder") -> str:
         write_calibration(path, calibrated)
     except CoReEchoError as error:
         # The training is done, and whole without it.
-        return f"Not calibrated, so no EF of this run gets an interval. {error}"
+        return f"Not calibrated, so no EF of this run gets an interval: {error}"
     return f"Calibrated on {calibrated.intervals.num_recordings} recordings of the VAL split: {path}."
 
 

@@ -8,6 +8,7 @@ type, finite and in agreement with the others, or the whole file is refused.
 
 import base64
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +28,7 @@ from coreecho.trust.predicted_ranges import PredictedRange
 KIND = "calibration"
 # A million recordings are 20 MB of numbers: more is no calibration of ours.
 _LIMITS = Limits(max_bytes=64 * 2**20)
+_VERSION = re.compile(r'"version": (\d{1,9})\b')
 # Widths are written for human readers, and must agree with the errors that they come from.
 _RELATIVE_AGREEMENT = 1e-9
 _Base64 = Annotated[str, Within(0, 32 * 2**20)]
@@ -190,7 +192,15 @@ def calibration_from_json(text: str | bytes, where: str = KIND) -> ModelCalibrat
         document = parse_document(text, _Document, kind=KIND, error=CalibrationError, limits=_LIMITS)
         return _checked(document)
     except CalibrationError as error:
-        raise CalibrationError(f"{where}: {error} Calibrate again: `coreecho calibrate`.") from error
+        whole = text if isinstance(text, str) else text.decode(errors="replace")
+        written, expected = _VERSION.search(whole), _Document.version
+        # What else has another form in a file of another version, is no news to anybody.
+        told = (
+            f"it comes from another version of coreecho (version: {written[1]}, expected {expected})."
+            if written is not None and written[1] != str(expected)
+            else str(error)
+        )
+        raise CalibrationError(f"{where}: {told} Calibrate again: `coreecho calibrate MODEL`.") from error
 
 
 def write_calibration(path: Path, calibrated: ModelCalibration) -> None:

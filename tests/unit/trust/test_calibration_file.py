@@ -109,7 +109,11 @@ def changed(document, path, value):
     ("path", "value", "message"),
     [
         ("format", "other", "format: 'other', expected 'coreecho-calibration'"),
-        ("version", 1, "version: 1, expected 3"),
+        (
+            "version",
+            1,
+            r": it comes from another version of coreecho \(version: 1, expected 3\)\. Calibrate",
+        ),
         ("level", ..., "it lacks level"),
         ("level", "0.9", "level: '0.9', expected a number"),
         ("level", True, "level: True, expected a number"),
