@@ -112,7 +112,7 @@ def changed(document, path, value):
         (
             "version",
             1,
-            r": it comes from another version of coreecho \(version: 1, expected 3\)\. Calibrate",
+            r"it comes from another version of coreecho \(version: 1, expected 3\)\. Calibrate",
         ),
         ("level", ..., "it lacks level"),
         ("level", "0.9", "level: '0.9', expected a number"),
