@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from coreecho.notices import NOTICE
 from coreecho.training import RunFolder
 from coreecho.video import read_video
 
@@ -34,6 +35,8 @@ def main(demo: Path, picture: Path) -> None:
         row[0].text(-0.08, 0.5, label, rotation=90, ha="center", va="center", transform=row[0].transAxes, fontsize=9)
     left.suptitle("Simulated hearts that the model has not seen", fontsize=12)
     _scatter(right.subplots(), predictions)
+    # A picture travels without its page.
+    right.supxlabel(NOTICE, fontsize=9, color="0.35", x=0.99, ha="right")
     FigureCanvasAgg(figure).print_png(str(picture))
 
 
