@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from coreecho.datasets import Recording, Split
+from coreecho.datasets.recording import Recording, Split, is_learned_from
 from coreecho.errors import CalibrationError, CoReEchoError
 from coreecho.evaluation.measured_clips import (
     Computing,
@@ -190,7 +190,7 @@ def _asked_recordings(
         recordings, asked = subject.some_recordings(split), split
         words = f"the {split.upper()} split of {dataset}"
     check_labels(recordings, subject.task)
-    if split == "train" and not allow_overlap:
+    if is_learned_from(asked) and not allow_overlap:
         raise CalibrationError(
             "Errors of recordings that were trained on are too small to promise anything: give another `--split`."
         )

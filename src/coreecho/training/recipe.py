@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from cyclopts import Parameter
 
-from coreecho.datasets.recording import Split
+from coreecho.datasets.recording import Split, is_learned_from
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
@@ -186,6 +186,15 @@ class Recipe:
     def is_chosen_by_tested(self) -> bool:
         """Whether the tested recordings validate, and so choose their own epoch."""
         return self.select_on == "test"
+
+    def uses(self, split: Split) -> bool:
+        """Whether a training sees a split: to learn from it, or to validate by it."""
+        return is_learned_from(split) or split == self.select_on
+
+    @property
+    def shows_same_clip(self) -> bool:
+        """Whether the views of a recording are one clip, augmented twice."""
+        return self.views == "same_clip"
 
     @property
     def is_augmented(self) -> bool:
