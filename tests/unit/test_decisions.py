@@ -15,7 +15,7 @@ from coreecho.datasets.layout import LAYOUTS
 from coreecho.models import ENCODERS, HEADS, SEGMENTERS
 from coreecho.tasks import EF, MI, TASKS
 from coreecho.training.parts import OBJECTIVES, OPTIMISERS
-from coreecho.training.recipe import recipe_names
+from coreecho.training.recipe_files import recipe_names
 
 _SOURCE = Path(coreecho.__file__).parent
 _PARTS = (LAYOUTS, TASKS, OBJECTIVES, OPTIMISERS, ENCODERS, HEADS, SEGMENTERS)

@@ -24,8 +24,9 @@ from coreecho.evaluation.measured_clips import (
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels
 from coreecho.evaluation.reasons import HowMeasured, error_ratios
+from coreecho.inference.opening import as_subject
 from coreecho.inference.overlap import Overlap
-from coreecho.inference.subject import Subject, as_subject
+from coreecho.inference.subject import Subject
 from coreecho.trust import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,

@@ -26,7 +26,7 @@ from coreecho.evaluation.weights_facts import (
     weights_fact,
 )
 from coreecho.evaluation.worth import is_of_all
-from coreecho.inference.subject import as_subject
+from coreecho.inference.opening import as_subject
 from coreecho.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

@@ -38,7 +38,8 @@ from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
 from coreecho.shipped import is_default, resolve
 from coreecho.tasks import Task
-from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import RunFolder
 
 ALL = "all"
