@@ -92,7 +92,9 @@ def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: P
     with pytest.raises(CheckpointError, match="there is no such file"):
         open_subject(tmp_path / "nothing.safetensors", data=truth_root)
     subject = open_subject(run.path)
-    subject.__dict__["_run_on_data"] = type("Empty", (), {"recordings": lambda _self, _split: [], "all_recordings": []})()
+    subject.__dict__["_run_on_data"] = type(
+        "Empty", (), {"recordings": lambda _self, _split: [], "all_recordings": []}
+    )()
     with pytest.raises(DatasetError, match="has no recording in its VAL split"):
         subject.some_recordings("val")
 
