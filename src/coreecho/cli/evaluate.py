@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
 from coreecho.errors import RecipeError
+from coreecho.names import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -206,4 +207,5 @@ def _show_beats(console: "Console", subject: "Subject", index: "BeatIndex", prot
     write_errors(folder, errors)
     console.print(f"Note: {index.note}.", markup=False)
     for row in errors.itertuples():
-        console.print(f"MAE of {row.num_beats} beats: {row.mae:.2f} ({row.num_recordings} recordings)", markup=False)
+        beats, tried = counted(row.num_beats, "beats"), counted(row.num_recordings, "recordings")
+        console.print(f"MAE of {beats}: {row.mae:.2f} ({tried})", markup=False)
