@@ -206,6 +206,6 @@ def _show_beats(console: "Console", subject: "Subject", index: "BeatIndex", prot
     errors = error_by_beats(subject, index, protocol, subject.recordings(protocol.split))
     write_errors(folder, errors)
     console.print(f"Note: {index.note}.", markup=False)
-    for row in errors.itertuples():
-        beats, tried = counted(row.num_beats, "beats"), counted(row.num_recordings, "recordings")
-        console.print(f"MAE of {beats}: {row.mae:.2f} ({tried})", markup=False)
+    for row in errors.to_dict("records"):
+        beats, tried = counted(row["num_beats"], "beats"), counted(row["num_recordings"], "recordings")
+        console.print(f"MAE of {beats}: {row['mae']:.2f} ({tried})", markup=False)
