@@ -133,7 +133,7 @@ def evaluate(
         show_progress=True,
     )
     console = Console()
-    title = f"{model}: {protocol.description}"
+    title = f"{model}: {evaluation.tested}"
     if evaluation.overlap_label is not None:
         title += f"\n{evaluation.overlap_label}"
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
