@@ -1,7 +1,12 @@
 """The campaign's own book-keeping: runs add up, and go on with cases that were never tried."""
 
+import hashlib
+import os
+import signal
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.hostile import campaign
@@ -39,3 +44,27 @@ def test_a_run_goes_on_where_the_last_one_ended(tmp_path: Path, monkeypatch: pyt
         assert run_target("cards", seed=0, cases=5, seconds=60, findings=tmp_path) == Counter(refused=5)
     assert begun == [(0, 5), (5, 10)]
     assert read_counts(tmp_path)[code_version()]["cards"] == Counter(refused=10)
+
+
+def _ended(exit_code: int) -> tuple[Any, Any]:
+    """The end of a pipe, and the process at its other end, which ended so."""
+    here, there = campaign.mp.Pipe(duplex=False)
+    there.close()
+    return here, SimpleNamespace(exitcode=exit_code, join=lambda: None)
+
+
+def test_who_computes_too_long_is_slow_and_who_crashes_has_died() -> None:
+    assert campaign._next(*_ended(-signal.SIGPROF))[0] == "slow"
+    assert campaign._next(*_ended(-signal.SIGSEGV)) == ("died", "the process ended with -11")
+
+
+def test_a_case_that_computes_too_long_ends_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = campaign.mp.Pipe(duplex=False)
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(campaign, "SECONDS_OF_A_CASE", 0.1)
+        monkeypatch.setattr(campaign, "read_case", lambda *_: hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9))
+        campaign.read_cases("cards", str(tmp_path), 0, 0, 1, there)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGPROF
+    assert here.recv() == ("ready", "")
