@@ -39,6 +39,8 @@ from coreecho.files import alone_in, write_whole
 SECONDS_OF_A_CASE = 10.0
 # By the clock: what waits, and does not compute, is stuck; on a busy machine, a process may get a twentieth of a core.
 _SECONDS_OF_WAITING = 20 * SECONDS_OF_A_CASE
+# Imports and sound files, of which one is a trained run.
+_SECONDS_OF_PREPARING = 3600.0
 BYTES_OF_A_CASE = 2 * 2**30
 OUTCOMES = ("read", "refused", "unnamed", "slow", "large", "died")
 # A disk in memory, where there is one: files that are written 2,000 times a second belong on no other.
@@ -119,10 +121,10 @@ def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Pa
             process = context.Process(target=read_cases, args=work, daemon=True)
             process.start()
             there.close()
+            if (ready := _next(here, process, _SECONDS_OF_PREPARING))[0] != "ready":
+                raise RuntimeError(f"{name}: the sound files could not be made and read: {ready[1]}")
             while case < first + cases and time.monotonic() < end:
-                outcome, note = _next(here, process)
-                if outcome == "ready":
-                    continue
+                outcome, note = _next(here, process, _SECONDS_OF_WAITING)
                 found[outcome] += 1
                 if outcome not in ("read", "refused"):
                     kinds[kind := _kind(outcome, note)] += 1
@@ -140,10 +142,10 @@ def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Pa
     return found
 
 
-def _next(answers: Connection, process: BaseProcess) -> tuple[str, str]:
-    """What comes of the next case of a process."""
-    if not answers.poll(_SECONDS_OF_WAITING):
-        return "slow", f"no answer within {_SECONDS_OF_WAITING:g} s"
+def _next(answers: Connection, process: BaseProcess, seconds: float) -> tuple[str, str]:
+    """What comes of the next case of a process, for which it may take so many seconds by the clock."""
+    if not answers.poll(seconds):
+        return "slow", f"no answer within {seconds:g} s"
     try:
         outcome, note = answers.recv()
     except EOFError:
