@@ -42,7 +42,8 @@ lint: env  ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 # Programs that need data of their own are run by hand.
-NEED_DATA := benchmarks/generated_clips.py benchmarks/small_data.py benchmarks/what_carries.py
+NEED_DATA := $(addprefix benchmarks/,generated_clips.py small_data.py what_carries.py outline_or_regression.py \
+	how_many_hearts.py)
 # What several of them share.
 SHARED := benchmarks/mjpeg.py
 
