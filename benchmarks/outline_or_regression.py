@@ -35,6 +35,7 @@ from coreecho.ventricle.segmentation import Segmentation
 from generated_clips import settings_of
 from what_carries import (
     add_arguments,
+    cell,
     execution_of,
     read_generated,
     read_generated_table,
@@ -113,13 +114,6 @@ def compared(tables: dict[str, list[pd.DataFrame]], hearts: dict[str, str] | Non
 
 def print_table(title: str, found: dict[str, Any]) -> None:
     """As docs take it."""
-
-    def cell(entry: dict[str, Any] | None, name: str, digits: int) -> str:
-        if entry is None:
-            return ""
-        estimate, low, high = (f"{entry[name]['mean'][end]:.{digits}f}" for end in ("estimate", "low", "high"))
-        return f"{estimate} ± {entry[name]['sd']:.{digits}f} ({low} to {high})"
-
     print(f"\n{title}\n\n| | r | MAE | bias | MAE minus the first | MAE minus the second |\n|---|---|---|---|---|---|")
     for words, entry in found.items():
         own = entry["metrics"]

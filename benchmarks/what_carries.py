@@ -82,6 +82,9 @@ ARMS = {
     "l1": Arm("L1 end to end in place of RnC + L1, from the start on", settings=_L1, clips=1),
 }
 
+# What each start sets, and the clips of a recording that a step sees.
+STARTS: Mapping[str, tuple[Mapping[str, Any], int]] = {"start": ({}, 2), "start-l1": (_L1, 1)}
+
 
 def phantoms_table(folder: Path, cohort: Path, hearts: int) -> Path:
     """The first hearts of a cohort that train, and 200 that validate, as a table: fewer are among more."""
@@ -122,28 +125,38 @@ def execution_of(arguments: argparse.Namespace) -> Execution:
     return Execution(hardware=hardware, show_progress=True)
 
 
+def train_start(name: str, seed: int, arguments: argparse.Namespace) -> Path:
+    """The run of a seed that others go on from: `start`, or `start-l1` end to end."""
+    kind, clips = STARTS[name]
+    calm = {**_NO_CAMERA, "shading_spread": 0, "blur_pixels": 0, "noise": 0, "cutouts": 0}
+    settings = {"stage1_epochs": arguments.start_epochs * 2 // clips, "gain_flicker": 0.05, "gamma_spread": 0.1}
+    return train_run(name, "standard", arguments.start_hearts, calm | kind | settings, seed, SCRATCH, arguments)
+
+
+def train_run(
+    name: str,
+    cohort: str,
+    hearts: int,
+    settings: Mapping[str, Any],
+    seed: int,
+    init: str,
+    arguments: argparse.Namespace,
+) -> Path:
+    """The run of this name and seed, trained where that is not done."""
+    root = phantoms_table(arguments.out / "tables", cohort_folder(arguments.phantoms, cohort), hearts)
+    data = Data(dataset="table", root=root, options={"fps": FPS}, store=arguments.out / "store")
+    path: Path = arguments.out / "runs" / f"{name}-seed{seed}"
+    finish_run(recipe_of(name, settings, seed, init, arguments), data, path, execution_of(arguments))
+    return path
+
+
 def train_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Path]:
     """Runs of one seed, by the names of the arms."""
-    tables, store = arguments.out / "tables", arguments.out / "store"
-
-    def finished(name: str, cohort: str, hearts: int, settings: Mapping[str, Any], init: str) -> Path:
-        root = phantoms_table(tables, cohort_folder(arguments.phantoms, cohort), hearts)
-        data = Data(dataset="table", root=root, options={"fps": FPS}, store=store)
-        path = arguments.out / "runs" / f"{name}-seed{seed}"
-        finish_run(recipe_of(name, settings, seed, init, arguments), data, path, execution_of(arguments))
-        return path
-
-    starts = {}
-    for name, kind, clips in (("start", {}, 2), ("start-l1", _L1, 1)):
-        epochs = arguments.start_epochs * 2 // clips
-        calm = {**_NO_CAMERA, "shading_spread": 0, "blur_pixels": 0, "noise": 0, "cutouts": 0}
-        settings = calm | kind | {"stage1_epochs": epochs, "gain_flicker": 0.05, "gamma_spread": 0.1}
-        starts[name] = finished(name, "standard", arguments.start_hearts, settings, SCRATCH)
-    made = dict(starts)
+    made = {name: train_start(name, seed, arguments) for name in STARTS}
     for name, arm in ARMS.items():
         epochs = arguments.epochs * 1000 * 2 // (arm.hearts * arm.clips)
         settings = dict(arm.settings) | {"stage1_epochs": epochs}
-        made[name] = finished(name, arm.cohort, arm.hearts, settings, str(starts[arm.start].resolve()))
+        made[name] = train_run(name, arm.cohort, arm.hearts, settings, seed, str(made[arm.start].resolve()), arguments)
     return made
 
 
@@ -169,10 +182,10 @@ def compared(tables: Mapping[str, list[pd.DataFrame]], hearts: Mapping[str, str]
     found: dict[str, Any] = {}
     for name, of_seeds in tables.items():
         metrics = metrics_over_seeds(of_seeds, family=EF_METRICS, patients=hearts)
-        found[name] = {"metrics": metrics.to_dict()["metrics"]}
+        found[words_of(name)] = {"metrics": metrics.to_dict()["metrics"]}
         if name != FULL:
             difference = compare_over_seeds(tables[FULL], of_seeds, family=EF_METRICS, patients=hearts)
-            found[name]["minus_all"] = difference.to_dict()["metrics"]
+            found[words_of(name)]["minus_base"] = difference.to_dict()["metrics"]
     return found
 
 
@@ -182,20 +195,22 @@ def words_of(arm: str) -> str:
     return starts[arm] if arm in starts else ARMS[arm].words
 
 
-def print_table(title: str, found: Mapping[str, Any]) -> None:
-    """As docs take it."""
+def cell(entry: Mapping[str, Any] | None, name: str, digits: int) -> str:
+    """A metric over the seeds, for a table: mean, standard deviation, interval; nothing where it was not measured."""
+    if entry is None:
+        return ""
+    estimate, low, high = (f"{entry[name]['mean'][end]:.{digits}f}" for end in ("estimate", "low", "high"))
+    return f"{estimate} ± {entry[name]['sd']:.{digits}f} ({low} to {high})"
 
-    def cell(entry: Mapping[str, Any], digits: int) -> str:
-        mean = entry["mean"]
-        estimate, low, high = (f"{mean[end]:.{digits}f}" for end in ("estimate", "low", "high"))
-        return f"{estimate} ± {entry['sd']:.{digits}f} ({low} to {high})"
 
-    print(f"\n{title}\n\n| | r | MAE | bias | r minus all | MAE minus all |\n|---|---|---|---|---|---|")
-    for name, entry in found.items():
-        own, other = entry["metrics"], entry.get("minus_all")
-        cells = [cell(own["pearson"], 2), cell(own["mae"], 1), cell(own["bias"], 1)]
-        cells += ["", ""] if other is None else [cell(other["pearson"], 2), cell(other["mae"], 1)]
-        print(f"| {words_of(name)} | {' | '.join(cells)} |")
+def print_table(title: str, found: Mapping[str, Any], base: str = "all") -> None:
+    """As docs take it: an arm's metrics, and its differences to the base."""
+    print(f"\n{title}\n\n| | r | MAE | bias | r minus {base} | MAE minus {base} |\n|---|---|---|---|---|---|")
+    for words, entry in found.items():
+        own, other = entry["metrics"], entry.get("minus_base")
+        cells = [cell(own, "pearson", 2), cell(own, "mae", 1), cell(own, "bias", 1)]
+        cells += [cell(other, "pearson", 2), cell(other, "mae", 1)]
+        print(f"| {words} | {' | '.join(cells)} |")
 
 
 def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
@@ -205,21 +220,21 @@ def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
         title, (8.0, 4.6), cautions=["phantoms and generated clips, not patients"], is_phantom=False
     )
     for number, (hearts, found) in enumerate(results.items()):
-        names = [name for name in found if "minus_all" in found[name]]
-        means = [found[name]["minus_all"]["mae"]["mean"] for name in names]
+        names = [words for words, entry in found.items() if "minus_base" in entry]
+        means = [found[words]["minus_base"]["mae"]["mean"] for words in names]
         centres = np.array([mean["estimate"] for mean in means])
         ends = np.abs(np.array([[mean["low"], mean["high"]] for mean in means]).T - centres)
         places = np.arange(len(names))[::-1] + 0.12 * (1 - 2 * number)
         colour = (BLUE, VERMILION)[number]
         axis.errorbar(centres, places, xerr=ends, fmt="o", color=colour, capsize=3, label=f"on {hearts}")
-        axis.set_yticks(np.arange(len(names))[::-1], [words_of(name) for name in names])
+        axis.set_yticks(np.arange(len(names))[::-1], names)
     axis.axvline(0, color="0.6", linewidth=1)
     axis.set_xlabel("EF points; to the right is worse than the full arm")
     axis.legend(loc="lower right")
     save_figure(figure, path)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, out: Path = Path("runs/what-carries")) -> None:
     """What is told of the clips, the phantoms and the trainings."""
     parser.add_argument("--clips", type=Path, required=True, help="folder of the files")
     parser.add_argument("--labels", type=Path, help="table of their EF [default: labels.csv in that folder]")
@@ -232,7 +247,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frame-size", type=int, default=48)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
-    parser.add_argument("--out", type=Path, default=Path("runs/what-carries"))
+    parser.add_argument("--out", type=Path, default=out)
     parser.add_argument("--cache", type=Path, help="folder for decoded frames, as of generated_clips.py")
 
 

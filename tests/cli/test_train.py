@@ -144,7 +144,9 @@ def test_seeds_lie_side_by_side_and_are_compared_as_one_recipe(
     assert "mean of 2 seeds" in table.read_text()
 
 
-def test_a_broken_tree_is_named_whole_and_can_be_gone_on_without(phantom_root: Path, tmp_path: Path) -> None:
+def test_a_broken_tree_is_named_whole_and_can_be_gone_on_without(
+    phantom_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     tree = tmp_path / "tree"
     shutil.copytree(phantom_root, tree, ignore=shutil.ignore_patterns(".coreecho-store*"))
     rows = (tree / "FileList.csv").read_text().splitlines()
@@ -162,6 +164,8 @@ def test_a_broken_tree_is_named_whole_and_can_be_gone_on_without(phantom_root: P
     assert "1 clip that cannot be read" in text
     assert "--leave-out-faulty" in text
     assert coreecho(*command, "--leave-out-faulty") == 0
+    told = [record.getMessage().split(" is ")[0] for record in caplog.records if record.levelname == "WARNING"]
+    assert sorted(name for name in told if name in named) == sorted(named[:4]), "each once"
     run = RunFolder.open(tmp_path / "run")
     assert sorted(run.info["left_out"]) == sorted(named[:4]), "what the doctor lists, and nothing else"
     assert not set(named[:4]) & {recording.id for recording in run.all_recordings}

@@ -2,10 +2,12 @@
 
 Each case is a sound file with a few random wounds, the same for the same seed and number, and is read by a process of
 its own that can be ended. A reader may read it or refuse it by an error of this package; what else comes of it is a
-finding: another error, more than ten seconds, more than two gigabytes, a dead process. Findings are kept as files.
+finding: another error, more than ten seconds of computing, more than two gigabytes, a dead process. Findings are kept
+as files. Computing is counted and not the clock, so that a busy machine makes no findings; waiting has a limit, too.
 
 Runs add up: the folder of findings counts the cases of each reader and version of the code, and the next run goes on
-with cases that were never tried. `--cases 0` prints the table of all runs.
+with cases that were never tried. `--until 100000` tries what each reader lacks of so many in all runs; `--cases 0`
+prints the table of all runs.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import multiprocessing as mp
 import os
 import re
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +26,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +37,10 @@ import coreecho
 from coreecho.files import alone_in, write_whole
 
 SECONDS_OF_A_CASE = 10.0
+# By the clock: what waits, and does not compute, is stuck; on a busy machine, a process may get a twentieth of a core.
+_SECONDS_OF_WAITING = 20 * SECONDS_OF_A_CASE
+# Imports and sound files, of which one is a trained run.
+_SECONDS_OF_PREPARING = 3600.0
 BYTES_OF_A_CASE = 2 * 2**30
 OUTCOMES = ("read", "refused", "unnamed", "slow", "large", "died")
 # A disk in memory, where there is one: files that are written 2,000 times a second belong on no other.
@@ -70,6 +78,8 @@ def read_cases(name: str, folder: str, seed: int, first: int, last: int, answers
     resource.setrlimit(resource.RLIMIT_DATA, (4 * used + BYTES_OF_A_CASE,) * 2)
     answers.send(("ready", ""))
     for case in range(first, last):
+        # Ends the process after so much computing, whatever it is at: Python, or a decoder that never returns to it.
+        signal.setitimer(signal.ITIMER_PROF, SECONDS_OF_A_CASE)
         answers.send(read_case(name, Path(folder), sound, contents, seed, case))
 
 
@@ -101,7 +111,7 @@ def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Pa
     """Read new cases of one kind of file until they or the time are used up; write findings and counts down."""
     found: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    first = sum(sum(counts[name].values()) for counts in read_counts(findings).values() if name in counts)
+    first = cases_tried(findings, name)
     context, case, end = mp.get_context("spawn"), first, time.monotonic() + seconds
     written, told = Counter[str](), time.monotonic()
     while case < first + cases and time.monotonic() < end:
@@ -111,13 +121,10 @@ def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Pa
             process = context.Process(target=read_cases, args=work, daemon=True)
             process.start()
             there.close()
-            # Imports and sound files take their time, once.
-            limit = 120.0
+            if (ready := _next(here, process, _SECONDS_OF_PREPARING))[0] != "ready":
+                raise RuntimeError(f"{name}: the sound files could not be made and read: {ready[1]}")
             while case < first + cases and time.monotonic() < end:
-                outcome, note = _next(here, limit)
-                if outcome == "ready":
-                    limit = SECONDS_OF_A_CASE
-                    continue
+                outcome, note = _next(here, process, _SECONDS_OF_WAITING)
                 found[outcome] += 1
                 if outcome not in ("read", "refused"):
                     kinds[kind := _kind(outcome, note)] += 1
@@ -135,13 +142,17 @@ def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Pa
     return found
 
 
-def _next(answers: Connection, seconds: float) -> tuple[str, str]:
+def _next(answers: Connection, process: BaseProcess, seconds: float) -> tuple[str, str]:
+    """What comes of the next case of a process, for which it may take so many seconds by the clock."""
     if not answers.poll(seconds):
         return "slow", f"no answer within {seconds:g} s"
     try:
         outcome, note = answers.recv()
     except EOFError:
-        return "died", "the process ended"
+        process.join()
+        if process.exitcode == -signal.SIGPROF:
+            return "slow", f"it computed for more than {SECONDS_OF_A_CASE:g} s"
+        return "died", f"the process ended with {process.exitcode}"
     return str(outcome), str(note)
 
 
@@ -170,6 +181,11 @@ def read_counts(findings: Path) -> Counts:
     path = findings / "counts.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     return {version: {name: Counter(outcomes) for name, outcomes in counts.items()} for version, counts in kept.items()}
+
+
+def cases_tried(findings: Path, name: str) -> int:
+    """Of a reader, in all runs."""
+    return sum(sum(counts[name].values()) for counts in read_counts(findings).values() if name in counts)
 
 
 def add_counts(findings: Path, name: str, found: Counter[str]) -> None:
@@ -204,6 +220,9 @@ def main() -> int:
     """Run the campaign; 1 where this run has findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=2000, help="new damaged files of each kind")
+    parser.add_argument(
+        "--until", type=int, help="as many as each kind lacks of so many in all runs, in place of --cases"
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="the longest time for one kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=TARGETS, default=list(TARGETS), help="kinds of files")
@@ -212,7 +231,8 @@ def main() -> int:
     total: Counter[str] = Counter()
     for name in given.only if given.cases else ():
         started = time.monotonic()
-        found = run_target(name, seed=given.seed, cases=given.cases, seconds=given.seconds, findings=given.findings)
+        cases = given.cases if given.until is None else given.until - cases_tried(given.findings, name)
+        found = run_target(name, seed=given.seed, cases=cases, seconds=given.seconds, findings=given.findings)
         total += found
         line = ", ".join(f"{found[outcome]:,} {outcome}" for outcome in OUTCOMES if found[outcome])
         print(f"{name}: {line} ({time.monotonic() - started:.0f} s)", flush=True)

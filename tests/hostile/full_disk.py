@@ -1,8 +1,9 @@
 """Commands on a disk that fills up, and two of each at once: `python -m tests.hostile.full_disk --times 10`.
 
-Disks fill up at random writes, or with `--every` at each of them. A command that finds no space must say so in a
-sentence and end with an error, and given again with space it must leave what an undisturbed run leaves, to the byte. Of
-two that are given at once, one may be refused by name; what is left is the same.
+Disks fill up at random writes, or with `--every` at each of them; with `--most N` besides, at N that are spread over
+all. A command that finds no space must say so in a sentence and end with an error, and given again with space it must
+leave what an undisturbed run leaves, to the byte. Of two that are given at once, one may be refused by name; what is
+left is the same.
 """
 
 import os
@@ -97,16 +98,23 @@ def main() -> int:
                 else:
                     outcome, faults = fill_once(command, trial, how, after, expected, preloaded)
                 given.counts[f"{command.name} {how}: {outcome}"] += 1
-                given.findings += [f"{command.name}, {how} {after}: {fault}" for fault in faults]
+                given.found(f"{command.name}, {how} {after}", faults)
                 shutil.rmtree(trial)
             print(f"{command.name}: opened {opened} times, {len(trials) - 1} full disks, twice at once", flush=True)
     return given.tell("outcomes")
 
 
+def spread(count: int, most: int | None) -> list[int]:
+    """The numbers from 1 to `count`, or `most` of them: the first, the last, and what lies evenly between."""
+    if most is None or count <= most:
+        return list(range(1, count + 1))
+    return sorted({1 + round(place * (count - 1) / max(most - 1, 1)) for place in range(most)})
+
+
 def _trials(given: Campaign, opened: int, largest: int) -> Iterator[tuple[str, int]]:
     """How the disk fills up, and after how many openings or bytes; at the end, two at once."""
     if given.is_every:
-        yield from (("open", number) for number in range(1, opened + 1))
+        yield from (("open", number) for number in spread(opened, given.most))
     for _ in range(given.times):
         how = given.chance.choice(("open", "bytes")) if not given.is_every else "bytes"
         yield how, given.chance.randint(1, opened) if how == "open" else given.chance.randrange(largest)

@@ -286,6 +286,7 @@ class Campaign:
         counts: of outcomes.
         findings: what is not as it should be.
         is_every: disks fill up at every write.
+        most: writes of a command at which they do, spread over all that it has; all where it is nothing.
     """
 
     times: int
@@ -295,6 +296,7 @@ class Campaign:
     counts: Counter[str]
     findings: list[str]
     is_every: bool = False
+    most: int | None = None
 
     @classmethod
     def asked(cls, words: str | None, *, times: int, of: str) -> "Campaign":
@@ -302,19 +304,26 @@ class Campaign:
         parser = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--times", type=int, default=times, help=of)
         parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--only", nargs="*", help="commands")
+        parser.add_argument("--only", nargs="*", help="commands, in this order")
         parser.add_argument("--every", action="store_true", help="full disks at every write, besides")
+        parser.add_argument("--most", type=int, help="with --every, at so many of a command's writes, evenly spread")
         given = parser.parse_args()
         chance = random.Random(given.seed)
-        return cls(given.times, given.seed, given.only or [], chance, Counter(), [], given.every)
+        return cls(given.times, given.seed, given.only or [], chance, Counter(), [], given.every, given.most)
 
     def trials(self, folder: Path) -> Iterator[tuple[Command, Path]]:
         """The commands, each with an empty folder for what it leaves when nothing disturbs it."""
-        for command in commands(*prepare(folder)):
-            if not self.only or command.name in self.only:
-                out = folder / f"{command.name}-whole"
-                out.mkdir()
-                yield command, out
+        known = {command.name: command for command in commands(*prepare(folder))}
+        for name in self.only or known:
+            out = folder / f"{name}-whole"
+            out.mkdir()
+            yield known[name], out
+
+    def found(self, trial: str, faults: list[str]) -> None:
+        """Keep what is not as it should be after a trial, and print it at once: a run may be cut short."""
+        for fault in faults:
+            self.findings.append(f"{trial}: {fault}")
+            print(f"  {self.findings[-1]}", flush=True)
 
     def tell(self, what: str) -> int:
         """Print what came of it, with `what` was done; 1 where there are findings."""
@@ -338,7 +347,7 @@ def main() -> int:
                 trial.mkdir()
                 faults = stop_once(command, trial, how, after, expected, preloaded)
                 given.counts[f"{command.name} {how}"] += 1
-                given.findings += [f"{command.name}, {how} after {after:.2f} s: {fault}" for fault in faults]
+                given.found(f"{command.name}, {how} after {after:.2f} s", faults)
                 shutil.rmtree(trial)
             print(f"{command.name}: stopped {given.times} times within {seconds:.1f} s", flush=True)
     return given.tell("stops")

@@ -6,6 +6,8 @@ import pytest
 from tests.hostile.campaign import OUTCOMES, read_case
 from tests.hostile.targets import TARGETS, write_target
 
+from coreecho.errors import VideoError
+
 CASES = 30
 SLOW = {"run"}
 
@@ -20,3 +22,20 @@ def test_a_damaged_file_is_read_or_refused_by_name(name: str, tmp_path: Path) ->
     assert [note for outcome, note in found if outcome in OUTCOMES[2:]] == []
     # Wounds that leave everything readable would show nothing.
     assert any(outcome == "refused" for outcome, _ in found)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_dicom_of_every_coding_is_read_while_it_is_sound(tmp_path: Path) -> None:
+    sound = write_target("dicom", tmp_path)
+    refused = [path.name for path in sound if not _is_read(path)]
+    # A deflated file is refused by its name, with the command that inflates it.
+    assert refused == ["deflated.dcm"]
+    assert {"HTJ2K.dcm", "HTJ2KLossless.dcm", "rle.dcm", "SC_rgb_jpeg_gdcm.dcm"} < {path.name for path in sound}
+
+
+def _is_read(path: Path) -> bool:
+    try:
+        TARGETS["dicom"].read(path.parent, path)
+    except VideoError:
+        return False
+    return True

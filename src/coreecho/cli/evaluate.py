@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
 from coreecho.errors import RecipeError
+from coreecho.names import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,7 +133,7 @@ def evaluate(
         show_progress=True,
     )
     console = Console()
-    title = f"{model}: {protocol.description}"
+    title = f"{model}: {evaluation.tested}"
     if evaluation.overlap_label is not None:
         title += f"\n{evaluation.overlap_label}"
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
@@ -205,5 +206,6 @@ def _show_beats(console: "Console", subject: "Subject", index: "BeatIndex", prot
     errors = error_by_beats(subject, index, protocol, subject.recordings(protocol.split))
     write_errors(folder, errors)
     console.print(f"Note: {index.note}.", markup=False)
-    for row in errors.itertuples():
-        console.print(f"MAE of {row.num_beats} beats: {row.mae:.2f} ({row.num_recordings} recordings)", markup=False)
+    for row in errors.to_dict("records"):
+        beats, tried = counted(row["num_beats"], "beats"), counted(row["num_recordings"], "recordings")
+        console.print(f"MAE of {beats}: {row['mae']:.2f} ({tried})", markup=False)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from coreecho.cli.options import AtLeastOne, Device, NotNegative
+from coreecho.names import counted
 
 
 def infarction(
@@ -72,6 +73,6 @@ def infarction(
     title = f"{method}, {classifier}: means over the folds of {root.name}"
     console.print(metrics_table(study.metrics, title=title, is_phantom=is_phantom_root(root)))
     if study.without_features:
-        console.print(f"Note: {len(study.without_features)} recordings have no features.", markup=False)
+        console.print(f"Note: {counted(len(study.without_features), 'recordings')} without features.", markup=False)
     console.print(f"Features, diagnoses and metrics: {out}", markup=False, soft_wrap=True)
     return 0

@@ -143,11 +143,14 @@ class Layout(ABC):
             for odd in odd_among(survey.recordings):
                 survey.add_flaw(odd.kind, odd.case, str(odd.about))
         checked = survey.without_faulty() if leave_out_faulty else survey.checked()
+        without = set(leave_out)
+        # Of those that are left out by name it was told why when they were found.
         for name, reasons in checked.left_out.items():
+            if name in without:
+                continue
             log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
         for remark in checked.remarks:
             log.info("%s", readable(remark))
-        without = set(leave_out)
         taken = [recording for recording in checked if recording.id not in without]
         is_left_whole = not draws_splits and self.is_undivided(taken, Path(root), **settings)
         arranged = taken if is_left_whole else self.arrange(taken, Path(root), **settings)

@@ -59,6 +59,7 @@ class Evaluation(Generic[M]):
         predictions: one row a recording, in the columns of the task.
         metrics: with their intervals.
         protocol: how they were made.
+        tested: on what and how, in words.
         is_phantom: whether the hearts are simulated.
         notes: what a reader of the metrics should know.
         overlap_label: for every figure and table, where the model was trained on some of the recordings.
@@ -72,6 +73,7 @@ class Evaluation(Generic[M]):
     predictions: pd.DataFrame
     metrics: M
     protocol: Protocol
+    tested: str
     is_phantom: bool
     notes: tuple[str, ...]
     overlap_label: str | None
@@ -141,6 +143,7 @@ def evaluate(
         predictions=predictions,
         metrics=metrics,
         protocol=protocol,
+        tested=protocol.describe(is_undivided=subject.is_undivided),
         is_phantom=subject.is_phantom,
         notes=(
             *_notes(subject, protocol, recordings, overlap),

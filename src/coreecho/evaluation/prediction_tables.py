@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.evaluation.metric_family import MetricFamily
+from coreecho.names import counted
 
 _NAMED_AT_MOST = 10
 
@@ -61,7 +62,7 @@ def aligned(family: MetricFamily[Any], tables: Mapping[str, pd.DataFrame]) -> Pr
         recordings = table["recording"].astype(str)
         twice = sorted(set(recordings[recordings.duplicated()]))
         if twice:
-            raise ValueError(f"{name}: {len(twice)} recordings occur more than once: {named(twice)}")
+            raise ValueError(f"{name}: {counted(len(twice), 'recordings')} listed more than once: {named(twice)}")
         try:
             true, predicted = family.checked(table[true_column], table[predicted_column])
         except ValueError as error:

@@ -14,6 +14,7 @@ from coreecho.evaluation.prediction_tables import named
 from coreecho.evaluation.protocol import Clips, StoredLengths, starts_of_recordings
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.models.echo_model import EchoModel
+from coreecho.names import counted
 from coreecho.progress import track
 from coreecho.tasks import Task
 
@@ -152,8 +153,9 @@ def check_outputs(task: Task, recordings: Sequence[str], outputs: NDArray[np.flo
     """See that a model gives numbers. Raises CheckpointError."""
     lost = [recording for recording, output in zip(recordings, outputs, strict=True) if not math.isfinite(output)]
     if lost:
+        of = counted(len(lost), "recordings")
         read = task.output_column if task.has_output_of_its_own else task.noun
-        raise CheckpointError(f"The model's {read} is not a finite number for {len(lost)} recordings: {named(lost)}.")
+        raise CheckpointError(f"The model's {read} is not a finite number for {of}: {named(lost)}.")
 
 
 def _deviation(clip_values: NDArray[np.float32]) -> float:

@@ -112,6 +112,10 @@ class Protocol:
     @property
     def description(self) -> str:
         """In words: `TEST split, 3 clips a recording`."""
+        return self.describe(is_undivided=False)
+
+    def describe(self, *, is_undivided: bool) -> str:
+        """In words; of data that nothing divides: `all recordings, 3 clips a recording`."""
         clips = (
             {"all": "the whole video", TRACED: "the clip about the traced frames"}[self.clips]
             if isinstance(self.clips, str)
@@ -119,7 +123,7 @@ class Protocol:
         )
         if self.start_index is not None:
             clips = f"starts from {self.start_index.name}"
-        return f"{self.split.upper()} split, {clips}"
+        return f"{'all recordings' if is_undivided else f'{self.split.upper()} split'}, {clips}"
 
 
 def choose_starts(

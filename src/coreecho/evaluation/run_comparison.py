@@ -71,6 +71,7 @@ class RunComparison:
         definitions: of the metrics.
         compared: in the order in which they were given; differences are to the first.
         protocol: how they were tested.
+        tested: on what and how, in words.
         num_recordings: on which all were tested.
         is_phantom: simulated hearts have a part in it.
         overlaps: what was trained on some of the recordings, as was allowed.
@@ -80,6 +81,7 @@ class RunComparison:
     definitions: Sequence[MetricDefinition]
     compared: Sequence[Compared]
     protocol: Protocol
+    tested: str
     num_recordings: int
     is_phantom: bool
     overlaps: tuple[str, ...]
@@ -112,7 +114,7 @@ class RunComparison:
         """Give a JSON-able dictionary."""
         return {
             "is_phantom": self.is_phantom,
-            "protocol": self.protocol.description,
+            "protocol": self.tested,
             "num_recordings": self.num_recordings,
             "bootstrap": {"resamples": self.protocol.resamples, "seed": self.protocol.seed},
             "overlaps": list(self.overlaps),
@@ -175,6 +177,7 @@ def compare_runs(
         definitions=family.definitions,
         compared=measure(family, competitors, tables, recordings, protocol),
         protocol=protocol,
+        tested=protocol.describe(is_undivided=first_subject.is_undivided),
         num_recordings=len(recordings),
         is_phantom=any(
             subject.is_phantom or subject.learned_from_phantoms

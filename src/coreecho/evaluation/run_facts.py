@@ -27,6 +27,7 @@ from coreecho.evaluation.weights_facts import (
 )
 from coreecho.evaluation.worth import is_of_all
 from coreecho.inference.opening import as_subject
+from coreecho.names import counted
 from coreecho.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -103,9 +104,8 @@ def _missing(run: RunFolder) -> str:
         return ""
     unknown = sum(run.task.label_of(one) is None for one in recordings)
     outside = sum(one.split is None for one in recordings)
-    return (
-        f"{unknown} of {len(recordings)} recordings without a label; {outside} in no split. Neither are learned from."
-    )
+    of = counted(len(recordings), "recordings")
+    return f"{unknown} of {of} without a label; {outside} in no split. Neither are learned from."
 
 
 def _input(run: RunFolder) -> str:
@@ -155,7 +155,7 @@ def _results(run: RunFolder) -> str:
             if entry.get("estimate") is not None and entry.get("low") is not None
         ]
         kind = "phantom result" if document.get("is_phantom") else "result on real hearts"
-        lines.append(f"{where} ({kind}, {document['num_recordings']} recordings): {', '.join(metrics)}.")
+        lines.append(f"{where} ({kind}, {counted(document['num_recordings'], 'recordings')}): {', '.join(metrics)}.")
     return " ".join(lines)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.models.model_input import ModelInput
+from coreecho.names import counted
 from coreecho.tasks import Task, build_task
 
 CARD_LIMITS = Limits(max_bytes=2**20, max_depth=8, max_entries=10_000)
@@ -67,7 +68,7 @@ def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
     """
     if trained_on is None:
         return f"{network}, {source}"
-    of = f"{trained_on.num_recordings} recordings of {trained_on.dataset} (real hearts)"
+    of = f"{counted(trained_on.num_recordings, 'recordings')} of {trained_on.dataset} (real hearts)"
     if trained_on.is_phantom:
         # Not "recordings of echonet": whose layout the files have says nothing of whose hearts they show.
         of = f"{trained_on.num_recordings} simulated hearts (phantoms), their files laid out as {trained_on.dataset}'s"

@@ -23,7 +23,7 @@ def comparison_tables(found: RunComparison) -> Group:
     """One block a metric: each that was compared in a row, with its interval and its difference to the first."""
     first = found.compared[0].name
     level = next(iter(found.compared[0].metrics.values())).level
-    title = f"{found.protocol.description}, {counted(found.num_recordings, 'recordings')}"
+    title = f"{found.tested}, {counted(found.num_recordings, 'recordings')}"
     title += f"\nphantom result: {PHANTOM_LABEL}" if found.is_phantom else ""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Metric")

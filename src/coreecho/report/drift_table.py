@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from coreecho.names import counted
 from coreecho.trust.watching import Watched
 
 
@@ -35,7 +36,7 @@ def drift_sentence(watched: Sequence[Watched]) -> str:
     count = max(one.state.num_recordings for one in watched)
     drifted = [one for one in watched if one.state.drifted_at is not None]
     if not drifted:
-        return f"No drift found in {count} clips."
+        return f"No drift found in {counted(count, 'clips')}."
     first = min(drifted, key=lambda one: one.state.drifted_at or 0)
     return (
         f"Drifted: found at clip {first.state.drifted_at} of {count}, by the {first.label}. These clips are not like "

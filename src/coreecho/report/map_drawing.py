@@ -7,7 +7,7 @@ map.csv    where each recording is
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from scipy.optimize import linear_sum_assignment
 
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
@@ -95,7 +96,7 @@ def draw_maps(maps: Sequence[EmbeddingMap], path: Path, *, placed: Sequence[Sequ
     for number, (axis, made) in enumerate(zip(axes, maps, strict=True)):
         _draw_map(axis, made, scale, places[number])
         axis.set_title(titles[number], fontsize=10)
-        for clip, corner in zip(on_maps[number], _corners(places[number]), strict=False):
+        for clip, corner in zip(on_maps[number], _corners(places[number]), strict=True):
             _draw_placed(axis, clip, corner)
     figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=f"True {read.heading}", shrink=0.9)
     save_figure(figure, path)
@@ -122,16 +123,31 @@ def _title(made: EmbeddingMap, places: MapPlaces, placed: Sequence[PlacedClip]) 
 
 
 def _corners(places: MapPlaces) -> Iterator[tuple[int, int, int]]:
-    """Where the words of new clips stand, the emptiest corner first: right and top as 0 or 1, and how far inwards."""
+    """Where the words of each new clip stand: right and top as 0 or 1, and how far inwards.
+
+    The emptiest corners are taken. Of all ways to give them to the clips, that with the shortest lines: no two cross.
+    """
     low, high = places.recordings.min(axis=0), places.recordings.max(axis=0)
-    shares = (places.recordings - low) / np.maximum(high - low, np.finfo(np.float64).tiny)
+    size = np.maximum(high - low, np.finfo(np.float64).tiny)
+    shares = (places.recordings - low) / size
 
     def crowd(corner: tuple[int, int]) -> int:
         near = np.abs(shares - corner) < (0.5, 0.35)
         return int(near.all(axis=1).sum())
 
-    corners = sorted(product((0, 1), (0, 1)), key=crowd)
-    return ((right, top, row) for row in count() for right, top in corners)
+    emptiest = sorted(product((0, 1), (0, 1)), key=crowd)
+    rows = range(len(places.placed))
+    corners = [(right, top, row) for row in rows for right, top in emptiest][: len(rows)]
+    ends = np.array([_anchor(corner) for corner in corners]).reshape(-1, 1, 2)
+    stars = (places.placed[None] - low) / size
+    chosen, of_clips = linear_sum_assignment(np.linalg.norm((ends - stars) * size, axis=2))
+    return (corners[place] for place in chosen[np.argsort(of_clips)])
+
+
+def _anchor(corner: tuple[int, int, int]) -> tuple[float, float]:
+    """Of the words of a clip, in shares of the map."""
+    right, top, row = corner
+    return 0.98 if right else 0.02, 0.96 - 0.25 * row if top else 0.04 + 0.25 * row
 
 
 def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize, places: MapPlaces) -> None:
@@ -150,11 +166,11 @@ def _draw_map(axis: Axes, made: EmbeddingMap, scale: Normalize, places: MapPlace
 def _draw_placed(axis: Axes, clip: PlacedClip, corner: tuple[int, int, int]) -> None:
     axis.scatter(clip.x, clip.y, s=260, marker="*", color=VERMILION, edgecolor="white", zorder=4)
     # Beside the star, words would lie on other recordings, or run out of the map.
-    right, top, row = corner
+    right, top, _ = corner
     label = axis.annotate(
         caption_of(clip, "\n"),
         (clip.x, clip.y),
-        (0.98 if right else 0.02, 0.96 - 0.25 * row if top else 0.04 + 0.25 * row),
+        _anchor(corner),
         textcoords="axes fraction",
         arrowprops={"arrowstyle": "-", "color": VERMILION, "linewidth": 1},
         fontsize=SMALL,

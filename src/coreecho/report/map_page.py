@@ -11,7 +11,7 @@ from typing import Any
 
 from matplotlib import colormaps
 
-from coreecho.names import printable
+from coreecho.names import counted, printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.doubt import caption_of, doubt_words
 from coreecho.report.map_places import places_of_map
@@ -100,13 +100,13 @@ def what_is_what(made: EmbeddingMap, placed: Sequence[PlacedClip]) -> str:
 def _figure(made: EmbeddingMap, number: int, count: int) -> dict[str, str]:
     recordings = made.recordings
     name = f"{'AB'[number] if number < 2 else number + 1}: " if count > 1 else ""
-    notes = [f"{made.method} of {len(recordings)} recordings", made.note, places_of_map(made).note]
+    notes = [f"{made.method} of {counted(len(recordings), 'recordings')}", made.note, places_of_map(made).note]
     if recordings.is_phantom and PHANTOM_LABEL not in recordings.source:
         notes.insert(0, PHANTOM_LABEL)
     return {
         "caption": f"{name}{recordings.source}",
         "small": " · ".join(note for note in notes if note),
-        "description": f"Scatter of {len(recordings)} recordings, coloured by {recordings.number.noun}",
+        "description": f"Scatter of {counted(len(recordings), 'recordings')}, coloured by {recordings.number.noun}",
     }
 
 

@@ -59,7 +59,11 @@ def _named(picture: NDArray[np.uint8], name: str, colour: tuple[int, int, int]) 
     if not name:
         return picture
     image = Image.fromarray(picture)
-    ImageDraw.Draw(image).text((8, 6), name, fill=colour, font=ImageFont.load_default(size=22))
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(size=22)
+    left, top, right, bottom = pen.textbbox((8, 6), name, font=font)
+    # On tissue, or on words that lie in the clip, letters alone are hard to read.
+    pen.rectangle((left - 5, top - 5, right + 5, bottom + 5), fill=(0, 0, 0))
+    pen.text((8, 6), name, fill=colour, font=font)
     return np.asarray(image)
 
 

@@ -91,7 +91,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "title": " and ".join(run.title for run in runs),
         "task": task,
         "number": number_of(task),
-        "protocol": runs[0].evaluation.protocol.description,
+        "protocol": runs[0].evaluation.tested,
         "level": f"{100 * runs[0].metrics.level:g} %",
         "is_phantom": any(run.is_phantom for run in runs),
         "is_all_phantom": all(run.evaluation.is_phantom and run.subject.learned_from_phantoms for run in runs),

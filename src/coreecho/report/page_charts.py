@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from coreecho.evaluation import EFRange
+from coreecho.names import counted
 from coreecho.report.figures import (
     best_epoch,
     bland_altman,
@@ -78,8 +79,9 @@ def agreement_charts(run: ShownRun) -> list[Picture]:
     return [
         chart(
             lambda path: scatter(predictions, path, size=_SCATTER_SIZE, **words),
-            description=f"Scatter plot of predicted over true {task.noun} of {metrics.num_recordings} recordings for "
-            f"{run.title}: MAE {metrics['mae'].format()} {task.error_unit}, R² {metrics['r2'].format()}.",
+            description=f"Scatter plot of predicted over true {task.noun} of "
+            f"{counted(metrics.num_recordings, 'recordings')} for {run.title}: "
+            f"MAE {metrics['mae'].format()} {task.error_unit}, R² {metrics['r2'].format()}.",
         ),
         chart(
             lambda path: bland_altman(predictions, path, size=_AGREEMENT_SIZE, **words),

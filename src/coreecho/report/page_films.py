@@ -15,6 +15,7 @@ from rich.console import Console
 
 from coreecho.errors import VideoError
 from coreecho.inference.frame_rate import TimedFrames
+from coreecho.names import counted
 from coreecho.progress import track
 from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
@@ -158,7 +159,7 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
     maps = explanation.video_map()
     evidence = explanation.meaning.removeprefix("what ")
     if np.nansum(maps) == 0:
-        return f"no evidence that {evidence}: the map is zero in all {len(explanation.starts)} clips"
+        return f"no evidence that {evidence}: the map is zero in {counted(len(explanation.starts), 'clips')}"
     if np.nansum(maps * sector) == 0:
         return f"all evidence that {evidence} lies outside the ultrasound sector, which is not shown"
     if np.isnan(explanation.at_frames(shown)).all():

@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
+from coreecho.names import counted
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.pictures import COLOURS
 from coreecho.representation.embedding_map import EmbeddingMap, Method, make_map, number_range
@@ -101,8 +102,8 @@ def _draw(made: EmbeddingMap, title: str, low: float, high: float) -> DrawnMap:
         noun=task.noun,
         unit=task.unit,
         colours=[_colour(low + (high - low) * step / (_COLOUR_STEPS - 1), low, high) for step in range(_COLOUR_STEPS)],
-        description=f"Map of the embeddings of {len(recordings)} recordings by {title}, made by {made.method}, "
-        f"coloured by true {task.noun} from {low:.0f} to {high:.0f} {task.unit}".rstrip()
+        description=f"Map of the embeddings of {counted(len(recordings), 'recordings')} by {title}, "
+        f"made by {made.method}, coloured by true {task.noun} from {low:.0f} to {high:.0f} {task.unit}".rstrip()
         + f". How well {task.noun} orders the embeddings stands in the table on continuity.",
         caption=f"{made.method} of {len(recordings):,} recordings, turned so that {task.noun} grows to the right."
         + left_out

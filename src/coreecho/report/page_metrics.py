@@ -66,7 +66,7 @@ def metrics_table(runs: Sequence[ShownRun], differences: Differences | None) -> 
     elif len(runs) > 1:
         notes.append("The runs were not tested on the same recordings, so their difference is not shown.")
     return Table(
-        caption=f"Metrics with {level} intervals: {runs[0].evaluation.protocol.description}",
+        caption=f"Metrics with {level} intervals: {runs[0].evaluation.tested}",
         header=tuple(header),
         rows=tuple(rows),
         notes=(*notes, *_excluded(runs)),

@@ -9,6 +9,11 @@ from coreecho.report.page_runs import ShownRun
 from coreecho.report.worth_drawing import coverage_cells, draw_refusal, draw_reliability, refusal_words
 from coreecho.trust import READERS_WORDS
 
+# Of what a reader meets in the lines under the table, too.
+_BRIER_WORDS = (
+    "The Brier score is the mean squared difference between the probability told and what was so, 0 or 1: 0 is best. "
+    "Its skill is 1 for a perfect one, and 0 for always telling the share of recordings below."
+)
 _HEADER = ("Recordings", "n", "Held", "Width", "MAE")
 
 
@@ -23,6 +28,7 @@ def worth_section(runs: Sequence[ShownRun]) -> Section | None:
         pictures=[picture for run, worth in found for picture in _pictures(run, worth)],
         notes=[
             "Held: share of recordings whose true EF lies in its interval. Width and MAE in EF points.",
+            _BRIER_WORDS,
             f"{READERS_WORDS}.",
         ],
     )

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from coreecho.names import readable
+from coreecho.names import counted, readable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
@@ -100,8 +100,9 @@ def measured_table(measured: MeasuredDataset) -> Group:
         table.add_row(words, value, ends, unit)
     counts = measured.counts
     lines = [
-        f"{counts['num_recordings']} recordings, {counts['num_outlined']} of them with a known ventricle; "
-        f"{counts['num_beats']} complete beats in {counts['num_with_beats']}, {counts['num_irregular']} irregular.",
+        f"{counted(counts['num_recordings'], 'recordings')}, {counts['num_outlined']} of them with a known ventricle; "
+        f"{counted(counts['num_beats'], 'complete beats')} in {counts['num_with_beats']}, "
+        f"{counts['num_irregular']} irregular.",
         f"Beats by the rule `{measured.rule}`. No ED near the readers' in {counts['num_ed_unfound']}, no ES in "
         f"{counts['num_es_unfound']}.",
     ]

@@ -11,6 +11,9 @@ from rich.text import Text
 from coreecho.evaluation import Interval, Metrics
 from coreecho.names import counted
 
+# Of fewer, a resampled interval is a guess: the tails of the errors are hardly among them.
+_FEW = 30
+
 
 def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
     """Lay out metrics with their intervals; all that is needed to quote them stands below.
@@ -38,7 +41,9 @@ def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
 
 
 def _caption(metrics: Metrics) -> str:
-    of_patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients} patients"
+    has_several = metrics.num_patients != metrics.num_recordings
+    of_patients = f" of {counted(metrics.num_patients, 'patients')}" if has_several else ""
+    few = "patients" if has_several else "recordings"
     lines = [
         f"{counted(metrics.num_recordings, 'recordings')}{of_patients}. Intervals: {_method(metrics)}, "
         f"{metrics.resamples:,} resamples, seed {metrics.seed}."
@@ -50,6 +55,8 @@ def _caption(metrics: Metrics) -> str:
                 f"{definition.label}: not defined in {interval.excluded_resamples:,} resamples, "
                 "left out of its interval."
             )
+    if metrics.num_patients < _FEW:
+        lines.append(f"Fewer than {_FEW} {few}: so few say little, and their intervals may be too narrow.")
     lines.append("Research software, not a medical device.")
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from coreecho.evaluation.patients import patients_of
 from coreecho.inference.preparing import DEFAULT_CLIPS
 from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
+from coreecho.names import counted
 from coreecho.representation.embeddings import embed_run
 from coreecho.representation.explained_variance import FOLDS
 from coreecho.representation.nuisances import picture_nuisances
@@ -113,7 +114,7 @@ def read_recordings(
     if cohort and protocol.hearts and not can_be_moved(number):
         notes.append(f"paths move the EF of a simulated heart, and this model reads the {number.noun}: there are none")
     if len(known) < len(embedded):
-        notes.append(f"{len(embedded) - len(known)} recordings have no {number.noun} and are left out")
+        notes.append(f"without {number.noun}, and left out: {counted(len(embedded) - len(known), 'recordings')}")
     nuisances: Mapping[str, NDArray[np.float64]] | None = None
     if len(set(patients or ids)) < FOLDS:
         notes.append(f"shares of variance need at least {FOLDS} recordings of different patients")

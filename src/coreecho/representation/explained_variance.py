@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from coreecho.errors import DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistics, bootstrap_intervals
+from coreecho.names import counted
 
 Floats = NDArray[np.float64]
 
@@ -131,8 +132,8 @@ def _columns(name: str, values: ArrayLike, count: int) -> Floats:
     columns = columns[:, None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or len(columns) != count:
         raise ValueError(f"{name}: expected one value, or one row, for each of {count} recordings, got {columns.shape}")
-    if not np.isfinite(columns).all():
-        raise DatasetError(f"{name}: {(~np.isfinite(columns)).any(axis=1).sum()} recordings have no finite value.")
+    if lost := int((~np.isfinite(columns)).any(axis=1).sum()):
+        raise DatasetError(f"{name}: no finite value of {counted(lost, 'recordings')}.")
     return columns
 
 

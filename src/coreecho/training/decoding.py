@@ -63,7 +63,8 @@ def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder
         return run
     for name, reasons in faulty.items():
         log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
-    without = sorted({*run.data.options.get("leave_out", ()), *faulty})
+    # With those that the layout has told of: it is read again, and tells of none that is left out by name.
+    without = sorted({*run.data.options.get("leave_out", ()), *run.left_out, *faulty})
     options = {**run.data.options, "leave_out": without}
     left = RunFolder(run.path, run.recipe, replace(run.data, options=options), run.info)
     check_splits(left)

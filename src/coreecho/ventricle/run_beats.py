@@ -19,6 +19,7 @@ from coreecho.evaluation.protocol import Protocol
 from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
 from coreecho.models.segmenter import Segmenter
+from coreecho.names import counted
 from coreecho.progress import track
 from coreecho.ventricle.beat_by_beat import beat_clips, error_by_number_of_beats
 from coreecho.ventricle.beats import RangeRule, find_end_systoles
@@ -52,7 +53,8 @@ class BeatIndex:
         """What a reader of the figures should know."""
         return (
             f"clips are placed about {sum(map(len, self.starts.values()))} end-systoles ({self.rule} rule) of "
-            f"{len(self.starts)} of {self.num_recordings} recordings; {self.num_late} beats come too late for a clip"
+            f"{len(self.starts)} of {counted(self.num_recordings, 'recordings')}; "
+            f"{counted(self.num_late, 'beats')} too late for a clip"
         )
 
 

@@ -128,6 +128,11 @@ def test_faulty_recordings_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     assert "line 3: 'x'" in recordings.left_out["b.npy"][0]
     assert "missing files" in recordings.left_out["gone.npy"][0]
     assert "b.npy is left out: rows with a bad EF" in caplog.text
+    # Read again without them by name: they are still listed, and not told a second time.
+    caplog.clear()
+    again = load_recordings("table", tmp_path, leave_out_faulty=True, leave_out=["b.npy", "gone.npy"])
+    assert list(again.left_out) == ["b.npy", "gone.npy"]
+    assert "is left out" not in caplog.text
 
 
 def test_a_fault_of_the_whole_set_is_not_left_out(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def test_protocols_describe_themselves():
     assert Protocol(clips=1).description == "TEST split, 1 clip a recording"
     assert Protocol(split="val").description == "VAL split, 3 clips a recording"
     assert Protocol(clips="all").description == "TEST split, the whole video"
+    assert Protocol().describe(is_undivided=True) == "all recordings, 3 clips a recording"
 
 
 def test_frames_come_from_the_store_of_the_run(run, monkeypatch):
@@ -312,6 +313,12 @@ def test_a_model_of_one_layout_is_evaluated_on_a_table(run, phantom_root, tmp_pa
     np.testing.assert_allclose(of_table.predictions["ef_predicted"], of_run.predictions["ef_predicted"], rtol=1e-5)
     assert of_table.provenance["data"]["dataset"] == "table"
     assert "-on-table.csv-" in of_table.folder.name
+    assert of_table.tested == "TEST split, 3 clips a recording"
+    (tmp_path / "whole.csv").write_text(
+        "\n".join(row.removesuffix(",test") for row in ["path,ef_percent", *rows]) + "\n"
+    )
+    whole = evaluate(open_subject(run, data=tmp_path / "whole.csv", dataset="table"), Protocol(resamples=20))
+    assert whole.tested == "all recordings, 3 clips a recording"
 
 
 def test_any_number_has_metrics_in_its_unit_and_no_threshold_of_ef(run, phantom_root, tmp_path):

@@ -175,7 +175,7 @@ def test_recordings_without_the_models_label_are_named(mi_model, store, recordin
 
 def test_a_logit_that_is_no_number_is_refused(mi_model, store):
     broken = build_model("uniformer_xs", mi_model.model_input, last_bias=math.nan, task=MI()).eval()
-    with pytest.raises(CheckpointError, match="logit is not a finite number for 1 recordings: a"):
+    with pytest.raises(CheckpointError, match="logit is not a finite number for 1 recording: a"):
         evaluate_recordings(broken, store, [Recording(id="a", path=Path("a"), has_mi=True)])
 
 

@@ -221,7 +221,7 @@ TABLE = predictions([50.0, 60.0], [51.0, 61.0])
             "1 only in seed 1: 0X001; 1 only in seed 2: 0X009",
         ),
         ([TABLE, TABLE.assign(ef_true=[50.0, 62.0])], "seed 1 and seed 2 differ in ef_true of 1 recordings: 0X001"),
-        ([TABLE, TABLE.assign(recording="0X000")], "seed 2: 1 recordings occur more than once: 0X000"),
+        ([TABLE, TABLE.assign(recording="0X000")], "seed 2: 1 recording listed more than once: 0X000"),
         ([TABLE, TABLE.drop(columns="ef_true")], "seed 2: lacks the columns ef_true; it has recording, ef_predicted"),
         ([TABLE, TABLE.assign(ef_predicted=math.nan)], "seed 2: ef_predicted: 2 of 2 values are not finite"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 from coreecho.report import map_drawing
 from coreecho.report.map_drawing import draw_maps
@@ -50,3 +50,23 @@ def test_the_words_of_a_new_clip_lie_inside_the_picture(
     told = " ".join(text.get_text() for text in texts)
     assert "The axes have no unit" in told
     assert "the star is your clip" in told
+
+
+def test_lines_from_words_to_stars_do_not_cross(
+    plane: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+    made = make_map(plane, method="pca")
+    (left, bottom), (right, top) = made.coordinates.min(axis=0), made.coordinates.max(axis=0)
+    # Whatever corners are the emptiest, in one of the orders each is farther from its words than the other is.
+    ends = [(left, bottom), (right, top), (left, top), (right, bottom)]
+    draw_maps(
+        [made], tmp_path / "map.png", placed=[[PlacedClip(str(number), *end, 55) for number, end in enumerate(ends)]]
+    )
+    (axis, *_) = drawn[0].axes
+    words = [text for text in axis.texts if isinstance(text, Annotation)]
+    assert [text.get_text()[0] for text in words] == ["0", "1", "2", "3"]
+    assert [(text.get_position()[0] > 0.5, text.get_position()[1] > 0.5) for text in words] == [
+        (x == right, y == top) for x, y in ends
+    ]

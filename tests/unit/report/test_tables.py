@@ -22,6 +22,7 @@ def test_every_metric_with_its_interval_and_all_that_is_needed_to_quote_it():
     assert "95 % interval" in text
     assert "6 recordings. Intervals: percentile bootstrap over recordings, 1,000 resamples, seed 4." in text
     assert "not a medical device" in text
+    assert "Fewer than 30 recordings: so few say little" in text
     assert "phantom" not in text
     left_out = metrics["auroc_below_35"].excluded_resamples
     assert left_out > 0
@@ -44,3 +45,11 @@ def test_patients_are_counted_where_they_have_several_recordings():
     metrics = compute_metrics([50, 60, 70], [51, 59, 72], patients=["a", "a", "b"], resamples=10)
     text = printed(metrics_table(metrics, title="x", is_phantom=False))
     assert "3 recordings of 2 patients. Intervals: percentile bootstrap over patients" in text
+
+
+def test_only_of_few_it_is_said_that_they_say_little():
+    true = [40.0 + number for number in range(30)]
+    enough = compute_metrics(true, [value + 1 for value in true], resamples=10)
+    assert "say little" not in printed(metrics_table(enough, title="x", is_phantom=False))
+    few = compute_metrics(true, true, patients=[str(number // 2) for number in range(30)], resamples=10)
+    assert "Fewer than 30 patients: so few say little" in printed(metrics_table(few, title="x", is_phantom=False))

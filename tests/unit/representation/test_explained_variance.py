@@ -96,7 +96,7 @@ def test_refuses_what_does_not_fit() -> None:
         explained_shares(points[:9], EF_PERCENT[:9], {})
     with pytest.raises(DatasetError, match="not all alike"):
         explained_shares(np.ones((N, D)), EF_PERCENT, {})
-    with pytest.raises(DatasetError, match="gain: 1 recordings have no finite value"):
+    with pytest.raises(DatasetError, match="gain: no finite value of 1 recording"):
         explained_shares(points, EF_PERCENT, {"gain": np.where(np.arange(N) == 3, np.nan, GAIN)})
     with pytest.raises(ValueError, match=r"gain: expected one value.*got \(7, 1\)"):
         explained_shares(points, EF_PERCENT, {"gain": GAIN[:7]})
