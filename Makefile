@@ -7,7 +7,7 @@ DEMO ?= demo-run
 # What looks at the environment from outside stays outside of it.
 TOOLS ?= .venv-tools
 
-.PHONY: demo test lint bench default-models hostile audit sbom env clean
+.PHONY: demo test pytest lint bench default-models hostile audit sbom env clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -27,7 +27,11 @@ env: $(VENV)/.installed  ## make the environment in .venv
 demo: env  ## learn the EF of simulated hearts, evaluate, predict a real clip (about ten minutes on two cores)
 	$(BIN)/coreecho demo --out $(DEMO)
 
-test: env lint  ## run every test
+test: env  ## run every test, and lint beside them
+	@# mypy works on one core; the tests fill the other.
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: env
 	# Two processes on two cores; the libraries' own threads would only slow them down.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 

@@ -29,7 +29,8 @@ from coreecho.experiments.model_plan import cohort_folder
 from coreecho.experiments.runs import finish_run
 from coreecho.files import write_whole
 from coreecho.models.segmenter import Segmenter, load_segmenter
-from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 from coreecho.ventricle.segmentation import Segmentation
 from generated_clips import settings_of
 from what_carries import (

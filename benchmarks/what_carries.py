@@ -29,11 +29,12 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.model_plan import cohort_folder, default_plan, read_plan
 from coreecho.experiments.runs import Execution, finish_run
 from coreecho.files import write_whole
+from coreecho.inference.opening import open_subject
 from coreecho.inference.preparing import prepare_file
-from coreecho.inference.subject import open_subject
 from coreecho.models.weights import load_model
 from coreecho.report.pictures import BLUE, VERMILION, new_figure, save_figure
-from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import Hardware
 from generated_clips import cached_reader, predict_all, settings_of
 

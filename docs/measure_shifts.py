@@ -26,7 +26,8 @@ from coreecho.evaluation.measured_clips import Computing, MeasuredClips, measure
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF, NO_HEART, PLANTED
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of_measured
 from coreecho.experiments.model_plan import default_plan, read_plan
-from coreecho.inference.subject import Subject, open_subject
+from coreecho.inference.opening import open_subject
+from coreecho.inference.subject import Subject
 from coreecho.models.segmenter import open_segmenter
 from coreecho.phantom import CAMUS_SETTINGS, PhantomSettings, write_camus_phantoms, write_echonet_phantoms
 from coreecho.phantom.camus_layout import grade_quality

@@ -19,7 +19,8 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.transfer import TransferResult, measure
 from coreecho.tasks import MI
 from coreecho.training import RunFolder
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe
 
 SIZES = "--num-frames 4 --frame-size 32 --batch-size 4 --stage1-epochs 1 --device cpu --optimizer adamw"
 

@@ -8,7 +8,7 @@ import pytest
 from coreecho.datasets import load_recordings
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models import ModelInput
 from coreecho.training import Recipe, RunFolder, train
 from coreecho.training.run_folder import Hardware

@@ -8,7 +8,7 @@ import torch
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.experiments.transfer import transfer_settings
 from coreecho.inference import Predictor
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models import ModelInput, build_model, initialise_encoder, load_model
 from coreecho.models.segmenter import load_segmenter
 from coreecho.models.weights import describe_weights, hash_weights

@@ -74,7 +74,7 @@ class ShownData:
         Raises:
             RecipeError: what is told of other data is given without them.
         """
-        from coreecho.inference.subject import open_subject
+        from coreecho.inference.opening import open_subject
 
         options = data_options(option=self.option, columns=self.columns, leave_out_faulty=self.leave_out_faulty)
         if options and self.data is None:

@@ -26,6 +26,8 @@ def reproduce(
     echocotr: str | None = None,
     saeed: str | None = None,
     weights: dict[str, str] | None = None,
+    trained: list[str] | None = None,
+    only_trained: Annotated[bool, Parameter(negative=())] = False,
     protocol: str | None = None,
     start_index: Path | None = None,
     batch_size_test: int = 8,
@@ -65,6 +67,11 @@ def reproduce(
         For table5: what Saeed and Yaqub's row starts from, a run of the recipe `echonet-beats`; or `scratch`.
     weights:
         Of a table of your own: what it calls NAME, as `--weights.NAME RUN_OR_FILE`.
+    trained:
+        Weights in place of a training, `--trained coreecho=coreecho.safetensors`, by the name of the training or the
+        label of a row, such as what `coreecho import-weights` made of the published ones. Once for each.
+    only_trained:
+        Train nothing: rows without `--trained` show the paper's figures alone.
     protocol:
         For table4 and table5: `published` or `held-out`, as of `coreecho transfer` [default: the data set's usual one].
     start_index:
@@ -87,7 +94,9 @@ def reproduce(
     named["saeed"] = saeed
     pretrained = {name: path for name, path in named.items() if path is not None} | (weights or {})
     given = [
-        name for name, value in (("data", data), ("store", store), ("start-index", start_index)) if value is not None
+        name
+        for name, value in (("data", data), ("store", store), ("start-index", start_index), ("trained", trained))
+        if value is not None
     ]
     given += list(pretrained)
     if scale.is_phantom and given:
@@ -106,6 +115,8 @@ def reproduce(
         weights=pretrained,
         data=data,
         store=store,
+        trained=_weights_by_name(trained or []),
+        only_trained=only_trained,
         protocol=protocol,
         start_index=start_index,
         show_progress=True,
@@ -133,3 +144,17 @@ def reproduce(
 
 def _flags(names: list[str]) -> str:
     return ", ".join(f"--{name}" for name in names)
+
+
+def _weights_by_name(texts: list[str]) -> dict[str, Path]:
+    """Read `NAME=FILE`. Raises RecipeError: one is no such pair, or a name is given twice."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        # The label of a row may hold the sign itself, and a path hardly ever does.
+        name, equals, file = text.rpartition("=")
+        if not equals or not name.strip() or not file.strip():
+            raise RecipeError(f"--trained: expected NAME=FILE such as coreecho=coreecho.safetensors; got {text!r}.")
+        if name in found:
+            raise RecipeError(f"--trained: {name!r} is given twice.")
+        found[name] = Path(file)
+    return found

@@ -13,7 +13,8 @@ from coreecho.cli.typed import CONFIG
 from coreecho.errors import CoReEchoError, RecipeError, UnreadableVideosError
 from coreecho.names import counted
 from coreecho.training.hardware import Hardware
-from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 
 if TYPE_CHECKING:
     from coreecho.stopping import Stop
@@ -262,7 +263,7 @@ def calibrate_run(run: "RunFolder") -> str:
     """
     from coreecho.evaluation.calibrating import calibrate_subject
     from coreecho.evaluation.measured_clips import Computing
-    from coreecho.inference.subject import open_subject
+    from coreecho.inference.opening import open_subject
     from coreecho.models.weights import hash_weights
     from coreecho.trust import calibration_path, read_calibration, write_calibration
 

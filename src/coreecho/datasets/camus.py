@@ -24,7 +24,7 @@ from coreecho.datasets.folds import (
     split_by_fold,
 )
 from coreecho.datasets.layout import Layout
-from coreecho.datasets.options import VALIDATION, Option
+from coreecho.datasets.options import VALIDATION, Option, has_validation_fold
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Recordings, Survey
@@ -130,7 +130,7 @@ class Camus(Layout):
         """Leave out patients without EF, where that is asked for, and split by folds."""
         if settings["only_with_ef"]:
             recordings = [recording for recording in recordings if recording.ef_percent is not None]
-        return split_by_fold(recordings, settings["fold"], has_validation=settings["validation"] == "fold")
+        return split_by_fold(recordings, settings["fold"], has_validation=has_validation_fold(settings))
 
     def frame_source(self, recording: Recording) -> FrameSource:
         """From ED to ES, squashed to squares, as published."""

@@ -83,6 +83,21 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
         write_whole(out / PHANTOM_CARD, json.dumps(card, indent=2) + "\n")
 
 
+def read_clip(row: dict[str, str], frame_size: int, is_phantom: bool) -> ConvertedClip:
+    """What became of a source, by its row of converted.csv. Raises ValueError and KeyError: it is no such row."""
+    if row["status"] != "taken":
+        return ConvertedClip(number=int(row["source"]), note=row["note"], is_failed=row["status"] == "failed")
+    return ConvertedClip(
+        number=int(row["source"]),
+        note=row["note"],
+        id=row["id"],
+        num_frames=int(row["num_frames"]),
+        fps=float(row["fps"]),
+        frame_size=frame_size,
+        is_phantom=is_phantom,
+    )
+
+
 def write_mapping(path: Path, clips: Iterable[ConvertedClip], sources: Mapping[int, Path | Series]) -> None:
     """Write which file became which id, for the user's eyes only. Raises OSError."""
     rows = [(clip.number, clip.id, readable(str(sources.get(clip.number, "")))) for clip in clips]

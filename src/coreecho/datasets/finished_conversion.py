@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coreecho.datasets.converted_tables import CONVERTED, PHANTOM_CARD, ConvertedClip
+from coreecho.datasets.converted_tables import CONVERTED, PHANTOM_CARD, ConvertedClip, read_clip
 from coreecho.documents import read_document, write_document
 from coreecho.errors import CoReEchoError
 from coreecho.files import sha256_of
@@ -60,21 +60,7 @@ def read_finished(out: Path, request: str, frame_size: int) -> list[ConvertedCli
         with (out / CONVERTED).open(newline="", encoding="utf-8") as table:
             rows = list(csv.DictReader(table))
         is_phantom = (out / PHANTOM_CARD).is_file()
-        return [_clip(row, frame_size, is_phantom) for row in rows]
+        return [read_clip(row, frame_size, is_phantom) for row in rows]
     except (CoReEchoError, OSError, ValueError, KeyError):
         # Somebody changed it: it is no longer what was asked for.
         return None
-
-
-def _clip(row: dict[str, str], frame_size: int, is_phantom: bool) -> ConvertedClip:
-    if row["status"] != "taken":
-        return ConvertedClip(number=int(row["source"]), note=row["note"], is_failed=row["status"] == "failed")
-    return ConvertedClip(
-        number=int(row["source"]),
-        note=row["note"],
-        id=row["id"],
-        num_frames=int(row["num_frames"]),
-        fps=float(row["fps"]),
-        frame_size=frame_size,
-        is_phantom=is_phantom,
-    )

@@ -20,7 +20,7 @@ from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation, split_by_fold, stratified_in_order
 from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
 from coreecho.datasets.layout import Layout
-from coreecho.datasets.options import VALIDATION, Option
+from coreecho.datasets.options import VALIDATION, Option, has_validation_fold
 from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
@@ -117,7 +117,7 @@ class HmcQu(Layout):
             raise DatasetError(
                 f"{root}: HMC-QU is loaded one view at a time: its folds part each view's patients anew."
             )
-        return split_by_fold(recordings, settings["fold"], has_validation=settings["validation"] == "fold")
+        return split_by_fold(recordings, settings["fold"], has_validation=has_validation_fold(settings))
 
     def frame_source(self, recording: Recording) -> FrameSource:
         """The cycle, squashed and its centre cut out, as published."""

@@ -1,6 +1,6 @@
 """What a data set may be told besides its folder, and how people type it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,11 @@ VALIDATION = Option(
     "Whether the fold after the tested one validates, or `none`, so that it trains as well.",
     ("fold", "none"),
 )
+
+
+def has_validation_fold(settings: Mapping[str, Any]) -> bool:
+    """Whether a fold validates, by what a layout with the option `VALIDATION` was told."""
+    return bool(settings[VALIDATION.name] == "fold")
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, str]:

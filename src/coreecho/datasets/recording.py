@@ -10,6 +10,16 @@ Split = Literal["train", "val", "test"]
 View = Literal["A4C", "A2C", "PSAX"]
 
 
+def is_learned_from(split: Split | None) -> bool:
+    """Whether a split is the one that trainings learn from."""
+    return split == "train"
+
+
+def is_chosen_by(split: Split | None) -> bool:
+    """Whether a split is the one that is there to choose an epoch by."""
+    return split == "val"
+
+
 # Attributes of a recording that a model can learn; a truth counts as 1.
 NUMBERS = ("ef_percent", "esv_ml", "edv_ml", "has_mi")
 # Those that are true or false, and on no scale.

@@ -31,8 +31,10 @@ from coreecho.names import readable
 log = logging.getLogger(__name__)
 
 _SPLITS_SUFFIX = ".splits.csv"
-_EF_COLUMNS = ("ef_percent", "label", "ef")
+_EF = "ef_percent"
+_EF_COLUMNS = (_EF, "label", "ef")
 _OTHER_FIELDS = ("path", "id", "has_mi", "esv_ml", "edv_ml", "split", "fold", "patient", "quality", "view", "scanner")
+_FIELDS = (_EF, *_OTHER_FIELDS)
 _TRUTH = {"1": True, "true": True, "yes": True, "mi": True, "0": False, "false": False, "no": False, "non-mi": False}
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 # Share of a column's filled cells from which on it is one of numbers, and its other cells are slips.
@@ -161,6 +163,16 @@ class _Columns:
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def has_path(self) -> bool:
+        """Whether it is told where the clips lie."""
+        return "path" in self.fields
+
+    @property
+    def has_ef(self) -> bool:
+        """Whether there is a column of EFs."""
+        return _EF in self.fields
+
+    @property
     def has_other_labels(self) -> bool:
         """Whether a row may go without an EF."""
         return bool(self.numbers or {"has_mi", "esv_ml", "edv_ml"} & self.fields.keys())
@@ -181,18 +193,18 @@ def _find_columns(table: TableRows, renamed: Mapping[str, str]) -> _Columns:
     """Tell which column holds what. Raises DatasetError: there is no path, or no label."""
     fields = {name: name for name in _OTHER_FIELDS if name in table.columns and name not in renamed.values()}
     ef = next((name for name in _EF_COLUMNS if name in table.columns and name not in renamed.values()), None)
-    fields |= {"ef_percent": ef} if ef is not None else {}
-    known = {name: column for name, column in renamed.items() if name in (*_OTHER_FIELDS, "ef_percent")}
+    fields |= {_EF: ef} if ef is not None else {}
+    known = {name: column for name, column in renamed.items() if name in _FIELDS}
     fields |= known
     others = [column for column in table.columns if column and column not in (*fields.values(), *renamed.values())]
     numbers = {name: column for name, column in renamed.items() if name not in known}
     for column in others:
         label = re.sub(r"\W+", "_", column).strip("_")
-        is_free = label.isidentifier() and label not in (*numbers, *fields, "ef_percent", *_OTHER_FIELDS)
+        is_free = label.isidentifier() and label not in (*numbers, *fields, *_FIELDS)
         if _is_numeric([row[column] for _, row in table.rows]):
             numbers[label if is_free else column] = column
     columns = _Columns(fields=fields, numbers=numbers)
-    if "path" not in fields or not ("ef_percent" in fields or columns.has_other_labels):
+    if not columns.has_path or not (columns.has_ef or columns.has_other_labels):
         raise DatasetError(
             f"{table.path}: expected the columns path and ef_percent (or label, or has_mi, or any column of numbers); "
             f"its columns are {', '.join(table.columns)}. {_OTHER_NAMES}"
@@ -285,7 +297,7 @@ class _Cells:
             return None
         text = self.values[name]
         # A table may give the EF of some clips and the finding of others.
-        if text.casefold() not in _TRUTH and (text or "ef_percent" not in self.values):
+        if text.casefold() not in _TRUTH and (text or _EF not in self.values):
             self._fault(f"rows with a bad {name} (expected 1 or 0, true or false)", text)
         return _TRUTH.get(text.casefold())
 

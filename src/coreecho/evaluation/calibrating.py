@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from coreecho.datasets import Recording, Split
+from coreecho.datasets.recording import Recording, Split, is_learned_from
 from coreecho.errors import CalibrationError, CoReEchoError
 from coreecho.evaluation.measured_clips import (
     Computing,
@@ -24,8 +24,9 @@ from coreecho.evaluation.measured_clips import (
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels
 from coreecho.evaluation.reasons import HowMeasured, error_ratios
+from coreecho.inference.opening import as_subject
 from coreecho.inference.overlap import Overlap
-from coreecho.inference.subject import Subject, as_subject
+from coreecho.inference.subject import Subject
 from coreecho.trust import (
     DEFAULT_LEVEL,
     DEFAULT_METHOD,
@@ -190,7 +191,7 @@ def _asked_recordings(
         recordings, asked = subject.some_recordings(split), split
         words = f"the {split.upper()} split of {dataset}"
     check_labels(recordings, subject.task)
-    if split == "train" and not allow_overlap:
+    if is_learned_from(asked) and not allow_overlap:
         raise CalibrationError(
             "Errors of recordings that were trained on are too small to promise anything: give another `--split`."
         )

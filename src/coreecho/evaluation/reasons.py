@@ -136,7 +136,7 @@ def _judged(check: GateCheck, alpha: float, tried: Sequence[MeasuredClips]) -> J
         values = part.values.get(check.name, np.full(len(part.predictions), np.nan))
         is_asked = part.asked(check.name)
         errors.append(part.absolute_errors[is_asked])
-        is_flagged += [check.judge(float(value), alpha).trust != "good" for value in values[is_asked]]
+        is_flagged += [not check.judge(float(value), alpha).is_good for value in values[is_asked]]
         names += [str(name) for name in part.predictions["recording"][is_asked]]
         is_sound += [number == 0] * int(is_asked.sum())
     return Judged(

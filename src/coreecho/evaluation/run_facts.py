@@ -25,7 +25,8 @@ from coreecho.evaluation.weights_facts import (
     task_fact,
     weights_fact,
 )
-from coreecho.inference.subject import as_subject
+from coreecho.evaluation.worth import is_of_all
+from coreecho.inference.opening import as_subject
 from coreecho.names import counted
 from coreecho.training.run_folder import RunFolder
 
@@ -207,7 +208,7 @@ def _subgroups(run: RunFolder) -> str:
         told = [
             f"{group['grouping']} {group['group']} (n {group['num_recordings']}): MAE {group['mae']:.1f}"
             for group in groups
-            if group["grouping"] != "all"
+            if not is_of_all(group["grouping"])
         ]
         if told:
             lines.append(f"{where}: {'; '.join(told)}.")

@@ -39,6 +39,14 @@ RELIABILITY_THRESHOLD = 40.0
 _ORDER = {"good": 0, "doubtful": 1, "outside": 2}
 # Of a group of fewer, a share held is chance.
 _LEAST_OF_GROUP = 5
+_ALL = "all"
+# Told even of a single group, or a small one.
+_ALWAYS_TOLD = (_ALL, "trust")
+
+
+def is_of_all(grouping: str) -> bool:
+    """Whether the recordings are not grouped at all."""
+    return grouping == _ALL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +68,11 @@ class Coverage:
     num_held: int
     mean_width: float
     mae: float
+
+    @property
+    def name(self) -> str:
+        """Of the group, for a person."""
+        return self.group if is_of_all(self.grouping) else f"{self.grouping} {self.group}"
 
     @property
     def coverage(self) -> float:
@@ -272,7 +285,7 @@ def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Cal
     ranges = ranges_between([part.predicted.high for part in intervals.ranges[:-1]])
     by_true = ranges_between(PREDICTED_EF_EDGES_PERCENT)
     named: list[tuple[str, Callable[[], list[str]]]] = [
-        ("all", lambda: ["all"] * len(table)),
+        (_ALL, lambda: [_ALL] * len(table)),
         ("predicted EF", lambda: [ranges[number].name for number in range_of(ranges, table["ef_predicted"])]),
         ("true EF", lambda: [by_true[number].name for number in range_of(by_true, table["ef_true"])]),
         ("quality", lambda: [recording.quality or "" for recording in recordings]),
@@ -286,11 +299,11 @@ def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Cal
         of_recording = np.array(names(), dtype=str)
         order = ordered.get(grouping, list(_ORDER))
         groups = sorted({str(name) for name in of_recording if name}, key=partial(_place, order))
-        if grouping not in ("all", "trust") and len(groups) < 2:
+        if grouping not in _ALWAYS_TOLD and len(groups) < 2:
             continue
         for group in groups:
             part = table[of_recording == group]
-            if len(part) >= _LEAST_OF_GROUP or grouping in ("all", "trust"):
+            if len(part) >= _LEAST_OF_GROUP or grouping in _ALWAYS_TOLD:
                 found.append(_coverage(grouping, group, part))
     return found
 

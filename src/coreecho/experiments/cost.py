@@ -43,7 +43,7 @@ def _seconds_per_clip(recipe: Recipe, execution: Execution) -> tuple[float, floa
     is_small = sum(parameter.numel() for parameter in network.parameters()) < _PARAMETERS_OF_SMALL
     num_clips = _CLIPS_OF_SMALL if is_small else _CLIPS_OF_LARGE
     clips = pictures_of_clip.to(device).repeat(num_clips, 1, 1, 1)
-    is_rounded = execution.hardware is not None and execution.hardware.precision == "bf16"
+    is_rounded = execution.hardware is not None and execution.hardware.is_mixed
     with torch.autocast(device.type, torch.bfloat16, enabled=is_rounded):
         training = _time(network, clips, is_training=True) / num_clips
     # Trained models are tested in float32.

@@ -34,7 +34,8 @@ from coreecho.experiments.model_plan import (
 )
 from coreecho.experiments.runs import Execution, finish_run
 from coreecho.files import alone_in, writing_into
-from coreecho.inference.subject import Subject, open_subject
+from coreecho.inference.opening import open_subject
+from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.segmenter import open_segmenter
 from coreecho.models.segmenter_card import card_from_json

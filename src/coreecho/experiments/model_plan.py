@@ -18,7 +18,8 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Plain
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
 from coreecho.settings_files import read_settings
-from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from coreecho.evaluation.coverage import covered
 from coreecho.evaluation.evaluate import predict
 from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Weights
+from coreecho.inference.opening import open_subject
 from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
 from coreecho.shipped import is_default
@@ -142,9 +143,45 @@ def predictions_of(
     Returns:
         The table of `predictions_table`, with the columns patient, quality and ef_source of the recordings.
     """
-    subject = subject_of(run, weights)
     protocol = Protocol(split=split, clips=clips, start_index=start_index, is_partial=is_partial)
-    recordings = covered(subject, protocol, run.recordings(split))
+    return _predictions(subject_of(run, weights), protocol, run.recordings(split), execution)
+
+
+def predictions_of_weights(
+    weights: Path,
+    data: Data,
+    execution: Execution,
+    *,
+    split: Split = "test",
+    clips: Clips = 3,
+    start_index: Path | None = None,
+) -> pd.DataFrame:
+    """Predict a split by weights that were trained elsewhere, such as imported published ones.
+
+    Args:
+        weights: a file, or a run.
+        data: to predict.
+        execution: on what.
+        split: which recordings.
+        clips: as for `predictions_of`.
+        start_index: as for `predictions_of`.
+
+    Returns:
+        As `predictions_of`.
+
+    Raises:
+        DatasetError: the model was trained on some of the recordings.
+    """
+    subject = open_subject(weights, data=data.root, dataset=data.dataset, store=data.store, options=data.options)
+    recordings = subject.some_recordings(split)
+    subject.check_overlap(recordings, split, show_progress=execution.show_progress)
+    return _predictions(subject, Protocol(split=split, clips=clips, start_index=start_index), recordings, execution)
+
+
+def _predictions(
+    subject: Subject, protocol: Protocol, tested: Sequence[Recording], execution: Execution
+) -> pd.DataFrame:
+    recordings = covered(subject, protocol, tested)
     table = predict(
         subject,
         protocol,
@@ -158,7 +195,7 @@ def predictions_of(
 
 def subject_of(run: RunFolder, weights: Weights = "best") -> Subject:
     """A finished run as a model that can be asked; see `predictions_of`."""
-    return Subject(weights=run.weights_of(weights), data=run.data, folder=run.path, run=run, source=run)
+    return Subject(weights=run.weights_of(weights), data=run.data, folder=run.path, run=run, run_on_data=run)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

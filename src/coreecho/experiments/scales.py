@@ -12,7 +12,8 @@ from coreecho.phantom import (
     write_echonet_phantoms,
     write_hmc_qu_phantoms,
 )
-from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 
 # What the small models on phantoms see, as in the recipe `demo`; frames of a transfer are those of a whole beat.
 _PHANTOM_INPUT: dict[str, Any] = {"num_frames": 8, "stride": 5, "frame_size": 56}

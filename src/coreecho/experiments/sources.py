@@ -21,6 +21,8 @@ class Sources:
         store: folder for its decoded frames; beside the data when not given.
         weights: pretrained weights under the names that tables have for them, such as `k400`: a run, a file, or
             `scratch` to do without.
+        trained: weights of models that need not be trained, by the label of a row or the name of its training.
+        only_trained: train nothing; rows without such weights show the paper's figures alone.
         protocol: of the cross-validations of a table that transfers; the data set's usual one when not given.
         start_index: file of the starts at which rows that take it test each recording.
         show_progress: show a bar while phantoms are written.
@@ -31,6 +33,8 @@ class Sources:
     data: Path | None = None
     store: Path | None = None
     weights: Mapping[str, str] = field(default_factory=dict)
+    trained: Mapping[str, Path] = field(default_factory=dict)
+    only_trained: bool = False
     protocol: str | None = None
     start_index: Path | None = None
     show_progress: bool = False

@@ -38,7 +38,7 @@ def check_start(recipe: Recipe, data: Data, execution: Execution, *, allow: bool
         # Frames of two sizes do not lie in one store.
         store = store.with_name(f"{store.name}-{frame_size}")
     found = locate_data(data.dataset, data.root, frame_size, store, data.options)
-    start = Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=None)
+    start = Subject(weights=run.best_weights, data=found, folder=run.path, run=run, run_on_data=None)
     overlap = start.overlap(tested, show_progress=execution.show_progress)
     if overlap.trained and not allow:
         remedy = "" if allow is None else "; or give `--allow-overlap`, which labels every figure"

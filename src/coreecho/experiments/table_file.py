@@ -141,6 +141,11 @@ class RowEntry:
     otherwise: str | None = field(default=None, metadata=MAY_BE_ABSENT)
     paper: Mapping[str, float | Sequence[float]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 
+    @property
+    def takes_trained(self) -> bool:
+        """Whether it can be measured of a file of weights alone, which knows no stages and no clips of an objective."""
+        return self.training is not None and not self.beats and self.clips != "traced" and self.weights == "best"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableFile:

@@ -9,20 +9,24 @@ from coreecho.datasets import LAYOUTS, Split
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.beat_rows import read_beats
+from coreecho.experiments.data import Data
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
 from coreecho.experiments.sources import Sources
-from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, read_table
+from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, TrainingEntry, read_table
+from coreecho.experiments.trained_weights import check_fits, check_trained, notes_of_trained, read_weights, trained_for
 from coreecho.experiments.transfer import find_protocol, published_settings, start_of
 from coreecho.experiments.wall_rows import read_wall_motion
 from coreecho.models.weights import describe_weights
 from coreecho.tasks import Task
-from coreecho.training.recipe import SCRATCH, Recipe, find_recipe
+from coreecho.training.recipe import SCRATCH, Recipe
+from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import RunFolder, find_data
 from coreecho.ventricle.infarction_classifiers import Rule
 from coreecho.video.start_index import read_start_index
 
 CITED = "cited by the paper, not trained here"
+NOT_TRAINED = "not trained here, and no weights are given"
 
 
 def plan_table(name_or_path: str, sources: Sources) -> PaperTable:
@@ -55,11 +59,13 @@ class _Planner:
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
         # Before weights: what is asked for first is the data.
-        self.sources.data_of(self.table.data)
+        data = self.sources.data_of(self.table.data)
         if self.sources.start_index is not None and not any(row.takes_start_index for row in self.table.rows):
             raise RecipeError(f"{self.table.name} has no row that takes `--start-index`: leave it out.")
+        check_trained(self.table, self.sources)
         rows = [row for entry in self.table.rows if (row := self._row(entry)) is not None]
-        measured = {row.label for row in rows if row.jobs}
+        # Of rows with unlike numbers of seeds no difference is paired.
+        measured = {row.label: len(next(iter(row.readings.values()))) for row in rows if row.readings}
         return PaperTable(
             name=self._name(),
             title=self._words(self.table.title),
@@ -69,10 +75,10 @@ class _Planner:
             comparisons=tuple(
                 comparison
                 for comparison in map(self._comparison, self.table.comparisons)
-                if {comparison.first, comparison.second} <= measured
+                if measured.get(comparison.first, 0) == measured.get(comparison.second) != 0
             ),
             notes=self._notes(),
-            is_phantom=self.scale.is_phantom,
+            is_phantom=self.scale.is_phantom or LAYOUTS.get(self.table.data).is_phantom(data.root, **data.options),
             is_mean_over_folds=self.protocol is not None and self.protocol[1].is_mean_over_folds,
         )
 
@@ -110,6 +116,7 @@ class _Planner:
             RecipeError: no row trains anything, or their models read different things.
         """
         tasks = [job.recipe(self.sources.out).task for row in rows for job in row.jobs[:1]]
+        tasks += [card.task for card in map(describe_weights, self.sources.trained.values()) if card.task is not None]
         if not tasks or any(task != tasks[0] for task in tasks):
             found = ", ".join(sorted({task.noun for task in tasks})) or "nothing"
             raise RecipeError(f"{self.table.name}: its rows read {found}, expected one and the same thing.")
@@ -125,15 +132,16 @@ class _Planner:
             if entry.otherwise is None:
                 return None
             return TableRow(label=label, published=published, note=entry.otherwise)
+        trained = trained_for(entry, self.sources)
+        if trained is not None and entry.training is not None:
+            return self._of_weights(entry, entry.training, trained, label, published)
+        if self.sources.only_trained and (entry.training or entry.transfer):
+            return TableRow(label=label, published=published, note=NOT_TRAINED)
         if entry.training is not None:
             trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
             if entry.beats is not None:
                 return self._beat_by_beat(entry.beats, label, trainings, published)
-            # Starts are of the recordings to be tested alone.
-            given = self.sources.start_index if entry.takes_start_index else None
-            if given is not None:
-                _check_starts(given, trainings[0])
-            starts: dict[Split, Path | None] = {"test": given, "val": None}
+            starts = self._starts(entry, trainings[0].settings)
             readings: dict[Split, tuple[Reading, ...]] = {
                 split: tuple(
                     partial(job.read, split=split, clips=entry.clips, weights=entry.weights, start_index=start_index)
@@ -149,6 +157,26 @@ class _Planner:
         if entry.walls is not None:
             return self._of_walls(entry, entry.walls, label, published)
         return TableRow(label=label, published=published, note=CITED)
+
+    def _starts(self, entry: RowEntry, recipe: Recipe) -> dict[Split, Path | None]:
+        """At which starts a row is tested; they are of the recordings to be tested alone."""
+        given = self.sources.start_index if entry.takes_start_index else None
+        if given is not None:
+            _check_starts(given, recipe, self.sources.data_of(self.table.data))
+        return {"test": given, "val": None}
+
+    def _of_weights(
+        self, entry: RowEntry, training: str, weights: Path, label: str, published: Mapping[str, Published]
+    ) -> TableRow:
+        """A row of weights that were trained elsewhere."""
+        recipe = self._recipe(training, self.seeds[0], SCRATCH)
+        check_fits(weights, recipe, label)
+        data = self.sources.data_of(self.table.data)
+        readings: dict[Split, tuple[Reading, ...]] = {
+            split: (partial(read_weights, weights, data, split=split, clips=entry.clips, start_index=start_index),)
+            for split, start_index in self._starts(entry, recipe).items()
+        }
+        return TableRow(label=label, readings=readings, published=published)
 
     def _beat_by_beat(
         self, segmenter: str, label: str, trainings: tuple[Training, ...], published: Mapping[str, Published]
@@ -178,13 +206,18 @@ class _Planner:
         if init == SCRATCH and entry.named_from_scratch:
             # Where all start from scratch, the same training need not be done under two names.
             name = entry.named_from_scratch
+        recipe = self._recipe(name, seed, init, entry)
+        data = self.sources.data_of(layout or self.table.data, cue=entry.cue)
+        return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
+
+    def _recipe(self, name: str, seed: int, init: str, entry: TrainingEntry | None = None) -> Recipe:
+        """The settings of a training, by the table's entry of its name unless another is given."""
+        entry, is_phantom = entry or self.table.trainings[name], self.scale.is_phantom
         settings = dict(entry.settings) | (dict(entry.phantom) if is_phantom else {"init": start_of(init)})
         if is_phantom and "stage1_epochs" in settings:
             # What is enough for it on phantoms; a scale in which nothing is to be learned has fewer.
             settings["stage1_epochs"] = min(settings["stage1_epochs"], self.scale.settings["stage1_epochs"])
-        recipe = self.scale.recipe(entry.recipe, name=name, seed=seed, equal=entry.equal, **settings)
-        data = self.sources.data_of(layout or self.table.data, cue=entry.cue)
-        return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
+        return self.scale.recipe(entry.recipe, name=name, seed=seed, equal=entry.equal, **settings)
 
     def _transfer(self, entry: RowEntry, seed: int) -> Transfer:
         """A transfer; on phantoms one from each seed of the pretraining."""
@@ -267,7 +300,8 @@ class _Planner:
             if self.sources.weights.get(flag) == SCRATCH
         )
         of_phantoms = self.table.notes_of_phantoms if self.scale.is_phantom else ()
-        return (*self.table.notes, *self._notes_of_protocol(), *scratch, *of_phantoms, *self.scale.notes)
+        of_weights = notes_of_trained(self.sources)
+        return (*self.table.notes, *self._notes_of_protocol(), *of_weights, *scratch, *of_phantoms, *self.scale.notes)
 
     def _notes_of_protocol(self) -> tuple[str, ...]:
         """Which protocol the transfers follow, and which clips are tested where starts are given."""
@@ -309,16 +343,15 @@ def _published(figure: float | Sequence[float]) -> Published:
     return Published(value=figure)
 
 
-def _check_starts(path: Path, training: Training) -> None:
-    """See, before anything is trained, that a start index is of the recordings that a training will be tested on.
+def _check_starts(path: Path, recipe: Recipe, data: Data) -> None:
+    """See, before anything is trained, that a start index is of the recordings that a row will be tested on.
 
     Raises:
         DatasetError: the file cannot be read, or lacks recordings.
     """
     known = {name.removesuffix(".avi") for name in read_start_index(path)}
-    recipe, data = training.settings, training.data
     found = find_data(data.dataset, data.root, recipe, data.store, data.options)
-    tested = [each.id for each in RunFolder(Path(training.name), recipe, found, info={}).recordings("test")]
+    tested = [each.id for each in RunFolder(Path(recipe.name), recipe, found, info={}).recordings("test")]
     if missing := [name for name in tested if name.removesuffix(".avi") not in known]:
         raise DatasetError(
             f"{path} has no starts of {len(missing)} of the {len(tested)} recordings in the TEST split of "

@@ -38,7 +38,8 @@ from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
 from coreecho.shipped import is_default, resolve
 from coreecho.tasks import Task
-from coreecho.training.recipe import SCRATCH, Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import RunFolder
 
 ALL = "all"
@@ -121,12 +122,12 @@ def transfer_settings(dataset: str, method: Method, weights: str, protocol: str 
     layout = transfer_layout(dataset)
     if method not in get_args(Method):
         raise RecipeError(f"There is no method {method!r}; the methods are {', '.join(get_args(Method))}.")
-    if weights == SCRATCH and method == "probe":
+    settings = published_settings(layout, method, protocol)
+    if weights == SCRATCH and Recipe.from_mapping(settings, source=f"the recipe to {method}").is_of_head_alone:
         raise RecipeError(
             "`--from scratch` with `--method probe` would freeze an encoder that has learned nothing. "
             "Use `--method fine-tune`, or give the weights of a pretrained encoder."
         )
-    settings = published_settings(layout, method, protocol)
     settings["init"] = start_of(weights)
     model_input = None
     if weights != SCRATCH:

@@ -1,8 +1,7 @@
 """The one beat that some models look at: which frames of a file it is, as people say it."""
 
-import re
-
 from coreecho.datasets import LAYOUTS, Beat, Layout
+from coreecho.datasets.beat_files import is_beat, parse_beat
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
@@ -13,20 +12,6 @@ __all__ = ["Beat", "cautions_of_beat", "check_beat", "needs_beat", "parse_beat",
 
 # The longest cycle of HMC-QU has 73 frames at 25 a second: 2.9 s.
 _LONGEST_BEAT_S = 3.0
-
-
-def parse_beat(text: str) -> Beat:
-    """Read a beat as people type it: `3:21`, from the one frame to the other, or `all`.
-
-    Raises:
-        RecipeError: it is neither.
-    """
-    if text == "all":
-        return "all"
-    match = re.fullmatch(r"(\d+):(\d+)", text)
-    if match is None:
-        raise RecipeError(f"--beat: expected FIRST:LAST, two frames counted from 0 such as 3:21, or all; got {text!r}.")
-    return int(match[1]), int(match[2])
 
 
 def needs_beat(model: EchoModel) -> bool:
@@ -50,8 +35,7 @@ def check_beat(model: EchoModel, beat: Beat | None) -> None:
         raise RecipeError(
             f"A beat is given ({beat!r}), and this model takes its clips from the whole video: leave the beat out."
         )
-    is_pair = isinstance(beat, tuple) and len(beat) == 2 and all(isinstance(frame, int) for frame in beat)
-    if beat is not None and beat != "all" and not (is_pair and min(beat) >= 0 and beat[0] != beat[1]):
+    if beat is not None and not is_beat(beat):
         raise RecipeError(f"A beat is two different frames, counted from 0, as (first, last), or 'all'; got {beat!r}.")
 
 

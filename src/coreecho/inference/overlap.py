@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coreecho.datasets import Recording, Split
+from coreecho.datasets.recording import Recording, Split, is_chosen_by, is_learned_from
 from coreecho.errors import DatasetError
 from coreecho.training.run_record import Met
 
@@ -32,12 +32,12 @@ class Overlap:
     @property
     def is_of_training(self) -> bool:
         """Whether the training split was asked for."""
-        return self.asked == "train"
+        return is_learned_from(self.asked)
 
     @property
     def chosen_by(self) -> tuple[str, ...]:
         """Ids of those by which the best epoch was chosen, where that is not what their split is for."""
-        return () if self.asked == "val" else self.selected
+        return () if is_chosen_by(self.asked) else self.selected
 
     @property
     def label(self) -> str | None:

@@ -189,7 +189,7 @@ def _combine(name: str, files: Sequence[Prediction | PredictionFailure], task: T
     measured = [result for result in results if isinstance(result, Prediction)]
     failures = [result for result in results if isinstance(result, PredictionFailure)]
     has_gate = any(clip.trust is not None for clip in measured)
-    trusted = [clip for clip in measured if clip.trust == "good"] if has_gate else measured
+    trusted = [clip for clip in measured if clip.is_good] if has_gate else measured
     values = [clip.value for clip in trusted]
     words = [] if values else [NO_CLIP]
     if values and not has_gate:

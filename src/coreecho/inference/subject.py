@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
-from coreecho.datasets.layout import USUAL_LAYOUT
-from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.errors import CheckpointError, DatasetError
 from coreecho.inference.engine import Precision
 from coreecho.inference.frame_rate import TimedFrames, training_rate
 from coreecho.inference.overlap import Overlap, met_in
@@ -25,11 +24,10 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, hash_weights, load_model
 from coreecho.names import counted, readable
-from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
 from coreecho.training.recipe import Recipe
-from coreecho.training.run_folder import RunFolder, locate_data, run_of_weights
+from coreecho.training.run_folder import RunFolder, run_of_weights
 from coreecho.training.run_record import Met
 from coreecho.video.store import FrameStore
 
@@ -44,7 +42,7 @@ class Subject:
         data: where the recordings lie.
         folder: where what is found is kept, such as that of the run.
         run: that made the weights; None where that is not known.
-        source: the same run on `data`; None where there is no run.
+        run_on_data: the same run on `data`; None where there is no run.
 
     Attributes:
         weights: as given.
@@ -54,13 +52,13 @@ class Subject:
     """
 
     def __init__(
-        self, *, weights: Path, data: DataSource, folder: Path, run: RunFolder | None, source: RunFolder | None
+        self, *, weights: Path, data: DataSource, folder: Path, run: RunFolder | None, run_on_data: RunFolder | None
     ) -> None:
         self.weights = weights
         self.data = data
         self.folder = folder
         self.run = run
-        self._source = source
+        self._run_on_data = run_on_data
         self._store: FrameStore | None = None
         self._models: dict[str, EchoModel] = {}
 
@@ -82,7 +80,7 @@ class Subject:
     @property
     def is_own_data(self) -> bool:
         """Whether it is asked about the data that it learned from."""
-        return self.run is not None and self._source is self.run
+        return self.run is not None and self._run_on_data is self.run
 
     @property
     def is_phantom(self) -> bool:
@@ -155,8 +153,8 @@ class Subject:
     @cached_property
     def all_recordings(self) -> list[Recording]:
         """Recordings of every split, and of none. Raises DatasetError."""
-        if self._source is not None:
-            return self._source.all_recordings
+        if self._run_on_data is not None:
+            return self._run_on_data.all_recordings
         return load_recordings(self.data.dataset, self.data.root, draws_splits=False, **self.data.options)
 
     @cached_property
@@ -181,8 +179,8 @@ class Subject:
         """
         if self.is_undivided:
             return list(self.all_recordings)
-        if self._source is not None:
-            return self._source.recordings(split)
+        if self._run_on_data is not None:
+            return self._run_on_data.recordings(split)
         return [recording for recording in self.all_recordings if recording.split == split]
 
     def some_recordings(self, split: Split) -> list[Recording]:
@@ -194,8 +192,8 @@ class Subject:
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first. Raises DatasetError."""
-        if self._source is not None:
-            return self._source.store(show_progress=show_progress)
+        if self._run_on_data is not None:
+            return self._run_on_data.store(show_progress=show_progress)
         if self._store is None:
             self._store = FrameStore.build(
                 self.data.store,
@@ -336,84 +334,3 @@ class Subject:
                 "options": dict(self.data.options),
             },
         }
-
-
-def open_subject(
-    source: str | Path | RunFolder,
-    *,
-    data: Path | None = None,
-    dataset: str | None = None,
-    store: Path | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Subject:
-    """Say which model is asked about which recordings.
-
-    Args:
-        source: the folder of a run, an opened one, a file of weights, or `default` for the model that ships.
-        data: root of a data set: others than those of the run, or where these have moved to. A file of weights needs
-            it.
-        dataset: its layout; that of the run, or the one that the weights were trained on, when not given.
-        store: folder for the decoded frames; beside the data when not given.
-        options: of the data set's loader, such as `fold` and `view`; those of the run for data in its layout.
-
-    Raises:
-        CheckpointError: neither a run nor a file of weights.
-        RecipeError: a file of weights without data, or a layout without data.
-    """
-    if dataset is not None and data is None:
-        raise RecipeError("`--dataset` is the layout of the data under `--data`: give both.")
-    if not isinstance(source, RunFolder):
-        if is_default(source):
-            # Nothing is written into the installed package.
-            if data is None:
-                raise RecipeError(
-                    f"`{DEFAULT}`, the model that ships with coreecho, comes without the recordings that it learned "
-                    "from: say on which it shall be tried, `--data ROOT`, and `--dataset` where these are not in "
-                    "EchoNet-Dynamic's layout. Without any, `coreecho phantom echonet hearts` simulates some for "
-                    "`--data hearts`."
-                )
-            return _of_weights(resolve(source), data, dataset, store, options, folder=Path(f"{DEFAULT}-results"))
-        # A run is a folder, and what is not there is said by `RunFolder.open`.
-        if Path(source).is_file() or Path(source).suffix == ".safetensors":
-            return _of_weights(Path(source), data, dataset, store, options)
-    run = source if isinstance(source, RunFolder) else RunFolder.open(source)
-    layout = dataset or run.data.dataset
-    is_same_layout = layout == run.data.dataset
-    if data is None or (is_same_layout and data.resolve() == run.data.root.resolve()):
-        own = run if store is None else RunFolder.open(run.path, store=store)
-        return Subject(weights=run.best_weights, data=own.data, folder=run.path, run=own, source=own)
-    if is_same_layout and not run.data.root.exists():
-        # The run's own data, which have moved; decoded frames that lay below them have moved along.
-        moved = RunFolder.open(run.path, data=data, store=store)
-        return Subject(weights=run.best_weights, data=moved.data, folder=run.path, run=moved, source=moved)
-    given = dict(run.data.options if is_same_layout else {}) | dict(options or {})
-    found = locate_data(layout, data, run.recipe.input.frame_size, store, given)
-    other = RunFolder(run.path, run.recipe, found, run.info, draws_splits=False)
-    return Subject(weights=run.best_weights, data=found, folder=run.path, run=run, source=other)
-
-
-def as_subject(run: RunFolder | Subject) -> Subject:
-    """A run, on the data that it learned from, as a subject; a subject as it is."""
-    return run if isinstance(run, Subject) else open_subject(run)
-
-
-def _of_weights(
-    path: Path,
-    data: Path | None,
-    dataset: str | None,
-    store: Path | None,
-    options: Mapping[str, Any] | None,
-    folder: Path | None = None,
-) -> Subject:
-    card = describe_weights(path)
-    if data is None:
-        raise RecipeError(
-            f"{path} is a file of weights, and knows no data: give `--data ROOT`, and `--dataset` where it is not "
-            "EchoNet-Dynamic's layout; or give the folder of a run."
-        )
-    if card.model_input is None:
-        raise CheckpointError(f"{path}: its card does not say how clips are cut and normalised for it.")
-    layout = dataset or (USUAL_LAYOUT if card.trained_on is None else card.trained_on.dataset)
-    found = locate_data(layout, data, card.model_input.frame_size, store, options)
-    beside = path.with_name(f"{path.stem}-results")
-    return Subject(weights=path, data=found, folder=folder or beside, run=None, source=None)

@@ -44,7 +44,7 @@ class UVTEncoder(Encoder):
         super().__init__()
         settings = UVTS[name]
         self.network = UVT(settings if dropout is None else replace(settings, dropout=dropout), phases)
-        self.gives_phases = self.network.phases == "signal"
+        self.gives_phases = self.network.gives_signal
 
     @property
     def embedding_dim(self) -> int:

@@ -109,9 +109,14 @@ class UVT(nn.Module):
         self.AE = FrameEncoder(settings)
         self.T = TransformerStack(settings)
         self.extremas = nn.Sequential(
-            *_narrowing(width), *_narrowing(width // 2), nn.Linear(width // 4, 1 if phases == "signal" else 3)
+            *_narrowing(width), *_narrowing(width // 2), nn.Linear(width // 4, 1 if self.gives_signal else 3)
         )
         self.ejection = nn.Sequential(*_narrowing(width), nn.Linear(width // 2, 1))
+
+    @property
+    def gives_signal(self) -> bool:
+        """Whether the phases are a signal, and not logits of classes."""
+        return self.phases == "signal"
 
     def forward(self, clips: Tensor) -> UVTOutput:
         """Read clips.
@@ -137,7 +142,7 @@ class UVT(nn.Module):
     def read(self, mixed: Tensor) -> UVTOutput:
         """Read what `mix` gives, (B, T, D)."""
         read = self.extremas(mixed)
-        phases = read if self.phases == "classes" else torch.tanh(read.squeeze(-1))
+        phases = torch.tanh(read.squeeze(-1)) if self.gives_signal else read
         ef_fraction = torch.sigmoid(self.ejection(mixed).squeeze(-1).mean(dim=1))
         return UVTOutput(phases, ef_fraction)
 

@@ -1,5 +1,6 @@
 """Hearts as wide as the clinic: size, shape, wall and disease drawn together from EF, EDV and the kind of heart."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,17 +28,52 @@ class _Build:
     apical_thinning: tuple[float, float]
     atrium: float
     """Size of the left atrium over the usual."""
+    bluntest: float = 2.8
+    """Largest power of the apex; the larger, the blunter."""
+    lost: "_Loss | None" = None
+    """What of the wall has lost its motion; None where nothing has."""
+
+
+# Takes a wall, how much is left of a part of it, an artery's territory, and the recording's generator.
+_Loss = Callable[[WallMotion, float, str, np.random.Generator], WallMotion]
+
+
+def _lose_apex(wall: WallMotion, left: float, territory: str, generator: np.random.Generator) -> WallMotion:
+    """An aneurysm of the apex, whatever the territory."""
+    spread = float(generator.uniform(0.5, 1.2))
+    lost = {name: 1.0 - spread * (1.0 - value) for name, value in _ANEURYSM.items()}
+    return replace(wall, segments=wall.segments | lost, territory="LAD", kind="dyskinetic")
+
+
+def _lose_territory(wall: WallMotion, left: float, territory: str, generator: np.random.Generator) -> WallMotion:
+    """The territory of one artery."""
+    kind = "hypokinetic" if left > 0.2 else "akinetic" if left > -0.1 else "dyskinetic"
+    lost = dict.fromkeys(TERRITORIES[territory], left)
+    return replace(wall, segments=wall.segments | lost, territory=territory, kind=kind)
 
 
 # After the norms and the forms of remodelling of Lang et al. 2015 (Eur Heart J Cardiovasc Imaging 16:233).
 _BUILDS: dict[HeartKind, _Build] = {
     "usual": _Build(sphericity=0.265, wall_mm=8.2, wall_limits_mm=(5.5, 11.5), apical_thinning=(0.1, 0.65), atrium=1.0),
-    "dilated": _Build(sphericity=0.32, wall_mm=6.6, wall_limits_mm=(4.5, 9.5), apical_thinning=(0.1, 0.6), atrium=1.2),
+    "dilated": _Build(
+        sphericity=0.32, wall_mm=6.6, wall_limits_mm=(4.5, 9.5), apical_thinning=(0.1, 0.6), atrium=1.2, bluntest=3.4
+    ),
     "ischaemic": _Build(
-        sphericity=0.285, wall_mm=7.5, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.1, 0.6), atrium=1.1
+        sphericity=0.285,
+        wall_mm=7.5,
+        wall_limits_mm=(5.0, 11.0),
+        apical_thinning=(0.1, 0.6),
+        atrium=1.1,
+        lost=_lose_territory,
     ),
     "aneurysm": _Build(
-        sphericity=0.295, wall_mm=7.2, wall_limits_mm=(5.0, 11.0), apical_thinning=(0.45, 0.75), atrium=1.1
+        sphericity=0.295,
+        wall_mm=7.2,
+        wall_limits_mm=(5.0, 11.0),
+        apical_thinning=(0.45, 0.75),
+        atrium=1.1,
+        bluntest=3.4,
+        lost=_lose_apex,
     ),
     "infiltrated": _Build(
         sphericity=0.255, wall_mm=13.5, wall_limits_mm=(11.0, 18.0), apical_thinning=(0.0, 0.3), atrium=1.3
@@ -74,7 +110,7 @@ def widen_anatomy(
         apex_mm=apex_mm,
         cavity_wave=float(generator.uniform(*knobs.wave_range)),
         cavity_phase=float(generator.random()),
-        apex_power=float(generator.uniform(1.9, 3.4 if kind in ("dilated", "aneurysm") else 2.8)),
+        apex_power=float(generator.uniform(1.9, build.bluntest)),
         widest=float(generator.uniform(0.42, 0.68)),
         annulus_ratio=float(generator.uniform(0.6, 0.9)),
     )
@@ -106,7 +142,7 @@ def widen_anatomy(
         papillary_mm=float(generator.uniform(*knobs.papillary_range_mm) * (generator.random() < 0.75)),
         moderator_mm=float(generator.uniform(2.0, 5.0) * (generator.random() < knobs.moderator_chance)),
         moderator_along=float(generator.uniform(0.35, 0.8)),
-        wall_motion=_draw_wall_motion(kind, knobs, generator),
+        wall_motion=_draw_wall_motion(build.lost, knobs, generator),
         trabeculae_mm=float(generator.uniform(*knobs.trabeculae_range_mm)),
         effusion_mm=float(generator.uniform(*knobs.effusion_range_mm) * (generator.random() < knobs.effusion_chance)),
     )
@@ -120,18 +156,11 @@ def _cavity_length(anatomy: Anatomy, edv_ml: float, sphericity: float) -> float:
     return float((1000.0 * edv_ml / (filling * sphericity**2)) ** (1.0 / 3.0))
 
 
-def _draw_wall_motion(kind: HeartKind, knobs: HeartKnobs, generator: np.random.Generator) -> WallMotion:
+def _draw_wall_motion(lose: _Loss | None, knobs: HeartKnobs, generator: np.random.Generator) -> WallMotion:
     """Contractility of each segment: uneven in all hearts, lost in one artery's territory in ischaemic ones."""
     slope = float(generator.uniform(-0.35, 0.45))
     uneven = np.clip(1.0 + knobs.contractility_sd * generator.standard_normal(len(SEGMENT_NUMBERS)), 0.45, 1.5)
     segments = dict(zip(SEGMENT_NUMBERS, uneven.tolist(), strict=True))
-    territory, value = str(generator.choice(list(TERRITORIES))), float(generator.uniform(-0.25, 0.6))
-    if kind == "aneurysm":
-        spread = float(generator.uniform(0.5, 1.2))
-        lost = {name: 1.0 - spread * (1.0 - value) for name, value in _ANEURYSM.items()}
-        return WallMotion(apex_to_base=slope, segments=segments | lost, territory="LAD", kind="dyskinetic")
-    if kind == "ischaemic":
-        name = "hypokinetic" if value > 0.2 else "akinetic" if value > -0.1 else "dyskinetic"
-        lost = dict.fromkeys(TERRITORIES[territory], value)
-        return WallMotion(apex_to_base=slope, segments=segments | lost, territory=territory, kind=name)
-    return WallMotion(apex_to_base=slope, segments=segments)
+    territory, left = str(generator.choice(list(TERRITORIES))), float(generator.uniform(-0.25, 0.6))
+    wall = WallMotion(apex_to_base=slope, segments=segments)
+    return wall if lose is None else lose(wall, left, territory, generator)

@@ -132,7 +132,7 @@ def draw_num_frames(generator: np.random.Generator) -> int:
 
 def scanner_of(settings: PhantomSettings, seed: int, index: int) -> Scanner:
     """The machine that films one recording of a cohort."""
-    if settings.scanner == "any":
+    if settings.is_by_many_scanners:
         return draw_scanner(recording_generator(seed, index, purpose=9))
     return SCANNERS[settings.scanner]
 

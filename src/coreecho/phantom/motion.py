@@ -143,7 +143,7 @@ def simulate_free_motion(
     shortening = anatomy.length_mm * generator.uniform(*knobs.shortening_range) * emptied
     stretch = 1.0 - shortening / anatomy.length_mm
     contraction, volume = _contract(anatomy, wanted_ml, stretch)
-    delay_s = draw_delay(rhythm.kind == "paced", generator, knobs)
+    delay_s = draw_delay(rhythm.is_paced, generator, knobs)
     skew = delayed_sides(contraction, time_s, delay_s) if delay_s else None
     if skew is not None:
         volume = _volume(anatomy, stretch, contraction + skew, contraction - skew)

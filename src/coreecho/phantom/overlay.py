@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from coreecho.phantom.cohort import RecordingFacts
 from coreecho.phantom.picture import FRAME_SIZE, Framing
 from coreecho.phantom.rhythm import Rhythm
-from coreecho.phantom.settings import Overlay
+from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.view import View
 
 Floats = NDArray[np.floating[Any]]
@@ -31,21 +31,21 @@ class BurnedIn:
     """The background of every frame of a recording.
 
     Args:
-        kind: none, ticks, or full: ticks, text and a running ECG.
+        settings: say what is burned in.
         view: gives the depth.
         facts: give the heart rate that is printed.
         rhythm: gives the beats of the ECG.
     """
 
-    def __init__(self, kind: Overlay, view: View, facts: RecordingFacts, rhythm: Rhythm) -> None:
+    def __init__(self, settings: PhantomSettings, view: View, facts: RecordingFacts, rhythm: Rhythm) -> None:
         self._background = np.zeros((FRAME_SIZE, FRAME_SIZE), dtype=np.uint8)
         self._fps = facts.fps
         self._ecg: Floats | None = None
         if view.framing is not None and view.framing.mark_column is not None:
             self._draw_marks(view, view.framing, view.framing.mark_column)
-        if kind != "none":
+        if settings.has_ticks:
             self._draw_ticks(view)
-        if kind == "full":
+        if settings.has_texts:
             self._draw_text(view, facts)
             time_s = np.arange(facts.num_frames * FRAME_SIZE) * self._seconds_per_column
             self._ecg = _ecg(rhythm, time_s[time_s < facts.num_frames / facts.fps + _SWEEP_S])

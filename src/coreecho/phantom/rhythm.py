@@ -36,6 +36,11 @@ class Rhythm:
     """Share that the atrial kick brings; the rest comes in diastasis."""
 
     @property
+    def is_paced(self) -> bool:
+        """Whether a pacemaker gives the beat, so that one wall contracts late."""
+        return self.kind == "paced"
+
+    @property
     def systole_s(self) -> float:
         """From the start of a beat to the end of ejection."""
         return self.isovolumic_contraction_s + self.ejection_s

@@ -211,6 +211,25 @@ class PhantomSettings:
         """Spread of the nuisances relative to the widest that was looked at."""
         return _NUISANCE_SCALES[self.difficulty]
 
+    def cue_in(self, split: str) -> str | None:
+        """The nuisance that tells of the EF in a split; none in the tested one, where who learned it fails."""
+        return None if self.cue == "none" or split == "TEST" else self.cue
+
+    @property
+    def is_by_many_scanners(self) -> bool:
+        """Whether each recording is filmed by any of the machines."""
+        return self.scanner == "any"
+
+    @property
+    def has_ticks(self) -> bool:
+        """Whether a scale of the depth is burned into the frames."""
+        return self.overlay != "none"
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether texts and an ECG are burned in as well."""
+        return self.overlay == "full"
+
     @property
     def is_steady(self) -> bool:
         """Whether all hearts beat in a brisk sinus rhythm, contract evenly, and are filmed at the commonest frame rate.

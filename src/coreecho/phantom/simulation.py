@@ -125,7 +125,7 @@ def render_recording(plan: RecordingPlan) -> Iterator[NDArray[np.uint8]]:
     persistence = np.float32(min(scanner.persistence ** (plan.facts.fps / 50.0) ** -1.0, 0.75))
     previous: Singles | None = None
     sector = scene.grid.sector
-    overlay = BurnedIn(plan.settings.overlay, plan.view, plan.facts, plan.motion.rhythm)
+    overlay = BurnedIn(plan.settings, plan.view, plan.facts, plan.motion.rhythm)
     change_db = np.zeros(plan.motion.num_frames) if plan.motion.free is None else plan.motion.free.gain_db
     for frame in range(plan.motion.num_frames):
         grey = scene.grey(scene.level_db(frame), gain_db + float(change_db[frame]))

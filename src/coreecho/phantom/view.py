@@ -194,10 +194,11 @@ def _draw_scores(settings: PhantomSettings, facts: RecordingFacts, generator: np
     The score of the cue stays standard normal, so that only its tie to EF tells a cohort with a cue from one without.
     """
     scores = dict(zip(_SCORES, np.clip(generator.standard_normal(len(_SCORES)), -2.5, 2.5).tolist(), strict=True))
-    if settings.cue != "none" and facts.split != "TEST":
+    cue = settings.cue_in(facts.split)
+    if cue is not None:
         strength = settings.cue_strength
-        tied = strength * facts.ef_score + np.sqrt(1.0 - strength**2) * scores[settings.cue]
-        scores[settings.cue] = float(np.clip(tied, -2.5, 2.5))
+        tied = strength * facts.ef_score + np.sqrt(1.0 - strength**2) * scores[cue]
+        scores[cue] = float(np.clip(tied, -2.5, 2.5))
     return scores
 
 

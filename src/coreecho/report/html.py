@@ -15,7 +15,8 @@ from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
 from coreecho.files import alone_in, write_whole, writing_into
-from coreecho.inference.subject import Subject, as_subject
+from coreecho.inference.opening import as_subject
+from coreecho.inference.subject import Subject
 from coreecho.names import printable, readable
 from coreecho.report.evaluation import pictures_of
 from coreecho.report.page import PageOptions, gather_contents

@@ -17,7 +17,8 @@ from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
 from coreecho.tasks import Task
 from coreecho.training.data_source import DataSource
-from coreecho.training.recipe import Recipe, find_recipe, recipe_names
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe, recipe_names
 from coreecho.training.run_folder import RunFolder
 
 _STYLES = ((BLUE, "o", "-"), (VERMILION, "s", "--"))

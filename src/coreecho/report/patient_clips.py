@@ -6,8 +6,8 @@ from pathlib import Path
 
 from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
+from coreecho.inference.opening import open_subject
 from coreecho.inference.preparing import read_clip
-from coreecho.inference.subject import open_subject
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import counted
 from coreecho.report.patient_page import PatientClip, SimilarHearts

@@ -220,7 +220,7 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
-        "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.trust == "good"),
+        "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.is_good),
         "without": list(clip.without),
         "notes": [readable(note) for note in result.notes],
     }

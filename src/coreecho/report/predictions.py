@@ -110,7 +110,7 @@ def _number(value: float | None) -> str:
 
 def _good_words(predictions: Sequence[Prediction]) -> list[str]:
     """What `good` does not mean: right under the table, since nobody reads on where all is good."""
-    good = [one for one in predictions if one.trust == "good"]
+    good = [one for one in predictions if one.is_good]
     is_of_phantoms = any(GOOD_PICTURE in one.interval_notes for one in good)
     return [f"{GOOD_PICTURE if is_of_phantoms else GOOD_WORDS}."] if good else []
 

@@ -138,9 +138,8 @@ def worth_table(worth: Worth, *, is_phantom: bool) -> Table:
 
 def coverage_cells(group: Coverage) -> tuple[str, ...]:
     """Group, number, share held, mean width and error, as texts."""
-    name = group.group if group.grouping == "all" else f"{group.grouping} {group.group}"
     return (
-        name,
+        group.name,
         f"{group.num_recordings}",
         f"{100 * group.coverage:.1f} %",
         f"{group.mean_width:.1f}",

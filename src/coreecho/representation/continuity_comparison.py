@@ -18,7 +18,8 @@ from coreecho.errors import DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, WeightedStatistics, bootstrap_intervals
 from coreecho.evaluation.kept_results import find_kept, fingerprint_of, interval_from, write_kept
 from coreecho.files import writing_into
-from coreecho.inference.subject import Subject, as_subject
+from coreecho.inference.opening import as_subject
+from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.representation.continuity import (

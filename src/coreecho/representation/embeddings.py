@@ -13,8 +13,9 @@ from rich.console import Console
 from coreecho.datasets import Recording, Split
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
+from coreecho.inference.opening import as_subject
 from coreecho.inference.preparing import DEFAULT_CLIPS
-from coreecho.inference.subject import Subject, as_subject
+from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.progress import track

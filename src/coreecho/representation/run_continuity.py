@@ -17,7 +17,8 @@ from rich.console import Console
 from coreecho.datasets import Split
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
 from coreecho.files import write_whole, writing_into
-from coreecho.inference.subject import Subject, as_subject
+from coreecho.inference.opening import as_subject
+from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.phantom.cohort_folder import GENERATOR_VERSION

@@ -7,7 +7,8 @@ from coreecho.later import import_from
 if TYPE_CHECKING:
     from coreecho.training.data_source import DataSource
     from coreecho.training.hardware import Hardware
-    from coreecho.training.recipe import Recipe, find_recipe, recipe_names
+    from coreecho.training.recipe import Recipe
+    from coreecho.training.recipe_files import find_recipe, recipe_names
     from coreecho.training.run import resume, train
     from coreecho.training.run_folder import RunFolder
 
@@ -18,8 +19,8 @@ _ROOM_OF = {
     "Hardware": "coreecho.training.hardware",
     "Recipe": "coreecho.training.recipe",
     "RunFolder": "coreecho.training.run_folder",
-    "find_recipe": "coreecho.training.recipe",
-    "recipe_names": "coreecho.training.recipe",
+    "find_recipe": "coreecho.training.recipe_files",
+    "recipe_names": "coreecho.training.recipe_files",
     "resume": "coreecho.training.run",
     "train": "coreecho.training.run",
 }

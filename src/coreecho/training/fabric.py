@@ -49,7 +49,7 @@ def build_fabric(hardware: Hardware) -> "Fabric":
             devices=devices,
             num_nodes=hardware.nodes,
             strategy=LocalDDP() if is_parallel else "auto",
-            precision="bf16-mixed" if hardware.precision == "bf16" else "32-true",
+            precision="bf16-mixed" if hardware.is_mixed else "32-true",
         )
     except (RuntimeError, ValueError) as error:
         raise RecipeError(f"Cannot train on {hardware.devices} x {hardware.device}: {error}") from error

@@ -22,6 +22,11 @@ class Hardware:
     workers: int | None = None
     """Processes that load clips; none on the CPU and four for each GPU when not given."""
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the pass rounds to bf16 where that is enough."""
+        return self.precision == "bf16"
+
     def __post_init__(self) -> None:
         if faults := faults_of_types(self):
             raise RecipeError(f"The hardware is not told in words that are known: {'; '.join(faults)}.")

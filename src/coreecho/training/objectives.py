@@ -123,7 +123,7 @@ class Objective(NumberLesson):
             examples.store,
             recipe.input,
             views=self.num_views,
-            is_same_clip=recipe.views == "same_clip",
+            is_same_clip=recipe.shows_same_clip,
             augment=examples.changes.augment,
             distortions=examples.changes.distortions,
             stride_spread=recipe.stride_spread,

@@ -7,14 +7,13 @@ program knows is an error that names the likely right one, and never falls to a 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 import yaml
 from cyclopts import Parameter
 
-from coreecho.datasets.recording import Split
+from coreecho.datasets.recording import Split, is_learned_from
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
@@ -187,6 +186,15 @@ class Recipe:
         """Whether the tested recordings validate, and so choose their own epoch."""
         return self.select_on == "test"
 
+    def uses(self, split: Split) -> bool:
+        """Whether a training sees a split: to learn from it, or to validate by it."""
+        return is_learned_from(split) or split == self.select_on
+
+    @property
+    def shows_same_clip(self) -> bool:
+        """Whether the views of a recording are one clip, augmented twice."""
+        return self.views == "same_clip"
+
     @property
     def is_augmented(self) -> bool:
         """Whether clips are changed at random at all."""
@@ -352,34 +360,6 @@ def check_keys(settings: Mapping[str, Any], *, source: str) -> None:
             close = nearest(key, known)
             hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(known)}."
             raise RecipeError(f"{source}: there is no setting {key!r}.{hint}")
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that come with the package."""
-    shipped = (resources.files("coreecho") / "recipes").iterdir()
-    return sorted(entry.name.removesuffix(".yaml") for entry in shipped if entry.name.endswith(".yaml"))
-
-
-def find_recipe(name_or_path: str) -> Path:
-    """Find a shipped recipe by its name, or any other by its path.
-
-    Raises:
-        RecipeError: there is neither.
-    """
-    path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"}:
-        if not path.is_file():
-            raise RecipeError(f"There is no recipe file {path}.")
-        return path
-    if name_or_path not in recipe_names():
-        close = nearest(name_or_path, recipe_names())
-        hint = f" Did you mean {close!r}?" if close else ""
-        known = ", ".join(recipe_names())
-        raise RecipeError(
-            f"There is no recipe {name_or_path!r}.{hint} Shipped with coreecho: {known}; or give the path of a .yaml "
-            "file."
-        )
-    return Path(str(resources.files("coreecho") / "recipes" / f"{name_or_path}.yaml"))
 
 
 def read_recipe_file(path: Path) -> dict[str, Any]:

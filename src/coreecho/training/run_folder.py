@@ -193,7 +193,7 @@ class RunFolder:
 
     def weights_of(self, part: str) -> Path:
         """Weights of the `best` epoch of all, or of that of a stage."""
-        return self.best_weights if part == "best" else self.stage_weights(part)
+        return self.path / f"{part}.safetensors"
 
     def stage_validation(self, stage: str) -> Path:
         """The validation split at the best epoch of a stage that another has followed."""
@@ -247,7 +247,7 @@ class RunFolder:
         """
         if split not in self._of_split:
             found = [recording for recording in self.all_recordings if recording.split == split]
-            if split in ("train", self.recipe.select_on):
+            if self.recipe.uses(split):
                 found = self.lesson.usable(found, self.data)
             self._of_split[split] = found
         return list(self._of_split[split])

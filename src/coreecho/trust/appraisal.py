@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from coreecho.trust.calibration import Calibration, is_by_copies
 from coreecho.trust.calibration_file import ModelCalibration
 from coreecho.trust.checks import COPY_CHECK
-from coreecho.trust.gate import Gate, Trust
+from coreecho.trust.gate import Gate, Trust, is_good, is_outside
 from coreecho.trust.reference_ranges import GUIDELINE, ef_words
 
 _NEVER, _CALIBRATE = (
@@ -93,6 +93,11 @@ class Appraisal:
     ef_words: str | None = None
     measured: Mapping[str, float] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_good(self) -> bool:
+        """Whether the gate finds nothing strange; not so where there is none."""
+        return is_good(self.trust)
+
     def parts(self) -> dict[str, Any]:
         """Its entries by name, for what carries them along."""
         return {each.name: getattr(self, each.name) for each in fields(Appraisal)}
@@ -147,7 +152,7 @@ def appraise(
     if calibrated is None:
         return Appraisal(interval_notes=(NOT_CALIBRATED, *unnamed), ef_words=words)
     of_gate = {**_judged(calibrated.gate_for(None), measured), "ef_words": words}
-    if of_gate["trust"] == "good" and learned_from_phantoms and not is_phantom:
+    if is_good(of_gate["trust"]) and learned_from_phantoms and not is_phantom:
         unnamed = (*unnamed, GOOD_PICTURE)
     if is_by_copies(calibrated.intervals.method):
         spread = measured.get(COPY_CHECK)
@@ -170,7 +175,7 @@ def appraise(
         method=found.method,
         p_below_40=float(found.probability_below(40, [ef_percent], spreads)[0]),
         p_below_50=float(found.probability_below(50, [ef_percent], spreads)[0]),
-        interval_notes=(ground, *interval.notes, *unnamed, *((OUTSIDE_NOTE,) if of_gate["trust"] == "outside" else ())),
+        interval_notes=(ground, *interval.notes, *unnamed, *((OUTSIDE_NOTE,) if is_outside(of_gate["trust"]) else ())),
         **of_gate,
     )
 
@@ -193,9 +198,8 @@ def appraise_outline(
     if calibrated is None or calibrated.outlined_by != outlined_by:
         return appraised
     judged = _judged(calibrated.gate, {**appraised.measured, **outline})
-    is_good = judged["trust"] == "good"
-    notes = tuple(note for note in appraised.interval_notes if is_good or note != GOOD_PICTURE)
-    if judged["trust"] == "outside" and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
+    notes = tuple(note for note in appraised.interval_notes if is_good(judged["trust"]) or note != GOOD_PICTURE)
+    if is_outside(judged["trust"]) and appraised.interval_low is not None and OUTSIDE_NOTE not in notes:
         notes = (*notes, OUTSIDE_NOTE)
     return replace(appraised, interval_notes=notes, **judged)
 

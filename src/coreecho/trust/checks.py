@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from coreecho.errors import CalibrationError
-from coreecho.trust.conformal import Side
+from coreecho.trust.conformal import Side, is_strange_high, is_strange_low
 
 # Two readers of one clip differ by about 7 points (one standard deviation); a model and an outline that differ by more
 # than this cannot both be right.
@@ -40,6 +40,21 @@ class CheckDefinition:
     tolerance: float = 0.0
     is_of_outline: bool = False
     always_doubted_above: float | None = None
+
+    @property
+    def is_strange_high(self) -> bool:
+        """Whether a high value is strange."""
+        return is_strange_high(self.side)
+
+    @property
+    def is_strange_low(self) -> bool:
+        """Whether a low value is strange."""
+        return is_strange_low(self.side)
+
+    @property
+    def num_sides(self) -> int:
+        """On how many sides a value can be strange."""
+        return self.is_strange_high + self.is_strange_low
 
     def told(self, value: float, *apart_from: float) -> str:
         """A value for a person, with as few digits as tell it from others that are not the same."""

@@ -68,6 +68,16 @@ def conformal_quantile(scores: ArrayLike, level: float) -> float:
     return math.inf if rank > len(values) else float(np.partition(values, rank - 1)[rank - 1])
 
 
+def is_strange_high(side: Side) -> bool:
+    """Whether high scores are strange."""
+    return side != "low"
+
+
+def is_strange_low(side: Side) -> bool:
+    """Whether low scores are strange."""
+    return side != "high"
+
+
 def conformal_p_values(
     calibration_scores: ArrayLike, scores: ArrayLike, *, side: Side = "high", tolerance: float = 0.0
 ) -> NDArray[np.float64]:
@@ -94,9 +104,9 @@ def conformal_p_values(
     at_least = len(known) - np.searchsorted(known, new - tolerance, side="left")
     at_most = np.searchsorted(known, new + tolerance, side="right")
     high, low = (np.asarray((count + 1) / (len(known) + 1)) for count in (at_least, at_most))
-    if side == "both":
+    if is_strange_high(side) and is_strange_low(side):
         return np.asarray(np.minimum(1.0, 2 * np.minimum(high, low)))
-    return high if side == "high" else low
+    return high if is_strange_high(side) else low
 
 
 @dataclass(frozen=True, kw_only=True)

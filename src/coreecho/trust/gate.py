@@ -40,6 +40,16 @@ USUAL_WORDS = f"usual: as {100 * USUAL_SHARE:g} % of the recordings are that the
 REFUSING_CHECKS = ("segmentation_disagreement", "neighbour_distance", "clip_disagreement")
 
 
+def is_good(trust: Trust | None) -> bool:
+    """Whether no check finds anything strange; what no gate has judged is not called good."""
+    return trust == "good"
+
+
+def is_outside(trust: Trust | None) -> bool:
+    """Whether a recording is unlike any of the split, so that nothing that was calibrated there holds of it."""
+    return trust == "outside"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """What one check found in one recording.
@@ -59,6 +69,11 @@ class Check:
     trust: Trust
     words: str
     error_ratio: ErrorRatio | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it finds nothing strange."""
+        return is_good(self.trust)
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""
@@ -103,9 +118,9 @@ class Verdict:
         """The checks that are not good: outside first, then the rarest values, at the end what was not measured."""
 
         def rank(check: Check) -> tuple[bool, bool, float]:
-            return not math.isfinite(check.value), check.trust != "outside", float(np.nan_to_num(check.p_value))
+            return not math.isfinite(check.value), not is_outside(check.trust), float(np.nan_to_num(check.p_value))
 
-        return tuple(sorted((check for check in self.checks if check.trust != "good"), key=rank))
+        return tuple(sorted((check for check in self.checks if not check.is_good), key=rank))
 
     @property
     def footnotes(self) -> tuple[str, ...]:
@@ -155,7 +170,7 @@ class GateCheck:
     @property
     def least_p_value(self) -> float:
         """The smallest that a split of this size can give."""
-        return (2 if self.definition.side == "both" else 1) / (len(self.values) + 1)
+        return self.definition.num_sides / (len(self.values) + 1)
 
     def flagged_at_most(self, alpha: float) -> float:
         """Bound on the share of recordings like those of the split that it doubts.
@@ -170,7 +185,7 @@ class GateCheck:
     @property
     def usual(self) -> tuple[float, float]:
         """Between which values `USUAL_SHARE` of the split lie; on one side alone where one is strange."""
-        beyond = (1 - USUAL_SHARE) / (2 if self.definition.side == "both" else 1)
+        beyond = (1 - USUAL_SHARE) / self.definition.num_sides
         low, high = np.quantile(self.values, [beyond, 1 - beyond], method="closest_observation")
         return float(low), float(high)
 
@@ -186,7 +201,7 @@ class GateCheck:
         reach_down = max(median - self.values[0], self.definition.tolerance)
         is_above = value - median > OUTSIDE_FACTOR * reach_up
         is_below = median - value > OUTSIDE_FACTOR * reach_down
-        return (is_above and self.definition.side != "low") or (is_below and self.definition.side != "high")
+        return (is_above and self.definition.is_strange_high) or (is_below and self.definition.is_strange_low)
 
     def judge(self, value: float | None, alpha: float) -> Check:
         """Compare a value with those of the split; None or NaN could not be measured."""
@@ -209,9 +224,10 @@ class GateCheck:
         definition, (low, high) = self.definition, self.usual
         told = definition.told(value, low, high)
         usual = f"(usual {self._usual_words(value)})"
-        if trust == "good":
+        if is_good(trust):
             return f"{definition.label}: {told} {usual}"
-        is_high = definition.side == "high" or (definition.side == "both" and value > float(np.median(self.values)))
+        is_above = value > float(np.median(self.values))
+        is_high = definition.is_strange_high and (is_above or not definition.is_strange_low)
         text = f"{(definition.if_high if is_high else definition.if_low).format(told)} {usual}"
         limit = definition.always_doubted_above
         if limit is not None and limit < value <= high:
@@ -222,9 +238,9 @@ class GateCheck:
     def _usual_words(self, value: float) -> str:
         """What is usual, beside a value; on the side that is not strange it has no end."""
         low, high = (self.definition.told(edge, value) for edge in self.usual)
-        if self.definition.side == "high":
+        if not self.definition.is_strange_low:
             return "none" if self.usual[1] <= self.definition.tolerance else f"up to {high}"
-        if self.definition.side == "low":
+        if not self.definition.is_strange_high:
             return f"{low} or more"
         if low == high:
             return low

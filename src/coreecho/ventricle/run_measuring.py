@@ -13,7 +13,7 @@ from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.patients import patients_of
 from coreecho.files import write_whole, writing_into
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.shipped import DEFAULT

@@ -12,7 +12,7 @@ from coreecho.datasets.options import parse_options
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
-from coreecho.training.recipe import find_recipe
+from coreecho.training.recipe_files import find_recipe
 from coreecho.video.writing import write_mjpeg_avi as write_real_avi
 
 TreeWriter = Callable[..., Path]

@@ -14,8 +14,8 @@ from coreecho.evaluation.measured_clips import Computing, measure_clips
 from coreecho.evaluation.planted_shifts import HARMLESS_TO_EF, HIDING_EF, PLANTED
 from coreecho.evaluation.predictions import evaluate_recordings
 from coreecho.evaluation.reasons import Judged, error_ratio_of
+from coreecho.inference.opening import open_subject
 from coreecho.inference.shifted_frames import Shift
-from coreecho.inference.subject import open_subject
 from coreecho.trust import (
     ModelCalibration,
     OutlineValues,

@@ -11,7 +11,7 @@ from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, RecipeError
 from coreecho.evaluation.evaluate import Evaluation, evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.building import build_model
 from coreecho.models.weights import describe_weights, save_weights
 from coreecho.representation.embeddings import embed_run

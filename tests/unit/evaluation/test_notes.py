@@ -12,7 +12,7 @@ from coreecho.evaluation.notes import ef_sources, frame_rate_note
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference import Predictor
 from coreecho.inference.frame_rate import TimedFrames
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import load_model, save_weights
 from coreecho.training.run_folder import RunFolder

@@ -11,7 +11,7 @@ from coreecho.evaluation.measured_clips import MeasuredClips
 from coreecho.evaluation.protocol import Protocol
 from coreecho.evaluation.reliability import reliability
 from coreecho.evaluation.worth import worth_of_measured
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.report import worth_drawing
 from coreecho.report.worth_drawing import draw_refusal, draw_reliability, worth_table
 from coreecho.trust import ModelCalibration, calibrate, calibration_path, make_gate, write_calibration

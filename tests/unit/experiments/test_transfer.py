@@ -32,12 +32,13 @@ from coreecho.experiments.transfer import (
     transfer_settings,
 )
 from coreecho.files import alone_in
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, save_weights
 from coreecho.tasks import EF, MI, Task
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import RunFolder
 
 SEEN = ModelInput(num_frames=32, stride=2, padding="mean", frame_size=96, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))

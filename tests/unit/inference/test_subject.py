@@ -9,8 +9,8 @@ import pytest
 
 from coreecho.datasets import load_recordings
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.inference.opening import open_subject
 from coreecho.inference.overlap import OVERLAP_LABEL, Overlap
-from coreecho.inference.subject import open_subject
 from coreecho.models.weights import describe_weights, load_model, save_weights
 from coreecho.training.run_folder import RunFolder
 
@@ -92,7 +92,9 @@ def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: P
     with pytest.raises(CheckpointError, match="there is no such file"):
         open_subject(tmp_path / "nothing.safetensors", data=truth_root)
     subject = open_subject(run.path)
-    subject.__dict__["_source"] = type("Empty", (), {"recordings": lambda _self, _split: [], "all_recordings": []})()
+    subject.__dict__["_run_on_data"] = type(
+        "Empty", (), {"recordings": lambda _self, _split: [], "all_recordings": []}
+    )()
     with pytest.raises(DatasetError, match="has no recording in its VAL split"):
         subject.some_recordings("val")
 

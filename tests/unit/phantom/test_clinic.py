@@ -304,7 +304,7 @@ def test_marks_stand_beside_the_sector_in_half_of_the_videos(hearts) -> None:
     marked = [plan for plan in hearts if plan.view.framing.mark_column is not None]
     assert 0.4 < len(marked) / len(hearts) < 0.6
     plan = marked[0]
-    background = BurnedIn("none", plan.view, plan.facts, plan.motion.rhythm).draw(0)
+    background = BurnedIn(replace(plan.settings, overlay="none"), plan.view, plan.facts, plan.motion.rhythm).draw(0)
     assert 5 < np.count_nonzero(background) < 120
 
 

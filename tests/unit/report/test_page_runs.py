@@ -5,10 +5,11 @@ import pytest
 
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.weights import load_model
 from coreecho.report.page_runs import ShownRun, recipe_tables, small_print_table, training_table
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe
 
 
 @pytest.fixture(scope="module")

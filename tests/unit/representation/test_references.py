@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coreecho.errors import CheckpointError, DatasetError
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.representation.references import (
     load_default_references,
     load_references,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from coreecho.errors import DatasetError
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import save_weights

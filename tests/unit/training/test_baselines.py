@@ -16,7 +16,8 @@ from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.training.loop import Learner
 from coreecho.training.objectives import Objective, Refining, build_objective
 from coreecho.training.optimisers import build_optimiser
-from coreecho.training.recipe import Recipe, find_recipe, read_recipe_file
+from coreecho.training.recipe import Recipe, read_recipe_file
+from coreecho.training.recipe_files import find_recipe
 from coreecho.video.store import FrameStore
 
 FRAMES, SIZE = 4, 32

@@ -13,7 +13,7 @@ from torch.utils.data import default_collate
 from coreecho.errors import RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models import load_model
 from coreecho.training import Hardware, Recipe, RunFolder, find_recipe, resume, train
 from coreecho.training.colearning_lesson import CoLearningLesson

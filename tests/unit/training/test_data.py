@@ -4,7 +4,8 @@ import pytest
 from coreecho.datasets.randomness import Purpose
 from coreecho.errors import RecipeError
 from coreecho.training.data import AUGMENTATIONS, TrainingBatches, distortions_of
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe
 
 RECORDINGS = [f"heart{number}" for number in range(10)]
 

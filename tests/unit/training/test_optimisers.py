@@ -5,7 +5,8 @@ from torch import nn
 from coreecho.errors import RecipeError
 from coreecho.training.madgrad import MADGRAD
 from coreecho.training.optimisers import build_optimiser
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import yaml
 from coreecho.errors import RecipeError
 from coreecho.models.echo_model import ModelInput
 from coreecho.tasks import EF, MI, Scalar, Task
-from coreecho.training.recipe import Recipe, find_recipe, recipe_names
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe, recipe_names
 
 
 def test_echonet_recipe_holds_the_numbers_of_the_paper() -> None:

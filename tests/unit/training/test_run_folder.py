@@ -8,7 +8,7 @@ from torch import nn
 
 from coreecho.datasets import Split
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.weights import hash_weights, save_weights
 from coreecho.training.recipe import Recipe

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from coreecho.training.recipe import Recipe, find_recipe
+from coreecho.training.recipe import Recipe
+from coreecho.training.recipe_files import find_recipe
 from coreecho.training.stages import Stage, stages_of
 
 

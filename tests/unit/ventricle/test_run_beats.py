@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from coreecho.errors import NoBeatError, RecipeError
 from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
-from coreecho.inference.subject import open_subject
+from coreecho.inference.opening import open_subject
 from coreecho.training import RunFolder
 from coreecho.ventricle.run_beats import error_by_beats, place_at_beats
 from coreecho.ventricle.run_phases import study_phases

@@ -85,9 +85,14 @@ def gif(width: int, height: int, num_frames: int, frame_side: int = 1) -> bytes:
 
 
 def packed_zeros(head: bytes, num_bytes: int) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    parts = [packer.compress(head), *(packer.compress(bytes(2**20)) for _ in range(num_bytes // 2**20))]
-    return b"".join(parts) + packer.flush()
+    """A gzip file of a head and zeros, of which a MiB is packed once: behind a full flush, a part repeats as it is."""
+    packer, zeros = zlib.compressobj(9, zlib.DEFLATED, -15), bytes(2**20)
+    start, part = (packer.compress(content) + packer.flush(zlib.Z_FULL_FLUSH) for content in (head, zeros))
+    num_parts, check = num_bytes // 2**20, zlib.crc32(head)
+    for _ in range(num_parts):
+        check = zlib.crc32(zeros, check)
+    end = struct.pack("<II", check, len(head) + num_bytes)
+    return b"\x1f\x8b\x08" + bytes(7) + start + num_parts * part + packer.flush() + end
 
 
 LARGE_MHA = (
