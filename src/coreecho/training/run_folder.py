@@ -29,7 +29,7 @@ import coreecho
 from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
 from coreecho.documents import read_document
 from coreecho.errors import CheckpointError, RecipeError
-from coreecho.files import write_whole
+from coreecho.files import LOCK_NAME, alone_in, write_whole
 from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.shipped import meant_default
@@ -86,6 +86,7 @@ class RunFolder:
 
         Raises:
             RecipeError: a run is there already.
+            BusyError: another process begins one there.
             CheckpointError: there are no weights at the recipe's `init`.
         """
         # Brings all of Fabric along, which only a training needs.
@@ -117,8 +118,11 @@ class RunFolder:
             info["met_before"] = [asdict(each) for each in met]
         info["left_out"] = {name: list(reasons) for name, reasons in {**folder.left_out, **(left_out or {})}.items()}
         path.mkdir(parents=True, exist_ok=True)
-        folder.write_recipe()
-        folder.write_info()
+        with alone_in(path, doing="beginning a run"):
+            # Another process may have begun one since: what is above reads the data, and takes its time.
+            check_is_free(path)
+            folder.write_recipe()
+            folder.write_info()
         return folder
 
     @classmethod
@@ -348,7 +352,7 @@ def check_is_free(path: Path) -> None:
     Raises:
         RecipeError: something is there already.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(entry.name != LOCK_NAME for entry in path.iterdir())):
         raise RecipeError(
             f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
         )

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -6,7 +7,7 @@ import pytest
 from torch import nn
 
 from coreecho.datasets import Split
-from coreecho.errors import CheckpointError
+from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.opening import open_subject
 from coreecho.models.card import WeightsCard
 from coreecho.models.weights import hash_weights, save_weights
@@ -48,6 +49,26 @@ def test_a_run_remembers_the_weights_that_it_began_with(tmp_path: Path, phantom_
         hash_weights(run.path)
     with pytest.raises(CheckpointError, match="there is no such file or folder"):
         hash_weights(tmp_path / "missing")
+
+
+def test_a_run_that_another_process_began_meanwhile_is_not_written_over(
+    tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, path = find_data("echonet", phantom_root, tiny_recipe, None), tmp_path / "run"
+    path.mkdir()
+    # As a process leaves it that was killed before it wrote anything: the folder is free.
+    (path / ".lock").touch()
+
+    def another_first(run: RunFolder) -> str:
+        monkeypatch.undo()
+        RunFolder.create(path, tiny_recipe, data, Hardware())
+        return run.data_fingerprint()
+
+    monkeypatch.setattr(RunFolder, "data_fingerprint", another_first)
+    with pytest.raises(RecipeError, match="is there already"):
+        RunFolder.create(path, replace(tiny_recipe, seed=99), data, Hardware())
+    assert RunFolder.open(path).recipe.seed == tiny_recipe.seed
+    assert RunFolder.open(path).info["seed"] == tiny_recipe.seed
 
 
 def test_a_run_of_before_frames_were_hashed_still_knows_its_data(
