@@ -7,7 +7,7 @@ from cyclopts import Parameter, validators
 
 
 def convert(
-    source: Path,
+    folder: Path,
     out: Path,
     /,
     *,
@@ -33,7 +33,7 @@ def convert(
 
     Parameters
     ----------
-    source:
+    folder:
         Folder of clips.
     out:
         Folder to write: new or empty.
@@ -62,7 +62,7 @@ def convert(
     from coreecho.names import counted, readable
 
     clips = convert_clips(
-        source,
+        folder,
         out,
         labels=labels,
         label_scale=label_scale,

@@ -132,10 +132,10 @@ def train(
 
     layout = LAYOUTS.get(dataset or USUAL_LAYOUT)
     options = {**layout.options_of(recipe.name), **options}
-    source: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
+    loading: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
     if seeds is not None:
         folder = out or Path("runs") / recipe.name
-        return _train_seeds(recipe, seeds, folder, {"root": data, **source}, hardware=hardware, keeping=keeping)
+        return _train_seeds(recipe, seeds, folder, {"root": data, **loading}, hardware=hardware, keeping=keeping)
     from coreecho.datasets.all_faults import with_all_faults
     from coreecho.datasets.faults import FaultyDatasetError
     from coreecho.stopping import stop_on_signals
@@ -146,11 +146,11 @@ def train(
     with stop_on_signals(doing="after this step") as stop:
         try:
             run = train_run(
-                recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **source, **keeping
+                recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **loading, **keeping
             )
         except (FaultyDatasetError, UnreadableVideosError) as error:
             Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
-            raise with_all_faults(error, source["dataset"], data, options, show_progress=True) from error
+            raise with_all_faults(error, loading["dataset"], data, options, show_progress=True) from error
     return show_run(run, stop) if is_first_process() else 0
 
 

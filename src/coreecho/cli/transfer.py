@@ -110,8 +110,8 @@ def transfer(
     out = out or Path("runs") / f"{name}-seed{recipe.seed}"
     with stop_on_signals(doing="after this step") as stop:
         execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
-        source = Data(dataset=dataset, root=data, options=options, store=store)
-        result = run_transfer(recipe, source, out, execution, protocol=protocol, allow_overlap=allow_overlap)
+        learned = Data(dataset=dataset, root=data, options=options, store=store)
+        result = run_transfer(recipe, learned, out, execution, protocol=protocol, allow_overlap=allow_overlap)
     show(result, against)
     return 0
 

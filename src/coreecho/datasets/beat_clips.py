@@ -70,25 +70,25 @@ class TracedRecordings:
     Attributes:
         recordings: each with its label and two traced frames.
         store: decoded frames of all of them.
-        source: of the traced frames.
+        traces: where the traced frames are.
         label_of: EF in percent.
     """
 
     recordings: Sequence[Recording]
     store: FrameStore
-    source: OutlineSource
+    traces: OutlineSource
     label_of: Callable[[Recording], float | None]
 
     def ends(self, position: int) -> tuple[int, int]:
         """ED and ES of a recording."""
-        ends = self.source.ends(self.recordings[position])
+        ends = self.traces.ends(self.recordings[position])
         if ends is None:
             raise ValueError(f"recording {position} has no two traced frames")
         return ends
 
     def points(self, position: int) -> NDArray[np.float32]:
         """The outlines at ED and ES of a recording, (2, 40, 2)."""
-        points = self.source.points(self.recordings[position])
+        points = self.traces.points(self.recordings[position])
         if points is None:
             raise ValueError(f"recording {position} has no outlines of 40 points")
         return points

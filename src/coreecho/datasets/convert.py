@@ -61,7 +61,7 @@ class _Job:
 
 
 def convert(
-    source: str | Path,
+    folder: str | Path,
     out: str | Path,
     *,
     labels: Path | None = None,
@@ -81,7 +81,7 @@ def convert(
     call, nothing is done: a command that is stopped when it was done can be given again.
 
     Args:
-        source: folder of clips, at any depth; tables, texts and archives in it are passed over.
+        folder: folder of clips, at any depth; tables, texts and archives in it are passed over.
         out: folder to write; new or empty.
         labels: table of EF and patients, see `read_labels`. Clips that it does not have are refused. Where it does not
             say the splits, whole patients are dealt out.
@@ -103,10 +103,10 @@ def convert(
         DatasetError: the request makes no sense, simulated hearts and others are mixed, or OUT cannot be written.
         BusyError: another process is filling OUT.
     """
-    source, out = Path(source), Path(out)
-    _check_request(source, out, fps, frame_size)
-    known = None if labels is None else read_labels(labels, source, label_scale)
-    jobs = _find_jobs(source, known)
+    folder, out = Path(folder), Path(out)
+    _check_request(folder, out, fps, frame_size)
+    known = None if labels is None else read_labels(labels, folder, label_scale)
+    jobs = _find_jobs(folder, known)
     settings = (label_scale, fps, frame_size, seed, joins_series)
     request = request_of((job.path for job in jobs), labels, settings)
     finished = None if (out / UNFINISHED).is_file() else read_finished(out, request, frame_size)
@@ -172,25 +172,25 @@ def _check_mapping(mapping: Path | None, out: Path) -> None:
         raise DatasetError(f"{mapping}: its folder does not exist. Make it first.")
 
 
-def _check_request(source: Path, out: Path, fps: float, frame_size: int) -> None:
-    if not source.is_dir():
-        raise DatasetError(f"{source}: is not a folder. Give the folder that holds the clips.")
-    inside, outside = source.resolve(), out.resolve()
+def _check_request(folder: Path, out: Path, fps: float, frame_size: int) -> None:
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: is not a folder. Give the folder that holds the clips.")
+    inside, outside = folder.resolve(), out.resolve()
     if outside.is_relative_to(inside) or inside.is_relative_to(outside):
-        raise DatasetError(f"{out}: lies in {source}, or around it. Write to a folder apart from the clips.")
+        raise DatasetError(f"{out}: lies in {folder}, or around it. Write to a folder apart from the clips.")
     if not 0 < fps <= 1000:
         raise DatasetError(f"Frames per second must be a number above 0 and at most 1000; got {fps}.")
     if frame_size < _MIN_FRAME_SIZE or frame_size % 2:
         raise DatasetError(f"The size of a frame must be even and at least {_MIN_FRAME_SIZE} pixels; got {frame_size}.")
 
 
-def _find_jobs(source: Path, labels: Mapping[Path, Label] | None) -> list[_Job]:
+def _find_jobs(folder: Path, labels: Mapping[Path, Label] | None) -> list[_Job]:
     closed: list[OSError] = []
     # A list first: folders are noted as closed while they are walked.
-    found = with_series(clips_in(source, closed.append)).values()
+    found = with_series(clips_in(folder, closed.append)).values()
     paths: list[Path | Series | None] = [*found, *(None for _ in closed)]
     if not paths:
-        raise DatasetError(f"{source}: holds no file that could be a clip.")
+        raise DatasetError(f"{folder}: holds no file that could be a clip.")
     ids: set[str] = set()
     while len(ids) < len(paths):
         # As EchoNet-Dynamic names its videos. From the system's source of randomness: nobody can compute them again.

@@ -31,7 +31,7 @@ class HalfBeats(BeatClips):
 
     Args:
         traced: recordings whose ED and ES are known, with their outlines.
-        outlines: K, that the network gives; of those that the source does not know the masks are empty.
+        outlines: K, that the network gives; of those that nobody traced the masks are empty.
         num_frames: T.
         time: how the stretch is interpolated to T frames.
         changes: what is changed in training clips at random; masks move along.
@@ -72,18 +72,18 @@ class HalfBeats(BeatClips):
         traced, (ed, es) = self.traced, self.traced.ends(position)
         video = np.asarray(traced.frames(position))
         clip = resample_time(take_beat(video, ed, es), self.num_frames, self.time)
-        known = traced.source.masks(traced.recordings[position], (ed, es), len(video), clip.shape[-1])
+        known = traced.traces.masks(traced.recordings[position], (ed, es), len(video), clip.shape[-1])
         masks = np.zeros((len(self.outlines), *known.shape[:1], *known.shape[2:]), dtype=np.bool_)
         for place, name in enumerate(self.outlines):
-            if name in traced.source.outlines:
-                masks[place] = known[:, traced.source.outlines.index(name)]
+            if name in traced.traces.outlines:
+                masks[place] = known[:, traced.traces.outlines.index(name)]
         return clip, masks
 
     def _batch(self, position: int, clip: NDArray[np.uint8], masks: NDArray[np.bool_]) -> HalfBeatBatch:
         return HalfBeatBatch(
             clips=torch.from_numpy(np.ascontiguousarray(clip)),
             masks=torch.from_numpy(np.ascontiguousarray(masks)),
-            is_known=torch.tensor([name in self.traced.source.outlines for name in self.outlines]),
+            is_known=torch.tensor([name in self.traced.traces.outlines for name in self.outlines]),
             label=self.traced.label(position),
             recording=torch.tensor(position),
         )

@@ -43,7 +43,7 @@ class _Outlines(Dataset[OutlineBatch]):
         self,
         recordings: Sequence[Recording],
         store: FrameStore,
-        source: OutlineSource,
+        traces: OutlineSource,
         *,
         outlines: Sequence[str],
         frame_offsets: Sequence[int],
@@ -51,10 +51,10 @@ class _Outlines(Dataset[OutlineBatch]):
     ) -> None:
         self.recordings = list(recordings)
         self.store = store
-        self.source = source
-        self.is_known = torch.tensor([outline in source.outlines for outline in outlines])
+        self.traces = traces
+        self.is_known = torch.tensor([outline in traces.outlines for outline in outlines])
         self._places = [
-            (place, source.outlines.index(name)) for place, name in enumerate(outlines) if name in source.outlines
+            (place, traces.outlines.index(name)) for place, name in enumerate(outlines) if name in traces.outlines
         ]
         self.frame_offsets = np.array(frame_offsets)
         self.num_frames = num_frames
@@ -67,7 +67,7 @@ class _Outlines(Dataset[OutlineBatch]):
         recording = self.recordings[position]
         video = self.store.frames(recording.id)
         seen = (np.array(frames)[:, None] + self.frame_offsets).clip(0, len(video) - 1)
-        known = self.source.masks(recording, frames, len(video), self.store.frame_size)
+        known = self.traces.masks(recording, frames, len(video), self.store.frame_size)
         masks = np.zeros((len(frames), len(self.is_known), *known.shape[2:]), dtype=np.bool_)
         for place, index in self._places:
             masks[:, place] = known[:, index]
@@ -89,10 +89,10 @@ class TrainingOutlines(_Outlines):
     time, and one draw moves all of them.
 
     Args:
-        recordings: that the source knows.
+        recordings: whose outlines are known.
         store: decoded frames of all of them.
-        source: of their outlines.
-        outlines: K, that the network has; those that the source does not know have empty masks.
+        traces: where their outlines are.
+        outlines: K, that the network has; those that nobody traced have empty masks.
         frame_offsets: n, frames that are seen for each mask; see `SegmentationNetwork`.
         num_frames: of each recording at a time; fewer where fewer are known.
         changes: what is changed at random.
@@ -104,7 +104,7 @@ class TrainingOutlines(_Outlines):
         self,
         recordings: Sequence[Recording],
         store: FrameStore,
-        source: OutlineSource,
+        traces: OutlineSource,
         *,
         outlines: Sequence[str],
         frame_offsets: Sequence[int],
@@ -114,7 +114,7 @@ class TrainingOutlines(_Outlines):
         stage: int = 1,
     ) -> None:
         super().__init__(
-            recordings, store, source, outlines=outlines, frame_offsets=frame_offsets, num_frames=num_frames
+            recordings, store, traces, outlines=outlines, frame_offsets=frame_offsets, num_frames=num_frames
         )
         self.changes = changes
         self.seed = seed
@@ -125,7 +125,7 @@ class TrainingOutlines(_Outlines):
         epoch, position = epoch_and_recording
         recording = self.recordings[position].id
         draw = partial(generator_for, self.seed, stage=self.stage, epoch=epoch, recording=recording)
-        known = self.source.frames(self.recordings[position], self.store.num_frames(recording))
+        known = self.traces.frames(self.recordings[position], self.store.num_frames(recording))
         count = min(self.num_frames, len(known))
         chosen = np.sort(draw(Purpose.START).choice(len(known), count, replace=False))
         frames, masks = self._read(position, [known[place] for place in chosen])
@@ -145,7 +145,7 @@ class ValidationOutlines(_Outlines):
     Args:
         recordings: as of `TrainingOutlines`, and all up to `frame_offsets`.
         store: the same.
-        source: the same.
+        traces: the same.
         outlines: the same.
         frame_offsets: the same.
         num_frames: of each recording; fewer where fewer are known.
@@ -153,6 +153,6 @@ class ValidationOutlines(_Outlines):
 
     def __getitem__(self, position: int) -> OutlineBatch:
         """Frames of one recording."""
-        known = self.source.frames(self.recordings[position], self.store.num_frames(self.recordings[position].id))
+        known = self.traces.frames(self.recordings[position], self.store.num_frames(self.recordings[position].id))
         places = np.linspace(0, len(known) - 1, min(self.num_frames, len(known))).round().astype(int)
         return self._item(position, *self._read(position, [known[place] for place in places]))

@@ -216,8 +216,8 @@ def _coloured(subject: Subject, store: FrameStore, recording: Recording) -> floa
     share = store.coloured(recording.id)
     if share is None:
         # Stores of before colour was looked at do not say it.
-        source = frame_sources(subject.data.dataset, [recording])[recording.id]
-        share = source.prepare(source.path, store.frame_size).coloured
+        file = frame_sources(subject.data.dataset, [recording])[recording.id]
+        share = file.prepare(file.path, store.frame_size).coloured
     return share
 
 
@@ -245,9 +245,9 @@ def _outline(
         disable=not computing.show_progress,
         transient=True,
     ):
-        source = sources[recording.id]
+        file = sources[recording.id]
         # Decoded at the outliner's size, which takes a hundredth of the time of outlining: not worth a store.
-        frames, fps, _ = source.prepare(source.path, outliner.frame_size)
+        frames, fps, _ = file.prepare(file.path, outliner.frame_size)
         rate = fps or recording.fps
         if shift is not None:
             frames, rate = shift_frames(frames, *shift, recording.id), shift[1].fps(rate)

@@ -45,7 +45,7 @@ class Job(ABC):
     data: Data
 
     @property
-    def sources(self) -> "tuple[Job, ...]":
+    def needed(self) -> "tuple[Job, ...]":
         """Jobs whose weights it starts from."""
         return ()
 
@@ -124,7 +124,7 @@ class Transfer(Job):
 
     Attributes:
         method: how.
-        source: where its encoder is from.
+        pretrained: where its encoder is from.
         protocol: of the cross-validation; as for `find_protocol`.
         overrides: settings that replace those of its recipe.
         seed: of every fold.
@@ -133,32 +133,32 @@ class Transfer(Job):
     name: str
     data: Data
     method: Method
-    source: Training | str
+    pretrained: Training | str
     protocol: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
 
     @property
-    def sources(self) -> tuple[Job, ...]:
+    def needed(self) -> tuple[Job, ...]:
         """The training, where its encoder is that of one."""
-        return (self.source,) if isinstance(self.source, Training) else ()
+        return (self.pretrained,) if isinstance(self.pretrained, Training) else ()
 
     def recipe(self, runs: Path) -> Recipe:
         """The recipe of every fold."""
-        if isinstance(self.source, Training):
+        if isinstance(self.pretrained, Training):
             # The weights need not be there yet, so that a plan can be shown.
             settings = published_settings(LAYOUTS.get(self.data.dataset), self.method, self.protocol)
-            init = start_of(str(runs / self.source.name))
-            settings |= {"init": init, "encoder": self.source.settings.encoder}
+            init = start_of(str(runs / self.pretrained.name))
+            settings |= {"init": init, "encoder": self.pretrained.settings.encoder}
         else:
-            settings = transfer_settings(self.data.dataset, self.method, self.source, self.protocol)
+            settings = transfer_settings(self.data.dataset, self.method, self.pretrained, self.protocol)
         settings |= {**self.overrides, "seed": self.seed}
         return Recipe.from_mapping(settings, source=f"the transfer {self.name}")
 
     def finish(self, runs: Path, execution: Execution) -> None:
         """Train every fold to its end."""
-        if isinstance(self.source, Training):
-            self.source.finish(runs, execution)
+        if isinstance(self.pretrained, Training):
+            self.pretrained.finish(runs, execution)
         recipe = self.recipe(runs)
         if not self.is_done(runs):
             check_start(recipe, self.data, execution)

@@ -67,7 +67,7 @@ def make_plan(name: str, sources: Sources, execution: Execution) -> Plan:
         DatasetError: the data set is not as its layout says.
     """
     table, runs = plan_table(name, sources), sources.out / RUNS
-    jobs = _with_sources(table.jobs)
+    jobs = _with_needed(table.jobs)
     left = [job for job in jobs if not job.is_done(runs)]
     seconds = estimate_seconds(left, runs, execution)
     planned = [PlannedJob(job=job, seconds=seconds.get(job.name, 0.0), is_done=job not in left) for job in jobs]
@@ -116,10 +116,10 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
-def _with_sources(jobs: list[Job]) -> list[Job]:
+def _with_needed(jobs: list[Job]) -> list[Job]:
     """Put the trainings that transfers start from before them, each once."""
     ordered: dict[str, Job] = {}
     for job in jobs:
-        for needed in job.sources:
-            ordered[needed.name] = needed
+        for each in job.needed:
+            ordered[each.name] = each
     return list((ordered | {job.name: job for job in jobs}).values())

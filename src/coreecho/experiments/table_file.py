@@ -105,7 +105,7 @@ class RowEntry:
         label: its name; `{baseline}` stands for the name of the pretrained `baseline`.
         training: which.
         transfer: by which method.
-        source: what a transfer starts from, `from` in the file; from scratch where nothing is said.
+        pretrained: what a transfer starts from, `from` in the file; from scratch where nothing is said.
         settings: of a transfer, that replace its recipe's.
         phantom: settings of a transfer on phantoms alone.
         walls: told by the motion of the wall in the data's masks, by the rule of `degerli` or `nguyen`.
@@ -125,7 +125,7 @@ class RowEntry:
     label: str
     training: str | None = field(default=None, metadata=MAY_BE_ABSENT)
     transfer: Method | None = field(default=None, metadata=MAY_BE_ABSENT)
-    source: str | None = field(default=None, metadata=MAY_BE_ABSENT)
+    pretrained: str | None = field(default=None, metadata=MAY_BE_ABSENT)
     settings: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     phantom: Mapping[str, Plain] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
     walls: Literal["degerli", "nguyen"] | None = field(default=None, metadata=MAY_BE_ABSENT)
@@ -182,7 +182,7 @@ class TableFile:
     def weights_needed(self) -> tuple[str, ...]:
         """Names of the weights that a user may give for it."""
         inits = [self.trainings[row.training].init for row in self.rows if row.training]
-        given = [self.pretrained[row.source].weights for row in self.rows if row.source]
+        given = [self.pretrained[row.pretrained].weights for row in self.rows if row.pretrained]
         return tuple(name for name in dict.fromkeys([*inits, *given]) if name != SCRATCH)
 
 
@@ -228,8 +228,10 @@ def read_table(name_or_path: str) -> TableFile:
 
 
 def _renamed(row: Any) -> Any:
-    """A row with `source` for `from`, which is a word of Python's."""
-    return {"source" if key == "from" else key: value for key, value in row.items()} if isinstance(row, dict) else row
+    """A row with `pretrained` for `from`, which is a word of Python's."""
+    return (
+        {"pretrained" if key == "from" else key: value for key, value in row.items()} if isinstance(row, dict) else row
+    )
 
 
 @cache
@@ -248,13 +250,15 @@ def _misfits(table: TableFile) -> list[str]:
     for row in table.rows:
         if row.training and row.training not in table.trainings:
             faults.append(f"row {row.label!r}: no training {row.training!r}; there are {', '.join(table.trainings)}")
-        if row.source and row.source not in table.pretrained:
-            faults.append(f"row {row.label!r}: from {row.source!r}, and `pretrained` has {', '.join(table.pretrained)}")
+        if row.pretrained and row.pretrained not in table.pretrained:
+            faults.append(
+                f"row {row.label!r}: from {row.pretrained!r}, and `pretrained` has {', '.join(table.pretrained)}"
+            )
         if row.training and row.transfer:
             faults.append(f"row {row.label!r}: is both a training and a transfer")
         if row.walls and (row.training or row.transfer):
             faults.append(f"row {row.label!r}: is told by walls, and trained as well")
-        if row.source and not row.transfer:
+        if row.pretrained and not row.transfer:
             faults.append(f"row {row.label!r}: `from` is given without `transfer`")
         if row.beats and row.beats not in table.trainings:
             faults.append(f"row {row.label!r}: no training {row.beats!r}; there are {', '.join(table.trainings)}")

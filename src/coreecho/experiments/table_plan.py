@@ -223,23 +223,25 @@ class _Planner:
         """A transfer; on phantoms one from each seed of the pretraining."""
         assert entry.transfer is not None
         overrides = dict(self.scale.of_transfer(entry.transfer))
-        if entry.source is None and self.scale.is_phantom:
+        if entry.pretrained is None and self.scale.is_phantom:
             # From scratch the recipe gives the encoder.
             overrides["encoder"] = self.scale.settings["encoder"]
         overrides |= {**entry.settings, **(entry.phantom if self.scale.is_phantom else entry.real)}
-        source: Training | str = SCRATCH
-        if entry.source is not None:
-            source = self._pretrained(entry.source, seed, (dict(entry.settings) | dict(entry.real)).get("encoder"))
+        pretrained: Training | str = SCRATCH
+        if entry.pretrained is not None:
+            pretrained = self._pretrained(
+                entry.pretrained, seed, (dict(entry.settings) | dict(entry.real)).get("encoder")
+            )
         assert self.protocol is not None
         name, protocol = self.protocol
         method = entry.called or entry.transfer
         method = method if self._is_usual_protocol() else f"{name}-{method}"
         return Transfer(
-            name=f"{self.table.data}-{method}-{entry.source or SCRATCH}-seed{seed}",
+            name=f"{self.table.data}-{method}-{entry.pretrained or SCRATCH}-seed{seed}",
             data=self.sources.data_of(self.table.data).by(protocol),
             protocol=name,
             method=entry.transfer,
-            source=source,
+            pretrained=pretrained,
             overrides=overrides,
             seed=seed,
         )
@@ -290,7 +292,7 @@ class _Planner:
 
     def _has_phantom(self, entry: RowEntry) -> bool:
         """Whether on phantoms a training stands for the weights that a row starts from."""
-        is_told = entry.source is not None and self.table.pretrained[entry.source].phantom is not None
+        is_told = entry.pretrained is not None and self.table.pretrained[entry.pretrained].phantom is not None
         return self.scale.is_phantom and is_told
 
     def _notes(self) -> tuple[str, ...]:

@@ -135,18 +135,18 @@ class Predictor:
             self.model_name = f"the model that ships with coreecho, {RESEARCH_MODEL}: {self.model_name}"
 
     @overload
-    def __call__(self, source: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
+    def __call__(self, clip: ClipPath, *, beat: Beat | None = None) -> Prediction: ...
 
     @overload
-    def __call__(self, source: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
+    def __call__(self, clip: NDArray[np.uint8], *, fps: float | None = None) -> "Prediction | list[Prediction]": ...
 
     def __call__(
-        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, clip: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> "Prediction | list[Prediction]":
         """Predict one file, or one or several clips in memory.
 
         Args:
-            source: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
+            clip: a file, or the files of a series; or grey frames of uint8, 0 black to 255 white: (T, H, W), or
                 (B, T, H, W) for several clips. An array is taken for the sector, without text; a model of one beat
                 takes it for that beat.
             beat: of this file, before that of all files.
@@ -160,21 +160,21 @@ class Predictor:
             RecipeError: the model looks at one beat and none is given, or the reverse.
             CheckpointError: the model's prediction is not a number.
         """
-        return self._predict(source, beat, fps)
+        return self._predict(clip, beat, fps)
 
     def _predict(
-        self, source: ClipPath | NDArray[np.uint8], beat: Beat | None, fps: float | None
+        self, clip: ClipPath | NDArray[np.uint8], beat: Beat | None, fps: float | None
     ) -> "Prediction | list[Prediction]":
-        if isinstance(source, str | Path | Series):
+        if isinstance(clip, str | Path | Series):
             if fps is not None:
-                raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
+                raise RecipeError(f"fps: {clip} is a file, which says its own frame rate; give fps with an array.")
             beat = self.beat if beat is None else beat
-            return self._predict_clip(str(source), prepare_file(self.model, source, beat=beat, axes=self.axes))
+            return self._predict_clip(str(clip), prepare_file(self.model, clip, beat=beat, axes=self.axes))
         if beat is not None:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
         if fps is not None and not is_number(fps):
             raise RecipeError(f"fps: expected frames per second, a positive number or None; got {fps!r}")
-        frames = np.asarray(source)
+        frames = np.asarray(clip)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
         if not len(frames):
@@ -191,20 +191,20 @@ class Predictor:
         return [self._prediction(names[number], clips[number], video) for number, video in videos]
 
     @overload
-    def embed(self, source: ClipPath, *, beat: Beat | None = None) -> NDArray[np.float32]: ...
+    def embed(self, clip: ClipPath, *, beat: Beat | None = None) -> NDArray[np.float32]: ...
 
     @overload
-    def embed(self, source: NDArray[np.uint8], *, fps: float | None = None) -> NDArray[np.float32]: ...
+    def embed(self, clip: NDArray[np.uint8], *, fps: float | None = None) -> NDArray[np.float32]: ...
 
     def embed(
-        self, source: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
+        self, clip: ClipPath | NDArray[np.uint8], *, beat: Beat | None = None, fps: float | None = None
     ) -> NDArray[np.float32]:
         """Where the model puts a heart: the mean of the embeddings of its clips. Arguments and errors as of a call.
 
         Returns:
             (D,); of an array (B, T, H, W) one a clip, (B, D).
         """
-        said = self._predict(source, beat, fps)
+        said = self._predict(clip, beat, fps)
         embeddings = [each.embedding for each in (said if isinstance(said, list) else [said])]
         stacked = np.stack([embedding for embedding in embeddings if embedding is not None])
         return stacked if isinstance(said, list) else np.asarray(stacked[0])

@@ -235,11 +235,11 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def open_segmenter(source: Segmenter | Path | str = DEFAULT, device: str | None = None) -> Segmenter:
+def open_segmenter(model: Segmenter | Path | str = DEFAULT, device: str | None = None) -> Segmenter:
     """Find the segmenter that a person means: every command and function that outlines ventricles asks here.
 
     Args:
-        source: a loaded one, the file of its weights, the folder of the run that trained it, or `default`: the one that
+        model: a loaded one, the file of its weights, the folder of the run that trained it, or `default`: the one that
             ships.
         device: where to compute: "cpu", "gpu", "auto", "cuda:1". When not given, a loaded one stays where it is, and
             one from a file goes to the CPU.
@@ -248,17 +248,17 @@ def open_segmenter(source: Segmenter | Path | str = DEFAULT, device: str | None 
         RecipeError: there is no such device.
         CheckpointError: it cannot be read, or is of another kind.
     """
-    if isinstance(source, Segmenter):
-        return source if device is None else source.to(device)
-    segmenter = load_segmenter(source, device=find_device(device or "cpu"))
-    if is_default(source):
+    if isinstance(model, Segmenter):
+        return model if device is None else model.to(device)
+    segmenter = load_segmenter(model, device=find_device(device or "cpu"))
+    if is_default(model):
         segmenter.remark = f"the model that ships with coreecho, {RESEARCH_MODEL}"
     return segmenter
 
 
-def hash_segmenter(source: Path | str) -> str:
+def hash_segmenter(model: Path | str) -> str:
     """SHA-256 of the file of weights that is meant by what a person gives for a segmenter. Raises CheckpointError."""
-    file = weights_file(Path(source), "lv")
+    file = weights_file(Path(model), "lv")
     try:
         return sha256_of(file)
     except OSError as error:

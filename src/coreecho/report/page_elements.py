@@ -56,7 +56,7 @@ class Picture:
     """A picture inside the page, which may move.
 
     Attributes:
-        source: data URI; of a film that of the still that takes its place on paper.
+        uri: data URI; of a film that of the still that takes its place on paper.
         width: pixels.
         height: pixels.
         description: for those who cannot see it.
@@ -64,7 +64,7 @@ class Picture:
         moving: data URI of an animation that repeats; empty of a picture that does not move.
     """
 
-    source: str
+    uri: str
     width: int
     height: int
     description: str
@@ -111,7 +111,7 @@ def chart(draw: Callable[[Path], object], *, description: str, caption: str = ""
     picture.save(buffer, "PNG", optimize=True)
     width, height = picture.size
     return Picture(
-        source=data_uri(buffer.getvalue(), "image/png"),
+        uri=data_uri(buffer.getvalue(), "image/png"),
         width=width,
         height=height,
         description=description,

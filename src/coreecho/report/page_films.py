@@ -214,7 +214,7 @@ def film_of(images: list[Image.Image], fps: float, telling_frame: int, descripti
     still = _webp([images[telling_frame]], fps, _QUALITIES[0])
     return Picture(
         moving=data_uri(moving, "image/webp"),
-        source=data_uri(still, "image/webp"),
+        uri=data_uri(still, "image/webp"),
         width=images[0].width,
         height=images[0].height,
         description=description,
@@ -229,8 +229,8 @@ def still_of(image: Image.Image, description: str, caption: str) -> Picture:
         description: for those who cannot see it.
         caption: below it.
     """
-    source = data_uri(_webp([image], _FPS, _QUALITIES[0]), "image/webp")
-    return Picture(source=source, width=image.width, height=image.height, description=description, caption=caption)
+    uri = data_uri(_webp([image], _FPS, _QUALITIES[0]), "image/webp")
+    return Picture(uri=uri, width=image.width, height=image.height, description=description, caption=caption)
 
 
 def _webp(images: Sequence[Image.Image], fps: float, quality: int) -> bytes:

@@ -115,12 +115,12 @@ def explain_file(
     clip = read_clip(model, path, beat=beat, axes=axes)
     starts = even_starts(len(clip.frames), model.model_input, clips)
     explanation = explain_video(model, clip.frames, starts, level=level, evidence=evidence, batch_size=batch_size)
-    source = "untrained" if model.card is None else f"{model.card.encoder}, {model.card.source}"
+    named = "untrained" if model.card is None else f"{model.card.encoder}, {model.card.source}"
     warnings = clip.warnings(model, explanation.prediction)
     if segmenter is None:
-        return FileExplanation(clip, explanation, warnings, source)
+        return FileExplanation(clip, explanation, warnings, named)
     focus = _focus(clip, explanation, segmenter, clips)
-    return FileExplanation(clip, explanation, warnings, source, focus, segmenter.name)
+    return FileExplanation(clip, explanation, warnings, named, focus, segmenter.name)
 
 
 def _focus(clip: ClipFile, explanation: VideoExplanation, segmenter: Segmenter, clips: int) -> LVFocus:

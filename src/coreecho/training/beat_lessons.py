@@ -85,12 +85,12 @@ class BeatLesson(NumberLesson):
 
     def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
         """Those that have what it needs."""
-        source = self._outlines(data)
-        return [recording for recording in recordings if self.takes(recording, source)]
+        traces = self._outlines(data)
+        return [recording for recording in recordings if self.takes(recording, traces)]
 
-    def takes(self, recording: Recording, source: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
         """Whether it can be learned from."""
-        return source.ends(recording) is not None
+        return traces.ends(recording) is not None
 
     def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
         """See that each has a label, and frames that the tracings are of."""
@@ -144,7 +144,7 @@ class BeatLesson(NumberLesson):
         return TracedRecordings(
             recordings=examples.recordings,
             store=examples.store,
-            source=self._outlines(examples.data),
+            traces=self._outlines(examples.data),
             label_of=self.recipe.task.label_of,
         )
 
@@ -162,9 +162,9 @@ class UVTPhases(BeatLesson):
     stride = 1
     encoders = tuple(name for name in ENCODERS.names() if name.startswith("uvt"))
 
-    def takes(self, recording: Recording, source: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
         """Whether its traced frames are far enough apart."""
-        ends = source.ends(recording)
+        ends = traces.ends(recording)
         return ends is not None and is_far_enough(*ends)
 
     def training_examples(self, examples: Examples) -> PhaseClips:
@@ -209,9 +209,9 @@ class _Points(BeatLesson):
     outlines_ends = True
     is_told: ClassVar[bool]
 
-    def takes(self, recording: Recording, source: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
         """Whether both outlines have 40 points."""
-        return source.points(recording) is not None
+        return traces.points(recording) is not None
 
     def training_examples(self, examples: Examples) -> PointsClips:
         """Random clips; moved and brightened at random where the recipe says to change them at all."""

@@ -37,9 +37,9 @@ class CoLearningLesson(BeatLesson):
             return []
         return [f"objective is {recipe.objective} and time is stride, expected spline or trilinear"]
 
-    def takes(self, recording: Recording, source: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
         """Whether the outlines at ED and ES are there."""
-        return source.knows(recording) and source.ends(recording) is not None
+        return traces.knows(recording) and traces.ends(recording) is not None
 
     def training_examples(self, examples: Examples) -> HalfBeats:
         """Half beats that are changed at random."""

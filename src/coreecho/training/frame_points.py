@@ -37,8 +37,8 @@ class FramePoints(SegmenterLesson):
 
     def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
         """Those both of whose outlines have 40 points."""
-        source = self._outlines(data)
-        return [recording for recording in recordings if source.points(recording) is not None]
+        traces = self._outlines(data)
+        return [recording for recording in recordings if traces.points(recording) is not None]
 
     def training_examples(self, examples: Examples) -> PointsFrames:
         """ED and ES of each recording; moved and brightened unless the recipe changes nothing."""
@@ -81,6 +81,6 @@ class FramePoints(SegmenterLesson):
         return TracedRecordings(
             recordings=examples.recordings,
             store=examples.store,
-            source=self._outlines(examples.data),
+            traces=self._outlines(examples.data),
             label_of=lambda recording: recording.ef_percent if recording.ef_percent is not None else float("nan"),
         )

@@ -73,10 +73,10 @@ def keep_stage(run: RunFolder, stage: str) -> None:
     """Keep the last state and the validation of a stage that is done, beside its weights, before another follows."""
     # A copy: until the next state is saved, this one is what the run goes on from.
     kept = {run.state: run.stage_state(stage), run.validation: run.stage_validation(stage)}
-    for source, target in kept.items():
-        if source.is_file():
+    for old, target in kept.items():
+        if old.is_file():
             with replacing(target) as temporary:
-                shutil.copyfile(source, temporary)
+                shutil.copyfile(old, temporary)
 
 
 def lengthen(run: RunFolder, longer: Recipe) -> None:
@@ -122,7 +122,7 @@ def _return_to_stage1(run: RunFolder) -> None:
         run.stage_validation("stage1"): run.validation,
         state: run.state,
     }
-    for source, target in pairs.items():
-        if source.is_file():
-            write_whole(target, source.read_bytes())
+    for old, target in pairs.items():
+        if old.is_file():
+            write_whole(target, old.read_bytes())
     run.write_metrics(history)

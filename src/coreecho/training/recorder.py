@@ -208,15 +208,15 @@ class Recorder:
 
     def _card(self, row: dict[str, Any]) -> Card:
         """What the weights that are kept are, and what they were trained on."""
-        source, store, lesson = self.folder.data, self.folder.store(), self.stage.objective
+        data, store, lesson = self.folder.data, self.folder.store(), self.stage.objective
         recordings = self.folder.recordings("train")
         rates = [rate for recording in recordings if (rate := store.fps(recording.id)) is not None]
         low_fps, median_fps, high_fps = np.percentile(rates, [5, 50, 95]) if rates else 3 * (math.nan,)
         return lesson.card(
             self.model,
             TrainedOn(
-                dataset=source.dataset,
-                is_phantom=source.is_phantom,
+                dataset=data.dataset,
+                is_phantom=data.is_phantom,
                 num_recordings=len(recordings),
                 fps_range=(float(low_fps), float(high_fps)),
                 label_range=lesson.label_range(recordings),

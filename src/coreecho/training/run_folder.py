@@ -151,7 +151,7 @@ class RunFolder:
         root, stored = Path(record.data.root), Path(record.data.store)
         if data is not None and stored.is_relative_to(root):
             stored = data / stored.relative_to(root)
-        source = DataSource(
+        found = DataSource(
             dataset=record.data.dataset,
             root=data or root,
             store=store or stored,
@@ -159,7 +159,7 @@ class RunFolder:
             options=record.data.options,
         )
         info = asdict(record)
-        return cls(path, Recipe.from_yaml(path / "recipe.yaml"), source, info)
+        return cls(path, Recipe.from_yaml(path / "recipe.yaml"), found, info)
 
     @property
     def task(self) -> Task:

@@ -103,8 +103,8 @@ class SegmenterLesson(Lesson):
 
     def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
         """Those whose outlines are known."""
-        source = self._outlines(data)
-        return [recording for recording in recordings if source.knows(recording)]
+        traces = self._outlines(data)
+        return [recording for recording in recordings if traces.knows(recording)]
 
     def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
         """See that the frames are those that the outlines are of."""

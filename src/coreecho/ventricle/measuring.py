@@ -80,7 +80,7 @@ def measure_recordings(
     segmenter: Segmenter,
     store: FrameStore,
     recordings: Sequence[Recording],
-    source: OutlineSource,
+    traces: OutlineSource,
     *,
     beats: RangeRule = "product",
     method: Method = "discs",
@@ -92,7 +92,7 @@ def measure_recordings(
         segmenter: on the device that shall compute.
         store: decoded frames of all the recordings, of the segmenter's size.
         recordings: at least one.
-        source: where their ventricles are; recordings that it does not know have beats and an EF, and no Dice.
+        traces: where their ventricles are; recordings that it does not know have beats and an EF, and no Dice.
         beats: how end-systole is told; see `find_end_systoles`.
         method: of the volumes.
         show_progress: show a bar with the time left, on stderr.
@@ -106,7 +106,7 @@ def measure_recordings(
     if not recordings:
         raise DatasetError("There is no recording to segment: the split is empty.")
     bar = track(recordings, "Segmenting", console=Console(stderr=True), disable=not show_progress, transient=True)
-    rows = [asdict(_measured(segmenter, store, recording, source, beats, method)) for recording in bar]
+    rows = [asdict(_measured(segmenter, store, recording, traces, beats, method)) for recording in bar]
     return pd.DataFrame(rows, columns=[field.name for field in fields(MeasuredVentricle)])
 
 
@@ -114,7 +114,7 @@ def _measured(
     segmenter: Segmenter,
     store: FrameStore,
     recording: Recording,
-    source: OutlineSource,
+    traces: OutlineSource,
     beats: RangeRule,
     method: Method,
 ) -> MeasuredVentricle:
@@ -125,7 +125,7 @@ def _measured(
         found = segment_video(segmenter, Video(frames, fps, recording.id), recording.id, beats=beats, method=method)
     except VideoError as error:
         return MeasuredVentricle(recording=name, num_frames=len(frames), ef_label=label, reason=str(error))
-    known, ends = _known(source, recording, len(frames), store.frame_size)
+    known, ends = _known(traces, recording, len(frames), store.frame_size)
     masks, volumes = found.frame_masks, found.curves[method].volumes
     ed, es = ends or (None, None)
     overall = _overlap(masks, known, list(known))
@@ -153,14 +153,14 @@ def _measured(
 
 
 def _known(
-    source: OutlineSource, recording: Recording, num_frames: int, size: int
+    traces: OutlineSource, recording: Recording, num_frames: int, size: int
 ) -> tuple[dict[int, Masks], tuple[int, int] | None]:
     """The cavity by frame, (S, S), and the frames of ED and ES."""
-    if not source.knows(recording):
+    if not traces.knows(recording):
         return {}, None
-    frames = list(source.frames(recording, num_frames))
-    cavities = source.masks(recording, frames, num_frames, size)[:, source.outlines.index(CAVITY)]
-    return dict(zip(frames, cavities, strict=True)), source.ends(recording)
+    frames = list(traces.frames(recording, num_frames))
+    cavities = traces.masks(recording, frames, num_frames, size)[:, traces.outlines.index(CAVITY)]
+    return dict(zip(frames, cavities, strict=True)), traces.ends(recording)
 
 
 def _overlap(masks: Masks, known: dict[int, Masks], frames: Sequence[int]) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def measure_dataset(
     segmenter = open_segmenter(model, device)
     learned_from = None if segmenter.trained_on is None else segmenter.trained_on.dataset
     layout = LAYOUTS.get(dataset or (learned_from if learned_from in LAYOUTS else None) or USUAL_LAYOUT)
-    source = layout.outlines(data)
+    traces = layout.outlines(data)
     with writing_into(out):
         pass
     found = _found(model, segmenter, data, layout.name, store, protocol.split, allow_overlap, show_progress)
@@ -112,7 +112,7 @@ def measure_dataset(
         segmenter,
         found.frames,
         found.recordings,
-        source,
+        traces,
         beats=protocol.beats,
         method=protocol.method,
         show_progress=show_progress,

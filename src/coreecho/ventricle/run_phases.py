@@ -140,10 +140,10 @@ def _signal(model: EchoModel, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
 def _traced(subject: Subject) -> dict[str, tuple[int, int]]:
     """ED and ES of the recordings that are traced; none where the data say nothing."""
     try:
-        source = LAYOUTS.get(subject.data.dataset).outlines(subject.data.root, traced_alone=True)
+        traces = LAYOUTS.get(subject.data.dataset).outlines(subject.data.root, traced_alone=True)
     except DatasetError:
         return {}
-    ends = {recording.id: source.ends(recording) for recording in subject.all_recordings}
+    ends = {recording.id: traces.ends(recording) for recording in subject.all_recordings}
     return {name: found for name, found in ends.items() if found is not None}
 
 

@@ -42,7 +42,7 @@ _MIN_EDV_ML, _MAX_EDV_ML = 15.0, 700.0
 
 
 def segment(
-    source: str | Path | NDArray[np.uint8],
+    clip: str | Path | NDArray[np.uint8],
     *,
     model: Segmenter | str | Path = DEFAULT,
     fps: float | None = None,
@@ -54,7 +54,7 @@ def segment(
     """Outline the left ventricle in every frame of a clip, and find its beats.
 
     Args:
-        source: a file, of any kind that `coreecho.Predictor` reads; or grey frames (T, H, W) of uint8, which are taken
+        clip: a file, of any kind that `coreecho.Predictor` reads; or grey frames (T, H, W) of uint8, which are taken
             for the sector, without text.
         model: a loaded segmenter, or the path of one; the one that ships with coreecho when not given.
         fps: frames per second of an array.
@@ -70,11 +70,11 @@ def segment(
         CheckpointError: the model cannot be read.
     """
     segmenter = open_segmenter(model, device)
-    if isinstance(source, str | Path):
+    if isinstance(clip, str | Path):
         if fps is not None:
-            raise RecipeError(f"fps: {source} is a file, which says its own frame rate; give fps with an array.")
-        return segment_file(segmenter, Path(source), beats=beats, method=method, axes=axes)
-    return segment_video(segmenter, _of_array(np.asarray(source), fps), "array", beats=beats, method=method)
+            raise RecipeError(f"fps: {clip} is a file, which says its own frame rate; give fps with an array.")
+        return segment_file(segmenter, Path(clip), beats=beats, method=method, axes=axes)
+    return segment_video(segmenter, _of_array(np.asarray(clip), fps), "array", beats=beats, method=method)
 
 
 def segment_many(

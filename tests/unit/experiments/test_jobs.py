@@ -60,7 +60,7 @@ def test_a_plan_puts_each_training_before_the_transfers_from_it(sources: Sources
     assert len(set(names)) == len(names)
     assert set(names) >= {job.name for job in plan.table.jobs}
     for place, planned in enumerate(plan.jobs):
-        for source in planned.job.sources:
+        for source in planned.job.needed:
             assert names.index(source.name) < place
     # 7 rows of 2 seeds, and 2 pretrainings of 2 seeds.
     assert len(names) == 18
@@ -103,10 +103,10 @@ def test_a_transfer_starts_from_the_whole_path_of_its_training(
     sources: Sources, execution: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [planned.job for planned in make_plan("table4", sources, execution).jobs]
-    job = next(job for job in jobs if isinstance(job, Transfer) and isinstance(job.source, Training))
+    job = next(job for job in jobs if isinstance(job, Transfer) and isinstance(job.pretrained, Training))
     monkeypatch.chdir(tmp_path)
     # A stopped fold keeps it, and goes on from any folder.
-    assert job.recipe(Path("runs")).init == str((tmp_path / "runs" / job.sources[0].name).resolve())
+    assert job.recipe(Path("runs")).init == str((tmp_path / "runs" / job.needed[0].name).resolve())
 
 
 def test_what_was_stopped_costs_what_is_left(sources: Sources, execution: Execution) -> None:

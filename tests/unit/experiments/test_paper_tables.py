@@ -190,7 +190,7 @@ def test_every_table_has_a_small_form_on_phantoms(
     table = plan_table(name, Sources(out=tmp_path, scale=scale))
     assert table.is_phantom
     assert phantoms_asked_for
-    jobs = table.jobs + [source for job in table.jobs for source in job.sources]
+    jobs = table.jobs + [source for job in table.jobs for source in job.needed]
     seeds = scale.transfer_seeds if name in ("table4", "table5") else scale.seeds
     assert {job.name.rpartition("seed")[2] for job in jobs} == {str(seed) for seed in seeds}
     recipes = [job.recipe(tmp_path) for job in jobs]
@@ -199,7 +199,7 @@ def test_every_table_has_a_small_form_on_phantoms(
     lengths = {recipe.stage1_epochs for recipe in recipes}
     assert max(lengths) <= max(scale.settings["stage1_epochs"], scale.probe["stage1_epochs"])
     for job, recipe in zip(jobs, recipes, strict=True):
-        assert recipe.init == ("scratch" if not job.sources else str(tmp_path / job.sources[0].name))
+        assert recipe.init == ("scratch" if not job.needed else str(tmp_path / job.needed[0].name))
     # How it differs from the paper in size stands below it.
     assert any("Small models" in note and str(scale.recordings) in note for note in table.notes)
     labels = {row.label for row in table.rows}
@@ -240,7 +240,7 @@ def test_tables_share_their_trainings(tmp_path: Path, phantoms_asked_for: list[t
     recipes: dict[str, object] = {}
     for name in table_names():
         for job in plan_table(name, Sources(out=tmp_path, scale=QUICK)).jobs:
-            for each in (job, *job.sources):
+            for each in (job, *job.needed):
                 assert recipes.setdefault(each.name, each.recipe(tmp_path)) == each.recipe(tmp_path)
     assert "coreecho-scratch-seed0" in recipes
 
@@ -273,9 +273,9 @@ def test_transfers_start_from_the_seed_that_they_bear(
             assert isinstance(job, Transfer)
             recipe = job.recipe(tmp_path)
             assert recipe.trained == ("head" if "probing" in row.label else "all")
-            if isinstance(job.source, Training):
-                assert job.source.settings.seed == recipe.seed == job.seed
-                assert job.source.settings.objective == ("rnc_l1" if "CoReEcho" in row.label else "l1")
+            if isinstance(job.pretrained, Training):
+                assert job.pretrained.settings.seed == recipe.seed == job.seed
+                assert job.pretrained.settings.objective == ("rnc_l1" if "CoReEcho" in row.label else "l1")
 
 
 @pytest.mark.parametrize(
@@ -347,8 +347,8 @@ def test_what_saeed_and_yaqub_fine_tune_has_learned_from_single_beats(
     rows = {row.label: row for row in plan_table("table5", Sources(out=tmp_path, scale=QUICK)).rows}
     job = rows["Saeed et al. [20], fine-tuning"].jobs[0]
     assert isinstance(job, Transfer)
-    assert isinstance(job.source, Training)
-    assert (job.source.data.dataset, job.source.settings.input.time) == ("echonet-beats", "spline")
+    assert isinstance(job.pretrained, Training)
+    assert (job.pretrained.data.dataset, job.pretrained.settings.input.time) == ("echonet-beats", "spline")
 
 
 @pytest.mark.parametrize("name", FIGURES)

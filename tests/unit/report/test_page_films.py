@@ -122,15 +122,15 @@ def test_film_plays_and_the_still_is_one_of_its_frames():
     assert film.info["loop"] == 0
     film.load()
     assert film.info["duration"] == 40
-    assert opened(case.film.source).size == film.size
-    assert getattr(opened(case.film.source), "n_frames", 1) == 1
+    assert opened(case.film.uri).size == film.size
+    assert getattr(opened(case.film.uri), "n_frames", 1) == 1
 
 
 def test_nothing_outside_the_sector_is_shown():
     frames = moving_disc()
     (case,) = worst_cases(a_run(frames), None, count=1, show_progress=False)
     label = frames[0] == 255
-    for uri in (case.film.moving, case.film.source):
+    for uri in (case.film.moving, case.film.uri):
         for picture in frames_of(opened(uri)):
             assert picture[:, :32][label].max() < 30
             assert picture[:, 32:][label].max() < 30

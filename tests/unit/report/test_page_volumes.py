@@ -42,7 +42,7 @@ def test_a_case_has_its_volume_and_the_ef_of_its_beats(
     assert words == ""
     assert float(value.split()[0]) == pytest.approx(heart.ef_percent, abs=2.5)
     assert case.volume is not None
-    assert case.volume.source.startswith("data:image/png;base64,")
+    assert case.volume.uri.startswith("data:image/png;base64,")
     assert "3 beats (regular rhythm)" in case.volume.description
 
 
