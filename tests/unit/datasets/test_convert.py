@@ -191,7 +191,7 @@ def test_requests_that_make_no_sense_are_refused(
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    request = {"source": clips, "out": tmp_path / "out"}
+    request = {"folder": clips, "out": tmp_path / "out"}
     request |= {name: tmp_path / value if isinstance(value, str) else value for name, value in options.items()}
     with pytest.raises(DatasetError, match=message):
         convert(**request)
