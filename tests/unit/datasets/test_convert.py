@@ -179,8 +179,8 @@ def test_ids_are_new_each_time(clips: Path, tmp_path: Path) -> None:
         ({"out": "clips/out"}, "Write to a folder apart"),
         ({"out": "."}, "Write to a folder apart"),
         ({"out": "full"}, "is not an empty folder"),
-        ({"source": "gone"}, "is not a folder"),
-        ({"source": "empty"}, "holds no file that could be a clip"),
+        ({"folder": "gone"}, "is not a folder"),
+        ({"folder": "empty"}, "holds no file that could be a clip"),
         ({"fps": float("nan")}, "Frames per second must be"),
         ({"frame_size": 113}, "must be even"),
     ],
@@ -191,7 +191,7 @@ def test_requests_that_make_no_sense_are_refused(
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    request = {"source": clips, "out": tmp_path / "out"}
+    request = {"folder": clips, "out": tmp_path / "out"}
     request |= {name: tmp_path / value if isinstance(value, str) else value for name, value in options.items()}
     with pytest.raises(DatasetError, match=message):
         convert(**request)
