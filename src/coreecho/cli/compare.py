@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 
 
 def compare(
     run: Path,
     /,
     *others: Path,
-    split: SplitName = "test",
+    split: Asked = "test",
     clips: AtLeastOne | Literal["all"] = 3,
     csv: Path | None = None,
     json: Path | None = None,

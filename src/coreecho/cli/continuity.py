@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 
 
 def continuity(
@@ -10,7 +11,7 @@ def continuity(
     run2: Path | None = None,
     /,
     *,
-    split: SplitName = "test",
+    split: Asked = "test",
     clips: AtLeastOne = 3,
     hearts: NotNegative = 8,
     out: Path | None = None,

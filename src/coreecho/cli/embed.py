@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from coreecho.cli.options import AtLeastOne, Computing, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, Computing, TestedData
+from coreecho.datasets.recording import Asked
 
 
 def embed(
@@ -10,7 +11,7 @@ def embed(
     /,
     *,
     out: Path,
-    split: SplitName = "test",
+    split: Asked = "test",
     clips: AtLeastOne = 3,
     shown: TestedData | None = None,
     computing: Computing | None = None,

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 from coreecho.errors import RecipeError
 from coreecho.names import counted
 
@@ -25,7 +26,7 @@ def evaluate(
     model: Path,
     /,
     *,
-    split: SplitName = "test",
+    split: Asked = "test",
     clips: AtLeastOne | Literal["all", "traced"] = 3,
     step: AtLeastOne | None = None,
     start_index: Path | None = None,
@@ -155,7 +156,7 @@ def evaluate(
 def _studies(
     subject: "Subject",
     evaluation: "Evaluation[Any]",
-    split: SplitName,
+    split: Asked,
     computing: Computing,
     *,
     phases: bool,
@@ -178,7 +179,7 @@ def _place_at_beats(
     subject: "Subject",
     weights: Path,
     rule: "RangeRule",
-    split: SplitName,
+    split: Asked,
     out: Path | None,
     computing: Computing,
     start_index: Path | None,

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Device, FileReading, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Device, FileReading, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 from coreecho.shipped import DEFAULT, NONE, has_default
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def explain(
     *,
     model: Path = Path(DEFAULT),
     out: Path = Path("explanation"),
-    split: SplitName = "test",
+    split: Asked = "test",
     clips: AtLeastOne | None = None,
     beat: BeatText = None,
     reading: FileReading | None = None,

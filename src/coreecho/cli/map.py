@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 from coreecho.shipped import DEFAULT, is_default
 
 
@@ -19,7 +20,7 @@ def draw_map(
     beat: BeatText = None,
     reading: FileReading | None = None,
     out: Path | None = None,
-    split: SplitName = "test",
+    split: Asked = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
     clips: AtLeastOne = 3,
     shown: TestedData | None = None,

@@ -3,7 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, ShownData, SplitName
+from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, ShownData
+from coreecho.datasets.recording import Asked
 from coreecho.shipped import DEFAULT, is_default
 
 
@@ -13,7 +14,7 @@ def neighbours(
     *,
     model: Path = Path(DEFAULT),
     k: AtLeastOne = 5,
-    split: SplitName = "train",
+    split: Asked = "train",
     out: Path | None = None,
     clips: AtLeastOne = 3,
     beat: BeatText = None,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
-SplitName = Literal["train", "val", "test"]
 Device = Annotated[str, Parameter(help="Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.")]
 # Of models that look at one beat.
 BeatText = Annotated[

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, SplitName, TestedData
+from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 
 
 def report(
@@ -12,7 +13,7 @@ def report(
     /,
     *,
     out: Path | None = None,
-    split: SplitName = "test",
+    split: Asked = "test",
     clips: AtLeastOne | Literal["all"] = 3,
     start_index: Path | None = None,
     cases: NotNegative = 4,

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import Device, FileReading, NotNegative, SplitName, TestedData
+from coreecho.cli.options import Device, FileReading, NotNegative, TestedData
+from coreecho.datasets.recording import Asked
 from coreecho.shipped import DEFAULT
 
 
@@ -22,7 +23,7 @@ def segment(
     reading: FileReading | None = None,
     strict: Annotated[bool, Parameter(negative="")] = False,
     shown: TestedData | None = None,
-    split: SplitName = "test",
+    split: Asked = "test",
     device: Device = "auto",
     seed: NotNegative = 0,
 ) -> int:

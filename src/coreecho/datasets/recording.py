@@ -6,8 +6,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 Split = Literal["train", "val", "test"]
+# What may be asked for: a split, or recordings of all splits and of none.
+Asked = Literal["train", "val", "test", "all"]
 # Apical four- and two-chamber, and parasternal short-axis.
 View = Literal["A4C", "A2C", "PSAX"]
+
+
+def asked_split(asked: Asked) -> Split | None:
+    """The split that is asked for; None of all recordings."""
+    return None if asked == "all" else asked
+
+
+def words_of(asked: Asked) -> str:
+    """What is asked for: `TEST split`, or `all recordings`."""
+    split = asked_split(asked)
+    return "all recordings" if split is None else f"{split.upper()} split"
 
 
 def is_learned_from(split: Split | None) -> bool:

@@ -8,11 +8,10 @@ fault.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-from coreecho.datasets.recording import Recording, Split, is_learned_from
+from coreecho.datasets.recording import Asked, Recording, Split, asked_split, is_learned_from, words_of
 from coreecho.errors import CalibrationError, CoReEchoError
 from coreecho.evaluation.measured_clips import (
     Computing,
@@ -45,7 +44,6 @@ from coreecho.trust import (
 )
 
 DEFAULT_CLIPS = 3
-CalibrationSplit = Literal["train", "val", "test", "all"]
 # Training recordings whose places are kept. Drawn by their ids, so that the same run always keeps the same.
 _KNOWN_RECORDINGS = 300
 # Of a site's own data: what a VAL split that was made at random has of a hundred clips is too little to learn from.
@@ -61,7 +59,7 @@ DOUBTED_SHARE = 0.1
 def calibrate_subject(
     subject: Subject,
     *,
-    split: CalibrationSplit | None = None,
+    split: Asked | None = None,
     tried_on: Split | None = None,
     clips: int = DEFAULT_CLIPS,
     method: Method = DEFAULT_METHOD,
@@ -117,7 +115,7 @@ def calibrate_subject(
         if tried_on is None:
             tried, sound, tried_words = recordings, measured, words
         else:
-            tried, tried_words = subject.some_recordings(tried_on), f"the {tried_on.upper()} split"
+            tried, tried_words = subject.some_recordings(tried_on), f"the {words_of(tried_on)}"
             check_labels(tried, subject.task)
             sound = how.measure(tried, outlined_at_most=_OUTLINED_SOUND)
         gate = gate.with_error_ratios(error_ratios(gate, tried, sound, how, tried_words))
@@ -130,7 +128,7 @@ def measure_gap(
     subject: Subject,
     calibrated: ModelCalibration,
     *,
-    split: CalibrationSplit | None = None,
+    split: Asked | None = None,
     allow_overlap: bool = False,
     computing: Computing | None = None,
 ) -> ModelCalibration:
@@ -172,7 +170,7 @@ def measure_gap(
 
 
 def _asked_recordings(
-    subject: Subject, split: CalibrationSplit | None, allow_overlap: bool, computing: Computing
+    subject: Subject, split: Asked | None, allow_overlap: bool, computing: Computing
 ) -> tuple[list[Recording], str, Overlap]:
     """The recordings to learn from, what they are in words, and which of them were trained on."""
     if not subject.task.interval_edges:
@@ -180,18 +178,17 @@ def _asked_recordings(
             f"{subject.path} reads the {subject.task.quantity}: intervals are made of an ejection fraction alone."
         )
     dataset = subject.data.dataset
-    if split is None:
-        has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
-        split = "val" if has_enough and not subject.is_undivided else "all"
-    asked: Split
-    if split == "all":
-        recordings, asked = subject.all_recordings, "val"
-        words = f"all recordings of a data set in the layout {dataset}"
+    asked: Asked
+    if split is not None:
+        asked = split
     else:
-        recordings, asked = subject.some_recordings(split), split
-        words = f"the {split.upper()} split of {dataset}"
+        has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
+        asked = "val" if has_enough and not subject.is_undivided else "all"
+    recordings = subject.some_recordings(asked)
+    is_all = asked_split(asked) is None
+    words = f"all recordings of a data set in the layout {dataset}" if is_all else f"the {words_of(asked)} of {dataset}"
     check_labels(recordings, subject.task)
-    if is_learned_from(asked) and not allow_overlap:
+    if is_learned_from(asked_split(asked)) and not allow_overlap:
         raise CalibrationError(
             "Errors of recordings that were trained on are too small to promise anything: give another `--split`."
         )

@@ -24,6 +24,7 @@ import torch
 
 import coreecho
 from coreecho.datasets import Recording
+from coreecho.datasets.recording import words_of
 from coreecho.errors import CoReEchoError
 from coreecho.evaluation.coverage import coverage_note, covered, predict_traced
 from coreecho.evaluation.measured_clips import Computing
@@ -143,7 +144,7 @@ def evaluate(
         predictions=predictions,
         metrics=metrics,
         protocol=protocol,
-        tested=protocol.describe(is_undivided=subject.is_undivided),
+        tested=protocol.describe(is_undivided=subject.is_whole(protocol.split)),
         is_phantom=subject.is_phantom,
         notes=(
             *_notes(subject, protocol, recordings, overlap),
@@ -264,8 +265,8 @@ def _worth(
     calibrated = calibration_of(subject)
     if calibrated is None:
         return None, ()
-    learned_from = ("train",) if subject.is_own_data else ()
-    same = f"the {protocol.split.upper()} split of {subject.data.dataset}"
+    learned_from = ("train", "all") if subject.is_own_data else ()
+    same = f"the {words_of(protocol.split)} of {subject.data.dataset}"
     if protocol.split in learned_from or calibrated.intervals.calibrated_on.startswith(same):
         return None, (f"intervals are not tried on recordings that they may have been made of: {same}",)
     computing = Computing(

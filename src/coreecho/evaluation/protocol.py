@@ -14,7 +14,7 @@ from typing import Protocol as Interface
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.datasets import Split
+from coreecho.datasets.recording import Asked, words_of
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES
 from coreecho.evaluation.prediction_tables import named
@@ -39,7 +39,7 @@ class Protocol:
     """How a run is evaluated.
 
     Attributes:
-        split: of the data set.
+        split: of the data set, or "all" of it.
         clips: evenly placed clips of each recording; "all" for the whole video; or "traced" for the clip about the
             traced frames that the objective of the model's run places.
         step: source frames between the clips of "all"; None for the model's stride.
@@ -54,7 +54,7 @@ class Protocol:
         RecipeError: a value makes no sense, or two contradict each other.
     """
 
-    split: Split = "test"
+    split: Asked = "test"
     clips: Clips = 3
     step: int | None = None
     start_index: Path | None = None
@@ -123,7 +123,7 @@ class Protocol:
         )
         if self.start_index is not None:
             clips = f"starts from {self.start_index.name}"
-        return f"{'all recordings' if is_undivided else f'{self.split.upper()} split'}, {clips}"
+        return f"{words_of('all' if is_undivided else self.split)}, {clips}"
 
 
 def choose_starts(

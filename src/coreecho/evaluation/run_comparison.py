@@ -177,7 +177,7 @@ def compare_runs(
         definitions=family.definitions,
         compared=measure(family, competitors, tables, recordings, protocol),
         protocol=protocol,
-        tested=protocol.describe(is_undivided=first_subject.is_undivided),
+        tested=protocol.describe(is_undivided=first_subject.is_whole(protocol.split)),
         num_recordings=len(recordings),
         is_phantom=any(
             subject.is_phantom or subject.learned_from_phantoms

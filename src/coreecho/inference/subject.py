@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coreecho.datasets import Recording, Split, frame_sources, load_recordings
+from coreecho.datasets.recording import Asked, asked_split, words_of
 from coreecho.errors import CheckpointError, DatasetError
 from coreecho.inference.engine import Precision
 from coreecho.inference.frame_rate import TimedFrames, training_rate
@@ -171,23 +172,29 @@ class Subject:
             )
         return undivided
 
-    def recordings(self, split: Split) -> list[Recording]:
-        """Recordings of a split; of other data that nothing divides, all.
+    def is_whole(self, asked: Asked) -> bool:
+        """Whether all recordings are asked for, or the data are other data that nothing divides."""
+        return asked_split(asked) is None or self.is_undivided
+
+    def recordings(self, asked: Asked) -> list[Recording]:
+        """Recordings of a split, or all; of other data that nothing divides, all.
 
         Raises:
             DatasetError: the data are not as expected.
         """
-        if self.is_undivided:
+        split = asked_split(asked)
+        if split is None or self.is_whole(asked):
             return list(self.all_recordings)
         if self._run_on_data is not None:
             return self._run_on_data.recordings(split)
         return [recording for recording in self.all_recordings if recording.split == split]
 
-    def some_recordings(self, split: Split) -> list[Recording]:
-        """Recordings of a split, of which there must be one. Raises DatasetError."""
-        recordings = self.recordings(split)
+    def some_recordings(self, asked: Asked) -> list[Recording]:
+        """Recordings of a split, or all, of which there must be one. Raises DatasetError."""
+        recordings = self.recordings(asked)
         if not recordings:
-            raise DatasetError(f"{self.data.root} has no recording in its {split.upper()} split.")
+            where = "" if self.is_whole(asked) else f" in its {words_of(asked)}"
+            raise DatasetError(f"{self.data.root} has no recording{where}.")
         return recordings
 
     def store(self, *, show_progress: bool = False) -> FrameStore:
@@ -273,22 +280,22 @@ class Subject:
         return Overlap(num_recordings=len(recordings), trained=trained, selected=selected)
 
     def check_overlap(
-        self, recordings: Sequence[Recording], split: Split, *, allow: bool = False, show_progress: bool = False
+        self, recordings: Sequence[Recording], asked: Asked, *, allow: bool = False, show_progress: bool = False
     ) -> Overlap:
         """See that a model is not tested on what it was trained on.
 
         Who asks for the training split by its name knows what it is: that is labelled and not refused.
 
         Args:
-            recordings: of the split.
-            split: that was asked for.
+            recordings: that were asked for.
+            asked: the split of them, or all.
             allow: go on all the same; the result carries `Overlap.label`.
             show_progress: show a bar on stderr while frames are decoded.
 
         Raises:
             DatasetError: the model was trained on some of them.
         """
-        overlap = replace(self.overlap(recordings, show_progress=show_progress), asked=split)
+        overlap = replace(self.overlap(recordings, show_progress=show_progress), asked=asked_split(asked))
         if not allow:
             overlap.refuse(model=self.path, data=self.data.root)
         return overlap

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.datasets import Split
+from coreecho.datasets.recording import Asked, words_of
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.patients import patients_of
 from coreecho.inference.preparing import DEFAULT_CLIPS
@@ -31,7 +31,7 @@ class ContinuityProtocol:
         seed: of folds and bootstrap.
     """
 
-    split: Split = "test"
+    split: Asked = "test"
     clips: int = DEFAULT_CLIPS
     hearts: int = 8
     seed: int = 0
@@ -106,7 +106,7 @@ def read_recordings(
     if len(known) == 0:
         raise DatasetError(
             f"Continuity compares embeddings with {number.noun}, and none of the {len(embedded)} recordings of the "
-            f"{protocol.split.upper()} split has one that is known."
+            f"{words_of(protocol.split)} has one that is known."
         )
     recordings = [subject.recordings(protocol.split)[index] for index in known]
     ids, patients = [recording.id for recording in recordings], patients_of(recordings)

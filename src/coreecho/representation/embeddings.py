@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from coreecho.datasets import Recording, Split
+from coreecho.datasets import Recording
+from coreecho.datasets.recording import Asked, words_of
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
 from coreecho.inference.opening import as_subject
@@ -79,7 +80,7 @@ def embed_recordings(
 def embed_run(
     run: RunFolder | Subject,
     model: EchoModel | None,
-    split: Split,
+    split: Asked,
     *,
     clips: int = DEFAULT_CLIPS,
     batch_size: int = 8,
@@ -140,12 +141,12 @@ def _check(recordings: Sequence[Recording], clips: int, source: str) -> None:
         raise RecipeError(f"clips: expected at least 1, got {clips}")
 
 
-def _source_of(subject: Subject, split: Split) -> str:
+def _source_of(subject: Subject, split: Asked) -> str:
     """What the embeddings are, in words."""
     recipe = None if subject.run is None else subject.run.recipe
     model = subject.recipe_name if recipe is None else f"{recipe.name} ({recipe.objective})"
     of = f"{PHANTOM_LABEL}, laid out as {subject.data.dataset}" if subject.is_phantom else subject.data.dataset
-    return f"{model}, {split.upper()} split of {of}"
+    return f"{model}, {words_of(split)} of {of}"
 
 
 def _view(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from coreecho.datasets import Split
+from coreecho.datasets.recording import Asked
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
 from coreecho.files import write_whole, writing_into
 from coreecho.inference.opening import as_subject
@@ -137,12 +137,12 @@ def measure_continuity(
     return measured
 
 
-def continuity_folder(subject: Subject, split: Split) -> Path:
+def continuity_folder(subject: Subject, split: Asked) -> Path:
     """Where a subject keeps the figures of a split."""
     return subject.result_folder("explain", f"continuity-{split}")
 
 
-def difference_folder(first: Subject, second: Subject, split: Split) -> Path:
+def difference_folder(first: Subject, second: Subject, split: Asked) -> Path:
     """Where a subject keeps how it differs from a second one."""
     return first.result_folder("explain", f"continuity-{split}-against-{second.name}")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from coreecho.datasets import LAYOUTS, Recording, Split
+from coreecho.datasets import LAYOUTS, Recording
+from coreecho.datasets.recording import Asked
 from coreecho.errors import DatasetError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.kept_results import (
@@ -53,7 +54,7 @@ class FocusProtocol:
         seed: of the bootstrap.
     """
 
-    split: Split = "test"
+    split: Asked = "test"
     clips: int = 1
     level: str = AUTO
     evidence: Evidence = "positive"

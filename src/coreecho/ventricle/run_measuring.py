@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
+from coreecho.datasets import LAYOUTS, Recording, frame_sources, load_recordings
 from coreecho.datasets.layout import USUAL_LAYOUT
+from coreecho.datasets.recording import Asked, asked_split, words_of
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
 from coreecho.evaluation.patients import patients_of
@@ -37,7 +38,7 @@ class VentricleProtocol:
         seed: of the bootstrap.
     """
 
-    split: Split = "test"
+    split: Asked = "test"
     beats: RangeRule = "product"
     method: Method = "discs"
     resamples: int = DEFAULT_RESAMPLES
@@ -149,7 +150,7 @@ def _found(
     data: Path,
     layout: str,
     store: Path | None,
-    split: Split,
+    split: Asked,
     allow_overlap: bool,
     show_progress: bool,
 ) -> _Found:
@@ -168,9 +169,9 @@ def _found(
         )
     place = locate_data(layout, data, segmenter.frame_size, store)
     every = load_recordings(layout, data)
-    recordings = [recording for recording in every if recording.split == split]
+    recordings = [recording for recording in every if asked_split(split) in (None, recording.split)]
     if not recordings:
-        raise DatasetError(f"{data} has no recording in its {split.upper()} split.")
+        raise DatasetError(f"{data} has no recording in its {words_of(split)}.")
     frames = FrameStore.build(
         place.store, frame_sources(layout, every), frame_size=segmenter.frame_size, show_progress=show_progress
     )

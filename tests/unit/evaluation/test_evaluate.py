@@ -162,6 +162,7 @@ def test_protocols_describe_themselves():
     assert Protocol(clips=1).description == "TEST split, 1 clip a recording"
     assert Protocol(split="val").description == "VAL split, 3 clips a recording"
     assert Protocol(clips="all").description == "TEST split, the whole video"
+    assert Protocol(split="all", clips=1).description == "all recordings, 1 clip a recording"
     assert Protocol().describe(is_undivided=True) == "all recordings, 3 clips a recording"
 
 
@@ -314,11 +315,10 @@ def test_a_model_of_one_layout_is_evaluated_on_a_table(run, phantom_root, tmp_pa
     assert of_table.provenance["data"]["dataset"] == "table"
     assert "-on-table.csv-" in of_table.folder.name
     assert of_table.tested == "TEST split, 3 clips a recording"
-    (tmp_path / "whole.csv").write_text(
-        "\n".join(row.removesuffix(",test") for row in ["path,ef_percent", *rows]) + "\n"
+    whole = evaluate(
+        open_subject(run, data=tmp_path / "table.csv", dataset="table"), Protocol(split="all", resamples=20)
     )
-    whole = evaluate(open_subject(run, data=tmp_path / "whole.csv", dataset="table"), Protocol(resamples=20))
-    assert whole.tested == "all recordings, 3 clips a recording"
+    assert (whole.tested, len(whole.predictions)) == ("all recordings, 3 clips a recording", len(rows))
 
 
 def test_any_number_has_metrics_in_its_unit_and_no_threshold_of_ef(run, phantom_root, tmp_path):

@@ -97,6 +97,8 @@ def test_what_cannot_be_asked_says_what_is_missing(run: RunFolder, truth_root: P
     )()
     with pytest.raises(DatasetError, match="has no recording in its VAL split"):
         subject.some_recordings("val")
+    with pytest.raises(DatasetError, match=r"has no recording\.$"):
+        subject.some_recordings("all")
 
 
 def test_an_overlap_says_how_many_of_how_many() -> None:
