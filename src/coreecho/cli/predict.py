@@ -63,7 +63,7 @@ def predict(
         Write a table to this file, too: one row a file, with its status, measured, refused or failed.
     page:
         Write one HTML page of the files, such as those of one patient, to this file, too: each number with its interval
-        where there is a calibration, the film, what speaks against it, and similar hearts.
+        where there is a calibration, the film, what speaks against it, and similar hearts. Of at most 40 files.
     similar:
         On the page, look for similar hearts: of a run among the recordings that it was trained on, whose embedding
         takes a while the first time; of the model that ships among simulated hearts that it has not learned from.
@@ -132,6 +132,11 @@ def predict(
     outliner = find_second_opinion(segmenter, model, predictor.model.task, computing.device)
     say_default(model)
     listing = list_files(files, joins_series=reading.series, reads_ids=predictor.reads_ids)
+    if page is not None:
+        from coreecho.report.patient_clips import check_fits_page
+
+        # Known now, and not only when all of them are read.
+        check_fits_page(len(listing.files))
     results: list[Prediction | PredictionFailure] = []
     stopped_by: KeyboardInterrupt | None = None
     try:

@@ -17,11 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from coreecho.errors import VideoError
 from coreecho.video.decoded import is_screen
 from coreecho.video.frame_hash import hash_frames
+from coreecho.video.lit_sector import lit_sector
 from coreecho.video.reading import read_video
 from coreecho.video.resizing import pad_to_square
 from coreecho.video.sector import find_sector, mask_outside
 from coreecho.video.video import Video
 
+# Finding the sector needs a beat or two, not all of a long video.
+_SECTOR_FRAMES = 64
 _THUMBNAIL_SIDE = 96
 
 _Job = TypeVar("_Job")
@@ -92,14 +95,16 @@ def examine_clip(job: ClipJob) -> ClipFacts:
 
 
 def _thumbnail(frames: NDArray[np.uint8]) -> bytes | None:
-    """The middle frame as a small PNG. Of a whole screen the sector alone, since names are burned in beside it."""
+    """The middle frame as a small PNG: the sector alone, since names may be burned in beside it."""
     middle = frames[len(frames) // 2][None]
-    if is_screen(*frames.shape[1:]):
-        try:
+    try:
+        if is_screen(*frames.shape[1:]):
             sector, _ = find_sector(frames)
-        except VideoError:
-            return None
-        middle = mask_outside(middle, sector.mask)[:, sector.top : sector.bottom, sector.left : sector.right]
+            middle = mask_outside(middle, sector.mask)[:, sector.top : sector.bottom, sector.left : sector.right]
+        else:
+            middle = middle * lit_sector(frames[:_SECTOR_FRAMES], "clip")
+    except VideoError:
+        return None
     picture = Image.fromarray(pad_to_square(middle)[0])
     picture.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     encoded = io.BytesIO()

@@ -47,5 +47,5 @@ def stretches_words(values: Sequence[float], task: Task) -> str:
     low, high = min(values), max(values)
     return (
         f"{counted(len(values), 'stretches')} of this clip gave {task.say(low)} to {task.say(high)}. "
-        "That they agree does not show that they are right."
+        "Stretches that agree may all be wrong."
     )

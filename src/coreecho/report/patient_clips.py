@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.errors import CoReEchoError, RecipeError
+from coreecho.errors import CoReEchoError, RecipeError, UsageError
 from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
 from coreecho.inference.opening import open_subject
 from coreecho.inference.preparing import read_clip
@@ -22,6 +22,15 @@ from coreecho.ventricle.segmenting import segment_file
 # Films and pictures of so many clips are what a browser opens at once; an examination has fewer.
 MOST_CLIPS = 40
 _HEARTS = 6
+
+
+def check_fits_page(num_files: int) -> None:
+    """Raises UsageError: more clips than a page of one patient should hold."""
+    if num_files > MOST_CLIPS:
+        raise UsageError(
+            f"`--page` is one page a patient, and {counted(num_files, 'files')} were given: expected at most "
+            f"{MOST_CLIPS}. Give the files of one examination, or leave `--page` out."
+        )
 
 
 def patient_clips(
@@ -48,13 +57,9 @@ def patient_clips(
         show_progress: show bars on stderr.
 
     Raises:
-        RecipeError: more clips than a page of one patient should hold.
+        UsageError: more clips than a page of one patient should hold.
     """
-    if len(results) > MOST_CLIPS:
-        raise RecipeError(
-            f"`--page` is one page a patient, and {counted(len(results), 'files')} were given: expected at most "
-            f"{MOST_CLIPS}. Give the files of one examination."
-        )
+    check_fits_page(len(results))
     searched, without = None, "Similar hearts were not looked for."
     if looks_for_similar and any(isinstance(result, Prediction) for result in results):
         searched, without = _searched(predictor, model_path, show_progress=show_progress)

@@ -49,8 +49,8 @@ _NO_VIEW = "Which view it is, is not judged."
 # By the gate of the calibration: whether its checks of contrast, motion, flicker, sector and length found it unusual.
 _JUDGED = {
     "good": f"Picture and length are as in the clips that the model was calibrated on. {_NO_VIEW}",
-    "doubtful": f"Something of the picture is rare among the clips that the model was calibrated on; see above. "
-    f"{_NO_VIEW}",
+    "doubtful": "Something of the clip, or its outline, is rare among those that the model was calibrated on: see the "
+    f"reasons. {_NO_VIEW}",
     "outside": f"The model knows no such clips: it may be another view, another machine, or a poor picture. {_NO_VIEW}",
 }
 # Below a film, in place of all that its page says once.

@@ -41,6 +41,7 @@ class Model:
     def __init__(self, error: float, *, ids: int = 12, task: Task | None = None) -> None:
         self.task, self.name = task or EF(), "model"
         self.is_phantom, self.learned_from_phantoms = False, True
+        self.is_whole = lambda asked: asked == "all"
         self.recordings = [Recording(f"r{number:02}", ef_percent=TRUE[number]) for number in range(ids)]
         self.table = pd.DataFrame(
             {

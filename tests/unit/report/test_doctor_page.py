@@ -72,7 +72,9 @@ def test_an_axis_has_round_numbers(low: float, high: float, expected: list[float
 
 def test_names_from_the_data_set_are_escaped(tmp_path: Path) -> None:
     nasty = "<script>alert('x')</script>"
-    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8))
+    frames = np.random.default_rng(0).integers(1, 256, (20, 32, 32), dtype=np.uint8)
+    # A sector: as wide as it is deep.
+    np.save(tmp_path / "a.npy", frames * (np.abs(np.arange(32) - 16) < np.arange(32)[:, None] / 2))
     table = {"id": [nasty, f"{nasty}2"], "path": ["a.npy", "<b>gone</b>.npy"], "label": [50, 50]}
     pd.DataFrame(table).to_csv(tmp_path / "recordings.csv")
     page = render_doctor_page(examine("table", tmp_path, has_thumbnails=True, workers=1))

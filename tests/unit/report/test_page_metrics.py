@@ -16,9 +16,9 @@ TRUE = np.linspace(20, 70, 40)
 
 
 def shown(title: str, predicted: np.ndarray):
-    protocol = SimpleNamespace(description="TEST split, 3 clips a recording")
+    evaluation = SimpleNamespace(protocol=SimpleNamespace(), tested="TEST split, 3 clips a recording")
     metrics = compute_metrics(TRUE, predicted, resamples=200)
-    return SimpleNamespace(title=title, task=EF(), metrics=metrics, evaluation=SimpleNamespace(protocol=protocol))
+    return SimpleNamespace(title=title, task=EF(), metrics=metrics, evaluation=evaluation)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_table_has_real_minus_signs_and_says_why_a_metric_is_missing(errors):
     run = SimpleNamespace(
         title="run",
         metrics=compute_metrics(high, high - 5, resamples=50),
-        evaluation=SimpleNamespace(protocol=SimpleNamespace(description="TEST split")),
+        evaluation=SimpleNamespace(protocol=SimpleNamespace(), tested="TEST split"),
     )
     rows = {row.cells[0]: row for row in metrics_table([run], None).rows}
     assert rows["Bias (EF points)"].cells[1] == "−5.00 (−5.00 to −5.00)"

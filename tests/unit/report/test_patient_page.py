@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from coreecho.errors import RecipeError
+from coreecho.errors import UsageError
 from coreecho.inference import Prediction, PredictionFailure, Predictor, combine_studies
 from coreecho.inference.preparing import ClipFile
 from coreecho.models.weights import load_model
@@ -77,7 +77,7 @@ def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
     assert "<strong>doubtful</strong>; why stands below." in page
     assert "<h3>Why the trust is doubtful</h3>" in page
     assert "<li>contrast lower than in the clips of the calibration</li>" in page
-    assert "Something of the picture is rare" in page
+    assert "Something of the clip, or its outline, is rare" in page
     for trust in ("good", "doubtful", "outside"):
         judged = page_of(tmp_path, PatientClip(result=replace(PREDICTION, trust=trust)))
         assert "Which view it is, is not judged." in judged, trust
@@ -157,7 +157,7 @@ def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> No
 
 
 def test_a_page_is_of_one_patient(run: RunFolder) -> None:
-    with pytest.raises(RecipeError, match="one page a patient"):
+    with pytest.raises(UsageError, match="one page a patient"):
         patient_clips([PREDICTION] * (MOST_CLIPS + 1), Predictor(load_model(run.path)), run.path)
 
 
