@@ -71,7 +71,7 @@ def test_what_is_no_run_is_named(tmp_path):
         type_in("report", tmp_path)
 
 
-@pytest.mark.parametrize("flags", [["--split", "all"], ["--cases", "-1"], ["--map-method", "tsne"]])
+@pytest.mark.parametrize("flags", [["--split", "every"], ["--cases", "-1"], ["--map-method", "tsne"]])
 def test_refuses_what_makes_no_sense(run, flags):
     with pytest.raises(CycloptsError):
         type_in("report", run, *flags)
