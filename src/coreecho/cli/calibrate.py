@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter, validators
 
 from coreecho.cli.options import AtLeastOne, Computing, TestedData
+from coreecho.datasets.recording import Asked
 from coreecho.shipped import is_default
 
 
@@ -13,7 +14,7 @@ def calibrate(
     model: Path,
     /,
     *,
-    split: Literal["train", "val", "test", "all"] | None = None,
+    split: Asked | None = None,
     clips: AtLeastOne = 3,
     method: Literal["absolute", "normalised", "normalised-by-copies", "by-range", "normalised-by-range"] = "by-range",
     level: Annotated[float, Parameter(validator=validators.Number(gt=0, lt=1))] = 0.9,

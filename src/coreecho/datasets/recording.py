@@ -23,6 +23,13 @@ def words_of(asked: Asked) -> str:
     return "all recordings" if split is None else f"{split.upper()} split"
 
 
+def words_of_data(asked: Asked, layout: str) -> str:
+    """What is asked for, of which data: `the TEST split of echonet`, or all of a data set in a layout."""
+    if asked_split(asked) is None:
+        return f"all recordings of a data set in the layout {layout}"
+    return f"the {words_of(asked)} of {layout}"
+
+
 def is_learned_from(split: Split | None) -> bool:
     """Whether a split is the one that trainings learn from."""
     return split == "train"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coreecho.datasets.recording import Asked, Recording, Split, asked_split, is_learned_from, words_of
+from coreecho.datasets.recording import Asked, Recording, Split, asked_split, is_learned_from, words_of, words_of_data
 from coreecho.errors import CalibrationError, CoReEchoError
 from coreecho.evaluation.measured_clips import (
     Computing,
@@ -185,8 +185,7 @@ def _asked_recordings(
         has_enough = subject.is_own_data or len(subject.recordings("val")) >= _FEWEST_OF_OTHERS
         asked = "val" if has_enough and not subject.is_undivided else "all"
     recordings = subject.some_recordings(asked)
-    is_all = asked_split(asked) is None
-    words = f"all recordings of a data set in the layout {dataset}" if is_all else f"the {words_of(asked)} of {dataset}"
+    words = words_of_data(asked, dataset)
     check_labels(recordings, subject.task)
     if is_learned_from(asked_split(asked)) and not allow_overlap:
         raise CalibrationError(

@@ -24,7 +24,7 @@ import torch
 
 import coreecho
 from coreecho.datasets import Recording
-from coreecho.datasets.recording import words_of
+from coreecho.datasets.recording import Asked, words_of_data
 from coreecho.errors import CoReEchoError
 from coreecho.evaluation.coverage import coverage_note, covered, predict_traced
 from coreecho.evaluation.measured_clips import Computing
@@ -266,7 +266,8 @@ def _worth(
     if calibrated is None:
         return None, ()
     learned_from = ("train", "all") if subject.is_own_data else ()
-    same = f"the {words_of(protocol.split)} of {subject.data.dataset}"
+    asked: Asked = "all" if subject.is_whole(protocol.split) else protocol.split
+    same = words_of_data(asked, subject.data.dataset)
     if protocol.split in learned_from or calibrated.intervals.calibrated_on.startswith(same):
         return None, (f"intervals are not tried on recordings that they may have been made of: {same}",)
     computing = Computing(
