@@ -95,6 +95,11 @@ def _arrays(out: Path) -> object:
     }
 
 
+def _told(out: Path) -> object:
+    """All files but the results that are kept of clips: in how many parts depends on when a command was stopped."""
+    return {name: digest for name, digest in _digest(out).items() if "results" not in Path(name).parts}
+
+
 def _store(out: Path) -> object:
     """The files of a store, but for the moment at which it was completed."""
     index = json.loads((out / "store" / "index.json").read_text())
@@ -139,6 +144,10 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
 
         return Command(name=name, start=start, again=again, result=lambda out: _weights(out / "run"), is_alone=is_alone)
 
+    def own(out: Path) -> Path:
+        """A run of a trial's own: what is computed for it is kept in its folder, and would not be computed again."""
+        return out / "run" if (out / "run").exists() else shutil.copytree(run, out / "run")
+
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
     probe = ["transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--allow-overlap"]
     probe += ["--batch-size", "4", "--stage1-epochs", "2", "--device", "cpu"]
@@ -174,8 +183,8 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
             lambda out: ["predict", str(data / "Videos"), "--model", str(run), "--csv", str(out / "ef.csv")],
             _digest,
         ),
-        same("embed", lambda out: ["embed", str(run), "--out", str(out / "embeddings.npz")], _arrays),
-        same("report", lambda out: ["report", str(run), "--out", str(out / "report.html")], _digest),
+        same("embed", lambda out: ["embed", str(own(out)), "--out", str(out / "embeddings.npz")], _arrays),
+        same("report", lambda out: ["report", str(own(out)), "--out", str(out / "report.html")], _told),
     ]
 
 
