@@ -76,13 +76,14 @@ def _digest(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def _weights(run: Path) -> object:
-    """The weights of a run, and its metrics without the seconds that they took."""
+    """The weights of a run, its tables, and its metrics without the seconds that they took."""
     import pandas as pd
     from safetensors.torch import load_file
 
     weights = {name: value.numpy().tobytes() for name, value in load_file(run / "best.safetensors").items()}
     metrics = pd.read_csv(run / "metrics.csv").drop(columns="seconds").to_csv()
-    return hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest(), metrics
+    tables = {path.name: path.read_text() for path in sorted(run.glob("*.csv")) if path.name != "metrics.csv"}
+    return hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest(), metrics, tables
 
 
 def _arrays(out: Path) -> object:
