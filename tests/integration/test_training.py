@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.shared.stops import StopAfter
 
 from coreecho.errors import BusyError, CheckpointError, DatasetError, RecipeError, TrainingError
 from coreecho.files import alone_in
-from coreecho.stopping import Stop
 from coreecho.training import Hardware, Recipe, RunFolder, resume, train
 from coreecho.training import recorder as recorder_module
 from coreecho.training.state import RunState, load_state
@@ -111,23 +111,6 @@ def test_stage2_leaves_the_encoder_as_stage1_ended_best(finished: RunFolder) -> 
 def test_the_same_recipe_gives_the_same_weights(finished: RunFolder, tmp_path: Path) -> None:
     again = train(finished.recipe, data=finished.data.root, out=tmp_path / "again", hardware=CPU)
     assert_same_weights(again, finished)
-
-
-class StopAfter(Stop):
-    """Asks to stop when it is looked at for the n-th time, which a training does once in each step."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        super().__init__()
-
-    @property
-    def is_set(self) -> bool:  # type: ignore[override]
-        self.steps -= self.is_heeded
-        return self.steps < 1
-
-    @is_set.setter
-    def is_set(self, value: bool) -> None:
-        pass
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 5, 6])
