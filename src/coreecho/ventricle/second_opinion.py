@@ -12,6 +12,7 @@ from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import EF, Task
 from coreecho.trust import DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
+from coreecho.trust.checks import OUTLINE_CHECK
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
@@ -101,7 +102,9 @@ def beside(prediction: Prediction, found: Segmentation) -> Prediction:
     ef_percent, num_beats = found.mean_ef_percent, len(found.beats.beats)
     warnings, notes = prediction.warnings, prediction.notes
     if ef_percent is None:
-        notes = (*notes, "no EF by the outline: no complete beat was found in it")
+        # Where the gate asks for it, a reason says so already.
+        if OUTLINE_CHECK not in prediction.reason_codes:
+            notes = (*notes, "no EF by the outline: no complete beat was found in it")
     elif abs(ef_percent - prediction.ef_percent) > DISAGREEMENT_POINTS:
         warnings = (
             *warnings,
