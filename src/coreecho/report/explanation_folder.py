@@ -82,9 +82,10 @@ def _said(explained: FileExplanation, appraisal: Appraisal | None) -> list[str]:
     """What stands over the sheet and below the film, line by line; the stretches apart from the number."""
     explanation = explained.explanation
     values = explanation.task.value_of(explanation.clip_predictions).tolist()
+    clip, starts = explained.clip, explained.clip.file_frames(explanation.starts)
     told = [
         f"{explanation.predicted}, {doubt_words(appraisal, explanation.task)}",
-        stretches_words(values, explanation.task),
+        stretches_words(values, explanation.task, starts, 0 if clip.beat else clip.file_num_frames),
         f"Grad-CAM, bright: {explanation.meaning}",
         explained.focus_words,
     ]

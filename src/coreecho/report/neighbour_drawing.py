@@ -75,7 +75,8 @@ def draw_neighbours(
         CoReEchoError: the file cannot be written.
     """
     clip, count = found.clip.clip, 1 + len(thumbnails)
-    title = f"The recordings that the model finds most like this clip\n{found.likeness[0].upper()}{found.likeness[1:]}"
+    likeness = found.likeness.replace(". ", ".\n").replace(": ", ":\n")
+    title = f"The recordings that the model finds most like this clip\n{likeness}"
     if found.is_phantom and not clip.is_phantom:
         title = f"{title}\nThe numbered recordings are {PHANTOM_LABEL}; this clip is not"
     figure, axes = new_figure(

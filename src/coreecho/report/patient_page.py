@@ -214,7 +214,9 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "ground": _sentences([note for note in worth.notes if note not in lacking]),
         "no_interval": "" if worth.interval or not task.thresholds else _sentences(lacking) or _NO_INTERVAL,
         "grade": _grade(clip),
-        "spread": stretches_words(result.clip_values, task),
+        "spread": stretches_words(
+            result.clip_values, task, result.clip_starts, 0 if result.beat else result.num_frames
+        ),
         "warnings": [readable(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
         "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
@@ -333,7 +335,7 @@ def _moment(seconds: float | None, frame: int) -> str:
 def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
     found, task = similar.found, similar.found.task
     return {
-        "likeness": f"{found.likeness[0].upper()}{found.likeness[1:]}.",
+        "likeness": f"{found.likeness}.",
         "is_unlike": found.is_unlike,
         "beside": _BESIDE_TRUST if found.is_unlike and is_trusted else "",
         "known": _KNOWN if found.neighbours[0].distance < _SAME * found.typical_distance else "",
@@ -344,7 +346,7 @@ def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
                 "name": readable(near.recording),
                 "true": f"{task.noun} {task.say(near.true)}" if np.isfinite(near.true) else f"{task.noun} not known",
                 "predicted": f"predicted {task.say(near.predicted)}",
-                "distance": f"at {near.distance:.2g}",
+                "distance": f"at {near.distance:.2f}",
             }
             for near, picture in zip(found.neighbours, similar.pictures, strict=True)
         ],

@@ -127,8 +127,8 @@ def show_neighbours(found: NeighbourSearch, out: Path | None, *, appraisal: Appr
     console().print(table)
     lines = [
         f"This clip: {task.output} {task.say(found.clip.predicted)}; mean {task.noun} of these recordings "
-        f"{task.say_if_known(found.mean_of_neighbours)}. Recordings are usually {found.typical_distance:.3f} from "
-        "their nearest."
+        f"{task.say_if_known(found.mean_of_neighbours)}.",
+        f"{found.likeness}.",
     ]
     lines += [] if appraisal is None else list(appraisal.lines)
     lines += [f"Caution: {warning}." for warning in found.warnings]
