@@ -28,6 +28,13 @@ def doubt_words(appraisal: Appraisal | None, task: Task) -> str:
     return interval if appraisal is None or appraisal.trust is None else f"{interval}; trust: {appraisal.trust}"
 
 
+def why_words(appraisal: Appraisal | None) -> list[str]:
+    """Why the trust is what it is, in a line for each reason; nothing of one that is good or that nothing judged."""
+    if appraisal is None or not appraisal.reasons:
+        return []
+    return [f"Why {appraisal.trust}: {reason}." for reason in appraisal.reasons]
+
+
 def caption_of(clip: PlacedClip, separator: str) -> str:
     """What a new clip is called beside its star: its label, what the model says, and how far that may be believed."""
     if not isfinite(clip.predicted):

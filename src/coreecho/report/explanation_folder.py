@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from coreecho.files import write_whole, writing_into
 from coreecho.notices import NOTICE
-from coreecho.report.doubt import doubt_words, stretches_words
+from coreecho.report.doubt import doubt_words, stretches_words, why_words
 from coreecho.report.heat import GRAD_CAM_CAUTION
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.saliency.file_explanation import FileExplanation
@@ -85,6 +85,7 @@ def _said(explained: FileExplanation, appraisal: Appraisal | None) -> list[str]:
     clip, starts = explained.clip, explained.clip.file_frames(explanation.starts)
     told = [
         f"{explanation.predicted}, {doubt_words(appraisal, explanation.task)}",
+        *(line.removesuffix(".") for line in why_words(appraisal)),
         stretches_words(values, explanation.task, starts, 0 if clip.beat else clip.file_num_frames),
         f"Grad-CAM, bright: {explanation.meaning}",
         explained.focus_words,
