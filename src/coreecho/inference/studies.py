@@ -29,7 +29,7 @@ VIEWS = (
     "the gate leaves out other pictures, and does not tell an apical two-chamber view from a four-chamber one: see "
     "which clips were used"
 )
-NO_CLIP = "no clip of it is trusted: it has no number"
+NO_CLIP = "none of its clips is trusted: it has no number"
 COPIES = "files that repeat another one of it, by their SOPInstanceUID, are not counted again: {}"
 STOPPED = "the run was stopped before all files were reached: clips of this examination may be missing"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
@@ -127,6 +127,11 @@ def combine_studies(
         words = (*study.words, STOPPED) if is_cut else study.words
         combined.append(replace(study, words=words, study_instance_uid=examination.uid if has_ids else None))
     return combined
+
+
+def combine_clips(results: Sequence[Prediction | PredictionFailure], *, task: Task | None = None) -> StudyPrediction:
+    """Combine all clips as those of one examination, whatever they say of themselves."""
+    return _combine("", results, task or EF())
 
 
 def with_studies(results: Sequence[Prediction | PredictionFailure]) -> list[Prediction | PredictionFailure]:
