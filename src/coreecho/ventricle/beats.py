@@ -235,7 +235,9 @@ def _left_out(areas: Floats, es_frames: list[int], area_range: float, *, is_cut:
     for frame in sorted({*swings, es_frames[0]}):
         if frame == es_frames[0]:
             if is_cut:
-                yield LeftOut(frame, "the clip begins within it")
+                yield LeftOut(
+                    frame, "its largest area lies at the very start of the clip, and may have been larger before"
+                )
         elif frame not in es_frames:
             swing = f"the area changes by {100 * swings[frame]:.0f} % of its range, and half of that is asked for"
             yield LeftOut(frame, "it lies too near to another one" if swings[frame] >= _PROMINENCE else swing)

@@ -17,8 +17,8 @@ def test_clips_of_a_short_file_are_one_stretch(starts: tuple[int, ...], num_fram
 def test_stretches_that_are_the_same_frames_are_not_called_several() -> None:
     short = stretches_words((62.3, 64.0, 65.8), EF(), (0, 2, 3), 30)
     assert short == (
-        "3 stretches of this clip gave 62.3 % to 65.8 %. They begin at frames 0, 2 and 3 of 30 and show nearly the same "
-        "frames: that they agree says nothing."
+        "3 stretches of this clip gave 62.3 % to 65.8 %. They begin at frames 0, 2 and 3 of 30 and show nearly the "
+        "same frames: that they agree says nothing."
     )
     assert stretches_words((62.3, 65.8), EF(), (0, 80), 200).endswith("Stretches that agree may all be wrong.")
     assert stretches_words((62.3,), EF(), (0,), 30) == ""
