@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from coreecho.errors import UnsuitableError
+from coreecho.video.sector_shape import nearest_sector
 
 # Motion cannot be told from chance on fewer frames; a heart beat has more than this at any frame rate in use.
 MIN_FRAMES = 8
@@ -28,6 +29,9 @@ _PERCENT_STILL = 10
 _OPENINGS = (0.01, 0.03, 0.06, 0.1)
 # Share of its convex hull that a sector fills; two sectors that touch, or one with an ECG band on, fill less.
 _MIN_SOLIDITY = 0.88
+# More than that is convex: nothing hangs on it. What is opened further keeps most of its area.
+_FULL_SOLIDITY = 0.97
+_MOST = 0.75
 _MIN_KEPT = 0.5
 _MIN_AREA = 0.04
 _MAX_AREA = 0.97
@@ -161,6 +165,7 @@ def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_
     """Largest part that moves, opened just as much as it takes to part it from what else moves."""
     inner = np.asarray(ndimage.distance_transform_edt(np.pad(moving, 1)))[1:-1, 1:-1]
     first: NDArray[np.bool_] | None = None
+    solid: NDArray[np.bool_] | None = None
     for opening in _OPENINGS:
         radius = max(1.0, opening * min(moving.shape))
         part = _largest_part(_grow(inner > radius, radius), source)
@@ -170,8 +175,20 @@ def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_
             first = part
         if part.sum() < _MIN_KEPT * first.sum():
             break
-        if part.sum() >= _MIN_SOLIDITY * convex_hull(part).sum():
-            return part
+        hull = convex_hull(part)
+        solidity = part.sum() / hull.sum()
+        if solid is None and solidity >= _MIN_SOLIDITY:
+            solid = part
+            if solidity >= _FULL_SOLIDITY:
+                break
+        elif solid is not None and solidity >= _FULL_SOLIDITY and part.sum() >= _MOST * solid.sum():
+            # A thin band went, such as an ECG that touches the arc, and a whole sector is left, but for its rest.
+            whole = nearest_sector(part)
+            if whole is not None:
+                solid = part & whole
+                break
+    if solid is not None:
+        return solid
     if first is None or first.mean() < _MIN_AREA:
         raise UnsuitableError(
             f"{source}: no ultrasound sector found: nothing large moves in the picture. Expected a B-mode clip of a "

@@ -10,6 +10,7 @@ from coreecho.phantom import write_hmc_qu_phantoms
 from coreecho.video.colour import to_grey
 from coreecho.video.containers import read_container
 from coreecho.video.sector import convex_hull, find_sector, mask_outside, temporal_statistics
+from coreecho.video.sector_shape import nearest_sector
 
 Draw = Callable[..., Any]
 
@@ -194,3 +195,24 @@ def test_a_bright_bar_of_buttons_is_no_tissue(draw_screen: Draw, sector_mask: An
     mask = find_sector(frames)[0].mask
     assert not mask[top + 3 : top + 20, :60].any()
     assert not mask[top + 3 : top + 20, 260:].any()
+
+
+@pytest.mark.parametrize("radius", [195, 200, 210])
+def test_an_ecg_that_touches_the_arc_or_crosses_it_brings_nothing_beyond_the_sector(
+    draw_screen: Draw, radius: int
+) -> None:
+    alone = to_grey(draw_screen(radius=radius, has_text=False)).max(axis=0) > 0
+    found = find_sector(to_grey(draw_screen(radius=radius, has_ecg=True)))[0].mask
+    assert overlap(found, alone) > 0.98
+    # What hung on the arc took a fifth of the sector's area along.
+    assert (found & ~alone).sum() < 0.01 * alone.sum()
+
+
+def test_a_region_of_another_shape_is_like_no_sector(sector_mask: Any) -> None:
+    whole = nearest_sector(sector_mask)
+    assert whole is not None
+    assert overlap(whole, sector_mask) > 0.98
+    assert nearest_sector(sector_mask[::-1]) is None
+    square = np.zeros_like(sector_mask)
+    square[60:160, 60:160] = True
+    assert nearest_sector(square) is None
