@@ -29,9 +29,12 @@ _PERCENT_STILL = 10
 _OPENINGS = (0.01, 0.03, 0.06, 0.1)
 # Share of its convex hull that a sector fills; two sectors that touch, or one with an ECG band on, fill less.
 _MIN_SOLIDITY = 0.88
-# More than that is convex: nothing hangs on it. What is opened further keeps most of its area.
+# More than that is convex: nothing hangs on it. What is opened keeps most of its area; around the sector that it then
+# is most like, so wide a rim (as a share of the shorter side) is its own; and a tail takes at least such a share along.
 _FULL_SOLIDITY = 0.97
 _MOST = 0.75
+_BESIDE = 0.01
+_MIN_TAIL = 0.05
 _MIN_KEPT = 0.5
 _MIN_AREA = 0.04
 _MAX_AREA = 0.97
@@ -165,7 +168,6 @@ def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_
     """Largest part that moves, opened just as much as it takes to part it from what else moves."""
     inner = np.asarray(ndimage.distance_transform_edt(np.pad(moving, 1)))[1:-1, 1:-1]
     first: NDArray[np.bool_] | None = None
-    solid: NDArray[np.bool_] | None = None
     for opening in _OPENINGS:
         radius = max(1.0, opening * min(moving.shape))
         part = _largest_part(_grow(inner > radius, radius), source)
@@ -175,26 +177,35 @@ def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_
             first = part
         if part.sum() < _MIN_KEPT * first.sum():
             break
-        hull = convex_hull(part)
-        solidity = part.sum() / hull.sum()
-        if solid is None and solidity >= _MIN_SOLIDITY:
-            solid = part
-            if solidity >= _FULL_SOLIDITY:
-                break
-        elif solid is not None and solidity >= _FULL_SOLIDITY and part.sum() >= _MOST * solid.sum():
-            # A thin band went, such as an ECG that touches the arc, and a whole sector is left, but for its rest.
-            whole = nearest_sector(part)
-            if whole is not None:
-                solid = part & whole
-                break
-    if solid is not None:
-        return solid
+        if part.sum() >= _MIN_SOLIDITY * convex_hull(part).sum():
+            return _without_tail(part)
     if first is None or first.mean() < _MIN_AREA:
         raise UnsuitableError(
             f"{source}: no ultrasound sector found: nothing large moves in the picture. Expected a B-mode clip of a "
             "beating heart, not a still or a report page."
         )
     return first
+
+
+def _without_tail(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cut off what hangs on the arc of a sector, such as an ECG that touches it: its hull would take names along.
+
+    Only where a whole sector is left once it is opened, and much of the hull lies beyond that one.
+    """
+    hull = convex_hull(part)
+    if part.sum() >= _FULL_SOLIDITY * hull.sum():
+        return part
+    side = min(part.shape)
+    inner = np.asarray(ndimage.distance_transform_edt(np.pad(part, 1)))[1:-1, 1:-1]
+    for opening in _OPENINGS:
+        opened = _grow(inner > opening * side, opening * side)
+        if opened.sum() < _MOST * part.sum():
+            break
+        whole = nearest_sector(opened) if opened.sum() >= _FULL_SOLIDITY * convex_hull(opened).sum() else None
+        if whole is not None:
+            beyond = hull & ~_grow(whole, _BESIDE * side)
+            return part & whole if beyond.sum() >= _MIN_TAIL * hull.sum() else part
+    return part
 
 
 def _grow(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
