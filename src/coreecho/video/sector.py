@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from coreecho.errors import UnsuitableError
-from coreecho.video.sector_shape import nearest_sector
+from coreecho.video.sector_shape import has_two_tips, nearest_sector
 
 # Motion cannot be told from chance on fewer frames; a heart beat has more than this at any frame rate in use.
 MIN_FRAMES = 8
@@ -99,6 +99,8 @@ def find_sector(
     if is_believed:
         is_moving &= inside
     part = _most_solid_part(np.asarray(ndimage.binary_fill_holes(is_moving), dtype=np.bool_), source)
+    if has_two_tips(part):
+        raise _two_parts(source)
     is_still = (deviation < np.maximum(_MIN_DEVIATION, _DEVIATION_OF_LABEL * mean)) & (mean > _MAX_STILL_LEVEL)
     tissue = _still_tissue(is_still, part & ~is_still, mean)
     mask = convex_hull(part | tissue)
@@ -224,10 +226,14 @@ def _largest_part(mask: NDArray[np.bool_], source: str) -> NDArray[np.bool_] | N
     if areas[order[0]] < _MIN_AREA * mask.size:
         return None
     if count > 1 and areas[order[1]] > _MIN_SECOND_AREA * areas[order[0]]:
-        raise UnsuitableError(
-            f"{source}: two parts of the picture move, as in biplane or side-by-side recordings. Export one view alone."
-        )
+        raise _two_parts(source)
     return np.asarray(labels == order[0] + 1)
+
+
+def _two_parts(source: str) -> UnsuitableError:
+    return UnsuitableError(
+        f"{source}: two parts of the picture move, as in biplane or side-by-side recordings. Export one view alone."
+    )
 
 
 def convex_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,4 +1,7 @@
-"""The sector that a region is most like: two straight sides from one point, and an arc about it."""
+"""The shape of a region: the sector that it is most like, and whether it is two of them side by side.
+
+A sector has two straight sides from one point, and an arc about it.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,10 @@ _RADII = np.linspace(0.8, 1.0, 41)
 # Share that the region and its sector have in common, of all that either covers.
 _MIN_LIKENESS = 0.95
 _MIN_ROWS = 10
+# Of two sectors side by side: how deep the notch between their tips is, and how unlike their heights are, as shares of
+# the region's height; how far they are apart, as a share of its width; and how straight the sides of the notch are.
+# The notch that the face of a curved probe leaves is shallow and round.
+_NOTCH, _UNEVEN, _APART, _STRAIGHT = 0.2, 0.15, 0.2, 0.98
 
 
 def nearest_sector(region: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -37,3 +44,34 @@ def nearest_sector(region: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     likenesses = [float((region & sector).sum() / (region | sector).sum()) for sector in sectors]
     best = int(np.argmax(likenesses))
     return np.asarray(sectors[best]) if likenesses[best] >= _MIN_LIKENESS else None
+
+
+def has_two_tips(region: NDArray[np.bool_]) -> bool:
+    """Whether the upper edge of a region, (H, W), has two tips and a notch between them, as two views that meet."""
+    columns = np.flatnonzero(region.any(axis=0))
+    edge = region[:, columns].argmax(axis=0).astype(np.float64)
+    height = len(np.flatnonzero(region.any(axis=1)))
+    middle = _notch_of(edge)
+    if middle is None:
+        return False
+    left, right = int(edge[:middle].argmin()), middle + int(edge[middle:].argmin())
+    depth = edge[middle] - max(edge[left], edge[right])
+    if (
+        depth < _NOTCH * height
+        or abs(edge[left] - edge[right]) > _UNEVEN * height
+        or right - left < _APART * len(columns)
+    ):
+        return False
+    return _is_straight(edge[left : middle + 1]) and _is_straight(edge[middle : right + 1])
+
+
+def _notch_of(edge: NDArray[np.float64]) -> int | None:
+    """The column that lies deepest below the higher tips on both of its sides; None where there is none."""
+    depths = edge - np.maximum(np.minimum.accumulate(edge), np.minimum.accumulate(edge[::-1])[::-1])
+    deepest = int(depths.argmax())
+    return deepest if depths[deepest] > 0 else None
+
+
+def _is_straight(heights: NDArray[np.float64]) -> bool:
+    columns = np.arange(len(heights))
+    return len(heights) > 2 and float(abs(np.corrcoef(columns, heights)[0, 1])) >= _STRAIGHT

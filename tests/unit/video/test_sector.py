@@ -66,6 +66,20 @@ def test_sectors_that_touch_are_refused(draw_screen: Draw) -> None:
         find_sector(frames)
 
 
+@pytest.mark.parametrize("apexes", [((100, 20), (220, 20)), ((120, 20), (200, 20)), ((135, 20), (185, 30))])
+def test_sectors_that_the_screen_cuts_where_they_meet_are_refused(draw_screen: Draw, apexes: Any) -> None:
+    """They meet along a line, and no opening parts them."""
+    with pytest.raises(VideoError, match="two parts of the picture move"):
+        find_sector(to_grey(draw_screen(apexes=apexes, radius=130)))
+
+
+def test_the_face_of_a_curved_probe_is_no_second_sector(draw_screen: Draw, sector_mask: Any) -> None:
+    row, column = np.indices(sector_mask.shape)
+    face = np.hypot(row - 20, column - 160) < 60
+    frames = to_grey(draw_screen()) * ~face
+    assert overlap(find_sector(frames)[0].mask, convex_hull(sector_mask & ~face)) > 0.95
+
+
 def test_a_still_screen_is_refused(draw_screen: Draw) -> None:
     frames = np.repeat(to_grey(draw_screen(num_frames=1)), 20, axis=0)
     with pytest.raises(VideoError, match=r"no ultrasound sector found: nothing large moves"):
