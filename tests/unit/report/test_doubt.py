@@ -2,8 +2,9 @@
 
 import pytest
 
-from coreecho.report.doubt import is_one_stretch, stretches_words
+from coreecho.report.doubt import is_one_stretch, stretches_words, why_words
 from coreecho.tasks import EF
+from coreecho.trust import Appraisal
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,9 @@ def test_stretches_that_are_the_same_frames_are_not_called_several() -> None:
     )
     assert stretches_words((62.3, 65.8), EF(), (0, 80), 200).endswith("Stretches that agree may all be wrong.")
     assert stretches_words((62.3,), EF(), (0,), 30) == ""
+
+
+def test_trust_is_never_told_without_its_reason() -> None:
+    doubted = Appraisal(trust="doubtful", reasons=("picture flickers", "sector unusually small"))
+    assert why_words(doubted) == ["Why doubtful: picture flickers.", "Why doubtful: sector unusually small."]
+    assert why_words(Appraisal(trust="good")) == why_words(None) == []
