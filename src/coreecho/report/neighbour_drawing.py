@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.doubt import doubt_words
+from coreecho.report.doubt import doubt_words, why_words
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.report.thumbnails import Thumbnails
 from coreecho.representation.neighbour_search import NeighbourSearch
@@ -83,6 +83,7 @@ def draw_neighbours(
         title,
         (max(6.0, 1.9 * count), 3.9),
         columns=count,
+        says=" ".join(why_words(appraisal)),
         model=found.source,
         cautions=found.warnings,
         is_phantom=found.is_phantom,
