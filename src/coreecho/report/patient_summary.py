@@ -65,13 +65,15 @@ def summaries(
 
 
 def _summary(study: StudyPrediction, name: str, shared: Shared, task: Task) -> dict[str, Any]:
-    used = f"{len(study.files)} of {counted(study.num_measured, 'clips that were measured')}"
+    of = counted(study.num_measured, "clips that were measured")
+    is_one = len(study.files) == 1 < study.num_measured
+    used = f"by the only trusted one of {of}" if is_one else f"the median of {len(study.files)} of {of}"
     span = ""
     if study.lowest is not None and study.highest is not None and len(study.files) > 1:
         span = f"{task.say(study.lowest)} and {task.say(study.highest)}"
     return {
         "name": readable(name),
-        "said": "no number" if study.value is None else f"{task.say(study.value)}, the median of {used}",
+        "said": "no number" if study.value is None else f"{task.say(study.value)}, {used}",
         "span": span,
         "words": [readable(words) for words in study.words if words not in shared.warnings],
     }

@@ -234,6 +234,9 @@ def test_what_holds_for_all_clips_is_said_once_and_their_median_comes_first(tmp_
     for words in (of_all, rests_on, meaning):
         assert page.casefold().count(words.casefold()) == 1, words
     assert page.index(of_all[1:]) < page.index("1. 1.dcm</h2>") < page.index(of_one)
+    assert "50.0 %, by the only trusted one of 2 clips that were measured" in page_of(
+        tmp_path, *(PatientClip(result=clip) for clip in clips[1:])
+    )
     # A list of them leads to each.
     assert re.findall(r'href="#(clip-\d)"', page) == re.findall(r'section id="(clip-\d)"', page)
     alone = page_of(tmp_path, PatientClip(result=clips[0]))
