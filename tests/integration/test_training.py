@@ -71,6 +71,7 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     assert info["is_finished"]
     assert info["is_phantom"]
     assert info["versions"].keys() >= {"coreecho", "torch", "numpy", "python"}
+    assert info["computed_on"] == ["CPU"]
     metrics = finished.metrics()
     assert metrics.stage.tolist() == ["stage1", "stage1", "stage2"]
     assert metrics.epoch.tolist() == [1, 2, 1]

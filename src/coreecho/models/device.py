@@ -29,6 +29,13 @@ def find_device(name: str) -> torch.device:
     return device
 
 
+def device_words(device: torch.device) -> str:
+    """What a device is called where it is told on what was computed: the maker's name of a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)
+
+
 def _in_words_of_torch(name: str) -> str:
     if name == "auto":
         return _first_gpu() or "cpu"

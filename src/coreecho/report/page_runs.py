@@ -305,9 +305,11 @@ def _best_epoch(run: ShownRun) -> str:
 
 def _hardware(run: ShownRun) -> str:
     hardware = run.run.info.get("hardware", {})
-    return f"{hardware.get('nodes', 1)} × {hardware.get('devices', 1)} {hardware.get('device', 'unknown')}, " + str(
-        hardware.get("precision", "unknown")
-    )
+    asked = hardware.get("device", "unknown device")
+    # Runs of older versions say what was asked for, and not what it was.
+    used = ", then ".join(run.run.info.get("computed_on", [])) or f"{asked} (which device it was is not kept)"
+    count = hardware.get("nodes", 1) * hardware.get("devices", 1)
+    return f"{f'{count} × ' if count > 1 else ''}{used}, {hardware.get('precision', 'unknown precision')}"
 
 
 def _versions(run: ShownRun) -> str:

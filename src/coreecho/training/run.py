@@ -15,6 +15,7 @@ import coreecho
 from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
+from coreecho.models.device import device_words
 from coreecho.models.weights import read_weights
 from coreecho.names import readable
 from coreecho.stopping import Stop
@@ -184,6 +185,8 @@ class _Run:
             self.stop.heeded(),
         ):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
+            if is_first:
+                self._say_device()
             if self.began:
                 log.info(self.began)
                 if is_first and self.keeping.show_progress:
@@ -208,6 +211,14 @@ class _Run:
                 self.folder.info["is_finished"] = True
                 self.folder.write_info()
         return self.folder
+
+    def _say_device(self) -> None:
+        """Keep on what was computed; `auto` alone says it to nobody, and a run may go on elsewhere."""
+        device, used = device_words(self.fabric.device), self.folder.info.setdefault("computed_on", [])
+        log.info("computes on %d x %s", self.hardware.nodes * self.hardware.devices, device)
+        if device not in used:
+            used.append(device)
+            self.folder.write_info()
 
     def _enter(self, stage: Stage) -> None:
         """Begin a stage from the weights that were kept of the one before."""

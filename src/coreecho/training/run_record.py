@@ -48,6 +48,8 @@ class RunRecord:
     """Of each recording that was left out, as was asked for, what is wrong with it."""
     met_before: Sequence[Met] = field(default=(), metadata=MAY_BE_ABSENT)
     """What the weights that it started from were trained on, as far as is known."""
+    computed_on: Sequence[str] = field(default=(), metadata=MAY_BE_ABSENT)
+    """Names of the devices, in the order in which it came to them."""
 
     def __post_init__(self) -> None:
         if missing := set(get_args(Split)) - set(self.split_ids):
