@@ -139,7 +139,8 @@ def evaluate(
         title += f"\n{evaluation.overlap_label}"
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
     if evaluation.worth is not None:
-        console.print(worth_table(evaluation.worth, is_phantom=evaluation.is_phantom))
+        if not evaluation.worth.is_of_few:
+            console.print(worth_table(evaluation.worth, is_phantom=evaluation.is_phantom))
         for line in evaluation.worth.words:
             console.print(f"{line}.", markup=False)
     for note in evaluation.notes:

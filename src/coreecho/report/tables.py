@@ -9,10 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.evaluation import Interval, Metrics
+from coreecho.evaluation.intervals import FEW
 from coreecho.names import counted
-
-# Of fewer, a resampled interval is a guess: the tails of the errors are hardly among them.
-_FEW = 30
 
 
 def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
@@ -55,8 +53,8 @@ def _caption(metrics: Metrics) -> str:
                 f"{definition.label}: not defined in {interval.excluded_resamples:,} resamples, "
                 "left out of its interval."
             )
-    if metrics.num_patients < _FEW:
-        lines.append(f"Fewer than {_FEW} {few}: so few say little, and their intervals may be too narrow.")
+    if metrics.num_patients < FEW:
+        lines.append(f"Fewer than {FEW} {few}: so few say little, and their intervals may be too narrow.")
     lines.append("Research software, not a medical device.")
     return "\n".join(lines)
 
