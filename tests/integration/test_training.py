@@ -70,6 +70,10 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     info = json.loads((finished.path / "run.json").read_text())
     assert info["is_finished"]
     assert info["is_phantom"]
+    # `auto` would tell nobody later on what it was.
+    assert len(info["trained_on"]) == 1
+    assert info["trained_on"][0] in finished.hardware_words
+    assert "auto" not in finished.hardware_words
     assert info["versions"].keys() >= {"coreecho", "torch", "numpy", "python"}
     metrics = finished.metrics()
     assert metrics.stage.tolist() == ["stage1", "stage1", "stage2"]

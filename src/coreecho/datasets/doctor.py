@@ -22,7 +22,7 @@ from coreecho.datasets.layout import LAYOUTS
 from coreecho.datasets.phantom_marks import is_phantom_root
 from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
-from coreecho.names import counted, readable
+from coreecho.names import counted, one_of, readable
 
 # Cases of one kind of fault that the text names; JSON and the page have all.
 _NUM_NAMED = 20
@@ -181,7 +181,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
             elif finding.case not in faults.get(finding.kind, []):
                 faults.setdefault(finding.kind, []).append(finding.case)
                 for name in finding.about:
-                    blamed.setdefault(name, []).append(f"{finding.kind}: {finding.case}")
+                    blamed.setdefault(name, []).append(f"{one_of(finding.kind)}: {finding.case}")
     return Examination(
         dataset=subject.layout.name,
         root=survey.root,

@@ -59,7 +59,7 @@ def _faulty(run: RunFolder, *, show_progress: bool) -> dict[str, tuple[str, ...]
 
 def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder:
     """The run without some of its recordings. Raises RecipeError and DatasetError: too few are left."""
-    if not faulty:
+    if not faulty and not run.left_out:
         return run
     for name, reasons in faulty.items():
         log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
