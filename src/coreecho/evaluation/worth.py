@@ -39,6 +39,8 @@ from coreecho.trust.predicted_ranges import range_of, ranges_between
 RELIABILITY_THRESHOLD = 40.0
 # Of whom refusing is told in a sentence: as many as a clinic might look at once more.
 SET_ASIDE = 0.2
+# EF points: less cannot be seen where EF has one digit after the point.
+_SAME = 0.05
 # How often chance alone may do what is then not called chance.
 _SURPRISING = 0.05
 # Trust in the order in which clips are refused.
@@ -159,21 +161,41 @@ class Worth:
             )
         return tuple(line for line in (self._interval_words, self._probability_words, self.refusal_words) if line)
 
+    def interval_of(self, recording: str, predicted: float) -> str:
+        """The interval of a recording, and whether it held, in words; empty where it is of another prediction.
+
+        Args:
+            recording: its id.
+            predicted: what the interval is to stand beside, EF percent; other clips may have given another.
+        """
+        is_same = (self.table["ef_predicted"] - predicted).abs() < _SAME
+        rows = self.table[(self.table["recording"] == recording) & is_same]
+        if rows.empty:
+            return ""
+        row = rows.iloc[0]
+        low, high = (max(0.0, row["interval_low"]), min(100.0, row["interval_high"]))
+        held = "holds the truth" if row["is_held"] else "misses the truth"
+        return f"{100 * self.calibration.level:g} % interval {low:.0f} to {high:.0f} %, {held}"
+
+    @property
+    def held_words(self) -> str:
+        """How many intervals held, in a few words."""
+        return (
+            f"{100 * self.calibration.level:g} % intervals held the true EF of {self.test.num_held} of "
+            f"{self.test.num_recordings} recordings ({100 * self.test.coverage:.1f} %)"
+        )
+
     @property
     def _interval_words(self) -> str:
-        held = f"{self.test.num_held} of {self.test.num_recordings} recordings ({100 * self.test.coverage:.1f} %)"
         verdict = "as promised"
         if self.test.p_value < _SURPRISING:
-            is_too_few = self.test.p_too_few < self.test.p_too_many
-            verdict = "fewer than chance explains: on such recordings they are too narrow"
             verdict = (
-                verdict if is_too_few else "more than chance explains: on such recordings they are wider than needed"
+                "fewer than chance explains: on such recordings they are too narrow"
+                if self.test.p_too_few < self.test.p_too_many
+                else "more than chance explains: on such recordings they are wider than needed"
             )
         promised = f"{100 * self.test.promised.mean_coverage:.1f} %"
-        return (
-            f"The {100 * self.calibration.level:g} % intervals held the true EF of {held}; {promised} were to be "
-            f"expected. That is {verdict}"
-        )
+        return f"The {self.held_words}; {promised} were to be expected. That is {verdict}"
 
     @property
     def _probability_words(self) -> str:

@@ -24,6 +24,7 @@ from coreecho.report.page_metrics import (
     headline,
     metrics_table,
     range_table,
+    short_range_table,
 )
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, small_print_table, training_table
 from coreecho.report.page_volumes import with_volume
@@ -71,7 +72,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     differences = differences_of_runs(runs)
     small_print = small_print_table(runs)
     changed, unchanged = recipe_tables(runs) if all(run.has_recipe for run in runs) else (None, None)
-    by_predicted = [ef_ranges(run, by="predicted") for run in runs] if task.thresholds else []
+    by_predicted, by_true = (
+        [ef_ranges(run, by=by) for run in runs] if task.thresholds else [] for by in ("predicted", "true")
+    )
     console.print("Embeddings, and their map")
     embedded = [_embed(run, options) for run in runs]
     maps = page_maps(embedded, [run.title for run in runs], method=options.map_method)
@@ -108,8 +111,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
                 "title": run.title,
                 "headline": _headline(run),
                 "facts": _facts(run),
+                "short_ranges": short_range_table(by_true[number]) if by_true else None,
                 "agreement": agreement_charts(run),
-                "ranges": _ranges(run, by_predicted[number]) if by_predicted else [],
+                "ranges": _ranges(run, by_predicted[number], by_true[number]) if by_predicted else [],
                 "cases": cases[number],
                 "map": maps[number],
             }
@@ -137,8 +141,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     }
 
 
-def _ranges(run: ShownRun, by_predicted: list[EFRange]) -> list[Table]:
-    by_true = ef_ranges(run, by="true")
+def _ranges(run: ShownRun, by_predicted: list[EFRange], by_true: list[EFRange]) -> list[Table]:
     return [range_table(run, by_predicted, by="predicted"), range_table(run, by_true, by="true")]
 
 
@@ -172,7 +175,7 @@ def _headline(run: ShownRun) -> tuple[str, str, str]:
 
 
 def _facts(run: ShownRun) -> tuple[str, ...]:
-    metrics, (first, interval) = run.metrics, headline(run)
+    metrics, (first, _) = run.metrics, headline(run)
     patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients:,} patients"
     told = [
         f"{definition.label if definition.unit == '' else definition.label.lower()} "
@@ -181,10 +184,12 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
         for definition in metrics.definitions
         if definition.key == key != first.key
     ]
+    worth = run.evaluation.worth
     return (
-        *told,
         f"{counted(metrics.num_recordings, 'recordings')}{patients}",
-        f"in parentheses: {100 * metrics.level:g} % intervals, {interval.method}",
+        *told,
+        *(() if worth is None or worth.is_of_few else (worth.held_words,)),
+        f"in parentheses: {100 * metrics.level:g} % intervals",
     )
 
 

@@ -69,6 +69,17 @@ def test_the_page_shows_coverage_pictures_and_readers_of_the_runs_that_have_any(
     assert any("Readers" in note for note in section.notes)
 
 
+def test_an_interval_stands_beside_its_own_prediction_alone():
+    worth = worth_of_cohort(40)
+    row = worth.table.iloc[7]
+    held = "holds" if row["is_held"] else "misses"
+    words = worth.interval_of("r7", row["ef_predicted"])
+    assert words == f"90 % interval {row['interval_low']:.0f} to {row['interval_high']:.0f} %, {held} the truth"
+    # Other clips of the recording gave another number.
+    assert worth.interval_of("r7", row["ef_predicted"] + 1) == ""
+    assert worth.interval_of("not there", row["ef_predicted"]) == ""
+
+
 def test_of_few_recordings_it_is_said_that_they_cannot_tell():
     worth = worth_of_cohort(FEW - 1)
     section = worth_section([shown(worth)])
