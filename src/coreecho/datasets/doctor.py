@@ -74,7 +74,8 @@ class Examination:
         """One line: clean or not, and how much was read."""
         frames = sum(clip.num_frames for clip in self.clips.values())
         splits = [f"{name} {self.counts[name]}" for name in (*get_args(Split), NO_SPLIT) if name in self.counts]
-        verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
+        of_kinds = f" of {len(self.faults)} kinds" if len(self.faults) > 1 else ""
+        verdict = "clean" if self.is_clean else f"{counted(self.num_faults, 'faults')}{of_kinds}"
         kind = " of simulated hearts" if self.is_phantom else ""
         recordings = counted(len(self.recordings), "recordings") + kind + (f" ({', '.join(splits)})" if splits else "")
         return f"{readable(self.root)}: {verdict}; {recordings}, {frames:,} frames."

@@ -293,7 +293,7 @@ def test_all_faults_at_once_and_json_has_every_case(tree: Path, clips: list[Path
     assert content["faults"]["missing videos"]
     assert content["counts"]["all"] == 15
     assert len(content["clips"]) == 15
-    assert examination.summary().startswith(f"{tree}: faults found: 17, kinds: 3; 15 recordings")
+    assert examination.summary().startswith(f"{tree}: 17 faults of 3 kinds; 15 recordings")
 
 
 def test_long_lists_are_cut_in_text_alone(tree: Path, clips: list[Path]) -> None:
