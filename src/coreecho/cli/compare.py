@@ -27,7 +27,7 @@ def compare(
     evaluated before; else their clips are predicted first.
 
     A folder that `coreecho train --seeds 0:5 --out FOLDER` wrote stands for its recipe: means over the seeds, with
-    intervals that take in seeds and recordings.
+    intervals that take in seeds and recordings. Alone it is measured, and held against nothing.
 
     Parameters
     ----------

@@ -1,5 +1,8 @@
 """`coreecho train`."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -136,22 +139,49 @@ def train(
     if seeds is not None:
         folder = out or Path("runs") / recipe.name
         return _train_seeds(recipe, seeds, folder, {"root": data, **loading}, hardware=hardware, keeping=keeping)
-    from coreecho.datasets.all_faults import with_all_faults
-    from coreecho.datasets.faults import FaultyDatasetError
     from coreecho.stopping import stop_on_signals
     from coreecho.training.fabric import is_first_process
     from coreecho.training.run import train as train_run
 
     out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-    with stop_on_signals(doing="after this step") as stop:
-        try:
-            run = train_run(
-                recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **loading, **keeping
-            )
-        except (FaultyDatasetError, UnreadableVideosError) as error:
-            Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
-            raise with_all_faults(error, loading["dataset"], data, options, show_progress=True) from error
+    with stop_on_signals(doing="after this step") as stop, _naming_all_faults(layout.name, data, options):
+        run = train_run(
+            recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **loading, **keeping
+        )
     return show_run(run, stop) if is_first_process() else 0
+
+
+@contextmanager
+def _naming_all_faults(dataset: str, root: Path, options: dict[str, Any]) -> Iterator[None]:
+    """Where a data set is refused for one of its faults, look for all of them, and say the way on."""
+    from coreecho.datasets.all_faults import with_all_faults
+    from coreecho.datasets.faults import FaultyDatasetError
+
+    try:
+        yield
+    except (FaultyDatasetError, UnreadableVideosError) as error:
+        Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
+        raise with_all_faults(error, dataset, root, options, show_progress=True) from error
+
+
+@contextmanager
+def _saying_once() -> Iterator[None]:
+    """Warnings that say the same are shown once, such as those of a data set that each seed reads anew."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return not (text in said or said.add(text))
+
+    # What Python shows of warnings where nobody has said otherwise; the runs' own logs keep them all.
+    shown = logging.lastResort
+    if shown is not None:
+        shown.addFilter(is_new)
+    try:
+        yield
+    finally:
+        if shown is not None:
+            shown.removeFilter(is_new)
 
 
 def _go_on(
@@ -207,17 +237,23 @@ def _train_seeds(
     from coreecho.stopping import stop_on_signals
 
     numbers, console = parse_seeds(seeds), Console(stderr=True)
-    with stop_on_signals(doing="after this step") as stop:
+    source = Data(**data)
+    with (
+        stop_on_signals(doing="after this step") as stop,
+        _saying_once(),
+        _naming_all_faults(source.dataset, source.root, data["options"]),
+    ):
         execution = Execution(hardware=hardware, show_progress=True, stop=stop)
         for number in numbers:
             path = seed_folder(folder, number)
             console.rule(f"seed {number}", characters="-")
-            run = finish_run(
-                replace(recipe, seed=number), Data(**data), path, execution, keeps_state=True, keeping=keeping
-            )
+            run = finish_run(replace(recipe, seed=number), source, path, execution, keeps_state=True, keeping=keeping)
             draw_run(run)
+            if said := calibrate_run(run):
+                console.print(said, markup=False, soft_wrap=True)
             console.print(f"Finished: {path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
-    console.print(f"Next: coreecho compare {folder} OTHER", markup=False, soft_wrap=True)
+    alone = f"coreecho compare {folder} for means over the seeds, or " if len(numbers) > 1 else ""
+    console.print(f"Next: {alone}coreecho compare {folder} OTHER", markup=False, soft_wrap=True)
     return 0
 
 

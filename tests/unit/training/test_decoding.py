@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.training.decoding import decoded
+from coreecho.training.decoding import as_asked, decoded
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder, find_data
 
@@ -24,3 +24,5 @@ def test_what_is_left_out_is_told_once_however_often_the_data_are_read(
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert told == [f"{gone} is left out: missing video: Videos/{gone}.avi (line 2)"]
     assert list(run.left_out) == [gone]
+    assert run.data.options["leave_out"] == [gone]
+    assert as_asked(run.data.options) == {"leave_out_faulty": True}
