@@ -14,6 +14,7 @@ from rich.console import Console
 from coreecho.cli.options import data_options
 from coreecho.cli.typed import CONFIG
 from coreecho.errors import CoReEchoError, RecipeError, UnreadableVideosError
+from coreecho.experiments.seed_runs import parse_seeds
 from coreecho.names import counted
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe, read_recipe_file
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
     """Let the recipe's YAML, or the run to go on with, give every setting that no flag gives."""
     given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
+    if "seeds" in given:
+        # Here, since to make a recipe brings PyTorch.
+        parse_seeds(given["seeds"])
     if "recipe_name" in given:
         path = find_recipe(given["recipe_name"])
         if "data" not in given and "resume" not in given:
@@ -130,15 +134,16 @@ def train(
         raise _no_data(recipe_name)
     if recipe_name is None or data is None:
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
+    numbers = None if seeds is None else parse_seeds(seeds)
     recipe = recipe or Recipe()
     from coreecho.datasets.layout import LAYOUTS, USUAL_LAYOUT
 
     layout = LAYOUTS.get(dataset or USUAL_LAYOUT)
     options = {**layout.options_of(recipe.name), **options}
     loading: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
-    if seeds is not None:
+    if numbers is not None:
         folder = out or Path("runs") / recipe.name
-        return _train_seeds(recipe, seeds, folder, {"root": data, **loading}, hardware=hardware, keeping=keeping)
+        return _train_seeds(recipe, numbers, folder, {"root": data, **loading}, hardware=hardware, keeping=keeping)
     from coreecho.stopping import stop_on_signals
     from coreecho.training.fabric import is_first_process
     from coreecho.training.run import train as train_run
@@ -223,7 +228,7 @@ def _go_on(
 
 def _train_seeds(
     recipe: Recipe,
-    seeds: str,
+    numbers: list[int],
     folder: Path,
     data: dict[str, Any],
     *,
@@ -233,10 +238,10 @@ def _train_seeds(
     """Train the recipe once with each seed, one after the other."""
     from coreecho.experiments.data import Data
     from coreecho.experiments.runs import Execution, finish_run
-    from coreecho.experiments.seed_runs import parse_seeds, seed_folder
+    from coreecho.experiments.seed_runs import seed_folder
     from coreecho.stopping import stop_on_signals
 
-    numbers, console = parse_seeds(seeds), Console(stderr=True)
+    console = Console(stderr=True)
     source = Data(**data)
     with (
         stop_on_signals(doing="after this step") as stop,
