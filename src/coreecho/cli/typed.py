@@ -25,6 +25,8 @@ _MODELS = {"run", "run2", "other", "others", "model", "against"}
 # Of several files one may be missing, which is told with the results of the others.
 _ONE_MUST_EXIST = {"files"}
 _NAMED_AT_MOST = 5
+# One of these lies in the folder of a run; the weights alone are enough to predict.
+_OF_A_RUN = ("run.json", "best.safetensors")
 # Our two words, and the kinds of devices that PyTorch has.
 _DEVICES = {"auto", "gpu", "cpu", "cuda", "mps", "xpu", "hpu", "xla", "mtia", "ipu", "hip", "maia", "privateuseone"}
 # What people call an option that has another name, where a command has it.
@@ -131,7 +133,7 @@ def refuse_no_runs(app: App, commands: tuple[str, ...], arguments: Any) -> None:
         if argument.field_info.name not in _MODELS | {"resume"}:
             continue
         for folder in (Path(token.value) for token in argument.tokens if token.source == "cli"):
-            if is_default(folder) or not folder.is_dir() or (folder / "run.json").exists():
+            if is_default(folder) or not folder.is_dir() or any((folder / name).exists() for name in _OF_A_RUN):
                 continue
             if not (seeds := seeds_in(folder)):
                 raise CheckpointError(

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from coreecho.evaluation import EFRange
+from coreecho.evaluation.intervals import FEW
 from coreecho.models.segmenter import open_segmenter
 from coreecho.names import counted
 from coreecho.report.heat import GRAD_CAM_CAUTION, heat_scale
@@ -185,8 +186,9 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
         if definition.key == key != first.key
     ]
     worth = run.evaluation.worth
+    few = f": fewer than {FEW} say little" if metrics.num_patients < FEW else ""
     return (
-        f"{counted(metrics.num_recordings, 'recordings')}{patients}",
+        f"{counted(metrics.num_recordings, 'recordings')}{patients}{few}",
         *told,
         *(() if worth is None or worth.is_of_few else (worth.held_words,)),
         f"in parentheses: {100 * metrics.level:g} % intervals",

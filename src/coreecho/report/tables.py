@@ -33,7 +33,8 @@ def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
             ends = "none" if math.isnan(interval.low) else f"{interval.low:z.2f} to {interval.high:z.2f}"
             table.add_row(definition.label, f"{interval.estimate:z.2f}", ends, definition.unit)
         else:
-            table.add_row(definition.label, "n/a", "", interval.reason)
+            # Why stands below: a sentence in a cell makes a column of it.
+            table.add_row(definition.label, "n/a", "", "")
     # A table's own title and caption would be broken at the table's width.
     return Group(Text(label, style="bold"), table, Text(_caption(metrics)))
 
@@ -48,6 +49,8 @@ def _caption(metrics: Metrics) -> str:
     ]
     for definition in metrics.definitions:
         interval = metrics[definition.key]
+        if not interval.is_defined:
+            lines.append(f"{definition.label}: {interval.reason}.")
         if interval.is_defined and interval.excluded_resamples > 0:
             lines.append(
                 f"{definition.label}: not defined in {interval.excluded_resamples:,} resamples, "
