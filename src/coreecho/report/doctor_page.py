@@ -118,7 +118,10 @@ def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, 
         return {}
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return {"caption": f"{title}: {low:g} {unit} in all {counted(len(values), 'clips')}", "bars": []}
+        return {
+            "caption": f"{title}: {low:g} {unit} in {'all ' if len(values) > 1 else ''}{counted(len(values), 'clips')}",
+            "bars": [],
+        }
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
     caption = (
         f"{title}: median {np.median(values):.4g} {unit} ({low:.4g} to {high:.4g}), {counted(len(values), 'clips')}"

@@ -125,7 +125,7 @@ def test_odd_frame_rate_is_remarked(tree: Path, clips: list[Path]) -> None:
 
 def test_short_videos_are_remarked(phantom_root: Path) -> None:
     expected = (
-        "16 clips (100.0 %) of fewer than 144 frames (2.9 s at 50 frames a second): filled up at their end with empty "
+        "16 clips (100.0 %) of fewer than 144 frames (2.9 s at 50 frames a second): filled up at the end with empty "
         "frames, as the paper does."
     )
     assert expected in check(phantom_root).remarks
