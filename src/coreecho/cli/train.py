@@ -176,7 +176,9 @@ def _saying_once() -> Iterator[None]:
 
     def is_new(record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        return not (text in said or said.add(text))
+        has_been_said = text in said
+        said.add(text)
+        return not has_been_said
 
     # What Python shows of warnings where nobody has said otherwise; the runs' own logs keep them all.
     shown = logging.lastResort
