@@ -1,5 +1,7 @@
 """Where to compute, as people name it."""
 
+import platform
+
 import torch
 
 from coreecho.errors import RecipeError
@@ -29,11 +31,12 @@ def find_device(name: str) -> torch.device:
     return device
 
 
-def device_words(device: torch.device) -> str:
-    """What a device is called where it is told on what was computed: the maker's name of a GPU."""
+def device_name(device: torch.device) -> str:
+    """What a device is, for a person: `NVIDIA H100 80GB HBM3`, `CPU (x86_64)`; `auto` and `cuda:0` say little later."""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)
+        return str(torch.cuda.get_device_name(device))
+    kind = "CPU" if device.type == "cpu" else f"{device.type.upper()} device"
+    return f"{kind} ({platform.machine()})" if platform.machine() else kind
 
 
 def _in_words_of_torch(name: str) -> str:

@@ -21,7 +21,6 @@ from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
-from coreecho.tasks import Task
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
 
@@ -113,7 +112,7 @@ def shown_cases(run: ShownRun, other: ShownRun | None, *, worst: int, show_progr
 
 def _case(run: ShownRun, other: ShownRun | None, store: TimedFrames, row: "pd.Series[float]") -> Case:
     recording = str(row["recording"])
-    facts = _facts(run.task, row, other)
+    facts = _facts(run, row, other)
     frames = store.frames(recording)
     try:
         sector = lit_sector(frames, recording)
@@ -169,15 +168,18 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
     return f"the evidence that {evidence} lies in frames of the video that are not in this film"
 
 
-def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
+def _facts(run: ShownRun, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
+    task, name = run.task, str(row["recording"])
     true, predicted = float(row[task.true_column]), float(row[task.predicted_column])
     facts = [task.say_label(true), f"predicted {task.say(predicted)}"]
     if task.is_number:
         facts.append(f"error {predicted - true:+.1f} {task.error_unit}".rstrip().replace("-", "−"))
+    if (worth := run.evaluation.worth) is not None and (words := worth.interval_of(name, predicted)):
+        facts.append(words)
     if np.isfinite(row.get("clip_sd", np.nan)):
-        facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")
+        facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD, no interval)")
     if other is not None:
-        theirs = other.evaluation.predictions.set_index("recording")[task.predicted_column].get(str(row["recording"]))
+        theirs = other.evaluation.predictions.set_index("recording")[task.predicted_column].get(name)
         if theirs is not None:
             facts.append(f"{other.title} predicted {task.say(float(theirs))}")
     return tuple(facts)

@@ -15,7 +15,7 @@ import coreecho
 from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
-from coreecho.models.device import device_words
+from coreecho.models.device import device_name
 from coreecho.models.weights import read_weights
 from coreecho.names import readable
 from coreecho.stopping import Stop
@@ -186,7 +186,7 @@ class _Run:
         ):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
             if is_first:
-                self._say_device()
+                self._say_where()
             if self.began:
                 log.info(self.began)
                 if is_first and self.keeping.show_progress:
@@ -212,12 +212,14 @@ class _Run:
                 self.folder.write_info()
         return self.folder
 
-    def _say_device(self) -> None:
-        """Keep on what was computed; `auto` alone says it to nobody, and a run may go on elsewhere."""
-        device, used = device_words(self.fabric.device), self.folder.info.setdefault("computed_on", [])
-        log.info("computes on %d x %s", self.hardware.nodes * self.hardware.devices, device)
-        if device not in used:
-            used.append(device)
+    def _say_where(self) -> None:
+        """Keep the name of what it computes on: `auto` tells nobody later."""
+        count, name = self.hardware.devices * self.hardware.nodes, device_name(self.fabric.device)
+        where = name if count == 1 else f"{count} × {name}"
+        log.info("on %s, %s", where, self.hardware.precision)
+        known = self.folder.info.setdefault("computed_on", [])
+        if where not in known:
+            known.append(where)
             self.folder.write_info()
 
     def _enter(self, stage: Stage) -> None:

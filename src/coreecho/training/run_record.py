@@ -42,6 +42,7 @@ class RunRecord:
     is_finished: bool
     data_fingerprint: str
     split_ids: Mapping[str, Mapping[str, str]]
+    """What it computed on, by name; several where it went on elsewhere. What was asked for, `auto`, is `hardware`."""
     lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
     """How many epochs it had before it was made longer, each time."""
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)

@@ -71,7 +71,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
     return SimpleNamespace(
         title=title,
         task=EF(),
-        evaluation=SimpleNamespace(predictions=predictions),
+        evaluation=SimpleNamespace(predictions=predictions, worth=None),
         subject=SimpleNamespace(seen=lambda show_progress: Store(frames)),
         model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
     )
@@ -104,7 +104,7 @@ def test_the_largest_errors_come_first_and_equal_ones_by_name():
     cases = worst_cases(a_run(moving_disc()), None, count=3, show_progress=False)
     assert [case.recording for case in cases] == ["low", "high", "other high"]
     assert cases[0].facts[:3] == ("true EF 50.0 %", "predicted 38.0 %", "error −12.0 EF points")
-    assert cases[0].facts[3] == "its 3 clips differ by 2.0 (SD)"
+    assert cases[0].facts[3] == "its 3 clips differ by 2.0 (SD, no interval)"
     assert len(cases[1].facts) == 3
 
 

@@ -93,8 +93,8 @@ def test_the_device_is_the_one_that_computed_and_not_the_word_that_asked_for_it(
     asked = {"device": "auto", "devices": 2, "nodes": 1, "precision": "fp32"}
     monkeypatch.setitem(shown[0].run.info, "hardware", asked)
     for computed_on, told in (
-        (["CPU", "NVIDIA H100"], "2 × CPU, then NVIDIA H100, fp32"),
-        ([], "2 × auto (which device it was is not kept), fp32"),
+        (["CPU (x86_64)", "2 × NVIDIA H100"], "CPU (x86_64) and 2 × NVIDIA H100, 32-bit floats (fp32)"),
+        ([], "a device that was not recorded (auto), 32-bit floats (fp32)"),
     ):
         monkeypatch.setitem(shown[0].run.info, "computed_on", computed_on)
         assert told in str(small_print_table(shown))
