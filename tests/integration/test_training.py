@@ -269,6 +269,18 @@ def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
     assert_same_weights(resume(out), finished)
 
 
+def test_a_stage_2_that_begins_again_leaves_what_was_kept_of_stage_1(finished: RunFolder, tmp_path: Path) -> None:
+    # As a full disk or SIGKILL leave it between the first validation of stage 2 and the state after it.
+    run = RunFolder.open(shutil.copytree(finished.path, tmp_path / "run"))
+    shutil.copyfile(run.stage_state("stage1"), run.state)
+    run.info["is_finished"] = False
+    run.write_info()
+    again = resume(run.path)
+    kept = finished.stage_validation("stage1").read_text()
+    assert again.stage_validation("stage1").read_text() == kept != finished.validation.read_text()
+    assert_same_weights(again, finished)
+
+
 def test_a_store_that_cannot_be_built_leaves_no_run_behind(
     phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
 ) -> None:
