@@ -180,7 +180,9 @@ class Layout(ABC):
         unknown = sorted(options.keys() - known.keys())
         if unknown:
             names = ", ".join(known) or "none"
-            raise DatasetError(f"{self.name} has no option {', '.join(unknown)}; its options are: {names}.")
+            others = [name for name in LAYOUTS.names() if all(map(LAYOUTS.get(name).has_option, unknown))]
+            meant = f" Those that have it: {', '.join(f'`--dataset {name}`' for name in others)}." if others else ""
+            raise DatasetError(f"{self.name} has no option {', '.join(unknown)}; its options are: {names}.{meant}")
         return {name: option.checked(options.get(name, option.default), self.title) for name, option in known.items()}
 
     def has_option(self, name: str) -> bool:

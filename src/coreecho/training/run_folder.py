@@ -183,6 +183,13 @@ class RunFolder:
         return Hardware(**self.info["hardware"])
 
     @property
+    def hardware_words(self) -> str:
+        """On what it was computed, and how, for a person."""
+        asked = self.hardware
+        known = " and ".join(self.info.get("computed_on", ())) or f"a device that was not recorded ({asked.device})"
+        return f"{known}, {'32-bit and 16-bit floats (bf16)' if asked.is_mixed else '32-bit floats (fp32)'}"
+
+    @property
     def best_weights(self) -> Path:
         """Weights of the best epoch."""
         return self.path / "best.safetensors"
