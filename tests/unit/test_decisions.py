@@ -2,8 +2,8 @@
 
 A decision is a comparison with the name of a part, a label or column of a task, or a value of any `Literal` or option
 of the package, whether it is written out or asked of a task that is made for it (`EF().label`); a comparison of the
-name of a part with anything; or a look at the class of a part. The owner of a value is the file that declares it. The rooms' own
-tests see what the owners answer; here it is counted who decides without asking them.
+name of a part with anything; or a look at the class of a part. The owner of a value is the file that declares it. The
+rooms' own tests see what the owners answer; here it is counted who decides without asking them.
 """
 
 import ast
@@ -45,13 +45,13 @@ _LEFT = {
 # Who compares with what a part is called without writing it out, each with its reason.
 _BY_PART = {
     "datasets/layout.py": "the registry of layouts looks for others under other names, whichever these are",
+    "representation/embedding_files.py": "a column that is there is not written twice",
     "representation/phantom_truth.py": "owns which number of a simulated heart can be moved",
     "training/lesson.py": "owns which task is the usual one",
-    "training/run.py": "a stage is found again by its name, whichever it is",
 }
 # What is asked of a part to find out which it is, and under what parts go.
 _WHICH = {"name", "label", "value_name", "true_column", "predicted_column", "output_column", "noun"}
-_CALLED = {"task", "number", "objective", "lesson", "layout", "encoder", "head", "stage"}
+_CALLED = {"task", "number", "objective", "lesson", "layout", "encoder", "head"}
 
 
 def _names() -> set[str]:
@@ -110,22 +110,30 @@ def _by_part(tree: ast.AST, parts: set[str]) -> Iterator[int]:
     """Lines that compare with what a certain part is called, or the name of some part with anything."""
 
     def is_made(node: ast.AST) -> bool:
-        return any(isinstance(each, ast.Call) and getattr(each.func, "id", "") in parts for each in ast.walk(node))
+        return isinstance(node, ast.Call) and getattr(node.func, "id", "") in parts
 
-    kept = {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and is_made(node.value)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and target.id.strip("_").isupper()
-    }
+    def is_asked(node: ast.AST) -> bool:
+        is_kept = isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in kept
+        return isinstance(node, ast.Attribute) and node.attr in _WHICH and (is_kept or is_made(node.value))
+
+    kept: set[str] = set()
+    # Constants that hold a part, and after these the constants that hold what it is called.
+    for holds in (is_made, is_asked):
+        kept |= {
+            target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and any(map(holds, ast.walk(node.value)))
+            for target in node.targets
+            if isinstance(target, ast.Name) and target.id.isupper()
+        }
 
     def is_which(node: ast.expr) -> bool:
-        if is_made(node) or any(isinstance(each, ast.Name) and each.id in kept for each in ast.walk(node)):
+        if isinstance(node, ast.Name):
+            return node.id in kept
+        if any(map(is_asked, ast.walk(node))):
             return True
-        if not (isinstance(node, ast.Attribute) and node.attr in _WHICH):
-            return False
-        return getattr(node.value, "attr", getattr(node.value, "id", "")) in _CALLED
+        of = getattr(node, "value", None)
+        return getattr(node, "attr", "") in _WHICH and getattr(of, "attr", getattr(of, "id", "")) in _CALLED
 
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and any(map(is_which, (node.left, *node.comparators))):
