@@ -25,6 +25,8 @@ _MODELS = {"run", "run2", "other", "others", "model", "against"}
 # Of several files one may be missing, which is told with the results of the others.
 _ONE_MUST_EXIST = {"files"}
 _NAMED_AT_MOST = 5
+# A folder that is given for one of these is that of a run; `--against` takes that of a transfer.
+_ARE_RUNS = (_MODELS - {"against"}) | {"resume"}
 # One of these lies in the folder of a run; the weights alone are enough to predict.
 _OF_A_RUN = ("run.json", "best.safetensors")
 # Our two words, and the kinds of devices that PyTorch has.
@@ -130,7 +132,7 @@ def refuse_no_runs(app: App, commands: tuple[str, ...], arguments: Any) -> None:
         CheckpointError: it is not.
     """
     for argument in arguments:
-        if argument.field_info.name not in _MODELS | {"resume"}:
+        if argument.field_info.name not in _ARE_RUNS:
             continue
         for folder in (Path(token.value) for token in argument.tokens if token.source == "cli"):
             if is_default(folder) or not folder.is_dir() or any((folder / name).exists() for name in _OF_A_RUN):
