@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from cyclopts import App
 
 from coreecho.cli.whole_numbers import refuse_fractions
+from coreecho.datasets.layout_names import LAYOUT_NAMES
 from coreecho.errors import CheckpointError, UsageError
 from coreecho.experiments.seed_runs import seeds_in
 from coreecho.names import readable
@@ -164,9 +165,7 @@ def refuse_unknown_layouts(app: App, commands: tuple[str, ...], arguments: Any) 
     for argument in arguments:
         if argument.field_info.name == "dataset":
             for token in argument.tokens:
-                from coreecho.datasets.layout import LAYOUTS
-
-                LAYOUTS.check(token.value)
+                LAYOUT_NAMES.check(token.value)
 
 
 # In this order for every command.
