@@ -38,6 +38,24 @@ _ALSO_CALLED = {
 }
 
 
+def refuse_unknown_commands(app: App, tokens: Sequence[str]) -> None:
+    """See that the first word is a command; cyclopts would import all commands to say that it is none.
+
+    Raises:
+        UsageError: it is not. The message names the one that was likely meant.
+    """
+    commands = [name for name in app if not name.startswith("-")]
+    if not tokens or tokens[0].startswith("-") or tokens[0] in commands:
+        return
+    typed = tokens[0]
+    meant = [name for name in commands if name == typed.casefold()]
+    meant = meant or difflib.get_close_matches(typed.casefold(), commands, n=1, cutoff=0.6)
+    way_on = f" Did you mean `{meant[0]}`?" if meant else ""
+    if not meant and Path(typed).exists():
+        way_on = f" It is a file or folder: `coreecho predict {readable(typed)}` reads its EF."
+    raise UsageError(f"`coreecho` has no command {readable(typed)}.{way_on} All of them: `coreecho --help`.")
+
+
 def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
     """See that a command has every option that is given to it.
 

@@ -31,6 +31,8 @@ _UNKNOWN_FPS = 25.0
 # A page of two runs with four cases each then stays below 2 MB of films; tried in turn until one fits.
 _MAX_BYTES = 160_000
 _QUALITIES = (70, 55, 40, 25)
+# A page of clips has one film a clip, with words in it: it may be so many times as large.
+_LETTERED = 2.5
 # Beside the largest errors.
 _TYPICAL = 2
 # Clips of the map; the paper's number of clips for an EF.
@@ -195,7 +197,9 @@ def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, descripti
     return film_of([Image.fromarray(picture) for picture in pictures], fps, telling_frame, description)
 
 
-def film_of(images: list[Image.Image], fps: float, telling_frame: int, description: str) -> Picture:
+def film_of(
+    images: list[Image.Image], fps: float, telling_frame: int, description: str, *, is_lettered: bool = False
+) -> Picture:
     """A film inside a page, small enough for several.
 
     Args:
@@ -203,17 +207,19 @@ def film_of(images: list[Image.Image], fps: float, telling_frame: int, descripti
         fps: of them.
         telling_frame: the one that paper shows.
         description: for those who cannot see it.
+        is_lettered: words stand in it, which are read at its full size alone.
     """
-    moving = b""
-    for quality in _QUALITIES:
-        moving = _webp(images, fps, quality)
-        if len(moving) <= _MAX_BYTES:
+    telling, moving = images[telling_frame], b""
+    for every, quality in _tries(is_lettered):
+        moving = _webp(images[::every], fps / every, quality)
+        if len(moving) <= _MAX_BYTES * (_LETTERED if is_lettered else 1):
             break
     else:
-        # Still too large, so large frames: half the side has a quarter of the pixels.
-        images = [image.reduce(2) for image in images]
-        moving = _webp(images, fps, _QUALITIES[-1])
-    still = _webp([images[telling_frame]], fps, _QUALITIES[0])
+        if not is_lettered:
+            # Still too large, so large frames: half the side has a quarter of the pixels.
+            images, telling = [image.reduce(2) for image in images], telling.reduce(2)
+            moving = _webp(images, fps, _QUALITIES[-1])
+    still = _webp([telling], fps, _QUALITIES[0])
     return Picture(
         moving=data_uri(moving, "image/webp"),
         uri=data_uri(still, "image/webp"),
@@ -221,6 +227,12 @@ def film_of(images: list[Image.Image], fps: float, telling_frame: int, descripti
         height=images[0].height,
         description=description,
     )
+
+
+def _tries(is_lettered: bool) -> list[tuple[int, int]]:
+    """Every how many frames are taken, and their quality, the best first; words stay whole in fewer, large frames."""
+    tries = [(1, quality) for quality in _QUALITIES]
+    return tries + [(every, _QUALITIES[-1]) for every in (2, 3, 4)] if is_lettered else tries
 
 
 def still_of(image: Image.Image, description: str, caption: str) -> Picture:

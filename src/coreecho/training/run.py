@@ -217,7 +217,7 @@ class _Run:
         count, name = self.hardware.devices * self.hardware.nodes, device_name(self.fabric.device)
         where = name if count == 1 else f"{count} × {name}"
         log.info("on %s, %s", where, self.hardware.precision)
-        known = self.folder.info.setdefault("trained_on", [])
+        known = self.folder.info.setdefault("computed_on", [])
         if where not in known:
             known.append(where)
             self.folder.write_info()

@@ -219,3 +219,13 @@ def test_film_covers_a_short_video_and_starts_at_its_first_frame():
     assert fps == pytest.approx(30)
     shown, fps = page_films.shown_frames(1000, 100.0)
     assert (shown[:3], len(shown), fps) == ([0, 4, 8], 63, pytest.approx(25))
+
+
+def test_films_with_words_lose_frames_and_never_pixels(monkeypatch):
+    monkeypatch.setattr(page_films, "_MAX_BYTES", 1)
+    noise = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
+    film = page_films.film_of([Image.fromarray(frame) for frame in noise], 25.0, 4, "a film", is_lettered=True)
+    assert (film.width, film.height) == (64, 64)
+    with Image.open(io.BytesIO(base64.b64decode(film.moving.split(",")[1]))) as opened:
+        assert opened.size == (64, 64)
+        assert opened.n_frames == 2
