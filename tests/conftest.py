@@ -23,6 +23,12 @@ pytest_plugins = [
 ]
 
 
+# The numbers that tests hold are those of a CPU, to the bit; the tests marked `gpu` alone compute elsewhere, and run by
+# `COREECHO_TEST_GPU=1 pytest -m gpu`. PyTorch looks for devices when it is first asked, and commands inherit this.
+if not os.environ.get("COREECHO_TEST_GPU"):
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-losses",
@@ -36,6 +42,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # How long a case takes says more of the machine than of the code.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none, or none was asked for."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a GPU with CUDA, and COREECHO_TEST_GPU=1"))
 
 
 @pytest.hookimpl(tryfirst=True)

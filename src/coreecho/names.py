@@ -63,11 +63,14 @@ def counted(number: int, plural: str) -> str:
         number: of things.
         plural: what they are; its first word that ends in s is the noun.
     """
-    if number != 1:
-        return f"{number:,} {plural}"
+    return f"1 {one_of(plural)}" if number == 1 else f"{number:,} {plural}"
+
+
+def one_of(plural: str) -> str:
+    """A single one of many things: `missing video` of `missing videos`, as `counted` says it."""
     words = plural.split(" ")
     noun = next((place for place, word in enumerate(words) if re.fullmatch(r"\w+[^s\W]s", word)), None)
     if noun is not None:
         words[noun] = f"{words[noun][:-3]}y" if words[noun].endswith("ies") else words[noun][:-1]
     # The verbs of what is said of the noun; of others it may be said that they are many.
-    return re.sub(r"\b(that|not) are\b|, are\b", lambda verb: verb[0][:-3] + "is", f"1 {' '.join(words)}")
+    return re.sub(r"\b(that|not) are\b|, are\b", lambda verb: verb[0][:-3] + "is", " ".join(words))

@@ -16,7 +16,7 @@ def test_a_clean_tree_is_one_line_and_exit_code_0(phantom_root: Path, capsys: py
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert ": clean; 16 recordings of simulated hearts" in out
-    assert out.endswith("1 remark: --remarks\n")
+    assert out.endswith("Besides 1 remark, which `--remarks` shows.\n")
 
 
 def test_remarks_are_asked_for(phantom_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,4 +10,4 @@ from coreecho.datasets import is_phantom_root
 def test_a_cohort_is_written_and_announced(write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "cohort", recordings=1, seed=1, workers=1)
     assert is_phantom_root(tmp_path / "cohort")
-    assert "1 simulated patients are in" in capsys.readouterr().err
+    assert "Written: 1 simulated patient, in" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 
 from coreecho.cli.main import app
 from coreecho.cli.typed import refuse_unknown_options
-from coreecho.errors import UsageError
+from coreecho.errors import CheckpointError, UsageError
 from coreecho.experiments.seed_runs import parse_seeds, seed_folder, seeds_in
 
 
@@ -49,12 +49,14 @@ def test_what_there_is_passes(typed: str) -> None:
 
 
 def test_choices_are_taken_in_any_capitals(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
     _, bound, _ = app.parse_args(["evaluate", str(tmp_path), "--split", "TEST", "--precision", "FP32"])
     assert bound.arguments["split"] == "test"
     assert bound.arguments["precision"] == "fp32"
 
 
 def test_one_missing_file_of_several_is_no_reason_to_refuse_the_others(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
     app.parse_args(["predict", str(tmp_path), "no.dcm", "--model", str(tmp_path)])
     with pytest.raises(UsageError, match=r"no\.dcm: there is no such file"):
         app.parse_args(["predict", "no.dcm", "--model", str(tmp_path)])
@@ -67,6 +69,15 @@ def test_seeds_are_ranges_or_lists(tmp_path: Path) -> None:
         seed_folder(tmp_path, number).mkdir()
         (seed_folder(tmp_path, number) / "run.json").touch()
     assert list(seeds_in(tmp_path)) == [2, 10]
+
+
+def test_a_folder_of_seeds_is_no_run_and_says_which_it_holds(tmp_path: Path) -> None:
+    for number in (3, 4):
+        seed_folder(tmp_path, number).mkdir()
+        (seed_folder(tmp_path, number) / "run.json").touch()
+    with pytest.raises(CheckpointError, match=r"runs of several seeds.*seed-3"):
+        app.parse_args(["evaluate", str(tmp_path)])
+    app.parse_args(["compare", str(tmp_path), str(tmp_path / "seed-3")])
 
 
 @pytest.mark.parametrize("text", ["5:5", "1,1", "a", "", "0:2000", "-1"])

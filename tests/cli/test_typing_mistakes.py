@@ -18,12 +18,16 @@ for words in json.load(sys.stdin):
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             main()
     except SystemExit as left:
-        told.append([left.code, " ".join(said.getvalue().split()), "torch" in sys.modules])
+        told.append([left.code, " ".join(said.getvalue().split()), "torch" in sys.modules, "scipy" in sys.modules])
 json.dump(told, sys.stdout)
 """
+# Those of commands come first, before another answer has brought what they must not bring.
 _MISTAKES = {
-    "trian": 'Did you mean "train"?',
-    "evaluat": 'Did you mean "evaluate"?',
+    "trian": "Did you mean `train`?",
+    "evaluat": "Did you mean `evaluate`?",
+    "pedict clip.dcm": "Did you mean `predict`?",
+    "Predict clip.dcm": "Did you mean `predict`?",
+    "somewhere": "All of them: `coreecho --help`",
     "train echonett": "Did you mean 'echonet'?",
     "train demo": "Say on which data",
     "train demo --data /no/such": "/no/such: there is no such file or folder",
@@ -31,6 +35,18 @@ _MISTAKES = {
     "train demo --data . --objective l2": "did you mean l1?",
     "train demo --data . --encoder unifomer_small": "did you mean uniformer_small?",
     "train demo --data . --optimizer madgard": "did you mean madgrad?",
+    "train demo --data . --batch-size 1": "batch_size is 1, expected at least 2",
+    "train demo --data . --seeds five": "`--seeds` is five",
+    "train demo --data . --lr 0.1": "Did you mean --learning-rate?",
+    "train demo --data . --device gpux": "expected `auto`, `cpu`",
+    "train --resume .": "is not the folder of a run",
+    "evaluate .": "is not the folder of a run",
+    "evaluate default --clips 0": "Must be >= 1",
+    "report default --clips 0": "Must be >= 1",
+    "report .": "is not the folder of a run",
+    "compare . .": "is not the folder of a run",
+    "doctor ecohnet .": "Did you mean 'echonet'?",
+    "doctor echonet": "requires an argument",
     "transfer camu --data . --from scratch --method probe": "Did you mean 'camus'?",
     "phantom echonet --out tiny": "OUT is given in its place",
     "phantom echonet tiny --count 3": "Did you mean --recordings?",
@@ -42,16 +58,21 @@ _MISTAKES = {
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, tuple[int, str, bool]]:
+def told() -> dict[str, tuple[int, str, bool, bool]]:
     lines = json.dumps([words.split() for words in _MISTAKES])
     found = subprocess.run([sys.executable, "-c", _PROGRAM], input=lines, capture_output=True, text=True, check=True)
     return {words: tuple(each) for words, each in zip(_MISTAKES, json.loads(found.stdout), strict=True)}
 
 
 @pytest.mark.parametrize("words", _MISTAKES)
-def test_a_mistake_is_answered_without_pytorch(words: str, told: dict[str, tuple[int, str, bool]]) -> None:
-    code, said, brings_torch = told[words]
+def test_a_mistake_is_answered_without_pytorch(words: str, told: dict[str, tuple[int, str, bool, bool]]) -> None:
+    code, said, brings_torch, _ = told[words]
     assert _MISTAKES[words] in said
     assert "?." not in said
     assert code == 2
     assert not brings_torch
+
+
+@pytest.mark.parametrize("words", ["trian", "evaluat", "pedict clip.dcm", "Predict clip.dcm", "somewhere"])
+def test_a_mistyped_command_brings_no_other_commands(words: str, told: dict[str, tuple[int, str, bool, bool]]) -> None:
+    assert not told[words][3]

@@ -7,7 +7,7 @@ as files. Computing is counted and not the clock, so that a busy machine makes n
 
 Runs add up: the folder of findings counts the cases of each reader and version of the code, and the next run goes on
 with cases that were never tried. `--until 100000` tries what each reader lacks of so many in all runs; `--cases 0`
-prints the table of all runs.
+prints the table of all runs. Ctrl-C or SIGTERM end a run with all its cases counted.
 """
 
 import argparse
@@ -20,11 +20,12 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -48,6 +49,8 @@ _MEMORY_DISK = Path("/dev/shm")
 _SECONDS_BETWEEN_COUNTS = 20.0
 # Of one kind of finding, in one run.
 _KEPT_OF_A_KIND = 3
+# Once this program has been asked to end.
+_STOPPED = threading.Event()
 
 Counts = dict[str, dict[str, Counter[str]]]
 
@@ -109,37 +112,43 @@ def read_case(
 
 def run_target(name: str, *, seed: int, cases: int, seconds: float, findings: Path) -> Counter[str]:
     """Read new cases of one kind of file until they or the time are used up; write findings and counts down."""
-    found: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    first = cases_tried(findings, name)
+    found, written, kinds = Counter[str](), Counter[str](), Counter[str]()
+    told, first = time.monotonic(), cases_tried(findings, name)
+    for case, outcome, note in _outcomes(name, seed, first, first + cases, seconds):
+        found[outcome] += 1
+        if outcome not in ("read", "refused"):
+            kinds[kind := _kind(outcome, note)] += 1
+            if kinds[kind] <= _KEPT_OF_A_KIND:
+                _keep(findings, name, seed, case, outcome, note)
+        if time.monotonic() - told > _SECONDS_BETWEEN_COUNTS:
+            add_counts(findings, name, found - written)
+            written, told = found.copy(), time.monotonic()
+    add_counts(findings, name, found - written)
+    return found
+
+
+def _outcomes(name: str, seed: int, first: int, last: int, seconds: float) -> Iterator[tuple[int, str, str]]:
+    """Read the cases from `first` to `last`; of each its number, the outcome, and what is to be known of it."""
     context, case, end = mp.get_context("spawn"), first, time.monotonic() + seconds
-    written, told = Counter[str](), time.monotonic()
-    while case < first + cases and time.monotonic() < end:
+    while case < last and time.monotonic() < end and not _STOPPED.is_set():
         with trial_folder() as folder:
             here, there = context.Pipe(duplex=False)
-            work = (name, folder, seed, case, first + cases, there)
-            process = context.Process(target=read_cases, args=work, daemon=True)
+            process = context.Process(target=read_cases, args=(name, folder, seed, case, last, there), daemon=True)
             process.start()
             there.close()
-            if (ready := _next(here, process, _SECONDS_OF_PREPARING))[0] != "ready":
+            if (ready := _next(here, process, _SECONDS_OF_PREPARING))[0] != "ready" and not _STOPPED.is_set():
                 raise RuntimeError(f"{name}: the sound files could not be made and read: {ready[1]}")
-            while case < first + cases and time.monotonic() < end:
+            while case < last and time.monotonic() < end:
                 outcome, note = _next(here, process, _SECONDS_OF_WAITING)
-                found[outcome] += 1
-                if outcome not in ("read", "refused"):
-                    kinds[kind := _kind(outcome, note)] += 1
-                    if kinds[kind] <= _KEPT_OF_A_KIND:
-                        _keep(findings, name, seed, case, outcome, note)
+                # What stops this process may have ended the other.
+                if _STOPPED.is_set():
+                    break
+                yield case, outcome, note
                 case += 1
-                if time.monotonic() - told > _SECONDS_BETWEEN_COUNTS:
-                    add_counts(findings, name, found - written)
-                    written, told = found.copy(), time.monotonic()
                 if outcome in ("slow", "died"):
                     break
             process.kill()
             process.join()
-    add_counts(findings, name, found - written)
-    return found
 
 
 def _next(answers: Connection, process: BaseProcess, seconds: float) -> tuple[str, str]:
@@ -229,7 +238,11 @@ def main() -> int:
     parser.add_argument("--findings", type=Path, default=Path("hostile-findings"), help="folder of findings and counts")
     given = parser.parse_args()
     total: Counter[str] = Counter()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _STOPPED.set())
     for name in given.only if given.cases else ():
+        if _STOPPED.is_set():
+            break
         started = time.monotonic()
         cases = given.cases if given.until is None else given.until - cases_tried(given.findings, name)
         found = run_target(name, seed=given.seed, cases=cases, seconds=given.seconds, findings=given.findings)

@@ -76,13 +76,14 @@ def _digest(folder: Path, *, but: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def _weights(run: Path) -> object:
-    """The weights of a run, and its metrics without the seconds that they took."""
+    """The weights of a run, its tables, and its metrics without the seconds that they took."""
     import pandas as pd
     from safetensors.torch import load_file
 
     weights = {name: value.numpy().tobytes() for name, value in load_file(run / "best.safetensors").items()}
     metrics = pd.read_csv(run / "metrics.csv").drop(columns="seconds").to_csv()
-    return hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest(), metrics
+    tables = {path.name: path.read_text() for path in sorted(run.glob("*.csv")) if path.name != "metrics.csv"}
+    return hashlib.sha256(repr(sorted(weights.items())).encode()).hexdigest(), metrics, tables
 
 
 def _arrays(out: Path) -> object:
@@ -93,6 +94,11 @@ def _arrays(out: Path) -> object:
         path.name: {name: array.tobytes() for name, array in np.load(path, allow_pickle=False).items()}
         for path in sorted(out.glob("*.npz"))
     }
+
+
+def _told(out: Path) -> object:
+    """All files but the results that are kept of clips: in how many parts depends on when a command was stopped."""
+    return {name: digest for name, digest in _digest(out).items() if "results" not in Path(name).parts}
 
 
 def _store(out: Path) -> object:
@@ -139,6 +145,10 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
 
         return Command(name=name, start=start, again=again, result=lambda out: _weights(out / "run"), is_alone=is_alone)
 
+    def own(out: Path) -> Path:
+        """A run of a trial's own: what is computed for it is kept in its folder, and would not be computed again."""
+        return out / "run" if (out / "run").exists() else shutil.copytree(run, out / "run")
+
     train = ["train", str(recipe), "--data", str(data), "--device", "cpu", "--checkpoint-minutes", "0"]
     probe = ["transfer", "table", "--data", str(table), "--from", str(run), "--method", "probe", "--allow-overlap"]
     probe += ["--batch-size", "4", "--stage1-epochs", "2", "--device", "cpu"]
@@ -174,8 +184,8 @@ def commands(data: Path, recipe: Path, run: Path, table: Path, trainings: Path) 
             lambda out: ["predict", str(data / "Videos"), "--model", str(run), "--csv", str(out / "ef.csv")],
             _digest,
         ),
-        same("embed", lambda out: ["embed", str(run), "--out", str(out / "embeddings.npz")], _arrays),
-        same("report", lambda out: ["report", str(run), "--out", str(out / "report.html")], _digest),
+        same("embed", lambda out: ["embed", str(own(out)), "--out", str(out / "embeddings.npz")], _arrays),
+        same("report", lambda out: ["report", str(own(out)), "--out", str(out / "report.html")], _told),
     ]
 
 

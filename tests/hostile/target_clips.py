@@ -69,9 +69,12 @@ _COMPRESSED = (
     "emri_small_RLE.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm", "SC_rgb_rle_2frame.dcm",
     "SC_rgb_gdcm_KY.dcm", "SC_rgb_jpeg_dcmtk.dcm",
 )  # fmt: skip
-# A disc of 32 by 32 grey pixels in HTJ2K, made with OpenJPH 0.26: nothing here writes it, and pydicom has none.
-_HTJ2K = {"HTJ2KLossless": "disc-lossless.j2c", "HTJ2K": "disc-lossy.j2c"}
 _DATA = Path(__file__).parent / "data"
+# A disc of 32 by 32 grey pixels in HTJ2K, made with OpenJPH 0.26: nothing here writes it, and pydicom has none.
+HTJ2K = {
+    name: (_DATA / f"disc-{kind}.j2c").read_bytes()
+    for name, kind in (("HTJ2KLossless", "lossless"), ("HTJ2K", "lossy"))
+}
 # The fewest in which a moving sector is looked for.
 _DICOM_FRAMES = 8
 
@@ -96,10 +99,7 @@ def _write_dicoms(folder: Path) -> list[Path]:
             dataset.file_meta.TransferSyntaxUID = syntax
         dataset.save_as(folder / name, enforce_file_format=True)
         paths.append(folder / name)
-    for syntax_name, name in _HTJ2K.items():
-        path = folder / f"{syntax_name}.dcm"
-        _htj2k(sound, syntax_name, (_DATA / name).read_bytes()).save_as(path, enforce_file_format=True)
-        paths.append(path)
+    paths += [write_htj2k(folder / f"{name}.dcm", name, frame) for name, frame in HTJ2K.items()]
     for name in _COMPRESSED:
         if get_testdata_file(name, download=False) is not None:
             _few_frames(name).save_as(folder / name)
@@ -137,15 +137,16 @@ def _as_small_jpegs(dataset: pydicom.Dataset) -> pydicom.Dataset:
     return dataset
 
 
-def _htj2k(sound: pydicom.Dataset, syntax_name: str, frame: bytes) -> pydicom.Dataset:
-    """A clip of one frame, coded already, again and again."""
+def write_htj2k(path: Path, syntax_name: str, frame: bytes) -> Path:
+    """Write a clip of one frame, coded already, again and again."""
     from pydicom import uid
     from pydicom.encaps import encapsulate
 
-    dataset = _plain_dicom(sound)
+    dataset = _plain_dicom(_few_frames("examples_ybr_color.dcm"))
     dataset.file_meta.TransferSyntaxUID = getattr(uid, syntax_name)
     dataset.PixelData = encapsulate([frame] * NUM_FRAMES)
-    return dataset
+    dataset.save_as(path, enforce_file_format=True)
+    return path
 
 
 def _plain_dicom(sound: pydicom.Dataset) -> pydicom.Dataset:

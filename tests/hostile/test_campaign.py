@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import threading
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,14 +25,16 @@ def test_counts_of_runs_and_readers_add_up(tmp_path: Path) -> None:
     assert "| all | 1,010 | 6 | 1,003 | 1 | 0 | 0 | 0 |" in table(counts)
 
 
-def test_a_run_goes_on_where_the_last_one_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The first and last case of each process of a campaign, none of which is really begun."""
     begun = []
 
     class Context:
         def Pipe(self, duplex: bool) -> tuple[object, object]:  # noqa: N802 - the name is Python's
             return object(), campaign.mp.Pipe()[0]
 
-        def Process(self, target: object, args: tuple[object, ...], daemon: bool) -> "Context":  # noqa: N802
+        def Process(self, target: object, args: tuple[Any, ...], daemon: bool) -> "Context":  # noqa: N802
             begun.append(args[3:5])
             return self
 
@@ -40,11 +43,35 @@ def test_a_run_goes_on_where_the_last_one_ended(tmp_path: Path, monkeypatch: pyt
         kill = join = start
 
     monkeypatch.setattr(campaign.mp, "get_context", lambda _: Context())
+    return begun
+
+
+def test_a_run_goes_on_where_the_last_one_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: list[tuple[int, int]]
+) -> None:
     monkeypatch.setattr(campaign, "_next", lambda *given: ("ready" if given[-1] > 1000 else "refused", ""))
     for _ in range(2):
         assert run_target("cards", seed=0, cases=5, seconds=60, findings=tmp_path) == Counter(refused=5)
     assert begun == [(0, 5), (5, 10)]
     assert read_counts(tmp_path)[code_version()]["cards"] == Counter(refused=10)
+
+
+def test_a_run_that_is_asked_to_end_counts_what_it_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: list[tuple[int, int]]
+) -> None:
+    stopped, said = threading.Event(), iter(["ready", "refused", "read", "died"])
+
+    def answer(*_: object) -> tuple[str, str]:
+        # What asks it to end may end the process that reads, which is no finding.
+        if (outcome := next(said)) == "died":
+            stopped.set()
+        return outcome, ""
+
+    monkeypatch.setattr(campaign, "_STOPPED", stopped)
+    monkeypatch.setattr(campaign, "_next", answer)
+    assert run_target("cards", seed=0, cases=5, seconds=60, findings=tmp_path) == Counter(refused=1, read=1)
+    assert begun == [(0, 5)]
+    assert read_counts(tmp_path)[code_version()]["cards"] == Counter(refused=1, read=1)
 
 
 def _ended(exit_code: int) -> tuple[Any, Any]:

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.shared.stops import StopAfter
 
 from coreecho.errors import BusyError, CheckpointError, DatasetError, RecipeError, TrainingError
 from coreecho.files import alone_in
-from coreecho.stopping import Stop
 from coreecho.training import Hardware, Recipe, RunFolder, resume, train
 from coreecho.training import recorder as recorder_module
 from coreecho.training.state import RunState, load_state
@@ -70,6 +70,10 @@ def test_a_run_leaves_a_folder_that_tells_everything(finished: RunFolder) -> Non
     info = json.loads((finished.path / "run.json").read_text())
     assert info["is_finished"]
     assert info["is_phantom"]
+    # `auto` would tell nobody later on what it was.
+    assert len(info["computed_on"]) == 1
+    assert info["computed_on"][0] in finished.hardware_words
+    assert "auto" not in finished.hardware_words
     assert info["versions"].keys() >= {"coreecho", "torch", "numpy", "python"}
     metrics = finished.metrics()
     assert metrics.stage.tolist() == ["stage1", "stage1", "stage2"]
@@ -111,23 +115,6 @@ def test_stage2_leaves_the_encoder_as_stage1_ended_best(finished: RunFolder) -> 
 def test_the_same_recipe_gives_the_same_weights(finished: RunFolder, tmp_path: Path) -> None:
     again = train(finished.recipe, data=finished.data.root, out=tmp_path / "again", hardware=CPU)
     assert_same_weights(again, finished)
-
-
-class StopAfter(Stop):
-    """Asks to stop when it is looked at for the n-th time, which a training does once in each step."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        super().__init__()
-
-    @property
-    def is_set(self) -> bool:  # type: ignore[override]
-        self.steps -= self.is_heeded
-        return self.steps < 1
-
-    @is_set.setter
-    def is_set(self, value: bool) -> None:
-        pass
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3, 5, 6])
@@ -280,6 +267,18 @@ def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
             train(finished.recipe, data=finished.data.root, out=out, hardware=CPU, checkpoint_minutes=0)
     assert load_state(out / "last.ckpt").step == 3
     assert_same_weights(resume(out), finished)
+
+
+def test_a_stage_2_that_begins_again_leaves_what_was_kept_of_stage_1(finished: RunFolder, tmp_path: Path) -> None:
+    # As a full disk or SIGKILL leave it between the first validation of stage 2 and the state after it.
+    run = RunFolder.open(shutil.copytree(finished.path, tmp_path / "run"))
+    shutil.copyfile(run.stage_state("stage1"), run.state)
+    run.info["is_finished"] = False
+    run.write_info()
+    again = resume(run.path)
+    kept = finished.stage_validation("stage1").read_text()
+    assert again.stage_validation("stage1").read_text() == kept != finished.validation.read_text()
+    assert_same_weights(again, finished)
 
 
 def test_a_store_that_cannot_be_built_leaves_no_run_behind(

@@ -1,9 +1,8 @@
 """`coreecho compare`."""
 
 from pathlib import Path
-from typing import Literal
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.cli.options import AtLeastOne, Clips, Computing, NotNegative, TestedData
 from coreecho.datasets.recording import Asked
 
 
@@ -12,7 +11,7 @@ def compare(
     /,
     *others: Path,
     split: Asked = "test",
-    clips: AtLeastOne | Literal["all"] = 3,
+    clips: Clips = 3,
     csv: Path | None = None,
     json: Path | None = None,
     shown: TestedData | None = None,
@@ -27,7 +26,7 @@ def compare(
     evaluated before; else their clips are predicted first.
 
     A folder that `coreecho train --seeds 0:5 --out FOLDER` wrote stands for its recipe: means over the seeds, with
-    intervals that take in seeds and recordings.
+    intervals that take in seeds and recordings. Alone it is measured, and held against nothing.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def doctor(
         lines = [f"Remark: {readable(remark)}" for remark in examination.remarks]
         if lines and not remarks:
             # One may be of the folds or the frames, so that there are any is not kept back.
-            hidden = f"{counted(len(lines), 'remarks')}: --remarks"
+            hidden = f"Besides {counted(len(lines), 'remarks')}, which `--remarks` shows."
             print(examination.to_text(), hidden, sep=" " if examination.is_clean else "\n")
         else:
             print("\n".join([examination.to_text(), *lines]))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.cli.options import AT_LEAST_ONE, AtLeastOne, Computing, NotNegative, TestedData
 from coreecho.datasets.recording import Asked
 from coreecho.errors import RecipeError
 from coreecho.names import counted
@@ -27,7 +27,7 @@ def evaluate(
     /,
     *,
     split: Asked = "test",
-    clips: AtLeastOne | Literal["all", "traced"] = 3,
+    clips: Annotated[int | Literal["all", "traced"], AT_LEAST_ONE] = 3,
     step: AtLeastOne | None = None,
     start_index: Path | None = None,
     beats: Path | None = None,
@@ -139,7 +139,8 @@ def evaluate(
         title += f"\n{evaluation.overlap_label}"
     console.print(metrics_table(evaluation.metrics, title=title, is_phantom=evaluation.is_phantom))
     if evaluation.worth is not None:
-        console.print(worth_table(evaluation.worth, is_phantom=evaluation.is_phantom))
+        if not evaluation.worth.is_of_few:
+            console.print(worth_table(evaluation.worth, is_phantom=evaluation.is_phantom))
         for line in evaluation.worth.words:
             console.print(f"{line}.", markup=False)
     for note in evaluation.notes:

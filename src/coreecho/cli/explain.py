@@ -89,6 +89,7 @@ def explain(
     from coreecho.report.terminal import show_file_explanation, show_lv_focus
     from coreecho.saliency.file_explanation import explain_file
     from coreecho.saliency.run_lv_focus import FocusProtocol, explain_dataset
+    from coreecho.ventricle.second_opinion import judged_by_outline
 
     say_default(model)
     if files and shown.dataset is None and shown.data is None:
@@ -109,11 +110,12 @@ def explain(
             axes=how["axes"],
             calibration=calibration_beside(model),
         )
+        judge = judged_by_outline(predictor, how["segmenter"], axes=how["axes"])
         make_folder(out)
         if len(files) > 1 or (files[0].is_dir() and not reading.series):
-            return explain_files(predictor, files, out, film=film, joins_series=reading.series, **how)
+            return explain_files(loaded, judge, files, out, film=film, joins_series=reading.series, **how)
         file = find_one(files[0], joins_series=reading.series)
-        explained, appraisal = explain_file(loaded, file, **how), predictor(file)
+        explained, appraisal = explain_file(loaded, file, **how), judge(file)
         write_explanation(explained, out, film=film, appraisal=appraisal)
         show_file_explanation(explained, out, appraisal=appraisal)
     elif not files and shown.data is not None:

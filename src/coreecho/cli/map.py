@@ -75,6 +75,7 @@ def draw_map(
     from coreecho.representation.embedding_map import make_map, place_files
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.references import load_default_references
+    from coreecho.ventricle.second_opinion import find_second_opinion, judged_by_outline
 
     if out is not None:
         make_folder(out)
@@ -107,9 +108,9 @@ def draw_map(
         predictor = Predictor(
             model, clips=clips, beat=frames, axes=reading.axes, calibration=calibration_beside(path) if new else None
         )
-        placed.append(
-            place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes, appraise=predictor)
-        )
+        outliner = find_second_opinion(None, path, model.task, computing.device) if new else None
+        judge = judged_by_outline(predictor, outliner, axes=reading.axes)
+        placed.append(place_files(maps[-1], model, new, clips=clips, beat=frames, axes=reading.axes, appraise=judge))
     if out is None:
         out = Path("map") if subjects[0] is None else subjects[0].result_folder("explain", f"map-{split}")
     written = write_maps(maps, out, placed=placed, thumbnails=thumbnails)

@@ -69,6 +69,7 @@ def neighbours(
     from coreecho.representation.embeddings import embed_run
     from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
     from coreecho.representation.references import load_default_references
+    from coreecho.ventricle.second_opinion import find_second_opinion, judged_by_outline
 
     if out is not None:
         make_folder(out)
@@ -102,7 +103,8 @@ def neighbours(
         axes=reading.axes,
         calibration=calibration_beside(model),
     )
-    appraisal = predictor(clip)
+    outliner = find_second_opinion(None, model, loaded.task, device)
+    appraisal = judged_by_outline(predictor, outliner, axes=reading.axes)(clip)
     if out is not None:
         write_neighbours(found, thumbnail, out, appraisal=appraisal)
     show_neighbours(found, out, appraisal=appraisal)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
+
+
+def _at_least_one(_kind: object, value: object) -> None:
+    if isinstance(value, int) and value < 1:
+        raise ValueError("Must be >= 1.")
+
+
+# Of a count that may be a word as well: a limit within a union is not looked at.
+AT_LEAST_ONE = Parameter(validator=_at_least_one)
+Clips = Annotated[int | Literal["all"], AT_LEAST_ONE]
 Device = Annotated[str, Parameter(help="Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.")]
 # Of models that look at one beat.
 BeatText = Annotated[

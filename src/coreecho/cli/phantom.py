@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from coreecho.names import counted
 from coreecho.phantom import (
     CAMUS_SETTINGS,
     HMC_QU_SETTINGS,
@@ -53,7 +54,7 @@ def write_echonet(
         workers=workers,
         show_progress=True,
     )
-    Console(stderr=True).print(f"{recordings + more_test} simulated recordings are in {out}")
+    _say_written(counted(recordings + more_test, "simulated recordings"), "echonet", out)
 
 
 @app.command(name="camus")
@@ -83,7 +84,7 @@ def write_camus(
     """
     settings = replace(CAMUS_SETTINGS, scanner=scanner, difficulty=difficulty, label_noise=label_noise)
     write_camus_phantoms(out, recordings=recordings, seed=seed, settings=settings, workers=workers, show_progress=True)
-    Console(stderr=True).print(f"{recordings} simulated patients are in {out}")
+    _say_written(counted(recordings, "simulated patients"), "camus", out)
 
 
 @app.command(name="hmc-qu")
@@ -121,4 +122,10 @@ def write_hmc_qu(
         workers=workers,
         show_progress=True,
     )
-    Console(stderr=True).print(f"{recordings} simulated patients are in {out}")
+    _say_written(counted(recordings, "simulated patients"), "hmc-qu", out)
+
+
+def _say_written(what: str, layout: str, out: Path) -> None:
+    console = Console(stderr=True)
+    console.print(f"Written: {what}, in {out}", markup=False, soft_wrap=True)
+    console.print(f"Next: coreecho doctor {layout} {out}", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading
+from coreecho.cli.options import BeatText, Clips, Computing, FileReading
 from coreecho.shipped import DEFAULT
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def predict(
     csv: Path | None = None,
     page: Path | None = None,
     similar: bool = True,
-    clips: AtLeastOne | Literal["all"] = 3,
+    clips: Clips = 3,
     beat: BeatText = None,
     reading: FileReading | None = None,
     per_study: Annotated[bool, Parameter(negative="")] = False,

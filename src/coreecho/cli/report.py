@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from coreecho.cli.options import AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.cli.options import Clips, Computing, NotNegative, TestedData
 from coreecho.datasets.recording import Asked
 
 
@@ -14,7 +14,7 @@ def report(
     *,
     out: Path | None = None,
     split: Asked = "test",
-    clips: AtLeastOne | Literal["all"] = 3,
+    clips: Clips = 3,
     start_index: Path | None = None,
     cases: NotNegative = 4,
     map_method: Literal["auto", "umap", "pca"] = "auto",

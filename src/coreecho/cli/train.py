@@ -1,5 +1,8 @@
 """`coreecho train`."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +14,7 @@ from rich.console import Console
 from coreecho.cli.options import data_options
 from coreecho.cli.typed import CONFIG
 from coreecho.errors import CoReEchoError, RecipeError, UnreadableVideosError
+from coreecho.experiments.seed_runs import parse_seeds
 from coreecho.names import counted
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe, read_recipe_file
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 def _files_as_defaults(app: App, commands: tuple[str, ...], arguments: Any) -> None:
     """Let the recipe's YAML, or the run to go on with, give every setting that no flag gives."""
     given = {argument.field_info.name: argument.tokens[0].value for argument in arguments if argument.tokens}
+    if "seeds" in given:
+        # Here, since to make a recipe brings PyTorch.
+        parse_seeds(given["seeds"])
     if "recipe_name" in given:
         path = find_recipe(given["recipe_name"])
         if "data" not in given and "resume" not in given:
@@ -127,31 +134,61 @@ def train(
         raise _no_data(recipe_name)
     if recipe_name is None or data is None:
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
+    numbers = None if seeds is None else parse_seeds(seeds)
     recipe = recipe or Recipe()
     from coreecho.datasets.layout import LAYOUTS, USUAL_LAYOUT
 
     layout = LAYOUTS.get(dataset or USUAL_LAYOUT)
     options = {**layout.options_of(recipe.name), **options}
     loading: dict[str, Any] = {"dataset": layout.name, "options": options, "store": store}
-    if seeds is not None:
+    if numbers is not None:
         folder = out or Path("runs") / recipe.name
-        return _train_seeds(recipe, seeds, folder, {"root": data, **loading}, hardware=hardware, keeping=keeping)
-    from coreecho.datasets.all_faults import with_all_faults
-    from coreecho.datasets.faults import FaultyDatasetError
+        return _train_seeds(recipe, numbers, folder, {"root": data, **loading}, hardware=hardware, keeping=keeping)
     from coreecho.stopping import stop_on_signals
     from coreecho.training.fabric import is_first_process
     from coreecho.training.run import train as train_run
 
     out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-    with stop_on_signals(doing="after this step") as stop:
-        try:
-            run = train_run(
-                recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **loading, **keeping
-            )
-        except (FaultyDatasetError, UnreadableVideosError) as error:
-            Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
-            raise with_all_faults(error, loading["dataset"], data, options, show_progress=True) from error
+    with stop_on_signals(doing="after this step") as stop, _naming_all_faults(layout.name, data, options):
+        run = train_run(
+            recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **loading, **keeping
+        )
     return show_run(run, stop) if is_first_process() else 0
+
+
+@contextmanager
+def _naming_all_faults(dataset: str, root: Path, options: dict[str, Any]) -> Iterator[None]:
+    """Where a data set is refused for one of its faults, look for all of them, and say the way on."""
+    from coreecho.datasets.all_faults import with_all_faults
+    from coreecho.datasets.faults import FaultyDatasetError
+
+    try:
+        yield
+    except (FaultyDatasetError, UnreadableVideosError) as error:
+        Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
+        raise with_all_faults(error, dataset, root, options, show_progress=True) from error
+
+
+@contextmanager
+def _saying_once() -> Iterator[None]:
+    """Warnings that say the same are shown once, such as those of a data set that each seed reads anew."""
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        has_been_said = text in said
+        said.add(text)
+        return not has_been_said
+
+    # What Python shows of warnings where nobody has said otherwise; the runs' own logs keep them all.
+    shown = logging.lastResort
+    if shown is not None:
+        shown.addFilter(is_new)
+    try:
+        yield
+    finally:
+        if shown is not None:
+            shown.removeFilter(is_new)
 
 
 def _go_on(
@@ -193,7 +230,7 @@ def _go_on(
 
 def _train_seeds(
     recipe: Recipe,
-    seeds: str,
+    numbers: list[int],
     folder: Path,
     data: dict[str, Any],
     *,
@@ -203,21 +240,27 @@ def _train_seeds(
     """Train the recipe once with each seed, one after the other."""
     from coreecho.experiments.data import Data
     from coreecho.experiments.runs import Execution, finish_run
-    from coreecho.experiments.seed_runs import parse_seeds, seed_folder
+    from coreecho.experiments.seed_runs import seed_folder
     from coreecho.stopping import stop_on_signals
 
-    numbers, console = parse_seeds(seeds), Console(stderr=True)
-    with stop_on_signals(doing="after this step") as stop:
+    console = Console(stderr=True)
+    source = Data(**data)
+    with (
+        stop_on_signals(doing="after this step") as stop,
+        _saying_once(),
+        _naming_all_faults(source.dataset, source.root, data["options"]),
+    ):
         execution = Execution(hardware=hardware, show_progress=True, stop=stop)
         for number in numbers:
             path = seed_folder(folder, number)
             console.rule(f"seed {number}", characters="-")
-            run = finish_run(
-                replace(recipe, seed=number), Data(**data), path, execution, keeps_state=True, keeping=keeping
-            )
+            run = finish_run(replace(recipe, seed=number), source, path, execution, keeps_state=True, keeping=keeping)
             draw_run(run)
+            if said := calibrate_run(run):
+                console.print(said, markup=False, soft_wrap=True)
             console.print(f"Finished: {path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
-    console.print(f"Next: coreecho compare {folder} OTHER", markup=False, soft_wrap=True)
+    alone = f"coreecho compare {folder} for means over the seeds, or " if len(numbers) > 1 else ""
+    console.print(f"Next: {alone}coreecho compare {folder} OTHER", markup=False, soft_wrap=True)
     return 0
 
 

@@ -13,7 +13,9 @@ from typing import Any, Literal, get_args, get_origin
 from cyclopts import App
 
 from coreecho.cli.whole_numbers import refuse_fractions
-from coreecho.errors import UsageError
+from coreecho.datasets.layout_names import LAYOUT_NAMES
+from coreecho.errors import CheckpointError, UsageError
+from coreecho.experiments.seed_runs import seeds_in
 from coreecho.names import readable
 from coreecho.shipped import is_default, meant_default
 
@@ -24,10 +26,34 @@ _MODELS = {"run", "run2", "other", "others", "model", "against"}
 # Of several files one may be missing, which is told with the results of the others.
 _ONE_MUST_EXIST = {"files"}
 _NAMED_AT_MOST = 5
+# A folder that is given for one of these is that of a run; `--against` takes that of a transfer.
+_ARE_RUNS = (_MODELS - {"against"}) | {"resume"}
+# One of these lies in the folder of a run; the weights alone are enough to predict.
+_OF_A_RUN = ("run.json", "best.safetensors")
+# Our two words, and the kinds of devices that PyTorch has.
+_DEVICES = {"auto", "gpu", "cpu", "cuda", "mps", "xpu", "hpu", "xla", "mtia", "ipu", "hip", "maia", "privateuseone"}
 # What people call an option that has another name, where a command has it.
 _ALSO_CALLED = {
     **dict.fromkeys(("n", "num", "count", "number", "patients", "videos", "hearts", "size"), "--recordings"),
 }
+
+
+def refuse_unknown_commands(app: App, tokens: Sequence[str]) -> None:
+    """See that the first word is a command; cyclopts would import all commands to say that it is none.
+
+    Raises:
+        UsageError: it is not. The message names the one that was likely meant.
+    """
+    commands = [name for name in app if not name.startswith("-")]
+    if not tokens or tokens[0].startswith("-") or tokens[0] in commands:
+        return
+    typed = tokens[0]
+    meant = [name for name in commands if name == typed.casefold()]
+    meant = meant or difflib.get_close_matches(typed.casefold(), commands, n=1, cutoff=0.6)
+    way_on = f" Did you mean `{meant[0]}`?" if meant else ""
+    if not meant and Path(typed).exists():
+        way_on = f" It is a file or folder: `coreecho predict {readable(typed)}` reads its EF."
+    raise UsageError(f"`coreecho` has no command {readable(typed)}.{way_on} All of them: `coreecho --help`.")
 
 
 def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
@@ -118,15 +144,54 @@ def refuse_missing_files(app: App, commands: tuple[str, ...], arguments: Any) ->
             )
 
 
+def refuse_no_runs(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """See that a folder that is given for a model is that of a run; a `config` of cyclopts' apps.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    for argument in arguments:
+        if argument.field_info.name not in _ARE_RUNS:
+            continue
+        for folder in (Path(token.value) for token in argument.tokens if token.source == "cli"):
+            if is_default(folder) or not folder.is_dir() or any((folder / name).exists() for name in _OF_A_RUN):
+                continue
+            if not (seeds := seeds_in(folder)):
+                raise CheckpointError(
+                    f"{readable(folder)} is not the folder of a run: it holds no run.json. Give the folder that "
+                    "`coreecho train --out` wrote."
+                )
+            if app.name != ("compare",):
+                one = readable(next(iter(seeds.values())))
+                raise CheckpointError(f"{readable(folder)} holds the runs of several seeds. Give one, such as {one}.")
+
+
+def refuse_unknown_devices(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """See that `--device` may be one of some machine; whether this one has it is seen later. Raises UsageError."""
+    for argument in arguments:
+        if argument.field_info.name == "device":
+            for token in argument.tokens:
+                if token.value.partition(":")[0] not in _DEVICES:
+                    raise UsageError(
+                        f"Cannot compute on the device {token.value!r} ({argument.name}): expected `auto`, `cpu`, "
+                        "`gpu`, or one by its name, such as `cuda:1` or `mps`."
+                    )
+
+
 def refuse_unknown_layouts(app: App, commands: tuple[str, ...], arguments: Any) -> None:
     """See that `--dataset` names a layout that there is; a `config` of cyclopts' apps. Raises RecipeError."""
     for argument in arguments:
         if argument.field_info.name == "dataset":
             for token in argument.tokens:
-                from coreecho.datasets.layout import LAYOUTS
-
-                LAYOUTS.check(token.value)
+                LAYOUT_NAMES.check(token.value)
 
 
 # In this order for every command.
-CONFIG = (refuse_fractions, any_case, refuse_unknown_layouts, refuse_missing_files)
+CONFIG = (
+    refuse_fractions,
+    any_case,
+    refuse_unknown_devices,
+    refuse_missing_files,
+    refuse_no_runs,
+    refuse_unknown_layouts,
+)

@@ -22,7 +22,7 @@ from coreecho.datasets.layout import LAYOUTS
 from coreecho.datasets.phantom_marks import is_phantom_root
 from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
-from coreecho.names import counted, readable
+from coreecho.names import counted, one_of, readable
 
 # Cases of one kind of fault that the text names; JSON and the page have all.
 _NUM_NAMED = 20
@@ -74,7 +74,8 @@ class Examination:
         """One line: clean or not, and how much was read."""
         frames = sum(clip.num_frames for clip in self.clips.values())
         splits = [f"{name} {self.counts[name]}" for name in (*get_args(Split), NO_SPLIT) if name in self.counts]
-        verdict = "clean" if self.is_clean else f"faults found: {self.num_faults}, kinds: {len(self.faults)}"
+        of_kinds = f" of {len(self.faults)} kinds" if len(self.faults) > 1 else ""
+        verdict = "clean" if self.is_clean else f"{counted(self.num_faults, 'faults')}{of_kinds}"
         kind = " of simulated hearts" if self.is_phantom else ""
         recordings = counted(len(self.recordings), "recordings") + kind + (f" ({', '.join(splits)})" if splits else "")
         return f"{readable(self.root)}: {verdict}; {recordings}, {frames:,} frames."
@@ -181,7 +182,7 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
             elif finding.case not in faults.get(finding.kind, []):
                 faults.setdefault(finding.kind, []).append(finding.case)
                 for name in finding.about:
-                    blamed.setdefault(name, []).append(f"{finding.kind}: {finding.case}")
+                    blamed.setdefault(name, []).append(f"{one_of(finding.kind)}: {finding.case}")
     return Examination(
         dataset=subject.layout.name,
         root=survey.root,

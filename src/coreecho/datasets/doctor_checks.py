@@ -165,7 +165,7 @@ def _short_clips(subject: Subject) -> Iterator[Finding]:
         share = 100 * short / len(subject.facts)
         case = (
             f"{counted(short, 'clips')} ({share:.1f} %) of fewer than {needed} frames ({needed / _COMMON_FPS:.1f} s at "
-            f"{_COMMON_FPS:g} frames a second): filled up at their end with empty frames, as the paper does."
+            f"{_COMMON_FPS:g} frames a second): filled up at the end with empty frames, as the paper does."
         )
         yield Finding(kind="short clips", case=case, is_fault=False)
 

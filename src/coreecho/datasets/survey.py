@@ -6,6 +6,7 @@ from pathlib import Path
 
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.recording import Recording
+from coreecho.names import one_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class Survey:
         """
         self.faults.setdefault(kind, []).append(case)
         for name in about:
-            self.blamed.setdefault(name, []).append(f"{kind}: {case}")
+            self.blamed.setdefault(name, []).append(f"{one_of(kind)}: {case}")
         if not about:
             self._of_the_whole.setdefault(kind, []).append(case)
 
@@ -94,7 +95,7 @@ class Survey:
         """Note one case of a kind of flaw; the recordings that it is `about` are left out where that is asked for."""
         self.flaws.setdefault(kind, []).append(case)
         for name in about:
-            self.blamed.setdefault(name, []).append(f"{kind}: {case}")
+            self.blamed.setdefault(name, []).append(f"{one_of(kind)}: {case}")
 
     def checked(self) -> Recordings:
         """Return the recordings.

@@ -12,6 +12,7 @@ command, are not predicted again, and what has changed since is.
 
 import json
 import platform
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels, predictions_table
 from coreecho.evaluation.protocol import TRACED, Protocol
 from coreecho.evaluation.worth import Worth, calibration_of, worth_of
-from coreecho.files import sha256_of, write_whole
+from coreecho.files import alone_in, sha256_of, write_whole
 from coreecho.inference.frame_rate import TimedFrames
 from coreecho.inference.overlap import Overlap
 from coreecho.inference.subject import Subject
@@ -47,6 +48,9 @@ from coreecho.video.store import FrameStore
 Pictures = Mapping[str, Callable[[Path], None]]
 # Of a table of predictions, only where the model was trained on some of its recordings.
 TRAINED_COLUMN = "in_training"
+_STAGING = ".part-"
+# Not that of the whole folder, which a command that evaluates may hold.
+_LOCK = ".evaluation.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +234,14 @@ def write_evaluation(evaluation: Evaluation[Any], pictures: Pictures) -> None:
     make_folder(folder)
     try:
         # All is written in a hidden folder first: a full disk leaves the older result whole, not half of each.
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as staging:
+        with (
+            alone_in(folder, doing="writing an evaluation", name=_LOCK, waits=True),
+            tempfile.TemporaryDirectory(prefix=_STAGING, dir=folder) as staging,
+        ):
+            # Whoever else has one here was killed: its lock would keep this process out.
+            for left in folder.glob(f"{_STAGING}*"):
+                if left != Path(staging):
+                    shutil.rmtree(left)
             for name, write in writers.items():
                 write(Path(staging, name))
             for name in writers:

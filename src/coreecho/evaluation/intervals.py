@@ -15,6 +15,8 @@ WeightedStatistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 METHOD = "percentile bootstrap"
 DEFAULT_RESAMPLES = 10_000
 DEFAULT_LEVEL = 0.95
+# Of fewer recordings, or patients, a resampled interval is a guess: the tails of the errors are hardly among them.
+FEW = 30
 # 2^16 counts are 512 KiB: a chunk stays in the cache and memory stays bounded. 2^17 and more took four times as long.
 _CHUNK_ELEMENTS = 2**16
 

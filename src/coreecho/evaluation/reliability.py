@@ -37,6 +37,11 @@ class ReliabilityBin:
         """Share with the event; NaN without recordings."""
         return self.num_events / self.num_recordings if self.num_recordings else float("nan")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no recording lies in it."""
+        return self.num_recordings == 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reliability:
@@ -59,6 +64,35 @@ class Reliability:
     brier_skill: Interval
     bias: Interval
     calibration_error: float
+
+    def pooled(self, least: int) -> tuple[ReliabilityBin, ...]:
+        """Bins joined with their neighbours until each has enough recordings for its share to say something.
+
+        Args:
+            least: recordings in each; what is left at the end joins the last.
+        """
+        groups: list[list[ReliabilityBin]] = [[]]
+        for part in self.bins:
+            if part.is_empty:
+                continue
+            if sum(one.num_recordings for one in groups[-1]) >= least:
+                groups.append([])
+            groups[-1].append(part)
+        if len(groups) > 1 and sum(one.num_recordings for one in groups[-1]) < least:
+            groups[-2:] = [groups[-2] + groups[-1]]
+        return tuple(_joined(group, self.level) for group in groups)
+
+
+def _joined(parts: list[ReliabilityBin], level: float) -> ReliabilityBin:
+    """One bin of several that have recordings."""
+    count = sum(part.num_recordings for part in parts)
+    return _bin(
+        (parts[0].low, parts[-1].high),
+        count,
+        sum(part.num_events for part in parts),
+        sum(part.num_recordings * part.mean_probability for part in parts) / count,
+        level,
+    )
 
 
 def reliability(
@@ -132,19 +166,22 @@ def _bins(
     for number in range(num_bins):
         inside = number_of_bin == number
         count, events = int(inside.sum()), int(event[inside].sum())
-        low = high = mean = float("nan")
-        if count > 0:
-            exact = stats.binomtest(events, count).proportion_ci(level, method="exact")
-            low, high, mean = float(exact.low), float(exact.high), float(predicted[inside].mean())
-        bins.append(
-            ReliabilityBin(
-                low=float(edges[number]),
-                high=float(edges[number + 1]),
-                num_recordings=count,
-                num_events=events,
-                mean_probability=mean,
-                observed_low=low,
-                observed_high=high,
-            )
-        )
+        mean = float(predicted[inside].mean()) if count else float("nan")
+        bins.append(_bin((float(edges[number]), float(edges[number + 1])), count, events, mean, level))
     return tuple(bins)
+
+
+def _bin(ends: tuple[float, float], count: int, events: int, mean: float, level: float) -> ReliabilityBin:
+    low = high = float("nan")
+    if count > 0:
+        exact = stats.binomtest(events, count).proportion_ci(level, method="exact")
+        low, high = float(exact.low), float(exact.high)
+    return ReliabilityBin(
+        low=ends[0],
+        high=ends[1],
+        num_recordings=count,
+        num_events=events,
+        mean_probability=mean,
+        observed_low=low,
+        observed_high=high,
+    )

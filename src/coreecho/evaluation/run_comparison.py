@@ -23,7 +23,7 @@ from coreecho.evaluation.predictions import check_labels
 from coreecho.evaluation.protocol import Protocol
 from coreecho.evaluation.seeds import SeedMetrics, compare_over_seeds, metrics_over_seeds
 from coreecho.inference.subject import Subject
-from coreecho.names import distinct_names
+from coreecho.names import counted, distinct_names
 from coreecho.tasks import Task
 
 
@@ -54,12 +54,19 @@ class Compared:
         metrics: by key; over several seeds the means, whose intervals take in seeds and recordings.
         sd_over_seeds: of each metric, by key; empty of a single model.
         differences: by key: its metrics minus those of the first, paired; empty of the first itself.
+        num_seeds: whose means the metrics are; 0 of a single model.
     """
 
     name: str
     metrics: Mapping[str, Interval]
     sd_over_seeds: Mapping[str, float]
     differences: Mapping[str, Interval]
+    num_seeds: int = 0
+
+    @property
+    def label(self) -> str:
+        """Its name, and what of it was measured."""
+        return f"{self.name}, mean of {self.num_seeds} seeds" if self.num_seeds else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +101,7 @@ class RunComparison:
                 metric, difference = each.metrics[definition.key], each.differences.get(definition.key)
                 rows.append(
                     {
-                        "model": each.name,
+                        "model": each.label,
                         "metric": definition.key,
                         "unit": definition.unit,
                         "estimate": metric.estimate,
@@ -120,7 +127,7 @@ class RunComparison:
             "overlaps": list(self.overlaps),
             "models": [
                 {
-                    "name": each.name,
+                    "name": each.label,
                     "metrics": {key: interval.to_dict() for key, interval in each.metrics.items()},
                     "sd_over_seeds": dict(each.sd_over_seeds),
                     "minus_first": {key: interval.to_dict() for key, interval in each.differences.items()},
@@ -142,7 +149,7 @@ def compare_runs(
     """Compare models on the recordings of a split; each with the first, paired.
 
     Args:
-        competitors: two or more; all single models, or all of the same seeds.
+        competitors: two or more, or one of several seeds; all single models, or all of the same seeds.
         protocol: how they are tested.
         batch_size: clips at once, where clips have to be predicted.
         device: where to compute, likewise.
@@ -189,8 +196,10 @@ def compare_runs(
 
 
 def _check(competitors: Sequence[Competitor]) -> None:
-    if len(competitors) < 2:
-        raise RecipeError(f"A comparison needs at least two runs, got {len(competitors)}.")
+    if not competitors or (len(competitors) == 1 and not competitors[0].has_seeds):
+        raise RecipeError(
+            f"A comparison needs at least two runs, or one folder of seeds, got {counted(len(competitors), 'runs')}."
+        )
     tasks = {
         str(subject.task.to_mapping()): subject.task.quantity
         for competitor in competitors
@@ -278,7 +287,8 @@ def _over_seeds(
             differences = compare_over_seeds(tables[0], of_seeds, family=family, **bootstrap)
         compared.append(
             Compared(
-                name=f"{competitor.name}, mean of {len(of_seeds)} seeds",
+                name=competitor.name,
+                num_seeds=len(of_seeds),
                 metrics={key: over.mean for key, over in metrics.over_seeds.items()},
                 sd_over_seeds={key: over.sd for key, over in metrics.over_seeds.items()},
                 differences={}

@@ -248,7 +248,7 @@ def _software(run: RunFolder) -> str:
 
 
 def _hardware(run: RunFolder) -> str:
-    return ", ".join(f"{name} {value}" for name, value in run.info["hardware"].items()) + "."
+    return f"{run.hardware_words}."
 
 
 def _weights(run: RunFolder) -> str:

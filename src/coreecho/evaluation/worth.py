@@ -15,10 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.datasets import Recording
+from coreecho.evaluation.intervals import FEW
 from coreecho.evaluation.measured_clips import Computing, MeasuredClips, Outliner, measure_clips
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.reliability import Reliability, reliability
 from coreecho.inference.subject import Subject
+from coreecho.names import counted
 from coreecho.trust import (
     PREDICTED_EF_EDGES_PERCENT,
     Calibration,
@@ -35,6 +37,12 @@ from coreecho.trust.predicted_ranges import range_of, ranges_between
 
 # Reduced EF, by which a probability is judged.
 RELIABILITY_THRESHOLD = 40.0
+# Of whom refusing is told in a sentence: as many as a clinic might look at once more.
+SET_ASIDE = 0.2
+# EF points: less cannot be seen where EF has one digit after the point.
+_SAME = 0.05
+# How often chance alone may do what is then not called chance.
+_SURPRISING = 0.05
 # Trust in the order in which clips are refused.
 _ORDER = {"good": 0, "doubtful": 1, "outside": 2}
 # Of a group of fewer, a share held is chance.
@@ -139,23 +147,80 @@ class Worth:
         }
 
     @property
+    def is_of_few(self) -> bool:
+        """Whether the recordings are so few that chance alone decides how all of this comes out."""
+        return len(self.table) < FEW
+
+    @property
     def words(self) -> tuple[str, ...]:
-        """For a person: what the table does not say."""
-        lines = [f"Intervals at {100 * self.calibration.level:g} %: {self.test.words}"]
-        brier, skill = self.reliability.brier, self.reliability.brier_skill
-        lines.append(f"P(EF < {RELIABILITY_THRESHOLD:g} %): Brier score {brier.format(3)}, skill {skill.format()}")
-        refused_by = {
-            "the doubt": self.by_doubt,
-            "the rarest value of all checks": self.by_gate,
-            "the spread over clips": self.by_spread,
-        }
-        for name, found in refused_by.items():
-            if found is not None:
-                lines.append(
-                    f"Refusing by {name}: mean error of those kept, over all shares, {found.aurc:.2f} EF points; "
-                    f"at random {found.aurc_random:.2f}, at best {found.aurc_best:.2f}"
-                )
-        return tuple(lines)
+        """For a person who knows hearts and no statistics; the figures behind it are those of `to_dict`."""
+        if self.is_of_few:
+            return (
+                f"{counted(len(self.table), 'recordings')} cannot tell whether the intervals hold, how far the "
+                f"probabilities may be believed, or what refusing the doubtful is worth: that takes {FEW} and more",
+            )
+        return tuple(line for line in (self._interval_words, self._probability_words, self.refusal_words) if line)
+
+    def interval_of(self, recording: str, predicted: float) -> str:
+        """The interval of a recording, and whether it held, in words; empty where it is of another prediction.
+
+        Args:
+            recording: its id.
+            predicted: what the interval is to stand beside, EF percent; other clips may have given another.
+        """
+        is_same = (self.table["ef_predicted"] - predicted).abs() < _SAME
+        rows = self.table[(self.table["recording"] == recording) & is_same]
+        if rows.empty:
+            return ""
+        row = rows.iloc[0]
+        low, high = (max(0.0, row["interval_low"]), min(100.0, row["interval_high"]))
+        held = "holds the truth" if row["is_held"] else "misses the truth"
+        return f"{100 * self.calibration.level:g} % interval {low:.0f} to {high:.0f} %, {held}"
+
+    @property
+    def held_words(self) -> str:
+        """How many intervals held, in a few words."""
+        return (
+            f"{100 * self.calibration.level:g} % intervals held the true EF of {self.test.num_held} of "
+            f"{self.test.num_recordings} recordings ({100 * self.test.coverage:.1f} %)"
+        )
+
+    @property
+    def _interval_words(self) -> str:
+        verdict = "as promised"
+        if self.test.p_value < _SURPRISING:
+            verdict = (
+                "fewer than chance explains: on such recordings they are too narrow"
+                if self.test.p_too_few < self.test.p_too_many
+                else "more than chance explains: on such recordings they are wider than needed"
+            )
+        promised = f"{100 * self.test.promised.mean_coverage:.1f} %"
+        return f"The {self.held_words}; {promised} were to be expected. That is {verdict}"
+
+    @property
+    def _probability_words(self) -> str:
+        told, num_below = self.table["p_below_40"].sum(), int((self.table["ef_true"] < RELIABILITY_THRESHOLD).sum())
+        words = (
+            f"By the probabilities of an EF below {RELIABILITY_THRESHOLD:g} %, {told:.{0 if told >= 10 else 1}f} of "
+            f"{len(self.table)} recordings should be below; {num_below} are"
+        )
+        skill = self.reliability.brier_skill
+        if not skill.is_defined:
+            return words
+        if skill.low > 0:
+            return f"{words}. They tell these hearts from the others better than one probability for all would"
+        return f"{words}. It is not clear that they tell these hearts from the others"
+
+    @property
+    def refusal_words(self) -> str:
+        """What setting aside the most doubted is worth, in a sentence; empty where nothing doubts."""
+        if self.by_doubt is None or self.is_of_few:
+            return ""
+        kept, all_of_them = (f"{self.by_doubt.risk_at(share):.1f}" for share in (1 - SET_ASIDE, 1.0))
+        words = f"If the {100 * SET_ASIDE:.0f} % most doubted clips are set aside, the rest err by {kept} EF points on"
+        if kept == all_of_them:
+            return f"{words} average, as all together do"
+        return f"{words} average; all together err by {all_of_them}"
 
 
 def worth_of(

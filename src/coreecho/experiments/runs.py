@@ -20,6 +20,7 @@ from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
 from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
+from coreecho.training.decoding import as_asked
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe
 from coreecho.training.run import resume, train
@@ -231,7 +232,8 @@ def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
     if run.data.dataset != data.dataset:
         faults.append(f"the data set is {run.data.dataset} there and {data.dataset} here")
     elif _as_written(run.data.options) != _as_written(data.options):
-        faults.append(f"its options are {dict(run.data.options)} there and {dict(data.options)} here")
+        there, here = (as_asked(options) for options in (run.data.options, data.options))
+        faults.append(f"its options are {there} there and {here} here")
     elif not run.has_the_same_data():
         faults.append(f"the recordings, labels or splits under {data.root} have changed since")
     if faults:
@@ -240,7 +242,7 @@ def _check_same(run: RunFolder, recipe: Recipe, data: Data) -> None:
 
 def _as_written(options: Mapping[str, Any]) -> dict[str, str]:
     """Options of a loader as a command line has them: 48 and "48" are the same rate."""
-    return {name: str(value) for name, value in options.items()}
+    return {name: str(value) for name, value in as_asked(options).items()}
 
 
 def _starts_alike(run: RunFolder, recipe: Recipe) -> bool:

@@ -4,7 +4,7 @@ from coreecho.inference.beat import Beat, parse_beat
 from coreecho.inference.files import FileListing, PredictionFailure, find_files, find_one, list_files
 from coreecho.inference.prediction import Prediction
 from coreecho.inference.predictor import Predictor
-from coreecho.inference.studies import StudyPrediction, combine_studies, with_studies
+from coreecho.inference.studies import StudyPrediction, combine_clips, combine_studies, with_studies
 from coreecho.models.device import find_device
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "PredictionFailure",
     "Predictor",
     "StudyPrediction",
+    "combine_clips",
     "combine_studies",
     "find_device",
     "find_files",

@@ -29,7 +29,7 @@ VIEWS = (
     "the gate leaves out other pictures, and does not tell an apical two-chamber view from a four-chamber one: see "
     "which clips were used"
 )
-NO_CLIP = "no clip of it is trusted: it has no number"
+NO_CLIP = "none of its clips is trusted: it has no number"
 COPIES = "files that repeat another one of it, by their SOPInstanceUID, are not counted again: {}"
 STOPPED = "the run was stopped before all files were reached: clips of this examination may be missing"
 ONE_CLIP = "a single clip: nothing says how far another one of this heart would lie from it"
@@ -105,7 +105,8 @@ def combine_studies(
     """Combine the clips of each examination.
 
     Clips belong together by their StudyInstanceUID where `Predictor(reads_ids=True)` has found one, and else by their
-    folder. Files of an examination with the same SOPInstanceUID are copies of one clip, and count once.
+    folder. Files of an examination with the same SOPInstanceUID are copies of one clip, and count once. A file that
+    could not be read, and so says no examination, counts with the only one of its folder.
 
     Args:
         results: of all files.
@@ -128,17 +129,25 @@ def combine_studies(
     return combined
 
 
+def combine_clips(results: Sequence[Prediction | PredictionFailure], *, task: Task | None = None) -> StudyPrediction:
+    """Combine all clips as those of one examination, whatever they say of themselves."""
+    return _combine("", results, task or EF())
+
+
 def with_studies(results: Sequence[Prediction | PredictionFailure]) -> list[Prediction | PredictionFailure]:
-    """Say of each file which examination it belongs to, by the names that `combine_studies` gives them."""
+    """Say of each file which examination it belongs to, by the names that `combine_studies` gives them.
+
+    A damaged file in a folder of several examinations belongs to none.
+    """
     names = {place: each.name for each in _examinations(results) for place in each.places}
-    return [replace(result, study=names[place]) for place, result in enumerate(results)]
+    return [replace(result, study=names.get(place)) for place, result in enumerate(results)]
 
 
 def _examinations(results: Sequence[Prediction | PredictionFailure]) -> list[_Examination]:
     together: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for place, result in enumerate(results):
-        uid = "" if result.ids is None else result.ids.study_instance_uid
-        together[(uid, "") if uid else ("", _folder(result.file))].append(place)
+    for place, key in enumerate(_keys(results)):
+        if key is not None:
+            together[key].append(place)
     names = [_common_folder({_folder(results[place].file) for place in places}) for places in together.values()]
     shared = {name for name, number in Counter(names).items() if number > 1}
     count: Counter[str] = Counter()
@@ -148,6 +157,29 @@ def _examinations(results: Sequence[Prediction | PredictionFailure]) -> list[_Ex
         numbered = f"{name} ({count[name]})" if name in shared else name
         found.append(_Examination(name=numbered, uid=uid, places=tuple(places)))
     return found
+
+
+def _keys(results: Sequence[Prediction | PredictionFailure]) -> list[tuple[str, str] | None]:
+    """Of each file its StudyInstanceUID, or else its folder; None of one that may belong to several examinations.
+
+    A file without a number that says no examination, such as a damaged one, is no examination of its own where its
+    folder holds one.
+    """
+    keys = []
+    of_folders: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for result in results:
+        uid, folder = "" if result.ids is None else result.ids.study_instance_uid, _folder(result.file)
+        keys.append((uid, "") if uid else ("", folder))
+        if uid or isinstance(result, Prediction):
+            of_folders[folder].add(keys[-1])
+    return [_host(key, of_folders[key[1]]) if not key[0] else key for key in keys]
+
+
+def _host(own: tuple[str, str], others: Set[tuple[str, str]]) -> tuple[str, str] | None:
+    """The examination of a file that says none: its folder's own where there is one, else the only one in it."""
+    if own in others or not others:
+        return own
+    return next(iter(others)) if len(others) == 1 else None
 
 
 def _folder(file: str) -> str:

@@ -1,5 +1,7 @@
 """Where to compute, as people name it."""
 
+import platform
+
 import torch
 
 from coreecho.errors import RecipeError
@@ -27,6 +29,14 @@ def find_device(name: str) -> torch.device:
     if device.type == "meta":
         raise RecipeError(f"Cannot compute on the device {name!r}. Here are {', '.join(_devices_here())}.")
     return device
+
+
+def device_name(device: torch.device) -> str:
+    """What a device is, for a person: `NVIDIA H100 80GB HBM3`, `CPU (x86_64)`; `auto` and `cuda:0` say little later."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    kind = "CPU" if device.type == "cpu" else f"{device.type.upper()} device"
+    return f"{kind} ({platform.machine()})" if platform.machine() else kind
 
 
 def _in_words_of_torch(name: str) -> str:

@@ -16,7 +16,7 @@ from coreecho.files import sha256_of
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD
 from coreecho.models.published_names import load_published
-from coreecho.models.published_weights import is_safetensors, read_pickle
+from coreecho.models.published_weights import is_safetensors, read_published
 from coreecho.models.registry import build_segmentation_network
 from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
@@ -95,7 +95,7 @@ def import_segmenter(file: Path | str, *, source: str | None = None, licence: st
         CheckpointError: no such file, not a checkpoint, not safe to read, or of no network that is known here.
     """
     file = Path(file)
-    content, faults = read_pickle(file), []
+    content, faults = read_published(file), []
     publications = _candidates(content) or PUBLISHED_SEGMENTERS[:1]
     for publication in publications:
         network = build_segmentation_network(publication.network)
@@ -125,7 +125,7 @@ def holds_segmenter(file: Path | str) -> bool:
     Raises:
         CheckpointError: no such file, not a checkpoint, or not safe to read.
     """
-    return bool(_candidates(read_pickle(Path(file))))
+    return bool(_candidates(read_published(Path(file))))
 
 
 def _candidates(content: object) -> list[SegmenterPublication]:
@@ -163,5 +163,5 @@ def initialise_segmenter(network: SegmentationNetwork, path: Path | str) -> str:
         network.load_state_dict(state)
         num_entries = len(state)
     else:
-        num_entries, source = len(load_published(network, read_pickle(path), str(path))), path.name
+        num_entries, source = len(load_published(network, read_published(path), str(path))), path.name
     return f"{type(network).__name__} initialised from {path} ({source}): {num_entries} entries loaded, none missing."

@@ -10,20 +10,16 @@
     EchoGraphs (Thomas et al. 2022)            {"model_state_dict": the network, ...}            network that reads EF
 
 Each encoder declares its publications and its names of parameters; here stands only how they are asked. Keys may carry
-the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: they are read with
-`weights_only=True`, which admits tensors and plain values only and refuses everything else unexecuted.
+the prefix `module.` of DataParallel. These files are pickles, and a pickle can run code: `pickles.py` reads them.
 """
 
 import logging
-import pickle
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,22 +32,12 @@ from coreecho.models.fitting import agreement, check_finite, misfits, shapes_of
 from coreecho.models.head import MLPHead
 from coreecho.models.model_input import ModelInput
 from coreecho.models.parts import ENCODERS
+from coreecho.models.pickles import read_pickle
 from coreecho.models.publication import Publication
 from coreecho.models.registry import build_encoder
 from coreecho.tasks import EF
 
 log = logging.getLogger("coreecho")
-
-# `best_error` and the like may be NumPy scalars. These make one out of its bytes, and nothing else.
-_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
-_HARMLESS_NUMPY: list[Any] = [
-    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
-    (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    type(np.dtype(np.float32)),
-    type(np.dtype(np.float64)),
-    type(np.dtype(np.int64)),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +98,7 @@ def import_weights(
             is in the message.
     """
     file = Path(file)
-    content = read_pickle(file)
+    content = read_published(file)
     found = _recognise(content, encoder, file)
     head = _find_head(found, content, file)
     state = _prefixed(found.state, "encoder.") | _prefixed(head.state, "head.") if head else found.state
@@ -270,29 +256,16 @@ def is_safetensors(path: Path) -> bool:
         return file.read(9)[8:] == b"{"
 
 
-def read_pickle(file: Path) -> Any:
-    """Read a checkpoint without running anything that is in it."""
+def read_published(file: Path) -> Any:
+    """Read a checkpoint of others without running anything that is in it."""
     if not file.is_file():
         raise CheckpointError(f"{file}: there is no such file.")
     if is_safetensors(file):
         raise CheckpointError(f"{file}: a safetensors file, not a published PyTorch checkpoint; use it as it is.")
     try:
-        with torch.serialization.safe_globals(_HARMLESS_NUMPY):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        foreign = re.search(r"GLOBAL (\S+)", str(error))
-        if foreign:
-            raise CheckpointError(
-                f"{file}: refused, since it asks for {foreign[1]}, which is neither weights nor a plain value. "
-                f"Nothing in it was run. Get the checkpoint from its authors."
-            ) from error
-        raise CheckpointError(f"{file}: not a PyTorch checkpoint. Expected a .pth or .pt file of weights.") from error
-    except Exception as error:
-        # A pickle is a program for a small machine. Other bytes make that machine stumble in any way it can.
-        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else "it ends too early"
-        raise CheckpointError(
-            f"{file}: damaged, truncated or no PyTorch checkpoint; get it again. ({reason})"
-        ) from error
+        return read_pickle(file)
+    except ValueError as error:
+        raise CheckpointError(f"{file}: {error} Get the checkpoint from its authors.") from error
 
 
 def _tensors(part: Mapping[str, Any], file: Path) -> dict[str, Tensor]:

@@ -10,8 +10,9 @@ each other (multi-head self-attention). The mean over all tokens is the clip's e
 Names and shapes of the parameters are those of the published Kinetics checkpoints, so that these load as they are; only
 the classifier `head` has no counterpart here. Drop path is 0 in EchoCoTr and CoReEcho and is left out.
 
-All tensors between the blocks are (B, C, T, H, W) with channels innermost in memory (channels_last_3d). Tokens
-(B, T*H*W, C) are then a view of them and not a copy, and oneDNN has fast depthwise kernels for that layout only.
+All tensors between the blocks are (B, C, T, H, W). On a CPU their channels are innermost in memory (channels_last_3d):
+tokens (B, T*H*W, C) are then a view of them and not a copy, and oneDNN has fast depthwise kernels for that layout only.
+cuDNN has slow ones for it, so that elsewhere channels are outermost, as PyTorch has them (benchmarks/encoder.py).
 """
 
 from collections.abc import Mapping
@@ -86,6 +87,12 @@ _PUBLICATIONS = (
 )
 
 
+def _in_fast_layout(x: Tensor) -> Tensor:
+    """The same numbers, in the order in memory for which this device has fast convolutions."""
+    on_cpu = x.device.type == "cpu"
+    return x.contiguous(memory_format=torch.channels_last_3d if on_cpu else torch.contiguous_format)
+
+
 class PatchEmbed(nn.Module):
     """Shrink the grid by a strided convolution, then normalise each token."""
 
@@ -104,7 +111,7 @@ class PatchEmbed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, T, H, W) to the next level's (B, C', T', H', W')."""
         channels_last: Tensor = self.norm(self.proj(x).permute(0, 2, 3, 4, 1))
-        return channels_last.permute(0, 4, 1, 2, 3)
+        return _in_fast_layout(channels_last.permute(0, 4, 1, 2, 3))
 
 
 class ConvMlp(nn.Module):
@@ -200,8 +207,7 @@ class GlobalBlock(nn.Module):
         tokens = tokens + self.mlp(self.norm2(tokens))
         # Not `reshape`: of a batch of one it gives the batch a stride with which PyTorch 2.13 gets the gradient of the
         # batch normalisation that follows wrong on the CPU, silently.
-        related: Tensor = tokens.unflatten(1, grid).permute(0, 4, 1, 2, 3)
-        return related
+        return _in_fast_layout(tokens.unflatten(1, grid).permute(0, 4, 1, 2, 3))
 
 
 class UniFormer(Encoder):
@@ -274,7 +280,7 @@ class UniFormer(Encoder):
                 f"UniFormer expects clips (B, {channels}, T, H, W) with H and W of at least {_SPATIAL_REDUCTION} "
                 f"pixels, got {tuple(clips.shape)}"
             )
-        x: Tensor = self.pos_drop(self.patch_embed1(clips.contiguous(memory_format=torch.channels_last_3d)))
+        x: Tensor = self.pos_drop(self.patch_embed1(_in_fast_layout(clips)))
         modules = chain(
             self.blocks1, [self.patch_embed2], self.blocks2, [self.patch_embed3], self.blocks3, [self.patch_embed4],
             self.blocks4, [self.norm],

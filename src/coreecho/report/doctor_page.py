@@ -14,13 +14,15 @@ from coreecho.datasets.doctor_clips import ClipFacts
 from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
-from coreecho.names import counted
+from coreecho.names import counted, one_of
 from coreecho.report.rendering import render_page
 
 # Pictures on the page: enough to see what is there, few enough to open at once.
 MAX_THUMBNAILS = 60
 _BARS = 24
 _CHART_WIDTH, _CHART_HEIGHT = 360, 110
+# Beside the axis: half of a label whose tick is at its end.
+_CHART_MARGIN = 24
 
 
 def write_page(examination: Examination, path: Path) -> None:
@@ -116,9 +118,14 @@ def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, 
         return {}
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return {"caption": f"{title}: {low:g} {unit} in all {len(values):,} clips", "bars": []}
+        return {
+            "caption": f"{title}: {low:g} {unit} in {'all ' if len(values) > 1 else ''}{counted(len(values), 'clips')}",
+            "bars": [],
+        }
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
-    caption = f"{title}: median {np.median(values):.4g} {unit} ({low:.4g} to {high:.4g}), {len(values):,} clips"
+    caption = (
+        f"{title}: median {np.median(values):.4g} {unit} ({low:.4g} to {high:.4g}), {counted(len(values), 'clips')}"
+    )
     return _bars(caption, counts, low, high, along=unit, up="clips")
 
 
@@ -139,8 +146,16 @@ def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float, *, a
         {"x": f"{_CHART_WIDTH * (value - low) / (high - low):.1f}", "text": f"{value:.6g}"}
         for value in round_numbers(low, high)
     ]
-    ends = {"low": f"{low:.4g}", "high": f"{high:.4g}", "along": along, "up": f"{int(counts.max()):,} {up}"}
-    return {"caption": caption, "bars": bars, "width": _CHART_WIDTH, "height": _CHART_HEIGHT, "ticks": ticks, **ends}
+    ends = {"low": f"{low:.4g}", "high": f"{high:.4g}", "along": along, "up": counted(int(counts.max()), up)}
+    return {
+        "caption": caption,
+        "bars": bars,
+        "width": _CHART_WIDTH,
+        "height": _CHART_HEIGHT,
+        "margin": _CHART_MARGIN,
+        "ticks": ticks,
+        **ends,
+    }
 
 
 def round_numbers(low: float, high: float) -> list[float]:
@@ -167,7 +182,7 @@ def _thumbnails(
     faults: dict[str, list[tuple[str, str]]] = {}
     for number, (kind, of_cases) in enumerate(blamed.items()):
         for name in dict.fromkeys(name for names in of_cases for name in names):
-            faults.setdefault(name, []).append((kind, f"fault-{number}"))
+            faults.setdefault(name, []).append((one_of(kind).partition(" (")[0], f"fault-{number}"))
     shown = [clip for clip in examination.clips.values() if clip.thumbnail is not None]
     faulty = [clip for clip in shown if clip.recording_id in faults][:MAX_THUMBNAILS]
     others = [clip for clip in shown if clip.recording_id not in faults]
@@ -188,4 +203,4 @@ def _thumbnail(clip: ClipFacts, recording: Recording | None) -> dict[str, Any]:
         facts.append(f"EF {recording.ef_percent:.1f} %")
     if recording is not None and recording.has_mi is not None:
         facts.append("MI" if recording.has_mi else "no MI")
-    return {"data": base64.b64encode(clip.thumbnail or b"").decode("ascii"), "caption": ", ".join(facts)}
+    return {"data": base64.b64encode(clip.thumbnail or b"").decode("ascii"), "facts": facts}

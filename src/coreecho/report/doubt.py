@@ -9,6 +9,9 @@ from coreecho.tasks import Task
 from coreecho.trust import Appraisal
 
 NO_INTERVAL = "no interval"
+SAME_FRAMES = "its clips show nearly the same frames: their spread says nothing"
+# Share of a stretch by which the first and the last have to lie apart to be more than one.
+_APART = 0.25
 
 
 def interval_words(appraisal: Appraisal | None, task: Task) -> str:
@@ -25,6 +28,13 @@ def doubt_words(appraisal: Appraisal | None, task: Task) -> str:
     return interval if appraisal is None or appraisal.trust is None else f"{interval}; trust: {appraisal.trust}"
 
 
+def why_words(appraisal: Appraisal | None) -> list[str]:
+    """Why the trust is what it is, in a line for each reason; nothing of one that is good or that nothing judged."""
+    if appraisal is None or not appraisal.reasons:
+        return []
+    return [f"Why {appraisal.trust}: {reason}." for reason in appraisal.reasons]
+
+
 def caption_of(clip: PlacedClip, separator: str) -> str:
     """What a new clip is called beside its star: its label, what the model says, and how far that may be believed."""
     if not isfinite(clip.predicted):
@@ -32,12 +42,14 @@ def caption_of(clip: PlacedClip, separator: str) -> str:
     return f"{clip.caption}{separator}{doubt_words(clip.appraisal, clip.task)}"
 
 
-def stretches_words(values: Sequence[float], task: Task) -> str:
+def stretches_words(values: Sequence[float], task: Task, starts: Sequence[int] = (), num_frames: int = 0) -> str:
     """What the clips that were cut from a file gave, in sentences that nobody takes for an interval.
 
     Args:
         values: of each clip, in the task's unit.
         task: that was read.
+        starts: first frame of each clip, in the file's frames.
+        num_frames: of the file; 0 of a beat in it.
 
     Returns:
         Empty of a single clip.
@@ -45,7 +57,24 @@ def stretches_words(values: Sequence[float], task: Task) -> str:
     if len(values) < 2:
         return ""
     low, high = min(values), max(values)
+    told = f"{counted(len(values), 'stretches')} of this clip gave {task.say(low)} to {task.say(high)}. "
+    if not is_one_stretch(starts, num_frames):
+        return f"{told}Stretches that agree may all be wrong."
+    *first, last = map(str, starts)
     return (
-        f"{counted(len(values), 'stretches')} of this clip gave {task.say(low)} to {task.say(high)}. "
-        "Stretches that agree may all be wrong."
+        f"{told}They begin at frames {', '.join(first)} and {last} of {num_frames} and show nearly the same frames: "
+        "that they agree says nothing."
     )
+
+
+def is_one_stretch(starts: Sequence[int], num_frames: int) -> bool:
+    """Whether several clips of a file show mostly the same frames: a short file has no room for different ones.
+
+    Args:
+        starts: first frame of each clip, in the file's frames.
+        num_frames: of the file, at whose end the last clip ends; 0 of a beat in it, whose clips may lie anywhere.
+    """
+    if len(starts) < 2:
+        return False
+    apart, length = max(starts) - min(starts), num_frames - max(starts)
+    return apart <= _APART * length

@@ -1,7 +1,7 @@
 """What an evaluation looks like: scatter.png, predicted against true, and bland_altman.png, their agreement.
 
-Of a calibrated model also reliability.png, its probability of an EF below 40 %, and refusal.png: what refusing is
-worth.
+Of a calibrated model, on recordings enough to tell, also reliability.png, its probability of an EF below 40 %, and
+refusal.png: what refusing is worth.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def pictures_of(evaluation: Evaluation[Any]) -> Pictures:
         for name, draw in (("scatter.png", scatter), ("bland_altman.png", bland_altman))
     }
     worth = evaluation.worth
-    if worth is not None:
+    if worth is not None and not worth.is_of_few:
         drawn |= {
             name: partial(draw, worth, **words)
             for name, draw in (("reliability.png", draw_reliability), ("refusal.png", draw_refusal))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from coreecho.files import write_whole, writing_into
 from coreecho.notices import NOTICE
-from coreecho.report.doubt import doubt_words, stretches_words
+from coreecho.report.doubt import doubt_words, stretches_words, why_words
 from coreecho.report.heat import GRAD_CAM_CAUTION
 from coreecho.report.overlay import colour_frames, contact_sheet, label_pictures, write_gif, write_mp4
 from coreecho.saliency.file_explanation import FileExplanation
@@ -82,9 +82,11 @@ def _said(explained: FileExplanation, appraisal: Appraisal | None) -> list[str]:
     """What stands over the sheet and below the film, line by line; the stretches apart from the number."""
     explanation = explained.explanation
     values = explanation.task.value_of(explanation.clip_predictions).tolist()
+    clip, starts = explained.clip, explained.clip.file_frames(explanation.starts)
     told = [
         f"{explanation.predicted}, {doubt_words(appraisal, explanation.task)}",
-        stretches_words(values, explanation.task),
+        *(line.removesuffix(".") for line in why_words(appraisal)),
+        stretches_words(values, explanation.task, starts, 0 if clip.beat else clip.file_num_frames),
         f"Grad-CAM, bright: {explanation.meaning}",
         explained.focus_words,
     ]

@@ -12,14 +12,31 @@ from coreecho.names import readable
 
 # Letters of a name, and of what is said of a file, that a line should hold; less reads like a column of letters.
 _SHORTEST_NAME, _SHORTEST_WORDS = 16, 12
+# Letters that long names leave to what is said of a file.
+_WORDS = 14
+
+
+def shortened(names: Sequence[str], width: int) -> list[str]:
+    """Names that are too long lose letters in their middle: the end tells files of one folder apart.
+
+    Args:
+        names: as they may be shown.
+        width: letters that there is room for.
+    """
+    return [name if len(name) <= width else _without_middle(name, width) for name in names]
+
+
+def _without_middle(name: str, width: int) -> str:
+    end = 2 * width // 3
+    return f"{name[: width - end - 1]}…{name[len(name) - end :]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileTable:
     """Numbers of files, and what is said of each.
 
-    Where the terminal is too narrow, files are numbered and named below the table: what is broken into a column of
-    letters nobody reads.
+    Where the terminal is narrow, long names lose their middle; where it is too narrow for that, files are numbered and
+    named below the table: what is broken into a column of letters nobody reads.
 
     Attributes:
         files: by their names.
@@ -40,10 +57,14 @@ class FileTable:
         files = [readable(file) for file in self.files]
         longest = max(map(len, files), default=0)
         left = options.max_width - self._width_of_numbers()
+        room = left - min(max(map(len, self.words), default=0), _WORDS)
+        names: Sequence[str] = shortened(files, max(room, _SHORTEST_NAME))
         is_narrow = left < min(longest, _SHORTEST_NAME) + min(self._longest_word(), _SHORTEST_WORDS)
-        names = [str(number) for number in range(1, len(files) + 1)] if is_narrow else files
+        is_numbered = is_narrow or len(set(names)) < len(set(files))
+        if is_numbered:
+            names = [str(number) for number in range(1, len(files) + 1)]
         yield self._table(names)
-        if is_narrow:
+        if is_numbered:
             yield from (Text(f"{number}  {file}") for number, file in zip(names, files, strict=True))
 
     def _width_of_numbers(self) -> int:
@@ -59,7 +80,7 @@ class FileTable:
 
     def _table(self, names: Sequence[str]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        table.add_column("File", overflow="fold")
+        table.add_column("File", no_wrap=True)
         for heading in self.headings:
             # A number is never broken.
             table.add_column(heading, justify="right", no_wrap=True)

@@ -1,6 +1,7 @@
 """Short codes in the rows of a table, and one line for each code under it, in place of whole sentences in every row."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -32,6 +33,18 @@ class Legend:
         code, said = self.entries[key]
         said.append(_NUMBER.findall(sentence))
         return code
+
+    def codes(self, kinds: Mapping[str, Sequence[str]]) -> list[str]:
+        """The codes of all that is said of a row, those of a kind together and in the order of their numbers.
+
+        Args:
+            kinds: sentences by the letter of their kind.
+        """
+        return [
+            code
+            for letter, said in kinds.items()
+            for code in sorted((self.code(letter, words) for words in said), key=lambda code: int(code[len(letter) :]))
+        ]
 
     def lines(self) -> list[str]:
         """One line for each code, those of a kind together.

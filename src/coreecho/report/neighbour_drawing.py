@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from coreecho.files import write_whole, writing_into
 from coreecho.names import printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.doubt import doubt_words
+from coreecho.report.doubt import doubt_words, why_words
 from coreecho.report.pictures import new_figure, save_figure
 from coreecho.report.thumbnails import Thumbnails
 from coreecho.representation.neighbour_search import NeighbourSearch
@@ -75,13 +75,15 @@ def draw_neighbours(
         CoReEchoError: the file cannot be written.
     """
     clip, count = found.clip.clip, 1 + len(thumbnails)
-    title = f"The recordings that the model finds most like this clip\n{found.likeness[0].upper()}{found.likeness[1:]}"
+    likeness = found.likeness.replace(". ", ".\n").replace(": ", ":\n")
+    title = f"The recordings that the model finds most like this clip\n{likeness}"
     if found.is_phantom and not clip.is_phantom:
         title = f"{title}\nThe numbered recordings are {PHANTOM_LABEL}; this clip is not"
     figure, axes = new_figure(
         title,
         (max(6.0, 1.9 * count), 3.9),
         columns=count,
+        says=" ".join(why_words(appraisal)),
         model=found.source,
         cautions=found.warnings,
         is_phantom=found.is_phantom,

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from coreecho.evaluation import EFRange
+from coreecho.evaluation.intervals import FEW
 from coreecho.models.segmenter import open_segmenter
 from coreecho.names import counted
 from coreecho.report.heat import GRAD_CAM_CAUTION, heat_scale
@@ -24,6 +25,7 @@ from coreecho.report.page_metrics import (
     headline,
     metrics_table,
     range_table,
+    short_range_table,
 )
 from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, small_print_table, training_table
 from coreecho.report.page_volumes import with_volume
@@ -71,7 +73,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     differences = differences_of_runs(runs)
     small_print = small_print_table(runs)
     changed, unchanged = recipe_tables(runs) if all(run.has_recipe for run in runs) else (None, None)
-    by_predicted = [ef_ranges(run, by="predicted") for run in runs] if task.thresholds else []
+    by_predicted, by_true = (
+        [ef_ranges(run, by=by) for run in runs] if task.thresholds else [] for by in ("predicted", "true")
+    )
     console.print("Embeddings, and their map")
     embedded = [_embed(run, options) for run in runs]
     maps = page_maps(embedded, [run.title for run in runs], method=options.map_method)
@@ -108,8 +112,9 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
                 "title": run.title,
                 "headline": _headline(run),
                 "facts": _facts(run),
+                "short_ranges": short_range_table(by_true[number]) if by_true else None,
                 "agreement": agreement_charts(run),
-                "ranges": _ranges(run, by_predicted[number]) if by_predicted else [],
+                "ranges": _ranges(run, by_predicted[number], by_true[number]) if by_predicted else [],
                 "cases": cases[number],
                 "map": maps[number],
             }
@@ -137,8 +142,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     }
 
 
-def _ranges(run: ShownRun, by_predicted: list[EFRange]) -> list[Table]:
-    by_true = ef_ranges(run, by="true")
+def _ranges(run: ShownRun, by_predicted: list[EFRange], by_true: list[EFRange]) -> list[Table]:
     return [range_table(run, by_predicted, by="predicted"), range_table(run, by_true, by="true")]
 
 
@@ -172,7 +176,7 @@ def _headline(run: ShownRun) -> tuple[str, str, str]:
 
 
 def _facts(run: ShownRun) -> tuple[str, ...]:
-    metrics, (first, interval) = run.metrics, headline(run)
+    metrics, (first, _) = run.metrics, headline(run)
     patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients:,} patients"
     told = [
         f"{definition.label if definition.unit == '' else definition.label.lower()} "
@@ -181,10 +185,13 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
         for definition in metrics.definitions
         if definition.key == key != first.key
     ]
+    worth = run.evaluation.worth
+    few = f": fewer than {FEW} say little" if metrics.num_patients < FEW else ""
     return (
+        f"{counted(metrics.num_recordings, 'recordings')}{patients}{few}",
         *told,
-        f"{counted(metrics.num_recordings, 'recordings')}{patients}",
-        f"in parentheses: {100 * metrics.level:g} % intervals, {interval.method}",
+        *(() if worth is None or worth.is_of_few else (worth.held_words,)),
+        f"in parentheses: {100 * metrics.level:g} % intervals",
     )
 
 

@@ -21,7 +21,6 @@ from coreecho.report.overlay import colour_frames
 from coreecho.report.page_elements import Picture, data_uri
 from coreecho.report.page_runs import ShownRun
 from coreecho.saliency.video_explanation import VideoExplanation, explain_video
-from coreecho.tasks import Task
 from coreecho.video import even_starts
 from coreecho.video.lit_sector import lit_sector
 
@@ -32,6 +31,8 @@ _UNKNOWN_FPS = 25.0
 # A page of two runs with four cases each then stays below 2 MB of films; tried in turn until one fits.
 _MAX_BYTES = 160_000
 _QUALITIES = (70, 55, 40, 25)
+# A page of clips has one film a clip, with words in it: it may be so many times as large.
+_LETTERED = 2.5
 # Beside the largest errors.
 _TYPICAL = 2
 # Clips of the map; the paper's number of clips for an EF.
@@ -111,7 +112,7 @@ def shown_cases(run: ShownRun, other: ShownRun | None, *, worst: int, show_progr
 
 def _case(run: ShownRun, other: ShownRun | None, store: TimedFrames, row: "pd.Series[float]") -> Case:
     recording = str(row["recording"])
-    facts = _facts(run.task, row, other)
+    facts = _facts(run, row, other)
     frames = store.frames(recording)
     try:
         sector = lit_sector(frames, recording)
@@ -167,15 +168,18 @@ def why_colourless(explanation: VideoExplanation, shown: Sequence[int], sector: 
     return f"the evidence that {evidence} lies in frames of the video that are not in this film"
 
 
-def _facts(task: Task, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
+def _facts(run: ShownRun, row: "pd.Series[float]", other: ShownRun | None) -> tuple[str, ...]:
+    task, name = run.task, str(row["recording"])
     true, predicted = float(row[task.true_column]), float(row[task.predicted_column])
     facts = [task.say_label(true), f"predicted {task.say(predicted)}"]
     if task.is_number:
         facts.append(f"error {predicted - true:+.1f} {task.error_unit}".rstrip().replace("-", "−"))
+    if (worth := run.evaluation.worth) is not None and (words := worth.interval_of(name, predicted)):
+        facts.append(words)
     if np.isfinite(row.get("clip_sd", np.nan)):
-        facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD)")
+        facts.append(f"its {row['num_clips']:.0f} clips differ by {row['clip_sd']:.1f} (SD, no interval)")
     if other is not None:
-        theirs = other.evaluation.predictions.set_index("recording")[task.predicted_column].get(str(row["recording"]))
+        theirs = other.evaluation.predictions.set_index("recording")[task.predicted_column].get(name)
         if theirs is not None:
             facts.append(f"{other.title} predicted {task.say(float(theirs))}")
     return tuple(facts)
@@ -193,7 +197,9 @@ def _film(pictures: NDArray[np.uint8], fps: float, telling_frame: int, descripti
     return film_of([Image.fromarray(picture) for picture in pictures], fps, telling_frame, description)
 
 
-def film_of(images: list[Image.Image], fps: float, telling_frame: int, description: str) -> Picture:
+def film_of(
+    images: list[Image.Image], fps: float, telling_frame: int, description: str, *, is_lettered: bool = False
+) -> Picture:
     """A film inside a page, small enough for several.
 
     Args:
@@ -201,17 +207,19 @@ def film_of(images: list[Image.Image], fps: float, telling_frame: int, descripti
         fps: of them.
         telling_frame: the one that paper shows.
         description: for those who cannot see it.
+        is_lettered: words stand in it, which are read at its full size alone.
     """
-    moving = b""
-    for quality in _QUALITIES:
-        moving = _webp(images, fps, quality)
-        if len(moving) <= _MAX_BYTES:
+    telling, moving = images[telling_frame], b""
+    for every, quality in _tries(is_lettered):
+        moving = _webp(images[::every], fps / every, quality)
+        if len(moving) <= _MAX_BYTES * (_LETTERED if is_lettered else 1):
             break
     else:
-        # Still too large, so large frames: half the side has a quarter of the pixels.
-        images = [image.reduce(2) for image in images]
-        moving = _webp(images, fps, _QUALITIES[-1])
-    still = _webp([images[telling_frame]], fps, _QUALITIES[0])
+        if not is_lettered:
+            # Still too large, so large frames: half the side has a quarter of the pixels.
+            images, telling = [image.reduce(2) for image in images], telling.reduce(2)
+            moving = _webp(images, fps, _QUALITIES[-1])
+    still = _webp([telling], fps, _QUALITIES[0])
     return Picture(
         moving=data_uri(moving, "image/webp"),
         uri=data_uri(still, "image/webp"),
@@ -219,6 +227,12 @@ def film_of(images: list[Image.Image], fps: float, telling_frame: int, descripti
         height=images[0].height,
         description=description,
     )
+
+
+def _tries(is_lettered: bool) -> list[tuple[int, int]]:
+    """Every how many frames are taken, and their quality, the best first; words stay whole in fewer, large frames."""
+    tries = [(1, quality) for quality in _QUALITIES]
+    return tries + [(every, _QUALITIES[-1]) for every in (2, 3, 4)] if is_lettered else tries
 
 
 def still_of(image: Image.Image, description: str, caption: str) -> Picture:

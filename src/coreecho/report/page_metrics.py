@@ -100,6 +100,19 @@ def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Ta
     )
 
 
+def short_range_table(ranges: Sequence[EFRange]) -> Table:
+    """How far off a model is for hearts of each kind, for the head of a page."""
+    rows = [
+        Row(cells=(part.name, f"{part.num_recordings}", in_cell(part.mae, 1))) for part in ranges if part.num_recordings
+    ]
+    return Table(
+        caption="How far off on average, by true EF",
+        header=("True EF (%)", "Recordings", "EF points off"),
+        is_narrow=True,
+        rows=tuple(rows),
+    )
+
+
 def comparison_sentence(differences: Differences, first: ShownRun, second: ShownRun) -> str:
     """Say in one sentence which run is better, or that these recordings do not tell."""
     definition, _ = headline(first)

@@ -145,7 +145,7 @@ def small_print_table(runs: Sequence[ShownRun]) -> Table:
     """What whoever wants to make the figures again has to know, and nobody else."""
     facts: dict[str, Callable[[ShownRun], str]] = {
         "Fingerprint of the weights": lambda run: f"SHA-256 {run.subject.weights_sha256[:12]}…",
-        "Trained on": _of_run(_hardware),
+        "Trained on": _of_run(lambda run: run.run.hardware_words),
         "Precision of these figures": lambda run: run.evaluation.protocol.precision,
         "Versions": _of_run(_versions),
     }
@@ -301,13 +301,6 @@ def _best_epoch(run: ShownRun) -> str:
         return weights
     measured = f"validation {term_name(run.task.selection)} {trained_on.best_validation:.2f}"
     return f"{weights}, {measured} {run.task.error_unit}".rstrip()
-
-
-def _hardware(run: ShownRun) -> str:
-    hardware = run.run.info.get("hardware", {})
-    return f"{hardware.get('nodes', 1)} × {hardware.get('devices', 1)} {hardware.get('device', 'unknown')}, " + str(
-        hardware.get("precision", "unknown")
-    )
 
 
 def _versions(run: ShownRun) -> str:

@@ -6,15 +6,13 @@ from typing import Any
 from coreecho.evaluation.worth import Worth
 from coreecho.report.page_elements import Picture, Row, Section, Table, chart
 from coreecho.report.page_runs import ShownRun
-from coreecho.report.worth_drawing import coverage_cells, draw_refusal, draw_reliability, refusal_words
+from coreecho.report.worth_drawing import COVERAGE_HEADER, coverage_cells, draw_refusal, draw_reliability, held_caption
 from coreecho.trust import READERS_WORDS
 
-# Of what a reader meets in the lines under the table, too.
-_BRIER_WORDS = (
-    "The Brier score is the mean squared difference between the probability told and what was so, 0 or 1: 0 is best. "
-    "Its skill is 1 for a perfect one, and 0 for always telling the share of recordings below."
+_COLUMNS = (
+    "Held: in how many recordings the true EF lay in its interval. Width of the intervals and mean absolute error "
+    "(MAE) in EF points."
 )
-_HEADER = ("Recordings", "n", "Held", "Width", "MAE")
 
 
 def worth_section(runs: Sequence[ShownRun]) -> Section | None:
@@ -24,23 +22,22 @@ def worth_section(runs: Sequence[ShownRun]) -> Section | None:
     if not found:
         return None
     return Section(
-        tables=[_table(run, worth) for run, worth in found],
-        pictures=[picture for run, worth in found for picture in _pictures(run, worth)],
+        tables=[_table(run, worth) for run, worth in found if not worth.is_of_few],
+        pictures=[picture for run, worth in found if not worth.is_of_few for picture in _pictures(run, worth)],
         notes=[
-            "Held: share of recordings whose true EF lies in its interval. Width and MAE in EF points.",
-            _BRIER_WORDS,
+            *(f"{run.title}: {line}." for run, worth in found if worth.is_of_few for line in worth.words),
             f"{READERS_WORDS}.",
         ],
     )
 
 
 def _table(run: ShownRun, worth: Worth) -> Table:
-    calibration = worth.calibration
+    caption = held_caption(worth)
     return Table(
-        caption=f"{run.title}: intervals at {100 * calibration.level:g} %, {calibration.method}",
-        header=_HEADER,
+        caption=f"{run.title}: {caption[0].lower()}{caption[1:]}",
+        header=COVERAGE_HEADER,
         rows=tuple(Row(cells=coverage_cells(group)) for group in worth.groups),
-        notes=(*(f"{line}." for line in worth.words), calibration.words),
+        notes=(_COLUMNS, *(f"{line}." for line in worth.words), worth.calibration.words),
         is_narrow=True,
     )
 
@@ -48,15 +45,14 @@ def _table(run: ShownRun, worth: Worth) -> Table:
 def _pictures(run: ShownRun, worth: Worth) -> list[Picture]:
     words: dict[str, Any] = {"model": run.title, "is_phantom": run.is_phantom}
     words["cautions"] = [] if run.evaluation.overlap_label is None else [run.evaluation.overlap_label]
-    brier = worth.reliability.brier.format(3)
+    of_refusing = f"Mean error of the recordings kept as the doubtful are refused, for {run.title}"
     return [
         chart(
             lambda path: draw_reliability(worth, path, **words),
-            description=f"Reliability of the probability of an EF below 40 % for {run.title}: Brier score {brier}.",
+            description=f"Reliability of the probability of an EF below 40 % for {run.title}: how often it was so.",
         ),
         chart(
             lambda path: draw_refusal(worth, path, **words),
-            description=f"Mean error of the recordings kept as the doubtful are refused, for {run.title}. "
-            f"{refusal_words(worth)}".rstrip(),
+            description=". ".join(filter(None, (of_refusing, worth.refusal_words))) + ".",
         ),
     ]

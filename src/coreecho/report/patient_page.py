@@ -6,7 +6,7 @@ holds the names of files, which are the user's own, and pixels of the ultrasound
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from coreecho.report.outline_film import outline_pictures
 from coreecho.report.overlay import label_pictures
 from coreecho.report.page_elements import Picture, chart
 from coreecho.report.page_films import film_of, shown_frames, still_of
+from coreecho.report.patient_summary import Shared, shared_by, summaries
 from coreecho.report.rendering import render_page
 from coreecho.report.thumbnails import thumbnail_uri
 from coreecho.report.volume_drawing import draw_volume
@@ -101,8 +102,7 @@ class _Worth:
     probabilities: tuple[str, ...] = ()
     trust: str = ""
     reasons: tuple[str, ...] = ()
-    reason_notes: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def write_patient_page(
@@ -127,6 +127,8 @@ def write_patient_page(
     """
     # Exports repeat a name in every folder, and an EF must not be laid to another patient's clip.
     names = distinct_names([clip.result.file for clip in clips])
+    measured = [clip.result for clip in clips if isinstance(clip.result, Prediction)]
+    shared = shared_by(measured)
     page = render_page(
         "patient.html",
         styles=("patient.css",),
@@ -137,12 +139,12 @@ def write_patient_page(
         phantom=_which_are_phantoms(clips),
         hints=_hints(clips),
         outliners=list(dict.fromkeys(readable(clip.segmented.model) for clip in clips if clip.segmented is not None)),
-        examinations=[
-            _examination(each, name, task)
-            for each, name in zip(examinations, distinct_names([each.study for each in examinations]), strict=True)
-        ],
+        has_examinations=bool(examinations),
+        summaries=summaries(measured, examinations, shared, task),
+        of_all=[_sentences([words]) for words in map(_plain, (*shared.warnings, *shared.notes))],
+        meaning=_sentences(list(map(_plain, shared.reason_notes))),
         clips=[
-            _shown(clip, name, number, task)
+            _shown(_alone(clip, shared), name, number, task)
             for number, (clip, name) in enumerate(zip(clips, names, strict=True), start=1)
         ],
         readers=[each.words for each in READER_VARIABILITY] if task.thresholds else [],
@@ -184,18 +186,23 @@ def _hints(clips: Sequence[PatientClip]) -> list[str]:
     return [readable(hint) for hint in hints if hint]
 
 
-def _examination(study: StudyPrediction, name: str, task: Task) -> dict[str, Any]:
-    """What the template says of an examination."""
-    used = f"{len(study.files)} of {counted(study.num_measured, 'clips that were measured')}"
-    span = ""
-    if study.lowest is not None and study.highest is not None and len(study.files) > 1:
-        span = f"{task.say(study.lowest)} and {task.say(study.highest)}"
-    return {
-        "name": readable(name),
-        "said": "no number" if study.value is None else f"{task.say(study.value)}, the median of {used}",
-        "span": span,
-        "words": list(map(readable, study.words)),
-    }
+def _alone(clip: PatientClip, shared: Shared) -> PatientClip:
+    """A clip without what is said of all of them, or twice of it."""
+    result, segmented = clip.result, clip.segmented
+    if isinstance(result, PredictionFailure):
+        return clip
+    if segmented is not None:
+        segmented = replace(segmented, warnings=tuple(_without(segmented.warnings, result.warnings)))
+    result = replace(
+        result,
+        warnings=tuple(_without(result.warnings, shared.warnings)),
+        interval_notes=tuple(_without(result.interval_notes, shared.notes)),
+    )
+    return replace(clip, result=result, segmented=segmented)
+
+
+def _without(texts: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [text for text in texts if text not in others]
 
 
 def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, Any]:
@@ -214,8 +221,10 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "ground": _sentences([note for note in worth.notes if note not in lacking]),
         "no_interval": "" if worth.interval or not task.thresholds else _sentences(lacking) or _NO_INTERVAL,
         "grade": _grade(clip),
-        "spread": stretches_words(result.clip_values, task),
-        "warnings": [readable(warning) for warning in result.warnings],
+        "spread": stretches_words(
+            result.clip_values, task, result.clip_starts, 0 if result.beat else result.num_frames
+        ),
+        "warnings": [_plain(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
         "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
         "beats": _beats(clip.segmented),
@@ -237,10 +246,13 @@ def _worth_of(result: Prediction, task: Task) -> _Worth:
         ),
         trust=result.trust or "",
         reasons=tuple(map(readable, result.reasons)),
-        reason_notes=_sentences([readable(note).replace("`", "") for note in result.reason_notes]),
-        # A page has no fonts for what is typed.
-        notes=tuple(readable(reason_and_hint(note)[0]).replace("`", "") for note in result.interval_notes),
+        notes=tuple(map(_plain, result.interval_notes)),
     )
+
+
+def _plain(note: str) -> str:
+    """For who reads the page: without advice for who set up the model, and without marks of what is typed."""
+    return readable(reason_and_hint(note)[0]).replace("`", "")
 
 
 def _grade(clip: PatientClip) -> str:
@@ -276,7 +288,7 @@ def _film(clip: PatientClip, result: Prediction, file: ClipFile, task: Task) -> 
     ]
     labelled = [Image.fromarray(picture) for picture in label_pictures(pictures, lines, is_phantom=file.is_phantom)]
     outlined = "" if clip.segmented is None else " with the outline of its left ventricle"
-    return film_of(labelled, fps, len(labelled) // 2, f"The clip{outlined}; {lines[0]}")
+    return film_of(labelled, fps, len(labelled) // 2, f"The clip{outlined}; {lines[0]}", is_lettered=True)
 
 
 def _volume(segmented: Segmentation) -> Picture:
@@ -305,7 +317,7 @@ def _moments(segmented: Segmentation) -> list[Picture]:
 
 def _beats(segmented: Segmentation | None) -> dict[str, Any]:
     if segmented is None:
-        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "warnings": [], "moments": []}
+        return {"rows": [], "reason": _NO_OUTLINE, "rate": "", "warnings": [], "left_out": [], "moments": []}
     rate = segmented.beats.heart_rate_bpm
     rhythm = "" if segmented.rhythm == "not known" else f", {segmented.rhythm}"
     rows = [
@@ -319,7 +331,8 @@ def _beats(segmented: Segmentation | None) -> dict[str, Any]:
     ]
     return {
         "rows": rows,
-        "reason": "" if rows else "No whole beat was found in the outlines.",
+        "reason": "" if rows or segmented.warnings else "No complete beat was found in the outlines.",
+        "left_out": [_sentences([words]) for words in segmented.left_out_words],
         "rate": "" if rate is None else f"{rate:.0f} beats a minute{rhythm}",
         "moments": _moments(segmented),
         "warnings": [readable(warning) for warning in segmented.warnings],
@@ -333,7 +346,7 @@ def _moment(seconds: float | None, frame: int) -> str:
 def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
     found, task = similar.found, similar.found.task
     return {
-        "likeness": f"{found.likeness[0].upper()}{found.likeness[1:]}.",
+        "likeness": f"{found.likeness}.",
         "is_unlike": found.is_unlike,
         "beside": _BESIDE_TRUST if found.is_unlike and is_trusted else "",
         "known": _KNOWN if found.neighbours[0].distance < _SAME * found.typical_distance else "",
@@ -344,7 +357,7 @@ def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
                 "name": readable(near.recording),
                 "true": f"{task.noun} {task.say(near.true)}" if np.isfinite(near.true) else f"{task.noun} not known",
                 "predicted": f"predicted {task.say(near.predicted)}",
-                "distance": f"at {near.distance:.2g}",
+                "distance": f"at {near.distance:.2f}",
             }
             for near, picture in zip(found.neighbours, similar.pictures, strict=True)
         ],

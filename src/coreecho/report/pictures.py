@@ -30,6 +30,8 @@ FONT_SIZE, SMALL, TITLE = 11, 9, 12
 _DPI = 150
 # Of a letter of one point, in inches: half as wide as it is high.
 _LETTER, _LINE = 0.53 / 72, 1.25 / 72
+# Of a title, for which the sizes of figures leave room.
+_TITLE_LINES = 3
 
 
 def new_figure(
@@ -49,7 +51,7 @@ def new_figure(
 
     Args:
         title: over it; may be empty.
-        size: width and height without the words below, inches.
+        size: width and height without the words below, inches; for a title of some lines, and more for a longer one.
         rows: of axes.
         columns: of axes.
         heights: of the rows, in any unit.
@@ -65,13 +67,14 @@ def new_figure(
     width, height = size
     lines = _footer(width, says, model, cautions)
     foot = (len(lines) * SMALL * _LINE) + 0.1
-    height += foot - (SMALL * _LINE + 0.1)
+    above = [part for line in title.splitlines() for part in textwrap.wrap(line, _letters(width, TITLE))]
+    above += [PHANTOM_LABEL] if is_phantom and PHANTOM_LABEL not in title else []
+    # Many words take nothing from what is drawn.
+    height += foot - (SMALL * _LINE + 0.1) + max(0, len(above) - _TITLE_LINES) * TITLE * _LINE
     figure = Figure(
         figsize=(width, height), dpi=dpi, layout=ConstrainedLayoutEngine(rect=(0, foot / height, 1, 1 - foot / height))
     )
     FigureCanvasAgg(figure)
-    above = [part for line in title.splitlines() for part in textwrap.wrap(line, _letters(width, TITLE))]
-    above += [PHANTOM_LABEL] if is_phantom and PHANTOM_LABEL not in title else []
     if above:
         figure.suptitle("\n".join(above), fontsize=TITLE)
     for number, line in enumerate(reversed(lines)):

@@ -17,6 +17,7 @@ from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
 from coreecho.names import readable
+from coreecho.report.doubt import SAME_FRAMES, is_one_stretch
 from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
@@ -124,12 +125,14 @@ def _common_notes(predictions: Sequence[Prediction]) -> list[str]:
 
 
 def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
-    """What is said of one prediction: what the guideline calls such an EF, and codes, the gravest first."""
+    """What is said of one prediction: what the guideline calls such an EF, and codes in their order."""
     of_worth = (*one.reason_notes, *one.interval_notes)
     notes = [*(note for note in of_worth if note not in (*common, GOOD_PICTURE)), *one.notes]
+    if one.clip_sd is not None and one.beat is None and is_one_stretch(one.clip_starts, one.num_frames):
+        notes.append(SAME_FRAMES)
     kinds = {"R": one.reasons, "W": one.warnings, "N": notes}
     named = [] if one.ef_words is None else [one.ef_words]
-    return " ".join([*named, *(codes.code(letter, words) for letter, said in kinds.items() for words in said)])
+    return " ".join([*named, *codes.codes(kinds)])
 
 
 def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]) -> list[str]:

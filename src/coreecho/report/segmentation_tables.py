@@ -53,13 +53,8 @@ def _in_lines(numbers: Sequence[str]) -> str:
 
 def _coded(found: Segmentation, common: Sequence[str], codes: Legend) -> str:
     """Short codes of what is said of a file; their sentences stand below the table."""
-    kinds = {"W": found.warnings, "N": found.notes}
-    return " ".join(
-        codes.code(letter, text)
-        for letter, said in kinds.items()
-        for text in said
-        if (text if letter == "W" else f"Note: {text}") not in common
-    )
+    own = [text for text in found.warnings if text not in common]
+    return " ".join(codes.codes({"W": own, "N": [text for text in found.notes if f"Note: {text}" not in common]}))
 
 
 def _said(found: Segmentation) -> list[str]:

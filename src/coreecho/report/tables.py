@@ -9,10 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.evaluation import Interval, Metrics
+from coreecho.evaluation.intervals import FEW
 from coreecho.names import counted
-
-# Of fewer, a resampled interval is a guess: the tails of the errors are hardly among them.
-_FEW = 30
 
 
 def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
@@ -35,7 +33,8 @@ def metrics_table(metrics: Metrics, *, title: str, is_phantom: bool) -> Group:
             ends = "none" if math.isnan(interval.low) else f"{interval.low:z.2f} to {interval.high:z.2f}"
             table.add_row(definition.label, f"{interval.estimate:z.2f}", ends, definition.unit)
         else:
-            table.add_row(definition.label, "n/a", "", interval.reason)
+            # Why stands below: a sentence in a cell makes a column of it.
+            table.add_row(definition.label, "n/a", "", "")
     # A table's own title and caption would be broken at the table's width.
     return Group(Text(label, style="bold"), table, Text(_caption(metrics)))
 
@@ -50,13 +49,15 @@ def _caption(metrics: Metrics) -> str:
     ]
     for definition in metrics.definitions:
         interval = metrics[definition.key]
+        if not interval.is_defined:
+            lines.append(f"{definition.label}: {interval.reason}.")
         if interval.is_defined and interval.excluded_resamples > 0:
             lines.append(
                 f"{definition.label}: not defined in {interval.excluded_resamples:,} resamples, "
                 "left out of its interval."
             )
-    if metrics.num_patients < _FEW:
-        lines.append(f"Fewer than {_FEW} {few}: so few say little, and their intervals may be too narrow.")
+    if metrics.num_patients < FEW:
+        lines.append(f"Fewer than {FEW} {few}: so few say little, and their intervals may be too narrow.")
     lines.append("Research software, not a medical device.")
     return "\n".join(lines)
 

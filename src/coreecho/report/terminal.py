@@ -12,7 +12,7 @@ from rich.text import Text
 
 from coreecho.names import counted, printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.doubt import caption_of, doubt_words
+from coreecho.report.doubt import caption_of, doubt_words, why_words
 from coreecho.representation.continuity_comparison import ContinuityDifference
 from coreecho.representation.embedding_map import EmbeddingMap, PlacedClip
 from coreecho.representation.neighbour_search import NeighbourSearch
@@ -70,6 +70,7 @@ def show_file_explanation(explained: FileExplanation, out: Path, *, appraisal: A
     explanation, predicted = explained.explanation, explained.explanation.predicted
     lines = [
         f"{predicted[0].upper()}{predicted[1:]}, {doubt_words(appraisal, explanation.task)}.",
+        *why_words(appraisal),
         f"The map (Grad-CAM) is bright on {explanation.meaning}. It is coarse: {explanation.grid[1]} x "
         f"{explanation.grid[2]} fields over the picture.",
     ]
@@ -108,7 +109,7 @@ def show_maps(maps: Sequence[EmbeddingMap], placed: Sequence[Sequence[PlacedClip
         lines.append(f"{made.method} of {counted(len(made.recordings), 'recordings')}: {made.recordings.source}")
         lines += [f"Note: {made.note}."] if made.note else []
         for clip in files:
-            lines.append(caption_of(clip, ", "))
+            lines += [caption_of(clip, ", "), *why_words(clip.appraisal)]
             lines += [f"Caution: {warning}." for warning in clip.warnings]
             lines += [f"Note: {note}." for note in clip.notes]
     _print([*lines, f"Picture: {written[0]}", f"Page to point at, offline: {written[1]}"])
@@ -127,8 +128,8 @@ def show_neighbours(found: NeighbourSearch, out: Path | None, *, appraisal: Appr
     console().print(table)
     lines = [
         f"This clip: {task.output} {task.say(found.clip.predicted)}; mean {task.noun} of these recordings "
-        f"{task.say_if_known(found.mean_of_neighbours)}. Recordings are usually {found.typical_distance:.3f} from "
-        "their nearest."
+        f"{task.say_if_known(found.mean_of_neighbours)}.",
+        f"{found.likeness}.",
     ]
     lines += [] if appraisal is None else list(appraisal.lines)
     lines += [f"Caution: {warning}." for warning in found.warnings]

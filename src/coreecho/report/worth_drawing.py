@@ -14,8 +14,13 @@ from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_fi
 SIZE = (5.6, 5.4)
 # Below the lowest point, on the axis of shares: one bin, and the next.
 _COUNTS_AT = (-0.08, -0.14)
-# Of whom refusing is told in a sentence: as many as a clinic might look at once more.
-_SET_ASIDE = 0.2
+# Of fewer, a share is chance: none is told of a group, and curves begin where as many are kept.
+_LEAST = 10
+# Bins are joined until they have as many: fewer would have bars that cover all there is, and more would join those that
+# the model is sure of with those that it is not.
+_LEAST_IN_BIN = 5
+
+COVERAGE_HEADER = ("Recordings", "Held", "Share", "Width", "MAE")
 
 
 def draw_reliability(
@@ -28,6 +33,8 @@ def draw_reliability(
     is_phantom: bool = False,
 ) -> None:
     """Draw how often the event came against the probability that was given, with exact intervals.
+
+    Bins of few recordings are joined: one recording was below or was not, and a bar for it covers all there is.
 
     Args:
         worth: what was found.
@@ -45,7 +52,7 @@ def draw_reliability(
         is_phantom=is_phantom,
     )
     axis.plot([0, 1], [0, 1], color=VERMILION, linewidth=1.5, label="what it should be", zorder=2)
-    bins = [part for part in worth.reliability.bins if part.num_recordings > 0]
+    bins = worth.reliability.pooled(_LEAST_IN_BIN)
     x, y = (np.array([getattr(part, name) for part in bins]) for name in ("mean_probability", "observed"))
     below = y - np.array([part.observed_low for part in bins])
     above = np.array([part.observed_high for part in bins]) - y
@@ -59,15 +66,13 @@ def draw_reliability(
         label=f"observed, {100 * worth.reliability.level:g} % interval",
         zorder=3,
     )
-    # How many they are stands below each bin's middle, in two rows by turns: beside the points, and in one row, numbers
-    # of neighbours would lie upon each other.
+    # How many they are stands below each point, in two rows by turns: in one row, numbers of neighbours would lie upon
+    # each other.
     words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": GREY}
-    for number, part in enumerate(worth.reliability.bins):
-        if part.num_recordings > 0:
-            place = ((part.low + part.high) / 2, _COUNTS_AT[number % 2])
-            axis.annotate(f"n {part.num_recordings}", place, **words)
+    for number, part in enumerate(bins):
+        axis.annotate(f"n {part.num_recordings}", (part.mean_probability, _COUNTS_AT[number % 2]), **words)
     # The legend has the strip above 1, where no point lies.
-    axis.set(xlim=(-0.05, 1.06), ylim=(-0.19, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
+    axis.set(xlim=(-0.08, 1.08), ylim=(-0.19, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
     axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
     axis.set_ylabel(f"Share of recordings whose EF was below {RELIABILITY_THRESHOLD:g} %")
     axis.legend(loc="upper center", ncols=2, fontsize=SMALL, frameon=False, handlelength=1.2, columnspacing=1.2)
@@ -87,45 +92,39 @@ def draw_refusal(
     figure, (axis,) = new_figure(
         "The error of those kept, as the doubtful are refused",
         size,
-        says=refusal_words(worth),
+        says=_sentence(worth.refusal_words),
         model=model,
         cautions=cautions,
         is_phantom=is_phantom,
     )
     curves = [
-        ("refused by the doubt", worth.by_doubt, BLUE, "-"),
-        ("by the rarest value of all checks", worth.by_gate, VERMILION, "-."),
-        ("by the spread over clips", worth.by_spread, GREEN, "--"),
+        ("the most doubted first", worth.by_doubt, BLUE, "-"),
+        ("the strangest pictures first", worth.by_gate, VERMILION, "-."),
+        ("those whose clips differ most first", worth.by_spread, GREEN, "--"),
     ]
     mean = float(worth.table["absolute_error"].mean())
     for label, found, colour, style in curves:
         if found is not None:
-            axis.plot(found.kept, found.risk, color=colour, linestyle=style, label=label)
-    axis.axhline(mean, color=GREY, linestyle=":", label="none set aside, or at random")
+            begin = min(_LEAST, len(found.kept)) - 1
+            axis.plot(found.kept[begin:], found.risk[begin:], color=colour, linestyle=style, label=label)
+    axis.axhline(mean, color=GREY, linestyle=":", label="none, or any at random")
     axis.set(xlim=(0, 1))
     axis.set_ylim(bottom=0)
     axis.set_xlabel("Share of recordings kept")
     axis.set_ylabel("Mean absolute error of those kept (EF points)")
-    axis.legend(loc="best", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
+    axis.legend(title="set aside:", loc="best", fontsize=SMALL + 1, framealpha=0.9, edgecolor="none")
     save_figure(figure, path)
 
 
-def refusal_words(worth: Worth) -> str:
-    """What setting aside the most doubted is worth, in a sentence; empty where nothing doubts."""
-    if worth.by_doubt is None:
-        return ""
-    kept, all_of_them = worth.by_doubt.risk_at(1 - _SET_ASIDE), float(worth.table["absolute_error"].mean())
-    return (
-        f"If the {100 * _SET_ASIDE:.0f} % most doubted clips are set aside, the rest err by {kept:.1f} EF points on "
-        f"average; all together err by {all_of_them:.1f}."
-    )
+def _sentence(words: str) -> str:
+    return f"{words}." if words else ""
 
 
 def worth_table(worth: Worth, *, is_phantom: bool) -> Table:
     """Coverage and width by group, for the terminal."""
-    title = f"Intervals at {100 * worth.calibration.level:g} %"
+    title = held_caption(worth)
     table = Table(title=f"{title}, phantom result" if is_phantom else title, box=box.SIMPLE_HEAD)
-    for heading in ("Recordings", "n", "Held", "Width", "MAE"):
+    for heading in COVERAGE_HEADER:
         table.add_column(heading, justify="left" if heading == "Recordings" else "right")
     last = ""
     for group in worth.groups:
@@ -136,12 +135,17 @@ def worth_table(worth: Worth, *, is_phantom: bool) -> Table:
     return table
 
 
+def held_caption(worth: Worth) -> str:
+    """What the table of coverage shows."""
+    return f"How often the {100 * worth.calibration.level:g} % interval held the true EF"
+
+
 def coverage_cells(group: Coverage) -> tuple[str, ...]:
-    """Group, number, share held, mean width and error, as texts."""
+    """Group, how many held, the share where it says something, mean width and error, as texts."""
     return (
         group.name,
-        f"{group.num_recordings}",
-        f"{100 * group.coverage:.1f} %",
+        f"{group.num_held} of {group.num_recordings}",
+        f"{100 * group.coverage:.1f} %" if group.num_recordings >= _LEAST else "",
         f"{group.mean_width:.1f}",
         f"{group.mae:.1f}",
     )

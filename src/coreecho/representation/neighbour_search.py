@@ -51,11 +51,11 @@ class NeighbourSearch:
 
     @property
     def likeness(self) -> str:
-        """How far the nearest is, beside how far near usually is, in words."""
-        verdict = "unlike" if self.is_unlike else "no farther from"
+        """How far the nearest is, beside how far near usually is, in two sentences without the last stop."""
+        range_ = f", and 95 of 100 within {self.unusual_distance:.2f}" if math.isfinite(self.unusual_distance) else ""
         return (
-            f"nearest at {self.neighbours[0].distance:.2g}, usually {self.typical_distance:.2g}: {verdict} the hearts "
-            "that were searched" + ("" if self.is_unlike else " than these are from each other")
+            f"The nearest heart lies at {self.neighbours[0].distance:.2f}. Of the hearts that were searched, half have "
+            f"another one within {self.typical_distance:.2f}{range_}: this clip is {'un' * self.is_unlike}like them"
         )
 
     task: Task = field(default_factory=EF)

@@ -6,6 +6,7 @@ Where faulty recordings are left out, the doctor says which: what it lists and w
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from coreecho.datasets.all_faults import faulty_recordings
 from coreecho.errors import UnreadableVideosError
@@ -58,7 +59,7 @@ def _faulty(run: RunFolder, *, show_progress: bool) -> dict[str, tuple[str, ...]
 
 def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder:
     """The run without some of its recordings. Raises RecipeError and DatasetError: too few are left."""
-    if not faulty:
+    if not faulty and not run.left_out:
         return run
     for name, reasons in faulty.items():
         log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
@@ -70,3 +71,9 @@ def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder
     check_targets(left)
     left.left_out = {**run.left_out, **faulty}
     return left
+
+
+def as_asked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the data as somebody gave them: those of a run that leaves out what is faulty name what that was."""
+    leaves_out = bool(options.get("leave_out_faulty"))
+    return {name: value for name, value in options.items() if not (leaves_out and name == "leave_out")}

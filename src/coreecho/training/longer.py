@@ -70,13 +70,11 @@ def what_differs(recipe: Recipe, longer: Recipe, *, steps_per_epoch: int = 100) 
 
 
 def keep_stage(run: RunFolder, stage: str) -> None:
-    """Keep the last state and the validation of a stage that is done, beside its weights, before another follows."""
+    """Keep the last state of a stage that is done, beside its weights, before another follows."""
     # A copy: until the next state is saved, this one is what the run goes on from.
-    kept = {run.state: run.stage_state(stage), run.validation: run.stage_validation(stage)}
-    for old, target in kept.items():
-        if old.is_file():
-            with replacing(target) as temporary:
-                shutil.copyfile(old, temporary)
+    if run.state.is_file():
+        with replacing(run.stage_state(stage)) as temporary:
+            shutil.copyfile(run.state, temporary)
 
 
 def lengthen(run: RunFolder, longer: Recipe) -> None:

@@ -214,7 +214,9 @@ class Recipe:
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
         self._refuse(faults_of_types(self, leave_out=["task"]))
         self._refuse(faults_of_types(self.input))
+        # What can be told without PyTorch is told before it is imported.
         self._refuse([*self._names(), *faults_of_ranges(self)])
+        self._refuse(self._unknown_network())
         object.__setattr__(self, "task", self._find_task())
         self._refuse(self._misfits())
 
@@ -232,10 +234,10 @@ class Recipe:
         if self.task is not None:
             name = self.task.name if isinstance(self.task, Task) else self.task
             found.append(fault_of_name("task", name, TASKS))
-        faults = [fault for fault in found if fault is not None]
-        if faults:
-            # Told before the objective is asked which networks it trains, which brings PyTorch.
-            return faults
+        return [fault for fault in found if fault is not None]
+
+    def _unknown_network(self) -> list[str]:
+        """Say so where the objective trains no network of that name."""
         from coreecho.training.objectives import objective_class
 
         fault = fault_of_name("encoder", self.encoder, objective_class(self.objective).networks)

@@ -199,7 +199,11 @@ class Recorder:
             if predictions is not None:
                 ids = [recording.id for recording in self.folder.recordings(self.folder.recipe.select_on)]
                 named = predictions.assign(recording=[ids[position] for position in predictions.recording])
-                write_whole(self.folder.validation, named.to_csv(index=False))
+                told = named.to_csv(index=False)
+                if self.stage.number == 1:
+                    # Now, and not when stage 2 begins: it may begin again, after its own has replaced validation.csv.
+                    write_whole(self.folder.stage_validation(self.stage.name), told)
+                write_whole(self.folder.validation, told)
         self.folder.write_metrics(self.state.history)
         kept = " (kept)" if self.stage.selection is None else " (best so far)"
         log.info("%s epoch %d: %s%s", self.stage.name, row["epoch"], _terms(row), kept if is_best else "")

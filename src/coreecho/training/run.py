@@ -15,6 +15,7 @@ import coreecho
 from coreecho.datasets.layout import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
+from coreecho.models.device import device_name
 from coreecho.models.weights import read_weights
 from coreecho.names import readable
 from coreecho.stopping import Stop
@@ -184,6 +185,8 @@ class _Run:
             self.stop.heeded(),
         ):
             log.info("coreecho %s, recipe %s, seed %d", coreecho.__version__, recipe.name, recipe.seed)
+            if is_first:
+                self._say_where()
             if self.began:
                 log.info(self.began)
                 if is_first and self.keeping.show_progress:
@@ -208,6 +211,16 @@ class _Run:
                 self.folder.info["is_finished"] = True
                 self.folder.write_info()
         return self.folder
+
+    def _say_where(self) -> None:
+        """Keep the name of what it computes on: `auto` tells nobody later."""
+        count, name = self.hardware.devices * self.hardware.nodes, device_name(self.fabric.device)
+        where = name if count == 1 else f"{count} × {name}"
+        log.info("on %s, %s", where, self.hardware.precision)
+        known = self.folder.info.setdefault("computed_on", [])
+        if where not in known:
+            known.append(where)
+            self.folder.write_info()
 
     def _enter(self, stage: Stage) -> None:
         """Begin a stage from the weights that were kept of the one before."""

@@ -6,7 +6,7 @@ metrics.csv        one row for each epoch, counted from 1 in each stage
 validation.csv     the validation split at the epoch whose weights are kept: recording, label, output
 best.safetensors   the weights with the best validation of the latest stage, or its last ones, with their card
 stage1.safetensors the same of stage 1, from which stage 2 begins
-stage1.csv         validation.csv of stage 1, where stage 2 has begun
+stage1.csv         validation.csv of stage 1
 stage1.ckpt        the last state of stage 1, from which it can be made longer
 last.ckpt          the state from which `coreecho train --resume` goes on
 train.log          what happened
@@ -183,6 +183,13 @@ class RunFolder:
         return Hardware(**self.info["hardware"])
 
     @property
+    def hardware_words(self) -> str:
+        """On what it was computed, and how, for a person."""
+        asked = self.hardware
+        known = " and ".join(self.info.get("computed_on", ())) or f"a device that was not recorded ({asked.device})"
+        return f"{known}, {'32-bit and 16-bit floats (bf16)' if asked.is_mixed else '32-bit floats (fp32)'}"
+
+    @property
     def best_weights(self) -> Path:
         """Weights of the best epoch."""
         return self.path / "best.safetensors"
@@ -196,7 +203,7 @@ class RunFolder:
         return self.path / f"{part}.safetensors"
 
     def stage_validation(self, stage: str) -> Path:
-        """The validation split at the best epoch of a stage that another has followed."""
+        """The validation split at the best epoch of a stage that another follows."""
         return self.path / f"{stage}.csv"
 
     def stage_state(self, stage: str) -> Path:

@@ -5,7 +5,6 @@ dropout, learning rate) is a function of the recipe and the step, so nothing els
 """
 
 import io
-import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from coreecho.errors import CheckpointError
 from coreecho.files import write_whole
+from coreecho.models.pickles import read_pickle
 from coreecho.training.stages import StageName
 
 
@@ -55,7 +55,7 @@ def load_state(path: Path) -> RunState:
         CheckpointError: missing, damaged, or not a state of this version.
     """
     try:
-        state = RunState(**torch.load(path, map_location="cpu", weights_only=True))
+        state = RunState(**read_pickle(path))
         if fault := _fault_of(state):
             raise TypeError(fault)
         return state
@@ -63,10 +63,10 @@ def load_state(path: Path) -> RunState:
         raise CheckpointError(
             f"{path} is missing: the run has saved no state yet, so it can only start anew."
         ) from error
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, TypeError, ValueError, LookupError) as error:
+    except (TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is not a state of a run that this version can read: {error}. Take the file from a copy of the "
-            "run, or train anew with another `--out`."
+            f"{path} is not a state of a run that this version can read: {str(error).removesuffix('.')}. Take the file "
+            "from a copy of the run, or train anew with another `--out`."
         ) from error
 
 

@@ -168,15 +168,33 @@ def appraise(
         f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
         f"{found.calibrated_on}, {found.date}"
     )
+    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in (40, 50)}
+    leaning: tuple[str, ...] = ()
+    # A half, to the percent that is shown, leans to no side.
+    if any(round(100 * each) != 50 and (each > 0.5) != (ef_percent < limit) for limit, each in below.items()):
+        share_below = float(found.probability_below(ef_percent, [ef_percent], spreads)[0])
+        leaning = (_leaning_words(share_below, found.is_phantom),)
+    of_outside = (OUTSIDE_NOTE,) if is_outside(of_gate["trust"]) else ()
     return Appraisal(
         interval_low=interval.low,
         interval_high=interval.high,
         level=found.level,
         method=found.method,
-        p_below_40=float(found.probability_below(40, [ef_percent], spreads)[0]),
-        p_below_50=float(found.probability_below(50, [ef_percent], spreads)[0]),
-        interval_notes=(ground, *interval.notes, *unnamed, *((OUTSIDE_NOTE,) if is_outside(of_gate["trust"]) else ())),
+        p_below_40=below[40],
+        p_below_50=below[50],
+        interval_notes=(ground, *interval.notes, *leaning, *unnamed, *of_outside),
         **of_gate,
+    )
+
+
+def _leaning_words(share_below: float, is_phantom: bool) -> str:
+    """Why a probability and the number beside it speak for different sides of a threshold."""
+    of, high = "simulated hearts" if is_phantom else "recordings", share_below > 0.5
+    share = share_below if high else 1 - share_below
+    return (
+        f"the probabilities count that this model reads such hearts too {'high' if high else 'low'} more often than "
+        f"not: {100 * share:.0f} of 100 {of} like this one had an EF {'below' if high else 'above'} the predicted one; "
+        "the predicted EF and the interval around it are not corrected for that"
     )
 
 

@@ -29,6 +29,15 @@ from coreecho.trust.predicted_ranges import PredictedRange, range_of
 
 Method = Literal["absolute", "normalised", "normalised-by-copies", "by-range", "normalised-by-range"]
 
+# For a person.
+METHOD_WORDS: dict[Method, str] = {
+    "absolute": "one width for all",
+    "normalised": "wider where the clips of a recording disagree",
+    "normalised-by-copies": "wider where mirrored and zoomed copies of a clip disagree",
+    "by-range": "a width for each range of predicted EF",
+    "normalised-by-range": "a width for each range of predicted EF, wider where the clips of a recording disagree",
+}
+
 
 def is_by_copies(method: Method) -> bool:
     """Whether its spread is over augmented copies of a clip, and not over the clips of a recording."""
@@ -234,19 +243,37 @@ class Calibration:
     def words(self) -> str:
         """On what, when and how it was calibrated, and what it can promise."""
         of_hearts = "simulated hearts" if self.is_phantom else "recordings"
-        text = f"Calibrated on {self.num_recordings} {of_hearts} ({self.calibrated_on}) on {self.date}, {self.method}."
+        text = (
+            f"Calibrated on {self.num_recordings} {of_hearts} ({self.calibrated_on}) on {self.date}: "
+            f"{METHOD_WORDS[self.method]}."
+        )
         if self.num_patients < self.num_recordings:
             text += (
                 f" They are of {self.num_patients} patients only, which count, not recordings: "
                 "the promise is weaker than it says."
             )
-        for part in self.ranges:
-            where = f"Predicted EF {part.predicted.name}: " if len(self.ranges) > 1 else ""
-            text += f" {where}{promise(len(part.errors), self.level).words}"
-        if self.widened_because:
-            how = "Wide enough as it is" if self.widened_by == 1 else f"Widened {self.widened_by:g} times"
-            text += f" {how}: {self.widened_because}."
-        return text
+        return f"{text} {self._promise_words}{self._widened_words}"
+
+    @property
+    def _promise_words(self) -> str:
+        promised = [promise(len(part.errors), self.level) for part in self.ranges]
+        if len(promised) == 1:
+            return promised[0].words
+        parts = [
+            f"{one.range_words} of those with a predicted EF {part.predicted.name} ({one.num_recordings} recordings)"
+            for part, one in zip(self.ranges, promised, strict=True)
+        ]
+        return (
+            f"They aim to hold the true EF of {100 * self.level:g} % of new recordings of the same kind. How many one "
+            f"calibration holds is its luck, the more so the fewer its recordings: most likely {', '.join(parts)}."
+        )
+
+    @property
+    def _widened_words(self) -> str:
+        if not self.widened_because:
+            return ""
+        how = "Wide enough as it is" if self.widened_by == 1 else f"Widened {self.widened_by:g} times"
+        return f" {how}: {self.widened_because}."
 
     def _unclipped(
         self, ef_predicted: ArrayLike, spread: ArrayLike | None

@@ -29,6 +29,7 @@ class CheckDefinition:
         is_of_outline: it is measured in the outline of the left ventricle, and so only where something outlines it.
         always_doubted_above: a value beyond it is doubtful, however usual it is in a split; None where the split alone
             says what is doubtful.
+        if_missing: what a person reads where it could not be measured; empty where its label says enough.
     """
 
     name: str
@@ -40,6 +41,7 @@ class CheckDefinition:
     tolerance: float = 0.0
     is_of_outline: bool = False
     always_doubted_above: float | None = None
+    if_missing: str = ""
 
     @property
     def is_strange_high(self) -> bool:
@@ -72,6 +74,8 @@ class CheckDefinition:
 
 # How far copies of a clip that are mirrored or zoomed are read from it.
 COPY_CHECK = "copy_disagreement"
+# How far the EF of the left ventricle's outline is from it.
+OUTLINE_CHECK = "segmentation_disagreement"
 
 CHECKS: dict[str, CheckDefinition] = {
     definition.name: definition
@@ -227,13 +231,14 @@ CHECKS: dict[str, CheckDefinition] = {
             is_of_outline=True,
         ),
         CheckDefinition(
-            name="segmentation_disagreement",
+            name=OUTLINE_CHECK,
             label="disagreement with the EF of the segmented ventricle",
             if_high="outline's EF {} points away",
             side="high",
             tolerance=0.1,
             is_of_outline=True,
             always_doubted_above=DISAGREEMENT_POINTS,
+            if_missing="no second EF to compare with: no complete beat could be outlined",
         ),
     )
 }

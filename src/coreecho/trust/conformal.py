@@ -148,13 +148,19 @@ class Promise:
                 f"{_recordings(self.num_recordings)} cannot promise {asked}: the interval is the whole of 0 to 100 %. "
                 f"At least {smallest_calibration(self.level)} are needed."
             )
-        low, high = (self.coverage_quantile(share) for share in ((1 - DRAWS_TOLD) / 2, (1 + DRAWS_TOLD) / 2))
         return (
-            f"{_recordings(self.num_recordings)} at {asked}: intervals hold the truth of "
-            f"{100 * self.mean_coverage:.1f} % of new recordings of the same kind, on average over many such "
-            f"calibrations; a single calibration holds between {100 * low:.0f} and {100 * high:.0f} % "
-            f"(the middle {100 * DRAWS_TOLD:.0f} % of draws)."
+            f"Of new recordings of the same kind, {asked} intervals from {_recordings(self.num_recordings)} hold the "
+            f"true EF of {100 * self.mean_coverage:.1f} % on average over many such calibrations, and a single one, by "
+            f"its luck, of {self.range_words}."
         )
+
+    @property
+    def range_words(self) -> str:
+        """How many a single calibration may hold: so many do in the share `DRAWS_TOLD` of calibrations."""
+        if not self.is_finite:
+            return f"too few to promise {100 * self.level:g} %"
+        low, high = (self.coverage_quantile(share) for share in ((1 - DRAWS_TOLD) / 2, (1 + DRAWS_TOLD) / 2))
+        return f"between {100 * low:.0f} and {100 * high:.0f} %"
 
 
 def promise(num_recordings: int, level: float) -> Promise:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coreecho.errors import CalibrationError
-from coreecho.trust.checks import CHECKS, CheckDefinition, ErrorRatio
+from coreecho.trust.checks import CHECKS, OUTLINE_CHECK, CheckDefinition, ErrorRatio
 from coreecho.trust.conformal import conformal_p_values, finite_vector
 
 Trust = Literal["good", "doubtful", "outside"]
@@ -37,7 +37,7 @@ USUAL_WORDS = f"usual: as {100 * USUAL_SHARE:g} % of the recordings are that the
 # By which clips are refused first, the first of them that a gate asks. In phantoms (docs/trust.md) refusing by one of
 # these alone is better than by the rarest value of all checks, most of which say that a picture is unusual, and not
 # that its number is wrong.
-REFUSING_CHECKS = ("segmentation_disagreement", "neighbour_distance", "clip_disagreement")
+REFUSING_CHECKS = (OUTLINE_CHECK, "neighbour_distance", "clip_disagreement")
 
 
 def is_good(trust: Trust | None) -> bool:
@@ -133,8 +133,11 @@ class Verdict:
     def words(self) -> tuple[str, ...]:
         """The reasons for a person, in order; at the end, in one, what could not be measured."""
         measured = [check.words for check in self.reasons if math.isfinite(check.value)]
-        missing = [CHECKS[check.name].label for check in self.reasons if not math.isfinite(check.value)]
-        return (*measured, *([f"could not be measured: {', '.join(missing)}"] if missing else []))
+        missing = [CHECKS[check.name] for check in self.reasons if not math.isfinite(check.value)]
+        labels = [check.label for check in missing if not check.if_missing]
+        told = [check.if_missing for check in missing if check.if_missing]
+        told += [f"could not be measured: {', '.join(labels)}"] if labels else []
+        return (*measured, *(["; ".join(told)] if told else []))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,10 +231,12 @@ class GateCheck:
             return f"{definition.label}: {told} {usual}"
         is_above = value > float(np.median(self.values))
         is_high = definition.is_strange_high and (is_above or not definition.is_strange_low)
-        text = f"{(definition.if_high if is_high else definition.if_low).format(told)} {usual}"
+        text = (definition.if_high if is_high else definition.if_low).format(told)
         limit = definition.always_doubted_above
         if limit is not None and limit < value <= high:
-            text += f", and more than {limit:g} is always doubted"
+            text += f": more than {limit:g} is doubtful, even though {self._usual_words(value)} is usual"
+        else:
+            text += f" {usual}"
         worth = "how much more such clips err is not known" if self.error_ratio is None else self.error_ratio.words
         return f"{text}; {worth}"
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from coreecho.trust.checks import OUTLINE_CHECK
+
 # Share of the sector: a mask below it is no ventricle. The smallest of phantoms take a twentieth.
 _LEAST_AREA = 0.01
 # Pixels from the sector's end, of frames of 112 pixels a side: an outline this near to it was cut off there.
@@ -48,7 +50,7 @@ class OutlineValues:
             "lv_area": self.lv_area,
             "lv_cut": self.lv_cut,
             "lv_pace": self.lv_pace,
-            "segmentation_disagreement": abs(self.ef_percent - ef_predicted),
+            OUTLINE_CHECK: abs(self.ef_percent - ef_predicted),
         }
 
 

@@ -12,6 +12,7 @@ The rhythm is told from the middles of the contractions, where the area falls fa
 moves, and a little noise shifts its minimum by several frames.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -30,6 +31,8 @@ _DISTANCE_FRAMES = 20
 _DISTANCE_S = 0.4
 _PROMINENCE = 0.5
 _LOW, _HIGH = 0.05, 0.95
+# A fall of the area by less than this part of its range is noise of the outline, and not worth a word.
+_WORTH_A_WORD = 0.25
 # A largest area this near to the clip's start may be the tail of a beat whose end-diastole came before the clip.
 _START_S = 0.04
 _START_FRAMES = 2
@@ -60,6 +63,23 @@ class Beat:
         return ejection_fraction(self.edv, self.esv)
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A contraction that is none of the beats.
+
+    Attributes:
+        frame: of its smallest area, counted from 0.
+        why: it is left out, in words.
+    """
+
+    frame: int
+    why: str
+
+    def words(self, moment: str) -> str:
+        """In a sentence, with when it was: `0.50 s`."""
+        return f"a beat about {moment} was left out: {self.why}"
+
+
 @dataclass(frozen=True, eq=False)
 class Beats:
     """The beats of a clip.
@@ -71,6 +91,7 @@ class Beats:
             one whose end-diastole the clip lacks if it passes the others' mean level.
         rule: of the range of areas.
         fps: frames per second; None where it is unknown.
+        left_out: contractions beside these beats, in the order of time; not looked for where there is no end-systole.
     """
 
     beats: tuple[Beat, ...]
@@ -78,6 +99,7 @@ class Beats:
     contractions: Floats
     rule: RangeRule
     fps: float | None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def ed_frames(self) -> tuple[int, ...]:
@@ -198,7 +220,30 @@ def find_beats(curve: VentricleCurve, *, rule: RangeRule = "product", fps: float
         contractions=_contractions(areas, pairs, es_frames),
         rule=rule,
         fps=fps,
+        left_out=tuple(_left_out(areas, es_frames, robust_range(areas, rule), is_cut=len(es_frames) > len(pairs))),
     )
+
+
+def _left_out(areas: Floats, es_frames: list[int], area_range: float, *, is_cut: bool) -> Iterator[LeftOut]:
+    """Contractions without a beat, in the order of time; `is_cut` where the clip's start cuts off the first one."""
+    if not es_frames or area_range <= 0:
+        return
+    found, properties = find_peaks(-areas, prominence=_WORTH_A_WORD * area_range)
+    swings = dict(zip(found.tolist(), (properties["prominences"] / area_range).tolist(), strict=True))
+    last = max(*swings, *es_frames)
+    last_ed = last + int(np.argmax(areas[last:]))
+    for frame in sorted({*swings, es_frames[0]}):
+        if frame == es_frames[0]:
+            if is_cut:
+                yield LeftOut(
+                    frame, "its largest area lies at the very start of the clip, and may have been larger before"
+                )
+        elif frame not in es_frames:
+            swing = f"the area changes by {100 * swings[frame]:.0f} % of its range, and half of that is asked for"
+            yield LeftOut(frame, "it lies too near to another one" if swings[frame] >= _PROMINENCE else swing)
+    end = last_ed + int(np.argmin(areas[last_ed:]))
+    if areas[last_ed] - areas[end] >= _WORTH_A_WORD * area_range:
+        yield LeftOut(end, "the clip ends within it")
 
 
 def _contractions(areas: Floats, pairs: list[tuple[int, int]], es_frames: list[int]) -> Floats:

@@ -1,21 +1,25 @@
 """The EF of the left ventricle's outline beside the one that a model reads: two ways that fail on different clips."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from coreecho.errors import RecipeError, log_unforeseen
 from coreecho.inference.files import FileListing, PredictionFailure, list_files
 from coreecho.inference.prediction import Prediction
-from coreecho.inference.preparing import clip_reader
+from coreecho.inference.predictor import Predictor
+from coreecho.inference.preparing import ReadFile, clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import Task
 from coreecho.trust import DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
+from coreecho.trust.checks import OUTLINE_CHECK
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
 from coreecho.video.limits import SECONDS_A_FILE
+from coreecho.video.reader_process import read_resized
+from coreecho.video.reading import ClipPath
 
 
 def find_second_opinion(
@@ -75,17 +79,51 @@ def with_second_opinions(
             if isinstance(result, PredictionFailure) or isinstance(file, PredictionFailure):
                 yield result
                 continue
-            try:
-                found = segment_file(segmenter, file, axes=axes, read=read)
-            # A prediction is not lost because its second opinion is.
-            except Exception as error:
-                log_unforeseen(error, f"the outline of file {number}")
-                reason = PredictionFailure.of(str(file), error).error
-                judged = appraise_outline(result, calibrated, {}, segmenter.weights_sha256)
-                yield replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
-            else:
-                outline = gauge_segmentation(found).beside(result.value)
-                yield beside(appraise_outline(result, calibrated, outline, segmenter.weights_sha256), found)
+            yield _with_outline(result, file, segmenter, calibrated, axes, read, f"the outline of file {number}")
+
+
+def judged_by_outline(
+    predictor: Predictor, segmenter: Segmenter | None, *, axes: str | None = None
+) -> Callable[[ClipPath], Prediction]:
+    """A predictor whose trust in a clip is that of `coreecho predict`: its gate is asked of the outline, too.
+
+    Args:
+        predictor: of an EF or of anything else.
+        segmenter: what outlines the ventricle; None where nothing does.
+        axes: as the predictor's.
+
+    Returns:
+        The predictor alone where its calibration knows no outlines by this segmenter.
+    """
+    calibrated = predictor.calibrated
+    if segmenter is None or calibrated is None or calibrated.outlined_by != segmenter.weights_sha256:
+        return predictor
+
+    def judged(file: ClipPath) -> Prediction:
+        return _with_outline(predictor(file), file, segmenter, calibrated, axes, read_resized, "the outline")
+
+    return judged
+
+
+def _with_outline(
+    result: Prediction,
+    file: ClipPath,
+    segmenter: Segmenter,
+    calibrated: ModelCalibration | None,
+    axes: str | None,
+    read: ReadFile,
+    where: str,
+) -> Prediction:
+    try:
+        found = segment_file(segmenter, file, axes=axes, read=read)
+    # A prediction is not lost because its second opinion is.
+    except Exception as error:
+        log_unforeseen(error, where)
+        reason = PredictionFailure.of(str(file), error).error
+        judged = appraise_outline(result, calibrated, {}, segmenter.weights_sha256)
+        return replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
+    outline = gauge_segmentation(found).beside(result.value)
+    return beside(appraise_outline(result, calibrated, outline, segmenter.weights_sha256), found)
 
 
 def beside(prediction: Prediction, found: Segmentation) -> Prediction:
@@ -100,7 +138,9 @@ def beside(prediction: Prediction, found: Segmentation) -> Prediction:
     ef_percent, num_beats = found.mean_ef_percent, len(found.beats.beats)
     warnings, notes = prediction.warnings, prediction.notes
     if ef_percent is None:
-        notes = (*notes, "no EF by the outline: no complete beat was found in it")
+        # Where the gate asks for it, a reason says so already.
+        if OUTLINE_CHECK not in prediction.reason_codes:
+            notes = (*notes, "no EF by the outline: no complete beat was found in it")
     elif abs(ef_percent - prediction.ef_percent) > DISAGREEMENT_POINTS:
         warnings = (
             *warnings,

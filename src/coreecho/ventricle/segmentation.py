@@ -143,6 +143,15 @@ class Segmentation:
         return None if self.fps is None else np.arange(self.num_frames) / self.fps
 
     @property
+    def left_out_words(self) -> tuple[str, ...]:
+        """Contractions beside the beats, each with its moment and why it is none of them."""
+        times = self.times_s
+        return tuple(
+            each.words(f"frame {each.frame}" if times is None else f"{times[each.frame]:.2f} s")
+            for each in self.beats.left_out
+        )
+
+    @property
     def ed_frames(self) -> tuple[int, ...]:
         """End-diastole of each complete beat, counted from 0."""
         return self.beats.ed_frames
@@ -204,6 +213,7 @@ class Segmentation:
             "rhythm": self.rhythm,
             "heart_rate_bpm": beats.heart_rate_bpm,
             "num_beats_cut_off": beats.num_cut,
+            "beats_left_out": [{"frame": each.frame, "why": each.why} for each in beats.left_out],
             "rule_of_beats": beats.rule,
             "method": self.method,
             "volume": [_known(value) for value in self.volume],

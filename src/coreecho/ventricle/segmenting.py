@@ -161,7 +161,8 @@ def segment_video(
         model=segmenter.name,
         is_phantom=video.is_phantom,
     )
-    return replace(result, warnings=tuple(_warnings(result, segmenter, inside)))
+    notes = (*result.notes, *result.left_out_words)
+    return replace(result, warnings=tuple(_warnings(result, segmenter, inside)), notes=notes)
 
 
 def measure(shares: NDArray[np.float32], video: Video) -> dict[Method, VentricleCurve]:
@@ -203,8 +204,6 @@ def _notes(video: Video, beats: Beats) -> tuple[str, ...]:
     notes = list(video.notes)
     if video.placement is not None and video.placement.times_ms is not None:
         notes.append("its frames are not evenly spaced in time; beats were found by their times")
-    if beats.num_cut:
-        notes.append("a beat that the clip's start cuts off was left out")
     if beats.note:
         notes.append(beats.note)
     return tuple(notes)

@@ -49,4 +49,5 @@ def find_timed_beats(
             for beat in found.beats
         ),
         es_frames=tuple(int(nearest[frame]) for frame in found.es_frames),
+        left_out=tuple(replace(each, frame=int(nearest[each.frame])) for each in found.left_out),
     )

@@ -32,6 +32,9 @@ PHANTOM_COMMENT = "CoReEcho phantom"
 INTERLACED_NOTE = "its frames are interlaced: every second row is of another instant, which blurs what moves"
 UNTIMED_NOTE = "its time stamps are not in order; the frame rate that its header gives is used"
 
+# Titles and comments need not be UTF-8. PyAV until 18 is told what to do with such; since 19 it keeps their bytes.
+_OLD_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
 # FFmpeg writes this number of frames where it cannot go back to write how many there were.
 _NOT_COUNTED = 1 << 30
 
@@ -108,7 +111,7 @@ def _open_and_decode(
     # The decoder's limit is set here, since FFmpeg decodes a first frame while it opens.
     limit = {"max_pixels": str(MAX_FRAME_PIXELS)}
     try:
-        with av.open(file, "r", format=container_format, options=limit, metadata_errors="replace") as container:
+        with av.open(file, "r", format=container_format, options=limit, **_OLD_METADATA) as container:
             return _decode(container, source, num_declared, num_bytes)
     except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as error:
         raise VideoError(

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from coreecho.errors import UnsuitableError
+from coreecho.video.sector_shape import has_two_tips, nearest_sector
 
 # Motion cannot be told from chance on fewer frames; a heart beat has more than this at any frame rate in use.
 MIN_FRAMES = 8
@@ -28,6 +29,12 @@ _PERCENT_STILL = 10
 _OPENINGS = (0.01, 0.03, 0.06, 0.1)
 # Share of its convex hull that a sector fills; two sectors that touch, or one with an ECG band on, fill less.
 _MIN_SOLIDITY = 0.88
+# More than that is convex: nothing hangs on it. What is opened keeps most of its area; around the sector that it then
+# is most like, so wide a rim (as a share of the shorter side) is its own; and a tail takes at least such a share along.
+_FULL_SOLIDITY = 0.97
+_MOST = 0.75
+_BESIDE = 0.01
+_MIN_TAIL = 0.05
 _MIN_KEPT = 0.5
 _MIN_AREA = 0.04
 _MAX_AREA = 0.97
@@ -92,6 +99,8 @@ def find_sector(
     if is_believed:
         is_moving &= inside
     part = _most_solid_part(np.asarray(ndimage.binary_fill_holes(is_moving), dtype=np.bool_), source)
+    if has_two_tips(part):
+        raise _two_parts(source)
     is_still = (deviation < np.maximum(_MIN_DEVIATION, _DEVIATION_OF_LABEL * mean)) & (mean > _MAX_STILL_LEVEL)
     tissue = _still_tissue(is_still, part & ~is_still, mean)
     mask = convex_hull(part | tissue)
@@ -171,13 +180,34 @@ def _most_solid_part(moving: NDArray[np.bool_], source: str) -> NDArray[np.bool_
         if part.sum() < _MIN_KEPT * first.sum():
             break
         if part.sum() >= _MIN_SOLIDITY * convex_hull(part).sum():
-            return part
+            return _without_tail(part)
     if first is None or first.mean() < _MIN_AREA:
         raise UnsuitableError(
             f"{source}: no ultrasound sector found: nothing large moves in the picture. Expected a B-mode clip of a "
             "beating heart, not a still or a report page."
         )
     return first
+
+
+def _without_tail(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cut off what hangs on the arc of a sector, such as an ECG that touches it: its hull would take names along.
+
+    Only where a whole sector is left once it is opened, and much of the hull lies beyond that one.
+    """
+    hull = convex_hull(part)
+    if part.sum() >= _FULL_SOLIDITY * hull.sum():
+        return part
+    side = min(part.shape)
+    inner = np.asarray(ndimage.distance_transform_edt(np.pad(part, 1)))[1:-1, 1:-1]
+    for opening in _OPENINGS:
+        opened = _grow(inner > opening * side, opening * side)
+        if opened.sum() < _MOST * part.sum():
+            break
+        whole = nearest_sector(opened) if opened.sum() >= _FULL_SOLIDITY * convex_hull(opened).sum() else None
+        if whole is not None:
+            beyond = hull & ~_grow(whole, _BESIDE * side)
+            return part & whole if beyond.sum() >= _MIN_TAIL * hull.sum() else part
+    return part
 
 
 def _grow(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
@@ -196,10 +226,14 @@ def _largest_part(mask: NDArray[np.bool_], source: str) -> NDArray[np.bool_] | N
     if areas[order[0]] < _MIN_AREA * mask.size:
         return None
     if count > 1 and areas[order[1]] > _MIN_SECOND_AREA * areas[order[0]]:
-        raise UnsuitableError(
-            f"{source}: two parts of the picture move, as in biplane or side-by-side recordings. Export one view alone."
-        )
+        raise _two_parts(source)
     return np.asarray(labels == order[0] + 1)
+
+
+def _two_parts(source: str) -> UnsuitableError:
+    return UnsuitableError(
+        f"{source}: two parts of the picture move, as in biplane or side-by-side recordings. Export one view alone."
+    )
 
 
 def convex_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -119,6 +119,15 @@ def test_a_note_keeps_the_reason_alone(message: str, note: str) -> None:
     assert anonymous(message, Path("/in/jane/a.dcm")) == note
 
 
+def test_words_of_the_readers_stay_whatever_a_file_is_called() -> None:
+    told = "has 5 frames; finding the moving sector takes at least 8. Export the whole clip."
+    for path in ("/export/clip.dcm", "/the/moving/sector/frames.dcm", "/Export/Clip.dcm"):
+        assert anonymous(f"{path}: {told}", Path(path)) == told
+    # What no reader says may be a name, in whatever capitals.
+    named = "JANE has 5 frames, Clip and export"
+    assert anonymous(f"/Jane/clip.dcm: {named}", Path("/Jane/clip.dcm")) == "... has 5 frames, ... and export"
+
+
 def test_bad_files_are_refused_with_a_reason_and_stop_nobody(clips: Path, tmp_path: Path) -> None:
     (clips / "a" / "0.avi").write_bytes((clips / "a" / "1.avi").read_bytes()[:900])
     write_mjpeg_avi(clips / "b" / "9.avi", disc(1), 50.0)

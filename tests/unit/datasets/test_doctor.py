@@ -125,7 +125,7 @@ def test_odd_frame_rate_is_remarked(tree: Path, clips: list[Path]) -> None:
 
 def test_short_videos_are_remarked(phantom_root: Path) -> None:
     expected = (
-        "16 clips (100.0 %) of fewer than 144 frames (2.9 s at 50 frames a second): filled up at their end with empty "
+        "16 clips (100.0 %) of fewer than 144 frames (2.9 s at 50 frames a second): filled up at the end with empty "
         "frames, as the paper does."
     )
     assert expected in check(phantom_root).remarks
@@ -293,7 +293,7 @@ def test_all_faults_at_once_and_json_has_every_case(tree: Path, clips: list[Path
     assert content["faults"]["missing videos"]
     assert content["counts"]["all"] == 15
     assert len(content["clips"]) == 15
-    assert examination.summary().startswith(f"{tree}: faults found: 17, kinds: 3; 15 recordings")
+    assert examination.summary().startswith(f"{tree}: 17 faults of 3 kinds; 15 recordings")
 
 
 def test_long_lists_are_cut_in_text_alone(tree: Path, clips: list[Path]) -> None:

@@ -126,8 +126,8 @@ def test_faulty_recordings_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     assert {recording.split for recording in recordings} == {"train", "val", "test"}
     assert list(recordings.left_out) == ["b.npy", "gone.npy"]
     assert "line 3: 'x'" in recordings.left_out["b.npy"][0]
-    assert "missing files" in recordings.left_out["gone.npy"][0]
-    assert "b.npy is left out: rows with a bad EF" in caplog.text
+    assert "missing file: " in recordings.left_out["gone.npy"][0]
+    assert "b.npy is left out: row with a bad EF" in caplog.text
     # Read again without them by name: they are still listed, and not told a second time.
     caplog.clear()
     again = load_recordings("table", tmp_path, leave_out_faulty=True, leave_out=["b.npy", "gone.npy"])
@@ -192,7 +192,7 @@ def test_files_that_are_cut_off_are_left_out(phantom_root: Path, tmp_path: Path)
     recordings = load_recordings("echonet", root, leave_out_faulty=True)
     assert len(recordings) == 15
     assert list(recordings.left_out) == [cut.stem]
-    assert "files that are cut off" in recordings.left_out[cut.stem][0]
+    assert "file that is cut off" in recordings.left_out[cut.stem][0]
     assert pickle.loads(pickle.dumps(recordings)).left_out == recordings.left_out
 
 

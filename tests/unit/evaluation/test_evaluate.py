@@ -25,7 +25,7 @@ FILES = ["metrics.csv", "metrics.json", "predictions.csv"]
 def test_leaves_a_folder_that_says_everything(run, phantom_root):
     result = evaluate(open_subject(run), Protocol(split="train", clips=2, resamples=200, seed=5))
     assert result.folder == run.path / "evaluation" / "train-2"
-    assert sorted(path.name for path in result.folder.iterdir()) == FILES
+    assert sorted(path.name for path in result.folder.iterdir()) == [".evaluation.lock", *FILES]
     document = json.loads((result.folder / "metrics.json").read_text())
     assert document["result"] == "phantom result: simulated hearts"
     assert document["recipe"] == "tiny"
@@ -111,6 +111,15 @@ def test_a_failure_while_writing_leaves_the_older_result_whole(run):
 
     with pytest.raises(CoReEchoError, match=r"cannot be written to .*test-3: No space left on device"):
         evaluate(open_subject(run), Protocol(resamples=20), draw=lambda _: {"picture.png": full_disk})
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_a_killed_evaluation_left_is_cleared_away(run):
+    folder = evaluate(open_subject(run), Protocol(resamples=10)).folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / ".part-killed").mkdir()
+    (folder / ".part-killed" / "predictions.csv").write_text("recording")
+    evaluate(open_subject(run), Protocol(resamples=10))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 

@@ -38,6 +38,18 @@ def test_bins_hold_each_recording_once_and_one_lies_in_the_last():
     assert found.calibration_error == pytest.approx((2 * 0.025 + 0.9 + 2 * 0.025) / 5)
 
 
+def test_pooled_bins_hold_as_many_as_asked_and_all_recordings():
+    probability = np.r_[np.full(20, 0.05), 0.25, 0.35, np.full(9, 0.75), 0.95]
+    found = reliability(probability, probability > 0.5, resamples=2)
+    pooled = found.pooled(10)
+    assert [part.num_recordings for part in pooled] == [20, 12]
+    assert pooled[1].mean_probability == pytest.approx((0.25 + 0.35 + 9 * 0.75 + 0.95) / 12)
+    assert (pooled[1].num_events, pooled[1].low, pooled[1].high) == (10, pytest.approx(0.2), 1)
+    assert pooled[1].observed_low == pytest.approx(stats.beta.ppf(0.025, 10, 3))  # Clopper-Pearson, 10 of 12
+    # Too few for one bin are one all the same.
+    assert [part.num_recordings for part in found.pooled(1000)] == [32]
+
+
 def test_right_probabilities_lie_in_the_intervals_and_too_sure_ones_do_not():
     def num_missed(sharpened):
         probability, event = outcomes(20_000, 1, sharpened)

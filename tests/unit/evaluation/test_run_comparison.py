@@ -13,6 +13,7 @@ from rich.console import Console
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation import run_comparison
 from coreecho.evaluation.comparison import compare_metrics
+from coreecho.evaluation.metric_family import family_of
 from coreecho.evaluation.protocol import Protocol
 from coreecho.evaluation.run_comparison import Competitor, RunComparison, compare_runs, unique_names
 from coreecho.inference.overlap import Overlap
@@ -82,7 +83,7 @@ def test_seeds_are_compared_in_pairs(tmp_path: Path) -> None:
     errors = {"a": 1.0, "b": 0.2}
     seeds = [Competitor(name=name, seeds={0: Model(of), 1: Model(1.1 * of)}) for name, of in errors.items()]
     found = compare_runs(seeds, PROTOCOL)
-    assert [each.name for each in found.compared] == ["a, mean of 2 seeds", "b, mean of 2 seeds"]
+    assert [each.label for each in found.compared] == ["a, mean of 2 seeds", "b, mean of 2 seeds"]
     assert found.compared[0].sd_over_seeds["mae"] > 0
     assert found.compared[1].differences["mae"].high < 0
     written = write_comparison(found, csv=tmp_path / "c.csv", json=tmp_path / "c.json")
@@ -101,12 +102,35 @@ def shown(found: RunComparison) -> str:
 def test_a_clear_difference_is_marked() -> None:
     text = shown(compare_runs([single("a", Model(1)), single("b", Model(0.1))], PROTOCOL))
     assert "phantom result" in text
-    row = next(line for line in text.splitlines() if " b " in line)
+    row = next(line for line in text.splitlines() if line.startswith("  b "))
     assert row.rstrip().endswith("*")
+    assert "MAE: b is better than a." in text
+    assert "12 recordings say little" in text
+
+
+def test_what_is_within_chance_is_told_as_such_and_the_table_fits_a_terminal() -> None:
+    seeds = [Competitor(name=name, seeds={0: Model(1.0), 1: Model(1.1)}) for name in ("a", "b")]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(comparison_tables(compare_runs(seeds, PROTOCOL)))
+    text = console.export_text()
+    assert "MAE: these recordings do not tell b from a." in text
+    assert "each the mean of 2 seeds" in text
+    # No cell is broken, and none of its two models lies below another's column.
+    rows = [line for line in text.splitlines() if line.startswith(("  a ", "  b "))]
+    assert len(rows) == 2 * len(family_of(EF()).definitions)
+    assert all(" to " in row for row in rows)
+
+
+def test_one_recipe_of_several_seeds_is_measured_alone() -> None:
+    found = compare_runs([Competitor(name="a", seeds={0: Model(1.0), 1: Model(2.0)})], PROTOCOL)
+    assert found.compared[0].sd_over_seeds["mae"] > 0
+    text = shown(found)
+    assert "SD of seeds" in text
+    assert "Difference" not in text
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(RecipeError, match="at least two runs"):
+    with pytest.raises(RecipeError, match="at least two runs, or one folder of seeds, got 1 run"):
         compare_runs([single("a", Model(1))], PROTOCOL)
     with pytest.raises(RecipeError, match="read the same thing"):
         compare_runs([single("a", Model(1)), single("b", Model(1, task=MI()))], PROTOCOL)

@@ -70,6 +70,21 @@ def test_an_examination_without_a_trusted_clip_has_no_number() -> None:
     assert (failed.value, failed.num_failed) == (None, 1)
 
 
+def test_a_damaged_file_is_no_examination_of_its_own() -> None:
+    damaged = PredictionFailure(file="day/0.dcm", error="cut off")
+    results = [damaged, clip("day/1.dcm", 40.0, ids=of_study("1.2")), clip("day/2.dcm", 50.0, ids=of_study("1.2"))]
+    (study,) = combine_studies(results, has_ids=True)
+    assert (study.study, study.study_instance_uid, study.value, study.num_failed) == ("day", "1.2", 45.0, 1)
+    assert [each.study for each in with_studies(results)] == ["day"] * 3
+    # Of which of two it is, nobody knows.
+    two = [*results, clip("day/3.dcm", 60.0, ids=of_study("1.3"))]
+    assert [each.num_failed for each in combine_studies(two, has_ids=False)] == [0, 0]
+    assert with_studies(two)[0].study is None
+    # A folder without identifiers is one examination, whatever lies in it.
+    (folder,) = combine_studies([damaged, clip("day/4.avi", 60.0)], has_ids=False)
+    assert (folder.study, folder.num_failed) == ("day", 1)
+
+
 def test_examinations_are_told_by_their_uid_and_else_by_their_folder() -> None:
     results = [
         clip("day/1.dcm", 40.0, ids=of_study("1.2")),

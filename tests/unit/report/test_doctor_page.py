@@ -52,6 +52,12 @@ def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
     # EF and grey levels; all phantoms have the same length, so that needs no chart.
     assert names.count("svg") >= 2
     assert "Frames of a clip: 24 frames in all 16 clips" in page
+    for box, drawing in re.findall(r'<svg viewBox="([^"]+)"(.*?)</svg>', page, flags=re.DOTALL):
+        left, _, width, _ = map(float, box.split())
+        # A digit of 12 pixels is about 7 wide: no label of the axis, not that of an end, leaves the picture.
+        for x, text in re.findall(r'<text x="([\d.]+)" y="126" text-anchor="middle">([^<]+)<', drawing):
+            assert left <= float(x) - 3.5 * len(text)
+            assert float(x) + 3.5 * len(text) <= left + width
     # Grey levels: 0, 100 and 200 stand at their places on the axis.
     assert all(re.search(rf'text-anchor="middle">{tick}</text>', page) for tick in (0, 100, 200))
 
@@ -146,4 +152,4 @@ def test_names_that_are_not_utf8_are_written_out(phantom_root: Path, tmp_path: P
     write_page(examine("echonet", root, workers=1), tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "M\\xfcller.avi" in page
-    assert "Herz\\xe4: faults found: 1" in page
+    assert "Herz\\xe4: 1 fault; " in page

@@ -1,5 +1,6 @@
 """A table of files on wide and narrow terminals."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -16,9 +17,9 @@ TABLE = FileTable(
 )
 
 
-def shown(width: int) -> str:
+def shown(width: int, table: FileTable = TABLE) -> str:
     console = Console(file=StringIO(), width=width)
-    console.print(TABLE)
+    console.print(table)
     return console.file.getvalue()
 
 
@@ -33,3 +34,19 @@ def test_on_a_narrow_terminal_files_are_numbered_and_named_below_and_no_number_i
     assert row.split()[:6] == ["1", "55.2", "45", "to", "65", "doubtful"]
     assert all(len(line) <= 44 for line in lines)
     assert "".join(lines).count(NAMES[1]) == 1
+
+
+def test_long_names_lose_their_middle_and_keep_their_end():
+    first, second = (line.split()[0] for line in shown(70).splitlines() if "avi" in line)
+    assert first.startswith("a-fold")
+    assert first.endswith("long-name/first.avi")
+    assert second.endswith("long-name/second.avi")
+    assert "…" in first
+    assert all(len(line) <= 70 for line in shown(70).splitlines())
+
+
+def test_names_that_would_be_the_same_are_numbered():
+    files = tuple(f"the-same-start/{folder}/the-very-same-end-of-a-name.avi" for folder in (111, 222))
+    lines = shown(60, replace(TABLE, files=files)).splitlines()
+    assert [line.split()[0] for line in lines if "45 to 65" in line or "61.0" in line] == ["1", "2"]
+    assert [line for line in lines if line.startswith("1  ")] == [f"1  {files[0]}"]

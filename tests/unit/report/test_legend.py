@@ -30,3 +30,9 @@ def test_numbers_that_belong_together_are_not_mixed_with_those_of_other_files() 
     assert legend.lines() == [
         "W1  the outline gives 35 %, 12 points away (the first of 2 files; each has its own numbers)"
     ]
+
+
+def test_codes_of_a_row_are_in_order() -> None:
+    legend = Legend()
+    assert legend.codes({"W": ["short", "of phantoms"]}) == ["W1", "W2"]
+    assert legend.codes({"W": ["unclear", "of phantoms", "short"], "N": ["cropped"]}) == ["W1", "W2", "W3", "N1"]

@@ -142,3 +142,13 @@ def test_pictures_of_recordings_lie_in_the_page(made: EmbeddingMap) -> None:
     assert first["pictures"] == {name: "data:image/webp;base64,AAAA"}
     assert second["pictures"] == {}
     assert "img-src data:" in page
+
+
+def test_parts_of_a_map_can_be_looked_at_with_buttons_that_the_script_knows(made: EmbeddingMap) -> None:
+    parts = Parts(map_page([made]))
+    names = [attributes["name"] for tag, attributes in parts.tags if tag == "button"]
+    assert names == ["smaller", "larger", "most", "all"]
+    script = parts.texts["script"][1]
+    pressed = script[script.index("const press = {") : script.index("};", script.index("const press = {"))]
+    assert all(f"{name}:" in pressed for name in names)
+    assert any(tag == "input" and attributes.get("name") == "fill" for tag, attributes in parts.tags)

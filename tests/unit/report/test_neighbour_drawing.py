@@ -48,12 +48,19 @@ def test_the_picture_has_the_doubt_and_the_verdict(
     found = search_neighbours(model, embed_run(run, model, "train", clips=1), path, k=1, clips=1)
     found = replace(found, typical_distance=0.01, unusual_distance=0.0)
     black = np.zeros((56, 56), dtype=np.uint8)
-    for appraisal in (Appraisal(trust="doubtful"), Appraisal(interval_low=41, interval_high=54.6, level=0.9)):
+    for appraisal in (
+        Appraisal(trust="doubtful", reasons=("dull",)),
+        Appraisal(interval_low=41, interval_high=54.6, level=0.9),
+    ):
         draw_neighbours(tmp_path / "n.png", found, [black], appraisal=appraisal)
     first, second = (" ".join(text.get_text() for text in figure.findobj(Text)) for figure in drawn)
     assert "\nno interval\ntrust: doubtful" in first
+    assert "Why doubtful: dull." in first
     assert "\n41 to 55 % (90 % interval)" in second
-    assert "usually 0.01: unlike the hearts that were searched" in " ".join(first.split())
+    assert "half have another one within 0.01, and 95 of 100 within 0.00: this clip is unlike them" in " ".join(
+        first.split()
+    )
+    assert replace(found, unusual_distance=1e9).likeness.endswith(": this clip is like them")
 
 
 def test_thumbnails_show_the_sector_alone(tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:

@@ -71,7 +71,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
     return SimpleNamespace(
         title=title,
         task=EF(),
-        evaluation=SimpleNamespace(predictions=predictions),
+        evaluation=SimpleNamespace(predictions=predictions, worth=None),
         subject=SimpleNamespace(seen=lambda show_progress: Store(frames)),
         model=build_model("uniformer_xs", model_input, last_bias=55.0).eval(),
     )
@@ -104,7 +104,7 @@ def test_the_largest_errors_come_first_and_equal_ones_by_name():
     cases = worst_cases(a_run(moving_disc()), None, count=3, show_progress=False)
     assert [case.recording for case in cases] == ["low", "high", "other high"]
     assert cases[0].facts[:3] == ("true EF 50.0 %", "predicted 38.0 %", "error −12.0 EF points")
-    assert cases[0].facts[3] == "its 3 clips differ by 2.0 (SD)"
+    assert cases[0].facts[3] == "its 3 clips differ by 2.0 (SD, no interval)"
     assert len(cases[1].facts) == 3
 
 
@@ -219,3 +219,13 @@ def test_film_covers_a_short_video_and_starts_at_its_first_frame():
     assert fps == pytest.approx(30)
     shown, fps = page_films.shown_frames(1000, 100.0)
     assert (shown[:3], len(shown), fps) == ([0, 4, 8], 63, pytest.approx(25))
+
+
+def test_films_with_words_lose_frames_and_never_pixels(monkeypatch):
+    monkeypatch.setattr(page_films, "_MAX_BYTES", 1)
+    noise = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
+    film = page_films.film_of([Image.fromarray(frame) for frame in noise], 25.0, 4, "a film", is_lettered=True)
+    assert (film.width, film.height) == (64, 64)
+    with Image.open(io.BytesIO(base64.b64decode(film.moving.split(",")[1]))) as opened:
+        assert opened.size == (64, 64)
+        assert opened.n_frames == 2

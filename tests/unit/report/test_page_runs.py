@@ -87,3 +87,14 @@ def test_one_run_is_held_against_the_recipe_that_was_shipped(place, make_run, sh
     changed, _ = recipe_tables([run])
     assert [(row.cells, row.remark) for row in changed.rows] == [(("temperature", "2"), "as shipped: 1")]
     assert "changed from the recipe demo" in changed.caption
+
+
+def test_the_device_is_the_one_that_computed_and_not_the_word_that_asked_for_it(shown, monkeypatch):
+    asked = {"device": "auto", "devices": 2, "nodes": 1, "precision": "fp32"}
+    monkeypatch.setitem(shown[0].run.info, "hardware", asked)
+    for computed_on, told in (
+        (["CPU (x86_64)", "2 × NVIDIA H100"], "CPU (x86_64) and 2 × NVIDIA H100, 32-bit floats (fp32)"),
+        ([], "a device that was not recorded (auto), 32-bit floats (fp32)"),
+    ):
+        monkeypatch.setitem(shown[0].run.info, "computed_on", computed_on)
+        assert told in str(small_print_table(shown))

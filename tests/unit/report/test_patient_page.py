@@ -20,7 +20,7 @@ from coreecho.tasks import EF, MI, Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.trust.appraisal import NOT_CALIBRATED, NOT_OF_PATIENTS
 from coreecho.ventricle import Beats
-from coreecho.ventricle.beats import Beat
+from coreecho.ventricle.beats import Beat, LeftOut
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.volume import ventricle_curve
 from coreecho.video.video import Video
@@ -217,3 +217,53 @@ def test_the_film_says_in_three_lines_what_it_is(
         "predicted EF 47.6 %, no interval",
         "research model",
     ]
+
+
+def test_what_holds_for_all_clips_is_said_once_and_their_median_comes_first(tmp_path: Path) -> None:
+    of_all, of_one = "the model was trained on simulated hearts only", "short clip: 40 frames"
+    rests_on, meaning = "90 % interval by the errors of 100 recordings", "usual: as most are"
+    worth = {"interval_notes": (rests_on,), "reason_notes": (meaning,), "reasons": ("dull",)}
+    clips = [
+        replace(PREDICTION, file="1.dcm", value=60.0, trust="good", warnings=(of_all, of_one), **worth),
+        replace(PREDICTION, file="2.dcm", value=50.0, trust="good", warnings=(of_all,), **worth),
+        replace(PREDICTION, file="3.dcm", value=20.0, trust="doubtful", warnings=(of_all,), **worth),
+    ]
+    page = page_of(tmp_path, *(PatientClip(result=clip) for clip in clips))
+    assert "All clips together: 55.0 %, the median of 2 of 3 clips that were measured." in page
+    assert "These lie between 50.0 % and 60.0 %." in page
+    for words in (of_all, rests_on, meaning):
+        assert page.casefold().count(words.casefold()) == 1, words
+    assert page.index(of_all[1:]) < page.index("1. 1.dcm</h2>") < page.index(of_one)
+    assert "50.0 %, by the only trusted one of 2 clips that were measured" in page_of(
+        tmp_path, *(PatientClip(result=clip) for clip in clips[1:])
+    )
+    # A list of them leads to each.
+    assert re.findall(r'href="#(clip-\d)"', page) == re.findall(r'section id="(clip-\d)"', page)
+    alone = page_of(tmp_path, PatientClip(result=clips[0]))
+    assert "together" not in alone.split("</style>")[1]
+    assert of_all in alone
+
+
+def test_contractions_that_are_no_beats_are_named(
+    tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]]
+) -> None:
+    shares = np.zeros((20, 28, 28), dtype=np.float32)
+    shares[:, 10:20, 10:18] = 1
+    curve = ventricle_curve(shares > 0.5)
+    beats = Beats((), (3,), np.zeros(0), "product", 10.0, left_out=(LeftOut(3, "the clip ends within it"),))
+    segmented = Segmentation(
+        file="clip.dcm",
+        shares=shares,
+        curves={"discs": curve, "area-length": curve},
+        method="discs",
+        beats=beats,
+        fps=10.0,
+        video=Video(sector_frames(20, size=56), 10.0, "clip.dcm"),
+        warnings=PREDICTION.warnings,
+        notes=(),
+        model="a segmenter",
+    )
+    page = page_of(tmp_path, PatientClip(result=PREDICTION, segmented=segmented))
+    assert "A beat about 0.30 s was left out: the clip ends within it." in page
+    # What the number and its outline both warn of is said once.
+    assert page.count("the frame rate is far from the training") == 1

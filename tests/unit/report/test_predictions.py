@@ -20,7 +20,7 @@ def prediction(**changes):
         "value": 55.25,
         "clip_values": (54.0, 56.5),
         "clip_sd": 1.7678,
-        "clip_starts": (0, 9),
+        "clip_starts": (0, 50),
         "warnings": ("short clip", "frame rate unknown"),
         "notes": (),
         "fps": 50.0,

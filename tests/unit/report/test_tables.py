@@ -38,7 +38,7 @@ def test_what_is_not_defined_is_not_available_with_its_reason():
     text = printed(metrics_table(compute_metrics([50, 60], [51, 59], resamples=10), title="x", is_phantom=False))
     row = next(line for line in text.splitlines() if "AUROC, EF < 35 %" in line)
     assert "n/a" in row
-    assert "no recording has a true EF below 35 %" in row
+    assert "AUROC, EF < 35 %: no recording has a true EF below 35 %" in text
 
 
 def test_patients_are_counted_where_they_have_several_recordings():

@@ -241,7 +241,7 @@ def test_autocast_around_it_changes_nothing(model: EchoModel) -> None:
         np.testing.assert_array_equal(explained.prediction, expected.prediction)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
+@pytest.mark.gpu
 @pytest.mark.parametrize("num_clips", [1, 3])
 def test_a_gpu_gives_the_same_maps(model: EchoModel, num_clips: int) -> None:
     clips = torch.randint(0, 255, (num_clips, 6, 56, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(6))

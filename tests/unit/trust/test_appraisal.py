@@ -45,6 +45,22 @@ def test_a_clip_of_the_kind_that_was_calibrated_on_has_an_interval_probabilities
     assert "100 simulated hearts, laid out as VAL split of a test" in found.interval_notes[0]
 
 
+def test_a_probability_that_speaks_against_the_number_beside_it_is_explained():
+    predicted = np.linspace(20, 70, 100)
+    # Read 4 points too high on average, and too low in 15 of 100.
+    errors = np.linspace(-11.1, 2.0, 100)[np.random.default_rng(0).permutation(100)]
+    how = {"calibrated_on": "a test", "is_phantom": True, "model": "m", "method": "absolute"}
+    intervals = calibrate(predicted + errors, predicted, **how)
+    gate = make_gate({"contrast": np.linspace(0.2, 0.3, 200)})
+    whole = ModelCalibration(intervals=intervals, num_clips=3, gate=gate)
+    found = seen(whole, ef_percent=52.0)
+    assert found.p_below_50 > 0.5
+    words = "the probabilities count that this model reads such hearts too high more often than not: 84 of 100"
+    assert words in "; ".join(found.interval_notes)
+    for plain in (seen(whole, ef_percent=60.0), seen(calibrated(), ef_percent=50.0)):
+        assert not any("probabilities count" in note for note in plain.interval_notes)
+
+
 def test_a_guideline_s_words_stand_beside_numbers_of_patients_alone():
     # The heart is simulated; the model has seen simulated ones only; neither.
     for whole in (calibrated(), None):

@@ -179,9 +179,10 @@ def test_words_tell_on_what_when_and_what_can_be_promised():
     )
     assert calibration.num_patients == 21
     assert calibration.words.startswith(
-        "Calibrated on 30 recordings (VAL split of a test) on 2026-02-03, by-range. They are of 21 patients only"
+        "Calibrated on 30 recordings (VAL split of a test) on 2026-02-03: a width for each range of "
+        "predicted EF. They are of 21 patients only"
     )
-    assert "30 recordings at 90 %" in calibration.words
+    assert "90 % intervals from 30 recordings" in calibration.words
 
 
 def test_patients_that_were_trained_on_are_refused_without_their_names():

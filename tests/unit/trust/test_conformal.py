@@ -66,7 +66,7 @@ def test_coverage_of_single_calibrations_spreads_as_the_promise_says():
 
 def test_thirty_recordings_are_told_what_they_can_promise():
     words = promise(30, 0.9).words
-    assert "30 recordings at 90 %" in words
+    assert "90 % intervals from 30 recordings" in words
     assert "90.3 %" in words  # 28/31
     assert "between 80 and 97 %" in words  # Beta(28, 3)
 

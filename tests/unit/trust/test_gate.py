@@ -127,7 +127,14 @@ def test_two_numbers_that_should_be_one_are_doubted_however_usual_that_is():
         verdict = gate.judge({"segmentation_disagreement": away, "contrast": 0.25})
         assert verdict.trust == trust
         assert [check.name for check in verdict.reasons] == ([] if trust == "good" else ["segmentation_disagreement"])
-        assert ("more than 10 is always doubted" in " ".join(verdict.words)) is (trust != "good")
+        words = "more than 10 is doubtful, even though up to 38 is usual"
+        assert (words in " ".join(verdict.words)) is (trust != "good")
+    assert (
+        gate.judge({"segmentation_disagreement": 39.0, "contrast": 0.25})
+        .words[0]
+        .startswith("outline's EF 39 points away (usual up to 38);")
+    )
+    assert gate.judge({"contrast": 0.25}).words == ("no second EF to compare with: no complete beat could be outlined",)
     # Three quarters of the split disagree by more, and the gate says that it doubts as many.
     assert gate.flagged_at_most == pytest.approx(150 / 200 + 0.025)
     usual = make_gate({"segmentation_disagreement": np.linspace(0, 9, 199), "contrast": np.linspace(0.2, 0.3, 199)})

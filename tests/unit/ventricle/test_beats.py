@@ -149,3 +149,24 @@ def test_wrong_input_is_refused(heart_areas: Heart) -> None:
         find_end_systoles(np.ones(9), fps=0)
     curve = curve_of(heart_areas([48]))
     assert find_beats(replace(curve, volumes=np.full(48, np.nan))).beats == ()
+
+
+def test_contractions_that_are_no_beats_are_named_with_their_reason(heart_areas: Heart) -> None:
+    areas = heart_areas([48] * 4)
+    # Begins within the first systole and ends within the last; the third heart beats by two fifths of the usual.
+    weak = areas.copy()
+    weak[96:144] = 2000 - 0.4 * (2000 - weak[96:144])
+    found = find_beats(curve_of(weak[5 : 144 + 10]), fps=50)
+    assert [beat.es_frame for beat in found.beats] == [59]
+    assert [(each.frame, each.why) for each in found.left_out] == [
+        (11, "its largest area lies at the very start of the clip, and may have been larger before"),
+        (107, "the area changes by 41 % of its range, and half of that is asked for"),
+        (148, "the clip ends within it"),
+    ]
+    assert found.left_out[0].words("0.22 s").startswith("a beat about 0.22 s was left out: its largest area lies at")
+    # Two contractions within 0.4 s are taken for one.
+    quick = np.concatenate([areas, heart_areas([9, 9]), areas])
+    near = [each.why for each in find_beats(curve_of(quick), fps=50).left_out]
+    assert "it lies too near to another one" in near
+    # A steady heart is read without a rest, but for what its ends cut off.
+    assert find_beats(curve_of(np.concatenate([areas[30:48], areas])), fps=50).left_out == ()

@@ -12,10 +12,12 @@ import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.files import PredictionFailure
 from coreecho.inference.prediction import Prediction
+from coreecho.inference.predictor import Predictor
+from coreecho.models.echo_model import EchoModel
 from coreecho.models.segmenter import load_segmenter
 from coreecho.tasks import EF, MI
 from coreecho.trust import ModelCalibration, calibrate, make_gate
-from coreecho.ventricle.second_opinion import beside, find_second_opinion, with_second_opinions
+from coreecho.ventricle.second_opinion import beside, find_second_opinion, judged_by_outline, with_second_opinions
 
 
 def prediction(ef_percent: float, file: str = "a") -> Prediction:
@@ -114,7 +116,7 @@ def test_the_outline_has_its_say_in_trust(
         assert set(first.reason_codes) <= {"segmentation_disagreement"}
         # What cannot be outlined does not pass.
         assert second.trust == "doubtful"
-        assert "could not be measured" in second.reasons[0]
+        assert second.reasons == ("no second EF to compare with: no complete beat could be outlined",)
 
 
 def test_a_disagreement_of_thirty_points_is_a_reason_also_where_many_disagree(
@@ -135,3 +137,25 @@ def test_a_disagreement_of_thirty_points_is_a_reason_also_where_many_disagree(
     assert "segmentation_disagreement" in seen.reason_codes
     assert any("outline's EF" in reason and "points away" in reason for reason in seen.reasons)
     assert any("points away" in warning for warning in seen.warnings)
+
+
+def test_whoever_asks_for_trust_is_told_the_same(
+    bright_segmenter: Path, bright_heart: Callable[..., Any], tmp_path: Path, model: EchoModel
+) -> None:
+    heart = bright_heart()
+    np.save(tmp_path / "a.npy", heart.frames)
+    segmenter = load_segmenter(bright_segmenter)
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model="m")
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 1e-6, 200)})
+    calibrated = ModelCalibration(intervals=intervals, num_clips=1, gate=gate, outlined_by=segmenter.weights_sha256)
+    predictor = Predictor(model, calibration=calibrated)
+    told = judged_by_outline(predictor, segmenter)(tmp_path / "a.npy")
+    (beside_all,) = with_second_opinions(
+        [predictor(tmp_path / "a.npy")], [tmp_path / "a.npy"], segmenter, calibrated=calibrated, seconds_a_file=None
+    )
+    assert told == beside_all
+    assert told.reason_codes == ("segmentation_disagreement",)
+    # Nothing is outlined for a calibration that asks for nothing.
+    assert judged_by_outline(predictor, None) is predictor
+    other = Predictor(model, calibration=replace(calibrated, outlined_by="others"))
+    assert judged_by_outline(other, segmenter) is other

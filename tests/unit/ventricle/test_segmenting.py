@@ -173,7 +173,10 @@ def test_a_beat_that_the_start_cuts_off_is_left_out(segmenter: Segmenter, bright
     heart = bright_heart()
     found = coreecho.segment(heart.frames[8:], model=segmenter, fps=30)
     assert found.es_frames == tuple(frame - 8 for frame in heart.es_frames[1:])
-    assert any("cuts off" in note for note in found.notes)
+    assert any(
+        "was left out: its largest area lies at the very start of the clip, and may have been larger before" in note
+        for note in found.notes
+    )
     nothing = coreecho.segment(heart.frames[8:22], model=segmenter, fps=30)
     assert (nothing.ed_frames, nothing.es_frames, nothing.ef_percent) == ((), (), ())
     assert nothing.mean_ef_percent is None

@@ -35,6 +35,12 @@ def test_lossless_avi_is_read_exactly(tmp_path: Path, smooth_frames: Any, write_
     np.testing.assert_array_equal(read_video(raw).frames, smooth_frames)
 
 
+def test_words_in_a_file_need_not_be_utf_8(tmp_path: Path, smooth_frames: Any, write_clip: Write) -> None:
+    path = write_clip(tmp_path / "a.avi", smooth_frames, comment="Herz des Hr. Mxyzzyller")
+    path.write_bytes(path.read_bytes().replace(b"xyzz", b"\xfc\xff\xe9\xdf"))
+    assert len(read_video(path).frames) == len(smooth_frames)
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p", "yuv420p10le"])
 def test_limited_range_is_brought_to_full_range(
     tmp_path: Path, smooth_frames: Any, write_clip: Write, pixel_format: str

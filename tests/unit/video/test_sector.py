@@ -10,6 +10,7 @@ from coreecho.phantom import write_hmc_qu_phantoms
 from coreecho.video.colour import to_grey
 from coreecho.video.containers import read_container
 from coreecho.video.sector import convex_hull, find_sector, mask_outside, temporal_statistics
+from coreecho.video.sector_shape import nearest_sector
 
 Draw = Callable[..., Any]
 
@@ -63,6 +64,20 @@ def test_sectors_that_touch_are_refused(draw_screen: Draw) -> None:
     frames = to_grey(draw_screen(apexes=((92, 20), (228, 20)), radius=130))
     with pytest.raises(VideoError, match="two parts of the picture move"):
         find_sector(frames)
+
+
+@pytest.mark.parametrize("apexes", [((100, 20), (220, 20)), ((120, 20), (200, 20)), ((135, 20), (185, 30))])
+def test_sectors_that_the_screen_cuts_where_they_meet_are_refused(draw_screen: Draw, apexes: Any) -> None:
+    """They meet along a line, and no opening parts them."""
+    with pytest.raises(VideoError, match="two parts of the picture move"):
+        find_sector(to_grey(draw_screen(apexes=apexes, radius=130)))
+
+
+def test_the_face_of_a_curved_probe_is_no_second_sector(draw_screen: Draw, sector_mask: Any) -> None:
+    row, column = np.indices(sector_mask.shape)
+    face = np.hypot(row - 20, column - 160) < 60
+    frames = to_grey(draw_screen()) * ~face
+    assert overlap(find_sector(frames)[0].mask, convex_hull(sector_mask & ~face)) > 0.95
 
 
 def test_a_still_screen_is_refused(draw_screen: Draw) -> None:
@@ -194,3 +209,24 @@ def test_a_bright_bar_of_buttons_is_no_tissue(draw_screen: Draw, sector_mask: An
     mask = find_sector(frames)[0].mask
     assert not mask[top + 3 : top + 20, :60].any()
     assert not mask[top + 3 : top + 20, 260:].any()
+
+
+@pytest.mark.parametrize("radius", [195, 200, 210])
+def test_an_ecg_that_touches_the_arc_or_crosses_it_brings_nothing_beyond_the_sector(
+    draw_screen: Draw, radius: int
+) -> None:
+    alone = to_grey(draw_screen(radius=radius, has_text=False)).max(axis=0) > 0
+    found = find_sector(to_grey(draw_screen(radius=radius, has_ecg=True)))[0].mask
+    assert overlap(found, alone) > 0.98
+    # What hung on the arc took a fifth of the sector's area along.
+    assert (found & ~alone).sum() < 0.01 * alone.sum()
+
+
+def test_a_region_of_another_shape_is_like_no_sector(sector_mask: Any) -> None:
+    whole = nearest_sector(sector_mask)
+    assert whole is not None
+    assert overlap(whole, sector_mask) > 0.98
+    assert nearest_sector(sector_mask[::-1]) is None
+    square = np.zeros_like(sector_mask)
+    square[60:160, 60:160] = True
+    assert nearest_sector(square) is None

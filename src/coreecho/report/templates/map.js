@@ -17,6 +17,7 @@
   // Of a mouse, and of a finger, in pixels.
   const REACH = { mouse: 14, pen: 14, touch: 28 };
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const fill = root.querySelector("input[name='fill']");
   let colouring = "true";
   let chosen = null;
 
@@ -52,22 +53,77 @@
     return { left, right, bottom, top, wide: right - left || 1, high: top - bottom || 1 };
   }
 
-  // As high as the map needs at its width, within reason: one scale for both axes, and no empty half.
+  // What is in view of each map, in its own unit; null is all of it.
+  const views = data.panels.map(() => null);
+  // Flatter than this a map is hard to point at.
+  const FLAT = 0.62;
+  const FARTHEST = 40;
+  const natural = (panel) => extent(panel).high / extent(panel).wide;
+
+  // As high as the map needs at its width, within reason; where it fills its frame, it is never flat.
   function height(canvas, panel) {
-    const { wide, high } = extent(panel);
     const inner = canvas.clientWidth - 2 * MARGIN;
-    return Math.round(Math.min(Math.max((inner * high) / wide, 0.3 * inner), inner) + 2 * MARGIN);
+    const least = fill.checked ? FLAT : 0.3;
+    return Math.round(inner * Math.min(Math.max(natural(panel), least), 1) + 2 * MARGIN);
   }
 
   function place(canvas, panel) {
-    const { left, right, bottom, top, wide, high } = extent(panel);
+    const view = views[data.panels.indexOf(panel)] || extent(panel);
+    const { left, right, bottom, top } = view;
     const [width, tall] = [canvas.clientWidth, height(canvas, panel)];
-    // Distances on the map mean the same in all directions.
-    const zoom = Math.min((width - 2 * MARGIN) / wide, (tall - 2 * MARGIN) / high);
+    let across = (width - 2 * MARGIN) / (right - left || 1);
+    let up = (tall - 2 * MARGIN) / (top - bottom || 1);
+    // Distances on the map mean the same in all directions, unless the frame is to be filled.
+    if (!fill.checked) across = up = Math.min(across, up);
     return {
-      x: (x) => width / 2 + zoom * (x - (left + right) / 2),
-      y: (y) => tall / 2 - zoom * (y - (bottom + top) / 2),
+      x: (x) => width / 2 + across * (x - (left + right) / 2),
+      y: (y) => tall / 2 - up * (y - (bottom + top) / 2),
+      across,
+      up,
     };
+  }
+
+  const within = (low, high, least, most) => {
+    const shift = Math.max(least - low, 0) + Math.min(most - high, 0);
+    return [low + shift, high + shift];
+  };
+
+  // Shows a part of a map, which never leaves it.
+  function look(index, left, right, bottom, top) {
+    const all = extent(data.panels[index]);
+    if (right - left >= 0.999 * all.wide && top - bottom >= 0.999 * all.high) {
+      views[index] = null;
+    } else {
+      [left, right] = within(left, right, all.left, all.right);
+      [bottom, top] = within(bottom, top, all.bottom, all.top);
+      views[index] = { left, right, bottom, top };
+    }
+    canvases[index].style.touchAction = views[index] ? "none" : "pan-y";
+    card.hidden = true;
+    drawAll();
+  }
+
+  // Larger or smaller about a point, from the canvas' corner in pixels.
+  function zoom(index, factor, px, py) {
+    const [canvas, panel] = [canvases[index], data.panels[index]];
+    const all = extent(panel);
+    const { left, right, bottom, top } = views[index] || all;
+    const at = place(canvas, panel);
+    const x = (left + right) / 2 + (px - canvas.clientWidth / 2) / at.across;
+    const y = (bottom + top) / 2 - (py - height(canvas, panel) / 2) / at.up;
+    const share = Math.min(Math.max((right - left) / factor / all.wide, 1 / FARTHEST), 1);
+    const part = (share * all.wide) / (right - left || 1);
+    look(index, x - (x - left) * part, x + (right - x) * part, y - (y - bottom) * part, y + (top - y) * part);
+  }
+
+  // Where four of five recordings lie in each direction: a group far away is then out of the frame.
+  function most(panel) {
+    const ends = (values) => {
+      const ordered = [...values].sort((a, b) => a - b);
+      const margin = 0.1 * (ordered[Math.floor(0.9 * (ordered.length - 1))] - ordered[Math.ceil(0.1 * (ordered.length - 1))]);
+      return [ordered[Math.ceil(0.1 * (ordered.length - 1))] - margin, ordered[Math.floor(0.9 * (ordered.length - 1))] + margin];
+    };
+    return [...ends(panel.x), ...ends(panel.y)];
   }
 
   function dot(context, x, y, radius, colour, edge) {
@@ -106,7 +162,9 @@
     context.scale(ratio, ratio);
     const at = place(canvas, panel);
     const [low, high] = limits();
-    const radius = panel.x.length > 1500 ? 2 : panel.x.length > 200 ? 4 : 6;
+    const few = panel.x.length > 1500 ? 2 : panel.x.length > 200 ? 4 : 6;
+    // A phone has less room for as many.
+    const radius = canvas.clientWidth < 600 && few > 2 ? few - 1 : few;
     panel.x.forEach((x, i) => {
       const shown = value[colouring](panel, i);
       const colour = shown === null ? "#b0b0b0" : mix(stops(), (shown - low) / (high - low || 1));
@@ -191,6 +249,16 @@
 
   canvases.forEach((canvas, index) => {
     const panel = data.panels[index];
+    // Pointers that are down, where they were last.
+    const down = new Map();
+    const apart = () => {
+      const [one, other] = [...down.values()];
+      return Math.hypot(one.x - other.x, one.y - other.y);
+    };
+    const here = (x, y) => {
+      const box = canvas.getBoundingClientRect();
+      return [x - box.left - 1, y - box.top - 1];
+    };
     const point = (event) => {
       card.hidden = true;
       const id = nearest(canvas, panel, event);
@@ -198,13 +266,60 @@
       choose(id);
       show(event, describe(panel, id), panel.pictures[id]);
     };
-    canvas.addEventListener("pointermove", point);
-    canvas.addEventListener("pointerdown", point);
+    const drag = (event, before) => {
+      const { left, right, bottom, top } = views[index];
+      const at = place(canvas, panel);
+      const [across, up] = [(event.clientX - before.x) / at.across, (event.clientY - before.y) / at.up];
+      look(index, left - across, right - across, bottom + up, top + up);
+    };
+    canvas.addEventListener("pointermove", (event) => {
+      const before = down.get(event.pointerId);
+      if (before === undefined) return point(event);
+      const distance = down.size === 2 ? apart() : 0;
+      if (down.size === 1 && views[index]) drag(event, before);
+      down.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      if (down.size === 2 && distance > 0) {
+        const [one, other] = [...down.values()];
+        zoom(index, apart() / distance, ...here((one.x + other.x) / 2, (one.y + other.y) / 2));
+      } else if (down.size === 1 && !views[index]) {
+        point(event);
+      }
+    });
+    canvas.addEventListener("pointerdown", (event) => {
+      down.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      point(event);
+    });
+    const lift = (event) => down.delete(event.pointerId);
+    canvas.addEventListener("pointerup", lift);
+    canvas.addEventListener("pointercancel", lift);
     // A finger that was lifted leaves what it asked for in view.
     canvas.addEventListener("pointerleave", (event) => {
+      lift(event);
       if (event.pointerType !== "touch") card.hidden = true;
     });
+    canvas.addEventListener("dblclick", (event) => zoom(index, 2, ...here(event.clientX, event.clientY)));
+    // Two fingers on a touchpad come as a wheel with this key; a wheel alone scrolls the page.
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey) return;
+        event.preventDefault();
+        zoom(index, Math.exp(-event.deltaY / 100), ...here(event.clientX, event.clientY));
+      },
+      { passive: false },
+    );
   });
+  const middle = (factor) => () =>
+    canvases.forEach((canvas, index) => zoom(index, factor, canvas.clientWidth / 2, height(canvas, data.panels[index]) / 2));
+  const press = {
+    larger: middle(1.6),
+    smaller: middle(1 / 1.6),
+    all: () => canvases.forEach((_, index) => look(index, -Infinity, Infinity, -Infinity, Infinity)),
+    most: () => data.panels.forEach((panel, index) => look(index, ...most(panel))),
+  };
+  root.querySelectorAll("button[name]").forEach((button) => button.addEventListener("click", press[button.name]));
+  fill.checked = data.panels.some((panel) => natural(panel) < FLAT);
+  fill.addEventListener("change", drawAll);
   root.querySelectorAll("input[type='radio']").forEach((input) => {
     input.addEventListener("change", () => {
       colouring = input.value;
