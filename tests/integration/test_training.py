@@ -242,8 +242,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
 ) -> None:
     recipe = replace(tiny_recipe, learning_rate=1e30, stage1_epochs=5)
-    with pytest.raises(TrainingError, match=r"(?s)not a finite number|loss became.*learning_rate"):
+    with pytest.raises(TrainingError, match=r"(?s)not a finite number|loss became.*learning_rate") as stopped:
         train(recipe, data=phantom_root, out=tmp_path / "run", hardware=CPU, checkpoint_minutes=0)
+    # What it names is there, and what is there it names.
+    kept = {str(path) for path in (tmp_path / "run").iterdir() if path.name in ("last.ckpt", "best.safetensors")}
+    assert {word for word in str(stopped.value).split() if word.endswith((".ckpt", ".safetensors"))} == kept
     state = tmp_path / "run" / "last.ckpt"
     if state.exists():
         assert all(torch.isfinite(value).all() for value in load_state(state).model.values())
