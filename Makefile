@@ -45,7 +45,7 @@ lint: env  ## ruff, mypy --strict, import-linter
 NEED_DATA := $(addprefix benchmarks/,generated_clips.py small_data.py what_carries.py outline_or_regression.py \
 	how_many_hearts.py)
 # What several of them share.
-SHARED := benchmarks/mjpeg.py
+SHARED := $(addprefix benchmarks/,mjpeg.py over_seeds.py)
 
 bench: env  ## measure every claim of speed as a ratio
 	@for program in $(filter-out $(NEED_DATA) $(SHARED),$(wildcard benchmarks/*.py)); do echo "== $$program"; $(BIN)/python $$program || exit 1; done

@@ -12,33 +12,18 @@ Stopped, the same command goes on. Run as
 
 import argparse
 import dataclasses
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from coreecho.datasets import Recording, load_recordings
-from coreecho.evaluation import EF_METRICS, compare_over_seeds, metrics_over_seeds
 from coreecho.experiments.data import Data
 from coreecho.experiments.model_plan import cohort_folder, default_plan, read_plan
 from coreecho.experiments.runs import finish_run
 from coreecho.files import write_whole
 from coreecho.phantom import write_echonet_phantoms
-from generated_clips import settings_of
-from what_carries import (
-    FPS,
-    add_arguments,
-    execution_of,
-    print_table,
-    read_generated,
-    read_generated_table,
-    read_phantoms,
-    recipe_of,
-    train_start,
-    write_cohorts,
-)
+from over_seeds import FPS, OfSeed, execution_of, lay_out_hearts, measure, new_parser, print_table, read_runs
+from what_carries import recipe_of, train_start
 
 HEARTS = (1000, 4000, 16000)
 # A cohort's hearts are 75 % TRAIN, about; of this one all train.
@@ -97,49 +82,24 @@ def train_hearts(hearts: int, seed: int, start: Path, arguments: argparse.Namesp
     return path
 
 
-def compared(tables: Mapping[int, list[pd.DataFrame]], patients: Mapping[str, str] | None) -> dict[str, Any]:
-    """Metrics over the seeds, and the differences to the fewest hearts."""
-    fewest, *more = tables
-    found: dict[str, Any] = {}
-    for hearts, of_seeds in tables.items():
-        words = f"{hearts:,} hearts"
-        found[words] = {
-            "metrics": metrics_over_seeds(of_seeds, family=EF_METRICS, patients=patients).to_dict()["metrics"]
-        }
-        if hearts in more:
-            difference = compare_over_seeds(tables[fewest], of_seeds, family=EF_METRICS, patients=patients)
-            found[words]["minus_base"] = difference.to_dict()["metrics"]
-    return found
-
-
 def main() -> None:
     """Train what is missing, and write how-many-hearts.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, out=Path("runs/how-many-hearts"))
+    parser = new_parser(__doc__, out=Path("runs/how-many-hearts"))
     parser.add_argument("--starts", type=Path, default=Path("runs/what-carries"), help="where the starts lie")
     parser.add_argument("--passes", type=int, default=1, help="over the most hearts")
     arguments = parser.parse_args()
-    generated = read_generated_table(arguments)
-    write_cohorts(arguments)
+    generated = lay_out_hearts(arguments)
     write_more_hearts(arguments)
 
-    of_generated: dict[int, list[pd.DataFrame]] = {}
-    of_phantoms: dict[int, list[pd.DataFrame]] = {}
-    for seed in arguments.seeds:
+    def read_seed(seed: int) -> OfSeed:
         start = train_start("start", seed, argparse.Namespace(**{**vars(arguments), "out": arguments.starts}))
-        for hearts in HEARTS:
-            run = train_hearts(hearts, seed, start, arguments)
-            of_generated.setdefault(hearts, []).append(read_generated(run, generated, arguments))
-            of_phantoms.setdefault(hearts, []).append(read_phantoms(run, arguments))
-    clip_of = dict(zip(generated["id"], generated["heart"].astype(str), strict=True))
-    results = {
-        "generated clips": compared(of_generated, clip_of),
-        "unseen clinic phantoms": compared(of_phantoms, None),
-    }
+        runs = {f"{hearts:,} hearts": train_hearts(hearts, seed, start, arguments) for hearts in HEARTS}
+        return read_runs(runs, generated, arguments)
+
+    fewest = f"{HEARTS[0]:,} hearts"
+    results = measure(arguments.out / "how-many-hearts.json", read_seed, generated, {"minus_base": fewest}, arguments)
     for title, found in results.items():
-        print_table(f"On {title}", found, base=f"{HEARTS[0]:,} hearts")
-    document = {"settings": settings_of(arguments), "results": results}
-    write_whole(arguments.out / "how-many-hearts.json", json.dumps(document, indent=1) + "\n")
+        print_table(f"On {title}", found, base=fewest)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Stopped, the same command goes on. Run as
 """
 
 import argparse
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -23,26 +22,15 @@ import pandas as pd
 from coreecho import segment
 from coreecho.datasets import load_recordings
 from coreecho.errors import VideoError
-from coreecho.evaluation import EF_METRICS, compare_over_seeds, metrics_over_seeds
 from coreecho.experiments.data import Data
 from coreecho.experiments.model_plan import cohort_folder
 from coreecho.experiments.runs import finish_run
-from coreecho.files import write_whole
 from coreecho.models.segmenter import Segmenter, load_segmenter
 from coreecho.training.recipe import Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
 from coreecho.ventricle.segmentation import Segmentation
-from generated_clips import settings_of
-from what_carries import (
-    add_arguments,
-    cell,
-    execution_of,
-    read_generated,
-    read_generated_table,
-    read_phantoms,
-    train_seed,
-    write_cohorts,
-)
+from over_seeds import OfSeed, cell, execution_of, lay_out_hearts, measure, new_parser, read_runs
+from what_carries import train_seed
 
 REGRESSIONS = {"start": "regression, after standard phantoms alone", "all": "regression, after clinic phantoms"}
 OUTLINE = "outline of the ventricle"
@@ -86,30 +74,14 @@ def read_outlines(segmenter: Segmenter, like: pd.DataFrame, path_of: Callable[[s
     return found.fillna({"ef_predicted": found["ef_predicted"].mean()})
 
 
-def with_means(tables: dict[str, list[pd.DataFrame]]) -> dict[str, list[pd.DataFrame]]:
+def with_means(said: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The mean of the outline's number and of each regression's beside them."""
+    drawn = said[OUTLINE]["ef_predicted"].to_numpy()
     both = {
-        f"both: outline and {words}": [
-            read.assign(ef_predicted=(read["ef_predicted"] + drawn["ef_predicted"].to_numpy()) / 2)
-            for read, drawn in zip(tables[words], tables[OUTLINE], strict=True)
-        ]
+        f"both: outline and {words}": said[words].assign(ef_predicted=(said[words]["ef_predicted"] + drawn) / 2)
         for words in REGRESSIONS.values()
     }
-    return tables | both
-
-
-def compared(tables: dict[str, list[pd.DataFrame]], hearts: dict[str, str] | None) -> dict[str, Any]:
-    """Each way's metrics over the seeds, and its differences to the regression after clinic phantoms."""
-    found: dict[str, Any] = {}
-    for words, of_seeds in with_means(tables).items():
-        found[words] = {
-            "metrics": metrics_over_seeds(of_seeds, family=EF_METRICS, patients=hearts).to_dict()["metrics"]
-        }
-        for name, regression in REGRESSIONS.items():
-            if words != regression:
-                minus = compare_over_seeds(tables[regression], of_seeds, family=EF_METRICS, patients=hearts)
-                found[words][f"minus_{name}"] = minus.to_dict()["metrics"]
-    return found
+    return said | both
 
 
 def print_table(title: str, found: dict[str, Any]) -> None:
@@ -124,32 +96,26 @@ def print_table(title: str, found: dict[str, Any]) -> None:
 
 def main() -> None:
     """Train what is missing, measure, and write outline-or-regression.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = new_parser(__doc__)
     parser.add_argument("--outline-size", type=int, default=64, help="pixels of the frames that the U-Net sees")
     arguments = parser.parse_args()
-    generated = read_generated_table(arguments)
-    write_cohorts(arguments)
+    generated = lay_out_hearts(arguments)
     files = {row["id"]: arguments.clips / row["file"] for _, row in generated.iterrows()}
     unseen = load_recordings("echonet", cohort_folder(arguments.phantoms, "unseen-clinic"))
     videos = {each.id: each.path for each in unseen}
 
-    of_generated: dict[str, list[pd.DataFrame]] = {}
-    of_phantoms: dict[str, list[pd.DataFrame]] = {}
-    for seed in arguments.seeds:
+    def read_seed(seed: int) -> OfSeed:
         runs, segmenter = train_seed(seed, arguments), train_outline(seed, arguments)
-        for name, words in REGRESSIONS.items():
-            of_generated.setdefault(words, []).append(read_generated(runs[name], generated, arguments))
-            of_phantoms.setdefault(words, []).append(read_phantoms(runs[name], arguments))
-        for found, paths in ((of_generated, files), (of_phantoms, videos)):
-            like = found[REGRESSIONS["all"]][-1]
-            found.setdefault(OUTLINE, []).append(read_outlines(segmenter, like, paths.__getitem__))
-    hearts = dict(zip(generated["id"], generated["heart"].astype(str), strict=True))
-    results = {"generated clips": compared(of_generated, hearts), "unseen clinic phantoms": compared(of_phantoms, None)}
+        said = read_runs({words: runs[name] for name, words in REGRESSIONS.items()}, generated, arguments)
+        for of_seed, paths in zip(said, (files, videos), strict=True):
+            of_seed[OUTLINE] = read_outlines(segmenter, of_seed[REGRESSIONS["all"]], paths.__getitem__)
+        of_generated, of_phantoms = said
+        return with_means(of_generated), with_means(of_phantoms)
+
+    bases = {f"minus_{name}": words for name, words in REGRESSIONS.items()}
+    results = measure(arguments.out / "outline-or-regression.json", read_seed, generated, bases, arguments)
     for title, found in results.items():
         print_table(f"On {title}", found)
-    document = {"settings": settings_of(arguments), "results": results}
-    write_whole(arguments.out / "outline-or-regression.json", json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

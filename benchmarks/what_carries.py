@@ -12,7 +12,6 @@ Stopped, the same command goes on: trainings that are done stay done. Run as
 """
 
 import argparse
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,23 +21,15 @@ import numpy as np
 import pandas as pd
 
 from coreecho.datasets import Recording, load_recordings
-from coreecho.evaluation import EF_METRICS, compare_over_seeds, metrics_over_seeds
-from coreecho.evaluation.evaluate import evaluate
-from coreecho.evaluation.protocol import Protocol
 from coreecho.experiments.data import Data
-from coreecho.experiments.model_plan import cohort_folder, default_plan, read_plan
-from coreecho.experiments.runs import Execution, finish_run
+from coreecho.experiments.model_plan import cohort_folder
+from coreecho.experiments.runs import finish_run
 from coreecho.files import write_whole
-from coreecho.inference.opening import open_subject
-from coreecho.inference.preparing import prepare_file
-from coreecho.models.weights import load_model
 from coreecho.report.pictures import BLUE, VERMILION, new_figure, save_figure
 from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
-from coreecho.training.run_folder import Hardware
-from generated_clips import cached_reader, predict_all, settings_of
+from over_seeds import FPS, OfSeed, execution_of, lay_out_hearts, measure, new_parser, print_table, read_runs
 
-FPS = 48
 FULL = "all"
 _NO_GREY = {"gain_flicker": 0, "gamma_spread": 0, "shading_spread": 0, "blur_pixels": 0, "noise": 0, "cutouts": 0}
 _NO_CAMERA = {"camera_rotation_degrees": 0, "camera_zoom": 0, "camera_shift": 0}
@@ -119,12 +110,6 @@ def recipe_of(name: str, settings: Mapping[str, Any], seed: int, init: str, argu
     return Recipe.from_mapping(shipped | own | dict(settings), source=name)
 
 
-def execution_of(arguments: argparse.Namespace) -> Execution:
-    """On what is computed."""
-    hardware = Hardware(device=arguments.device, precision=arguments.precision)
-    return Execution(hardware=hardware, show_progress=True)
-
-
 def train_start(name: str, seed: int, arguments: argparse.Namespace) -> Path:
     """The run of a seed that others go on from: `start`, or `start-l1` end to end."""
     kind, clips = STARTS[name]
@@ -160,57 +145,10 @@ def train_seed(seed: int, arguments: argparse.Namespace) -> dict[str, Path]:
     return made
 
 
-def read_generated(run: Path, table: pd.DataFrame, arguments: argparse.Namespace) -> pd.DataFrame:
-    """Predictions of the generated clips, as the metrics take them."""
-    model, read = load_model(run), cached_reader(arguments.cache)
-    clips = [prepare_file(model, arguments.clips / name, read=read) for name in table["file"]]
-    said = predict_all(model, clips, num_clips=3, batch_size=8)
-    return pd.DataFrame({"recording": table["id"], "ef_true": table["ef_percent"], "ef_predicted": said})
-
-
-def read_phantoms(run: Path, arguments: argparse.Namespace) -> pd.DataFrame:
-    """Predictions of clinic phantoms of another cohort."""
-    root = cohort_folder(arguments.phantoms, "unseen-clinic")
-    subject = open_subject(run, data=root, dataset="echonet", options={"fps": FPS})
-    found = evaluate(subject, Protocol(split="test"), out=arguments.out / "measured" / run.name, show_progress=False)
-    table: pd.DataFrame = found.predictions[["recording", "ef_true", "ef_predicted"]]
-    return table
-
-
-def compared(tables: Mapping[str, list[pd.DataFrame]], hearts: Mapping[str, str] | None) -> dict[str, Any]:
-    """Each arm's metrics over the seeds, and its differences to the full arm."""
-    found: dict[str, Any] = {}
-    for name, of_seeds in tables.items():
-        metrics = metrics_over_seeds(of_seeds, family=EF_METRICS, patients=hearts)
-        found[words_of(name)] = {"metrics": metrics.to_dict()["metrics"]}
-        if name != FULL:
-            difference = compare_over_seeds(tables[FULL], of_seeds, family=EF_METRICS, patients=hearts)
-            found[words_of(name)]["minus_base"] = difference.to_dict()["metrics"]
-    return found
-
-
 def words_of(arm: str) -> str:
     """An arm, or a start, for tables."""
     starts = {"start": "the start alone: standard phantoms, RnC + L1", "start-l1": "the start alone, L1 end to end"}
     return starts[arm] if arm in starts else ARMS[arm].words
-
-
-def cell(entry: Mapping[str, Any] | None, name: str, digits: int) -> str:
-    """A metric over the seeds, for a table: mean, standard deviation, interval; nothing where it was not measured."""
-    if entry is None:
-        return ""
-    estimate, low, high = (f"{entry[name]['mean'][end]:.{digits}f}" for end in ("estimate", "low", "high"))
-    return f"{estimate} ± {entry[name]['sd']:.{digits}f} ({low} to {high})"
-
-
-def print_table(title: str, found: Mapping[str, Any], base: str = "all") -> None:
-    """As docs take it: an arm's metrics, and its differences to the base."""
-    print(f"\n{title}\n\n| | r | MAE | bias | r minus {base} | MAE minus {base} |\n|---|---|---|---|---|---|")
-    for words, entry in found.items():
-        own, other = entry["metrics"], entry.get("minus_base")
-        cells = [cell(own, "pearson", 2), cell(own, "mae", 1), cell(own, "bias", 1)]
-        cells += [cell(other, "pearson", 2), cell(other, "mae", 1)]
-        print(f"| {words} | {' | '.join(cells)} |")
 
 
 def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
@@ -234,62 +172,24 @@ def draw(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
     save_figure(figure, path)
 
 
-def add_arguments(parser: argparse.ArgumentParser, out: Path = Path("runs/what-carries")) -> None:
-    """What is told of the clips, the phantoms and the trainings."""
-    parser.add_argument("--clips", type=Path, required=True, help="folder of the files")
-    parser.add_argument("--labels", type=Path, help="table of their EF [default: labels.csv in that folder]")
-    parser.add_argument("--ef", default="requested_ef", help="column of the EF")
-    parser.add_argument("--phantoms", type=Path, default=Path("runs/default-models"), help="where the cohorts lie")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--start-hearts", type=int, default=1500)
-    parser.add_argument("--start-epochs", type=int, default=6)
-    parser.add_argument("--epochs", type=int, default=3, help="of 1,000 hearts, two clips each; a multiple of 3")
-    parser.add_argument("--frame-size", type=int, default=48)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
-    parser.add_argument("--out", type=Path, default=out)
-    parser.add_argument("--cache", type=Path, help="folder for decoded frames, as of generated_clips.py")
-
-
-def read_generated_table(arguments: argparse.Namespace) -> pd.DataFrame:
-    """The generated clips: `id`, `file`, `heart`, and `ef_percent` of the column that was asked for."""
-    table = pd.read_csv(arguments.labels or arguments.clips / "labels.csv").rename(columns={arguments.ef: "ef_percent"})
-    return table.assign(id=[Path(name).stem for name in table["file"]])
-
-
-def write_cohorts(arguments: argparse.Namespace) -> None:
-    """Write the phantoms that are missing."""
-    plan = read_plan(default_plan())
-    for cohort in ("standard", "clinic", "unseen-clinic"):
-        plan.write_phantoms(cohort, arguments.phantoms, workers=None, show_progress=True)
-
-
 def main() -> None:
     """Train what is missing, and write what-carries.json and what-carries.png."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    arguments = parser.parse_args()
+    arguments = new_parser(__doc__).parse_args()
     if arguments.epochs % 3 or len(arguments.seeds) < 2:
         raise SystemExit(
             "--epochs is a multiple of 3, so that 3,000 hearts take whole epochs, and --seeds are two or more"
         )
-    generated = read_generated_table(arguments)
-    write_cohorts(arguments)
+    generated = lay_out_hearts(arguments)
 
-    of_generated: dict[str, list[pd.DataFrame]] = {}
-    of_phantoms: dict[str, list[pd.DataFrame]] = {}
-    for seed in arguments.seeds:
-        for name, run in train_seed(seed, arguments).items():
-            of_generated.setdefault(name, []).append(read_generated(run, generated, arguments))
-            of_phantoms.setdefault(name, []).append(read_phantoms(run, arguments))
-    hearts = dict(zip(generated["id"], generated["heart"].astype(str), strict=True))
-    results = {"generated clips": compared(of_generated, hearts), "unseen clinic phantoms": compared(of_phantoms, None)}
+    def read_seed(seed: int) -> OfSeed:
+        runs = {words_of(name): run for name, run in train_seed(seed, arguments).items()}
+        return read_runs(runs, generated, arguments)
+
+    results = measure(
+        arguments.out / "what-carries.json", read_seed, generated, {"minus_base": words_of(FULL)}, arguments
+    )
     for title, found in results.items():
         print_table(f"On {title}", found)
-    write_whole(
-        arguments.out / "what-carries.json",
-        json.dumps({"settings": settings_of(arguments), "results": results}, indent=1) + "\n",
-    )
     draw(arguments.out / "what-carries.png", results)
 
 

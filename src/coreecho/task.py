@@ -49,6 +49,14 @@ class Task(ABC):
     thresholds: ClassVar[tuple[float, ...]] = ()
     # Where what was predicted is cut into ranges whose errors differ; none where no intervals are made of it.
     interval_edges: ClassVar[tuple[float, ...]] = ()
+    # Where reduced, borderline and normal values of it meet; none where there are no such words.
+    range_edges: ClassVar[tuple[float, ...]] = ()
+    # Whether an outline of the left ventricle gives it, too.
+    is_outlined: ClassVar[bool] = False
+    # Whether it is known by how much experts differ who read the same heart (`coreecho.trust.READER_VARIABILITY`).
+    has_readers: ClassVar[bool] = False
+    # Whether the doctor of a data set looks at its labels.
+    is_examined: ClassVar[bool] = False
     label: str
     title: str
     noun: str
@@ -129,6 +137,10 @@ class Task(ABC):
     @abstractmethod
     def value_of(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn the network's output into the number that a person reads: the link."""
+
+    def ef_percent_of(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The EF in numbers that a person reads, (N,); NaN of a task that says none."""
+        return np.full_like(value, np.nan)
 
     @abstractmethod
     def bias_of(self, labels: Sequence[float]) -> float:

@@ -86,6 +86,11 @@ class EF(Number):
     # holds mildly reduced and borderline hearts, in which models of EchoNet-Dynamic err half as much again as above it
     # (mean absolute error 5.0 against 3.4 for 32 frames of R(2+1)D), and in those below 40 % twice as much.
     interval_edges: ClassVar[tuple[float, ...]] = (30.0, 40.0, 55.0)
+    # A reduced EF (ESC 2021), and the lower end of a normal one (ASE and EACVI 2015: 52 of men, 54 of women).
+    range_edges: ClassVar[tuple[float, ...]] = (40.0, 55.0)
+    is_outlined: ClassVar[bool] = True
+    has_readers: ClassVar[bool] = True
+    is_examined: ClassVar[bool] = True
     label: str = "ef_percent"
     title: str = "Ejection fraction"
     noun: str = "EF"
@@ -100,6 +105,10 @@ class EF(Number):
     notice: str = "Not a medical device: this EF must not guide the care of a patient."
     low: float = 0.0
     high: float = 100.0
+
+    def ef_percent_of(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The number itself."""
+        return value
 
     def fault_of_labels(self, labels: Sequence[float]) -> str | None:
         """As of any number; and EF given as fractions, which would train without a word."""

@@ -46,6 +46,7 @@ _MISTAKES = {
     "report .": "is not the folder of a run",
     "compare . .": "is not the folder of a run",
     "doctor ecohnet .": "Did you mean 'echonet'?",
+    "doctor echonet": "requires an argument",
     "transfer camu --data . --from scratch --method probe": "Did you mean 'camus'?",
     "phantom echonet --out tiny": "OUT is given in its place",
     "phantom echonet tiny --count 3": "Did you mean --recordings?",

@@ -3,9 +3,10 @@
 import io
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pydicom
+from nibabel.loadsave import save
+from nibabel.nifti1 import Nifti1Image
 from PIL import Image
 from pydicom.data import get_testdata_file
 from tests.hostile.target import NUM_FRAMES, SIDE, Target, moving_disc
@@ -52,7 +53,7 @@ def _write_volumes(folder: Path) -> list[Path]:
     np.save(folder / "clip.npy", frames)
     np.savez(folder / "clip.npz", frames=frames)
     for name in ("clip.nii", "clip.nii.gz"):
-        nib.save(nib.Nifti1Image(frames.transpose(2, 1, 0), np.eye(4)), folder / name)  # type: ignore[attr-defined]
+        save(Nifti1Image(frames.transpose(2, 1, 0), np.eye(4)), folder / name)
     header = f"ObjectType = Image\nNDims = 3\nDimSize = {SIDE} {SIDE} {NUM_FRAMES}\nElementType = MET_UCHAR\n"
     (folder / "clip.mha").write_bytes((header + "ElementDataFile = LOCAL\n").encode() + frames.tobytes())
     (folder / "clip.mhd").write_text(header + "ElementDataFile = clip.raw\n")

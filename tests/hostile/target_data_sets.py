@@ -56,7 +56,8 @@ def _read_echonet(folder: Path, damaged: Path) -> object:
 
 
 def _write_camus(folder: Path) -> list[Path]:
-    import nibabel as nib
+    from nibabel.loadsave import save
+    from nibabel.nifti1 import Nifti1Image
 
     infos = []
     for number in range(1, 12):
@@ -64,7 +65,7 @@ def _write_camus(folder: Path) -> list[Path]:
         place.mkdir(parents=True)
         for chamber in ("2CH", "4CH"):
             frames = moving_disc(number).transpose(2, 1, 0)
-            nib.save(nib.Nifti1Image(frames, np.eye(4)), place / f"{place.name}_{chamber}_half_sequence.nii.gz")  # type: ignore[attr-defined]
+            save(Nifti1Image(frames, np.eye(4)), place / f"{place.name}_{chamber}_half_sequence.nii.gz")
             info = place / f"Info_{chamber}.cfg"
             info.write_text(
                 f"ED: 1\nES: {NUM_FRAMES}\nNbFrame: {NUM_FRAMES}\nSex: F\nAge: 60\nImageQuality: Good\n"

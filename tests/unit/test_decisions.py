@@ -1,8 +1,9 @@
 """Each fact has one owner: nobody else decides by the name of a data set, a task, an encoder or a setting.
 
 A decision is a comparison with the name of a part, a label or column of a task, or a value of any `Literal` or option
-of the package, or a look at the class of a part. The owner of a value is the file that declares it. The rooms' own
-tests see what the owners answer; here it is counted who decides without asking them.
+of the package, whether it is written out or asked of a task that is made for it (`EF().label`); a comparison of the
+name of a part with anything; or a look at the class of a part. The owner of a value is the file that declares it. The
+rooms' own tests see what the owners answer; here it is counted who decides without asking them.
 """
 
 import ast
@@ -41,6 +42,16 @@ _LEFT = {
     "datasets/hmc_qu.py": "the view that has masks, of those that every recording may have",
     "phantom/settings.py": "a cue that simulated hearts of the tested split have not; splits are the cohort's",
 }
+# Who compares with what a part is called without writing it out, each with its reason.
+_BY_PART = {
+    "datasets/layout.py": "the registry of layouts looks for others under other names, whichever these are",
+    "representation/embedding_files.py": "a column that is there is not written twice",
+    "representation/phantom_truth.py": "owns which number of a simulated heart can be moved",
+    "training/lesson.py": "owns which task is the usual one",
+}
+# What is asked of a part to find out which it is, and under what parts go.
+_WHICH = {"name", "label", "value_name", "true_column", "predicted_column", "output_column", "noun"}
+_CALLED = {"task", "number", "objective", "lesson", "layout", "encoder", "head"}
 
 
 def _names() -> set[str]:
@@ -95,6 +106,40 @@ def _of_class(tree: ast.AST, parts: set[str]) -> Iterator[int]:
             yield node.lineno
 
 
+def _by_part(tree: ast.AST, parts: set[str]) -> Iterator[int]:
+    """Lines that compare with what a certain part is called, or the name of some part with anything."""
+
+    def is_made(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and getattr(node.func, "id", "") in parts
+
+    def is_asked(node: ast.AST) -> bool:
+        is_kept = isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in kept
+        return isinstance(node, ast.Attribute) and node.attr in _WHICH and (is_kept or is_made(node.value))
+
+    kept: set[str] = set()
+    # Constants that hold a part, and after these the constants that hold what it is called.
+    for holds in (is_made, is_asked):
+        kept |= {
+            target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and any(map(holds, ast.walk(node.value)))
+            for target in node.targets
+            if isinstance(target, ast.Name) and target.id.isupper()
+        }
+
+    def is_which(node: ast.expr) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id in kept
+        if any(map(is_asked, ast.walk(node))):
+            return True
+        of = getattr(node, "value", None)
+        return getattr(node, "attr", "") in _WHICH and getattr(of, "attr", getattr(of, "id", "")) in _CALLED
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and any(map(is_which, (node.left, *node.comparators))):
+            yield node.lineno
+
+
 @cache
 def _trees() -> tuple[tuple[str, ast.AST], ...]:
     return tuple(
@@ -141,6 +186,25 @@ def test_nobody_looks_at_the_class_of_a_part() -> None:
     assert {"EF", "RncL1", "UVTEncoder", "EchoGraphsSegmenter"} <= parts
     assert [f"{file}:{line}" for file, tree in _trees() for line in _of_class(tree, parts)] == []
     assert list(_of_class(ast.parse("isinstance(task, EF)"), parts)) == [1]
+
+
+def test_nobody_finds_out_which_part_it_is() -> None:
+    parts = _classes_below("Task", "Lesson", "Objective", "Layout", "Encoder", "SegmentationNetwork")
+    found = [(file, line) for file, tree in _trees() for line in _by_part(tree, parts)]
+    unknown = [f"{file}:{line}" for file, line in found if file not in _BY_PART]
+    assert not unknown, f"ask for what it can do instead: {unknown}"
+    assert {file for file, _ in found} == set(_BY_PART)
+    assert len(found) + len(_LEFT) <= 8
+    for code in (
+        "task.label == EF().label",
+        "value_name != EF().value_name",
+        "_EF = EF()\nis_ef = value_name == _EF.value_name",
+        "_LABEL = EF().label\nmoved = label in _LABEL",
+        "run.recipe.task.name != usual",
+        "objective.name in known",
+    ):
+        assert len(list(_by_part(ast.parse(code), parts))) == 1, code
+    assert not list(_by_part(ast.parse("task.is_number == file.name"), parts))
 
 
 def test_the_count_sees_every_form() -> None:

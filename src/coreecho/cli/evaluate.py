@@ -67,7 +67,7 @@ def evaluate(
         Clips of each recording whose mean is its EF: `1` takes the middle one, `3` is the paper's, `all` covers the
         whole video, and `traced` is the clip about the traced frames, of UVT and EchoGraphs.
     step:
-        With `--clips all`: source frames from one clip's start to the next [default: the model's stride].
+        With `--clips all`: frames of the file from one clip's start to the next [default: the model's stride].
     start_index:
         File that says where each recording's clips start: the authors' pickle, or JSON of
         `{"<name>.avi": [3, 10, 25]}`.

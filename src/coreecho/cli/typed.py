@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from cyclopts import App
 
 from coreecho.cli.whole_numbers import refuse_fractions
+from coreecho.datasets.layout_names import LAYOUT_NAMES
 from coreecho.errors import CheckpointError, UsageError
 from coreecho.experiments.seed_runs import seeds_in
 from coreecho.names import readable
@@ -25,6 +26,8 @@ _MODELS = {"run", "run2", "other", "others", "model", "against"}
 # Of several files one may be missing, which is told with the results of the others.
 _ONE_MUST_EXIST = {"files"}
 _NAMED_AT_MOST = 5
+# A folder that is given for one of these is that of a run; `--against` takes that of a transfer.
+_ARE_RUNS = (_MODELS - {"against"}) | {"resume"}
 # One of these lies in the folder of a run; the weights alone are enough to predict.
 _OF_A_RUN = ("run.json", "best.safetensors")
 # Our two words, and the kinds of devices that PyTorch has.
@@ -148,7 +151,7 @@ def refuse_no_runs(app: App, commands: tuple[str, ...], arguments: Any) -> None:
         CheckpointError: it is not.
     """
     for argument in arguments:
-        if argument.field_info.name not in _MODELS | {"resume"}:
+        if argument.field_info.name not in _ARE_RUNS:
             continue
         for folder in (Path(token.value) for token in argument.tokens if token.source == "cli"):
             if is_default(folder) or not folder.is_dir() or any((folder / name).exists() for name in _OF_A_RUN):
@@ -180,9 +183,7 @@ def refuse_unknown_layouts(app: App, commands: tuple[str, ...], arguments: Any) 
     for argument in arguments:
         if argument.field_info.name == "dataset":
             for token in argument.tokens:
-                from coreecho.datasets.layout import LAYOUTS
-
-                LAYOUTS.check(token.value)
+                LAYOUT_NAMES.check(token.value)
 
 
 # In this order for every command.

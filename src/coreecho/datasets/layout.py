@@ -1,7 +1,7 @@
 """What a data set is: one object that knows its files, its clips, its folds and its published figures.
 
-To add a data set is to write one `Layout` and to register it, here or by an entry point in `coreecho.layouts`. Nobody
-else asks which data set it is: they ask the object.
+To add a data set is to write one `Layout` and to register it, in `layout_names.py` or by an entry point in
+`coreecho.layouts`. Nobody else asks which data set it is: they ask the object.
 """
 
 import logging
@@ -18,6 +18,7 @@ from coreecho.datasets.beat_files import Beat, PreparedFile, SeenAt, read_with_b
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_among, odd_labels
+from coreecho.datasets.layout_names import ENTRY_POINTS, KIND, LAYOUT_PLACES
 from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.outlines import OutlineSource
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
@@ -290,18 +291,7 @@ class _Layouts(Registry[Layout]):
         return layout
 
 
-LAYOUTS = _Layouts(
-    "data set",
-    "coreecho.layouts",
-    {
-        "camus": "coreecho.datasets.camus:CAMUS",
-        "echonet": "coreecho.datasets.echonet_dynamic:ECHONET_DYNAMIC",
-        "echonet-beats": "coreecho.datasets.echonet_beats:ECHONET_BEATS",
-        "echonet-pediatric": "coreecho.datasets.echonet_pediatric:ECHONET_PEDIATRIC",
-        "hmc-qu": "coreecho.datasets.hmc_qu:HMC_QU",
-        "table": "coreecho.datasets.table:TABLE",
-    },
-)
+LAYOUTS = _Layouts(KIND, ENTRY_POINTS, LAYOUT_PLACES)
 
 # Of data whose layout nobody says.
 USUAL_LAYOUT = "echonet"

@@ -41,7 +41,7 @@ def evaluate_recordings(
         store: decoded frames of all the recordings.
         recordings: each with what the model reads.
         clips: how many evenly placed clips of each recording, or "all" for the whole video.
-        step: source frames between the clips of "all"; the model's stride when not given.
+        step: frames of the file between the clips of "all"; the model's stride when not given.
         start_index: the starts of each recording, by its id with or without `.avi`; goes before `clips`.
         batch_size: clips at once.
         precision: of the encoder.

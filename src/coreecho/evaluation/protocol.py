@@ -42,7 +42,7 @@ class Protocol:
         split: of the data set, or "all" of it.
         clips: evenly placed clips of each recording; "all" for the whole video; or "traced" for the clip about the
             traced frames that the objective of the model's run places.
-        step: source frames between the clips of "all"; None for the model's stride.
+        step: frames of the file between the clips of "all"; None for the model's stride.
         start_index: file of each recording's starts; goes before `clips`.
         is_partial: recordings that the start index lacks are left out, instead of refused.
         resamples: of the bootstrap.
@@ -135,8 +135,8 @@ def choose_starts(
         num_source_frames: length of the video.
         sampling: of the model.
         clips: how many, evenly placed, or "all" for the whole video.
-        step: source frames from one clip's start to the next with "all"; the sampling's stride when not given, so that
-            neighbouring clips differ in every frame.
+        step: frames of the file from one clip's start to the next with "all"; the sampling's stride when not given, so
+            that neighbouring clips differ in every frame.
 
     Raises:
         RecipeError: `clips` is neither a number of at least 1 nor "all", or `step` is below 1 or goes without "all".

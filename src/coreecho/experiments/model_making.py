@@ -41,7 +41,6 @@ from coreecho.models.segmenter import open_segmenter
 from coreecho.models.segmenter_card import card_from_json
 from coreecho.models.weights import load_model, read_state, save_state
 from coreecho.representation.references import make_references, save_references
-from coreecho.tasks import EF
 from coreecho.training.averaging import average_runs
 from coreecho.training.hardware import Hardware
 from coreecho.training.run_folder import RunFolder
@@ -51,8 +50,6 @@ from coreecho.ventricle.measuring import FIGURES
 from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
 
 RECORD = "default-models.json"
-# A reduced EF (ESC 2021), and the lower end of a normal one (ASE and EACVI 2015: 52 of men, 54 of women).
-_EDGES = (40, 55)
 _TURNS = 5
 Say = Callable[[str], None]
 
@@ -255,7 +252,7 @@ class Workshop:
 
 
 def figures_of(found: Evaluation[Any]) -> tuple[Figure, ...]:
-    """r, MAE and bias of an evaluation, and of EF the bias in each range of the true one."""
+    """r, MAE and bias of an evaluation, and the bias in each range of the truth that has a name."""
     task, intervals = found.task, found.metrics.intervals
     unit = task.error_unit
     figures = [
@@ -263,11 +260,11 @@ def figures_of(found: Evaluation[Any]) -> tuple[Figure, ...]:
         Figure.of("MAE", unit, intervals["mae"]),
         Figure.of("bias", unit, intervals["bias"], digits=1),
     ]
-    if task.label != EF().label:
+    if not task.range_edges:
         return tuple(figures)
     table = found.predictions
-    ranges = by_ef_range(table[task.true_column], table[task.predicted_column], by="true", edges=_EDGES)
-    return (*figures, *(Figure.of(f"bias, EF {each.name}", unit, each.bias, digits=1) for each in ranges))
+    ranges = by_ef_range(table[task.true_column], table[task.predicted_column], by="true", edges=task.range_edges)
+    return (*figures, *(Figure.of(f"bias, {task.noun} {each.name}", unit, each.bias, digits=1) for each in ranges))
 
 
 def seconds_a_clip(model: EchoModel) -> float:

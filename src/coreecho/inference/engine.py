@@ -101,7 +101,7 @@ class VideoPrediction:
     Attributes:
         clip_values: (k,) float32, the network's output for each clip: EF in percent, or the logit of an infarction.
         embeddings: (k, D) float32, of each clip.
-        starts: k source frames at which the clips start.
+        starts: k frames of the file at which the clips start.
     """
 
     clip_values: NDArray[np.float32]
@@ -184,7 +184,7 @@ def predict_video(
     Args:
         model: of any task.
         frames: (T, S, S), grey, of the model's frame size; may be memory-mapped.
-        starts: source frames at which clips start; `coreecho.video.even_starts` and `all_starts` choose them.
+        starts: frames of the file at which clips start; `coreecho.video.even_starts` and `all_starts` choose them.
         batch_size: clips at a time.
         precision: of the encoder.
 

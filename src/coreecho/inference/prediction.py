@@ -74,17 +74,21 @@ class Prediction(Appraisal):
     @property
     def ef_percent(self) -> float | None:
         """The EF in percent; None of a model that reads something else."""
-        return self.value if self.value_name == _EF.value_name else None
+        return self._named(_EF.value_name)
 
     @property
     def clip_ef_percent(self) -> tuple[float, ...]:
         """The EF of each clip in percent; none of a model that reads something else."""
-        return self.clip_values if self.value_name == _EF.value_name else ()
+        return self.clip_values if self.ef_percent is not None else ()
 
     @property
     def mi_probability(self) -> float | None:
         """That the wall moves as after a myocardial infarction, 0 to 1; None of a model that reads something else."""
-        return self.value if self.value_name == _MI.value_name else None
+        return self._named(_MI.value_name)
+
+    def _named(self, name: str) -> float | None:
+        """What a document has under a name."""
+        return {self.value_name: self.value}.get(name)
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""

@@ -209,11 +209,11 @@ def _without_copies(results: Sequence[Prediction | PredictionFailure]) -> list[P
     ]
 
 
-def _spread_words(value_name: str, values: Sequence[float]) -> list[str]:
-    """Warn where the clips of one heart differ by more than readers do; of an EF alone, of which that is known."""
+def _spread_words(task: Task, values: Sequence[float]) -> list[str]:
+    """Warn where the clips of one heart differ by more than readers do, if that is known."""
     readers = READER_VARIABILITY[0].limits_of_agreement
     apart = max(values, default=0.0) - min(values, default=0.0)
-    return [WIDE.format(apart, readers)] if value_name == EF().value_name and apart > readers else []
+    return [WIDE.format(apart, readers)] if task.has_readers and apart > readers else []
 
 
 def _combine(name: str, files: Sequence[Prediction | PredictionFailure], task: Task) -> StudyPrediction:
@@ -230,7 +230,7 @@ def _combine(name: str, files: Sequence[Prediction | PredictionFailure], task: T
         words += [VIEWS]
     if len(values) == 1:
         words += [ONE_CLIP]
-    words += _spread_words(task.value_name, values)
+    words += _spread_words(task, values)
     if len(results) < len(files):
         words += [COPIES.format(len(files) - len(results))]
     # What is said of every clip is said of the number that they give.

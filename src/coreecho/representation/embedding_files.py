@@ -15,7 +15,7 @@ from coreecho.documents import document_text, parse_document
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.files import write_whole
 from coreecho.representation.embedding_set import EmbeddingSet
-from coreecho.tasks import EF, build_task
+from coreecho.tasks import build_task
 
 _METADATA = "coreecho"
 _NUMBERS = ("embeddings", "ef_percent", "ef_predicted", "true", "predicted")
@@ -103,7 +103,8 @@ def _parquet(embedded: EmbeddingSet) -> bytes:
         "ef_percent": arrow.array(embedded.ef_percent),
         "ef_predicted": arrow.array(embedded.ef_predicted),
     }
-    if task.label != EF().label:
+    # An EF has its columns already.
+    if task.predicted_column not in columns:
         columns[task.true_column] = arrow.array(embedded.true)
         columns[task.predicted_column] = arrow.array(embedded.predicted)
     columns |= {

@@ -21,7 +21,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.progress import track
 from coreecho.representation.embedding_set import EmbeddingSet
-from coreecho.tasks import EF, Task
+from coreecho.tasks import Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
 
@@ -159,13 +159,11 @@ def _view(
 ) -> EmbeddingSet:
     outputs = np.array([prediction.value for prediction in predictions], dtype=np.float64)
     predicted = task.value_of(outputs)
-    # Of a model that reads something else, what it says is no EF.
-    is_ef = task.label == EF().label
     return EmbeddingSet(
         ids=tuple(recording.id for recording in recordings),
         embeddings=np.stack([prediction.embedding for prediction in predictions]),
         ef_percent=_known([recording.ef_percent for recording in recordings]),
-        ef_predicted=predicted if is_ef else np.full(len(recordings), np.nan),
+        ef_predicted=task.ef_percent_of(predicted),
         source=source,
         is_phantom=is_phantom,
         fingerprint=fingerprint,

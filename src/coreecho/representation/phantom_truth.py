@@ -39,15 +39,16 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
     "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
 }
 _LAYOUT = "EchoNet-Dynamic"
-# What a path moves. Other numbers of a heart stay as they are (its end-diastolic volume), or follow from it.
-_MOVED_LABEL = EF().label
+# What a path moves, and between which values. Other numbers of a heart stay as they are (its end-diastolic volume), or
+# follow from it.
+_MOVED = {EF().label: (5, 90)}
 # Beats of a path are drawn from this stream of a recording's random numbers, the same at every EF.
 _PATH_STREAM = 200
 
 
 def can_be_moved(number: Task) -> bool:
     """Whether a simulated heart can be simulated anew with another of this number."""
-    return number.label == _MOVED_LABEL
+    return number.label in _MOVED
 
 
 class PhantomCohort:
@@ -118,12 +119,13 @@ class PhantomCohort:
         Raises:
             DatasetError: the recording is not in the cohort, or an EF is out of range.
         """
+        low, high = _MOVED[EF().label]
         plan = self.plan(recording_id)
         even = WallMotion(apex_to_base=plan.anatomy.wall_motion.apex_to_base)
         anatomy = replace(plan.anatomy, wall_motion=even)
         for ef_percent in ef_percents:
-            if not 5 <= ef_percent <= 90:
-                raise DatasetError(f"A phantom's EF lies between 5 and 90 %, got {ef_percent:g}.")
+            if not low <= ef_percent <= high:
+                raise DatasetError(f"A phantom's EF lies between {low} and {high} %, got {ef_percent:g}.")
             facts = replace(plan.facts, ef_percent=float(ef_percent))
             generator = recording_generator(self.seed, plan.facts.index, _PATH_STREAM)
             # Sinus rhythm: an ectopic beat would change what EF a clip shows from one beat to the next.

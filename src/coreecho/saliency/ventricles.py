@@ -27,7 +27,7 @@ class KnownVentricle:
     """The left ventricle in some frames of a video, and the clips to look at for them.
 
     Attributes:
-        frames: n source frames.
+        frames: n frames of the file.
         masks: (n, S, S), the cavity in each.
         starts: of clips that see all of these frames.
     """
@@ -145,7 +145,7 @@ def covering_starts(frames: Sequence[int], num_source_frames: int, sampling: Cli
     """Starts of clips that see the given frames: of clips that see all at once, or else of each frame's own.
 
     Args:
-        frames: at least one source frame.
+        frames: at least one frame of the file.
         num_source_frames: length of the video.
         sampling: of the model.
         clips: how many, evenly placed over the starts that serve; one is the middle of them.

@@ -25,7 +25,7 @@ class VideoExplanation:
         clip_maps: (k, T, H, W) float32, of each clip; at least 0.
         clip_predictions: (k,) float64, the network's output of each clip: EF in percent, or logits.
         task: what the network reads.
-        starts: source frame at which each clip starts.
+        starts: frame of the file at which each clip starts.
         num_valid_frames: frames of each clip that lie inside the video; maps of the others mean nothing.
         sampling: how the clips were cut.
         num_frames: F.
@@ -68,10 +68,10 @@ class VideoExplanation:
         return np.asarray(total / np.maximum(is_valid.sum(axis=0), 1)[:, None, None], dtype=np.float32)
 
     def at_frames(self, frames: Sequence[int]) -> NDArray[np.float32]:
-        """Mean over the clips that see each of some source frames, linear in time between sampled frames.
+        """Mean over the clips that see each of some frames of the file, linear in time between sampled frames.
 
         Args:
-            frames: n source frames, in any order.
+            frames: n frames of the file, in any order.
 
         Returns:
             (n, H, W); NaN where no clip sees the frame.
@@ -93,7 +93,7 @@ class VideoExplanation:
     def _places_in_clip(
         self, frames: NDArray[np.int64], start: int, num_valid_frames: int
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Whether a clip sees each source frame, and which of the clip's frames it is; a whole number where sampled."""
+        """Whether a clip sees each frame of the file, and which of its own that is; a whole number where sampled."""
         sampling = self.sampling
         if sampling.interpolation is not None:
             is_inside = (frames >= 0) & (frames < self.num_frames)
@@ -121,7 +121,7 @@ def explain_video(
     Args:
         model: on the device that shall compute.
         frames: (F, S, S) uint8, of the model's frame size; may be memory-mapped.
-        starts: source frames at which clips start.
+        starts: frames of the file at which clips start.
         level: see `choose_level`.
         evidence: see `grad_cam`.
         batch_size: clips at once.

@@ -11,7 +11,6 @@ from typing import Any
 from coreecho.datasets.all_faults import faulty_recordings
 from coreecho.errors import UnreadableVideosError
 from coreecho.names import readable
-from coreecho.tasks import EF
 from coreecho.training.checks import check_splits, check_targets
 from coreecho.training.run_folder import RunFolder
 
@@ -49,8 +48,8 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
 
 def _faulty(run: RunFolder, *, show_progress: bool) -> dict[str, tuple[str, ...]]:
     """Recordings of the run that the doctor faults, once it has looked at every clip."""
-    # Of another label it says nothing of the EF, which the doctor looks at.
-    scale = run.recipe.label_scale if run.task.label == EF().label else 1.0
+    # The scale is of the label that is learned, and the doctor's labels may be others.
+    scale = run.recipe.label_scale if run.task.is_examined else 1.0
     found = faulty_recordings(
         run.data.dataset, run.data.root, run.data.options, label_scale=scale, show_progress=show_progress
     )

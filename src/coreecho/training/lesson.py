@@ -25,6 +25,7 @@ from coreecho.models.registry import check_encoder
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind, resolve
+from coreecho.tasks import Task
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class Lesson(ABC):
 
     def __init__(self, recipe: "Recipe") -> None:
         self.recipe = recipe
+
+    @classmethod
+    def is_usual(cls, task: Task) -> bool:
+        """Whether it is what a recipe learns to read that does not say it."""
+        return task.name == cls.usual_task
 
     @classmethod
     def check_network(cls, name: str) -> None:

@@ -341,8 +341,7 @@ class Recipe:
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         settings |= dataclasses.asdict(settings.pop("input"))
         # The usual task stays unsaid, so that another objective may bring its own.
-        usual = objective_class(self.objective).usual_task
-        settings["task"] = None if self.task.name == usual else self.task.name
+        settings["task"] = None if objective_class(self.objective).is_usual(self.task) else self.task.name
         return {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
 
     def to_yaml(self) -> str:

@@ -11,7 +11,7 @@ from coreecho.inference.predictor import Predictor
 from coreecho.inference.preparing import ReadFile, clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
-from coreecho.tasks import EF, Task
+from coreecho.tasks import Task
 from coreecho.trust import DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
 from coreecho.trust.checks import OUTLINE_CHECK
 from coreecho.ventricle.gauging import gauge_segmentation
@@ -31,23 +31,22 @@ def find_second_opinion(
         segmenter: as a person gives it; None where nothing was said: then the one that ships stands beside the model
             that ships, where this build has it. Beside a model of a person's own it would warn of its own errors.
         model: whose second opinion it is, as a person gives it.
-        task: what the model reads; but of an EF there is no second opinion.
+        task: what the model reads; there is a second opinion of what an outline gives, too.
         device: where to compute.
 
     Returns:
         None where there is none, or `none` was said.
 
     Raises:
-        RecipeError: one is given, and the model reads no EF.
+        RecipeError: one is given, and no outline gives what the model reads.
         CheckpointError: it cannot be read.
     """
-    is_ef = task.value_name == EF().value_name
     if segmenter is None:
-        is_there = is_ef and is_default(model) and has_default("lv")
+        is_there = task.is_outlined and is_default(model) and has_default("lv")
         return open_segmenter(DEFAULT, device) if is_there else None
     if str(segmenter) == NONE:
         return None
-    if not is_ef:
+    if not task.is_outlined:
         raise RecipeError(f"--segmenter: an outline gives an EF, and this model reads {task.noun}. Leave it out.")
     return open_segmenter(segmenter, device)
 

@@ -24,7 +24,7 @@ class ClipSampling:
 
     Attributes:
         num_frames: frames in a clip (36 in Maani et al. 2024).
-        stride: source frames from one sampled frame to the next (4 in Maani et al. 2024).
+        stride: frames of the file from one sampled frame to the next (4 in Maani et al. 2024).
         time: `stride`, or how the whole of a video that is one beat is interpolated to `num_frames`, as the paper does
             for CAMUS and HMC-QU: `spline` or `trilinear`.
     """

@@ -78,7 +78,7 @@ def resample_time(frames: NDArray[np.uint8], num_frames: int, method: TimeMethod
 
 
 def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline") -> NDArray[np.float64]:
-    """The share of each source frame in each new frame, (N, T); rows sum to 1.
+    """The share of each given frame in each new frame, (N, T); rows sum to 1.
 
     Args:
         num_source: T.
@@ -114,7 +114,7 @@ def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline"
 
 
 def places_of(frames: NDArray[np.int64], num_source: int, num_frames: int, method: TimeMethod) -> NDArray[np.float64]:
-    """Where source frames, counted from 0, lie among the new ones: the inverse of the positions of `time_weights`."""
+    """Where given frames, counted from 0, lie among the new ones: the inverse of the positions of `time_weights`."""
     if method == "spline":
         return np.asarray(frames * ((num_frames - 1) / max(num_source - 1, 1)), dtype=np.float64)
     return np.asarray((frames + 0.5) * (num_frames / num_source) - 0.5, dtype=np.float64)

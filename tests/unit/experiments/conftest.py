@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from coreecho.datasets import load_recordings
 from coreecho.experiments import runs
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution
+from coreecho.experiments.scales import PAPER
+from coreecho.experiments.sources import Sources
+from coreecho.models.card import WeightsCard
+from coreecho.models.weights import save_weights
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware
 
@@ -68,3 +73,30 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(runs, "train", counting)
     return begun
+
+
+def _write_weights(path: Path, encoder: str) -> str:
+    """A file that says which encoder it holds."""
+    card = WeightsCard(
+        kind="encoder",
+        encoder=encoder,
+        head=None,
+        source="test",
+        licence="none",
+        num_parameters=2,
+        source_sha256=None,
+        model_input=None,
+        trained_on=None,
+        coreecho_version="0",
+    )
+    save_weights(path, nn.Linear(1, 1), card)
+    return str(path)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Sources:
+    """A lab that has everything."""
+    small = {name: _write_weights(tmp_path / name, "uniformer_small") for name in ("k400", "coreecho", "echocotr")}
+    r2plus1d = _write_weights(tmp_path / "r2plus1d", "r2plus1d_18")
+    weights = small | {"r2plus1d": r2plus1d, "saeed": _write_weights(tmp_path / "saeed", "r2plus1d_18_grey")}
+    return Sources(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", weights=weights)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from torch import nn
+from tests.shared.paper_figures import COLUMNS, FIGURES, OTHER_ENCODERS
 
 from coreecho.datasets import load_recordings
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
@@ -17,107 +17,7 @@ from coreecho.experiments.scales import PAPER, PHANTOM, QUICK, Scale
 from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import read_table, table_names
 from coreecho.experiments.table_plan import plan_table
-from coreecho.models.card import WeightsCard
-from coreecho.models.weights import save_weights
 from coreecho.phantom import PhantomSettings
-
-# Written down from the paper, Tables 1 to 5. Pairs are mean and standard deviation of three runs.
-FIGURES: dict[str, dict[str, tuple[float | tuple[float, float], ...]]] = {
-    "table1": {
-        "EchoNet-Dynamic: R(2+1)D-18, whole video": (4.05, 5.32, 81),
-        "EchoCoTr, 1 clip": (3.95, 5.17, 82),
-        "EchoNet-Dynamic: R(2+1)D-18, 3 clips": (),
-        "EchoCoTr, 3 clips": (3.98, 5.30, 81),
-        "CoReEcho, 3 clips": (3.90, 5.13, 82),
-        "EchoNet-Dynamic: R(2+1)D-18, beat by beat": (4.05, 5.32, 81),
-        "EchoNet-Dynamic [18], single heartbeat": (4.22, 5.56, 79),
-        "[19], single heartbeat": (5.32, 7.23, 64),
-        "[19], whole video": (5.95, 8.38, 52),
-        "[25], single heartbeat": (4.01, 5.36, 81),
-        "[25], whole video": (4.23, 5.67, 79),
-    },
-    "table2": {
-        "L1 end to end": ((75.11, 1.73),),
-        "L1 + L1st": ((77.07, 0.38),),
-        "L1 + L1st + K400": ((81.50, 0.43),),
-        "L1 + L1st + K400 + LP": ((81.59, 0.18),),
-        "EchoCoTr": ((81.22, 0.80),),
-        "RnC as first published": (),
-    },
-    "table3": {
-        "L1st + A + 2xC": ((77.07, 0.38),),
-        "L1st + A": ((76.93, 0.44),),
-        "L1st + 2xC": ((68.24, 1.06),),
-    },
-    "table4": {
-        "Wei et al. [27], regression": (0.725, 6.50, 0.674, 7.53),
-        "Wei et al. [27], co-learning": (),
-        "Scratch": (0.714, 6.20, 0.538, 8.28),
-        "MLP probing from EchoCoTr": (0.660, 7.00, 0.401, 9.84),
-        "MLP probing from CoReEcho": (0.730, 6.28, 0.570, 8.42),
-        "Fine-tuning from EchoCoTr": (0.799, 5.33, 0.599, 7.49),
-        "Fine-tuning from CoReEcho": (0.807, 5.29, 0.693, 6.81),
-    },
-    "table5": {
-        "Degerli et al. [3], scratch": (85.97, 70.10, 85.52, 85.29, 80.24),
-        "Saeed et al. [20], fine-tuning": (86.10, 78.21, 88.53, 87.09, 83.44),
-        "Nguyen et al. [17], scratch": (83.30, 89.30, 94.20, 88.30, 85.10),
-        "Scratch": (95.81, 38.57, 75.99, 84.36, 76.31),
-        "MLP probing from EchoCoTr": (72.19, 81.07, 88.60, 78.90, 75.20),
-        "MLP probing from CoReEcho": (93.05, 69.64, 87.20, 89.55, 85.18),
-        "Fine-tuning from K400": (93.14, 64.64, 85.05, 88.25, 83.52),
-        "Fine-tuning from EchoCoTr": (98.57, 72.50, 88.37, 92.96, 89.77),
-        "Fine-tuning from CoReEcho": (92.95, 86.07, 93.55, 92.91, 90.64),
-    },
-}
-# Of rows that train no UniFormer.
-OTHER_ENCODERS = {
-    "EchoNet-Dynamic: R(2+1)D-18, whole video": "r2plus1d_18",
-    "EchoNet-Dynamic: R(2+1)D-18, 3 clips": "r2plus1d_18",
-    "EchoNet-Dynamic: R(2+1)D-18, beat by beat": "r2plus1d_18",
-    "EchoNet-Dynamic [18], single heartbeat": "r2plus1d_18",
-    "[19], single heartbeat": "uvt",
-    "[19], whole video": "uvt",
-    "[25], single heartbeat": "efgcn_v2",
-    "[25], whole video": "efgcn_sd",
-    "Wei et al. [27], regression": "r3d_18",
-    "Wei et al. [27], co-learning": "colearning",
-    "Saeed et al. [20], fine-tuning": "r2plus1d_18_grey",
-}
-COLUMNS = {
-    "table1": ("MAE", "RMSE", "R2 (%)"),
-    "table2": ("R2 (%)", "MAE"),
-    "table3": ("R2 (%)", "MAE"),
-    "table4": ("G&M corr", "G&M MAE", "P corr", "P MAE"),
-    "table5": ("Sens.", "Spec.", "Prec.", "F1", "Acc.", "AUROC"),
-}
-
-
-def write_weights(path: Path, encoder: str) -> str:
-    """A file that says which encoder it holds."""
-    card = WeightsCard(
-        kind="encoder",
-        encoder=encoder,
-        head=None,
-        source="test",
-        licence="none",
-        num_parameters=2,
-        source_sha256=None,
-        model_input=None,
-        trained_on=None,
-        coreecho_version="0",
-    )
-    save_weights(path, nn.Linear(1, 1), card)
-    return str(path)
-
-
-@pytest.fixture
-def real(tmp_path: Path) -> Sources:
-    """A lab that has everything."""
-    small = {name: write_weights(tmp_path / name, "uniformer_small") for name in ("k400", "coreecho", "echocotr")}
-    r2plus1d = write_weights(tmp_path / "r2plus1d", "r2plus1d_18")
-    weights = small | {"r2plus1d": r2plus1d, "saeed": write_weights(tmp_path / "saeed", "r2plus1d_18_grey")}
-    return Sources(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", weights=weights)
 
 
 def without(sources: Sources, name: str) -> Sources:
@@ -377,15 +277,11 @@ def test_a_table_says_by_which_protocol_it_is_cross_validated(real: Sources) -> 
     assert plan_table("table4", real).name == "table4"
 
 
-def test_protocols_that_make_no_sense_are_refused(real: Sources, tmp_path: Path) -> None:
+def test_protocols_that_make_no_sense_are_refused(real: Sources) -> None:
     with pytest.raises(RecipeError, match="HMC-QU is not cross-validated by 'mine', expected published or held-out"):
         plan_table("table5", replace(real, protocol="mine"))
     with pytest.raises(RecipeError, match="table2 transfers nothing, so it takes no `--protocol`"):
         plan_table("table2", replace(real, protocol="published"))
-    mixed = OWN.replace("{label: half the rate, training: half-rate}", "{label: half the rate, transfer: fine-tune}")
-    (tmp_path / "mixed.yaml").write_text(mixed)
-    with pytest.raises(RecipeError, match="Make two tables of it"):
-        plan_table(str(tmp_path / "mixed.yaml"), real)
 
 
 def test_given_starts_are_for_the_rows_that_take_them(
@@ -428,65 +324,3 @@ def test_on_phantoms_a_transfer_needs_something_to_start_from(
     )
     with pytest.raises(RecipeError, match="says no `phantom`, a training in place of 'k400'"):
         plan_table(str(tmp_path / "mine.yaml"), Sources(out=tmp_path, scale=QUICK))
-
-
-def test_no_other_table_is_known(real: Sources) -> None:
-    with pytest.raises(
-        RecipeError, match=r"no table 'table6'\. Did you mean 'table\d'\? There are cue, table1, table2, "
-    ):
-        plan_table("table6", real)
-    with pytest.raises(RecipeError, match="plants a shortcut, which only phantoms allow"):
-        plan_table("cue", real)
-
-
-OWN = """
-title: My ablation
-data: echonet
-trainings:
-  half-rate: {recipe: echonet, settings: {learning_rate: 5.0e-5, stage2: false}}
-columns:
-  - {metric: mae, label: MAE}
-rows:
-  - {label: as published, training: coreecho-scratch}
-  - {label: half the rate, training: half-rate}
-comparisons:
-  - {question: what the rate does, first: as published, second: half the rate}
-"""
-
-
-def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text(OWN)
-    table = plan_table(str(tmp_path / "mine.yaml"), without(real, "k400"))
-    assert (table.name, [row.label for row in table.rows]) == ("mine", ["as published", "half the rate"])
-    assert {job.recipe(tmp_path).learning_rate for job in table.rows[1].jobs} == {5e-5}
-    assert table.comparisons[0].question == "what the rate does"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("training: half-rate", "training: halfrate", "row 'half the rate': no training 'halfrate'"),
-        ("second: half the rate", "second: half", "comparison 'what the rate does': no row 'half'"),
-        ("title: My ablation", "titel: My ablation", "titel: is not known here; did you mean title"),
-        ("title: My ablation", "title: [1]", "title: a list, expected a text"),
-        ("label: MAE", "label: MAE, digits: two", "columns[0].digits: 'two', expected a whole number"),
-        ("label: as published,", "label: half the rate,", "two rows have one label"),
-        ("title: My ablation", "{", "is not YAML"),
-        ("title: My ablation", "title: 2026-02-30", "is not YAML"),
-        ("title: My ablation", "title: !!python/object:os.system x", "is not YAML"),
-        (
-            "{label: as published, training: coreecho-scratch}",
-            "{training: coreecho-scratch}",
-            "rows[0]: it lacks label",
-        ),
-        ("settings: {learning_rate: 5.0e-5", "settings: {1: 5.0e-5", "half-rate.settings: the name 1, expected a text"),
-        ("settings: {learning_rate: 5.0e-5", "settings: {learning_rate: &a [*a]", "half-rate.settings.learning_rate"),
-    ],
-)
-def test_a_table_that_is_written_wrongly_is_explained(
-    old: str, new: str, message: str, real: Sources, tmp_path: Path
-) -> None:
-    (tmp_path / "mine.yaml").write_text(OWN.replace(old, new))
-    with pytest.raises(RecipeError, match=r"mine\.yaml") as refused:
-        plan_table(str(tmp_path / "mine.yaml"), real)
-    assert message in str(refused.value)

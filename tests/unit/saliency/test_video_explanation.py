@@ -50,7 +50,7 @@ def test_maps_of_padding_are_left_out() -> None:
 
 @pytest.mark.parametrize("time", ["spline", "trilinear"])
 def test_a_whole_beat_is_mapped_back_to_its_video(beat_model: EchoModel, time: ClipTime) -> None:
-    """A map that is as bright as its frame: each source frame gets back what it was before the resampling."""
+    """A map that is as bright as its frame: each frame of the file gets back what it was before the resampling."""
     beat_model.model_input = replace(beat_model.model_input, time=time)
     source = np.full((11, 56, 56), 1, dtype=np.uint8) * (20 * np.arange(11, dtype=np.uint8))[:, None, None]
     resampled, _ = take_clip(source, 0, beat_model.model_input)

@@ -13,6 +13,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from scipy import ndimage
 
+from coreecho.video import frame_source, read_video
+from coreecho.video.video import Video
+
 Frames = NDArray[np.uint8]
 
 
@@ -137,3 +140,29 @@ def write_dicom() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> dict[str, Path]:
+    """Ten arrays of 5 to 14 frames of 16 x 16, each of its own content."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    made = {}
+    for index in range(10):
+        frames = np.random.default_rng(index).integers(0, 256, (5 + index, 16, 16), dtype=np.uint8)
+        np.save(folder / f"{index}.npy", frames)
+        made[f"recording-{index}"] = folder / f"{index}.npy"
+    return made
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are decoded, in their order."""
+    names: list[str] = []
+
+    def record(path: Path) -> Video:
+        names.append(Path(path).name)
+        return read_video(path)
+
+    monkeypatch.setattr(frame_source, "read_video", record)
+    return names

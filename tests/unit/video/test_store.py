@@ -7,58 +7,23 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.shared.stores import assert_holds
 
 from coreecho.errors import DatasetError
 from coreecho.video import (
     FrameStore,
     frame_source,
     read_video,
-    resize_frames,
-    source_stamp,
     store_building,
     store_index,
 )
 from coreecho.video.video import Video
-
-
-@pytest.fixture
-def sources(tmp_path: Path) -> dict[str, Path]:
-    """Ten arrays of 5 to 14 frames of 16 x 16, each of its own content."""
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    made = {}
-    for index in range(10):
-        frames = np.random.default_rng(index).integers(0, 256, (5 + index, 16, 16), dtype=np.uint8)
-        np.save(folder / f"{index}.npy", frames)
-        made[f"recording-{index}"] = folder / f"{index}.npy"
-    return made
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that are decoded, in their order."""
-    names: list[str] = []
-
-    def record(path: Path) -> Video:
-        names.append(Path(path).name)
-        return read_video(path)
-
-    monkeypatch.setattr(frame_source, "read_video", record)
-    return names
-
-
-def assert_holds(store: FrameStore, sources: dict[str, Path]) -> None:
-    for video_id, path in sources.items():
-        expected = resize_frames(np.load(path), store.frame_size)
-        np.testing.assert_array_equal(store.frames(video_id), expected)
-        assert store.num_frames(video_id) == len(expected)
 
 
 def test_what_was_decoded_is_read_back(tmp_path: Path, sources: dict[str, Path]) -> None:
@@ -108,14 +73,6 @@ def test_only_what_is_missing_or_has_changed_is_decoded(
     assert_holds(store, sources)
     # Who opened the store before goes on reading what it opened.
     np.testing.assert_array_equal(old.frames("recording-2"), before)
-
-
-def test_a_touched_source_is_stale(tmp_path: Path, sources: dict[str, Path], decoded: list[str]) -> None:
-    FrameStore.build(tmp_path / "store", sources, frame_size=16)
-    decoded.clear()
-    os.utime(sources["recording-5"], ns=(1, 1))
-    FrameStore.build(tmp_path / "store", sources, frame_size=16)
-    assert decoded == ["5.npy"]
 
 
 def test_earlier_videos_stay(tmp_path: Path, sources: dict[str, Path], decoded: list[str]) -> None:
@@ -343,57 +300,6 @@ def test_a_half_built_store_can_be_cleared(tmp_path: Path, sources: dict[str, Pa
     assert not folder.exists()
 
 
-def test_stale_names_what_is_missing_changed_or_gone(tmp_path: Path, sources: dict[str, Path]) -> None:
-    store = FrameStore.build(tmp_path / "store", sources, frame_size=32)
-    first, second, *_ = sources
-    os.utime(sources[first], (1, 1))
-    sources[second].unlink()
-    assert store.stale({**sources, "new": sources[first]}) == [first, second, "new"]
-
-
-def _write_array(path: Path, seed: int) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    np.save(path, np.random.default_rng(seed).integers(0, 256, (40, 64, 64), dtype=np.uint8))
-    os.utime(path, ns=(10**18, 10**18))
-    return path
-
-
-def test_two_tables_with_equal_ids_sizes_and_times_do_not_share_frames(tmp_path: Path) -> None:
-    first, second = (_write_array(tmp_path / name / "a.npy", seed) for seed, name in enumerate(("one", "two")))
-    assert first.stat().st_size == second.stat().st_size
-    FrameStore.build(tmp_path / "store", {"a": first}, frame_size=64)
-    assert FrameStore.open(tmp_path / "store").stale({"a": second}) == ["a"]
-    assert_holds(FrameStore.build(tmp_path / "store", {"a": second}, frame_size=64), {"a": second})
-
-
-def test_a_video_that_was_replaced_with_equal_size_and_time_is_stale(tmp_path: Path) -> None:
-    path = _write_array(tmp_path / "a.npy", 0)
-    store = FrameStore.build(tmp_path / "store", {"a": path}, frame_size=64)
-    frames = np.load(path)
-    # Neither its head nor its tail: some frames in the middle.
-    frames[18:24] = 7
-    np.save(path, frames)
-    os.utime(path, ns=(10**18, 10**18))
-    assert store.stale({"a": path}) == ["a"]
-
-
-def test_a_data_set_that_was_moved_keeps_its_frames(tmp_path: Path, decoded: list[str]) -> None:
-    path = _write_array(tmp_path / "here" / "a.npy", 0)
-    FrameStore.build(tmp_path / "store", {"a": path}, frame_size=64)
-    moved = (tmp_path / "here").rename(tmp_path / "there") / "a.npy"
-    FrameStore.build(tmp_path / "store", {"a": moved}, frame_size=64)
-    assert decoded == ["a.npy"]
-
-
-def test_pixels_that_lie_beside_their_header_belong_to_the_source(tmp_path: Path) -> None:
-    header, pixels = tmp_path / "a.mhd", tmp_path / "a.raw"
-    header.write_text("NDims = 3")
-    pixels.write_bytes(bytes(100))
-    before = source_stamp.stamp_of(header).content
-    pixels.write_bytes(bytes(99) + b"1")
-    assert source_stamp.stamp_of(header).content != before
-
-
 def test_files_that_the_store_did_not_write_are_neither_deleted_nor_written_over(
     tmp_path: Path, sources: dict[str, Path]
 ) -> None:
@@ -475,19 +381,6 @@ def test_frames_of_a_store_of_before_are_hashed_where_they_lie_and_damaged_ones_
     assert {name: again.digest(name) for name in sources} == expected
     assert all(entry["frames_hash"] for entry in json.loads(path.read_text())["entries"].values())
     assert_holds(again, sources)
-
-
-def test_frames_that_were_made_to_share_their_checksum_are_told_apart(tmp_path: Path) -> None:
-    made = {}
-    for seed in (0, 1):
-        frames = np.random.default_rng(seed).integers(60, 200, 512, dtype=np.uint8)
-        # Whatever ends in its own CRC32 has the same CRC32.
-        frames[-4:] = list(zlib.crc32(frames[:-4].data).to_bytes(4, "little"))
-        made[f"recording-{seed}"] = tmp_path / f"{seed}.npy"
-        np.save(made[f"recording-{seed}"], frames.reshape(2, 16, 16))
-    store = FrameStore.build(tmp_path / "store", made, frame_size=16)
-    assert store.checksum("recording-0") == store.checksum("recording-1")
-    assert store.digest("recording-0") != store.digest("recording-1")
 
 
 def test_a_black_video_is_not_stored(tmp_path: Path, sources: dict[str, Path]) -> None:

@@ -1,7 +1,7 @@
 """Any network for videos or pictures as an encoder: its output is pooled, and its size found out by a dry run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +50,7 @@ class ModuleEncoder(Encoder):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.layout = layout
+        self._is_channels_last = layout == "BTHWC"
         self.sees_frames = sees_frames
         self.classifier = tuple(classifier)
         self._paths = {f"level{number}": path for number, path in enumerate(levels, start=1)}
@@ -60,8 +60,8 @@ class ModuleEncoder(Encoder):
                 inside = backbone.get_submodule(path)
             except AttributeError as error:
                 raise RecipeError(f"levels: a {type(backbone).__name__} has no submodule {path!r}: {error}.") from error
-            if layout != "BCTHW":
-                tap = _Tap(layout)
+            if layout in _TAPS:
+                tap = _TAPS[layout]()
                 inside.register_forward_hook(tap.pass_through)
                 self._taps[level] = tap
         self._embedding_dim = self._find_embedding_dim((sample,) if sample else _SAMPLES)
@@ -104,7 +104,7 @@ class ModuleEncoder(Encoder):
             )
         if output.ndim == 2:
             return output
-        is_channels_last = output.ndim == 3 or (output.ndim == 5 and self.layout == "BTHWC")
+        is_channels_last = output.ndim == 3 or (output.ndim == 5 and self._is_channels_last)
         return output.flatten(1, -2).mean(dim=1) if is_channels_last else output.flatten(2).mean(dim=2)
 
     def _find_embedding_dim(self, samples: Sequence[tuple[int, int]]) -> int:
@@ -130,9 +130,10 @@ class _Tap(nn.Module):
     What comes out of it goes back into the network, so that who replaces its output changes the network's.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    layout: ClassVar[Layout]
+
+    def __init__(self) -> None:
         super().__init__()
-        self.layout = layout
         self.num_frames = 1
 
     def forward(self, grid: Tensor) -> Tensor:
@@ -142,15 +143,34 @@ class _Tap(nn.Module):
     # A method and no closure, so that a copy of the network has a hook of its own.
     def pass_through(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
         """Take a submodule's output, and give it back in its own layout."""
-        axes = 5 if self.layout == "BTHWC" else 4
-        if not isinstance(output, Tensor) or output.ndim != axes:
+        if not isinstance(output, Tensor) or output.ndim != len(self.layout):
             got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise RecipeError(f"A level of layout {self.layout} gave {got}. Name another submodule, or its layout.")
-        if self.layout == "BTHWC":
-            seen: Tensor = self(output.permute(0, 4, 1, 2, 3))
-            return seen.permute(0, 2, 3, 4, 1)
-        seen = self(output.reshape(-1, self.num_frames, *output.shape[1:]).transpose(1, 2))
+        return self._through(output)
+
+    def _through(self, output: Tensor) -> Tensor:
+        """Lay it out, see it, and lay it out as it was."""
+        raise NotImplementedError
+
+
+class _ChannelsLastTap(_Tap):
+    layout = "BTHWC"
+
+    def _through(self, output: Tensor) -> Tensor:
+        seen: Tensor = self(output.permute(0, 4, 1, 2, 3))
+        return seen.permute(0, 2, 3, 4, 1)
+
+
+class _FramesTap(_Tap):
+    layout = "BCHW"
+
+    def _through(self, output: Tensor) -> Tensor:
+        seen: Tensor = self(output.reshape(-1, self.num_frames, *output.shape[1:]).transpose(1, 2))
         return seen.transpose(1, 2).flatten(0, 1)
+
+
+# Of layouts that are not (B, C, T', H', W') as they are.
+_TAPS: Mapping[Layout, type[_Tap]] = {tap.layout: tap for tap in (_ChannelsLastTap, _FramesTap)}
 
 
 def without_classifier(network: nn.Module, names: Sequence[str] = ("fc", "head", "heads", "classifier")) -> str | None:
