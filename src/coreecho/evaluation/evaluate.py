@@ -238,9 +238,10 @@ def write_evaluation(evaluation: Evaluation[Any], pictures: Pictures) -> None:
             alone_in(folder, doing="writing an evaluation", name=_LOCK, waits=True),
             tempfile.TemporaryDirectory(prefix=_STAGING, dir=folder) as staging,
         ):
-            # Whoever else has one here was killed: its lock would keep this process out.
+            # Whoever else has one here was killed: its lock would keep this process out. By name, since Python 3.12
+            # makes the path of its own absolute.
             for left in folder.glob(f"{_STAGING}*"):
-                if left != Path(staging):
+                if left.name != Path(staging).name:
                     shutil.rmtree(left)
             for name, write in writers.items():
                 write(Path(staging, name))
