@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.patheffects import withStroke
 from scipy.optimize import linear_sum_assignment
 
 from coreecho.files import write_whole, writing_into
@@ -226,9 +227,8 @@ def _label(clip: PlacedClip) -> str:
 
 
 def _words_style() -> dict[str, Any]:
-    """Of what stands on the dots: its ground lets them through a little."""
-    ground = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-    return {"fontsize": SMALL, "bbox": ground, "zorder": 5}
+    """Of what stands on the dots: letters with a white rim hide no neighbour of the star, as a white ground would."""
+    return {"fontsize": SMALL, "path_effects": [withStroke(linewidth=2.5, foreground="white")], "zorder": 5}
 
 
 def _table(made: EmbeddingMap, number: int) -> pd.DataFrame:
