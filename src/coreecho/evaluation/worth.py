@@ -278,7 +278,7 @@ def calibration_of(subject: Subject) -> ModelCalibration | None:
         CalibrationError: it is damaged, or of other weights.
     """
     path = calibration_path(subject.weights)
-    if not subject.task.interval_edges or not path.exists():
+    if not subject.task.is_appraised or not path.exists():
         return None
     found = read_calibration(path)
     found.refuse_other_weights(subject.weights_sha256, str(path))

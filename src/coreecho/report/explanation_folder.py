@@ -143,7 +143,7 @@ def _document(explained: FileExplanation, appraisal: Appraisal | None) -> dict[s
         **task.figures(explanation.clip_predictions),
         # What it is worth has names of its own, and `level` is one of them.
         "appraisal": None
-        if appraisal is None or not task.interval_edges
+        if appraisal is None or not task.is_appraised
         else {name: getattr(appraisal, name) for name in Appraisal.told_parts()},
         "clip_starts": list(explained.clip.file_frames(explanation.starts)),
         "clip_starts_in_map": list(explanation.starts),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from coreecho.tasks import EF
 from coreecho.trust.calibration import Calibration, is_by_copies
 from coreecho.trust.calibration_file import ModelCalibration
 from coreecho.trust.checks import COPY_CHECK
@@ -39,6 +40,9 @@ GOOD_PICTURE = (
 OUTSIDE_NOTE = (
     "the interval and the probabilities promise nothing of this clip: it is unlike those that they were calibrated on"
 )
+
+# Of these thresholds of EF, in percent, an appraisal gives the probability to be below.
+_LIMITS = EF.thresholds[1:]
 
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
@@ -97,6 +101,11 @@ class Appraisal:
     def is_good(self) -> bool:
         """Whether the gate finds nothing strange; not so where there is none."""
         return is_good(self.trust)
+
+    @property
+    def below(self) -> dict[float, float | None]:
+        """Probability that the true EF is below each threshold, percent; None where it is not known."""
+        return {limit: getattr(self, f"p_below_{limit:g}") for limit in _LIMITS}
 
     def parts(self) -> dict[str, Any]:
         """Its entries by name, for what carries them along."""
@@ -168,7 +177,7 @@ def appraise(
         f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
         f"{found.calibrated_on}, {found.date}"
     )
-    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in (40, 50)}
+    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in _LIMITS}
     leaning: tuple[str, ...] = ()
     # A half, to the percent that is shown, leans to no side.
     if any(round(100 * each) != 50 and (each > 0.5) != (ef_percent < limit) for limit, each in below.items()):

@@ -234,3 +234,19 @@ def test_a_spreadsheet_runs_no_name(formula, tmp_path):
     # Numbers stay numbers.
     assert table.loc[0, "ef_percent"] == 55.25
     assert csv_cell("plain.avi") == "plain.avi"
+
+
+class Strain(Scalar):
+    """A number with limits of the clinic, that is no EF."""
+
+    thresholds = (-20.0, -16.0)
+    interval_edges = (-18.0,)
+
+
+def test_limits_of_the_clinic_make_no_ef_of_a_number(tmp_path):
+    task = Strain("gls", "%")
+    strain = prediction(task="strain", value_name="gls", value=-17.2, unit="%", notice=task.notice)
+    write_predictions_csv([strain], tmp_path / "gls.csv", task=task)
+    table = pd.read_csv(tmp_path / "gls.csv")
+    assert table.gls.tolist() == [-17.2]
+    assert not {"interval_low", "trust", "p_below_40"} & set(table.columns)
