@@ -227,6 +227,7 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "warnings": [_plain(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
         "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
+        "film_caption": "The clip" if clip.segmented is None else "The clip, with the outline",
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
         "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.is_good),
@@ -357,7 +358,7 @@ def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
                 "name": readable(near.recording),
                 "true": f"{task.noun} {task.say(near.true)}" if np.isfinite(near.true) else f"{task.noun} not known",
                 "predicted": f"predicted {task.say(near.predicted)}",
-                "distance": f"at {near.distance:.2f}",
+                "distance": f"distance {near.distance:.2f}",
             }
             for near, picture in zip(found.neighbours, similar.pictures, strict=True)
         ],

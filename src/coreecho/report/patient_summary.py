@@ -9,7 +9,7 @@ from coreecho.names import counted, distinct_names, readable
 from coreecho.report.doubt import NO_INTERVAL
 from coreecho.tasks import Task
 
-ONE_PATIENT = "of use where all clips are of one patient, which nothing here tells"
+ONE_PATIENT = "only meaningful if all clips are of one patient, which coreecho cannot tell"
 
 
 @dataclass(frozen=True, kw_only=True)
