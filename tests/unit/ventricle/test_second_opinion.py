@@ -151,7 +151,6 @@ def test_one_rule_doubts_the_two_numbers_that_are_shown(
     is_doubted: bool,
 ) -> None:
     """Whatever a gauge, which looks at some frames alone, makes of the outline."""
-
     file = tmp_path / "a.npy"
     np.save(file, bright_heart().frames)
     segmenter = load_segmenter(bright_segmenter)
