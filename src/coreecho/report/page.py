@@ -180,7 +180,7 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
     patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients:,} patients"
     told = [
         f"{definition.label if definition.unit == '' else definition.label.lower()} "
-        f"{in_cell(metrics[definition.key])} {definition.unit}".rstrip()
+        f"{in_cell(metrics[definition.key], definition.digits)} {definition.unit}".rstrip()
         for key in _FACTS
         for definition in metrics.definitions
         if definition.key == key != first.key
