@@ -170,7 +170,7 @@ def _cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> lis
 def _headline(run: ShownRun) -> tuple[str, str, str]:
     """Estimate, interval, and what it is."""
     definition, interval = headline(run)
-    estimate, _, ends = interval.format().partition(" ")
+    estimate, _, ends = interval.format(definition.digits).partition(" ")
     unit = f", {definition.unit}" if definition.unit else ""
     return estimate, ends, f"{definition.meaning} ({definition.label}){unit}"
 
