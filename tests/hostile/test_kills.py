@@ -70,6 +70,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     # What is given has to be there: before anything is imported, a wrong path is told.
     for name in ("DATA", "RUN", "CLIP"):
         (folder / name).mkdir()
+    (folder / "RUN" / "run.json").write_text("{}")
     jobs = [(name, arguments, int(SIGNALS[name])) for name, arguments in COMMANDS.items()]
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), json.dumps(jobs)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)

@@ -12,6 +12,8 @@ _SIDES = (0.2, 0.65)
 _RADII = np.linspace(0.8, 1.0, 41)
 # Share that the region and its sector have in common, of all that either covers.
 _MIN_LIKENESS = 0.95
+# Columns by which the sides part in a row; no scanner's sector opens by as little as six degrees.
+_MIN_OPENING = 0.1
 _MIN_ROWS = 10
 # Of two sectors side by side: how deep the notch between their tips is, and how unlike their heights are, as shares of
 # the region's height; how far they are apart, as a share of its width; and how straight the sides of the notch are.
@@ -33,7 +35,7 @@ def nearest_sector(region: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     left = np.polyfit(between, region[between].argmax(axis=1), 1)
     right = np.polyfit(between, region.shape[1] - 1 - region[between][:, ::-1].argmax(axis=1), 1)
     opening = right[0] - left[0]
-    if opening <= 0:
+    if opening < _MIN_OPENING:
         return None
     apex_row = (left[1] - right[1]) / opening
     apex_column = left[0] * apex_row + left[1]
