@@ -183,7 +183,7 @@ class _NumberFamily(MetricFamily[M]):
         thresholds: below which a recording is to be found.
     """
 
-    thresholds: ClassVar[tuple[int, ...]] = ()
+    thresholds: ClassVar[tuple[float, ...]] = ()
 
     def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """As `checked_pair`."""
