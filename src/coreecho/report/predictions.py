@@ -16,7 +16,7 @@ import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
-from coreecho.names import readable
+from coreecho.names import CELL_SEPARATOR, readable
 from coreecho.report.doubt import SAME_FRAMES, is_one_stretch
 from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
@@ -274,7 +274,7 @@ def _cell(name: str, one: Prediction) -> object:
     """An entry of a prediction as a cell: lists are joined, and texts do nothing in a spreadsheet."""
     value = getattr(one, name)
     if isinstance(value, tuple):
-        value = "; ".join(map(str, value))
+        value = CELL_SEPARATOR.join(map(str, value))
     return csv_cell(value) if isinstance(value, str) else value
 
 

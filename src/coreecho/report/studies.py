@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.inference import StudyPrediction
-from coreecho.names import readable
+from coreecho.names import CELL_SEPARATOR, readable
 from coreecho.report.legend import Legend
 from coreecho.report.predictions import write_table
 from coreecho.report.text import csv_cell
@@ -45,7 +45,7 @@ def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
             "" if study.value is None else task.shown(study.value),
             _span(study, task),
             f"{len(study.files)} of {study.num_measured} used, {study.num_refused} refused, {study.num_failed} failed",
-            Text(" ".join(legend.code("S", words) for words in study.words)),
+            Text(" ".join(legend.codes({"S": study.words}))),
         )
     return Group(Text("Examinations: the median of their trusted clips", style="bold"), table, *legend.lines())
 
@@ -61,8 +61,8 @@ def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: T
             "study": csv_cell(study.study),
             task.value_name: study.value,
             "num_clips": len(study.files),
-            "files": csv_cell("; ".join(study.files)),
-            "notes": "; ".join(study.words),
+            "files": csv_cell(CELL_SEPARATOR.join(study.files)),
+            "notes": CELL_SEPARATOR.join(study.words),
             "notice": task.notice,
         }
         for study in studies

@@ -74,7 +74,7 @@ class Appraisal:
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
         reason_codes: names of the checks that gave these reasons, for programs, in the same order; those that could
-            not be measured share the last reason.
+            not be measured share the last reason, and `no_segmentation_ef` is of a clip without an EF by its outline.
         reason_notes: what the words of the reasons mean, once for all of them.
         doubt: by which clips are refused, the largest first, 0 to 1; see `Verdict.doubt`. None where no gate is.
         interval_notes: on what the interval rests and what limits it, or why there is none.
@@ -242,7 +242,7 @@ def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
     return {
         "trust": verdict.trust,
         "reasons": verdict.words,
-        "reason_codes": tuple(check.name for check in verdict.reasons),
+        "reason_codes": tuple(check.code for check in verdict.reasons),
         "reason_notes": verdict.footnotes,
         "doubt": verdict.doubt,
         "measured": known,
