@@ -31,6 +31,7 @@ class CheckDefinition:
             says what is doubtful.
         if_missing: what a person reads where it could not be measured; empty where its label says enough.
         code_if_missing: what a program reads there; empty where its name says enough.
+        said_by: another check whose reason says what this one's would; empty where there is none.
     """
 
     name: str
@@ -44,6 +45,7 @@ class CheckDefinition:
     always_doubted_above: float | None = None
     if_missing: str = ""
     code_if_missing: str = ""
+    said_by: str = ""
 
     @property
     def is_strange_high(self) -> bool:
@@ -59,6 +61,10 @@ class CheckDefinition:
     def num_sides(self) -> int:
         """On how many sides a value can be strange."""
         return self.is_strange_high + self.is_strange_low
+
+    def is_always_doubted(self, value: float) -> bool:
+        """Whether a value is doubtful however usual it is; the one place that compares with the limit."""
+        return self.always_doubted_above is not None and value > self.always_doubted_above
 
     def told(self, value: float, *apart_from: float) -> str:
         """A value for a person, with as few digits as tell it from others that are not the same."""
@@ -212,6 +218,8 @@ CHECKS: dict[str, CheckDefinition] = {
             name="lv_area",
             label="share of the sector that is left ventricle",
             if_low="left ventricle unusually small: {} of the sector",
+            # A ventricle that is not found is not small, too.
+            said_by="lv_unseen",
             is_share=True,
             side="low",
             tolerance=0.005,

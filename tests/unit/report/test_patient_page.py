@@ -73,6 +73,8 @@ def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
     reasons = ("contrast lower than in the clips of the calibration",)
     page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, **worth, reasons=reasons)))
     assert "41 to 55 % (90 % interval)" in page
+    two = page_of(tmp_path, *(PatientClip(result=replace(PREDICTION, **worth, file=name)) for name in ("a", "b")))
+    assert '47.6 %<span class="ends"> (90 % interval 41 to 55)</span>' in two
     assert "3 % that it is below 40 %" in page
     assert "<strong>doubtful</strong>; why stands below." in page
     assert "<h3>Why the trust is doubtful</h3>" in page
@@ -247,7 +249,9 @@ def test_what_holds_for_all_clips_is_said_once_and_their_median_comes_first(tmp_
     ]
     page = page_of(tmp_path, *(PatientClip(result=clip) for clip in clips))
     assert "All clips together: 55.0 %, the median of 2 of 3 clips that were measured." in page
-    assert "These lie between 50.0 % and 60.0 %." in page
+    assert "are 50.0 % and 60.0 %: that is no interval, and a median of clips has none." in page
+    assert "Used: 1. 1.dcm, 2. 2.dcm. Left out, as not trusted: 3. 3.dcm." in page
+    assert re.findall(r"<td>(used|left out)</td>", page) == ["used", "used", "left out"]
     for words in (of_all, rests_on, meaning):
         assert page.casefold().count(words.casefold()) == 1, words
     assert page.index(of_all[1:]) < page.index("1. 1.dcm</h2>") < page.index(of_one)

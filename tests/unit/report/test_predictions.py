@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -78,6 +79,26 @@ def test_table_shows_what_an_ef_is_worth_and_says_once_what_holds_for_all():
     assert "frame rate unusually low: 20 per second" in text
     assert "no bound of the error" in text
     assert "Readers of the same pictures differ, too" in text
+
+
+def shown_at_80_columns(one):
+    console = Console(file=io.StringIO(), width=80)
+    console.print(predictions_table([one], model_name="a model"))
+    return console.file.getvalue()
+
+
+def test_a_spread_that_says_nothing_is_a_dash_and_no_heading_is_broken_at_80_columns():
+    worth = {"interval_low": 46.0, "interval_high": 77.0, "level": 0.9, "p_below_40": 0.01, "p_below_50": 0.2}
+    short = prediction(**worth, trust="doubtful", segmentation_ef_percent=53.2, clip_starts=(0, 2, 3), num_frames=30)
+    text = shown_at_80_columns(replace(short, file="exam/a.dcm"))
+    row = next(line for line in text.splitlines() if "exam/a.dcm" in line)
+    assert "–" in row.split()
+    assert f"{short.clip_sd:.1f}" not in row.split()
+    heading = text[: text.index("───")]
+    for words in ("interval", "/ P(< 50)", "outline", "of clips", "Notes"):
+        assert words in heading
+    apart = replace(short, clip_starts=(0, 100, 200), num_frames=240)
+    assert f"{apart.clip_sd:.1f}" in shown_at_80_columns(apart).split()
 
 
 def test_right_under_a_table_with_good_trust_stands_what_good_does_not_mean():

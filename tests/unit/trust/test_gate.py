@@ -210,6 +210,22 @@ def test_reasons_are_of_the_picture_and_the_heart(name, values, value, words):
     assert found.words.startswith(words)
 
 
+def test_a_value_beyond_its_limit_is_never_rounded_to_it():
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 40, 199)})
+    for away, told in ((10.3, "10.3"), (10.04, "10.04"), (12.3, "12")):
+        words = gate.judge({"segmentation_disagreement": away}).words[0]
+        assert words.startswith(f"outline's EF {told} points away: more than 10 is doubtful")
+
+
+def test_a_ventricle_that_is_not_found_is_not_called_small_too():
+    gate = make_gate({"lv_unseen": np.zeros(200), "lv_area": np.linspace(0.1, 0.2, 200)})
+    assert [check.name for check in gate.judge({"lv_unseen": 1.0, "lv_area": 0.0}).reasons] == ["lv_unseen"]
+    assert [check.name for check in gate.judge({"lv_unseen": 0.0, "lv_area": 0.0}).reasons] == ["lv_area"]
+    # What is worse is not left out: it says why the clip is outside.
+    wide = make_gate({"lv_unseen": np.linspace(0, 0.5, 200), "lv_area": np.linspace(0.1, 0.2, 200)})
+    assert [check.name for check in wide.judge({"lv_unseen": 0.55, "lv_area": 0.0}).reasons] == ["lv_area", "lv_unseen"]
+
+
 def test_a_value_is_told_with_the_digits_that_tell_it_from_what_is_usual():
     close = make_gate({"sector_cut": np.full(200, 0.101)}).judge({"sector_cut": 0.104}).checks[0]
     assert close.words == "share of the picture's edge at which the sector is cut off: 10.4 % (usual up to 10.1 %)"
