@@ -153,7 +153,7 @@ def write_patient_page(
             _shown(_alone(clip, shared), name, number, task) | {"is_used": clip.result.file in used}
             for number, (clip, name) in enumerate(zip(clips, names, strict=True), start=1)
         ],
-        readers=[each.words for each in READER_VARIABILITY] if task.thresholds else [],
+        readers=[each.words for each in READER_VARIABILITY] if task.has_readers else [],
         guideline=GUIDELINE_SOURCE if any(_grade(clip) for clip in clips) else "",
     )
     try:
@@ -226,7 +226,7 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "worth": worth,
         "ends": ends_words(result),
         "ground": _sentences([note for note in worth.notes if note not in lacking]),
-        "no_interval": "" if worth.interval or not task.thresholds else _sentences(lacking) or _NO_INTERVAL,
+        "no_interval": "" if worth.interval or not task.is_appraised else _sentences(lacking) or _NO_INTERVAL,
         "grade": _grade(clip),
         "spread": stretches_words(
             result.clip_values, task, result.clip_starts, 0 if result.beat else result.num_frames
@@ -244,12 +244,11 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
 
 
 def _worth_of(result: Prediction, task: Task) -> _Worth:
-    below = {40: result.p_below_40, 50: result.p_below_50}
     return _Worth(
         interval=interval_words(result, task),
         probabilities=tuple(
-            f"{100 * probability:.0f} % that it is below {threshold} %"
-            for threshold, probability in below.items()
+            f"{100 * probability:.0f} % that it is below {threshold:g} %"
+            for threshold, probability in result.below.items()
             if probability is not None
         ),
         trust=result.trust or "",

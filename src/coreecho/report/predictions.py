@@ -16,7 +16,7 @@ import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
-from coreecho.names import readable
+from coreecho.names import CELL_SEPARATOR, readable
 from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
@@ -51,7 +51,7 @@ class _Shown:
 def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown]:
     """All that people are shown of predictions, in order; what no prediction has is left out."""
     columns = [_Shown(heading=task.heading, cell=lambda one: task.shown(one.value), is_always=True)]
-    if task.interval_edges:
+    if task.is_appraised:
         columns += [
             _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
             _Shown(heading="P(< 40)\n/ P(< 50)", cell=_probability_cell),
@@ -141,7 +141,7 @@ def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]
     lines = [f"{note[:1].upper()}{note[1:]}." for note in common]
     if any(one.clip_sd is not None for one in predictions):
         lines.append(f"{SPREAD_WORDS}.")
-    if task.interval_edges and predictions:
+    if task.is_appraised and predictions:
         lines.append(f"{READERS_WORDS}.")
     return lines
 
@@ -255,7 +255,7 @@ def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
         task.value_name: lambda one: one.value,
         "unit": lambda one: one.unit,
     }
-    if task.interval_edges:
+    if task.is_appraised:
         columns |= {name: partial(_cell, name) for name in (*Appraisal.told_parts(), *_OUTLINE)}
     return columns | {
         "clip_sd": lambda one: one.clip_sd,
@@ -276,7 +276,7 @@ def _cell(name: str, one: Prediction) -> object:
     """An entry of a prediction as a cell: lists are joined, and texts do nothing in a spreadsheet."""
     value = getattr(one, name)
     if isinstance(value, tuple):
-        value = "; ".join(map(str, value))
+        value = CELL_SEPARATOR.join(map(str, value))
     return csv_cell(value) if isinstance(value, str) else value
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.inference import StudyPrediction
-from coreecho.names import distinct_names, readable
+from coreecho.names import CELL_SEPARATOR, distinct_names, readable
 from coreecho.report.legend import Legend
 from coreecho.report.predictions import write_table
 from coreecho.report.text import csv_cell
@@ -48,7 +48,7 @@ def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
             "" if study.value is None else task.shown(study.value),
             _span(study, task),
             f"{len(study.files)} of {study.num_measured} used, {study.num_refused} refused, {study.num_failed} failed",
-            Text(" ".join(legend.code("S", words) for words in study.words)),
+            Text(" ".join(legend.codes({"S": study.words}))),
         )
     named = [line for study in studies for line in _clips_of(study)]
     if any(_span(study, task) for study in studies):
@@ -68,9 +68,9 @@ def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: T
             "study": csv_cell(study.study),
             task.value_name: study.value,
             "num_clips": len(study.files),
-            "files": csv_cell("; ".join(study.files)),
-            "left_out": csv_cell("; ".join(study.left_out)),
-            "notes": "; ".join(study.words),
+            "files": csv_cell(CELL_SEPARATOR.join(study.files)),
+            "left_out": csv_cell(CELL_SEPARATOR.join(study.left_out)),
+            "notes": CELL_SEPARATOR.join(study.words),
             "notice": task.notice,
         }
         for study in studies

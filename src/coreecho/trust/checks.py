@@ -30,6 +30,7 @@ class CheckDefinition:
         always_doubted_above: a value beyond it is doubtful, however usual it is in a split; None where the split alone
             says what is doubtful.
         if_missing: what a person reads where it could not be measured; empty where its label says enough.
+        code_if_missing: what a program reads there; empty where its name says enough.
         said_by: another check whose reason says what this one's would; empty where there is none.
     """
 
@@ -43,6 +44,7 @@ class CheckDefinition:
     is_of_outline: bool = False
     always_doubted_above: float | None = None
     if_missing: str = ""
+    code_if_missing: str = ""
     said_by: str = ""
 
     @property
@@ -82,6 +84,8 @@ class CheckDefinition:
 COPY_CHECK = "copy_disagreement"
 # How far the EF of the left ventricle's outline is from it.
 OUTLINE_CHECK = "segmentation_disagreement"
+# For programs, where there is no such EF: two numbers that disagree ask for something else than one alone.
+NO_OUTLINE_CODE = "no_segmentation_ef"
 
 CHECKS: dict[str, CheckDefinition] = {
     definition.name: definition
@@ -247,6 +251,7 @@ CHECKS: dict[str, CheckDefinition] = {
             is_of_outline=True,
             always_doubted_above=DISAGREEMENT_POINTS,
             if_missing="no second EF to compare with: no complete beat could be outlined",
+            code_if_missing=NO_OUTLINE_CODE,
         ),
     )
 }

@@ -75,6 +75,11 @@ class Check:
         """Whether it finds nothing strange."""
         return is_good(self.trust)
 
+    @property
+    def code(self) -> str:
+        """What it found, for programs: its name, or of some what says that they could not be measured."""
+        return self.name if math.isfinite(self.value) else CHECKS[self.name].code_if_missing or self.name
+
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""
         return {

@@ -14,7 +14,7 @@ from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import Task
 from coreecho.trust import CHECKS, DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
-from coreecho.trust.checks import OUTLINE_CHECK
+from coreecho.trust.checks import NO_OUTLINE_CODE, OUTLINE_CHECK
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
@@ -149,7 +149,7 @@ def beside(prediction: Prediction, found: Segmentation) -> Prediction:
     warnings, notes = prediction.warnings, prediction.notes
     if ef_percent is None:
         # Where the gate asks for it, a reason says so already.
-        if OUTLINE_CHECK not in prediction.reason_codes:
+        if NO_OUTLINE_CODE not in prediction.reason_codes:
             notes = (*notes, "no EF by the outline: no complete beat was found in it")
     elif CHECKS[OUTLINE_CHECK].is_always_doubted(apart := abs(ef_percent - prediction.ef_percent)):
         told = CHECKS[OUTLINE_CHECK].told(apart, DISAGREEMENT_POINTS)

@@ -16,7 +16,7 @@ from coreecho.models.weights import load_model
 from coreecho.report import patient_page
 from coreecho.report.patient_clips import MOST_CLIPS, patient_clips
 from coreecho.report.patient_page import PatientClip, write_patient_page
-from coreecho.tasks import EF, MI, Task
+from coreecho.tasks import EF, MI, Scalar, Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.trust.appraisal import NOT_CALIBRATED, NOT_OF_PATIENTS
 from coreecho.ventricle import Beats
@@ -141,6 +141,23 @@ def test_another_task_has_no_words_of_the_guideline(tmp_path: Path) -> None:
     assert "70.0 %" in page
     assert "ASE/EACVI" not in page
     assert "No interval" not in page
+
+
+class Strain(Scalar):
+    """A number with limits of the clinic, that is no EF."""
+
+    thresholds = (-20.0, -16.0)
+    interval_edges = (-18.0,)
+
+
+def test_a_number_with_limits_of_its_own_is_told_as_no_ef(tmp_path: Path) -> None:
+    """Neither the variability of who reads an EF stands there, nor what calibrates one."""
+    task = Strain("gls", "%")
+    strain = replace(PREDICTION, task="strain", value_name="gls", value=-17.2, ef_words=None, notice=task.notice)
+    page = page_of(tmp_path, PatientClip(result=strain), PatientClip(result=replace(strain, file="b.avi")), task=task)
+    assert "-17.2 %" in page
+    for words in ("Simpson", "No interval", '<th scope="col">Trust'):
+        assert words not in page
 
 
 def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> None:

@@ -134,6 +134,9 @@ def test_two_numbers_that_should_be_one_are_doubted_however_usual_that_is():
         .words[0]
         .startswith("outline's EF 39 points away (usual up to 38);")
     )
+    alone = gate.judge({"segmentation_disagreement": 30.0}).reasons
+    assert [check.code for check in alone] == ["segmentation_disagreement", "contrast"]
+    assert [check.code for check in gate.judge({"contrast": 0.25}).reasons] == ["no_segmentation_ef"]
     assert gate.judge({"contrast": 0.25}).words == ("no second EF to compare with: no complete beat could be outlined",)
     # Three quarters of the split disagree by more, and the gate says that it doubts as many.
     assert gate.flagged_at_most == pytest.approx(150 / 200 + 0.025)

@@ -58,6 +58,9 @@ def test_a_clip_without_a_beat_has_no_second_opinion(bright_segmenter: Path, bri
     assert seen.segmentation_ef_percent is None
     assert seen.segmentation_beats == 0
     assert any("no complete beat" in note for note in seen.notes)
+    # Once is enough: the gate has said so.
+    told = beside(replace(prediction(50), reason_codes=("no_segmentation_ef",)), found)
+    assert not any("no complete beat" in note for note in told.notes)
     assert "segmentation_ef_percent" not in prediction(50).to_dict()
 
 
@@ -119,6 +122,8 @@ def test_the_outline_has_its_say_in_trust(
         # What cannot be outlined does not pass.
         assert second.trust == "doubtful"
         assert second.reasons == ("no second EF to compare with: no complete beat could be outlined",)
+        # Two numbers that disagree are another matter for who sorts clips by it.
+        assert second.reason_codes == ("no_segmentation_ef",)
 
 
 def test_a_disagreement_of_thirty_points_is_a_reason_also_where_many_disagree(
