@@ -130,7 +130,9 @@ def _with_outline(
     judged = appraise_outline(result, calibrated, asked, segmenter.weights_sha256)
     if OUTLINE_CHECK in judged.measured:
         # A log that is watched for drift is compared with what gauges measured.
-        judged = replace(judged, measured={**judged.measured, **gauged.beside(result.value)})
+        logged = gauged.beside(result.value)[OUTLINE_CHECK]
+        kept = {name: value for name, value in judged.measured.items() if name != OUTLINE_CHECK}
+        judged = replace(judged, measured=kept if math.isnan(logged) else kept | {OUTLINE_CHECK: logged})
     return beside(judged, found)
 
 
