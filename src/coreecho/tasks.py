@@ -228,9 +228,9 @@ RESERVED_NAMES = frozenset(
         "p_below_40", "p_below_50", "trust", "reasons", "reason_codes", "reason_notes", "doubt", "interval_notes",
         "ef_words", "segmentation_ef_percent", "segmentation_beats", "segmentation_model", "study_instance_uid",
         "series_instance_uid", "sop_instance_uid", "accession_number", "status", "error", "num_clips", "lowest",
-        "highest", "sd", "files", "left_out", "num_measured", "num_refused", "num_failed", "num_copies", "recording", "split",
+        "highest", "sd", "files", "num_measured", "num_refused", "num_failed", "num_copies", "recording", "split",
         "rank", "distance", "true", "predicted", "embedding", "map", "x", "y", "is_phantom", "searched", "neighbours",
-        "mean_of_neighbours", "typical_distance",
+        "mean_of_neighbours", "typical_distance", "left_out",
     )
 )  # fmt: skip
 
