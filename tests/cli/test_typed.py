@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coreecho.cli.main import app
-from coreecho.cli.typed import refuse_unknown_options
+from coreecho.cli.typed import by_todays_names, refuse_unknown_options
 from coreecho.errors import CheckpointError, UsageError
 from coreecho.experiments.seed_runs import parse_seeds, seed_folder, seeds_in
 
@@ -84,3 +84,9 @@ def test_a_folder_of_seeds_is_no_run_and_says_which_it_holds(tmp_path: Path) -> 
 def test_other_texts_are_no_seeds(text: str) -> None:
     with pytest.raises(Exception, match="`0:5` for 0 to 4"):
         parse_seeds(text)
+
+
+def test_a_former_name_of_an_option_is_taken_where_it_was_one() -> None:
+    assert by_todays_names(["phantom", "echonet", "x", "--studies=3"]) == ["phantom", "echonet", "x", "--recordings=3"]
+    assert by_todays_names(["predict", "x", "--studies"]) == ["predict", "x", "--studies"]
+    assert by_todays_names([]) == []

@@ -3,9 +3,8 @@
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
 from rich.console import Console
 from rich.panel import Panel
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def demo(
     *,
     out: Path = Path("demo-run"),
-    recordings: Annotated[int, Parameter(name=["--recordings", "--studies"])] = 1340,
+    recordings: int = 1340,
     seed: int = 0,
 ) -> int:
     """Learn the EF of simulated hearts from scratch, see how well that went, and read a real clip.

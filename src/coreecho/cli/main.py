@@ -29,7 +29,7 @@ from coreecho.cli.predict import predict
 from coreecho.cli.report import report
 from coreecho.cli.segment import segment
 from coreecho.cli.store import app as store_app
-from coreecho.cli.typed import CONFIG, refuse_unknown_commands, refuse_unknown_options
+from coreecho.cli.typed import CONFIG, by_todays_names, refuse_unknown_commands, refuse_unknown_options
 from coreecho.errors import CoReEchoError
 from coreecho.stopping import ended_by_signals
 
@@ -111,9 +111,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         with ended_by_signals(tell):
-            refuse_unknown_commands(app, sys.argv[1:])
-            refuse_unknown_options(app, sys.argv[1:])
-            code = app(result_action="return_value", exit_on_error=False)
+            tokens = by_todays_names(sys.argv[1:])
+            refuse_unknown_commands(app, tokens)
+            refuse_unknown_options(app, tokens)
+            code = app(tokens, result_action="return_value", exit_on_error=False)
     except CycloptsError:
         # Cyclopts has printed it.
         code = 2

@@ -261,6 +261,7 @@ def _train_seeds(
             console.print(f"Finished: {path}{_in_words(run)}{_hearts(run)}.", markup=False, soft_wrap=True)
     alone = f"coreecho compare {folder} for means over the seeds, or " if len(numbers) > 1 else ""
     console.print(f"Next: {alone}coreecho compare {folder} OTHER", markup=False, soft_wrap=True)
+    console.print("OTHER: the folder of another recipe, trained with the same seeds.", markup=False, soft_wrap=True)
     return 0
 
 

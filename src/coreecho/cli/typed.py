@@ -37,6 +37,16 @@ _ALSO_CALLED = {
     **dict.fromkeys(("n", "num", "count", "number", "patients", "videos", "hearts", "size"), "--recordings"),
 }
 
+# By command, options by the names that they had: still taken, and not in the help.
+_FORMER_NAMES = {command: {"--studies": "--recordings"} for command in ("demo", "phantom")}
+
+
+def by_todays_names(tokens: Sequence[str]) -> list[str]:
+    """A command line with today's name of every option that had another."""
+    former = _FORMER_NAMES.get(tokens[0], {}) if tokens else {}
+    named = (token.partition("=") for token in tokens)
+    return [former.get(name, name) + equals + value for name, equals, value in named]
+
 
 def refuse_unknown_commands(app: App, tokens: Sequence[str]) -> None:
     """See that the first word is a command; cyclopts would import all commands to say that it is none.
@@ -118,6 +128,30 @@ def any_case(app: App, commands: tuple[str, ...], arguments: Any) -> None:
                 argument.tokens[argument.tokens.index(token)] = token.evolve(value=fits[0])
 
 
+def refuse_unknown_choices(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+    """See that what takes one of a few words is given one of them; a `config` of cyclopts' apps.
+
+    Raises:
+        UsageError: it is not. The message names the one that was likely meant.
+    """
+    for argument in arguments:
+        parts = [part for part in get_args(argument.hint) if part is not NoneType]
+        takes_others = get_origin(argument.hint) is not Literal and any(
+            get_origin(part) is not Literal for part in parts
+        )
+        choices = _choices(argument.hint)
+        if takes_others or not choices:
+            continue
+        for token in argument.tokens:
+            if token.source == "cli" and token.value not in choices:
+                close = difflib.get_close_matches(token.value.casefold(), choices, n=1, cutoff=0.6)
+                raise UsageError(
+                    f"{argument.name} has no {readable(token.value)}."
+                    + (f" Did you mean {close[0]}?" if close else "")
+                    + f" It takes {', '.join(choices)}."
+                )
+
+
 def _choices(hint: Any) -> list[str]:
     """The words that a type takes; none where it takes others as well."""
     parts = [part for part in get_args(hint) if part is not NoneType] if get_origin(hint) is not Literal else [hint]
@@ -190,6 +224,7 @@ def refuse_unknown_layouts(app: App, commands: tuple[str, ...], arguments: Any) 
 CONFIG = (
     refuse_fractions,
     any_case,
+    refuse_unknown_choices,
     refuse_unknown_devices,
     refuse_missing_files,
     refuse_no_runs,

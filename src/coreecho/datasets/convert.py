@@ -39,6 +39,7 @@ from coreecho.video.reading import read_clip_at
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.sector import MIN_FRAMES
 from coreecho.video.silence import silent_readers
+from coreecho.video.temporal import rate_words
 from coreecho.video.writing import write_mjpeg_avi
 
 VIDEOS = "Videos"
@@ -364,7 +365,7 @@ def _prepare(video: Video, fps: float, frame_size: int) -> Video:
         return replace(video, frames=frames, notes=tuple(notes))
     resampled = resample_fps(frames, video.fps, fps)
     if resampled is not frames:
-        notes.append(f"resampled from {video.fps:.3g} to {fps:.3g} frames per second")
+        notes.append(f"resampled from {rate_words(video.fps)} to {rate_words(fps)} frames per second")
     return replace(video, frames=resampled, fps=fps, notes=tuple(notes))
 
 

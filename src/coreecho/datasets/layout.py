@@ -341,6 +341,10 @@ def resemblance(root: Path, layout: Layout) -> str:
     for other in others:
         if other.looks_like(root):
             return f"This looks like {other.title}; use --dataset {other.name}."
+    if root.is_file():
+        # A table of a published data set, given as if it were one of one's own.
+        whole = next((other for other in others if other.looks_like(root.parent)), None)
+        return "" if whole is None else f"This is of {whole.title}; use --dataset {whole.name} --data {root.parent}."
     try:
         children = sorted(child for child in root.iterdir() if child.is_dir())[:_MAX_CHILDREN]
     except OSError:

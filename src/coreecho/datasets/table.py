@@ -41,6 +41,11 @@ _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val"
 _NUMERIC_SHARE = 0.5
 _HEADER_BYTES = 4096
 _OTHER_NAMES = "Columns by other names: `--columns path=file,ef_percent=LVEF`."
+# What others call the columns, in small letters.
+_OFTEN_CALLED = {
+    "path": ("filename", "file_name", "filepath", "file_path", "file", "video", "clip", "dicom"),
+    _EF: ("lvef", "lvef_percent", "ejection_fraction", "ejectionfraction"),
+}
 
 
 class Table(Layout):
@@ -86,7 +91,7 @@ class Table(Layout):
         try:
             table = read_table_rows(path, required=sorted(renamed.values()) or ("path",), ignores_case=True)
         except MissingColumnsError as error:
-            raise MissingColumnsError(f"{error} {_OTHER_NAMES}") from error
+            raise MissingColumnsError(f"{error} {_other_names(error.columns)}") from error
         columns = _find_columns(table, renamed)
         survey = Survey(root=path.parent, is_own_data=True)
         ids: dict[str, int] = {}
@@ -148,6 +153,18 @@ def find_table(root: Path) -> Path:
         names = ", ".join(path.name for path in found) or "none"
         raise DatasetError(f"{root}: expected one table named recordings.csv, .xlsx or .parquet; found {names}.")
     return found[0]
+
+
+def _other_names(columns: Sequence[str]) -> str:
+    """How to name columns, with those of this table where they are known by what others call them."""
+    named = {
+        meant: next((column for column in columns if column.casefold() in (meant, *names)), None)
+        for meant, names in _OFTEN_CALLED.items()
+    }
+    pairs = ",".join(
+        f"{meant}={name}" for meant, name in named.items() if name is not None and name.casefold() != meant
+    )
+    return f"Columns by other names, such as here: `--columns {pairs}`." if pairs else _OTHER_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)

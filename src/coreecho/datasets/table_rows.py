@@ -148,7 +148,13 @@ def _num_blank_at_end(names: Sequence[str]) -> int:
 
 
 class MissingColumnsError(DatasetError):
-    """A table lacks columns that it must have."""
+    """A table lacks columns that it must have.
+
+    Attributes:
+        columns: that it has.
+    """
+
+    columns: Sequence[str] = ()
 
 
 def check_columns(
@@ -167,9 +173,11 @@ def check_columns(
         shown = [written[place] if written else name for place, name in enumerate(columns)]
         close = [near[0] for name in absent if (near := difflib.get_close_matches(name, columns, n=1))]
         hint = f" Did you mean {', '.join(shown[columns.index(name)] for name in close)}?" if close else ""
-        raise MissingColumnsError(
+        error = MissingColumnsError(
             f"{path}: has no column {', '.join(absent)}; its columns are {', '.join(shown)}.{hint}"
         )
+        error.columns = shown
+        raise error
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DatasetError(f"{path}: has the column {', '.join(repeated)} more than once; keep one of each.")

@@ -17,6 +17,8 @@ DEFAULT_RESAMPLES = 10_000
 DEFAULT_LEVEL = 0.95
 # Of fewer recordings, or patients, a resampled interval is a guess: the tails of the errors are hardly among them.
 FEW = 30
+# After the point, of a difference that is as small as that.
+_MOST_DIGITS = 6
 # 2^16 counts are 512 KiB: a chunk stays in the cache and memory stays bounded. 2^17 and more took four times as long.
 _CHUNK_ELEMENTS = 2**16
 
@@ -57,6 +59,20 @@ class Interval:
         if math.isnan(self.low):
             return f"{self.estimate:z.{digits}f} (no interval)"
         return f"{self.estimate:z.{digits}f} ({self.low:z.{digits}f} to {self.high:z.{digits}f})"
+
+    def digits_apart_from_0(self, digits: int = 2) -> int:
+        """As many digits as it takes that no end prints as a 0 that it is not.
+
+        `0.00 (0.00 to 0.00)` of a difference would deny what its ends say.
+
+        Args:
+            digits: at least so many after the point.
+        """
+        ends = [abs(end) for end in (self.low, self.high) if end != 0 and math.isfinite(end)]
+        if not ends:
+            return digits
+        enough = (each for each in range(digits, _MOST_DIGITS) if round(min(ends), each) > 0)
+        return next(enough, max(digits, _MOST_DIGITS))
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""

@@ -46,6 +46,11 @@ class MetricDefinition:
     least: float = -math.inf
     largest: float = math.inf
 
+    @property
+    def digits(self) -> int:
+        """After the point: correlations and shares lie close together, and get one more than points."""
+        return 2 if self.unit else 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:

@@ -14,6 +14,7 @@ from coreecho.inference.subject import Subject
 from coreecho.models.card import TrainedOn
 from coreecho.names import counted
 from coreecho.video.store import FrameStore
+from coreecho.video.temporal import rate_words
 
 # As the card's own range: the ends are not those of one odd file.
 _PERCENTILES = (5, 95)
@@ -87,10 +88,11 @@ def _brought(store: TimedFrames, recordings: Sequence[Recording]) -> tuple[str, 
     rates = ([store.rates[name] for name in changed], [store.targets[name] for name in changed])
     before, after = (_range(min(each), max(each)) for each in rates)
     return (
-        f"brought from {before} to {after} frames per second, the rate of the training, as files are that are "
+        f"brought to {after} frames per second, the rate of the training, from {before}, as files are that are "
         f"predicted: {len(changed)} of {counted(len(recordings), 'recordings')}",
     )
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g}"
+    ends = (rate_words(low), rate_words(high))
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)

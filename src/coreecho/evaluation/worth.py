@@ -208,8 +208,11 @@ class Worth:
         if not skill.is_defined:
             return words
         if skill.low > 0:
-            return f"{words}. They tell these hearts from the others better than one probability for all would"
-        return f"{words}. It is not clear that they tell these hearts from the others"
+            return f"{words}. They are nearer to what was found than one probability for all would be"
+        return (
+            f"{words}. It is not clear that they are nearer to what was found than one probability for all would be, "
+            "the share of such hearts; of the order of the hearts the AUROC speaks"
+        )
 
     @property
     def refusal_words(self) -> str:

@@ -4,6 +4,7 @@ from coreecho.inference.frame_rate import is_rate_known, is_training_rate
 from coreecho.models.card import TrainedOn
 from coreecho.tasks import EF, Task
 from coreecho.video.clips import ClipSampling
+from coreecho.video.temporal import rate_words
 from coreecho.video.video import Video
 
 
@@ -93,7 +94,7 @@ def _frame_rate(video: Video, trained_on: TrainedOn, read: str) -> list[str]:
         return []
     nearest = low if video.fps < low else high
     return [
-        f"frame rate of {video.fps:.3g} per second outside the {training} of the training: "
+        f"frame rate of {rate_words(video.fps)} per second outside the {training} of the training: "
         f"to the model the heart beats at {nearest / video.fps:.2g} times its speed"
     ]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from coreecho.inference.results import HashedFrames
 from coreecho.models.card import TrainedOn
-from coreecho.video.temporal import can_resample, is_same_rate, resample_fps, resampled_length
+from coreecho.video.temporal import can_resample, is_same_rate, rate_words, resample_fps, resampled_length
 from coreecho.video.video import Video
 
 
@@ -55,7 +55,8 @@ def at_training_rate(video: Video, trained_on: TrainedOn | None) -> Video:
     target_fps = training_rate(video.fps, trained_on)
     if video.fps is None or target_fps is None:
         return video
-    note = f"resampled from {video.fps:.3g} to {target_fps:.3g} frames per second, the rate of the training"
+    rates = f"{rate_words(video.fps)} to {rate_words(target_fps)}"
+    note = f"resampled from {rates} frames per second, the rate of the training"
     frames = resample_fps(video.frames, video.fps, target_fps)
     return replace(video, frames=frames, fps=target_fps, notes=(*video.notes, note))
 

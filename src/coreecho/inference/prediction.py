@@ -16,6 +16,8 @@ _MI = MI()
 SAME_FRAMES = "its clips show nearly the same frames: their spread says nothing"
 # Share of a stretch by which the first and the last have to lie apart to be more than one.
 _APART = 0.25
+# Clips in the text of a prediction.
+_SHOWN_CLIPS = 5
 
 
 def is_one_stretch(starts: Sequence[int], num_frames: int) -> bool:
@@ -31,7 +33,7 @@ def is_one_stretch(starts: Sequence[int], num_frames: int) -> bool:
     return apart <= _APART * length
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Prediction(Appraisal):
     """What a model reads from one file, and what that is worth: the row of every table of predictions.
 
@@ -87,6 +89,17 @@ class Prediction(Appraisal):
     ids: DicomIds | None = None
     study: str | None = None
     embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        """The number and what it is worth, on one line; all else is in the attributes and in `to_dict`."""
+        parts = [f"{self.file!r}", f"{self.value_name}={self.value:.4g}"]
+        if self.interval_low is not None and self.interval_high is not None and self.level is not None:
+            parts.append(f"{100 * self.level:g} % interval {self.interval_low:.1f} to {self.interval_high:.1f}")
+        parts += [f"trust={self.trust}"] if self.trust is not None else []
+        parts.append(f"clips={', '.join(f'{each:.4g}' for each in self.clip_values[:_SHOWN_CLIPS])}")
+        if (left := len(self.clip_values) - _SHOWN_CLIPS) > 0:
+            parts[-1] += f" and {left} more"
+        return f"Prediction({'; '.join(parts)}). {self.notice}"
 
     @property
     def ef_percent(self) -> float | None:

@@ -1,6 +1,7 @@
 """File -> what a model reads: predicts clips, and says what speaks against trusting each number."""
 
 import statistics
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluating import check_precision
 from coreecho.models.weights import hash_weights, load_model
+from coreecho.names import counted
 from coreecho.progress import track
 from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 from coreecho.trust import ModelCalibration, read_calibration
@@ -32,7 +34,11 @@ from coreecho.video.dicom_ids import read_ids
 from coreecho.video.dicom_series import Series
 from coreecho.video.limits import SECONDS_A_FILE
 from coreecho.video.reading import ClipPath
+from coreecho.video.sector import MIN_FRAMES
 
+_COLOURS_FIRST = (
+    " Do the frames come with their channels before rows and columns, (T, C, H, W)? Give one channel: frames[:, 0]."
+)
 _NOTHING: NDArray[np.uint8] = np.zeros((0, 0, 0), dtype=np.uint8)
 
 
@@ -174,11 +180,17 @@ class Predictor:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
         if fps is not None and not is_number(fps):
             raise RecipeError(f"fps: expected frames per second, a positive number or None; got {fps!r}")
+        _refuse_files(clip)
         frames = np.asarray(clip)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
         if not len(frames):
             raise VideoError(f"array: expected clips (B, T, H, W), B at least 1; got shape {frames.shape}.")
+        if frames.shape[1] < MIN_FRAMES and not self.model.model_input.is_whole_beat:
+            raise VideoError(
+                f"array: has {counted(frames.shape[1], 'frames')} a clip (shape {frames.shape}, read as (B, T, H, W)); "
+                f"a heartbeat takes at least {MIN_FRAMES}.{_COLOURS_FIRST if frames.shape[1] in (1, 3) else ''}"
+            )
         if frames.shape[-1] == 3:
             raise VideoError(
                 f"array: expected grey frames (T, H, W), or several clips (B, T, H, W); got shape {frames.shape}, "
@@ -201,11 +213,16 @@ class Predictor:
     ) -> NDArray[np.float32]:
         """Where the model puts a heart: the mean of the embeddings of its clips. Arguments and errors as of a call.
 
+        What a call says as warnings of the prediction, such as an unknown frame rate, is warned of in Python's way.
+
         Returns:
             (D,); of an array (B, T, H, W) one a clip, (B, D).
         """
         said = self._predict(clip, beat, fps)
-        embeddings = [each.embedding for each in (said if isinstance(said, list) else [said])]
+        all_said = said if isinstance(said, list) else [said]
+        for text in dict.fromkeys(warning for one in all_said for warning in one.warnings):
+            warnings.warn(text, stacklevel=2)
+        embeddings = [one.embedding for one in all_said]
         stacked = np.stack([embedding for embedding in embeddings if embedding is not None])
         return stacked if isinstance(said, list) else np.asarray(stacked[0])
 
@@ -349,6 +366,16 @@ class Predictor:
 def is_number(value: object) -> bool:
     """Whether a value is a real number, and neither a text nor a truth."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _refuse_files(clip: object) -> None:
+    """See that what is taken for an array is no list of files. Raises RecipeError."""
+    files = clip if isinstance(clip, list | tuple | set | frozenset) else ()
+    if any(isinstance(each, str | Path | Series) for each in files):
+        raise RecipeError(
+            f"clip: expected one file a call, got a {type(clip).__name__} of {len(files)}. "
+            "`Predictor.predict_many` takes several."
+        )
 
 
 def _calibration_of(

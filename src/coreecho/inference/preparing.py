@@ -26,9 +26,6 @@ from coreecho.video.sector import MIN_FRAMES
 
 # Evenly placed clips of a recording whose mean is taken, as in the paper.
 DEFAULT_CLIPS = 3
-_COLOURS_FIRST = (
-    " Do the frames come with their channels before rows and columns, (T, C, H, W)? Give one channel: frames[:, 0]."
-)
 # Reads a file at a frame size, and `axes=` of an array; in this process, or in one that can be ended.
 ReadFile = Callable[..., ResizedVideo]
 
@@ -193,7 +190,7 @@ def prepare_array(model: EchoModel, frames: NDArray[np.uint8], *, fps: float | N
     if len(array) < MIN_FRAMES and not model.model_input.is_whole_beat:
         raise VideoError(
             f"{name}: has {counted(len(array), 'frames')} (shape {array.shape}, read as (T, H, W)); a heartbeat takes "
-            f"at least {MIN_FRAMES}.{_COLOURS_FIRST if len(array) in (1, 3) else ''}"
+            f"at least {MIN_FRAMES}. Give the whole clip."
         )
     if 0 in array.shape:
         raise VideoError(f"{name}: expected frames (T, H, W) with T, H and W at least 1; got shape {array.shape}.")

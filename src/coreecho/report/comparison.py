@@ -19,8 +19,6 @@ from coreecho.notices import NOTICE, PHANTOM_LABEL
 
 # Longer ones are broken.
 _WIDEST_NAME = 24
-# After the point, of a difference; and of one that is as small as that.
-_DIGITS, _MOST_DIGITS = 2, 6
 
 
 def comparison_tables(found: RunComparison) -> Group:
@@ -34,8 +32,7 @@ def comparison_tables(found: RunComparison) -> Group:
     header += ["SD of seeds"] if first.num_seeds else []
     header += [f"minus {readable(first.name)}"] if others else []
     blocks = {
-        definition: [_cells(each, definition.key, header) for each in found.compared]
-        for definition in found.definitions
+        definition: [_cells(each, definition, header) for each in found.compared] for definition in found.definitions
     }
     # As wide in all blocks as the widest cell of any: a table of all would give the names of the metrics a column.
     columns = zip(header, *(row for rows in blocks.values() for row in rows), strict=True)
@@ -48,11 +45,12 @@ def comparison_tables(found: RunComparison) -> Group:
     return Group(*parts, Text("\n" + "\n".join(_said(found))))
 
 
-def _cells(each: Compared, key: str, header: Sequence[str]) -> list[str]:
+def _cells(each: Compared, definition: MetricDefinition, header: Sequence[str]) -> list[str]:
     """One that was compared: its name, value, and as far as there are columns for them SD over seeds and difference."""
-    cells = [f"  {readable(each.name)}", each.metrics[key].format()]
-    cells += [f"{each.sd_over_seeds[key]:.2f}"] if each.num_seeds else []
-    return [*cells, _difference(each, key)][: len(header)]
+    key, digits = definition.key, definition.digits
+    cells = [f"  {readable(each.name)}", each.metrics[key].format(digits)]
+    cells += [f"{each.sd_over_seeds[key]:.{digits}f}"] if each.num_seeds else []
+    return [*cells, _difference(each, definition)][: len(header)]
 
 
 def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int], *, style: str = "") -> Table:
@@ -101,16 +99,12 @@ def _verdict(definition: MetricDefinition, first: Compared, each: Compared) -> s
     return f"{definition.label}: {one} is {'better' if is_better else 'worse'} than {other}."
 
 
-def _difference(each: Compared, key: str) -> str:
-    difference = each.differences.get(key)
+def _difference(each: Compared, definition: MetricDefinition) -> str:
+    difference = each.differences.get(definition.key)
     if difference is None:
         return ""
-    if not _is_clear(difference):
-        return difference.format() + "  "
-    # As many digits as show it: `0.00 (0.00 to 0.00) *` would deny what its mark says.
-    nearest = min(abs(difference.low), abs(difference.high))
-    digits = next((number for number in range(_DIGITS, _MOST_DIGITS) if round(nearest, number) > 0), _MOST_DIGITS)
-    return f"{difference.format(digits)} *"
+    told = difference.format(difference.digits_apart_from_0(definition.digits))
+    return f"{told} *" if _is_clear(difference) else f"{told}  "
 
 
 def _is_clear(difference: Interval) -> bool:

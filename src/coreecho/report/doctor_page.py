@@ -44,7 +44,7 @@ def render_doctor_page(examination: Examination) -> str:
     counts, has_published = _counts(examination), bool(examination.published)
     blamed = {kind: [_recordings_in(case, examination) for case in cases] for kind, cases in examination.faults.items()}
     thumbnails, total = _thumbnails(examination, blamed)
-    shown = f"{len(thumbnails)} of {total:,}, those with faults first" if len(thumbnails) < total else f"all {total}"
+    shown = f"{len(thumbnails)} of {total:,}, those with faults first" if len(thumbnails) < total else f"all {total:,}"
     places = {thumbnail["id"]: thumbnail["anchor"] for thumbnail in thumbnails}
     return render_page(
         "doctor.html",
@@ -118,15 +118,18 @@ def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, 
         return {}
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return {
-            "caption": f"{title}: {low:g} {unit} in {'all ' if len(values) > 1 else ''}{counted(len(values), 'clips')}",
-            "bars": [],
-        }
+        clips = ("all " if len(values) > 1 else "") + counted(len(values), "clips")
+        return {"caption": f"{title}: {_told(low)} {unit} in {clips}", "bars": []}
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
     caption = (
-        f"{title}: median {np.median(values):.4g} {unit} ({low:.4g} to {high:.4g}), {counted(len(values), 'clips')}"
+        f"{title}: median {_told(float(np.median(values)))} {unit} ({_told(low)} to {_told(high)}), "
+        f"{counted(len(values), 'clips')}"
     )
     return _bars(caption, counts, low, high, along=unit, up="clips")
+
+
+def _told(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float, *, along: str, up: str) -> dict[str, Any]:
@@ -143,10 +146,10 @@ def _bars(caption: str, counts: NDArray[np.int64], low: float, high: float, *, a
         if count
     ]
     ticks = [
-        {"x": f"{_CHART_WIDTH * (value - low) / (high - low):.1f}", "text": f"{value:.6g}"}
+        {"x": f"{_CHART_WIDTH * (value - low) / (high - low):.1f}", "text": _told(value)}
         for value in round_numbers(low, high)
     ]
-    ends = {"low": f"{low:.4g}", "high": f"{high:.4g}", "along": along, "up": counted(int(counts.max()), up)}
+    ends = {"low": _told(low), "high": _told(high), "along": along, "up": counted(int(counts.max()), up)}
     return {
         "caption": caption,
         "bars": bars,

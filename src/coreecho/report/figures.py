@@ -242,7 +242,10 @@ def bland_altman(
     axis.set_ylim(-reach, reach)
     axis.set_xlabel(f"Mean of predicted and true {task.heading}")
     axis.set_ylabel(f"Predicted − true {task.noun}" + (f" ({task.error_unit})" if task.error_unit else ""))
-    _text_box(axis, f"n = {metrics.num_recordings}, bands: {100 * metrics.level:g} % intervals")
+    # Above the axes: inside them every corner may hold a recording.
+    axis.set_title(
+        f"n = {metrics.num_recordings}, bands: {100 * metrics.level:g} % intervals", loc="left", fontsize=SMALL + 1
+    )
     save_figure(figure, path)
 
 

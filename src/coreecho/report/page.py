@@ -170,7 +170,7 @@ def _cases(runs: Sequence[ShownRun], run: ShownRun, options: PageOptions) -> lis
 def _headline(run: ShownRun) -> tuple[str, str, str]:
     """Estimate, interval, and what it is."""
     definition, interval = headline(run)
-    estimate, _, ends = interval.format().partition(" ")
+    estimate, _, ends = interval.format(definition.digits).partition(" ")
     unit = f", {definition.unit}" if definition.unit else ""
     return estimate, ends, f"{definition.meaning} ({definition.label}){unit}"
 
@@ -180,7 +180,7 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
     patients = "" if metrics.num_patients == metrics.num_recordings else f" of {metrics.num_patients:,} patients"
     told = [
         f"{definition.label if definition.unit == '' else definition.label.lower()} "
-        f"{in_cell(metrics[definition.key])} {definition.unit}".rstrip()
+        f"{in_cell(metrics[definition.key], definition.digits)} {definition.unit}".rstrip()
         for key in _FACTS
         for definition in metrics.definitions
         if definition.key == key != first.key

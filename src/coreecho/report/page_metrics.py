@@ -48,9 +48,13 @@ def metrics_table(runs: Sequence[ShownRun], differences: Differences | None) -> 
     rows = []
     for definition in runs[0].metrics.definitions:
         intervals = [run.metrics[definition.key] for run in runs]
-        cells = [definition.label + (f" ({definition.unit})" if definition.unit else ""), *map(in_cell, intervals)]
+        cells = [
+            definition.label + (f" ({definition.unit})" if definition.unit else ""),
+            *(in_cell(interval, definition.digits) for interval in intervals),
+        ]
         if differences is not None:
-            cells.append(in_cell(differences[definition.key]))
+            difference = differences[definition.key]
+            cells.append(in_cell(difference, difference.digits_apart_from_0(definition.digits)))
         reasons = dict.fromkeys(interval.reason for interval in intervals if interval.reason)
         rows.append(Row(cells=tuple(cells), remark="; ".join([definition.meaning, *reasons])))
     metrics = runs[0].metrics
@@ -120,9 +124,10 @@ def comparison_sentence(differences: Differences, first: ShownRun, second: Shown
     name = definition.label if definition.label.isupper() else definition.label.lower()
     if not difference.is_defined:
         return f"These recordings do not define the difference in {name}: {difference.reason}."
-    ends = f"{100 * difference.level:g} % interval {difference.low:+z.2f} to {difference.high:+z.2f}, paired"
-    ends = ends.replace("-", "−")
-    size = f"{abs(difference.estimate):.2f} {definition.unit}".rstrip()
+    digits = difference.digits_apart_from_0(definition.digits)
+    low, high = (f"{end:+z.{digits}f}" for end in (difference.low, difference.high))
+    ends = f"{100 * difference.level:g} % interval {low} to {high}, paired".replace("-", "−")
+    size = f"{abs(difference.estimate):.{digits}f} {definition.unit}".rstrip()
     if difference.low <= 0 <= difference.high:
         return (
             f"The {name} of {second.title} differs from that of {first.title} by {size} (B − A: {ends}). The interval "

@@ -185,7 +185,7 @@ CHECKS: dict[str, CheckDefinition] = {
         CheckDefinition(
             name="clip_disagreement",
             label="disagreement of its clips",
-            if_high="EF of the file's clips {} points apart",
+            if_high="standard deviation of the file's clips {} points",
             side="high",
             tolerance=0.1,
         ),

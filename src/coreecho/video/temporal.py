@@ -120,6 +120,11 @@ def places_of(frames: NDArray[np.int64], num_source: int, num_frames: int, metho
     return np.asarray((frames + 0.5) * (num_frames / num_source) - 0.5, dtype=np.float64)
 
 
+def rate_words(fps: float) -> str:
+    """Frames per second for a person: three digits, and 1000 rather than 1e+03."""
+    return f"{fps:.0f}" if fps >= 100 else f"{fps:.3g}"
+
+
 def is_same_rate(fps: float, other_fps: float) -> bool:
     """Tell whether two frame rates differ by no more than rounding."""
     return abs(fps - other_fps) <= _RATE_TOLERANCE * other_fps
@@ -158,7 +163,8 @@ def resample_fps(frames: NDArray[np.uint8], fps: float, target_fps: float) -> ND
     """
     if not can_resample(fps, target_fps):
         raise VideoError(
-            f"A clip of {fps:.3g} frames per second cannot be brought to {target_fps:.3g}: the rates are more than "
+            f"A clip of {rate_words(fps)} frames per second cannot be brought to "
+            f"{rate_words(target_fps)}: the rates are more than "
             f"{_MAX_RATE_RATIO} times apart, and one of them is likely wrong."
         )
     if is_same_rate(fps, target_fps):

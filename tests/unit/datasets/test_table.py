@@ -179,3 +179,20 @@ def test_a_patient_listed_twice_in_the_header_is_refused(tmp_path: Path) -> None
     (tmp_path / "recordings.csv").write_text("path,label,label\na.npy,1,2\n")
     with pytest.raises(DatasetError, match="has the column label more than once"):
         load_table(tmp_path)
+
+
+def test_the_table_of_a_published_data_set_is_known_by_its_folder(tmp_path):
+    (tmp_path / "Videos").mkdir()
+    table = tmp_path / "FileList.csv"
+    table.write_text("FileName,EF,Split\na,50,TRAIN\n")
+    with pytest.raises(DatasetError) as refused:
+        load_table(table)
+    assert f"This is of EchoNet-Dynamic; use --dataset echonet --data {tmp_path}." in str(refused.value)
+    assert "`--columns path=FileName`" in str(refused.value)
+
+
+def test_columns_are_advised_by_what_others_call_them(tmp_path):
+    table = tmp_path / "recordings.csv"
+    table.write_text("File,LVEF,site\na.avi,50,2\n")
+    with pytest.raises(DatasetError, match=r"such as here: `--columns path=File,ef_percent=LVEF`"):
+        load_table(table)

@@ -129,3 +129,12 @@ def test_one_recording_gives_an_interval_of_no_width():
 def test_refuses_what_makes_no_sense(num_recordings, options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap_intervals(mean_of(np.arange(3.0)), num_recordings, **options)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "digits"), [(-0.011, -0.001, 3), (-0.02, 0.0, 2), (-0.00002, 0.4, 5), (1.0, 2.0, 2)]
+)
+def test_no_end_prints_as_a_0_that_it_is_not(low, high, digits):
+    interval = Interval(estimate=(low + high) / 2, low=low, high=high, level=0.95, resamples=10)
+    assert interval.digits_apart_from_0(2) == digits
+    assert interval.digits_apart_from_0(4) == max(digits, 4)

@@ -57,7 +57,7 @@ def test_recordings_that_were_brought_to_the_training_s_rate_are_counted():
     recordings = [Recording(id=str(number), path=Path("a.avi")) for number in range(3)]
     seen = TimedFrames(Store(30.0, 50.0, 25.0), {"0": 30.0, "1": 50.0, "2": 25.0}, {"0": 50.0, "2": 50.0})
     assert frame_rate_note(seen, recordings, trained_at(50.0, 50.0)) == (
-        "brought from 25 to 30 to 50 frames per second, the rate of the training, as files are that are "
+        "brought to 50 frames per second, the rate of the training, from 25 to 30, as files are that are "
         "predicted: 2 of 3 recordings",
     )
 
@@ -88,10 +88,9 @@ def test_other_data_come_at_the_training_s_rate_as_files_do(tmp_path, run: RunFo
         (other / name).symlink_to(truth_root / name)
     subject = open_subject(run, data=other)
     result = evaluate(subject, PROTOCOL)
-    (told,) = [text for text in result.notes if text.startswith("brought from")]
+    (told,) = [text for text in result.notes if text.startswith("brought to 200 frames per second")]
     count = result.metrics.num_recordings
-    assert told.endswith("to 200 frames per second, the rate of the training, as files are that are predicted: "
-                         f"{count} of {count} recordings")  # fmt: skip
+    assert told.endswith(f", as files are that are predicted: {count} of {count} recordings")
     assert told in json.loads((result.folder / "metrics.json").read_text())["notes"]
     # One rule with `coreecho predict`: the same number of the same recording.
     row = result.predictions.iloc[0]

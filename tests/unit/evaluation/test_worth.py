@@ -88,7 +88,7 @@ def test_what_was_found_is_told_in_words_that_need_no_statistics(worth):
     assert worth.test.p_value < 0.05
     assert "more than chance explains" in intervals
     assert f"; {(worth.table['ef_true'] < 40).sum()} are" in probabilities
-    assert "better than one probability for all" in probabilities
+    assert "nearer to what was found than one probability for all" in probabilities
 
 
 def test_other_errors_show_as_too_few_held(calibrated):

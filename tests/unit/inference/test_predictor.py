@@ -272,7 +272,11 @@ def test_clips_of_nearly_the_same_frames_are_noted_for_programs_too(model, secto
     ("array", "options", "message"),
     [
         (np.zeros((1, 32, 32), np.uint8), {}, r"array: has 1 frame \(shape"),
-        (np.zeros((9, 3, 32, 32), np.uint8), {}, r"array\[0\]: has 3 frames .* \(T, C, H, W\)\? .*frames\[:, 0\]"),
+        (
+            np.zeros((9, 3, 32, 32), np.uint8),
+            {},
+            r"has 3 frames a clip \(shape \(9, 3, 32, 32\).* \(T, C, H, W\)\? .*\[:, 0\]",
+        ),
         (np.full((20, 32, 32), 0.5, np.float32), {}, r"float32\. Convert .* 0 to 1 by `np.rint\(frames \* 255\)"),
         (np.full((20, 32, 32), 90.0), {}, r"float64\. Convert .* 0 to 255 by `np.rint\(np.clip\(frames, 0, 255\)\)"),
         (np.zeros((20, 32), np.uint8), {}, r"expected grey frames \(T, H, W\) .* got shape \(20, 32\) of uint8"),
@@ -282,13 +286,42 @@ def test_clips_of_nearly_the_same_frames_are_noted_for_programs_too(model, secto
         (np.zeros((20, 0, 32), np.uint8), {}, r"got shape \(20, 0, 32\)"),
         (np.zeros((0, 9, 32, 32), np.uint8), {}, r"got shape \(0, 9, 32, 32\)"),
         (np.zeros((30, 32, 32), np.uint8), {}, r"black.*shape \(30, 32, 32\)"),
-        (np.zeros((2, 5, 32, 32), np.uint8), {}, r"array\[0\]: has 5 frames"),
+        (np.zeros((2, 5, 32, 32), np.uint8), {}, r"array: has 5 frames a clip \(shape \(2, 5, 32, 32\)"),
         (np.zeros((20, 32, 32), np.uint8), {"fps": -1}, "positive number or None; got -1"),
     ],
 )
 def test_every_error_of_an_array_says_its_shape(model, array, options, message):
     with pytest.raises(VideoError, match=message):
         Predictor(model)(array, **options)
+
+
+def test_the_hint_of_channels_is_for_arrays_of_four_axes(model):
+    with pytest.raises(VideoError, match=r"shape \(3, 256, 256\)") as refused:
+        Predictor(model)(np.zeros((3, 256, 256), np.uint8))
+    assert "frames[:, 0]" not in str(refused.value)
+
+
+def test_a_list_of_files_is_sent_to_predict_many(model):
+    with pytest.raises(RecipeError, match=r"one file a call, got a list of 2\. `Predictor.predict_many` takes several"):
+        Predictor(model)(["a.dcm", "b.dcm"])
+
+
+def test_the_text_of_a_prediction_is_one_short_line(model, write_clip):
+    prediction = Predictor(model, clips="all")(write_clip("clip.avi", num_frames=20))
+    text = repr(prediction)
+    assert f"ef_percent={prediction.value:.4g}" in text
+    assert text.count("and 3 more") == 1
+    assert "trust" not in text
+    assert len(text) < 400
+    assert prediction.notice in text
+    judged = repr(replace(prediction, interval_low=40.0, interval_high=61.0, level=0.9, trust="doubtful"))
+    assert "90 % interval 40.0 to 61.0; trust=doubtful" in judged
+
+
+def test_an_embedding_warns_as_a_call_does(model, write_clip):
+    frames, predictor = read_video(write_clip("clip.avi", num_frames=20)).frames, Predictor(model)
+    with pytest.warns(UserWarning, match="frame rate unknown"):
+        predictor.embed(frames)
 
 
 def test_embeddings_are_those_of_the_predictions(model, write_clip):

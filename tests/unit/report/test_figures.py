@@ -114,6 +114,8 @@ def test_bland_altman_draws_predicted_minus_true_over_the_mean(predictions, tmp_
     assert {metrics[key].estimate for key in ("bias", "agreement_low", "agreement_high")} <= heights
     words = texts(drawn[0])
     assert sum("95 % limit\nof agreement" in word for word in words) == 2
+    # Beside the dots and not over one of them.
+    assert axis.get_title(loc="left").startswith(f"n = {len(predictions)}, bands: 95 %")
     assert not any("slope" in word for word in words)
 
 

@@ -57,7 +57,7 @@ def test_of_a_diagnosis_more_is_better():
     differences = compare_classification_metrics(has_mi, good, bad, is_logit=True, resamples=200)
     sentence = comparison_sentence(differences, of_good, of_bad)
     assert sentence.startswith(
-        "A · good has the higher sensitivity, 0.50 above that of B · bad (B − A: 95 % interval −"
+        "A · good has the higher sensitivity, 0.500 above that of B · bad (B − A: 95 % interval −"
     )
 
 

@@ -5,12 +5,16 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from coreecho.errors import RecipeError, VideoError
-from coreecho.video.temporal import TimeMethod, resample_fps, resample_time, take_beat, time_weights
+from coreecho.video.temporal import TimeMethod, rate_words, resample_fps, resample_time, take_beat, time_weights
 
 
 def ramp(num_frames: int) -> np.ndarray:
     """Frame t is filled with 10 t."""
     return np.broadcast_to((10 * np.arange(num_frames, dtype=np.uint8))[:, None, None], (num_frames, 2, 3)).copy()
+
+
+def test_rates_are_told_without_powers_of_ten() -> None:
+    assert [rate_words(fps) for fps in (24.96, 29.97, 138.2, 999.7, 1000)] == ["25", "30", "138", "1000", "1000"]
 
 
 def test_a_beat_includes_both_ends() -> None:
