@@ -230,7 +230,7 @@ RESERVED_NAMES = frozenset(
         "series_instance_uid", "sop_instance_uid", "accession_number", "status", "error", "num_clips", "lowest",
         "highest", "sd", "files", "num_measured", "num_refused", "num_failed", "num_copies", "recording", "split",
         "rank", "distance", "true", "predicted", "embedding", "map", "x", "y", "is_phantom", "searched", "neighbours",
-        "mean_of_neighbours", "typical_distance",
+        "mean_of_neighbours", "typical_distance", "left_out",
     )
 )  # fmt: skip
 
