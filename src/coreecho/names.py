@@ -16,6 +16,8 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset({"\u200c", "\u200d"})
 # Of a text of several lines.
 _KEPT = frozenset({"\n", "\t"})
+# Between the entries of a list in one cell of a table: a sentence among them may hold a semicolon.
+CELL_SEPARATOR = " | "
 
 
 def printable(text: str) -> str:

@@ -55,6 +55,9 @@ class Task(ABC):
     is_outlined: ClassVar[bool] = False
     # Whether it is known by how much experts differ who read the same heart (`coreecho.trust.READER_VARIABILITY`).
     has_readers: ClassVar[bool] = False
+    # Whether a person reads an EF in percent, in the columns of EF: then it has an interval and trust, and is told by
+    # ranges of EF.
+    is_appraised: ClassVar[bool] = False
     # Whether the doctor of a data set looks at its labels.
     is_examined: ClassVar[bool] = False
     label: str

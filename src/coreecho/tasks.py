@@ -80,7 +80,7 @@ class EF(Number):
 
     name: ClassVar[str] = "ef"
     # Reduced EF is below 40 % and mildly reduced below 50 % in the ESC guidelines on heart failure (McDonagh et al.
-    # 2021); below 35 % a defibrillator is considered.
+    # 2021); below 35 % a defibrillator is considered. Ouyang et al. 2020 (EchoNet-Dynamic) report the same three.
     thresholds: ClassVar[tuple[float, ...]] = (35, 40, 50)
     # Severely reduced EF is below 30 % (ASE/EACVI, Lang et al. 2015), reduced below 40 % (ESC). The range up to 55 %
     # holds mildly reduced and borderline hearts, in which models of EchoNet-Dynamic err half as much again as above it
@@ -90,6 +90,7 @@ class EF(Number):
     range_edges: ClassVar[tuple[float, ...]] = (40.0, 55.0)
     is_outlined: ClassVar[bool] = True
     has_readers: ClassVar[bool] = True
+    is_appraised: ClassVar[bool] = True
     is_examined: ClassVar[bool] = True
     label: str = "ef_percent"
     title: str = "Ejection fraction"
@@ -218,6 +219,22 @@ class MI(Task):
         return {"val_bce": float(entropy.mean()), "val_accuracy": float(((output > 0) == (true > 0)).mean())}
 
 
+# Names that documents and tables of predictions, examinations, neighbours and maps hold already. A number of the same
+# name would take the place of the entry, or lose its own.
+RESERVED_NAMES = frozenset(
+    (
+        "file", "task", "value", "unit", "clip_values", "clip_sd", "clip_starts", "warnings", "notes", "fps",
+        "num_frames", "model", "notice", "beat", "study", "interval_low", "interval_high", "level", "method",
+        "p_below_40", "p_below_50", "trust", "reasons", "reason_codes", "reason_notes", "doubt", "interval_notes",
+        "ef_words", "segmentation_ef_percent", "segmentation_beats", "segmentation_model", "study_instance_uid",
+        "series_instance_uid", "sop_instance_uid", "accession_number", "status", "error", "num_clips", "lowest",
+        "highest", "sd", "files", "num_measured", "num_refused", "num_failed", "num_copies", "recording", "split",
+        "rank", "distance", "true", "predicted", "embedding", "map", "x", "y", "is_phantom", "searched", "neighbours",
+        "mean_of_neighbours", "typical_distance",
+    )
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scalar(Number):
     """Any other number that a table holds of its clips: a volume, a strain, an age.
@@ -234,6 +251,7 @@ class Scalar(Number):
     def __init__(self, label: str, unit: str = "", low: float = -math.inf, high: float = math.inf) -> None:
         if not label.isidentifier():
             raise RecipeError(f"label is {label!r}, expected the name of a column, such as edv_ml.")
+        _refuse_names_of_others(label)
         if not low < high:
             raise RecipeError(f"label_low is {low:g} and label_high {high:g}, expected the first below the second.")
         words = label.replace("_", " ")
@@ -259,6 +277,21 @@ class Scalar(Number):
         entries = {"name": self.name, "label": self.label, "unit": self.unit}
         ends = {"low": self.low, "high": self.high}
         return entries | {end: value for end, value in ends.items() if math.isfinite(value)}
+
+
+def _refuse_names_of_others(label: str) -> None:
+    """See that a scalar writes over nothing. Raises RecipeError."""
+    written = {label, f"clip_{label}", f"{label}_true", f"{label}_predicted"}
+    for task in (EF(), MI()):
+        read = {task.value_name, task.predicted_column, task.output_column}
+        own = read | {task.name, task.label, task.true_column} | {f"clip_{name}" for name in read}
+        if written & own:
+            raise RecipeError(f"label is {label!r}, which belongs to the task {task.name}: use --task {task.name}.")
+    if taken := sorted(written & RESERVED_NAMES):
+        raise RecipeError(
+            f"label is {label!r}, and predictions hold {taken[0]} already, as something else. Give that column "
+            "another name in the table."
+        )
 
 
 TASKS: Registry[type[Task]] = Registry(

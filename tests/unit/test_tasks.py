@@ -1,9 +1,19 @@
+from dataclasses import fields, replace
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
 from coreecho.errors import RecipeError
-from coreecho.tasks import EF, MI, TASKS, Scalar, build_task
+from coreecho.inference import Prediction
+from coreecho.inference.studies import StudyPrediction
+from coreecho.report.predictions import write_predictions_csv
+from coreecho.representation.neighbours import Neighbour
+from coreecho.tasks import EF, MI, RESERVED_NAMES, TASKS, Scalar, build_task
+from coreecho.trust import Appraisal
+from coreecho.video.dicom_ids import DicomIds
 
 
 @pytest.mark.parametrize("task", [EF(), MI(), Scalar("edv_ml", "mL", 0, 500), Scalar("age")])
@@ -67,6 +77,48 @@ def test_the_head_starts_at_the_mean_of_a_number_and_at_even_odds() -> None:
 def test_a_task_that_cannot_be_made_is_refused(entries: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build_task(entries)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("ef_percent", "belongs to the task ef: use --task ef"),
+        ("ef", "use --task ef"),
+        ("clip_ef_percent", "use --task ef"),
+        ("has_mi", "use --task mi"),
+        ("mi_probability", "use --task mi"),
+        ("probability", "use --task mi"),
+        ("fps", "predictions hold fps already, as something else. Give that column another name"),
+        ("model", "hold model already"),
+        ("notice", "hold notice already"),
+        # The clips' own numbers would stand under `clip_sd`, which is how much they differ.
+        ("sd", "hold clip_sd already"),
+        ("starts", "hold clip_starts already"),
+    ],
+)
+def test_a_scalar_takes_no_name_that_holds_something_else(label: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Scalar(label)
+    with pytest.raises(RecipeError, match=message):
+        build_task({"name": "scalar", "label": label})
+
+
+def test_every_name_in_documents_and_tables_of_predictions_is_reserved(tmp_path: Path) -> None:
+    """A prediction with everything that one may hold; what is left is its number, which has the scalar's name."""
+    full = Prediction(
+        file="a.dcm", value=120.0, clip_values=(120.0,), clip_sd=None, clip_starts=(0,), warnings=(), notes=(),
+        fps=50.0, num_frames=100, model="a model", beat=(0, 30), study="1", ids=DicomIds(),
+        segmentation_ef_percent=50.0, segmentation_beats=1, segmentation_model="an outline",
+    )  # fmt: skip
+    assert full.to_dict().keys() - RESERVED_NAMES == {"ef_percent", "clip_ef_percent"}
+    volume = replace(full, task="scalar", value_name="edv_ml", unit="mL")
+    assert volume.to_dict().keys() - RESERVED_NAMES == {"edv_ml", "clip_edv_ml"}
+    write_predictions_csv([full], tmp_path / "all.csv", has_ids=True, has_studies=True, has_beat=True)
+    columns = set(pd.read_csv(tmp_path / "all.csv").columns)
+    assert columns - RESERVED_NAMES == {"ef_percent", "clip_ef_percent"}
+    assert set(Appraisal.told_parts()) <= RESERVED_NAMES
+    assert {each.name for each in fields(StudyPrediction)} - RESERVED_NAMES == {"value_name", "words"}
+    assert {each.name for each in fields(Neighbour)} <= RESERVED_NAMES
 
 
 def test_words_of_a_task() -> None:

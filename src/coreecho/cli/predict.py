@@ -63,7 +63,8 @@ def predict(
         Write a table to this file, too: one row a file, with its status, measured, refused or failed.
     page:
         Write one HTML page of the files, such as those of one patient, to this file, too: each number with its interval
-        where there is a calibration, the film, what speaks against it, and similar hearts. Of at most 40 files.
+        where there is a calibration, the film, what speaks against it, and similar hearts. Of at most 40 files; many
+        take minutes, and with `--quiet` nothing is said until it is written.
     similar:
         On the page, look for similar hearts: of a run among the recordings that it was trained on, whose embedding
         takes a while the first time; of the model that ships among simulated hearts that it has not learned from.
@@ -170,6 +171,7 @@ def predict(
             "beat": frames,
             "looks_for_similar": similar,
             "segmenter": outliner,
+            "show_progress": not quiet,
         }
         _write_page(page, results, predictor, model, axes=reading.axes, **how)
     name_failures(results, predictor.model.task.noun)
@@ -201,7 +203,7 @@ def _write_page(
     from coreecho.report.patient_clips import patient_clips
     from coreecho.report.patient_page import write_patient_page
 
-    shown = patient_clips(results, predictor, model, show_progress=True, **how)
+    shown = patient_clips(results, predictor, model, **how)
     studies = combine_studies(results, has_ids=False) if per_study else []
     write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task, examinations=studies)
     Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)

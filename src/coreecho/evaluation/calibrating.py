@@ -173,7 +173,7 @@ def _asked_recordings(
     subject: Subject, split: Asked | None, allow_overlap: bool, computing: Computing
 ) -> tuple[list[Recording], str, Overlap]:
     """The recordings to learn from, what they are in words, and which of them were trained on."""
-    if not subject.task.interval_edges:
+    if not subject.task.is_appraised:
         raise CalibrationError(
             f"{subject.path} reads the {subject.task.quantity}: intervals are made of an ejection fraction alone."
         )

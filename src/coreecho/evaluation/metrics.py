@@ -11,9 +11,7 @@ from coreecho.evaluation.metric_family import InOrder, M, MetricDefinition, Metr
 from coreecho.evaluation.ranking import RankingOfCounts
 from coreecho.tasks import EF, Task
 
-# Reduced EF is below 40 % and mildly reduced below 50 % in the ESC guidelines on heart failure (McDonagh et al. 2021);
-# below 35 % a defibrillator is considered. Ouyang et al. 2020 (EchoNet-Dynamic) report the same three.
-EF_THRESHOLDS_PERCENT = (35, 40, 50)
+EF_THRESHOLDS_PERCENT = EF.thresholds
 # Limits of agreement hold 95 % of normally distributed differences (Bland and Altman 1986).
 AGREEMENT_DEVIATIONS = 1.96
 # A resample of one recording repeated has a variance of rounding errors, not of exactly zero.
@@ -185,7 +183,7 @@ class _NumberFamily(MetricFamily[M]):
         thresholds: below which a recording is to be found.
     """
 
-    thresholds: ClassVar[tuple[int, ...]] = ()
+    thresholds: ClassVar[tuple[float, ...]] = ()
 
     def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """As `checked_pair`."""

@@ -20,7 +20,7 @@ from coreecho.evaluation.measured_clips import Computing, MeasuredClips, Outline
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.reliability import Reliability, reliability
 from coreecho.inference.subject import Subject
-from coreecho.names import counted
+from coreecho.names import CELL_SEPARATOR, counted
 from coreecho.trust import (
     PREDICTED_EF_EDGES_PERCENT,
     Calibration,
@@ -281,7 +281,7 @@ def calibration_of(subject: Subject) -> ModelCalibration | None:
         CalibrationError: it is damaged, or of other weights.
     """
     path = calibration_path(subject.weights)
-    if not subject.task.interval_edges or not path.exists():
+    if not subject.task.is_appraised or not path.exists():
         return None
     found = read_calibration(path)
     found.refuse_other_weights(subject.weights_sha256, str(path))
@@ -316,7 +316,7 @@ def worth_of_measured(
             "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, scale),
             "p_below_50": intervals.probability_below(50.0, predicted, scale),
             "trust": [None if one is None else one.trust for one in verdicts],
-            "reasons": ["" if one is None else "; ".join(one.words) for one in verdicts],
+            "reasons": ["" if one is None else CELL_SEPARATOR.join(one.words) for one in verdicts],
             "doubt": [None if one is None else one.doubt for one in verdicts],
         }
     )

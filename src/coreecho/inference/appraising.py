@@ -179,7 +179,7 @@ class Appraiser:
             video: what was predicted of it.
             copies: the network's outputs for the copies of its middle clip.
         """
-        if not self.task.interval_edges:
+        if not self.task.is_appraised:
             return Appraisal()
         outputs = video.clip_values.astype(np.float64)
         known = None if self.calibrated is None else self.calibrated.known

@@ -1,5 +1,6 @@
 """What a model reads from one file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,24 @@ from coreecho.video.dicom_ids import DicomIds
 
 _EF = EF()
 _MI = MI()
+SAME_FRAMES = "its clips show nearly the same frames: their spread says nothing"
+# Share of a stretch by which the first and the last have to lie apart to be more than one.
+_APART = 0.25
 # Clips in the text of a prediction.
 _SHOWN_CLIPS = 5
+
+
+def is_one_stretch(starts: Sequence[int], num_frames: int) -> bool:
+    """Whether several clips of a file show mostly the same frames: a short file has no room for different ones.
+
+    Args:
+        starts: first frame of each clip, in the file's frames.
+        num_frames: of the file, at whose end the last clip ends; 0 of a beat in it, whose clips may lie anywhere.
+    """
+    if len(starts) < 2:
+        return False
+    apart, length = max(starts) - min(starts), num_frames - max(starts)
+    return apart <= _APART * length
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -98,6 +115,11 @@ class Prediction(Appraisal):
     def mi_probability(self) -> float | None:
         """That the wall moves as after a myocardial infarction, 0 to 1; None of a model that reads something else."""
         return self._named(_MI.value_name)
+
+    @property
+    def is_one_stretch(self) -> bool:
+        """Whether its clips show nearly the same frames, so that their spread says nothing; of a beat, nobody asks."""
+        return self.clip_sd is not None and self.beat is None and is_one_stretch(self.clip_starts, self.num_frames)
 
     def _named(self, name: str) -> float | None:
         """What a document has under a name."""

@@ -18,7 +18,7 @@ from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
 from coreecho.inference.files import FileListing, PredictionFailure, list_files
-from coreecho.inference.prediction import Prediction
+from coreecho.inference.prediction import SAME_FRAMES, Prediction
 from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file
 from coreecho.models.card import TrainedOn, WeightsCard, origin
 from coreecho.models.device import find_device
@@ -334,7 +334,7 @@ class Predictor:
         value = float(task.value_of(np.array([output]))[0])
         of_clips = tuple(float(each) for each in task.value_of(video.clip_values.astype(np.float64)))
         has_spread = len(of_clips) > 1 and not task.has_output_of_its_own
-        return Prediction(
+        prediction = Prediction(
             file=name,
             task=task.name,
             value_name=task.value_name,
@@ -353,6 +353,7 @@ class Predictor:
             embedding=video.embedding,
             **self._appraiser.appraise(clip, video, copies).parts(),
         )
+        return replace(prediction, notes=(*prediction.notes, SAME_FRAMES)) if prediction.is_one_stretch else prediction
 
     def _predict_at(self, frames: NDArray[np.uint8], start: int) -> float:
         return predict_video(self.model, frames, [start], batch_size=1, precision=self.precision).value

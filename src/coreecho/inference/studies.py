@@ -53,6 +53,7 @@ class StudyPrediction:
         num_failed: files that could not be read.
         num_copies: files that are not counted again, since their SOPInstanceUID is that of another one.
         words: what a person should know before looking at the number.
+        left_out: clips that have a number and are not trusted, in order.
         study_instance_uid: where identifiers were asked for, and the clips say it.
     """
 
@@ -69,6 +70,7 @@ class StudyPrediction:
     num_failed: int
     num_copies: int
     words: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
     study_instance_uid: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -250,4 +252,5 @@ def _combine(name: str, files: Sequence[Prediction | PredictionFailure], task: T
         num_failed=sum(not failure.is_refused for failure in failures),
         num_copies=len(files) - len(results),
         words=tuple(words),
+        left_out=tuple(clip.file for clip in measured if clip not in trusted),
     )

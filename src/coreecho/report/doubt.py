@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from math import isfinite
 
+from coreecho.inference.prediction import is_one_stretch
 from coreecho.names import counted
 from coreecho.representation.embedding_map import PlacedClip
 from coreecho.tasks import Task
 from coreecho.trust import Appraisal
 
 NO_INTERVAL = "no interval"
-SAME_FRAMES = "its clips show nearly the same frames: their spread says nothing"
-# Share of a stretch by which the first and the last have to lie apart to be more than one.
-_APART = 0.25
 
 
 def interval_words(appraisal: Appraisal | None, task: Task) -> str:
@@ -20,6 +18,14 @@ def interval_words(appraisal: Appraisal | None, task: Task) -> str:
         return ""
     share = "interval" if appraisal.level is None else f"{100 * appraisal.level:g} % interval"
     return f"{appraisal.interval_low:.0f} to {appraisal.interval_high:.0f} {task.unit} ({share})"
+
+
+def ends_words(appraisal: Appraisal) -> str:
+    """The interval beside a number that has its unit: `90 % interval 41 to 55`; empty where there is none."""
+    if appraisal.interval_low is None or appraisal.interval_high is None:
+        return ""
+    share = "interval" if appraisal.level is None else f"{100 * appraisal.level:g} % interval"
+    return f"{share} {appraisal.interval_low:.0f} to {appraisal.interval_high:.0f}"
 
 
 def doubt_words(appraisal: Appraisal | None, task: Task) -> str:
@@ -65,16 +71,3 @@ def stretches_words(values: Sequence[float], task: Task, starts: Sequence[int] =
         f"{told}They begin at frames {', '.join(first)} and {last} of {num_frames} and show nearly the same frames: "
         "that they agree says nothing."
     )
-
-
-def is_one_stretch(starts: Sequence[int], num_frames: int) -> bool:
-    """Whether several clips of a file show mostly the same frames: a short file has no room for different ones.
-
-    Args:
-        starts: first frame of each clip, in the file's frames.
-        num_frames: of the file, at whose end the last clip ends; 0 of a beat in it, whose clips may lie anywhere.
-    """
-    if len(starts) < 2:
-        return False
-    apart, length = max(starts) - min(starts), num_frames - max(starts)
-    return apart <= _APART * length

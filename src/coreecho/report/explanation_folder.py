@@ -143,7 +143,7 @@ def _document(explained: FileExplanation, appraisal: Appraisal | None) -> dict[s
         **task.figures(explanation.clip_predictions),
         # What it is worth has names of its own, and `level` is one of them.
         "appraisal": None
-        if appraisal is None or not task.interval_edges
+        if appraisal is None or not task.is_appraised
         else {name: getattr(appraisal, name) for name in Appraisal.told_parts()},
         "clip_starts": list(explained.clip.file_frames(explanation.starts)),
         "clip_starts_in_map": list(explanation.starts),
@@ -151,7 +151,8 @@ def _document(explained: FileExplanation, appraisal: Appraisal | None) -> dict[s
         "fps": fps,
         "file_num_frames": explained.clip.file_num_frames,
         "file_fps": explained.clip.file_fps,
-        "beat": explained.clip.beat,
+        # As in the document of `coreecho predict`: only where one was looked at.
+        **({} if explained.clip.beat is None else {"beat": explained.clip.beat}),
         "method": "Grad-CAM (Selvaraju et al. 2017), in space and time",
         "level": explanation.level,
         "grid_time_height_width": list(explanation.grid),

@@ -57,7 +57,7 @@ class FileTable:
         files = [readable(file) for file in self.files]
         longest = max(map(len, files), default=0)
         left = options.max_width - self._width_of_numbers()
-        room = left - min(max(map(len, self.words), default=0), _WORDS)
+        room = left - max(self._width_of_heading(), min(max(map(len, self.words), default=0), _WORDS))
         names: Sequence[str] = shortened(files, max(room, _SHORTEST_NAME))
         is_narrow = left < min(longest, _SHORTEST_NAME) + min(self._longest_word(), _SHORTEST_WORDS)
         is_numbered = is_narrow or len(set(names)) < len(set(files))
@@ -75,6 +75,10 @@ class FileTable:
         # Two spaces between columns, and one at each end.
         return sum(widest) + 2 * (len(widest) + 2)
 
+    def _width_of_heading(self) -> int:
+        """Of the last column: a heading is never broken, either, where the numbers leave it room."""
+        return max(map(len, self.words_heading.split("\n")))
+
     def _longest_word(self) -> int:
         return max((len(word) for text in self.words for word in text.split()), default=0)
 
@@ -84,7 +88,7 @@ class FileTable:
         for heading in self.headings:
             # A number is never broken.
             table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column(self.words_heading, overflow="fold")
+        table.add_column(self.words_heading, overflow="fold", min_width=self._width_of_heading())
         for name, row, words in zip(names, self.rows, self.words, strict=True):
             # Text, not markup: a file may be called [red].avi.
             table.add_row(Text(name), *(Text(cell, no_wrap=True) for cell in row), Text(words))

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+# Reasons, warnings, notes, and what is said of studies: in this order in rows and in the lines below them.
+_LETTERS = "RWNS"
 
 
 @dataclass
@@ -23,7 +25,7 @@ class Legend:
         """The code of a sentence, such as `W1`; a new one where it was not said before.
 
         Args:
-            letter: of its kind.
+            letter: of its kind, one of R, W, N and S.
             sentence: in words.
         """
         key = letter, _NUMBER.sub("\0", sentence)
@@ -35,25 +37,24 @@ class Legend:
         return code
 
     def codes(self, kinds: Mapping[str, Sequence[str]]) -> list[str]:
-        """The codes of all that is said of a row, those of a kind together and in the order of their numbers.
+        """The codes of all that is said of a row: R, W, N and S, each in the order of their numbers.
 
         Args:
             kinds: sentences by the letter of their kind.
         """
         return [
             code
-            for letter, said in kinds.items()
-            for code in sorted((self.code(letter, words) for words in said), key=lambda code: int(code[len(letter) :]))
+            for letter in sorted(kinds, key=_LETTERS.index)
+            for code in sorted({self.code(letter, words) for words in kinds[letter]}, key=_number_of)
         ]
 
     def lines(self) -> list[str]:
-        """One line for each code, those of a kind together.
+        """One line for each code, in the order of a row's codes.
 
         A number that alone differs is shown as a range. Of several that differ, ranges would put numbers of one file
         beside those of another: the first sentence is shown as it was said.
         """
-        letters = list(dict.fromkeys(letter for letter, _ in self.entries))
-        ordered = sorted(self.entries.items(), key=lambda entry: letters.index(entry[0][0]))
+        ordered = sorted(self.entries.items(), key=lambda entry: _LETTERS.index(entry[0][0]))
         return [f"{code}  {self._line(template, said)}" for (_, template), (code, said) in ordered]
 
     def _line(self, template: str, said: list[list[str]]) -> str:
@@ -62,6 +63,10 @@ class Legend:
         if several:
             return f"{sentence} (the first of {len(said)} {self.rows}; each has its own numbers)"
         return f"{sentence} ({len(said)} {self.rows})" if len(said) > 1 else sentence
+
+
+def _number_of(code: str) -> int:
+    return int(code[1:])
 
 
 def _filled(template: str, said: list[list[str]]) -> str:

@@ -13,7 +13,7 @@ from matplotlib import colormaps
 
 from coreecho.names import counted, printable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
-from coreecho.report.doubt import caption_of, doubt_words
+from coreecho.report.doubt import caption_of, doubt_words, why_words
 from coreecho.report.map_places import places_of_map
 from coreecho.report.pictures import COLOURS
 from coreecho.report.rendering import render_page
@@ -61,7 +61,7 @@ def map_page(
         number=number,
         colourings=(("true", f"true {number.noun}"), ("predicted", number.output), ("error", "predicted − true")),
         figures=[_figure(made, each, len(maps)) for each, made in enumerate(maps)],
-        placed=[f"{caption_of(clip, ', ')}." for clip in clips],
+        placed=[(f"{caption_of(clip, ', ')}.", " ".join(why_words(clip.appraisal))) for clip in clips],
         cautions=list(dict.fromkeys(f"{clip.label}: {warning}." for clip in clips for warning in clip.warnings)),
         data={
             "limits": list(number_range(maps)),
@@ -126,6 +126,7 @@ def _panel(made: EmbeddingMap, placed: Sequence[PlacedClip], pictures: Mapping[s
                 "y": clip.y,
                 "predicted": _numbers([clip.predicted], 4)[0],
                 "doubt": doubt_words(clip.appraisal, clip.task),
+                "why": why_words(clip.appraisal),
             }
             for clip in placed
         ],

@@ -74,7 +74,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
     small_print = small_print_table(runs)
     changed, unchanged = recipe_tables(runs) if all(run.has_recipe for run in runs) else (None, None)
     by_predicted, by_true = (
-        [ef_ranges(run, by=by) for run in runs] if task.thresholds else [] for by in ("predicted", "true")
+        [ef_ranges(run, by=by) for run in runs] if task.is_appraised else [] for by in ("predicted", "true")
     )
     console.print("Embeddings, and their map")
     embedded = [_embed(run, options) for run in runs]

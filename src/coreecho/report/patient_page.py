@@ -17,10 +17,11 @@ from PIL import Image
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
+from coreecho.inference.prediction import SAME_FRAMES
 from coreecho.inference.preparing import ClipFile
 from coreecho.names import counted, distinct_names, readable
 from coreecho.notices import PHANTOM_LABEL
-from coreecho.report.doubt import NO_INTERVAL, doubt_words, interval_words, stretches_words
+from coreecho.report.doubt import NO_INTERVAL, doubt_words, ends_words, interval_words, stretches_words
 from coreecho.report.outline_film import outline_pictures
 from coreecho.report.overlay import label_pictures
 from coreecho.report.page_elements import Picture, chart
@@ -129,6 +130,11 @@ def write_patient_page(
     names = distinct_names([clip.result.file for clip in clips])
     measured = [clip.result for clip in clips if isinstance(clip.result, Prediction)]
     shared = shared_by(measured)
+    titles = {
+        clip.result.file: f"{number}. {name}" for number, (clip, name) in enumerate(zip(clips, names, strict=True), 1)
+    }
+    together = summaries(measured, examinations, shared, task, titles)
+    used = {file for study in together for file in study["files"]}
     page = render_page(
         "patient.html",
         styles=("patient.css",),
@@ -140,14 +146,14 @@ def write_patient_page(
         hints=_hints(clips),
         outliners=list(dict.fromkeys(readable(clip.segmented.model) for clip in clips if clip.segmented is not None)),
         has_examinations=bool(examinations),
-        summaries=summaries(measured, examinations, shared, task),
+        summaries=together,
         of_all=[_sentences([words]) for words in map(_plain, (*shared.warnings, *shared.notes))],
         meaning=_sentences(list(map(_plain, shared.reason_notes))),
         clips=[
-            _shown(_alone(clip, shared), name, number, task)
+            _shown(_alone(clip, shared), name, number, task) | {"is_used": clip.result.file in used}
             for number, (clip, name) in enumerate(zip(clips, names, strict=True), start=1)
         ],
-        readers=[each.words for each in READER_VARIABILITY] if task.thresholds else [],
+        readers=[each.words for each in READER_VARIABILITY] if task.has_readers else [],
         guideline=GUIDELINE_SOURCE if any(_grade(clip) for clip in clips) else "",
     )
     try:
@@ -218,8 +224,9 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "said": task.say(result.value),
         "noun": task.noun,
         "worth": worth,
+        "ends": ends_words(result),
         "ground": _sentences([note for note in worth.notes if note not in lacking]),
-        "no_interval": "" if worth.interval or not task.thresholds else _sentences(lacking) or _NO_INTERVAL,
+        "no_interval": "" if worth.interval or not task.is_appraised else _sentences(lacking) or _NO_INTERVAL,
         "grade": _grade(clip),
         "spread": stretches_words(
             result.clip_values, task, result.clip_starts, 0 if result.beat else result.num_frames
@@ -227,21 +234,21 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "warnings": [_plain(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
         "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
+        "film_caption": "The clip" if clip.segmented is None else "The clip, with the outline",
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
         "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.is_good),
         "without": list(clip.without),
-        "notes": [readable(note) for note in result.notes],
+        "notes": [readable(note) for note in result.notes if note != SAME_FRAMES],
     }
 
 
 def _worth_of(result: Prediction, task: Task) -> _Worth:
-    below = {40: result.p_below_40, 50: result.p_below_50}
     return _Worth(
         interval=interval_words(result, task),
         probabilities=tuple(
-            f"{100 * probability:.0f} % that it is below {threshold} %"
-            for threshold, probability in below.items()
+            f"{100 * probability:.0f} % that it is below {threshold:g} %"
+            for threshold, probability in result.below.items()
             if probability is not None
         ),
         trust=result.trust or "",
@@ -357,7 +364,7 @@ def _similar(similar: SimilarHearts, *, is_trusted: bool) -> dict[str, Any]:
                 "name": readable(near.recording),
                 "true": f"{task.noun} {task.say(near.true)}" if np.isfinite(near.true) else f"{task.noun} not known",
                 "predicted": f"predicted {task.say(near.predicted)}",
-                "distance": f"at {near.distance:.2f}",
+                "distance": f"distance {near.distance:.2f}",
             }
             for near, picture in zip(found.neighbours, similar.pictures, strict=True)
         ],

@@ -1,6 +1,6 @@
 """What the clips of a page have in common, said once before them: their median, and what holds for each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from coreecho.names import counted, distinct_names, readable
 from coreecho.report.doubt import NO_INTERVAL
 from coreecho.tasks import Task
 
-ONE_PATIENT = "of use where all clips are of one patient, which nothing here tells"
+ONE_PATIENT = "only meaningful if all clips are of one patient, which coreecho cannot tell"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,11 @@ def shared_by(predictions: Sequence[Prediction]) -> Shared:
 
 
 def summaries(
-    predictions: Sequence[Prediction], examinations: Sequence[StudyPrediction], shared: Shared, task: Task
+    predictions: Sequence[Prediction],
+    examinations: Sequence[StudyPrediction],
+    shared: Shared,
+    task: Task,
+    titles: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """What the clips give together, for the template: of each examination, or where none were told apart, of all.
 
@@ -54,17 +58,20 @@ def summaries(
         examinations: that were asked for.
         shared: what is said already.
         task: what was read.
+        titles: of the clips on the page, by their files.
     """
     if examinations:
         names = distinct_names([each.study for each in examinations])
-        return [_summary(each, name, shared, task) for each, name in zip(examinations, names, strict=True)]
+        return [_summary(each, name, shared, task, titles) for each, name in zip(examinations, names, strict=True)]
     if len(predictions) < 2:
         return []
-    together = _summary(combine_clips(predictions, task=task), "All clips together", shared, task)
+    together = _summary(combine_clips(predictions, task=task), "All clips together", shared, task, titles)
     return [together | {"words": [*together["words"], ONE_PATIENT]}]
 
 
-def _summary(study: StudyPrediction, name: str, shared: Shared, task: Task) -> dict[str, Any]:
+def _summary(
+    study: StudyPrediction, name: str, shared: Shared, task: Task, titles: Mapping[str, str]
+) -> dict[str, Any]:
     of = counted(study.num_measured, "clips that were measured")
     is_one = len(study.files) == 1 < study.num_measured
     used = f"by the only trusted one of {of}" if is_one else f"the median of {len(study.files)} of {of}"
@@ -75,5 +82,8 @@ def _summary(study: StudyPrediction, name: str, shared: Shared, task: Task) -> d
         "name": readable(name),
         "said": "no number" if study.value is None else f"{task.say(study.value)}, {used}",
         "span": span,
+        "files": set(study.files),
+        "used": [readable(titles.get(file, file)) for file in study.files],
+        "left_out": [readable(titles.get(file, file)) for file in study.left_out],
         "words": [readable(words) for words in study.words if words not in shared.warnings],
     }

@@ -16,8 +16,7 @@ import coreecho
 from coreecho.errors import CoReEchoError
 from coreecho.files import write_whole
 from coreecho.inference import Prediction, PredictionFailure, StudyPrediction
-from coreecho.names import readable
-from coreecho.report.doubt import SAME_FRAMES, is_one_stretch
+from coreecho.names import CELL_SEPARATOR, readable
 from coreecho.report.file_table import FileTable
 from coreecho.report.legend import Legend
 from coreecho.report.text import csv_cell
@@ -52,15 +51,15 @@ class _Shown:
 def _shown_columns(task: Task, predictions: Sequence[Prediction]) -> list[_Shown]:
     """All that people are shown of predictions, in order; what no prediction has is left out."""
     columns = [_Shown(heading=task.heading, cell=lambda one: task.shown(one.value), is_always=True)]
-    if task.interval_edges:
+    if task.is_appraised:
         columns += [
             _Shown(heading=_interval_heading(predictions), cell=_interval_cell),
             _Shown(heading="P(< 40)\n/ P(< 50)", cell=_probability_cell),
             _Shown(heading="Trust", cell=lambda one: one.trust or ""),
-            _Shown(heading="EF by\noutline (%)", cell=lambda one: _number(one.segmentation_ef_percent)),
+            _Shown(heading="EF by\noutline\n(%)", cell=lambda one: _number(one.segmentation_ef_percent)),
         ]
     if not task.has_output_of_its_own:
-        columns.append(_Shown(heading="Spread\nof clips", cell=lambda one: _number(one.clip_sd), is_always=True))
+        columns.append(_Shown(heading="Spread\nof clips", cell=_spread_cell, is_always=True))
     return [column for column in columns if column.is_always or any(map(column.cell, predictions))]
 
 
@@ -75,7 +74,7 @@ def predictions_table(results: Results, *, model_name: str, task: Task | None = 
         files=[one.file for one in predictions],
         headings=[column.heading for column in shown],
         rows=[[column.cell(one) for column in shown] for one in predictions],
-        words_heading="Reasons,\nwarnings, notes",
+        words_heading="Notes",
         words=[readable(_said(one, common, codes)) for one in predictions],
     )
     legend = [Text(readable(line)) for line in (*good, *codes.lines(), *_legend(task, predictions, common))]
@@ -105,6 +104,11 @@ def _percent(probability: float) -> str:
     return "<1" if whole < 1 else ">99" if whole > 99 else f"{whole}"
 
 
+def _spread_cell(one: Prediction) -> str:
+    """A dash where the clips show nearly the same frames, as a note says: a number would be taken for one."""
+    return "–" if one.is_one_stretch else _number(one.clip_sd)
+
+
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
@@ -128,8 +132,6 @@ def _said(one: Prediction, common: Sequence[str], codes: Legend) -> str:
     """What is said of one prediction: what the guideline calls such an EF, and codes in their order."""
     of_worth = (*one.reason_notes, *one.interval_notes)
     notes = [*(note for note in of_worth if note not in (*common, GOOD_PICTURE)), *one.notes]
-    if one.clip_sd is not None and one.beat is None and is_one_stretch(one.clip_starts, one.num_frames):
-        notes.append(SAME_FRAMES)
     kinds = {"R": one.reasons, "W": one.warnings, "N": notes}
     named = [] if one.ef_words is None else [one.ef_words]
     return " ".join([*named, *codes.codes(kinds)])
@@ -139,7 +141,7 @@ def _legend(task: Task, predictions: Sequence[Prediction], common: Sequence[str]
     lines = [f"{note[:1].upper()}{note[1:]}." for note in common]
     if any(one.clip_sd is not None for one in predictions):
         lines.append(f"{SPREAD_WORDS}.")
-    if task.interval_edges and predictions:
+    if task.is_appraised and predictions:
         lines.append(f"{READERS_WORDS}.")
     return lines
 
@@ -253,7 +255,7 @@ def _written_columns(task: Task) -> dict[str, Callable[[Prediction], object]]:
         task.value_name: lambda one: one.value,
         "unit": lambda one: one.unit,
     }
-    if task.interval_edges:
+    if task.is_appraised:
         columns |= {name: partial(_cell, name) for name in (*Appraisal.told_parts(), *_OUTLINE)}
     return columns | {
         "clip_sd": lambda one: one.clip_sd,
@@ -274,7 +276,7 @@ def _cell(name: str, one: Prediction) -> object:
     """An entry of a prediction as a cell: lists are joined, and texts do nothing in a spreadsheet."""
     value = getattr(one, name)
     if isinstance(value, tuple):
-        value = "; ".join(map(str, value))
+        value = CELL_SEPARATOR.join(map(str, value))
     return csv_cell(value) if isinstance(value, str) else value
 
 

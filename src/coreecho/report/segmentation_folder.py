@@ -25,7 +25,7 @@ import coreecho
 from coreecho.errors import VideoError
 from coreecho.files import replacing, write_whole, writing_into
 from coreecho.inference.files import PredictionFailure
-from coreecho.names import readable
+from coreecho.names import CELL_SEPARATOR, readable
 from coreecho.report.outline_film import film_pictures
 from coreecho.report.overlay import write_mp4
 from coreecho.report.text import csv_cell
@@ -163,8 +163,8 @@ def _rows(found: Found, name: str) -> list[dict[str, Any]]:
         "fps": found.fps,
         "num_frames": found.num_frames,
         "rule_of_beats": found.beats.rule,
-        "warnings": csv_cell("; ".join(found.warnings)),
-        "notes": csv_cell("; ".join(found.notes)),
+        "warnings": csv_cell(CELL_SEPARATOR.join(found.warnings)),
+        "notes": csv_cell(CELL_SEPARATOR.join(found.notes)),
         "model": csv_cell(found.model),
         "notice": found.notice,
     }

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coreecho.inference import StudyPrediction
-from coreecho.names import readable
+from coreecho.names import CELL_SEPARATOR, distinct_names, readable
 from coreecho.report.legend import Legend
 from coreecho.report.predictions import write_table
 from coreecho.report.text import csv_cell
@@ -27,7 +27,10 @@ _COLUMNS = [
     "num_failed",
     "num_copies",
     "files",
+    "left_out",
 ]
+
+SPAN_WORDS = "Clips from, to: the lowest and the highest clip that was used; no interval, and their median has none."
 
 
 def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
@@ -45,9 +48,13 @@ def studies_table(studies: Sequence[StudyPrediction], task: Task) -> Group:
             "" if study.value is None else task.shown(study.value),
             _span(study, task),
             f"{len(study.files)} of {study.num_measured} used, {study.num_refused} refused, {study.num_failed} failed",
-            Text(" ".join(legend.code("S", words) for words in study.words)),
+            Text(" ".join(legend.codes({"S": study.words}))),
         )
-    return Group(Text("Examinations: the median of their trusted clips", style="bold"), table, *legend.lines())
+    named = [line for study in studies for line in _clips_of(study)]
+    if any(_span(study, task) for study in studies):
+        named.append(SPAN_WORDS)
+    lines = [Text(readable(line)) for line in (*named, *legend.lines())]
+    return Group(Text("Examinations: the median of their trusted clips", style="bold"), table, *lines)
 
 
 def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: Task, has_ids: bool = False) -> None:
@@ -61,8 +68,9 @@ def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: T
             "study": csv_cell(study.study),
             task.value_name: study.value,
             "num_clips": len(study.files),
-            "files": csv_cell("; ".join(study.files)),
-            "notes": "; ".join(study.words),
+            "files": csv_cell(CELL_SEPARATOR.join(study.files)),
+            "left_out": csv_cell(CELL_SEPARATOR.join(study.left_out)),
+            "notes": CELL_SEPARATOR.join(study.words),
             "notice": task.notice,
         }
         for study in studies
@@ -73,6 +81,17 @@ def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: T
 def studies_path(csv: Path) -> Path:
     """Beside the table of files: `ef.csv` has its examinations in `ef-studies.csv`."""
     return csv.with_name(f"{csv.stem}-studies{csv.suffix}")
+
+
+def _clips_of(study: StudyPrediction) -> list[str]:
+    """Which files gave the number and which were left out: several examinations of a folder are numbered alone."""
+    names = dict(zip((*study.files, *study.left_out), distinct_names((*study.files, *study.left_out)), strict=True))
+    parts = [
+        f"{what} {', '.join(names[file] for file in files)}"
+        for what, files in (("used", study.files), ("left out", study.left_out))
+        if files
+    ]
+    return [f"{study.study}: {'; '.join(parts)}"] if parts else []
 
 
 def _span(study: StudyPrediction, task: Task) -> str:

@@ -31,6 +31,7 @@ def draw_volume(found: Segmentation, path: Path, *, is_on_page: bool = False) ->
     figure, (axis,) = new_figure(
         volume_title(found),
         _PAGE_SIZE if is_on_page else _SIZE,
+        says="" if is_on_page else _left_out(found),
         model="" if is_on_page else found.model,
         cautions=() if is_on_page else found.warnings,
         is_phantom=found.is_phantom,
@@ -38,6 +39,11 @@ def draw_volume(found: Segmentation, path: Path, *, is_on_page: bool = False) ->
     )
     draw_volume_curve(axis, found)
     save_figure(figure, path)
+
+
+def _left_out(found: Segmentation) -> str:
+    """Swings of the curve that are no beats, each with why; empty where there is none."""
+    return " ".join(f"{words[:1].upper()}{words[1:]}." for words in found.left_out_words)
 
 
 def volume_title(found: Segmentation) -> str:

@@ -17,8 +17,8 @@ from coreecho.video.reading import ClipPath
 
 # Distances to the nearest differ from recording to recording by about twice; five times is no longer one of them.
 _FAR = 5.0
-# Of the searched recordings, those that count as usual.
-_USUAL = 0.95
+# Of the searched recordings, those that count as usual, and from which on they are at its edge.
+_USUAL, _EDGE = 0.95, 0.9
 # Enough recordings to know how far near ones usually are.
 _SAMPLE = 500
 
@@ -34,6 +34,7 @@ class NeighbourSearch:
         typical_distance: median distance of the searched recordings to their own nearest: how far is near.
         is_phantom: the clip's heart, or those that were searched, are simulated.
         unusual_distance: 95 of 100 searched recordings have another one nearer than this.
+        edge_distance: 90 of 100 have; farther away, a clip is at the edge of what is usual.
         task: the number that the model reads.
     """
 
@@ -43,6 +44,7 @@ class NeighbourSearch:
     typical_distance: float
     is_phantom: bool
     unusual_distance: float = math.inf
+    edge_distance: float = math.inf
 
     @property
     def is_unlike(self) -> bool:
@@ -52,10 +54,14 @@ class NeighbourSearch:
     @property
     def likeness(self) -> str:
         """How far the nearest is, beside how far near usually is, in two sentences without the last stop."""
+        nearest = self.neighbours[0].distance
+        is_edge = nearest > self.edge_distance
+        verdict = "unlike them" if self.is_unlike else "at the edge of what is usual" if is_edge else "like them"
         range_ = f", and 95 of 100 within {self.unusual_distance:.2f}" if math.isfinite(self.unusual_distance) else ""
         return (
-            f"The nearest heart lies at {self.neighbours[0].distance:.2f}. Of the hearts that were searched, half have "
-            f"another one within {self.typical_distance:.2f}{range_}: this clip is {'un' * self.is_unlike}like them"
+            f"The nearest heart lies at a distance of {nearest:.2f}, where 0 is the same clip to the model. Of the "
+            f"hearts that were searched, half have another one within {self.typical_distance:.2f}{range_}: this clip "
+            f"is {verdict}"
         )
 
     task: Task = field(default_factory=EF)
@@ -125,6 +131,7 @@ def search_neighbours(
         typical_distance=float(np.median(distances[:, -1])),
         is_phantom=searched.is_phantom or clip.clip.is_phantom,
         unusual_distance=float(np.quantile(distances[:, -1], _USUAL)),
+        edge_distance=float(np.quantile(distances[:, -1], _EDGE)),
         task=model.task,
     )
 

@@ -21,6 +21,9 @@ from coreecho.saliency.video_explanation import VideoExplanation, explain_video
 from coreecho.video import even_starts, take_clip
 from coreecho.video.reading import ClipPath
 
+# A ventricle takes some five of the fields of a map of 7 x 7, and one field more or less is no finding.
+_ABOUT_ALIKE = 1.25
+
 
 @dataclass(frozen=True, eq=False)
 class FileExplanation:
@@ -55,9 +58,9 @@ class FileExplanation:
         if self.focus.reason:
             return f"LV focus is not defined: {self.focus.reason}"
         focus = self.focus.lv_focus
-        tenths = round(focus, 1)
-        compared = "as much at the left ventricle as" if tenths == 1 else "at the left ventricle than"
-        how = "about" if tenths == 1 else "less" if focus < 1 else "more"
+        is_alike = 1 / _ABOUT_ALIKE <= focus <= _ABOUT_ALIKE
+        compared = "as much at the left ventricle as" if is_alike else "at the left ventricle than"
+        how = "about" if is_alike else "less" if focus < 1 else "more"
         return (
             f"LV focus {focus:.2f}: the model looks {how} {compared} at the rest. "
             f"{100 * self.focus.energy_in_lv:.0f} % of the map lies in the left ventricle, which takes "

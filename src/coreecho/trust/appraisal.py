@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from coreecho.tasks import EF
 from coreecho.trust.calibration import Calibration, is_by_copies
 from coreecho.trust.calibration_file import ModelCalibration
 from coreecho.trust.checks import COPY_CHECK
@@ -40,6 +41,9 @@ OUTSIDE_NOTE = (
     "the interval and the probabilities promise nothing of this clip: it is unlike those that they were calibrated on"
 )
 
+# Of these thresholds of EF, in percent, an appraisal gives the probability to be below.
+_LIMITS = EF.thresholds[1:]
+
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
 
@@ -70,7 +74,7 @@ class Appraisal:
         trust: `good`, `doubtful` or `outside`, by the gate; None where there is none.
         reasons: why it is not good, in words, the gravest first.
         reason_codes: names of the checks that gave these reasons, for programs, in the same order; those that could
-            not be measured share the last reason.
+            not be measured share the last reason, and `no_segmentation_ef` is of a clip without an EF by its outline.
         reason_notes: what the words of the reasons mean, once for all of them.
         doubt: by which clips are refused, the largest first, 0 to 1; see `Verdict.doubt`. None where no gate is.
         interval_notes: on what the interval rests and what limits it, or why there is none.
@@ -97,6 +101,11 @@ class Appraisal:
     def is_good(self) -> bool:
         """Whether the gate finds nothing strange; not so where there is none."""
         return is_good(self.trust)
+
+    @property
+    def below(self) -> dict[float, float | None]:
+        """Probability that the true EF is below each threshold, percent; None where it is not known."""
+        return {limit: getattr(self, f"p_below_{limit:g}") for limit in _LIMITS}
 
     def parts(self) -> dict[str, Any]:
         """Its entries by name, for what carries them along."""
@@ -168,7 +177,7 @@ def appraise(
         f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
         f"{found.calibrated_on}, {found.date}"
     )
-    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in (40, 50)}
+    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in _LIMITS}
     leaning: tuple[str, ...] = ()
     # A half, to the percent that is shown, leans to no side.
     if any(round(100 * each) != 50 and (each > 0.5) != (ef_percent < limit) for limit, each in below.items()):
@@ -233,7 +242,7 @@ def _judged(gate: Gate | None, measured: Mapping[str, float]) -> dict[str, Any]:
     return {
         "trust": verdict.trust,
         "reasons": verdict.words,
-        "reason_codes": tuple(check.name for check in verdict.reasons),
+        "reason_codes": tuple(check.code for check in verdict.reasons),
         "reason_notes": verdict.footnotes,
         "doubt": verdict.doubt,
         "measured": known,

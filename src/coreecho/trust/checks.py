@@ -30,6 +30,8 @@ class CheckDefinition:
         always_doubted_above: a value beyond it is doubtful, however usual it is in a split; None where the split alone
             says what is doubtful.
         if_missing: what a person reads where it could not be measured; empty where its label says enough.
+        code_if_missing: what a program reads there; empty where its name says enough.
+        said_by: another check whose reason says what this one's would; empty where there is none.
     """
 
     name: str
@@ -42,6 +44,8 @@ class CheckDefinition:
     is_of_outline: bool = False
     always_doubted_above: float | None = None
     if_missing: str = ""
+    code_if_missing: str = ""
+    said_by: str = ""
 
     @property
     def is_strange_high(self) -> bool:
@@ -57,6 +61,10 @@ class CheckDefinition:
     def num_sides(self) -> int:
         """On how many sides a value can be strange."""
         return self.is_strange_high + self.is_strange_low
+
+    def is_always_doubted(self, value: float) -> bool:
+        """Whether a value is doubtful however usual it is; the one place that compares with the limit."""
+        return self.always_doubted_above is not None and value > self.always_doubted_above
 
     def told(self, value: float, *apart_from: float) -> str:
         """A value for a person, with as few digits as tell it from others that are not the same."""
@@ -76,6 +84,8 @@ class CheckDefinition:
 COPY_CHECK = "copy_disagreement"
 # How far the EF of the left ventricle's outline is from it.
 OUTLINE_CHECK = "segmentation_disagreement"
+# For programs, where there is no such EF: two numbers that disagree ask for something else than one alone.
+NO_OUTLINE_CODE = "no_segmentation_ef"
 
 CHECKS: dict[str, CheckDefinition] = {
     definition.name: definition
@@ -208,6 +218,8 @@ CHECKS: dict[str, CheckDefinition] = {
             name="lv_area",
             label="share of the sector that is left ventricle",
             if_low="left ventricle unusually small: {} of the sector",
+            # A ventricle that is not found is not small, too.
+            said_by="lv_unseen",
             is_share=True,
             side="low",
             tolerance=0.005,
@@ -239,6 +251,7 @@ CHECKS: dict[str, CheckDefinition] = {
             is_of_outline=True,
             always_doubted_above=DISAGREEMENT_POINTS,
             if_missing="no second EF to compare with: no complete beat could be outlined",
+            code_if_missing=NO_OUTLINE_CODE,
         ),
     )
 }

@@ -75,6 +75,11 @@ class Check:
         """Whether it finds nothing strange."""
         return is_good(self.trust)
 
+    @property
+    def code(self) -> str:
+        """What it found, for programs: its name, or of some what says that they could not be measured."""
+        return self.name if math.isfinite(self.value) else CHECKS[self.name].code_if_missing or self.name
+
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary; NaN, which JSON does not know, becomes None."""
         return {
@@ -115,12 +120,21 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[Check, ...]:
-        """The checks that are not good: outside first, then the rarest values, at the end what was not measured."""
+        """The checks that are not good: outside first, then the rarest values, at the end what was not measured.
+
+        One whose reason another's says as strongly is left out.
+        """
+        strange = {check.name: check for check in self.checks if not check.is_good}
+
+        def is_said(check: Check) -> bool:
+            other = strange.get(CHECKS[check.name].said_by)
+            is_measured = other is not None and math.isfinite(other.value) and math.isfinite(check.value)
+            return is_measured and other is not None and (is_outside(other.trust) or not is_outside(check.trust))
 
         def rank(check: Check) -> tuple[bool, bool, float]:
             return not math.isfinite(check.value), not is_outside(check.trust), float(np.nan_to_num(check.p_value))
 
-        return tuple(sorted((check for check in self.checks if not check.is_good), key=rank))
+        return tuple(sorted((check for check in strange.values() if not is_said(check)), key=rank))
 
     @property
     def footnotes(self) -> tuple[str, ...]:
@@ -180,8 +194,7 @@ class GateCheck:
 
         A split too small to doubt still calls the most extreme values outside: its smallest p-value, not alpha.
         """
-        limit = self.definition.always_doubted_above
-        beyond = 0 if limit is None else sum(value > limit for value in self.values)
+        beyond = sum(map(self.definition.is_always_doubted, self.values))
         of_limit = (beyond + 1) / (len(self.values) + 1) if beyond else 0.0
         return max(alpha, self.least_p_value, of_limit)
 
@@ -212,8 +225,7 @@ class GateCheck:
             words = f"{self.definition.label}: could not be measured"
             return self._check(math.nan, math.nan, "doubtful", words)
         p_value = self.p_value(value)
-        limit = self.definition.always_doubted_above
-        is_doubted = p_value <= alpha or (limit is not None and value > limit)
+        is_doubted = p_value <= alpha or self.definition.is_always_doubted(value)
         trust: Trust = "outside" if self.is_outside(value) else "doubtful" if is_doubted else "good"
         return self._check(value, p_value, trust, self._words(value, trust))
 
@@ -225,15 +237,16 @@ class GateCheck:
     def _words(self, value: float, trust: Trust) -> str:
         """One line: what is strange, what is usual, and what that is worth."""
         definition, (low, high) = self.definition, self.usual
-        told = definition.told(value, low, high)
+        limit = definition.always_doubted_above
+        # Rounded to its limit, a value would contradict it.
+        told = definition.told(value, low, high, *([] if limit is None else [limit]))
         usual = f"(usual {self._usual_words(value)})"
         if is_good(trust):
             return f"{definition.label}: {told} {usual}"
         is_above = value > float(np.median(self.values))
         is_high = definition.is_strange_high and (is_above or not definition.is_strange_low)
         text = (definition.if_high if is_high else definition.if_low).format(told)
-        limit = definition.always_doubted_above
-        if limit is not None and limit < value <= high:
+        if limit is not None and definition.is_always_doubted(value) and value <= high:
             text += f": more than {limit:g} is doubtful, even though {self._usual_words(value)} is usual"
         else:
             text += f" {usual}"

@@ -1,5 +1,6 @@
 """The EF of the left ventricle's outline beside the one that a model reads: two ways that fail on different clips."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,8 @@ from coreecho.inference.preparing import ReadFile, clip_reader
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.shipped import DEFAULT, NONE, has_default, is_default
 from coreecho.tasks import Task
-from coreecho.trust import DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
-from coreecho.trust.checks import OUTLINE_CHECK
+from coreecho.trust import CHECKS, DISAGREEMENT_POINTS, ModelCalibration, appraise_outline
+from coreecho.trust.checks import NO_OUTLINE_CODE, OUTLINE_CHECK
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_file
@@ -122,8 +123,15 @@ def _with_outline(
         reason = PredictionFailure.of(str(file), error).error
         judged = appraise_outline(result, calibrated, {}, segmenter.weights_sha256)
         return replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
-    outline = gauge_segmentation(found).beside(result.value)
-    return beside(appraise_outline(result, calibrated, outline, segmenter.weights_sha256), found)
+    gauged, shown = gauge_segmentation(found), found.mean_ef_percent
+    # A gauge looks at some frames alone. What is doubted is the EF that is shown: a reason of another, which nobody
+    # sees, would contradict the two numbers beside it.
+    asked = replace(gauged, ef_percent=math.nan if shown is None else shown).beside(result.value)
+    judged = appraise_outline(result, calibrated, asked, segmenter.weights_sha256)
+    if OUTLINE_CHECK in judged.measured:
+        # A log that is watched for drift is compared with what gauges measured.
+        judged = replace(judged, measured={**judged.measured, **gauged.beside(result.value)})
+    return beside(judged, found)
 
 
 def beside(prediction: Prediction, found: Segmentation) -> Prediction:
@@ -139,14 +147,14 @@ def beside(prediction: Prediction, found: Segmentation) -> Prediction:
     warnings, notes = prediction.warnings, prediction.notes
     if ef_percent is None:
         # Where the gate asks for it, a reason says so already.
-        if OUTLINE_CHECK not in prediction.reason_codes:
+        if NO_OUTLINE_CODE not in prediction.reason_codes:
             notes = (*notes, "no EF by the outline: no complete beat was found in it")
-    elif abs(ef_percent - prediction.ef_percent) > DISAGREEMENT_POINTS:
+    elif CHECKS[OUTLINE_CHECK].is_always_doubted(apart := abs(ef_percent - prediction.ef_percent)):
+        told = CHECKS[OUTLINE_CHECK].told(apart, DISAGREEMENT_POINTS)
         warnings = (
             *warnings,
             f"the outline of the left ventricle gives an EF of {ef_percent:.0f} % ({num_beats} "
-            f"beat{'s' if num_beats > 1 else ''}), {abs(ef_percent - prediction.ef_percent):.0f} points away: look at "
-            "it (`coreecho segment`)",
+            f"beat{'s' if num_beats > 1 else ''}), {told} points away: look at it (`coreecho segment`)",
         )
     if found.num_elsewhere:
         warnings = (

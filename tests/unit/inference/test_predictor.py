@@ -13,7 +13,7 @@ from coreecho.errors import CheckpointError, RecipeError, VideoError
 from coreecho.inference import preparing as preparing_module
 from coreecho.inference.engine import predict_video
 from coreecho.inference.files import PredictionFailure
-from coreecho.inference.prediction import Prediction
+from coreecho.inference.prediction import SAME_FRAMES, Prediction
 from coreecho.inference.predictor import Predictor
 from coreecho.inference.preparing import embed_file
 from coreecho.models.building import build_model
@@ -257,6 +257,15 @@ def test_arrays_are_clips_in_memory(model, write_clip):
     # An array of another rate is resampled, as a file is; without a rate it is told that nothing is known.
     assert predictor(frames, fps=25).notes == ("resampled from 25 to 46 frames per second, the rate of the training",)
     assert "frame rate unknown" in predictor(frames).warnings[0]
+
+
+def test_clips_of_nearly_the_same_frames_are_noted_for_programs_too(model, sector_frames):
+    frames, predictor = sector_frames(30, size=32), Predictor(model)
+    short, room = predictor(frames[:8], fps=50), predictor(frames, fps=50)
+    assert short.is_one_stretch is (SAME_FRAMES in short.to_dict()["notes"]) is True
+    assert room.is_one_stretch is (SAME_FRAMES in room.to_dict()["notes"]) is False
+    # One clip has no spread to be taken for something.
+    assert SAME_FRAMES not in Predictor(model, clips=1)(frames[:8], fps=50).notes
 
 
 @pytest.mark.parametrize(

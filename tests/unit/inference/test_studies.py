@@ -38,6 +38,7 @@ def test_the_number_of_an_examination_is_the_median_of_the_clips_that_the_gate_k
     assert (study.study, study.value, study.lowest, study.highest) == ("exam", 59.0, 55.0, 61.0)
     assert study.sd == pytest.approx(3.0550505)
     assert study.files == ("exam/1.dcm", "exam/3.dcm", "exam/5.dcm")
+    assert study.left_out == ("exam/2.dcm", "exam/4.dcm")
     assert (study.num_measured, study.num_refused, study.num_failed) == (5, 1, 1)
     assert study.words == (VIEWS,)
     assert json.loads(json.dumps(study.to_dict()))["ef_percent"] == 59.0

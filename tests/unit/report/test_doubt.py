@@ -2,7 +2,8 @@
 
 import pytest
 
-from coreecho.report.doubt import is_one_stretch, stretches_words, why_words
+from coreecho.inference.prediction import is_one_stretch
+from coreecho.report.doubt import stretches_words, why_words
 from coreecho.tasks import EF
 from coreecho.trust import Appraisal
 

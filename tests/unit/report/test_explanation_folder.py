@@ -56,6 +56,8 @@ def test_writes_the_folder(model: EchoModel, clip: Path, tmp_path: Path, assert_
         assert archive["clip_maps"].shape == (2, 6, 56, 56)
         assert str(archive["level"]) == "level2"
     document = json.loads((out / "explanation.json").read_text())
+    # As in the document of `coreecho predict`.
+    assert "beat" not in document
     predicted = predict_video(model, explained.clip.frames, explained.explanation.starts)
     assert document["ef_percent"] == pytest.approx(predicted.value, rel=1e-5)
     assert (document["target"], document["output"]) == ("ef", "predicted EF")
@@ -257,7 +259,14 @@ def test_of_a_file_it_is_told_how_much_of_the_map_lies_in_the_outlined_ventricle
     assert document["lv_focus"] == found.focus.lv_focus
     assert document["lv_outlined_by"] == segmenter.name
     assert f"LV focus {found.focus.lv_focus:.2f}: " in found.focus_words
-    for value, words in ((0.3, "less at the"), (1.02, "about as much at the"), (2.0, "more at the")):
+    for value, words in (
+        (0.3, "less at the"),
+        (0.79, "less at the"),
+        (0.88, "about as much at the"),
+        (1.02, "about as much at the"),
+        (1.2, "about as much at the"),
+        (2.0, "more at the"),
+    ):
         looked = replace(found, focus=replace(found.focus, lv_focus=value))
         assert f"LV focus {value:.2f}: the model looks {words} left ventricle" in looked.focus_words
     # A heart that is nowhere outlined has none, and says why.

@@ -45,6 +45,20 @@ def test_long_names_lose_their_middle_and_keep_their_end():
     assert all(len(line) <= 70 for line in shown(70).splitlines())
 
 
+def test_no_heading_is_broken_where_the_numbers_leave_it_room():
+    table = FileTable(
+        files=("clinic/recordings/0X1A2B3C4D5E6F708.avi",),
+        headings=("EF, mean\n(%)", "of each\nbeat (%)", "EDV / ESV\n(mL)", "Rhythm"),
+        rows=(("51.0", "50, 51, 52", "120 / 60", "regular,\n75 a minute"),),
+        words_heading="Warnings\nand notes",
+        words=("N1",),
+    )
+    lines = shown(80, table).splitlines()
+    assert any("Warnings" in line for line in lines)
+    assert any("and notes" in line for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_names_that_would_be_the_same_are_numbered():
     files = tuple(f"the-same-start/{folder}/the-very-same-end-of-a-name.avi" for folder in (111, 222))
     lines = shown(60, replace(TABLE, files=files)).splitlines()

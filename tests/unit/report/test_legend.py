@@ -36,3 +36,13 @@ def test_codes_of_a_row_are_in_order() -> None:
     legend = Legend()
     assert legend.codes({"W": ["short", "of phantoms"]}) == ["W1", "W2"]
     assert legend.codes({"W": ["unclear", "of phantoms", "short"], "N": ["cropped"]}) == ["W1", "W2", "W3", "N1"]
+
+
+def test_whatever_is_said_first_rows_and_lines_have_one_order() -> None:
+    legend = Legend()
+    assert legend.codes({"N": ["cropped", "cropped"]}) == ["N1"]
+    assert legend.codes({"N": ["cropped"], "W": ["short"], "R": ["dull"]}) == ["R1", "W1", "N1"]
+    assert [line.split()[0] for line in legend.lines()] == ["R1", "W1", "N1"]
+    studies = Legend(rows="studies")
+    studies.codes({"S": list("abcdefghij")})
+    assert studies.codes({"S": ["j", "b", "c"]}) == ["S2", "S3", "S10"]

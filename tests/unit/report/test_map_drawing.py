@@ -13,6 +13,8 @@ from coreecho.representation.embedding_map import PlacedClip, make_map
 from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.trust import Appraisal
 
+JUDGED = Appraisal(trust="doubtful", reasons=("dull",))
+
 
 def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
     unlabelled = plane.ef_percent.copy()
@@ -38,18 +40,47 @@ def test_the_words_of_a_new_clip_lie_inside_the_picture(
     made = make_map(plane, method="pca")
     # On the right, where words to its right would run out.
     x, y = made.coordinates[made.coordinates[:, 0].argmax()]
-    draw_maps([made], tmp_path / "map.png", placed=[[PlacedClip("new", x, y, 55, appraisal=Appraisal(trust="good"))]])
+    draw_maps([made], tmp_path / "map.png", placed=[[PlacedClip("new", x, y, 55, appraisal=JUDGED)]])
     (figure,) = drawn
     figure.canvas.draw()
     texts = [text for text in figure.findobj(Text) if text.get_text()]
     (label,) = (text for text in texts if "new, predicted EF 55.0 %" in text.get_text())
-    assert label.get_text().endswith("\nno interval; trust: good")
+    assert label.get_text().endswith("\nno interval; trust: doubtful")
+    # Beside its star, without a line across the dots, and with the reasons below the picture.
+    axis = figure.axes[0]
+    star = axis.transData.transform((x, y))
+    box = label.get_window_extent()
+    gap = max(box.y0 - star[1], star[1] - box.y1)
+    assert 0 < gap < 20 * figure.dpi / 72
+    assert box.x0 - 1 <= star[0] <= box.x1 + 1
+    assert label.arrow_patch is None
+    assert any("new: why doubtful: dull" in text.get_text() for text in texts)
     for text in texts:
         box = text.get_window_extent()
         assert 0 <= box.x0 < box.x1 <= figure.bbox.x1, text.get_text()
     told = " ".join(text.get_text() for text in texts)
     assert "The axes have no unit" in told
     assert "the star is your clip" in told
+
+
+def test_a_flat_map_fills_its_frame_and_says_so(
+    plane: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+    made = make_map(plane, method="pca")
+    places = np.random.default_rng(0).uniform(-1, 1, made.coordinates.shape)
+    for height in (0.1, 0.9):
+        draw_maps([replace(made, coordinates=places * (1, height))], tmp_path / "map.png")
+    shares = []
+    for figure in drawn:
+        figure.canvas.draw()
+        bottom, top = figure.axes[0].get_ylim()
+        shares.append(np.ptp(figure.axes[0].collections[1].get_offsets()[:, 1]) / (top - bottom))
+    assert min(shares) > 0.8
+    flat, high = (figure.axes[0].get_xlabel() for figure in drawn)
+    assert "Height and width have scales of their own" in flat
+    assert "scales of their own" not in high
 
 
 def test_lines_from_words_to_stars_do_not_cross(

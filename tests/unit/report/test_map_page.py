@@ -53,7 +53,9 @@ def test_carries_every_recording(made: EmbeddingMap) -> None:
     np.testing.assert_allclose(panel["x"], made.coordinates[:, 0], atol=1e-4)
     np.testing.assert_allclose(panel["true"], made.recordings.ef_percent, atol=1e-2)
     np.testing.assert_allclose(panel["predicted"], made.recordings.ef_predicted, atol=1e-2)
-    assert panel["placed"] == [{"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0, "doubt": "no interval"}]
+    assert panel["placed"] == [
+        {"label": "new clip", "x": 1.0, "y": 2.0, "predicted": 55.0, "doubt": "no interval", "why": []}
+    ]
     assert data["limits"] == [made.recordings.ef_percent.min(), made.recordings.ef_percent.max()]
 
 
@@ -114,11 +116,14 @@ def test_cautions_of_a_new_clip_are_on_the_page_and_an_unknown_prediction_is_nul
 
 
 def test_dots_and_star_are_told_apart_and_the_star_has_its_doubt(made: EmbeddingMap) -> None:
-    clip = PlacedClip("new clip", 1.0, 2.0, 55.0, appraisal=Appraisal(trust="outside"))
+    judged = Appraisal(trust="outside", reasons=("dull", "cut off"))
+    clip = PlacedClip("new clip", 1.0, 2.0, 55.0, appraisal=judged)
     page = map_page([made], placed=[[clip]])
     assert "The dots are simulated hearts; the star is your clip." in page
     assert "Phantom results." not in page
-    assert "★ new clip, predicted EF 55.0 %, no interval; trust: outside." in page
+    assert "★ new clip, predicted EF 55.0 %, no interval; trust: outside.</strong>" in page
+    assert "</strong> Why outside: dull. Why outside: cut off.</p>" in page
+    assert data_of(page)["panels"][0]["placed"][0]["why"] == ["Why outside: dull.", "Why outside: cut off."]
     simulated = map_page([made], placed=[[replace(clip, is_phantom=True)]])
     assert "the star is your clip, simulated too." in simulated
 

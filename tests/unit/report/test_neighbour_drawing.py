@@ -60,7 +60,11 @@ def test_the_picture_has_the_doubt_and_the_verdict(
     assert "half have another one within 0.01, and 95 of 100 within 0.00: this clip is unlike them" in " ".join(
         first.split()
     )
-    assert replace(found, unusual_distance=1e9).likeness.endswith(": this clip is like them")
+    usual = replace(found, unusual_distance=1e9)
+    assert usual.likeness.endswith(": this clip is like them")
+    # Farther than nine of ten hearts lie from their nearest, and not beyond all that is usual.
+    assert replace(usual, edge_distance=0.0).likeness.endswith(": this clip is at the edge of what is usual")
+    assert f"at a distance of {found.neighbours[0].distance:.2f}, where 0 is the same clip" in usual.likeness
 
 
 def test_thumbnails_show_the_sector_alone(tmp_path: Path, sector_frames: Callable[..., NDArray[np.uint8]]) -> None:

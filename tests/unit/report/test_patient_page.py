@@ -16,7 +16,7 @@ from coreecho.models.weights import load_model
 from coreecho.report import patient_page
 from coreecho.report.patient_clips import MOST_CLIPS, patient_clips
 from coreecho.report.patient_page import PatientClip, write_patient_page
-from coreecho.tasks import EF, MI, Task
+from coreecho.tasks import EF, MI, Scalar, Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.trust.appraisal import NOT_CALIBRATED, NOT_OF_PATIENTS
 from coreecho.ventricle import Beats
@@ -73,6 +73,8 @@ def test_an_interval_is_shown_where_there_is_one(tmp_path: Path) -> None:
     reasons = ("contrast lower than in the clips of the calibration",)
     page = page_of(tmp_path, PatientClip(result=replace(PREDICTION, **worth, reasons=reasons)))
     assert "41 to 55 % (90 % interval)" in page
+    two = page_of(tmp_path, *(PatientClip(result=replace(PREDICTION, **worth, file=name)) for name in ("a", "b")))
+    assert '47.6 %<span class="ends"> (90 % interval 41 to 55)</span>' in two
     assert "3 % that it is below 40 %" in page
     assert "<strong>doubtful</strong>; why stands below." in page
     assert "<h3>Why the trust is doubtful</h3>" in page
@@ -139,6 +141,23 @@ def test_another_task_has_no_words_of_the_guideline(tmp_path: Path) -> None:
     assert "70.0 %" in page
     assert "ASE/EACVI" not in page
     assert "No interval" not in page
+
+
+class Strain(Scalar):
+    """A number with limits of the clinic, that is no EF."""
+
+    thresholds = (-20.0, -16.0)
+    interval_edges = (-18.0,)
+
+
+def test_a_number_with_limits_of_its_own_is_told_as_no_ef(tmp_path: Path) -> None:
+    """Neither the variability of who reads an EF stands there, nor what calibrates one."""
+    task = Strain("gls", "%")
+    strain = replace(PREDICTION, task="strain", value_name="gls", value=-17.2, ef_words=None, notice=task.notice)
+    page = page_of(tmp_path, PatientClip(result=strain), PatientClip(result=replace(strain, file="b.avi")), task=task)
+    assert "-17.2 %" in page
+    for words in ("Simpson", "No interval", '<th scope="col">Trust'):
+        assert words not in page
 
 
 def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> None:
@@ -230,7 +249,9 @@ def test_what_holds_for_all_clips_is_said_once_and_their_median_comes_first(tmp_
     ]
     page = page_of(tmp_path, *(PatientClip(result=clip) for clip in clips))
     assert "All clips together: 55.0 %, the median of 2 of 3 clips that were measured." in page
-    assert "These lie between 50.0 % and 60.0 %." in page
+    assert "are 50.0 % and 60.0 %: that is no interval, and a median of clips has none." in page
+    assert "Used: 1. 1.dcm, 2. 2.dcm. Left out, as not trusted: 3. 3.dcm." in page
+    assert re.findall(r"<td>(used|left out)</td>", page) == ["used", "used", "left out"]
     for words in (of_all, rests_on, meaning):
         assert page.casefold().count(words.casefold()) == 1, words
     assert page.index(of_all[1:]) < page.index("1. 1.dcm</h2>") < page.index(of_one)

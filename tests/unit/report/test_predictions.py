@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -80,6 +81,26 @@ def test_table_shows_what_an_ef_is_worth_and_says_once_what_holds_for_all():
     assert "Readers of the same pictures differ, too" in text
 
 
+def shown_at_80_columns(one):
+    console = Console(file=io.StringIO(), width=80)
+    console.print(predictions_table([one], model_name="a model"))
+    return console.file.getvalue()
+
+
+def test_a_spread_that_says_nothing_is_a_dash_and_no_heading_is_broken_at_80_columns():
+    worth = {"interval_low": 46.0, "interval_high": 77.0, "level": 0.9, "p_below_40": 0.01, "p_below_50": 0.2}
+    short = prediction(**worth, trust="doubtful", segmentation_ef_percent=53.2, clip_starts=(0, 2, 3), num_frames=30)
+    text = shown_at_80_columns(replace(short, file="exam/a.dcm"))
+    row = next(line for line in text.splitlines() if "exam/a.dcm" in line)
+    assert "–" in row.split()
+    assert f"{short.clip_sd:.1f}" not in row.split()
+    heading = text[: text.index("───")]
+    for words in ("interval", "/ P(< 50)", "outline", "of clips", "Notes"):
+        assert words in heading
+    apart = replace(short, clip_starts=(0, 100, 200), num_frames=240)
+    assert f"{apart.clip_sd:.1f}" in shown_at_80_columns(apart).split()
+
+
 def test_right_under_a_table_with_good_trust_stands_what_good_does_not_mean():
     notes = (*APPRAISED["interval_notes"], GOOD_PICTURE)
     good = APPRAISED | {"trust": "good", "reasons": (), "interval_notes": notes}
@@ -101,7 +122,7 @@ def test_json_and_csv_hold_what_an_ef_is_worth_by_name(tmp_path):
     for name, value in APPRAISED.items():
         listed = isinstance(value, tuple)
         assert entries[name] == (list(value) if listed else value)
-        assert table.loc[0, name] == ("; ".join(value) if listed else value)
+        assert table.loc[0, name] == (" | ".join(value) if listed else value)
     mi = json.loads(predictions_json([infarction()], model_name="m", task=MI()))["predictions"][0]
     assert not set(mi) & set(APPRAISED)
 
@@ -133,9 +154,9 @@ def test_csv_has_one_row_a_file_in_order(tmp_path):
     table = pd.read_csv(path)
     assert table["file"].tolist() == ["a.avi", "b.avi"]
     assert table.loc[0, "ef_percent"] == 55.25
-    assert table.loc[0, "clip_ef_percent"] == "54.0; 56.5"
+    assert table.loc[0, "clip_ef_percent"] == "54.0 | 56.5"
     assert table.loc[0, "num_clips"] == 2
-    assert table.loc[0, "warnings"] == "short clip; frame rate unknown"
+    assert table.loc[0, "warnings"] == "short clip | frame rate unknown"
     assert pd.isna(table.loc[1, "ef_percent"])
     assert table.loc[1, "error"] == "b.avi: not a clip"
     assert table["notice"].str.contains("Not a medical device").all()
@@ -199,7 +220,7 @@ def test_any_number_is_told_in_its_words_and_its_unit(tmp_path):
     assert "EF" not in text
     write_predictions_csv([volume], tmp_path / "edv.csv", task=task)
     table = pd.read_csv(tmp_path / "edv.csv")
-    assert (table.loc[0, "edv_ml"], table.loc[0, "unit"], table.loc[0, "clip_edv_ml"]) == (121.5, "mL", "120.0; 123.0")
+    assert (table.loc[0, "edv_ml"], table.loc[0, "unit"], table.loc[0, "clip_edv_ml"]) == (121.5, "mL", "120.0 | 123.0")
     assert json.loads(predictions_json([volume], model_name="a model", task=task))["task"]["label"] == "edv_ml"
 
 
@@ -234,3 +255,19 @@ def test_a_spreadsheet_runs_no_name(formula, tmp_path):
     # Numbers stay numbers.
     assert table.loc[0, "ef_percent"] == 55.25
     assert csv_cell("plain.avi") == "plain.avi"
+
+
+class Strain(Scalar):
+    """A number with limits of the clinic, that is no EF."""
+
+    thresholds = (-20.0, -16.0)
+    interval_edges = (-18.0,)
+
+
+def test_limits_of_the_clinic_make_no_ef_of_a_number(tmp_path):
+    task = Strain("gls", "%")
+    strain = prediction(task="strain", value_name="gls", value=-17.2, unit="%", notice=task.notice)
+    write_predictions_csv([strain], tmp_path / "gls.csv", task=task)
+    table = pd.read_csv(tmp_path / "gls.csv")
+    assert table.gls.tolist() == [-17.2]
+    assert not {"interval_low", "trust", "p_below_40"} & set(table.columns)

@@ -36,7 +36,7 @@ def test_finds_the_recording_and_its_likes(run: RunFolder) -> None:
     distances = [near.distance for near in found.neighbours]
     assert distances == sorted(distances)
     assert found.mean_of_neighbours == pytest.approx(np.mean([near.true for near in found.neighbours]))
-    assert found.typical_distance > 0
+    assert 0 < found.typical_distance <= found.edge_distance <= found.unusual_distance
     assert not any("nothing like this clip" in warning for warning in found.warnings)
     with pytest.raises(RecipeError, match="k: expected at least 1 neighbour, got 0"):
         search_neighbours(model, searched, recording.path, k=0)

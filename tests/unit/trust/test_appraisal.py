@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from coreecho.trust import USUAL_WORDS, ModelCalibration, appraise, appraise_outline, calibrate, make_gate
+from coreecho.tasks import EF
+from coreecho.trust import USUAL_WORDS, Appraisal, ModelCalibration, appraise, appraise_outline, calibrate, make_gate
 from coreecho.trust.appraisal import BY_NO_PATIENT, GOOD_PICTURE, OF_NO_PATIENT, OUTSIDE_NOTE
 
 
@@ -132,3 +133,10 @@ def test_an_outline_is_judged_where_the_calibration_knows_outlines_of_the_same_w
     assert appraise_outline(found, whole, {}, "lv").trust == "doubtful"
     for other, by in ((whole, "other"), (plain, "lv"), (None, "lv")):
         assert appraise_outline(found, other, {"lv_area": 0.0}, by) is found
+
+
+def test_the_probabilities_are_of_the_thresholds_of_ef() -> None:
+    """The entries bear their threshold's number, and so are found by it."""
+    worth = Appraisal(p_below_40=0.2, p_below_50=0.7)
+    assert worth.below == {40: 0.2, 50: 0.7}
+    assert set(worth.below) < set(EF.thresholds)

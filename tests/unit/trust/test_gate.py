@@ -134,6 +134,9 @@ def test_two_numbers_that_should_be_one_are_doubted_however_usual_that_is():
         .words[0]
         .startswith("outline's EF 39 points away (usual up to 38);")
     )
+    alone = gate.judge({"segmentation_disagreement": 30.0}).reasons
+    assert [check.code for check in alone] == ["segmentation_disagreement", "contrast"]
+    assert [check.code for check in gate.judge({"contrast": 0.25}).reasons] == ["no_segmentation_ef"]
     assert gate.judge({"contrast": 0.25}).words == ("no second EF to compare with: no complete beat could be outlined",)
     # Three quarters of the split disagree by more, and the gate says that it doubts as many.
     assert gate.flagged_at_most == pytest.approx(150 / 200 + 0.025)
@@ -205,6 +208,22 @@ def test_words_tell_what_is_usual_and_what_a_reason_was_worth():
 def test_reasons_are_of_the_picture_and_the_heart(name, values, value, words):
     found = make_gate({name: values}).judge({name: value}).checks[0]
     assert found.words.startswith(words)
+
+
+def test_a_value_beyond_its_limit_is_never_rounded_to_it():
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 40, 199)})
+    for away, told in ((10.3, "10.3"), (10.04, "10.04"), (12.3, "12")):
+        words = gate.judge({"segmentation_disagreement": away}).words[0]
+        assert words.startswith(f"outline's EF {told} points away: more than 10 is doubtful")
+
+
+def test_a_ventricle_that_is_not_found_is_not_called_small_too():
+    gate = make_gate({"lv_unseen": np.zeros(200), "lv_area": np.linspace(0.1, 0.2, 200)})
+    assert [check.name for check in gate.judge({"lv_unseen": 1.0, "lv_area": 0.0}).reasons] == ["lv_unseen"]
+    assert [check.name for check in gate.judge({"lv_unseen": 0.0, "lv_area": 0.0}).reasons] == ["lv_area"]
+    # What is worse is not left out: it says why the clip is outside.
+    wide = make_gate({"lv_unseen": np.linspace(0, 0.5, 200), "lv_area": np.linspace(0.1, 0.2, 200)})
+    assert [check.name for check in wide.judge({"lv_unseen": 0.55, "lv_area": 0.0}).reasons] == ["lv_area", "lv_unseen"]
 
 
 def test_a_value_is_told_with_the_digits_that_tell_it_from_what_is_usual():

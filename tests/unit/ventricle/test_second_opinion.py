@@ -17,6 +17,8 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.segmenter import load_segmenter
 from coreecho.tasks import EF, MI
 from coreecho.trust import ModelCalibration, calibrate, make_gate
+from coreecho.ventricle import second_opinion
+from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.second_opinion import beside, find_second_opinion, judged_by_outline, with_second_opinions
 
 
@@ -56,6 +58,9 @@ def test_a_clip_without_a_beat_has_no_second_opinion(bright_segmenter: Path, bri
     assert seen.segmentation_ef_percent is None
     assert seen.segmentation_beats == 0
     assert any("no complete beat" in note for note in seen.notes)
+    # Once is enough: the gate has said so.
+    told = beside(replace(prediction(50), reason_codes=("no_segmentation_ef",)), found)
+    assert not any("no complete beat" in note for note in told.notes)
     assert "segmentation_ef_percent" not in prediction(50).to_dict()
 
 
@@ -117,6 +122,8 @@ def test_the_outline_has_its_say_in_trust(
         # What cannot be outlined does not pass.
         assert second.trust == "doubtful"
         assert second.reasons == ("no second EF to compare with: no complete beat could be outlined",)
+        # Two numbers that disagree are another matter for who sorts clips by it.
+        assert second.reason_codes == ("no_segmentation_ef",)
 
 
 def test_a_disagreement_of_thirty_points_is_a_reason_also_where_many_disagree(
@@ -137,6 +144,38 @@ def test_a_disagreement_of_thirty_points_is_a_reason_also_where_many_disagree(
     assert "segmentation_disagreement" in seen.reason_codes
     assert any("outline's EF" in reason and "points away" in reason for reason in seen.reasons)
     assert any("points away" in warning for warning in seen.warnings)
+
+
+@pytest.mark.parametrize(("away", "is_doubted"), [(9.5, False), (9.98, False), (10.2, True), (10.04, True)])
+def test_one_rule_doubts_the_two_numbers_that_are_shown(
+    bright_segmenter: Path,
+    bright_heart: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    away: float,
+    is_doubted: bool,
+) -> None:
+    """Whatever a gauge, which looks at some frames alone, makes of the outline."""
+    file = tmp_path / "a.npy"
+    np.save(file, bright_heart().frames)
+    segmenter = load_segmenter(bright_segmenter)
+    outline = coreecho.segment(file, model=bright_segmenter).mean_ef_percent
+    assert outline is not None
+    gauged_ef = outline + (-3 if is_doubted else 3)
+    monkeypatch.setattr(
+        second_opinion, "gauge_segmentation", lambda found: replace(gauge_segmentation(found), ef_percent=gauged_ef)
+    )
+    intervals = calibrate([50.0] * 9, [51.0] * 9, calibrated_on="a test", is_phantom=True, model="m")
+    gate = make_gate({"segmentation_disagreement": np.linspace(0, 40, 200)})
+    calibrated = ModelCalibration(intervals=intervals, num_clips=1, gate=gate, outlined_by=segmenter.weights_sha256)
+    read = [prediction(outline - away, str(file))]
+    (seen,) = with_second_opinions(read, [file], segmenter, calibrated=calibrated, seconds_a_file=None)
+    assert isinstance(seen, Prediction)
+    assert seen.trust == ("doubtful" if is_doubted else "good")
+    for texts in (seen.reasons, seen.warnings):
+        assert any(f"{away:g} points away" in text for text in texts) is is_doubted
+    # What is watched for drift is what the gate was calibrated on.
+    assert seen.measured["segmentation_disagreement"] == pytest.approx(gauged_ef - outline + away)
 
 
 def test_whoever_asks_for_trust_is_told_the_same(

@@ -235,8 +235,8 @@
     panel.placed.forEach((clip) => {
       if ((at.x(clip.x) - px) ** 2 + (at.y(clip.y) - py) ** 2 < least) {
         best = null;
-        told.textContent = `★ ${clip.label} · predicted ${data.noun} ${number(clip.predicted)}, ${clip.doubt}`;
-        show(event, `★ ${clip.label}\npredicted ${data.noun} ${number(clip.predicted)}\n${clip.doubt}`, null);
+        told.textContent = `★ ${clip.label} · predicted ${data.noun} ${number(clip.predicted)}, ${[clip.doubt, ...clip.why].join(". ")}`;
+        show(event, `★ ${clip.label}\npredicted ${data.noun} ${number(clip.predicted)}\n${[clip.doubt, ...clip.why].join("\n")}`, null);
       }
     });
     return best;
