@@ -41,7 +41,7 @@ _MISTAKES = {
     "train demo --data . --device gpux": "expected `auto`, `cpu`",
     "train --resume .": "is not the folder of a run",
     "evaluate .": "is not the folder of a run",
-    "evaluate default --split TESTT": "--split has no TESTT. Did you mean test?",
+    "evaluate default --split TESTT": "--split has no 'TESTT'. Did you mean test?",
     "phantom echonet tiny --studies 3 --sed 1": "Did you mean --seed?",
     "evaluate default --clips 0": "Must be >= 1",
     "report default --clips 0": "Must be >= 1",

@@ -146,7 +146,7 @@ def refuse_unknown_choices(app: App, commands: tuple[str, ...], arguments: Any) 
             if token.source == "cli" and token.value not in choices:
                 close = difflib.get_close_matches(token.value.casefold(), choices, n=1, cutoff=0.6)
                 raise UsageError(
-                    f"{argument.name} has no {readable(token.value)}."
+                    f"{argument.name} has no '{readable(token.value)}'."
                     + (f" Did you mean {close[0]}?" if close else "")
                     + f" It takes {', '.join(choices)}."
                 )
