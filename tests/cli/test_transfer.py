@@ -97,7 +97,7 @@ def test_probing_and_fine_tuning_are_compared_and_neither_is_done_twice(
     ("arguments", "message"),
     [
         (["--from", "scratch", "--method", "probe"], "freeze an encoder that has learned nothing"),
-        (["--from", "scratch", "--method", "prob"], "no method 'prob'; the methods are probe, fine-tune"),
+        (["--from", "scratch", "--method", "prob"], "Did you mean probe"),
         (["--from", "scratch", "--method", "fine-tune", "--objective", "l2"], "l2"),
         (["--from", "scratch", "--method", "fine-tune", "--devices", "2"], "expected 1: an experiment is many"),
         (["--from", "scratch", "--method", "fine-tune", "--against", "."], "holds no finished transfer"),
