@@ -49,10 +49,11 @@ def plain_frame(scene: Scene, frame: int, gain_db: float) -> np.ndarray:
     )
     zones = beams.reshape(len(grid.lateral_blur), -1, grid.num_beams)
     beams = np.einsum("zsb,zbc->zsc", zones, grid.lateral_blur.astype(float)).reshape(beams.shape)
-    beams = beams * scene.transmission[:, 0] + (scene.clutter[:, 0] + 1j * scene.clutter[:, 1])
-    noise = scene.noise(frame)
+    clutter, noise = scene.clutter_at(frame), scene.noise(frame)
+    beams = beams * scene.transmission[:, 0] + (clutter[:, 0] + 1j * clutter[:, 1])
     beams += noise[:, 0] + 1j * noise[:, 1]
-    level = np.clip((20 * np.log10(np.abs(beams)) + gain_db) / view.dynamic_range_db + 1, 0, 1) ** view.grey_power
+    level_db = 20 * np.log10(np.abs(beams)) + grid.edge_db
+    level = np.clip((level_db + gain_db) / view.dynamic_range_db + 1, 0, 1) ** view.grey_power
     depths, sines, inside = grid.sampling_points()
     places = [(depths - grid.depths_mm[0]) / step, (sines + grid.sine_limit) / (grid.sines[1] - grid.sines[0])]
     fine = np.where(inside, map_coordinates(level, places, order=1, mode="nearest"), 0.0)

@@ -23,7 +23,7 @@ from coreecho.inference.shifted_frames import Shift, ShiftedFrames, shift_frames
 from coreecho.inference.subject import Subject
 from coreecho.progress import track
 from coreecho.trust import CHECKS, KnownClips, Method, ModelCalibration, OutlineValues, Verdict
-from coreecho.trust.calibration import is_by_copies
+from coreecho.trust.calibration import is_by_copies, is_normalised
 from coreecho.trust.checks import COPY_CHECK
 from coreecho.video.store import FrameStore
 
@@ -94,7 +94,7 @@ class MeasuredClips:
         Raises:
             CalibrationError: it takes one, and that of some recording is not known.
         """
-        if not method.startswith("normalised"):
+        if not is_normalised(method):
             return None
         spread = self.values.get(COPY_CHECK) if is_by_copies(method) else self.spread
         if spread is None or not np.isfinite(spread).all():

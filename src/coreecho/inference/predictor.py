@@ -19,7 +19,7 @@ from coreecho.inference.cautions import cautions_of_value
 from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
 from coreecho.inference.files import FileListing, PredictionFailure, list_files
 from coreecho.inference.prediction import SAME_FRAMES, Prediction
-from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file
+from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file, refuse_files
 from coreecho.models.card import TrainedOn, WeightsCard, origin
 from coreecho.models.device import find_device
 from coreecho.models.echo_model import EchoModel
@@ -66,7 +66,8 @@ class Predictor:
         beat: first and last frame of the beat in each file, counted from 0, both included, or "all" frames; the last
             before the first runs backwards. For models that look at one beat, such as those trained on CAMUS and
             HMC-QU, and for those alone.
-        precision: of the encoder: "fp32", or "bf16", which is faster on GPUs and right to about three digits.
+        precision: of the encoder: "fp32", or "bf16", which is right to about three digits, and on GPUs faster for
+            many clips at once.
         seconds_a_file: that `predict_many` lets a file take to be read, and one more for each megabyte; None reads the
             files in this process, for as long as they take.
         axes: of files that are arrays, where these are not the usual ones: their letters, as `read_video` takes them.
@@ -180,7 +181,7 @@ class Predictor:
             raise RecipeError("beat: an array is taken whole; give the frames of the beat, frames[first : last + 1].")
         if fps is not None and not is_number(fps):
             raise RecipeError(f"fps: expected frames per second, a positive number or None; got {fps!r}")
-        _refuse_files(clip)
+        refuse_files(clip)
         frames = np.asarray(clip)
         if frames.ndim != 4:
             return self._predict_clip("array", prepare_array(self.model, frames, fps=fps, name="array"))
@@ -366,16 +367,6 @@ class Predictor:
 def is_number(value: object) -> bool:
     """Whether a value is a real number, and neither a text nor a truth."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _refuse_files(clip: object) -> None:
-    """See that what is taken for an array is no list of files. Raises RecipeError."""
-    files = clip if isinstance(clip, list | tuple | set | frozenset) else ()
-    if any(isinstance(each, str | Path | Series) for each in files):
-        raise RecipeError(
-            f"clip: expected one file a call, got a {type(clip).__name__} of {len(files)}. "
-            "`Predictor.predict_many` takes several."
-        )
 
 
 def _calibration_of(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
 from coreecho.names import counted
 from coreecho.video import Video, even_starts, resize_frames
+from coreecho.video.dicom_series import Series
 from coreecho.video.lit_sector import lit_sector
 from coreecho.video.reader_process import ReaderProcesses, ResizedVideo, read_resized
 from coreecho.video.reading import ClipPath
@@ -260,3 +262,13 @@ def embed_file(
 
 def _trained_on(model: EchoModel) -> TrainedOn | None:
     return None if model.card is None else model.card.trained_on
+
+
+def refuse_files(clip: object) -> None:
+    """See that what is taken for an array is no list of files. Raises RecipeError."""
+    files = clip if isinstance(clip, list | tuple | set | frozenset) else ()
+    if any(isinstance(each, str | Path | Series) for each in files):
+        raise RecipeError(
+            f"clip: expected one file a call, got a {type(clip).__name__} of {len(files)}. "
+            "`Predictor.predict_many` takes several."
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coreecho.errors import CalibrationError
-from coreecho.trust.calibration import CalibratedRange, Calibration, Method, error_scale
+from coreecho.trust.calibration import CalibratedRange, Calibration, Method, error_scale, is_by_range, is_normalised
 from coreecho.trust.conformal import check_level, conformal_quantile, finite_vector, promise, smallest_calibration
 from coreecho.trust.predicted_ranges import PREDICTED_EF_EDGES_PERCENT, merged_ranges, range_of
 
@@ -74,10 +74,10 @@ def calibrate(
     if patients is not None and len(patients) != len(true):
         raise ValueError(f"patients: expected one name for each of {len(true)} recordings, got {len(patients)}")
     refuse_trained_patients(patients or (), training_patients)
-    floor = spread_floor if method.startswith("normalised") else None
+    floor = spread_floor if is_normalised(method) else None
     errors = (true - predicted) / error_scale(len(true), spread, floor)
     least = max(LEAST_OF_RANGE, smallest_calibration(level))
-    ranges = merged_ranges(predicted, edges if method.endswith("by-range") else (), least)
+    ranges = merged_ranges(predicted, edges if is_by_range(method) else (), least)
     number_of_range = range_of(ranges, predicted)
     return Calibration(
         level=level,

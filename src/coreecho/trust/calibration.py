@@ -44,6 +44,16 @@ def is_by_copies(method: Method) -> bool:
     return method.endswith("by-copies")
 
 
+def is_normalised(method: Method) -> bool:
+    """Whether each prediction needs its spread, by which its interval is wider."""
+    return method.startswith("normalised")
+
+
+def is_by_range(method: Method) -> bool:
+    """Whether each range of predicted EF has a width of its own."""
+    return method.endswith("by-range")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CalibratedRange:
     """The errors of the calibration recordings whose predicted EF lies in a range.
@@ -116,7 +126,7 @@ class Calibration:
     @property
     def is_normalised(self) -> bool:
         """Whether each prediction needs its spread."""
-        return self.method.startswith("normalised")
+        return is_normalised(self.method)
 
     @property
     def num_recordings(self) -> int:
@@ -315,7 +325,6 @@ def _check_calibration(calibration: Calibration) -> None:
     Raises:
         CalibrationError: naming the entry, what was expected, and what it is.
     """
-    is_normalised = calibration.method.startswith("normalised")
     floor = calibration.spread_floor
     ends = [(part.predicted.low, part.predicted.high) for part in calibration.ranges]
     _expect(0 < calibration.level < 1, "level", "a share between 0 and 1", calibration.level)
@@ -325,7 +334,9 @@ def _check_calibration(calibration: Calibration) -> None:
     for name, text in (("calibrated_on", calibration.calibrated_on), ("model", calibration.model)):
         _expect(text.strip() != "", name, "some words", text)
     _expect(_is_date(calibration.date), "date", "a day such as 2026-01-31", calibration.date)
-    _expect((floor is not None) == is_normalised, "spread_floor", "a value for normalised methods only", floor)
+    _expect(
+        (floor is not None) == calibration.is_normalised, "spread_floor", "a value for normalised methods only", floor
+    )
     _expect(floor is None or (math.isfinite(floor) and floor > 0), "spread_floor", "EF points above 0", floor)
     factor = calibration.widened_by
     _expect(math.isfinite(factor) and factor >= 1, "widened_by", "a factor of 1 or more", factor)
@@ -340,7 +351,7 @@ def _check_calibration(calibration: Calibration) -> None:
         "ranges that join and together cover all numbers",
         ends,
     )
-    _expect(len(ends) == 1 or calibration.method.endswith("by-range"), "ranges", "one, without by-range", len(ends))
+    _expect(len(ends) == 1 or is_by_range(calibration.method), "ranges", "one, without by-range", len(ends))
     for number, part in enumerate(calibration.ranges):
         is_sorted = bool((np.diff(part.errors) >= 0).all())
         _expect(all(map(math.isfinite, part.errors)), f"ranges[{number}].errors", "finite numbers", "others")

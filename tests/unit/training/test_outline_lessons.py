@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.shared.stops import StopAfter
 
 from coreecho.datasets import LAYOUTS, load_recordings
 from coreecho.datasets.outlines import MASK_FOLDER
@@ -15,7 +16,6 @@ from coreecho.errors import DatasetError, RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.models.segmenter import load_segmenter
 from coreecho.phantom import PhantomSettings, write_echonet_phantoms
-from coreecho.stopping import Stop
 from coreecho.training import Hardware, Recipe, RunFolder, find_recipe, resume, train
 from coreecho.training.data import training_examples
 from coreecho.training.lesson import Examples
@@ -24,23 +24,6 @@ from coreecho.training.objectives import build_objective
 from coreecho.training.stages import stages_of
 
 CPU = Hardware(device="cpu")
-
-
-class StopAfter(Stop):
-    """Asks to stop when it is looked at for the n-th time, which a training does once in each step."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        super().__init__()
-
-    @property
-    def is_set(self) -> bool:  # type: ignore[override]
-        self.steps -= self.is_heeded
-        return self.steps < 1
-
-    @is_set.setter
-    def is_set(self, value: bool) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
