@@ -43,7 +43,7 @@ lint: env  ## ruff, mypy --strict, import-linter
 
 # Programs that need data of their own are run by hand.
 NEED_DATA := $(addprefix benchmarks/,generated_clips.py small_data.py what_carries.py outline_or_regression.py \
-	how_many_hearts.py)
+	how_many_hearts.py infarction_features.py)
 # What several of them share.
 SHARED := $(addprefix benchmarks/,mjpeg.py over_seeds.py)
 
