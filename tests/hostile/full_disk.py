@@ -1,9 +1,9 @@
 """Commands on a disk that fills up, and two of each at once: `python -m tests.hostile.full_disk --times 10`.
 
 Disks fill up at random writes, or with `--every` at each of them; with `--most N` besides, at N that are spread over
-all. A command that finds no space must say so in a sentence and end with an error, and given again with space it must
-leave what an undisturbed run leaves, to the byte. Of two that are given at once, one may be refused by name; what is
-left is the same.
+all; with `--part 2/4`, at every fourth from the second on, so that four programs share them. A command that finds no
+space must say so in a sentence and end with an error, and given again with space it must leave what an undisturbed run
+leaves, to the byte. Of two that are given at once, one may be refused by name; what is left is the same.
 """
 
 import os
@@ -99,6 +99,7 @@ def main() -> int:
                     outcome, faults = fill_once(command, trial, how, after, expected, preloaded)
                 given.counts[f"{command.name} {how}: {outcome}"] += 1
                 given.found(f"{command.name}, {how} {after}", faults)
+                print(f"{command.name} {number + 1}/{len(trials)}: {how} {after}: {outcome}", flush=True)
                 shutil.rmtree(trial)
             print(f"{command.name}: opened {opened} times, {len(trials) - 1} full disks, twice at once", flush=True)
     return given.tell("outcomes")
@@ -114,7 +115,8 @@ def spread(count: int, most: int | None) -> list[int]:
 def _trials(given: Campaign, opened: int, largest: int) -> Iterator[tuple[str, int]]:
     """How the disk fills up, and after how many openings or bytes; at the end, two at once."""
     if given.is_every:
-        yield from (("open", number) for number in spread(opened, given.most))
+        number, parts = given.part
+        yield from (("open", write) for write in spread(opened, given.most)[number - 1 :: parts])
     for _ in range(given.times):
         how = given.chance.choice(("open", "bytes")) if not given.is_every else "bytes"
         yield how, given.chance.randint(1, opened) if how == "open" else given.chance.randrange(largest)

@@ -297,6 +297,7 @@ class Campaign:
         findings: what is not as it should be.
         is_every: disks fill up at every write.
         most: writes of a command at which they do, spread over all that it has; all where it is nothing.
+        part: which of how many programs this is that share those writes among them, counted from 1.
     """
 
     times: int
@@ -307,6 +308,7 @@ class Campaign:
     findings: list[str]
     is_every: bool = False
     most: int | None = None
+    part: tuple[int, int] = (1, 1)
 
     @classmethod
     def asked(cls, words: str | None, *, times: int, of: str) -> "Campaign":
@@ -317,9 +319,20 @@ class Campaign:
         parser.add_argument("--only", nargs="*", help="commands, in this order")
         parser.add_argument("--every", action="store_true", help="full disks at every write, besides")
         parser.add_argument("--most", type=int, help="with --every, at so many of a command's writes, evenly spread")
+        parser.add_argument("--part", default="1/1", metavar="I/N", help="with --every, the I-th of N parts of these")
         given = parser.parse_args()
-        chance = random.Random(given.seed)
-        return cls(given.times, given.seed, given.only or [], chance, Counter(), [], given.every, given.most)
+        number, parts = (int(word) for word in given.part.split("/"))
+        return cls(
+            given.times,
+            given.seed,
+            given.only or [],
+            random.Random(given.seed),
+            Counter(),
+            [],
+            given.every,
+            given.most,
+            (number, parts),
+        )
 
     def trials(self, folder: Path) -> Iterator[tuple[Command, Path]]:
         """The commands, each with an empty folder for what it leaves when nothing disturbs it."""
