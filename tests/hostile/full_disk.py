@@ -101,7 +101,7 @@ def main() -> int:
                 given.found(f"{command.name}, {how} {after}", faults)
                 print(f"{command.name} {number + 1}/{len(trials)}: {how} {after}: {outcome}", flush=True)
                 shutil.rmtree(trial)
-            print(f"{command.name}: opened {opened} times, {len(trials) - 1} full disks, twice at once", flush=True)
+            print(f"{command.name}: opened {opened} times, {len(trials)} trials", flush=True)
     return given.tell("outcomes")
 
 
@@ -113,14 +113,15 @@ def spread(count: int, most: int | None) -> list[int]:
 
 
 def _trials(given: Campaign, opened: int, largest: int) -> Iterator[tuple[str, int]]:
-    """How the disk fills up, and after how many openings or bytes; at the end, two at once."""
+    """How the disk fills up, and after how many openings or bytes; at the end, in the first part, two at once."""
     if given.is_every:
         number, parts = given.part
         yield from (("open", write) for write in spread(opened, given.most)[number - 1 :: parts])
     for _ in range(given.times):
         how = given.chance.choice(("open", "bytes")) if not given.is_every else "bytes"
         yield how, given.chance.randint(1, opened) if how == "open" else given.chance.randrange(largest)
-    yield "twice", 0
+    if given.part[0] == 1:
+        yield "twice", 0
 
 
 if __name__ == "__main__":
