@@ -24,8 +24,8 @@ from coreecho.losses.outlines import ef_fraction_loss, places_loss, points_loss
 from coreecho.losses.phases import phase_class_loss, phase_signal_loss, uvt_loss
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.echographs_segmenter import fill_points
-from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.encoder import Encoder
+from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.reading_encoders import FindingEchoGraphs, ToldEchoGraphs, UVTEncoder
 from coreecho.models.registry import encoder_class, encoders_of
 from coreecho.training.data_source import DataSource
