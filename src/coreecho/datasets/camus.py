@@ -102,6 +102,7 @@ class Camus(Layout):
             settings={"select": "best", "select_on": "test"},
         ),
     }
+    phantoms = "coreecho.phantom.camus_layout:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:
