@@ -15,14 +15,12 @@ from coreecho.evaluation import Metrics, compute_metrics
 from coreecho.evaluation.agreement_slope import agreement_slope
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
 from coreecho.tasks import EF, Task
+from coreecho.training.objectives import TERM_NAMES
 
 # What columns of metrics.csv hold, for people; others are called what they are called there.
 _NAMES = {
+    **TERM_NAMES,
     "loss": "total",
-    "rnc": "Rank-N-Contrast",
-    "l1": "L1",
-    "mse": "squared error",
-    "bce": "cross-entropy",
     "mae": "MAE",
     "r2": "R²",
     "accuracy": "accuracy",

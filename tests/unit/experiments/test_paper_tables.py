@@ -178,6 +178,16 @@ def test_what_nobody_simulates_is_refused(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_columns_are_of_groups_that_the_data_set_has(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "title: Mine\ndata: camus\ncolumns: [{metric: mae, label: MAE, group: poor}]\n"
+        "rows: [{label: CoReEcho, training: coreecho-scratch}]\n"
+    )
+    with pytest.raises(RecipeError, match=r"'MAE' is of the group 'poor'; CAMUS has Good & Medium and Poor\."):
+        plan_table(str(tmp_path / "mine.yaml"), Sources(out=tmp_path, scale=QUICK))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
 def test_transfers_start_from_the_seed_that_they_bear(
     tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
