@@ -298,9 +298,6 @@ class _Layouts(Registry[Layout]):
 
 LAYOUTS = _Layouts(KIND, ENTRY_POINTS, LAYOUT_PLACES)
 
-# Of data whose layout nobody says.
-USUAL_LAYOUT = "echonet"
-
 
 def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:
     """Read the recordings of a data set.

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from coreecho.datasets import LAYOUTS
-from coreecho.datasets.layout import USUAL_LAYOUT
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
+from coreecho.experiments.table_file import Method
 from coreecho.phantom.stand_in import STAND_INS, StandIn
 from coreecho.training.recipe import Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
@@ -99,7 +100,7 @@ class Scale:
         sizes = {each.name: self.sizes_of(STAND_INS.get(each.phantoms)) for each in layouts if each.phantoms}
         usual = sizes[USUAL_LAYOUT]
         more = f" and {usual['more_test']} more to be tested" if "more_test" in usual else ""
-        others = [each for each in layouts if each.phantoms and "probe" in each.recipes]
+        others = [each for each in layouts if each.phantoms and each.recipes.keys() & set(get_args(Method))]
         to = " and ".join(f"{sizes[each.name]['recordings']} of {each.title}" for each in others)
         # Not of its name: a scale with as short a training teaches as little.
         shows = ("Nothing is learned at this scale: it shows that everything runs.",)

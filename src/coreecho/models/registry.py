@@ -90,6 +90,11 @@ def build_segmentation_network(name: str, /, **settings: Any) -> SegmentationNet
     return network
 
 
+def segmentation_network_class(name: str) -> type[SegmentationNetwork]:
+    """The class of what a name stands for, without making one. Raises RecipeError: it stands for no such network."""
+    return _class_of(SEGMENTERS.get(name), SegmentationNetwork, f"segmentation network {name!r}")
+
+
 def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Callable[..., Any]:
     """See, before it is called, that something makes networks of a kind."""
     _class_of(make, kind, what, hint)

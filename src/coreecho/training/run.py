@@ -12,7 +12,7 @@ from rich.console import Console
 from torch import nn
 
 import coreecho
-from coreecho.datasets.layout import USUAL_LAYOUT
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.device import device_name
