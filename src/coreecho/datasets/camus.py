@@ -40,7 +40,8 @@ from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
 
-QUALITIES = ("Good", "Medium", "Poor")
+# Its grades, and the columns "G&M qual." and "P qual." of the paper's Table 4.
+QUALITY_GROUPS = {"Good": "Good & Medium", "Medium": "Good & Medium", "Poor": "Poor"}
 # Pre-processing of Maani et al. 2024, appendix.
 CLIP_FRAMES, CLIP_SIZE = 16, 112
 
@@ -102,6 +103,8 @@ class Camus(Layout):
             settings={"select": "best", "select_on": "test"},
         ),
     }
+    quality_groups = QUALITY_GROUPS
+    phantoms = "coreecho.phantom.camus_layout:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:
@@ -262,7 +265,7 @@ def _survey_recording(
         survey.add_fault("Info files whose ED is their ES", info.name, recording_id)
     is_ef_needed = release.patients[patient].parent.name != "testing"
     ef_percent = info.number(release.ef_key, high=100, is_needed=is_ef_needed)
-    quality = info.choice("ImageQuality", QUALITIES)
+    quality = info.choice("ImageQuality", tuple(QUALITY_GROUPS))
     survey.declared[recording_id] = Declared(num_frames=num_frames)
     if path in missing:
         return
