@@ -26,7 +26,7 @@ import pandas as pd
 import torch
 
 import coreecho
-from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
+from coreecho.datasets import LAYOUTS, Recording, Split, load_recordings, video_files
 from coreecho.documents import read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import LOCK_NAME, alone_in, write_whole
@@ -34,7 +34,7 @@ from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.shipped import meant_default
 from coreecho.tasks import Task
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.lesson import Lesson
 from coreecho.training.objectives import build_objective
@@ -58,7 +58,7 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any], *, draws_splits: bool = True
+        self, path: Path, recipe: Recipe, data: DataFolder, info: dict[str, Any], *, draws_splits: bool = True
     ) -> None:
         self.path = path
         self.recipe = recipe
@@ -74,7 +74,7 @@ class RunFolder:
         cls,
         path: Path,
         recipe: Recipe,
-        data: DataSource,
+        data: DataFolder,
         hardware: Hardware,
         *,
         left_out: Mapping[str, tuple[str, ...]] | None = None,
@@ -155,7 +155,7 @@ class RunFolder:
         root, stored = Path(record.data.root), Path(record.data.store)
         if data is not None and stored.is_relative_to(root):
             stored = data / stored.relative_to(root)
-        found = DataSource(
+        found = DataFolder(
             dataset=record.data.dataset,
             root=data or root,
             store=store or stored,
@@ -270,9 +270,9 @@ class RunFolder:
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first."""
         if self._store is None:
-            sources = frame_sources(self.data.dataset, self.all_recordings)
+            files = video_files(self.data.dataset, self.all_recordings)
             frame_size = self.recipe.input.frame_size
-            self._store = FrameStore.build(self.data.store, sources, frame_size=frame_size, show_progress=show_progress)
+            self._store = FrameStore.build(self.data.store, files, frame_size=frame_size, show_progress=show_progress)
         return self._store
 
     def metrics(self) -> pd.DataFrame:
@@ -380,17 +380,17 @@ def check_is_free(path: Path, recipe: Recipe) -> None:
 
 def find_data(
     dataset: str, root: Path, recipe: Recipe, store: Path | None, options: Mapping[str, Any] | None = None
-) -> DataSource:
+) -> DataFolder:
     """Say where the data of a run and their decoded frames lie."""
     return locate_data(dataset, root, recipe.input.frame_size, store, options)
 
 
 def locate_data(
     dataset: str, root: Path, frame_size: int, store: Path | None, options: Mapping[str, Any] | None = None
-) -> DataSource:
+) -> DataFolder:
     """Say where data and their frames, decoded at a size in pixels, lie."""
     # Of a table, the root may be the file itself.
     beside = root.parent if root.is_file() else root
     folder = store or beside / f".coreecho-store-{frame_size}"
     is_phantom = LAYOUTS.get(dataset).is_phantom(root, **(options or {}))
-    return DataSource(dataset=dataset, root=root, store=folder, is_phantom=is_phantom, options=dict(options or {}))
+    return DataFolder(dataset=dataset, root=root, store=folder, is_phantom=is_phantom, options=dict(options or {}))
