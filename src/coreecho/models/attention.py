@@ -1,7 +1,10 @@
 """Attention whose gradients do not depend on chance, so that a run that goes on ends as one that was not stopped."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.autograd.graph import register_multi_grad_hook
 from torch.nn import functional
 
 
@@ -23,37 +26,29 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, dropout: float = 0.0) -
         (B, heads, N, d).
     """
     attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-    if query.is_cuda and query.dtype == torch.float32 and attended.requires_grad and query.requires_grad:
-        exactly(query, attended)
+    given = [tensor for tensor in (query, key, value) if tensor.requires_grad]
+    if attended.requires_grad and attended.is_cuda and attended.dtype == torch.float32:
+        exactly(given, attended)
     return attended
 
 
-def exactly(given: Tensor, made: Tensor) -> None:
-    """Have the gradient of `given` computed from that of `made` by exact kernels where there are any.
+def exactly(given: Sequence[Tensor], made: Tensor) -> None:
+    """Have the gradients of `given` computed from that of `made` by exact kernels where there are any.
 
     Args:
         given: what `made` was computed from, in one step.
         made: whose gradient comes first.
     """
-    before: list[tuple[bool, bool, bool]] = []
+    before: list[tuple[bool, bool]] = []
 
     def begin(_: Tensor) -> None:
-        filling = torch.utils.deterministic
-        before.append(
-            (
-                torch.are_deterministic_algorithms_enabled(),
-                torch.is_deterministic_algorithms_warn_only_enabled(),
-                filling.fill_uninitialized_memory,
-            )
-        )
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        before.append((deterministic, torch.is_deterministic_algorithms_warn_only_enabled()))
         torch.use_deterministic_algorithms(True)
-        # Else all memory is filled that is asked for meanwhile.
-        filling.fill_uninitialized_memory = False
 
-    def end(_: Tensor) -> None:
-        is_enabled, warns_only, fills = before.pop()
-        torch.use_deterministic_algorithms(is_enabled, warn_only=warns_only)
-        torch.utils.deterministic.fill_uninitialized_memory = fills
+    def end(_: Sequence[Tensor | None]) -> None:
+        deterministic, warns_only = before.pop()
+        torch.use_deterministic_algorithms(deterministic, warn_only=warns_only)
 
-    made.register_hook(begin)
-    given.register_hook(end)
+    register_multi_grad_hook([made], begin, mode="any")
+    register_multi_grad_hook(given, end, mode="all")

@@ -170,11 +170,11 @@ def test_the_cue_is_planted_in_a_cohort_of_its_own(
 
 
 def test_what_nobody_simulates_is_refused(tmp_path: Path) -> None:
-    sources = Sources(out=tmp_path, scale=QUICK)
+    inputs = PlanInputs(out=tmp_path, scale=QUICK)
     with pytest.raises(RecipeError, match=r"no phantoms of 'table', only of camus, echonet, echonet-beats, hmc-qu"):
-        sources.data_of("table")
+        inputs.data_of("table")
     with pytest.raises(RecipeError, match=r"No cue .* of 'camus': they are written without splits"):
-        sources.data_of("camus", cue=True)
+        inputs.data_of("camus", cue=True)
     assert not any(tmp_path.iterdir())
 
 
@@ -184,7 +184,7 @@ def test_columns_are_of_groups_that_the_data_set_has(tmp_path: Path) -> None:
         "rows: [{label: CoReEcho, training: coreecho-scratch}]\n"
     )
     with pytest.raises(RecipeError, match=r"'MAE' is of the group 'poor'; CAMUS has Good & Medium and Poor\."):
-        plan_table(str(tmp_path / "mine.yaml"), Sources(out=tmp_path, scale=QUICK))
+        plan_table(str(tmp_path / "mine.yaml"), PlanInputs(out=tmp_path, scale=QUICK))
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 
