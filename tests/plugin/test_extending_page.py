@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from coreecho.datasets import LAYOUTS
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.scales import PAPER
-from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import _shared_trainings
 from coreecho.experiments.table_plan import plan_table
 from coreecho.models import load_model
@@ -75,7 +75,7 @@ def test_its_loop_gives_gradients(mymodule: Path) -> None:
 def test_its_table_plans_what_it_says(tmp_path: Path) -> None:
     (text,) = blocks("yaml")
     (tmp_path / "ablation.yaml").write_text(text, encoding="utf-8")
-    table = plan_table(str(tmp_path / "ablation.yaml"), Sources(out=tmp_path, scale=PAPER, data=tmp_path))
+    table = plan_table(str(tmp_path / "ablation.yaml"), PlanInputs(out=tmp_path, scale=PAPER, data=tmp_path))
     recipes = {row.label: row.jobs[0].recipe(tmp_path) for row in table.rows}
     assert {label: recipe.temperature for label, recipe in recipes.items()} == {
         "temperature 1": 1.0,

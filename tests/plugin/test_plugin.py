@@ -124,7 +124,7 @@ def test_its_layout_is_a_data_set(heartlab: Path, root: Path) -> None:
     recordings = layout.load(root)
     assert [recording.number("heart_rate") for recording in recordings] == [40.0 + 10 * n for n in range(12)]
     assert len(layout.load(root, slow_only=True)) == 6
-    prepared = layout.frame_source(recordings[0]).prepare(recordings[0].path, 16)
+    prepared = layout.video_file(recordings[0]).prepare(recordings[0].path, 16)
     assert (prepared.frames.shape, prepared.fps) == ((24, 16, 16), 25.0)
 
 

@@ -245,17 +245,17 @@ def _train_seeds(
     from coreecho.stopping import stop_on_signals
 
     console = Console(stderr=True)
-    source = Data(**data)
+    read = Data(**data)
     with (
         stop_on_signals(doing="after this step") as stop,
         _saying_once(),
-        _naming_all_faults(source.dataset, source.root, data["options"]),
+        _naming_all_faults(read.dataset, read.root, data["options"]),
     ):
         execution = Execution(hardware=hardware, show_progress=True, stop=stop)
         for number in numbers:
             path = seed_folder(folder, number)
             console.rule(f"seed {number}", characters="-")
-            run = finish_run(replace(recipe, seed=number), source, path, execution, keeps_state=True, keeping=keeping)
+            run = finish_run(replace(recipe, seed=number), read, path, execution, keeps_state=True, keeping=keeping)
             draw_run(run)
             if said := calibrate_run(run):
                 console.print(said, markup=False, soft_wrap=True)

@@ -26,20 +26,20 @@ from coreecho.datasets.folds import (
 )
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import VALIDATION, Option, has_validation_fold
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_files import decoded_text
 from coreecho.datasets.table_rows import number, whole_number
 from coreecho.errors import DatasetError, VideoError
 from coreecho.names import readable
-from coreecho.video.frame_source import FrameSource
 from coreecho.video.mhd import read_mhd
 from coreecho.video.nifti import read_nifti
 from coreecho.video.reading import ClipPath
 from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
+from coreecho.video.video_file import VideoFile
 
 # Its grades, and the columns "G&M qual." and "P qual." of the paper's Table 4.
 QUALITY_GROUPS = {"Good": "Good & Medium", "Medium": "Good & Medium", "Poor": "Poor"}
@@ -142,11 +142,11 @@ class Camus(Layout):
             recordings = [recording for recording in recordings if recording.ef_percent is not None]
         return split_by_fold(recordings, settings["fold"], has_validation=has_validation_fold(settings))
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """From ED to ES, squashed to squares, as published."""
         # The beat comes from a table, which can change while the clip's file does not.
         preparation = f"{self.name} {recording.view}, beat {recording.beat}"
-        return FrameSource(recording.path, preparation, BeatReader(camus_beat, recording))
+        return VideoFile(recording.path, preparation, BeatReader(camus_beat, recording))
 
     def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Squash one beat to squares, whatever its aspect."""
@@ -167,7 +167,7 @@ class Camus(Layout):
             return str(error).removeprefix(f"{path}: ")
         return None
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """The contours at ED and ES; of the whole half beat where they are there, as in the NIfTI release."""
         return CamusContours(traced_alone=traced_alone)
 

@@ -21,7 +21,7 @@ from coreecho.datasets.folds import HELD_OUT, CrossValidation, split_by_fold, st
 from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import VALIDATION, Option, has_validation_fold
-from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
+from coreecho.datasets.outlines import MYOCARDIUM, KnownOutlines
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError, log_unforeseen
@@ -29,12 +29,12 @@ from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.video.containers import read_container
 from coreecho.video.dicom_series import Series
-from coreecho.video.frame_source import FrameSource
 from coreecho.video.reading import ClipPath, is_retimed
 from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
 from coreecho.video.video import Video
+from coreecho.video.video_file import VideoFile
 
 MASK_FOLDER = "LV Ground-truth Segmentation Masks"
 # Segments of the 17-segment model that each view shows, as its sheet lists them.
@@ -120,13 +120,13 @@ class HmcQu(Layout):
             )
         return split_by_fold(recordings, settings["fold"], has_validation=has_validation_fold(settings))
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """The cycle, squashed and its centre cut out, as published."""
         # The beat comes from a table, which can change while the clip's file does not.
         preparation = f"{self.name} {recording.view}, beat {recording.beat}"
         if recording.beat_step != 1:
             preparation += f", step {recording.beat_step}"
-        return FrameSource(recording.path, preparation, BeatReader(hmc_qu_beat, recording))
+        return VideoFile(recording.path, preparation, BeatReader(hmc_qu_beat, recording))
 
     def read_clip(self, path: Path) -> Video:
         """The whole screen, as the published pre-processing takes it."""
@@ -152,7 +152,7 @@ class HmcQu(Layout):
             return []
         return ["the model's clips were squashed and cut as HMC-QU's AVI files are, and this one was not"]
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """The wall in every frame of the cycle, where the sheet ticks masks."""
         return HmcQuWalls(Path(root) / MASK_FOLDER)
 
@@ -212,7 +212,7 @@ class HmcQu(Layout):
         return {row.line: fold for row, fold in zip(ordered, folds, strict=True)}
 
 
-class HmcQuWalls(OutlineSource):
+class HmcQuWalls(KnownOutlines):
     """HMC-QU's masks of the wall, one file a clip: `predicted`, (F, 224, 224) of 0 and 1, frames of the cycle.
 
     Args:
@@ -233,7 +233,7 @@ class HmcQuWalls(OutlineSource):
         return range(num_frames)
 
     def masks(self, recording: Recording, frames: Sequence[int], num_frames: int, size: int) -> NDArray[np.bool_]:
-        """Read the file, and cut it as the clips are cut; see `OutlineSource.masks`."""
+        """Read the file, and cut it as the clips are cut; see `KnownOutlines.masks`."""
         path = self._path(recording)
         if (fault := HMC_QU.check_companion(path)) is not None:
             raise DatasetError(f"{readable(path.name)}: {fault}.")

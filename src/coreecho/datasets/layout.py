@@ -20,7 +20,7 @@ from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_among, odd_labels
 from coreecho.datasets.layout_names import ENTRY_POINTS, KIND, LAYOUT_PLACES
 from coreecho.datasets.options import FRAME_RATE, Option
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
@@ -29,9 +29,9 @@ from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
-from coreecho.video.frame_source import AtFrameRate, FrameSource
 from coreecho.video.reading import ClipPath
 from coreecho.video.video import Video
+from coreecho.video.video_file import AtFrameRate, VideoFile
 
 log = logging.getLogger(__name__)
 
@@ -195,12 +195,12 @@ class Layout(ABC):
         """Whether it may be told this."""
         return any(option.name == name for option in self.options)
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """Say how a frame store decodes a recording: as it lies, but for its rate where one was asked for."""
         if recording.target_fps is None:
-            return FrameSource(recording.path)
+            return VideoFile(recording.path)
         timed = AtFrameRate(recording.target_fps, recording.fps)
-        return FrameSource(recording.path, timed.preparation, timed)
+        return VideoFile(recording.path, timed.preparation, timed)
 
     def read_clip(self, path: Path) -> Video:
         """Read a clip as the doctor looks at it. Raises VideoError."""
@@ -241,7 +241,7 @@ class Layout(ABC):
         """
         raise DatasetError(f"{root}: {self.title} has no tracings that are read.")
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """Say where the outlines of the left ventricle are known, to learn them.
 
         Args:
@@ -314,10 +314,10 @@ def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recording
     return LAYOUTS.get(dataset).load(root, **options)
 
 
-def frame_sources(dataset: str, recordings: Iterable[Recording]) -> dict[str, FrameSource]:
+def video_files(dataset: str, recordings: Iterable[Recording]) -> dict[str, VideoFile]:
     """Say how a frame store decodes each recording of a data set, by its id."""
     layout = LAYOUTS.get(dataset)
-    return {recording.id: layout.frame_source(recording) for recording in recordings}
+    return {recording.id: layout.video_file(recording) for recording in recordings}
 
 
 def _look_for_cut_files(survey: Survey) -> None:

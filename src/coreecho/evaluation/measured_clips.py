@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
-from coreecho.datasets import Recording, frame_sources
+from coreecho.datasets import Recording, video_files
 from coreecho.errors import CalibrationError
 from coreecho.evaluation.predictions import predictions_table
 from coreecho.evaluation.protocol import starts_of_recordings
@@ -229,7 +229,7 @@ def _coloured(subject: Subject, store: FrameStore, recording: Recording) -> floa
     share = store.coloured(recording.id)
     if share is None:
         # Stores of before colour was looked at do not say it.
-        file = frame_sources(subject.data.dataset, [recording])[recording.id]
+        file = video_files(subject.data.dataset, [recording])[recording.id]
         share = file.prepare(file.path, store.frame_size).coloured
     return share
 
@@ -250,7 +250,7 @@ def _outline(
     computing: Computing,
 ) -> None:
     """Add what the outlines of ventricles say to the values of recordings."""
-    sources = frame_sources(subject.data.dataset, [recording for _, recording, _ in outlined])
+    files = video_files(subject.data.dataset, [recording for _, recording, _ in outlined])
     for row, recording, video in track(
         outlined,
         "Outlining ventricles",
@@ -258,7 +258,7 @@ def _outline(
         disable=not computing.show_progress,
         transient=True,
     ):
-        file = sources[recording.id]
+        file = files[recording.id]
         # Decoded at the outliner's size, which takes a hundredth of the time of outlining: not worth a store.
         frames, fps, _ = file.prepare(file.path, outliner.frame_size)
         rate = fps or recording.fps

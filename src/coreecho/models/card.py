@@ -89,7 +89,7 @@ class WeightsCard:
         licence: under which they may be used.
         num_parameters: trainable numbers in the file.
         source_sha256: of the file that was imported; None for weights trained here.
-        model_input: how clips are cut and normalised; None where the source does not say.
+        model_input: how clips are cut and normalised; None where the publication does not say.
         trained_on: None for imported weights.
         coreecho_version: that wrote the file.
         reads: what the head reads, as `Task.to_mapping` gives it; None for an encoder alone.

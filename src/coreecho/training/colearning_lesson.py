@@ -8,7 +8,7 @@ from torch import Tensor
 from coreecho.datasets import Recording
 from coreecho.datasets.clip_changes import ClipChanges
 from coreecho.datasets.half_beat_clips import HalfBeatBatch, HalfBeats
-from coreecho.datasets.outlines import Masks, OutlineSource
+from coreecho.datasets.outlines import KnownOutlines, Masks
 from coreecho.losses.colearning import appearance_loss, shape_loss
 from coreecho.losses.outlines import ef_fraction_loss
 from coreecho.losses.segmentation import overlap_loss
@@ -37,7 +37,7 @@ class CoLearningLesson(BeatLesson):
             return []
         return [f"objective is {recipe.objective} and time is stride, expected spline or trilinear"]
 
-    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: KnownOutlines) -> bool:
         """Whether the outlines at ED and ES are there."""
         return traces.knows(recording) and traces.ends(recording) is not None
 

@@ -29,7 +29,7 @@ from coreecho.tasks import Task
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
-    from coreecho.training.data_source import DataSource
+    from coreecho.training.data_folder import DataFolder
     from coreecho.training.recipe import Recipe
 
 
@@ -51,7 +51,7 @@ class Examples:
 
     recordings: Sequence[Recording]
     store: FrameStore
-    data: "DataSource"
+    data: "DataFolder"
     changes: ClipChanges = field(default_factory=ClipChanges)
     seed: int = 0
     stage: int = 1
@@ -143,12 +143,12 @@ class Lesson(ABC):
 
     # The data.
 
-    def usable(self, recordings: Sequence[Recording], data: "DataSource") -> list[Recording]:
+    def usable(self, recordings: Sequence[Recording], data: "DataFolder") -> list[Recording]:
         """The recordings of a split that it can be learned or validated from; all of them."""
         return list(recordings)
 
     @abstractmethod
-    def check_targets(self, recordings: Sequence[Recording], data: "DataSource") -> None:
+    def check_targets(self, recordings: Sequence[Recording], data: "DataFolder") -> None:
         """See, before hours of work, that the recordings have what is to be learned.
 
         Raises:
@@ -157,7 +157,7 @@ class Lesson(ABC):
         """
 
     @abstractmethod
-    def target_of(self, recording: Recording, data: "DataSource") -> str:
+    def target_of(self, recording: Recording, data: "DataFolder") -> str:
         """What is to be learned of a recording, in one line that changes when it does."""
 
     def label_range(self, recordings: Sequence[Recording]) -> tuple[float, float] | None:

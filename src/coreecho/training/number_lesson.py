@@ -12,7 +12,7 @@ from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import initialise_encoder
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.labels import check_labels, known_labels
 from coreecho.training.lesson import LICENCE, Lesson
 
@@ -70,13 +70,13 @@ class NumberLesson(Lesson):
             coreecho_version=coreecho.__version__,
         )
 
-    def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
+    def check_targets(self, recordings: Sequence[Recording], data: DataFolder) -> None:
         """See that each has a label, and that these can be of the task."""
         recipe = self.recipe
         splits = f"TRAIN and {recipe.select_on.upper()}"
         check_labels(recordings, data, recipe.task, recipe=recipe.name, splits=splits)
 
-    def target_of(self, recording: Recording, data: DataSource) -> str:
+    def target_of(self, recording: Recording, data: DataFolder) -> str:
         """Its label."""
         return str(self.recipe.task.label_of(recording))
 

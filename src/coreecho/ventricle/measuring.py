@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
-from coreecho.datasets.outlines import CAVITY, OutlineSource
+from coreecho.datasets.outlines import CAVITY, KnownOutlines
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
@@ -80,7 +80,7 @@ def measure_recordings(
     segmenter: Segmenter,
     store: FrameStore,
     recordings: Sequence[Recording],
-    traces: OutlineSource,
+    traces: KnownOutlines,
     *,
     beats: RangeRule = "product",
     method: Method = "discs",
@@ -114,7 +114,7 @@ def _measured(
     segmenter: Segmenter,
     store: FrameStore,
     recording: Recording,
-    traces: OutlineSource,
+    traces: KnownOutlines,
     beats: RangeRule,
     method: Method,
 ) -> MeasuredVentricle:
@@ -153,7 +153,7 @@ def _measured(
 
 
 def _known(
-    traces: OutlineSource, recording: Recording, num_frames: int, size: int
+    traces: KnownOutlines, recording: Recording, num_frames: int, size: int
 ) -> tuple[dict[int, Masks], tuple[int, int] | None]:
     """The cavity by frame, (S, S), and the frames of ED and ES."""
     if not traces.knows(recording):

@@ -1,4 +1,4 @@
-"""Where the data and the pretrained weights of a reproduction come from."""
+"""The data and the pretrained weights that a reproduction starts from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from coreecho.experiments.scales import Scale, phantoms_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
+class PlanInputs:
     """What a plan is made from.
 
     Attributes:
