@@ -107,6 +107,7 @@ def calibrate_subject(
         training_patients=() if allow_overlap else _training_patients(subject),
         method=method,
         level=level,
+        edges=subject.task.interval_edges,
     )
     num_clips = int(measured.predictions["num_clips"].min())
     gate = _gate(measured)

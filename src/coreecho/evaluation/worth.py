@@ -21,8 +21,8 @@ from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.reliability import Reliability, reliability
 from coreecho.inference.subject import Subject
 from coreecho.names import CELL_SEPARATOR, counted
+from coreecho.tasks import Task
 from coreecho.trust import (
-    PREDICTED_EF_EDGES_PERCENT,
     Calibration,
     CoverageTest,
     ModelCalibration,
@@ -326,7 +326,7 @@ def worth_of_measured(
         calibration=intervals,
         # Ranges keep their promise each; together they are as one of so many recordings.
         test=coverage_test(table["is_held"], num_calibrated=intervals.num_recordings, level=intervals.level),
-        groups=tuple(_groups(table, recordings, intervals)),
+        groups=tuple(_groups(table, recordings, intervals, measured.task)),
         reliability=reliability(
             table["p_below_40"],
             true < RELIABILITY_THRESHOLD,
@@ -347,10 +347,10 @@ def _rarest(verdict: Verdict) -> float:
     return _ORDER[verdict.trust] + 1 - rarest
 
 
-def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Calibration) -> list[Coverage]:
+def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Calibration, task: Task) -> list[Coverage]:
     """All, by predicted and true EF, and by what the data set says of the recordings."""
     ranges = ranges_between([part.predicted.high for part in intervals.ranges[:-1]])
-    by_true = ranges_between(PREDICTED_EF_EDGES_PERCENT)
+    by_true = ranges_between(task.interval_edges)
     named: list[tuple[str, Callable[[], list[str]]]] = [
         (_ALL, lambda: [_ALL] * len(table)),
         ("predicted EF", lambda: [ranges[number].name for number in range_of(ranges, table["ef_predicted"])]),
