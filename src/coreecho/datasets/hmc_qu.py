@@ -41,6 +41,11 @@ MASK_FOLDER = "LV Ground-truth Segmentation Masks"
 SEGMENTS: dict[View, tuple[int, ...]] = {"A4C": (3, 9, 14, 16, 12, 6), "A2C": (4, 10, 15, 13, 7, 1)}
 # Published pre-processing: squash to 224 x 224, cut out the centre without texts and ECG, back to 224 x 224, 12 frames.
 CLIP_FRAMES, CLIP_SIZE = 12, 224
+# How many clips there are of a view, with masks alone or in all; of A2C nothing is published.
+_PUBLISHED: dict[tuple[View, bool], dict[str, int]] = {
+    ("A4C", True): {"A4C with masks": 109},
+    ("A4C", False): {"A4C": 162},
+}
 CENTRE_CROP: dict[View, int] = {"A4C": 170, "A2C": 185}
 # The code that the paper follows takes every second frame of this patient alone, and ends one frame earlier.
 _EVERY_SECOND = re.compile(r"ES00071(?!\d)")
@@ -194,9 +199,7 @@ class HmcQu(Layout):
             if path is not None:
                 recording = _recording(row, path, view, is_exclusive=settings["end_frame"] == "exclusive")
                 survey.recordings.append(replace(recording, fold=folds[row.line]))
-        if view == "A4C":
-            expected = {"A4C with masks": 109} if only_with_masks else {"A4C": 162}
-            survey.published = {**survey.published, **expected}
+        survey.published = {**survey.published, **_PUBLISHED.get((view, only_with_masks), {})}
 
     def _folds(self, sheet: Path, rows: Sequence[SheetRow], order: str, survey: Survey) -> dict[int, int]:
         """The fold of each row, by its line."""
