@@ -3,6 +3,7 @@
 Which publications there are of a network, its class says.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 import coreecho
-from coreecho.errors import CheckpointError
+from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import sha256_of
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.parts import SEGMENTERS
@@ -21,6 +22,8 @@ from coreecho.models.registry import build_segmentation_network, segmentation_ne
 from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.models.segmenter_card import SegmenterCard
 from coreecho.models.weights import read_state, weights_file
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +92,14 @@ def holds_segmenter(file: Path | str) -> bool:
 
 
 def _published() -> list[tuple[str, SegmenterPublication]]:
-    """All publications, each with the name of its network."""
-    known = [(name, segmentation_network_class(name)) for name in SEGMENTERS.names() if SEGMENTERS.ships(name)]
-    return [(name, publication) for name, network in known for publication in network.publications]
+    """All publications, each with the name of its network; without those of packages that cannot be imported here."""
+    found: list[tuple[str, SegmenterPublication]] = []
+    for name in SEGMENTERS.names():
+        try:
+            found += [(name, publication) for publication in segmentation_network_class(name).publications]
+        except RecipeError as error:
+            log.warning("The segmentation network %s is not tried on published weights: %s", name, error)
+    return found
 
 
 def _candidates(content: object) -> list[tuple[str, SegmenterPublication]]:
