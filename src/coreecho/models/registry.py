@@ -20,9 +20,10 @@ from coreecho.models.segmentation_network import SegmentationNetwork
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
 
-def check_encoder(name: str) -> None:
-    """See that a name stands for an encoder, without making one. Raises RecipeError."""
-    _checked(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP)
+def encoder_class(name: str) -> type[Encoder]:
+    """The class of the encoder that a name stands for, which declares its input. Raises RecipeError: it is none."""
+    made: type[Encoder] = _made_by(_checked(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP))
+    return made
 
 
 def check_head(name: str) -> None:
@@ -86,13 +87,7 @@ def build_segmentation_network(name: str, /, **settings: Any) -> SegmentationNet
 
 def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Callable[..., Any]:
     """See, before it is called, that something makes networks of a kind."""
-    called = make.func if isinstance(make, partial) else make
-    made: Any = called
-    if not isinstance(called, type):
-        try:
-            made = inspect.signature(called, eval_str=True).return_annotation
-        except (TypeError, ValueError, NameError):
-            made = None
+    called, made = make.func if isinstance(make, partial) else make, _made_by(make)
     if not (isinstance(made, type) and issubclass(made, kind)):
         raise RecipeError(
             f"The {what} is {called!r:.80}, expected a class that derives from {kind.__module__}.{kind.__name__}, or a "
@@ -100,6 +95,17 @@ def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Cal
         )
     checked: Callable[..., Any] = make
     return checked
+
+
+def _made_by(make: Any) -> Any:
+    """The class of what a class or an annotated function makes; None where nobody says."""
+    called = make.func if isinstance(make, partial) else make
+    if isinstance(called, type):
+        return called
+    try:
+        return inspect.signature(called, eval_str=True).return_annotation
+    except (TypeError, ValueError, NameError):
+        return None
 
 
 def _call(make: Callable[..., Any], what: str, *arguments: Any, **settings: Any) -> Any:

@@ -21,7 +21,7 @@ from coreecho.datasets.outlines import Masks
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.parts import ENCODERS
-from coreecho.models.registry import check_encoder
+from coreecho.models.registry import encoder_class
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind, resolve
@@ -95,7 +95,7 @@ class Lesson(ABC):
     @classmethod
     def check_network(cls, name: str) -> None:
         """See that the recipe's `encoder` stands for a network of this lesson. Raises RecipeError."""
-        check_encoder(name)
+        encoder_class(name)
 
     @abstractmethod
     def faults(self) -> list[str]:
