@@ -45,6 +45,7 @@ _LEFT = {
 # Who compares with what a part is called without writing it out, each with its reason.
 _BY_PART = {
     "datasets/layout.py": "the registry of layouts looks for others under other names, whichever these are",
+    "inference/prediction.py": "a probability of infarction stands under a name of its own",
     "representation/embedding_files.py": "a column that is there is not written twice",
     "representation/phantom_truth.py": "owns which number of a simulated heart can be moved",
     "training/lesson.py": "owns which task is the usual one",

@@ -136,7 +136,8 @@ def train(
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
     numbers = None if seeds is None else parse_seeds(seeds)
     recipe = recipe or Recipe()
-    from coreecho.datasets.layout import LAYOUTS, USUAL_LAYOUT
+    from coreecho.datasets.layout import LAYOUTS
+    from coreecho.datasets.layout_names import USUAL_LAYOUT
 
     layout = LAYOUTS.get(dataset or USUAL_LAYOUT)
     options = {**layout.options_of(recipe.name), **options}

@@ -50,6 +50,7 @@ class EchoNetDynamic(Layout):
     # Of the TRAIN split.
     pixels = (0.127, 0.196)
     frame_size = 112
+    phantoms = "coreecho.phantom.layouts:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"train": "echonet"}
     # Ouyang et al. 2020.
     published: ClassVar[Mapping[str, int]] = {"train": 7465, "val": 1288, "test": 1277}

@@ -94,6 +94,7 @@ class HmcQu(Layout):
         ),
         "held-out": HELD_OUT,
     }
+    phantoms = "coreecho.phantom.hmc_qu_layout:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"probe": "hmc-qu-probe", "fine-tune": "hmc-qu-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:

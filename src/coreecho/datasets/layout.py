@@ -57,6 +57,9 @@ class Layout(ABC):
         num_folds: as its authors published them; 0 where they published splits.
         cross_validations: protocols by which it is cross-validated, by name; the first is the usual one.
         recipes: shipped recipes by what is done: "train", "probe" (on frozen embeddings) or "fine-tune".
+        quality_groups: in which metrics are told, by the grades of image quality; none where it gives no grades.
+        phantoms: import path of the simulated hearts that stand in for it, a `coreecho.phantom.stand_in.StandIn`;
+            empty where nobody simulates it.
     """
 
     name: ClassVar[str]
@@ -71,6 +74,8 @@ class Layout(ABC):
     num_folds: ClassVar[int] = 0
     cross_validations: ClassVar[Mapping[str, CrossValidation]] = {"held-out": HELD_OUT}
     recipes: ClassVar[Mapping[str, str]] = {}
+    quality_groups: ClassVar[Mapping[str, str]] = {}
+    phantoms: ClassVar[str] = ""
 
     @abstractmethod
     def read(self, root: Path, **settings: Any) -> Survey:
@@ -292,9 +297,6 @@ class _Layouts(Registry[Layout]):
 
 
 LAYOUTS = _Layouts(KIND, ENTRY_POINTS, LAYOUT_PLACES)
-
-# Of data whose layout nobody says.
-USUAL_LAYOUT = "echonet"
 
 
 def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:

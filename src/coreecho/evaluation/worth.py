@@ -33,10 +33,11 @@ from coreecho.trust import (
     read_calibration,
     risk_coverage,
 )
+from coreecho.trust.appraisal import EF_LIMITS
 from coreecho.trust.predicted_ranges import range_of, ranges_between
 
 # Reduced EF, by which a probability is judged.
-RELIABILITY_THRESHOLD = 40.0
+RELIABILITY_THRESHOLD = float(EF_LIMITS[0])
 # Of whom refusing is told in a sentence: as many as a clinic might look at once more.
 SET_ASIDE = 0.2
 # EF points: less cannot be seen where EF has one digit after the point.
@@ -298,23 +299,21 @@ def worth_of_measured(
     seed: int = 0,
 ) -> Worth:
     """As `worth_of`, of recordings that are measured already, by intervals that hold for recordings of their kind."""
-    predictions = measured.predictions
-    true, predicted = (predictions[name].to_numpy(dtype=np.float64) for name in ("ef_true", "ef_predicted"))
+    true, predicted = measured.true, measured.predicted
     spread = measured.spread
     scale = measured.spread_for(intervals.method)
     low, high = intervals.intervals(predicted, scale).T
-    verdicts = [measured.verdict(number, calibrated) for number in range(len(predictions))]
+    verdicts = [measured.verdict(number, calibrated) for number in range(len(true))]
     table = pd.DataFrame(
         {
-            "recording": predictions["recording"],
+            "recording": measured.predictions["recording"],
             "ef_true": true,
             "ef_predicted": predicted,
             "absolute_error": np.abs(true - predicted),
             "interval_low": low,
             "interval_high": high,
             "is_held": (low <= true) & (true <= high),
-            "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, scale),
-            "p_below_50": intervals.probability_below(50.0, predicted, scale),
+            **{f"p_below_{limit:g}": intervals.probability_below(limit, predicted, scale) for limit in EF_LIMITS},
             "trust": [None if one is None else one.trust for one in verdicts],
             "reasons": ["" if one is None else CELL_SEPARATOR.join(one.words) for one in verdicts],
             "doubt": [None if one is None else one.doubt for one in verdicts],

@@ -7,7 +7,7 @@ from pathlib import Path
 from coreecho.datasets import LAYOUTS
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
-from coreecho.experiments.scales import PHANTOMS, Scale
+from coreecho.experiments.scales import Scale, phantoms_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,7 @@ class PlanInputs:
             RecipeError: it is not given, or there are no phantoms of it.
         """
         if self.scale.is_phantom:
-            if layout not in PHANTOMS:
-                raise RecipeError(f"There are no phantoms of {layout!r}, only of {', '.join(PHANTOMS)}: give `--data`.")
-            return PHANTOMS[layout](self.out, self.scale, cue=cue, show_progress=self.show_progress)
+            return phantoms_of(layout, self.out, self.scale, cue=cue, show_progress=self.show_progress)
         if self.data is None:
             raise RecipeError(
                 f"This table needs the root of {LAYOUTS.get(layout).title}: give `--data ROOT`, or `--phantom`."

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.datasets import LAYOUTS, Split
+from coreecho.datasets import LAYOUTS, Layout, Split
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.beat_rows import read_beats
@@ -58,6 +58,7 @@ class _Planner:
 
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
+        layout = self._layout()
         # Before weights: what is asked for first is the data.
         data = self.inputs.data_of(self.table.data)
         if self.inputs.start_index is not None and not any(row.takes_start_index for row in self.table.rows):
@@ -78,9 +79,22 @@ class _Planner:
                 if measured.get(comparison.first, 0) == measured.get(comparison.second) != 0
             ),
             notes=self._notes(),
-            is_phantom=self.scale.is_phantom or LAYOUTS.get(self.table.data).is_phantom(data.root, **data.options),
+            is_phantom=self.scale.is_phantom or layout.is_phantom(data.root, **data.options),
+            quality_groups=layout.quality_groups,
             is_mean_over_folds=self.protocol is not None and self.protocol[1].is_mean_over_folds,
         )
+
+    def _layout(self) -> Layout:
+        """Of its data. Raises RecipeError: a column is of a group of image quality that it does not have."""
+        layout = LAYOUTS.get(self.table.data)
+        known = dict.fromkeys(layout.quality_groups.values())
+        for column in self.table.columns:
+            if column.group is not None and column.group not in known:
+                raise RecipeError(
+                    f"{self.table.name}: the column {column.label!r} is of the group {column.group!r}; {layout.title} "
+                    f"has {' and '.join(known) or 'no groups of image quality'}."
+                )
+        return layout
 
     def _find_protocol(self) -> tuple[str, CrossValidation] | None:
         """The protocol of a table that transfers, with its name; None where it only trains.

@@ -340,6 +340,7 @@ class Predictor:
             task=task.name,
             value_name=task.value_name,
             value=value,
+            is_appraised=task.is_appraised,
             unit=task.unit,
             clip_values=of_clips,
             clip_sd=statistics.stdev(of_clips) if has_spread else None,

@@ -25,12 +25,14 @@ class Encoder(nn.Module, ABC):
     Attributes:
         publications: layouts in which others have published its weights.
         reduction: how many times it shrinks frames, where that alone bounds what it takes; any number of them will do.
+        own_head: name of the head that takes out the number that it reads itself; None where it reads none.
         gives_phases: whether `outputs` gives a signal of the heart's phase, one number a frame.
         classifier: what the names of the entries begin with that publications have and an encoder has not.
     """
 
     publications: ClassVar[Sequence[Publication]] = ()
     reduction: ClassVar[int | None] = None
+    own_head: ClassVar[str | None] = None
     gives_phases: bool = False
     classifier: tuple[str, ...] = ("head.", "fc.", "classifier.")
 

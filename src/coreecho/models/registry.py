@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -17,13 +17,18 @@ from coreecho.models.encoder import Encoder
 from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
 from coreecho.models.segmentation_network import SegmentationNetwork
 
+_Kind = TypeVar("_Kind", bound=nn.Module)
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
 
 def encoder_class(name: str) -> type[Encoder]:
-    """The class of the encoder that a name stands for, which declares its input. Raises RecipeError: it is none."""
-    made: type[Encoder] = _made_by(_checked(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP))
-    return made
+    """The class of what a name stands for, without making one. Raises RecipeError: it stands for no encoder."""
+    return _class_of(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP)
+
+
+def encoders_of(kind: type[Encoder]) -> list[str]:
+    """Names of this package's encoders that are of a class."""
+    return [name for name in ENCODERS.names() if ENCODERS.ships(name) and issubclass(encoder_class(name), kind)]
 
 
 def check_head(name: str) -> None:
@@ -85,27 +90,33 @@ def build_segmentation_network(name: str, /, **settings: Any) -> SegmentationNet
     return network
 
 
+def segmentation_network_class(name: str) -> type[SegmentationNetwork]:
+    """The class of what a name stands for, without making one. Raises RecipeError: it stands for no such network."""
+    return _class_of(SEGMENTERS.get(name), SegmentationNetwork, f"segmentation network {name!r}")
+
+
 def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Callable[..., Any]:
     """See, before it is called, that something makes networks of a kind."""
-    called, made = make.func if isinstance(make, partial) else make, _made_by(make)
+    _class_of(make, kind, what, hint)
+    checked: Callable[..., Any] = make
+    return checked
+
+
+def _class_of(make: Any, kind: type[_Kind], what: str, hint: str = "") -> type[_Kind]:
+    """The class of the networks that something makes, which is not called."""
+    called = make.func if isinstance(make, partial) else make
+    made: Any = called
+    if not isinstance(called, type):
+        try:
+            made = inspect.signature(called, eval_str=True).return_annotation
+        except (TypeError, ValueError, NameError):
+            made = None
     if not (isinstance(made, type) and issubclass(made, kind)):
         raise RecipeError(
             f"The {what} is {called!r:.80}, expected a class that derives from {kind.__module__}.{kind.__name__}, or a "
             f"function that is annotated to return one.{hint}"
         )
-    checked: Callable[..., Any] = make
-    return checked
-
-
-def _made_by(make: Any) -> Any:
-    """The class of what a class or an annotated function makes; None where nobody says."""
-    called = make.func if isinstance(make, partial) else make
-    if isinstance(called, type):
-        return called
-    try:
-        return inspect.signature(called, eval_str=True).return_annotation
-    except (TypeError, ValueError, NameError):
-        return None
+    return made
 
 
 def _call(make: Callable[..., Any], what: str, *arguments: Any, **settings: Any) -> Any:

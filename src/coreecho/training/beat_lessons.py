@@ -24,8 +24,10 @@ from coreecho.losses.outlines import ef_fraction_loss, places_loss, points_loss
 from coreecho.losses.phases import phase_class_loss, phase_signal_loss, uvt_loss
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.echographs_segmenter import fill_points
+from coreecho.models.encoder import Encoder
 from coreecho.models.evaluation_mode import evaluation_mode
-from coreecho.models.parts import ENCODERS
+from coreecho.models.reading_encoders import FindingEchoGraphs, ToldEchoGraphs, UVTEncoder
+from coreecho.models.registry import encoder_class, encoders_of
 from coreecho.training.data_folder import DataFolder
 from coreecho.training.distributed import gather_rows
 from coreecho.training.labels import check_own_frames
@@ -35,8 +37,6 @@ from coreecho.training.number_lesson import NumberLesson
 if TYPE_CHECKING:
     from coreecho.training.recipe import Recipe
 
-_HEAD = "fraction"
-
 
 class BeatLesson(NumberLesson):
     """A lesson of EF and of what is known of two traced frames. The best epoch has the smallest validation loss.
@@ -45,14 +45,14 @@ class BeatLesson(NumberLesson):
         recipe: of the run.
 
     Attributes:
-        encoders: names of the encoders that it teaches.
+        encoder: the class of the encoders that it teaches, which read EF themselves.
         stride: of the clips that it learns from, which whole videos must be shown with, too; None where it has none.
     """
 
     needs = "two traced frames"
     has_own_clips = True
     stride: ClassVar[int | None] = None
-    encoders: ClassVar[tuple[str, ...]]
+    encoder: ClassVar[type[Encoder]]
     learns_head = True
 
     def __init__(self, recipe: "Recipe") -> None:
@@ -62,11 +62,11 @@ class BeatLesson(NumberLesson):
     def faults(self) -> list[str]:
         """Another network, or another head than the network's own."""
         recipe, faults = self.recipe, super().faults()
-        if recipe.encoder not in self.encoders:
-            known = ", ".join(self.encoders)
+        if not issubclass(encoder_class(recipe.encoder), self.encoder):
+            known = ", ".join(encoders_of(self.encoder))
             faults.append(f"objective is {recipe.objective} and encoder is {recipe.encoder}, expected one of {known}")
-        if recipe.head != _HEAD:
-            faults.append(f"objective is {recipe.objective} and head is {recipe.head}, expected {_HEAD}: its own")
+        if recipe.head != (own := self.encoder.own_head):
+            faults.append(f"objective is {recipe.objective} and head is {recipe.head}, expected {own}: its own")
         if recipe.stage2:
             faults.append(f"objective is {recipe.objective} and stage2 is true, expected false: its head is fixed")
         faults += self.clip_faults()
@@ -160,7 +160,7 @@ class UVTPhases(BeatLesson):
 
     needs = "two traced frames that lie more than 10 frames apart"
     stride = 1
-    encoders = tuple(name for name in ENCODERS.names() if name.startswith("uvt"))
+    encoder = UVTEncoder
 
     def takes(self, recording: Recording, traces: KnownOutlines) -> bool:
         """Whether its traced frames are far enough apart."""
@@ -258,13 +258,13 @@ class _Points(BeatLesson):
 class PointsToldWhere(_Points):
     """EchoGraphs (Thomas et al. 2022) of clips that go from ED to ES."""
 
-    encoders = ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_xs")
+    encoder = ToldEchoGraphs
     is_told = True
 
 
 class PointsFindingWhere(_Points):
     """EchoGraphs of random clips, which also says which of their frames are ED and ES."""
 
-    encoders = ("efgcn_sd", "efgcn_sd_xs")
+    encoder = FindingEchoGraphs
     is_told = False
     stride = POINTS_STRIDE

@@ -12,7 +12,7 @@ from coreecho.datasets.outlines import KnownOutlines, Masks
 from coreecho.losses.colearning import appearance_loss, shape_loss
 from coreecho.losses.outlines import ef_fraction_loss
 from coreecho.losses.segmentation import overlap_loss
-from coreecho.models.colearning import WIDTHS, CoLearning
+from coreecho.models.colearning import CoLearning
 from coreecho.models.echo_model import EchoModel
 from coreecho.training.beat_lessons import BeatLesson
 from coreecho.training.lesson import Examples
@@ -28,7 +28,7 @@ class CoLearningLesson(BeatLesson):
     # A recording is the half beat itself, so that every command sees the clips that are learned from.
     has_own_clips = False
     outlines_ends = True
-    encoders = tuple(WIDTHS)
+    encoder = CoLearning
 
     def clip_faults(self) -> list[str]:
         """Clips that are no whole half beats."""

@@ -17,7 +17,7 @@ from coreecho.checking import fault_of_name, faults_of_types, faults_of_values, 
 from coreecho.datasets.recording import Split, is_learned_from
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
-from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
+from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS, USUAL_HEAD
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
@@ -70,7 +70,7 @@ class Recipe:
     encoder: str = "uniformer_small"
     """Encoder; the paper's is UniFormer-S, `uniformer_small`. Objectives that teach another network name theirs here,
     such as `lv_unet`."""
-    head: str = "mlp"
+    head: str = USUAL_HEAD
     """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
     init: str = SCRATCH
     """Where the encoder starts: `scratch`, a file of weights (ours, or a published checkpoint) or a run, or `default`:

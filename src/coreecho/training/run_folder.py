@@ -42,6 +42,10 @@ from coreecho.training.recipe import Recipe
 from coreecho.training.run_record import RECORD_LIMITS, Met, RunRecord
 from coreecho.video.store import FrameStore
 
+_RECIPE, _RECORD = "recipe.yaml", "run.json"
+# How the names of files begin that were being written when a process was killed.
+_BEGUN = (f".{_RECIPE}.", f".{_RECORD}.")
+
 
 class RunFolder:
     """A run on disk.
@@ -92,7 +96,7 @@ class RunFolder:
         # Brings all of Fabric along, which only a training needs.
         from lightning_fabric.__version__ import version as fabric_version
 
-        check_is_free(path)
+        check_is_free(path, recipe)
         info = {
             "recipe": recipe.name,
             "seed": recipe.seed,
@@ -120,7 +124,7 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         with alone_in(path, doing="beginning a run"):
             # Another process may have begun one since: what is above reads the data, and takes its time.
-            check_is_free(path)
+            check_is_free(path, recipe)
             folder.write_recipe()
             folder.write_info()
         return folder
@@ -141,7 +145,7 @@ class RunFolder:
         path = Path(path)
         try:
             record = read_document(
-                path / "run.json", RunRecord, kind="record of a run", error=CheckpointError, limits=RECORD_LIMITS
+                path / _RECORD, RunRecord, kind="record of a run", error=CheckpointError, limits=RECORD_LIMITS
             )
         except CheckpointError as error:
             raise CheckpointError(
@@ -159,7 +163,7 @@ class RunFolder:
             options=record.data.options,
         )
         info = asdict(record)
-        return cls(path, Recipe.from_yaml(path / "recipe.yaml"), found, info)
+        return cls(path, Recipe.from_yaml(path / _RECIPE), found, info)
 
     @property
     def task(self) -> Task:
@@ -326,11 +330,11 @@ class RunFolder:
 
     def write_recipe(self) -> None:
         """Write recipe.yaml."""
-        write_whole(self.path / "recipe.yaml", self.recipe.to_yaml())
+        write_whole(self.path / _RECIPE, self.recipe.to_yaml())
 
     def write_info(self) -> None:
         """Write run.json."""
-        write_whole(self.path / "run.json", json.dumps(self.info, indent=2) + "\n")
+        write_whole(self.path / _RECORD, json.dumps(self.info, indent=2) + "\n")
 
 
 def _scaled(recording: Recording, label: str, factor: float) -> Recording:
@@ -344,7 +348,7 @@ def _scaled(recording: Recording, label: str, factor: float) -> Recording:
 def run_of_weights(weights: Path) -> RunFolder | None:
     """The run that weights are of: a folder, or a file that lies in one; None where that is not known."""
     folder = weights if weights.is_dir() else weights.parent
-    return RunFolder.open(folder) if (folder / "run.json").is_file() else None
+    return RunFolder.open(folder) if (folder / _RECORD).is_file() else None
 
 
 def what_was_met(weights: Path) -> list[Met]:
@@ -353,16 +357,25 @@ def what_was_met(weights: Path) -> list[Met]:
     return [] if run is None else run.met
 
 
-def check_is_free(path: Path) -> None:
-    """See that a new run may be made in `path`.
+def check_is_free(path: Path, recipe: Recipe) -> None:
+    """See that a new run by `recipe` may be made in `path`.
+
+    A beginning that ended before its record was written is no run: what is left of it, the same recipe, is in nobody's
+    way.
 
     Raises:
-        RecipeError: something is there already.
+        RecipeError: something else is there already.
     """
-    if path.exists() and (not path.is_dir() or any(entry.name != LOCK_NAME for entry in path.iterdir())):
-        raise RecipeError(
-            f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
-        )
+    if not path.exists():
+        return
+    if path.is_dir():
+        left = {name for entry in path.iterdir() if not (name := entry.name).startswith(_BEGUN)} - {LOCK_NAME}
+        kept = path / _RECIPE
+        if not left or (left == {_RECIPE} and kept.is_file() and kept.read_bytes() == recipe.to_yaml().encode()):
+            return
+    raise RecipeError(
+        f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
+    )
 
 
 def find_data(

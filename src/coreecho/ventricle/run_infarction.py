@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.datasets import LAYOUTS, Recording, video_files
+from coreecho.datasets.layout_names import INFARCTIONS_LAYOUT
 from coreecho.datasets.outlines import MYOCARDIUM
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.classification import ClassificationMetrics, DiagnosisFamily
@@ -58,7 +59,7 @@ def study_infarction(
     root: Path,
     out: Path,
     *,
-    dataset: str = "hmc-qu",
+    dataset: str = INFARCTIONS_LAYOUT,
     views: Sequence[str] = ("A4C",),
     options: Mapping[str, Any] | None = None,
     segmenters: Sequence[Segmenter] = (),

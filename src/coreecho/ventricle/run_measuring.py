@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from coreecho.datasets import LAYOUTS, Recording, load_recordings, video_files
-from coreecho.datasets.layout import USUAL_LAYOUT
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.datasets.recording import Asked, asked_split, words_of
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval

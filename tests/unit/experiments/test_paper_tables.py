@@ -36,8 +36,8 @@ def phantoms_asked_for(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[
     def remember(out: Path, **given: object) -> None:
         asked.append((out.name, given))
 
-    for name in ("write_echonet_phantoms", "write_camus_phantoms", "write_hmc_qu_phantoms"):
-        monkeypatch.setattr(scales, name, remember)
+    found = scales.STAND_INS.get
+    monkeypatch.setattr(scales.STAND_INS, "get", lambda path: replace(found(path), write=remember))
     return asked
 
 
@@ -101,7 +101,11 @@ def test_every_table_has_a_small_form_on_phantoms(
     for job, recipe in zip(jobs, recipes, strict=True):
         assert recipe.init == ("scratch" if not job.needed else str(tmp_path / job.needed[0].name))
     # How it differs from the paper in size stands below it.
-    assert any("Small models" in note and str(scale.recordings) in note for note in table.notes)
+    pretrained, to = {
+        "many": ("1340 and 1500 more to be tested, 24 + 4", "on phantoms, 120 of CAMUS and 600 of HMC-QU."),
+        "few": ("64, 1 + 1", "on phantoms, 60 of CAMUS and 40 of HMC-QU."),
+    }[str(scale.hearts)]
+    assert any("Small models" in note and pretrained in note and to in note for note in table.notes)
     labels = {row.label for row in table.rows}
     for comparison in table.comparisons:
         assert {comparison.first, comparison.second} <= labels
@@ -163,6 +167,25 @@ def test_the_cue_is_planted_in_a_cohort_of_its_own(
         "L1 end to end, cue in training": {"echonet-cue"},
         "CoReEcho, cue in training": {"echonet-cue"},
     }
+
+
+def test_what_nobody_simulates_is_refused(tmp_path: Path) -> None:
+    inputs = PlanInputs(out=tmp_path, scale=QUICK)
+    with pytest.raises(RecipeError, match=r"no phantoms of 'table', only of camus, echonet, echonet-beats, hmc-qu"):
+        inputs.data_of("table")
+    with pytest.raises(RecipeError, match=r"No cue .* of 'camus': they are written without splits"):
+        inputs.data_of("camus", cue=True)
+    assert not any(tmp_path.iterdir())
+
+
+def test_columns_are_of_groups_that_the_data_set_has(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "title: Mine\ndata: camus\ncolumns: [{metric: mae, label: MAE, group: poor}]\n"
+        "rows: [{label: CoReEcho, training: coreecho-scratch}]\n"
+    )
+    with pytest.raises(RecipeError, match=r"'MAE' is of the group 'poor'; CAMUS has Good & Medium and Poor\."):
+        plan_table(str(tmp_path / "mine.yaml"), PlanInputs(out=tmp_path, scale=QUICK))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 
 def test_transfers_start_from_the_seed_that_they_bear(
