@@ -316,7 +316,7 @@ def test_hardware_that_is_not_there_is_refused(finished: RunFolder, tmp_path: Pa
         with pytest.raises(RecipeError, match=r"Cannot compute on the device 'gpu'.*Here are cpu"):
             train(finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=Hardware(device="gpu"))
         assert not (tmp_path / "run").exists()
-    with pytest.raises(RecipeError, match="`devices` is 0"):
+    with pytest.raises(RecipeError, match="devices is 0, expected at least 1"):
         Hardware(devices=0)
 
 

@@ -142,8 +142,6 @@ def _find(
 
 def _folder(dataset: str, root: Path, frame_size: int, store: Path | None) -> Path:
     """Ask training, so that both always mean the same folder."""
-    from coreecho.models import ModelInput
-    from coreecho.training.recipe import Recipe
-    from coreecho.training.run_folder import find_data
+    from coreecho.training.run_folder import locate_data
 
-    return find_data(dataset, root, Recipe(input=ModelInput(frame_size=frame_size)), store).store
+    return locate_data(dataset, root, frame_size, store).store

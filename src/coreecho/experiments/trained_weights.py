@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from coreecho.checking import nearest
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
 from coreecho.experiments.plan_inputs import PlanInputs
@@ -12,7 +13,6 @@ from coreecho.experiments.runs import Execution, predictions_of_weights
 from coreecho.experiments.table_file import RowEntry, TableFile
 from coreecho.models.weights import describe_weights
 from coreecho.names import readable
-from coreecho.training.checking import nearest
 from coreecho.training.recipe import Recipe
 
 

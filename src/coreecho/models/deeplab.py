@@ -65,6 +65,7 @@ class DeepLabV3(SegmentationNetwork):
         ),
     )
     num_colours = 3
+    least_size = _LEAST_SIZE
 
     def __init__(self, num_outputs: int = 1) -> None:
         super().__init__()

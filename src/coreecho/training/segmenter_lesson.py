@@ -55,7 +55,9 @@ class SegmenterLesson(Lesson):
             build_segmentation_network(name)
 
     def faults(self) -> list[str]:
-        """A second stage, which refines a head that is not there; and whole beats, whose frames are no frames."""
+        """A second stage, which refines a head that is not there; whole beats, whose frames are no frames; and frames
+        that are too small for the network.
+        """
         recipe, faults = self.recipe, []
         if recipe.stage2:
             faults.append(f"objective is {recipe.objective} and stage2 is true, expected false: there is no head")
@@ -63,6 +65,13 @@ class SegmenterLesson(Lesson):
             faults.append(
                 f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride: outlines are "
                 "learned of the data's own frames"
+            )
+        with torch.device("meta"):
+            least = build_segmentation_network(recipe.encoder).least_size
+        if recipe.input.frame_size < least:
+            faults.append(
+                f"frame_size is {recipe.input.frame_size}, expected at least {least} pixels: {recipe.encoder} takes no "
+                "smaller frames"
             )
         return faults
 

@@ -5,17 +5,20 @@ end to 144, and the starts are then all positions from which the last sampled fr
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.checking import faults_of_types, refuse
 from coreecho.errors import RecipeError, VideoError
 from coreecho.video.temporal import TimeMethod, resample_time
 
 # `stride`: every stride-th frame, from some start. The others: the whole video, which is one beat, interpolated in time
 # to the number of frames (see `time_weights`); the stride then means nothing.
 ClipTime = Literal["stride", "spline", "trilinear"]
+# What these settings are called where they are refused.
+CLIPS = "The form of the clips"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +37,10 @@ class ClipSampling:
     time: ClipTime = "stride"
 
     def __post_init__(self) -> None:
-        for name, value in (("num_frames", self.num_frames), ("stride", self.stride)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise RecipeError(f"{name} must be a whole number of at least 1; got {value!r}.")
-        if self.time not in get_args(ClipTime):
-            raise RecipeError(f"time must be one of {', '.join(get_args(ClipTime))}; got {self.time!r}.")
+        # Of what is derived from it, all fields.
+        refuse(CLIPS, faults_of_types(self))
+        counts = {"num_frames": self.num_frames, "stride": self.stride}
+        refuse(CLIPS, [f"{name} is {value}, expected at least 1" for name, value in counts.items() if value < 1])
 
     @property
     def is_whole_beat(self) -> bool:
