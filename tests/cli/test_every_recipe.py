@@ -18,6 +18,7 @@ from coreecho.cli.explain import explain
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.cli.report import report
+from coreecho.cli.train import calibrate_run
 from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.beat_lessons import BeatLesson
@@ -62,8 +63,10 @@ def is_uvt(run: RunFolder) -> bool:
 def test_what_a_network_does_not_read_is_not_measured(
     flag: str, needs: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder]
 ) -> None:
+    run = copy_of_run("demo").path
     with pytest.raises(RecipeError, match=needs):
-        coreecho("evaluate", copy_of_run("demo").path, "--split", "train", "--clips", 1, "--resamples", 20, flag)
+        coreecho("evaluate", run, "--split", "train", "--clips", 1, "--resamples", 20, flag)
+    assert not (run / "evaluation").exists(), "it is said before the recordings are predicted"
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if not teaches_numbers(name)])
@@ -72,6 +75,7 @@ def test_what_outlines_the_ventricle_says_which_command_is_for_it(
 ) -> None:
     run = copy_of_run(name)
     assert run.lesson.measured_by.startswith("coreecho segment")
+    assert calibrate_run(run) == "", "it reads no EF that an interval could be of"
     with pytest.raises(CheckpointError, match=r"outlines the left ventricle and reads no number.*`coreecho segment"):
         coreecho("evaluate", run.path, "--split", "train")
 

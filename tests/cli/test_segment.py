@@ -138,6 +138,21 @@ def test_files_or_a_data_set(run: TypeIn, words: tuple[str, ...]) -> None:
     assert "Say what to segment" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("a.avi", "--option", "view=A2C"), "`--option` is of the data set under `--data`, and files are to be"),
+        (("a.avi", "--dataset", "camus", "--allow-overlap"), "`--dataset` and `--allow-overlap` are of the data set"),
+        (("--data", ".", "--nifti", "--axes", "HWT"), "`--nifti` and `--axes` are of files, and a data set is to be"),
+        (("--data", ".", "--option", "view"), "An option of a data set is NAME=VALUE"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(run: TypeIn, words: tuple[str, ...], message: str) -> None:
+    shown = run("segment", *words)
+    assert shown.returncode == 2
+    assert message in " ".join(shown.stderr.split())
+
+
 def test_folders_of_files_have_plain_names_and_none_twice() -> None:
     names = FolderNames()
     given = [names(file) for file in ("a/x y.avi", "b/X_y.mp4", "../..", "/c/Müller\x1b.dcm", "x.nii.gz", ".hidden")]

@@ -1,5 +1,6 @@
 """`coreecho evaluate`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -109,6 +110,7 @@ def evaluate(
 
     say_default(model)
     subject = shown.subject(model)
+    _check_studies(subject, computing, phases=phases, discs=discs)
     index = None
     if beats is not None:
         index = _place_at_beats(subject, beats, beat_rule, split, out, computing, start_index)
@@ -147,33 +149,51 @@ def evaluate(
         console.print(f"Note: {note}.", markup=False)
     if index is not None:
         _show_beats(console, subject, index, protocol, evaluation.folder)
-    for study in _studies(subject, evaluation, split, computing, phases=phases, discs=discs):
+    for study in _studies(subject, evaluation, protocol, computing, phases=phases, discs=discs):
         console.print(f"Note: {study.note}.", markup=False)
     pictures = ", with pictures" if pictures_of(evaluation) else ""
     console.print(f"Predictions and metrics{pictures}: {evaluation.folder}", markup=False, soft_wrap=True)
     return 0
 
 
+def _check_studies(subject: "Subject", computing: Computing, *, phases: bool, discs: bool) -> None:
+    """Before hours of predicting. Raises RecipeError: the model does not read what is asked for."""
+    if phases:
+        from coreecho.ventricle.run_phases import check_reads_phases
+
+        check_reads_phases(subject, computing.device)
+    if discs:
+        from coreecho.ventricle.run_discs import check_outlines_ends
+
+        check_outlines_ends(subject)
+
+
 def _studies(
     subject: "Subject",
     evaluation: "Evaluation[Any]",
-    split: Asked,
+    protocol: "Protocol",
     computing: Computing,
     *,
     phases: bool,
     discs: bool,
-) -> "list[PhaseStudy | DiscStudy]":
+) -> "Iterator[PhaseStudy | DiscStudy]":
     """What else a network reads of the recordings, as far as it is asked for."""
     from coreecho.ventricle.run_discs import study_discs
     from coreecho.ventricle.run_phases import study_phases
 
     known = set(evaluation.predictions["recording"])
-    asked = [recording for recording in subject.recordings(split) if recording.id in known]
-    return [
-        study(subject, evaluation.predictions, asked, evaluation.folder, device=computing.device, show_progress=True)
-        for study, is_wanted in ((study_phases, phases), (study_discs, discs))
-        if is_wanted
-    ]
+    asked = [recording for recording in subject.recordings(protocol.split) if recording.id in known]
+    beside = subject, evaluation.predictions, asked, evaluation.folder
+    if phases:
+        yield study_phases(*beside, device=computing.device, show_progress=True)
+    if discs:
+        yield study_discs(
+            *beside,
+            device=computing.device,
+            resamples=protocol.resamples,
+            seed=protocol.seed,
+            show_progress=True,
+        )
 
 
 def _place_at_beats(

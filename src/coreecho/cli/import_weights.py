@@ -16,10 +16,11 @@ def import_weights_command(file: Path, out: Path, /, *, licence: str | None = No
     """Turn a published checkpoint into a safetensors file that training and prediction can use.
 
     Understood are UniFormer's Kinetics checkpoints (such as `uniformer_small_k400_16x8.pth` from the Hugging Face
-    repository Sense-X/uniformer_video), torchvision's video ResNets, and the EF models of EchoNet-Dynamic, EchoCoTr and
-    CoReEcho. The first two hold an encoder: start a training from OUT by `coreecho train ... --init OUT`. The others
-    hold a head too: predict with them by `coreecho predict CLIP --model OUT`. EchoNet-Dynamic's segmentation outlines
-    the left ventricle: `coreecho segment CLIP --model OUT`.
+    repository Sense-X/uniformer_video), torchvision's video ResNets, also with a stem of one channel, and the EF models
+    of EchoNet-Dynamic, EchoCoTr, CoReEcho, UVT and EchoGraphs. The first two hold an encoder: start a training from OUT
+    by `coreecho train ... --init OUT`. The others hold a head too: predict with them by `coreecho predict CLIP --model
+    OUT`. The segmentation of EchoNet-Dynamic and EchoGraphs of single frames outline the left ventricle: `coreecho
+    segment CLIP --model OUT`.
 
     The file is read without running any code that it may contain. It is refused if it does not fit: nothing is ever
     left at random values in silence. What was loaded, skipped and missing is printed.

@@ -40,7 +40,7 @@ def infarction(
     segmenter:
         Run or weights that outline the wall, in place of the masks of the data set, which measure the classifier alone.
         May be given more than once: features then stand beside each other. One that learned from the tested recordings
-        flatters the figures.
+        flatters the figures; of a run that is said with them.
     dataset:
         Layout of the data set.
     view:
@@ -57,23 +57,30 @@ def infarction(
     from coreecho.datasets.phantom_marks import is_phantom_root
     from coreecho.models.segmenter import load_segmenter
     from coreecho.report.tables import metrics_table
-    from coreecho.ventricle.run_infarction import study_infarction
+    from coreecho.ventricle.run_infarction import overlap_of, study_infarction
 
+    views = ("A4C", "A2C") if view == "both" else (view,)
+    loaded = [load_segmenter(path, device=device) for path in segmenter or ()]
+    overlaps = list(filter(None, (overlap_of(path, root, dataset=dataset, views=views) for path in segmenter or ())))
     study = study_infarction(
         root,
         out,
         dataset=dataset,
-        views=("A4C", "A2C") if view == "both" else (view,),
-        segmenters=[load_segmenter(path, device=device) for path in segmenter or ()],
+        views=views,
+        segmenters=loaded,
+        overlaps=overlaps,
         rule=method,
         classifier=classifier,
         resamples=resamples,
         seed=seed,
     )
     console = Console()
-    title = f"{method}, {classifier}: means over the folds of {root.name}"
+    walls = counted(len(loaded), "segmenters") if loaded else "the masks of the data set"
+    title = f"{method}, {classifier}, {' and '.join(views)}, walls by {walls}: means over the folds of {root.name}"
     console.print(metrics_table(study.metrics, title=title, is_phantom=is_phantom_root(root)))
     if study.without_features:
         console.print(f"Note: {counted(len(study.without_features), 'recordings')} without features.", markup=False)
+    for overlap in overlaps:
+        console.print(f"Note: {overlap}.", markup=False)
     console.print(f"Features, diagnoses and metrics: {out}", markup=False, soft_wrap=True)
     return 0

@@ -1,11 +1,11 @@
 """`coreecho segment`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import Device, FileReading, NotNegative, TestedData
+from coreecho.cli.options import Device, FileReading, NotNegative, TestedData, data_options
 from coreecho.datasets.recording import Asked
 from coreecho.shipped import DEFAULT
 
@@ -80,6 +80,7 @@ def segment(
             "Say what to segment: files, `coreecho segment FILE FOLDER`, or a data set, "
             "`coreecho segment --dataset echonet --data ROOT`."
         )
+    options = _options(shown, reading, is_of_files=bool(files), nifti=nifti, strict=strict)
     if files:
         from coreecho.cli.segmenting import segment_files
         from coreecho.models.segmenter import open_segmenter
@@ -111,6 +112,7 @@ def segment(
         out,
         dataset=shown.dataset,
         store=shown.store,
+        options=options,
         protocol=VentricleProtocol(split=split, beats=beats, method=method, seed=seed),
         device=device,
         allow_overlap=shown.allow_overlap,
@@ -118,3 +120,32 @@ def segment(
     )
     Console().print(measured_table(measured))
     return 0
+
+
+def _options(
+    shown: TestedData, reading: FileReading, *, is_of_files: bool, nifti: bool, strict: bool
+) -> dict[str, Any]:
+    """What the data set's loader is told.
+
+    Raises:
+        RecipeError: what is of a data set is given with files, or what is of files with a data set.
+    """
+    from coreecho.errors import RecipeError
+
+    options = data_options(option=shown.option, columns=shown.columns, leave_out_faulty=shown.leave_out_faulty)
+    if is_of_files:
+        of_data = {"--dataset": shown.dataset, "--store": shown.store, "--allow-overlap": shown.allow_overlap}
+        of_data |= {"--option": shown.option, "--columns": shown.columns, "--leave-out-faulty": shown.leave_out_faulty}
+        if given := [name for name, value in of_data.items() if value]:
+            raise RecipeError(f"{_named(given)} of the data set under `--data`, and files are to be segmented.")
+    of_files = {"--nifti": nifti, "--strict": strict, "--axes": reading.axes, "--series": reading.series}
+    if not is_of_files and (given := [name for name, value in of_files.items() if value]):
+        raise RecipeError(
+            f"{_named(given)} of files, and a data set is to be measured. Masks and films of its recordings: "
+            "`coreecho segment FOLDER`."
+        )
+    return options
+
+
+def _named(flags: list[str]) -> str:
+    return f"{' and '.join(f'`{flag}`' for flag in flags)} {'is' if len(flags) == 1 else 'are'}"

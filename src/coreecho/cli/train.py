@@ -312,7 +312,7 @@ def calibrate_run(run: "RunFolder") -> str:
     from coreecho.models.weights import hash_weights
     from coreecho.trust import calibration_path, read_calibration, write_calibration
 
-    if not run.task.is_appraised:
+    if not run.task.is_appraised or not run.lesson.reads_number:
         return ""
     path = calibration_path(run.best_weights)
     try:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from coreecho.datasets.layout import LAYOUTS
 from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.subject import Subject
@@ -28,10 +29,12 @@ def open_subject(
             it.
         dataset: its layout; that of the run, or the one that the weights were trained on, when not given.
         store: folder for the decoded frames; beside the data when not given.
-        options: of the data set's loader, such as `fold` and `view`; those of the run for data in its layout.
+        options: of the data set's loader, such as `fold` and `view`; those of the run for data in its layout. Where
+            they ask for others of the run's own data, such as another view, these are data like any other.
 
     Raises:
         CheckpointError: neither a run nor a file of weights.
+        DatasetError: an option that the layout does not have.
         RecipeError: a file of weights without data, or a layout without data.
     """
     if dataset is not None and data is None:
@@ -53,10 +56,11 @@ def open_subject(
     run = model if isinstance(model, RunFolder) else RunFolder.open(model)
     layout = dataset or run.data.dataset
     is_same_layout = layout == run.data.dataset
-    if data is None or (is_same_layout and data.resolve() == run.data.root.resolve()):
+    are_others = is_same_layout and _asks_for_others(run, options or {})
+    if data is None or (is_same_layout and not are_others and data.resolve() == run.data.root.resolve()):
         own = run if store is None else RunFolder.open(run.path, store=store)
         return Subject(weights=run.best_weights, data=own.data, folder=run.path, run=own, run_on_data=own)
-    if is_same_layout and not run.data.root.exists():
+    if is_same_layout and not are_others and not run.data.root.exists():
         # The run's own data, which have moved; decoded frames that lay below them have moved along.
         moved = RunFolder.open(run.path, data=data, store=store)
         return Subject(weights=run.best_weights, data=moved.data, folder=run.path, run=moved, run_on_data=moved)
@@ -64,6 +68,16 @@ def open_subject(
     found = locate_data(layout, data, run.recipe.input.frame_size, store, given)
     other = RunFolder(run.path, run.recipe, found, run.info, draws_splits=False)
     return Subject(weights=run.best_weights, data=found, folder=run.path, run=run, run_on_data=other)
+
+
+def _asks_for_others(run: RunFolder, options: Mapping[str, Any]) -> bool:
+    """Whether options ask for other recordings than those of a run. Raises DatasetError: there is no such option."""
+    layout = LAYOUTS.get(run.data.dataset)
+    own, asked = (
+        {name: value for name, value in given.items() if name != "leave_out_faulty"}
+        for given in (run.data.options, {**run.data.options, **options})
+    )
+    return layout.settings(own) != layout.settings(asked)
 
 
 def as_subject(run: RunFolder | Subject) -> Subject:

@@ -1,6 +1,7 @@
 """Short codes in the rows of a table, and one line for each code under it, in place of whole sentences in every row."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,18 +17,25 @@ class Legend:
     Attributes:
         rows: what the rows are, in words.
         entries: by letter and sentence with its numbers left out, the code, and the numbers of each time it was said.
+        num_rows: by code, of how many rows it was said: of one row it may be said several times.
     """
 
     rows: str = "files"
     entries: dict[tuple[str, str], tuple[str, list[list[str]]]] = field(default_factory=dict)
+    num_rows: Counter[str] = field(default_factory=Counter)
 
     def code(self, letter: str, sentence: str) -> str:
-        """The code of a sentence, such as `W1`; a new one where it was not said before.
+        """The code of a sentence that is said of a row, such as `W1`; a new one where it was not said before.
 
         Args:
             letter: of its kind, one of R, W, N and S.
             sentence: in words.
         """
+        code = self._code(letter, sentence)
+        self.num_rows[code] += 1
+        return code
+
+    def _code(self, letter: str, sentence: str) -> str:
         key = letter, _NUMBER.sub("\0", sentence)
         if key not in self.entries:
             number = 1 + sum(known == letter for known, _ in self.entries)
@@ -42,11 +50,13 @@ class Legend:
         Args:
             kinds: sentences by the letter of their kind.
         """
-        return [
+        codes = [
             code
             for letter in sorted(kinds, key=_LETTERS.index)
-            for code in sorted({self.code(letter, words) for words in kinds[letter]}, key=_number_of)
+            for code in sorted({self._code(letter, words) for words in kinds[letter]}, key=_number_of)
         ]
+        self.num_rows.update(codes)
+        return codes
 
     def lines(self) -> list[str]:
         """One line for each code, in the order of a row's codes.
@@ -55,14 +65,16 @@ class Legend:
         beside those of another: the first sentence is shown as it was said.
         """
         ordered = sorted(self.entries.items(), key=lambda entry: _LETTERS.index(entry[0][0]))
-        return [f"{code}  {self._line(template, said)}" for (_, template), (code, said) in ordered]
+        return [f"{code}  {self._line(template, said, self.num_rows[code])}" for (_, template), (code, said) in ordered]
 
-    def _line(self, template: str, said: list[list[str]]) -> str:
+    def _line(self, template: str, said: list[list[str]], num_rows: int) -> str:
         several = sum(len(set(map(float, values))) > 1 for values in zip(*said, strict=True)) > 1
         sentence = _filled(template, said[:1] if several else said)
+        if several and num_rows > 1:
+            return f"{sentence} (the first of {num_rows} {self.rows}; each has its own numbers)"
         if several:
-            return f"{sentence} (the first of {len(said)} {self.rows}; each has its own numbers)"
-        return f"{sentence} ({len(said)} {self.rows})" if len(said) > 1 else sentence
+            return f"{sentence} (the first of {len(said)} of one of the {self.rows}; each has its own numbers)"
+        return f"{sentence} ({num_rows} {self.rows})" if num_rows > 1 else sentence
 
 
 def _number_of(code: str) -> int:

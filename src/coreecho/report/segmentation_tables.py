@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from coreecho.datasets.outlines import CAVITY
 from coreecho.names import counted, readable
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.report.file_table import FileTable
@@ -101,6 +102,8 @@ def measured_table(measured: MeasuredDataset) -> Group:
         f"Beats by the rule `{measured.rule}`. No ED near the readers' in {counts['num_ed_unfound']}, no ES in "
         f"{counts['num_es_unfound']}.",
     ]
+    if measured.outline != CAVITY:
+        lines.append(f"Dice is of the {measured.outline}: the data set does not know the {CAVITY}.")
     if measured.overlap_label is not None:
         lines.append(f"Note: {measured.overlap_label}.")
     lines += [f"Model: {measured.model}", f"Of each recording: {measured.folder / 'lv.csv'}", NOTICE]

@@ -68,6 +68,7 @@ class Lesson(ABC):
         needs: what a recording must have to be learned from, for people.
         has_own_clips: its clips are placed about traced frames, and its validation reads what the task does of them.
         measured_by: the command that measures a run, `{run}` being its folder, and `{data}` and `{dataset}` its data.
+        reads_number: whether the network reads what the task is of, so that there are errors to calibrate it by.
         outlines_ends: whether `end_masks` gives outlines at ED and ES.
         networks: in which the recipe's `encoder` is a name.
         recipe: as given.
@@ -79,6 +80,7 @@ class Lesson(ABC):
     needs: ClassVar[str] = "nothing but its label"
     has_own_clips: ClassVar[bool] = False
     measured_by: ClassVar[str] = "coreecho evaluate {run}"
+    reads_number: ClassVar[bool] = True
     outlines_ends: ClassVar[bool] = False
     networks: ClassVar[Registry[Any]] = ENCODERS
     num_views: int = 1

@@ -38,6 +38,7 @@ class SegmenterLesson(Lesson):
 
     needs = "frames whose outline is known"
     measured_by = "coreecho segment --model {run} --dataset {dataset} --data {data}"
+    reads_number = False
     networks: ClassVar[Registry[Any]] = SEGMENTERS
     # Whether it learns from the frames that readers traced alone, where more are known.
     takes_traced_alone: ClassVar[bool] = False

@@ -238,12 +238,22 @@ def _left_out(areas: Floats, es_frames: list[int], area_range: float, *, is_cut:
                 yield LeftOut(
                     frame, "its largest area lies at the very start of the clip, and may have been larger before"
                 )
-        elif frame not in es_frames:
+        elif frame not in es_frames and all(_is_another(areas, frame, other, area_range) for other in es_frames):
             swing = f"the area changes by {100 * swings[frame]:.0f} % of its range, and half of that is asked for"
             yield LeftOut(frame, "it lies too near to another one" if swings[frame] >= _PROMINENCE else swing)
     end = last_ed + int(np.argmin(areas[last_ed:]))
     if areas[last_ed] - areas[end] >= _WORTH_A_WORD * area_range:
         yield LeftOut(end, "the clip ends within it")
+
+
+def _is_another(areas: Floats, frame: int, es_frame: int, area_range: float) -> bool:
+    """Whether a dip is another contraction than that of an end-systole: in between, the ventricle fills.
+
+    Two frames of one end-systole may have the very same number of pixels, and then either of them stands out as far.
+    """
+    first, last = sorted((frame, es_frame))
+    filled = areas[first : last + 1].max() - max(areas[frame], areas[es_frame])
+    return bool(filled >= _WORTH_A_WORD * area_range)
 
 
 def _contractions(areas: Floats, pairs: list[tuple[int, int]], es_frames: list[int]) -> Floats:

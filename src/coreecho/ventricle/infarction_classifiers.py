@@ -27,13 +27,14 @@ _LEAST_OF_CLASS = 2
 _EVEN = 0.5
 _POWERS = tuple(10.0**power for power in range(-6, 0))
 _COSTS = (1.0, 10.0, 100.0, 1000.0)
+_NEIGHBOURS = "n_neighbors"
 # By their names here: what is made, and the grid. Sizes of neighbours, trees and forests are ours.
 CLASSIFIERS: Mapping[str, tuple[str, Mapping[str, Sequence[Any]]]] = {
     "svm-rbf": ("sklearn.svm:SVC", {"kernel": ["rbf"], "gamma": _POWERS, "C": _COSTS}),
     "svm-linear": ("sklearn.svm:SVC", {"kernel": ["linear"], "C": _COSTS}),
     "k-nn": (
         "sklearn.neighbors:KNeighborsClassifier",
-        {"n_neighbors": (3, 5, 7, 9, 11, 15), "weights": ("uniform", "distance")},
+        {_NEIGHBOURS: (3, 5, 7, 9, 11, 15), "weights": ("uniform", "distance")},
     ),
     "tree": (
         "sklearn.tree:DecisionTreeClassifier",
@@ -147,14 +148,21 @@ def _fitted(features: Floats, labels: Labels, classifier: str, rule: Rule) -> An
     module, _, name = place.partition(":")
     made = getattr(importlib.import_module(module), name)()
     step = type(made).__name__.lower()
+    # Fewer folds where a class has fewer recordings.
+    inner = StratifiedKFold(int(min(_INNER_FOLDS, labels.sum(), (~labels).sum())))
+    fewest = min(len(learned) for learned, _ in inner.split(features, labels))
     search = GridSearchCV(
         make_pipeline(StandardScaler(), made),
-        {f"{step}__{setting}": list(values) for setting, values in grid.items()},
+        {f"{step}__{setting}": _possible(setting, values, fewest) for setting, values in grid.items()},
         scoring=RULES[rule].scoring,
-        # Fewer folds where a class has fewer recordings.
-        cv=StratifiedKFold(int(min(_INNER_FOLDS, labels.sum(), (~labels).sum()))),
+        cv=inner,
     )
     return search.fit(features, labels)
+
+
+def _possible(setting: str, values: Sequence[Any], num_learned: int) -> list[Any]:
+    """Values of a setting that so few recordings allow: nobody has more neighbours than there are."""
+    return [value for value in values if value <= num_learned] if setting == _NEIGHBOURS else list(values)
 
 
 def _margins(model: Any, features: Floats) -> Floats:

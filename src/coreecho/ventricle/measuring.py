@@ -16,7 +16,7 @@ from rich.console import Console
 
 from coreecho.datasets.outlines import CAVITY, KnownOutlines
 from coreecho.datasets.recording import Recording
-from coreecho.errors import DatasetError, VideoError
+from coreecho.errors import DatasetError, RecipeError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import printable
@@ -38,7 +38,7 @@ class MeasuredVentricle:
     Attributes:
         recording: its id.
         num_frames: of its video.
-        num_outlined: frames in which the data set knows the ventricle.
+        num_outlined: frames in which the data set knows the outline that is compared.
         common: pixels that both masks have, over these frames.
         sizes: pixels of both masks together.
         common_ed: the same of the frame of end-diastole.
@@ -76,12 +76,30 @@ class MeasuredVentricle:
     reason: str = ""
 
 
+def compared_outline(segmenter: Segmenter, traces: OutlineSource) -> str:
+    """What Dice is of: the cavity, or of a data set that does not know it what else both know, such as the wall.
+
+    Raises:
+        RecipeError: there is nothing that both know.
+    """
+    known, outlined = traces.outlines, segmenter.network.outlines
+    common = [CAVITY] if CAVITY in known else [name for name in known if name in outlined]
+    if not common:
+        raise RecipeError(
+            f"The data set knows the {' and the '.join(known)}, and the model outlines the "
+            f"{' and the '.join(outlined)}: there is nothing to compare. `coreecho train lv-outline` learns the cavity "
+            "and the myocardium."
+        )
+    return common[0]
+
+
 def measure_recordings(
     segmenter: Segmenter,
     store: FrameStore,
     recordings: Sequence[Recording],
     traces: KnownOutlines,
     *,
+    outline: str = CAVITY,
     beats: RangeRule = "product",
     method: Method = "discs",
     show_progress: bool = False,
@@ -93,6 +111,7 @@ def measure_recordings(
         store: decoded frames of all the recordings, of the segmenter's size.
         recordings: at least one.
         traces: where their ventricles are; recordings that it does not know have beats and an EF, and no Dice.
+        outline: that is compared; see `compared_outline`.
         beats: how end-systole is told; see `find_end_systoles`.
         method: of the volumes.
         show_progress: show a bar with the time left, on stderr.
@@ -106,7 +125,7 @@ def measure_recordings(
     if not recordings:
         raise DatasetError("There is no recording to segment: the split is empty.")
     bar = track(recordings, "Segmenting", console=Console(stderr=True), disable=not show_progress, transient=True)
-    rows = [asdict(_measured(segmenter, store, recording, traces, beats, method)) for recording in bar]
+    rows = [asdict(_measured(segmenter, store, recording, traces, outline, beats, method)) for recording in bar]
     return pd.DataFrame(rows, columns=[field.name for field in fields(MeasuredVentricle)])
 
 
@@ -115,6 +134,7 @@ def _measured(
     store: FrameStore,
     recording: Recording,
     traces: KnownOutlines,
+    outline: str,
     beats: RangeRule,
     method: Method,
 ) -> MeasuredVentricle:
@@ -125,8 +145,9 @@ def _measured(
         found = segment_video(segmenter, Video(frames, fps, recording.id), recording.id, beats=beats, method=method)
     except VideoError as error:
         return MeasuredVentricle(recording=name, num_frames=len(frames), ef_label=label, reason=str(error))
-    known, ends = _known(traces, recording, len(frames), store.frame_size)
-    masks, volumes = found.frame_masks, found.curves[method].volumes
+    known, ends = _known(traces, recording, outline, len(frames), store.frame_size)
+    masks = found.frame_masks if outline == CAVITY else segmenter.masks(frames, outline=outline)
+    volumes = found.curves[method].volumes
     ed, es = ends or (None, None)
     overall = _overlap(masks, known, list(known))
     at_ed, at_es = (_overlap(masks, known, [] if frame is None else [frame]) for frame in (ed, es))
@@ -153,14 +174,14 @@ def _measured(
 
 
 def _known(
-    traces: KnownOutlines, recording: Recording, num_frames: int, size: int
+    traces: KnownOutlines, recording: Recording, outline: str, num_frames: int, size: int
 ) -> tuple[dict[int, Masks], tuple[int, int] | None]:
-    """The cavity by frame, (S, S), and the frames of ED and ES."""
+    """An outline by frame, (S, S), and the frames of ED and ES."""
     if not traces.knows(recording):
         return {}, None
     frames = list(traces.frames(recording, num_frames))
-    cavities = traces.masks(recording, frames, num_frames, size)[:, traces.outlines.index(CAVITY)]
-    return dict(zip(frames, cavities, strict=True)), traces.ends(recording)
+    masks = traces.masks(recording, frames, num_frames, size)[:, traces.outlines.index(outline)]
+    return dict(zip(frames, masks, strict=True)), traces.ends(recording)
 
 
 def _overlap(masks: Masks, known: dict[int, Masks], frames: Sequence[int]) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from coreecho.inference.subject import Subject
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.notices import NOTICE
 from coreecho.progress import track
-from coreecho.training.lesson import Examples
+from coreecho.training.lesson import Examples, Lesson
 from coreecho.ventricle.volume import ejection_fraction, ventricle_curve
 
 _Floats = NDArray[np.float64]
@@ -64,6 +64,17 @@ class DiscStudy:
         )
 
 
+def check_outlines_ends(subject: Subject) -> Lesson:
+    """Give the lesson whose network outlines ED and ES. Raises RecipeError: there is none."""
+    lesson = subject.run.lesson if subject.run is not None else None
+    if lesson is None or not lesson.outlines_ends:
+        raise RecipeError(
+            "`--discs` measures the outlines at ED and ES of a run of `colearning` or of EchoGraphs' objectives: give "
+            "the folder of such a run. `coreecho segment` measures those of a segmenter."
+        )
+    return lesson
+
+
 def study_discs(
     subject: Subject,
     predictions: pd.DataFrame,
@@ -91,12 +102,7 @@ def study_discs(
         RecipeError: the run's network outlines nothing.
         DatasetError: no recording has outlines to compare with.
     """
-    lesson = subject.run.lesson if subject.run is not None else None
-    if lesson is None or not lesson.outlines_ends:
-        raise RecipeError(
-            "`--discs` measures the outlines at ED and ES of a run of `colearning` or of EchoGraphs' objectives: give "
-            "the folder of such a run. `coreecho segment` measures those of a segmenter."
-        )
+    lesson = check_outlines_ends(subject)
     usable = lesson.usable(recordings, subject.data)
     if not usable:
         raise DatasetError(f"None of {len(recordings)} recordings has {lesson.needs}, which `--discs` compares with.")
@@ -192,8 +198,8 @@ def _write(study: DiscStudy, folder: Path, *, is_phantom: bool) -> None:
         "num_without_outlines": study.num_without,
         "figures": {name: interval.to_dict() for name, interval in study.figures.items()},
         "pearson": None if math.isnan(study.correlation) else study.correlation,
-        "ef_mae_of_what_is_read": study.task_mae,
+        "ef_mae_of_what_is_read": None if math.isnan(study.task_mae) else study.task_mae,
     }
     with writing_into(folder):
         write_whole(folder / "discs.csv", study.table.to_csv(index=False))
-        write_whole(folder / "discs.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        write_whole(folder / "discs.json", json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -25,8 +25,11 @@ from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.classification import ClassificationMetrics, DiagnosisFamily
 from coreecho.evaluation.fold_means import metrics_mean_over_folds
 from coreecho.files import write_whole, writing_into
+from coreecho.inference.opening import open_subject
 from coreecho.models.segmenter import Segmenter
+from coreecho.names import counted, readable
 from coreecho.notices import NOTICE
+from coreecho.shipped import is_default
 from coreecho.tasks import MI
 from coreecho.training.run_folder import locate_data
 from coreecho.ventricle.infarction_classifiers import RULES, Rule, any_view, check_installed, cross_validate
@@ -67,6 +70,7 @@ def study_infarction(
     classifier: str = "svm-rbf",
     resamples: int = 10_000,
     seed: int = 0,
+    overlaps: Sequence[str] = (),
 ) -> InfarctionStudy:
     """Tell infarcts of a data set by the motion of the wall, and write the folder.
 
@@ -84,6 +88,7 @@ def study_infarction(
         classifier: of `CLASSIFIERS`.
         resamples: of the intervals.
         seed: of the resamples.
+        overlaps: what segmenters have learned from the tested recordings; see `overlap_of`. Kept with the result.
 
     Raises:
         CoReEchoError: scikit-learn is missing, or the folder cannot be written.
@@ -106,6 +111,7 @@ def study_infarction(
         "notice": NOTICE,
         "views": list(views),
         "walls": f"{len(segmenters)} segmenters" if segmenters else "masks of the data set",
+        **({"overlap": list(overlaps)} if overlaps else {}),
         "rule": rule,
         "classifier": classifier,
         "num_recordings": len(features),
@@ -119,6 +125,28 @@ def study_infarction(
         text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
         write_whole(out / "infarction.json", text + "\n")
     return study
+
+
+def overlap_of(segmenter: Path, root: Path, *, dataset: str, views: Sequence[str]) -> str:
+    """Say how many of the tested recordings a segmenter has learned from; nothing of what does not know its own.
+
+    Args:
+        segmenter: the folder of a run knows; a file of weights, and the segmenter that ships, do not.
+        root: of the tested data set.
+        dataset: its layout.
+        views: of the data set.
+
+    Raises:
+        CheckpointError: it is no run.
+        DatasetError: the data cannot be read.
+    """
+    if is_default(segmenter) or not segmenter.is_dir():
+        return ""
+    subjects = [open_subject(segmenter, data=root, dataset=dataset, options={"view": view}) for view in views]
+    found = [subject.overlap(subject.recordings("all")) for subject in subjects]
+    met, tested = sum(len(each.trained) for each in found), sum(each.num_recordings for each in found)
+    learned = f"{readable(segmenter)} learned from {met} of the {counted(tested, 'recordings')} that are tested here"
+    return f"{learned}: these figures are flattered" if met else ""
 
 
 class _Walls:

@@ -1,9 +1,10 @@
 """The left ventricles of a data set, measured and written as a folder of files: see `measuring`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from coreecho.shipped import DEFAULT
 from coreecho.training.data_folder import DataFolder
 from coreecho.training.run_folder import locate_data
 from coreecho.ventricle.beats import RangeRule
-from coreecho.ventricle.measuring import FIGURES, counts_of, figures_of, measure_recordings
+from coreecho.ventricle.measuring import FIGURES, compared_outline, counts_of, figures_of, measure_recordings
 from coreecho.ventricle.volume import Method
 from coreecho.video.store import FrameStore
 
@@ -56,6 +57,7 @@ class MeasuredDataset:
         counts: of recordings.
         model: what outlined them.
         rule: of beats.
+        outline: that Dice is of.
         is_phantom: the hearts are simulated.
         overlap_label: where the model was trained on some of the recordings, or that cannot be said.
     """
@@ -66,6 +68,7 @@ class MeasuredDataset:
     counts: dict[str, int]
     model: str
     rule: RangeRule
+    outline: str
     is_phantom: bool
     overlap_label: str | None = None
 
@@ -77,6 +80,7 @@ def measure_dataset(
     *,
     dataset: str | None = None,
     store: Path | None = None,
+    options: Mapping[str, Any] | None = None,
     protocol: VentricleProtocol | None = None,
     device: str = "auto",
     allow_overlap: bool = False,
@@ -90,6 +94,7 @@ def measure_dataset(
         out: the folder, made where it is missing.
         dataset: its layout; that of the training, or `echonet`, when not given.
         store: folder for the decoded frames; beside the data when not given.
+        options: of the data set's loader, such as `view`; those of the run for data in its layout.
         protocol: how; the TEST split when not given.
         device: where to compute.
         allow_overlap: take recordings that the model was trained on, too; the result then says so.
@@ -99,6 +104,7 @@ def measure_dataset(
         DatasetError: the data are not as expected, know no ventricle, have an empty split or one that the model was
             trained on.
         CheckpointError: the model cannot be read.
+        RecipeError: the model outlines nothing that the data set knows.
         CoReEchoError: the folder cannot be written.
     """
     protocol = protocol or VentricleProtocol()
@@ -106,14 +112,18 @@ def measure_dataset(
     learned_from = None if segmenter.trained_on is None else segmenter.trained_on.dataset
     layout = LAYOUTS.get(dataset or (learned_from if learned_from in LAYOUTS else None) or USUAL_LAYOUT)
     traces = layout.outlines(data)
+    outline = compared_outline(segmenter, traces)
     with writing_into(out):
         pass
-    found = _found(model, segmenter, data, layout.name, store, protocol.split, allow_overlap, show_progress)
+    found = _found(
+        model, segmenter, data, layout.name, store, options or {}, protocol.split, allow_overlap, show_progress
+    )
     table = measure_recordings(
         segmenter,
         found.frames,
         found.recordings,
         traces,
+        outline=outline,
         beats=protocol.beats,
         method=protocol.method,
         show_progress=show_progress,
@@ -126,6 +136,7 @@ def measure_dataset(
         counts=counts_of(table),
         model=segmenter.name,
         rule=protocol.beats,
+        outline=outline,
         is_phantom=found.data.is_phantom,
         overlap_label=found.overlap_label,
     )
@@ -150,13 +161,14 @@ def _found(
     data: Path,
     layout: str,
     store: Path | None,
+    options: Mapping[str, Any],
     split: Asked,
     allow_overlap: bool,
     show_progress: bool,
 ) -> _Found:
     """The recordings of the split, their frames, and which of them a run was trained on."""
     if Path(model).is_dir() and str(model) != DEFAULT:
-        subject = open_subject(model, data=data, dataset=layout, store=store)
+        subject = open_subject(model, data=data, dataset=layout, store=store, options=options)
         if subject.model_input.frame_size != segmenter.frame_size:
             raise RecipeError(f"{model}: its recipe and its weights see frames of different sizes.")
         recordings: Sequence[Recording] = subject.some_recordings(split)
@@ -167,8 +179,8 @@ def _found(
             frames=subject.store(show_progress=show_progress),
             overlap_label=overlap.label,
         )
-    place = locate_data(layout, data, segmenter.frame_size, store)
-    every = load_recordings(layout, data)
+    place = locate_data(layout, data, segmenter.frame_size, store, options)
+    every = load_recordings(layout, data, **options)
     recordings = [recording for recording in every if asked_split(split) in (None, recording.split)]
     if not recordings:
         raise DatasetError(f"{data} has no recording in its {words_of(split)}.")
@@ -193,13 +205,14 @@ def _document(measured: MeasuredDataset, protocol: VentricleProtocol, data: Data
         **measured.counts,
         "not_segmented": [dict(row) for row in failed.to_dict("records")],
         "definitions": {
-            "dice": "2 common pixels / pixels of both masks, pooled over all pixels of all frames in which the data "
-            "set knows the ventricle",
+            "dice": f"of the {measured.outline}: 2 common pixels / pixels of both masks, pooled over all pixels of all "
+            "frames in which the data set knows it",
             "distance": "frames from the readers' frame to the nearest one found, over recordings where one was found",
             "rule_of_beats": measured.rule,
         },
         "protocol": {
             "dataset": data.dataset,
+            "options": dict(data.options),
             "split": protocol.split,
             "beats": protocol.beats,
             "method": protocol.method,

@@ -5,6 +5,7 @@ phases.json   coverage, mean distances, and the error of EF over the recordings 
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from coreecho.files import write_whole, writing_into
 from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.evaluation_mode import evaluation_mode
+from coreecho.names import counted
 from coreecho.notices import NOTICE
 from coreecho.progress import track
 from coreecho.ventricle.agreement import FrameDistance, frame_distance, frame_offset
-from coreecho.ventricle.phases import find_phases
+from coreecho.ventricle.phases import LEAST_CROSSINGS, find_phases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class PhaseStudy:
         table: one row a recording.
         ed: distance of end-diastole from the traced frame, over recordings with tracings that are not rejected.
         es: of end-systole.
-        ef_mae: mean absolute error of EF over the recordings that are not rejected.
+        ef_mae: mean absolute error of EF over the recordings that are not rejected; NaN where all are.
     """
 
     table: pd.DataFrame
@@ -50,12 +52,32 @@ class PhaseStudy:
         return float((~self.table["is_rejected"]).mean())
 
     @property
+    def num_rejected(self) -> int:
+        """Recordings that the published evaluation leaves out."""
+        return int(self.table["is_rejected"].sum())
+
+    @property
     def note(self) -> str:
         """In one line."""
-        return (
-            f"phases: {100 * self.coverage:.1f} % of {len(self.table)} recordings have a rhythm; their EF is off by "
-            f"{self.ef_mae:.2f}; ED is {self.ed.mean:.2f} and ES {self.es.mean:.2f} frames from the traced ones"
+        told = (
+            f"phases: {self.num_rejected} of {counted(len(self.table), 'recordings')} rejected, fewer than "
+            f"{LEAST_CROSSINGS} crossings of zero"
         )
+        if math.isnan(self.ef_mae):
+            return f"{told}; so there is no EF and no distance to tell"
+        distances = [
+            f"{name} is {'not traced' if math.isnan(each.mean) else f'{each.mean:.2f} frames from the traced one'}"
+            for name, each in (("ED", self.ed), ("ES", self.es))
+        ]
+        return f"{told}; EF of the others is off by {self.ef_mae:.2f}; {', '.join(distances)}"
+
+
+def check_reads_phases(subject: Subject, device: str = "auto") -> EchoModel:
+    """Give the model that reads phases. Raises RecipeError: it reads no signal of them, or does not see every frame."""
+    model = subject.model(device)
+    if not model.encoder.gives_phases or model.model_input.stride != 1:
+        raise RecipeError("Phases are read by a UVT with a signal that sees every frame, as the recipe `uvt` has it.")
+    return model
 
 
 def study_phases(
@@ -83,9 +105,7 @@ def study_phases(
     Raises:
         RecipeError: the model reads no signal of the phases, or sees frames that lie apart.
     """
-    model = subject.model(device)
-    if not model.encoder.gives_phases or model.model_input.stride != 1:
-        raise RecipeError("Phases are read by a UVT with a signal that sees every frame, as the recipe `uvt` has it.")
+    model = check_reads_phases(subject, device)
     store, traced = subject.store(show_progress=show_progress), _traced(subject)
     rows = []
     console = Console(stderr=True)
@@ -110,16 +130,21 @@ def study_phases(
         "notice": NOTICE,
         "is_phantom": subject.is_phantom,
         "num_recordings": len(table),
-        "num_rejected": int(table["is_rejected"].sum()),
+        "num_rejected": study.num_rejected,
         "coverage": study.coverage,
-        "ef_mae_of_covered": study.ef_mae,
-        "ed_frames_from_traced": asdict(study.ed),
-        "es_frames_from_traced": asdict(study.es),
+        "ef_mae_of_covered": _known(study.ef_mae),
+        "ed_frames_from_traced": {name: _known(value) for name, value in asdict(study.ed).items()},
+        "es_frames_from_traced": {name: _known(value) for name, value in asdict(study.es).items()},
     }
     with writing_into(folder):
         write_whole(folder / "phases.csv", table.to_csv(index=False))
-        write_whole(folder / "phases.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        write_whole(folder / "phases.json", json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return study
+
+
+def _known(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else value
 
 
 @torch.no_grad()

@@ -41,6 +41,17 @@ def test_data_that_have_moved_are_the_runs_own_and_a_copy_is_not(
     assert moved.data.root == copy
 
 
+def test_other_recordings_of_the_runs_own_data_are_other_data(run: RunFolder, truth_root: Path) -> None:
+    """Another view, fold or frame rate than the run's: not the run's own recordings under another name."""
+    assert open_subject(run.path, data=truth_root, options={"leave_out_faulty": True}).is_own_data
+    others = open_subject(run.path, data=truth_root, options={"fps": "25"})
+    assert not others.is_own_data
+    assert {each.target_fps for each in others.all_recordings} == {25}
+    assert {each.target_fps for each in open_subject(run.path, data=truth_root).all_recordings} == {None}
+    with pytest.raises(DatasetError, match="echonet has no option view"):
+        open_subject(run.path, data=truth_root, options={"view": "A2C"})
+
+
 def test_weights_are_asked_about_any_data(run: RunFolder, truth_root: Path, tmp_path: Path) -> None:
     weights = Path(shutil.copy(run.best_weights, tmp_path / "published.safetensors"))
     subject = open_subject(weights, data=truth_root)

@@ -46,3 +46,16 @@ def test_whatever_is_said_first_rows_and_lines_have_one_order() -> None:
     studies = Legend(rows="studies")
     studies.codes({"S": list("abcdefghij")})
     assert studies.codes({"S": ["j", "b", "c"]}) == ["S2", "S3", "S10"]
+
+
+def test_what_is_said_twice_of_one_row_is_of_one_row() -> None:
+    """Two beats of a clip that were left out for the same reason are not those of two clips."""
+    legend = Legend()
+    beats = [f"a beat about {moment} s was left out" for moment in ("0.60", "5.85")]
+    assert legend.codes({"N": beats}) == ["N1"]
+    assert legend.lines() == ["N1  a beat about 0.60-5.85 s was left out"]
+    legend.codes({"N": beats[:1]})
+    assert legend.lines() == ["N1  a beat about 0.60-5.85 s was left out (2 files)"]
+    alone = Legend()
+    alone.codes({"N": ["at 1 s by 20 %", "at 2 s by 30 %"]})
+    assert alone.lines() == ["N1  at 1 s by 20 % (the first of 2 of one of the files; each has its own numbers)"]

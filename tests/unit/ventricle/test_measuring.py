@@ -1,5 +1,6 @@
 """Ventricles of a data set whose masks, beats and EF are known, against those that are found."""
 
+import io
 import json
 import shutil
 from collections.abc import Mapping
@@ -8,11 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from coreecho.errors import DatasetError
+from coreecho.datasets.hmc_qu import HMC_QU
+from coreecho.datasets.outlines import CAVITY, MYOCARDIUM
+from coreecho.errors import DatasetError, RecipeError
+from coreecho.models.segmenter import load_segmenter
+from coreecho.report.segmentation_tables import measured_table
 from coreecho.training.run_folder import RunFolder
-from coreecho.ventricle.measuring import FIGURES, MeasuredVentricle, counts_of, figures_of
+from coreecho.ventricle.agreement import dice
+from coreecho.ventricle.measuring import FIGURES, MeasuredVentricle, compared_outline, counts_of, figures_of
 from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
+from coreecho.video.store import FrameStore
 
 
 def test_a_data_set(bright_root: Path, bright_segmenter: Path, tmp_path: Path) -> None:
@@ -42,6 +50,44 @@ def test_a_data_set(bright_root: Path, bright_segmenter: Path, tmp_path: Path) -
 def test_a_split_without_recordings_is_told(bright_root: Path, bright_segmenter: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no recording in its VAL split"):
         measure_dataset(bright_segmenter, bright_root, tmp_path, protocol=VentricleProtocol(split="val"), device="cpu")
+
+
+def test_of_data_that_know_the_wall_alone_dice_is_of_the_wall(
+    run_of_every_recipe: Mapping[str, RunFolder], hmc_qu_hearts: Path, tmp_path: Path
+) -> None:
+    run = run_of_every_recipe["lv-outline"]
+    given = {"data": hmc_qu_hearts, "out": tmp_path, "dataset": "hmc-qu", "store": tmp_path / "store", "device": "cpu"}
+    measured = measure_dataset(
+        run.path,
+        options={"fold": "2", "end_frame": "exclusive"},
+        protocol=VentricleProtocol(resamples=20),
+        **given,  # type: ignore[arg-type]
+    )
+    recordings = {each.id: each for each in HMC_QU.load(hmc_qu_hearts, fold=2, end_frame="exclusive")}
+    tested = [name for name, each in recordings.items() if each.split == "test"]
+    assert measured.table["recording"].tolist() == tested
+    assert measured.outline == MYOCARDIUM
+    assert (measured.table["num_outlined"] == measured.table["num_frames"]).all()
+    # By hand, of one of them: every frame, at the size that the model sees.
+    segmenter, first = load_segmenter(run.path), recordings[tested[0]]
+    frames = np.asarray(FrameStore.open(tmp_path / "store").frames(first.id))
+    (known,) = HMC_QU.outlines(hmc_qu_hearts).masks(first, range(len(frames)), len(frames), 32).transpose(1, 0, 2, 3)
+    expected = dice(segmenter.masks(frames, outline=MYOCARDIUM), known).pooled
+    assert measured.table["dice"][0] == pytest.approx(expected)
+    document = json.loads((tmp_path / "lv.json").read_text())
+    assert document["definitions"]["dice"].startswith("of the myocardium: ")
+    assert document["protocol"]["options"] == {"fold": "2", "end_frame": "exclusive"}
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(measured_table(measured))
+    assert "Dice is of the myocardium: the data set does not know the cavity." in console.export_text()
+
+
+def test_what_has_nothing_to_be_compared_with_is_refused(hmc_qu_hearts: Path, bright_segmenter: Path) -> None:
+    walls, segmenter = HMC_QU.outlines(hmc_qu_hearts), load_segmenter(bright_segmenter)
+    assert compared_outline(segmenter, walls) == MYOCARDIUM
+    segmenter.network.outlines = (CAVITY,)
+    with pytest.raises(RecipeError, match="knows the myocardium, and the model outlines the cavity: there is nothing"):
+        compared_outline(segmenter, walls)
 
 
 def table_of(*rows: MeasuredVentricle) -> pd.DataFrame:

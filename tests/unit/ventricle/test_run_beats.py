@@ -13,6 +13,8 @@ from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference.opening import open_subject
 from coreecho.training import RunFolder
+from coreecho.ventricle import run_phases
+from coreecho.ventricle.phases import PhaseFrames
 from coreecho.ventricle.run_beats import error_by_beats, place_at_beats
 from coreecho.ventricle.run_phases import study_phases
 
@@ -59,6 +61,28 @@ def test_clips_are_placed_about_end_systoles_and_recordings_without_one_are_coun
     assert errors.mae[1] <= errors.mae[0] + 1e-9
 
 
+def test_phases_where_every_recording_is_rejected(
+    run_of_every_recipe: Mapping[str, RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No figure, and none that JSON does not have."""
+    monkeypatch.setattr(run_phases, "_signal", lambda model, frames: np.ones(len(frames)))
+    subject = open_subject(run_of_every_recipe["uvt"].path)
+    asked = subject.some_recordings("train")[:2]
+    columns = {"recording": [each.id for each in asked], "ef_true": [50.0, 60.0], "ef_predicted": [55.0, 55.0]}
+    study = study_phases(subject, pd.DataFrame(columns), asked, tmp_path, device="cpu")
+    assert study.note == (
+        "phases: 2 of 2 recordings rejected, fewer than 3 crossings of zero; so there is no EF and no distance to tell"
+    )
+    assert "NaN" not in (text := (tmp_path / "phases.json").read_text())
+    assert json.loads(text)["ef_mae_of_covered"] is None
+    assert json.loads(text)["ed_frames_from_traced"]["mean"] is None
+    # One that has a rhythm.
+    monkeypatch.setattr(run_phases, "find_phases", lambda signal: PhaseFrames((4,), (9,), 5))
+    study = study_phases(subject, pd.DataFrame(columns), asked, tmp_path, device="cpu")
+    assert study.note.startswith("phases: 0 of 2 recordings rejected, fewer than 3 crossings of zero; EF of the others")
+    assert "is off by 5.00; ED is " in study.note
+
+
 def test_a_video_without_any_beat_is_an_error_of_its_own(
     run_of_every_recipe: Mapping[str, RunFolder], tmp_path: Path
 ) -> None:
@@ -86,6 +110,7 @@ def test_evaluating_a_uvt_reads_its_phases_and_its_own_clips(
     document = json.loads((tmp_path / "own" / "phases.json").read_text())
     assert document["num_rejected"] == table.is_rejected.sum()
     assert study.coverage == pytest.approx(1 - table.is_rejected.mean())
+    assert f"phases: {study.num_rejected} of {len(asked)} recordings rejected, fewer than 3 crossings" in study.note
     with pytest.raises(RecipeError, match="Phases are read by a UVT"):
         study_phases(open_subject(run_of_every_recipe["demo"].path), evaluation.predictions, asked, tmp_path)
     with pytest.raises(RecipeError, match="clips that an objective places about traced frames"):

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from coreecho.datasets import LAYOUTS, load_recordings
 from coreecho.errors import DatasetError
 from coreecho.phantom import write_hmc_qu_phantoms
+from coreecho.training import RunFolder
 from coreecho.ventricle.infarction_classifiers import Rule
-from coreecho.ventricle.run_infarction import study_infarction
+from coreecho.ventricle.run_infarction import overlap_of, study_infarction
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def test_walls_are_cut_as_the_clips_are(root: Path) -> None:
 
 @pytest.mark.parametrize("rule", ["nguyen", "degerli"])
 def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tmp_path: Path) -> None:
-    study = study_infarction(root, tmp_path / "out", rule=rule, classifier="tree", resamples=50)
+    study = study_infarction(root, tmp_path / "out", rule=rule, classifier="tree", resamples=50, overlaps=["met"])
     features = pd.read_csv(tmp_path / "out" / "features.csv")
     assert len(features) == len(load_recordings("hmc-qu", root))
     columns = [f"A4C_segment_{segment}_of_1" for segment in (1, 2, 3, 7, 6, 5)]
@@ -48,6 +50,7 @@ def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tm
     document = json.loads((tmp_path / "out" / "infarction.json").read_text())
     assert document["is_phantom"]
     assert document["walls"] == "masks of the data set"
+    assert document["overlap"] == ["met"]
     right = (study.diagnoses.diagnosis == study.diagnoses.has_mi).groupby(study.diagnoses.fold).mean().mean()
     assert study.metrics.intervals["accuracy"].estimate == pytest.approx(right)
     assert np.isfinite(study.diagnoses.margin).all()
@@ -67,3 +70,17 @@ def test_two_views_are_of_the_same_hearts_and_any_of_them_may_show_the_infarct(r
     study = study_infarction(root, tmp_path / "out", views=("A4C", "A2C"), classifier="tree", resamples=20)
     assert study.features.has_mi.sum() == sum(map(any, both))
     assert sum("_segment_" in str(name) for name in study.features) == 12
+
+
+def test_a_segmenter_that_learned_from_the_tested_recordings_is_told(
+    run_of_every_recipe: Mapping[str, RunFolder],
+) -> None:
+    run = run_of_every_recipe["hmc-qu-fine-tune"]
+    trained = len(run.recordings("train"))
+    given = {"dataset": "hmc-qu", "views": ["A4C"]}
+    tested = len(load_recordings("hmc-qu", run.data.root))
+    said = overlap_of(run.path, run.data.root, **given)  # type: ignore[arg-type]
+    assert f"learned from {trained} of the {tested} recordings that are tested here: these figures are flat" in said
+    # What does not know what it learned from.
+    assert overlap_of(Path("default"), run.data.root, **given) == ""  # type: ignore[arg-type]
+    assert overlap_of(run.best_weights, run.data.root, **given) == ""  # type: ignore[arg-type]

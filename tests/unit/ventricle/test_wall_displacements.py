@@ -72,6 +72,16 @@ def test_each_classifier_tells_clear_infarcts_from_folds_that_it_has_not_seen(
     assert (said.is_infarct == hearts[1]).mean() > 0.9
 
 
+@pytest.mark.filterwarnings("error")
+def test_nobody_has_more_neighbours_than_there_are_recordings(
+    hearts: tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]],
+) -> None:
+    """Of 20 recordings 15 are learned from, and 12 in an inner fold: 15 neighbours are not tried."""
+    features, labels = hearts[0][:20], hearts[1][:20]
+    said = cross_validate(features, labels, np.arange(20) // 5, "k-nn")
+    assert (said.is_infarct == labels).mean() > 0.8
+
+
 def test_nguyens_cut_off_is_the_corner_of_the_trainings_curve(
     hearts: tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]],
 ) -> None:
