@@ -76,7 +76,7 @@ class MeasuredVentricle:
     reason: str = ""
 
 
-def compared_outline(segmenter: Segmenter, traces: OutlineSource) -> str:
+def compared_outline(segmenter: Segmenter, traces: KnownOutlines) -> str:
     """What Dice is of: the cavity, or of a data set that does not know it what else both know, such as the wall.
 
     Raises:
