@@ -65,12 +65,14 @@ class RecipeRuns(Mapping[str, RunFolder]):
 
     def _train(self, name: str, path: Path) -> None:
         dataset = next((known for known in ("camus", "hmc-qu", "echonet-beats") if name.startswith(known)), "echonet")
+        # Beats are those of the same hearts.
+        root = self.folder / "phantoms" / dataset.removesuffix("-beats")
         with FileLock(self.folder / "phantoms.lock"):
-            if not (self.folder / "phantoms" / dataset).exists():
-                self._write(dataset)
+            if not root.exists():
+                self._write(root.name)
         train(
             small_recipe(name),
-            data=self.folder / "phantoms" / dataset.removesuffix("-beats"),
+            data=root,
             out=path,
             store=self.folder / f"store-{name}",
             dataset=dataset,

@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import nn
 
@@ -17,7 +17,6 @@ from coreecho.models.encoder import Encoder
 from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
 from coreecho.models.segmentation_network import SegmentationNetwork
 
-_Kind = TypeVar("_Kind", bound=nn.Module)
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
 
@@ -102,7 +101,7 @@ def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Cal
     return checked
 
 
-def _class_of(make: Any, kind: type[_Kind], what: str, hint: str = "") -> type[_Kind]:
+def _class_of(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> type[Any]:
     """The class of the networks that something makes, which is not called."""
     called = make.func if isinstance(make, partial) else make
     made: Any = called

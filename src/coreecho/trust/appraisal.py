@@ -178,6 +178,7 @@ def appraise(
         f"{found.calibrated_on}, {found.date}"
     )
     below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in EF_LIMITS}
+    told_below: dict[str, Any] = {f"p_below_{limit:g}": each for limit, each in below.items()}
     leaning: tuple[str, ...] = ()
     # A half, to the percent that is shown, leans to no side.
     if any(round(100 * each) != 50 and (each > 0.5) != (ef_percent < limit) for limit, each in below.items()):
@@ -189,7 +190,7 @@ def appraise(
         interval_high=interval.high,
         level=found.level,
         method=found.method,
-        **{f"p_below_{limit:g}": each for limit, each in below.items()},
+        **told_below,
         interval_notes=(ground, *interval.notes, *leaning, *unnamed, *of_outside),
         **of_gate,
     )
