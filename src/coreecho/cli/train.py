@@ -120,8 +120,7 @@ def train(
         The settings of the recipe; each flag overrules the recipe's file.
     """
     keeping: dict[str, Any] = {"checkpoint_minutes": checkpoint_minutes, "tensorboard": tensorboard}
-    options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
-    options |= data_options(option=option, columns=columns, leave_out_faulty=leave_out_faulty)
+    options = data_options(option=option, fold=fold, view=view, columns=columns, leave_out_faulty=leave_out_faulty)
     if resume is not None:
         of_new_runs = (recipe_name, out, dataset, fold, view, option, columns, seeds)
         if any(given is not None for given in of_new_runs) or leave_out_faulty:

@@ -81,7 +81,8 @@ class HmcQu(Layout):
             ("inclusive", "exclusive"),
         ),
     )
-    survey_options: ClassVar[Mapping[str, Any]] = {"view": "all", "only_with_masks": False}
+    all_clips: ClassVar[Mapping[str, Any]] = {"only_with_masks": False}
+    survey_options: ClassVar[Mapping[str, Any]] = {"view": "all", **all_clips}
     is_single_cycle = True
     learned_from = "It was trained on HMC-QU: one cardiac cycle, from its reference frame to its end."
     num_folds = 5

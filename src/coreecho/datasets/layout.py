@@ -49,6 +49,7 @@ class Layout(ABC):
         title: for people: "EchoNet-Dynamic".
         description: what lies in its folder, in one sentence without a full stop.
         options: what it may be told.
+        all_clips: options by which no clip of a view is left out unasked; none where none is.
         survey_options: those by which the doctor sees all of it, such as every view.
         is_single_cycle: every clip is one beat, or the same part of one; None where the layout does not say.
         learned_from: what a clip of it runs over, for people who give a file to a model that learned from it.
@@ -67,6 +68,7 @@ class Layout(ABC):
     description: ClassVar[str]
     options: ClassVar[tuple[Option, ...]] = ()
     survey_options: ClassVar[Mapping[str, Any]] = {}
+    all_clips: ClassVar[Mapping[str, Any]] = {}
     is_single_cycle: ClassVar[bool | None] = False
     learned_from: ClassVar[str] = "It was trained on clips of one beat each."
     pixels: ClassVar[tuple[float, float] | None] = None
@@ -190,6 +192,11 @@ class Layout(ABC):
             meant = f" Those that have it: {', '.join(f'`--dataset {name}`' for name in others)}." if others else ""
             raise DatasetError(f"{self.name} has no option {', '.join(unknown)}; its options are: {names}.{meant}")
         return {name: option.checked(options.get(name, option.default), self.title) for name, option in known.items()}
+
+    def checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options that are given, each in its own kind. Raises DatasetError: as `settings`."""
+        settings = self.settings(options)
+        return {name: settings[name] for name in options}
 
     def has_option(self, name: str) -> bool:
         """Whether it may be told this."""
