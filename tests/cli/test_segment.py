@@ -90,6 +90,12 @@ def test_a_film_shows_nothing_outside_the_sector(
     assert picture.shape == (448, 448, 3)
     assert picture[: 8 * 4, : 21 * 4].max() == 0
     assert picture[200:250, 200:250].max() > 0
+    # When it was taken, by which it is found on the curve: in the corner beside the sector, another in each frame.
+    assert picture[:40, -120:].max() == 0
+    corners = [each[:40, -120:] for each in outline_pictures(found, [unnamed, unnamed, 9], tells_moment=True)]
+    assert corners[0].max() > 0
+    assert np.array_equal(corners[0], corners[1])
+    assert not np.array_equal(corners[0], corners[2])
 
 
 def test_a_clip_without_a_sector_has_all_but_the_film(run: TypeIn, bright_segmenter: Path, tmp_path: Path) -> None:
