@@ -138,8 +138,10 @@ def _options(
             "--dataset": shown.dataset,
             "--store": shown.store,
             "--allow-overlap": shown.allow_overlap,
+            "--option": shown.option,
+            "--columns": shown.columns,
+            "--leave-out-faulty": shown.leave_out_faulty,
         }
-        of_data |= {"--option": shown.option, "--columns": shown.columns, "--leave-out-faulty": shown.leave_out_faulty}
         if given := [name for name, value in of_data.items() if value]:
             raise RecipeError(f"{_named(given)} of the data set under `--data`, and files are to be segmented.")
     of_files = {"--nifti": nifti, "--strict": strict, "--axes": reading.axes, "--series": reading.series}
