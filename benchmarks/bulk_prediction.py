@@ -25,7 +25,7 @@ import numpy as np
 from pydicom.data import get_testdata_file
 
 from coreecho.inference import Prediction, Predictor, find_device
-from coreecho.inference.engine import ClipSource, predict_videos
+from coreecho.inference.engine import ClipRequest, predict_videos
 from coreecho.models import EchoModel, ModelInput, build_model
 
 FILES = 12
@@ -90,15 +90,15 @@ def compare_batches(name: str, model: EchoModel, *, device: str) -> None:
     model = model.to(find_device(device))
     size = model.model_input.frame_size
     frames = np.random.default_rng(0).integers(0, 256, (FRAMES, size, size), np.uint8)
-    sources = [ClipSource(number, lambda: (frames, [0, 10, 20])) for number in range(64)]
+    requests = [ClipRequest(number, lambda: (frames, [0, 10, 20])) for number in range(64)]
     rates = {}
     for batch_size in (3, 64):
-        list(predict_videos(model, sources[:2], batch_size=batch_size))
+        list(predict_videos(model, requests[:2], batch_size=batch_size))
         best = 0.0
         for _ in range(TURNS):
             started = time.perf_counter()
-            list(predict_videos(model, sources, batch_size=batch_size))
-            best = max(best, len(sources) / (time.perf_counter() - started))
+            list(predict_videos(model, requests, batch_size=batch_size))
+            best = max(best, len(requests) / (time.perf_counter() - started))
         rates[batch_size] = best
     print(
         f"{name:36s} batches of 3 {rates[3]:.1f} recordings/s, of 64 {rates[64]:.1f} recordings/s, "

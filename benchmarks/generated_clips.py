@@ -28,7 +28,7 @@ from coreecho.errors import CoReEchoError
 from coreecho.evaluation.ef_ranges import by_ef_range
 from coreecho.evaluation.metrics import compute_metrics
 from coreecho.evaluation.model_record import Figure, Measured, ModelRecord, write_record
-from coreecho.inference.engine import ClipSource, predict_videos
+from coreecho.inference.engine import ClipRequest, predict_videos
 from coreecho.inference.preparing import ClipFile, prepare_file
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import hash_weights, load_model
@@ -67,12 +67,12 @@ def cached_reader(cache: Path | None) -> Callable[..., ResizedVideo]:
 def predict_all(model: EchoModel, clips: list[ClipFile], *, num_clips: int, batch_size: int) -> np.ndarray:
     """(N,) the EF of each file in percent, the mean over its clips."""
 
-    def source(number: int, clip: ClipFile) -> ClipSource[int]:
+    def request(number: int, clip: ClipFile) -> ClipRequest[int]:
         starts = even_starts(len(clip.frames), model.model_input, num_clips)
-        return ClipSource(number, lambda: (clip.frames, starts))
+        return ClipRequest(number, lambda: (clip.frames, starts))
 
-    sources = [source(number, clip) for number, clip in enumerate(clips)]
-    return np.array([said.value for _, said in predict_videos(model, sources, batch_size=batch_size)])
+    requests = [request(number, clip) for number, clip in enumerate(clips)]
+    return np.array([said.value for _, said in predict_videos(model, requests, batch_size=batch_size)])
 
 
 def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from coreecho.phantom.truth import LV_LABEL, label_frame
 MARKS = ("<!-- clinic: begin -->", "<!-- clinic: end -->")
 SEED = 41
 DRAWS = 100
-# Every source is compared at the generated clips' rate and length.
+# Every kind of clip is compared at the generated clips' rate and length.
 FPS = 8.0
 NUM_FRAMES = 16
 DARK, BRIGHT = 10, 200
@@ -110,9 +110,9 @@ def summary(values: Floats) -> str:
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def table(sources: dict[str, list[Clip]]) -> str:
-    """The statistics of each source, in Markdown."""
-    measured = {name: [statistics(clip) for clip in clips] for name, clips in sources.items()}
+def table(kinds: dict[str, list[Clip]]) -> str:
+    """The statistics of each kind of clip, in Markdown."""
+    measured = {name: [statistics(clip) for clip in clips] for name, clips in kinds.items()}
     lines = ["| median (5 to 95 %) | " + " | ".join(measured) + " |", "|---" * (len(measured) + 1) + "|"]
     for name in next(iter(measured.values()))[0]:
         cells = [summary(np.array([clip[name] for clip in clips])) for clips in measured.values()]
@@ -134,14 +134,14 @@ def figure(clip: Clip) -> str:
     )
 
 
-def write_page(out: Path, sources: dict[str, list[Clip]]) -> None:
-    """A page with all clips of all sources playing."""
+def write_page(out: Path, kinds: dict[str, list[Clip]]) -> None:
+    """A page with all clips of all kinds playing."""
     parts = ["<!doctype html><meta charset='utf-8'><title>Clinic</title>"]
     parts.append(
         "<style>body{background:#111;color:#ccc;font:12px sans-serif}section{display:flex;flex-wrap:wrap;gap:6px}"
         "figure{margin:0;width:150px}img{width:150px;height:150px;image-rendering:auto}</style>"
     )
-    for name, clips in sources.items():
+    for name, clips in kinds.items():
         parts += [f"<h2>{name}</h2><section>", *(figure(clip) for clip in clips), "</section>"]
     out.write_text("\n".join(parts), encoding="utf-8")
 
@@ -155,18 +155,18 @@ def main() -> None:
     if arguments.page is not None and arguments.page.resolve().is_relative_to(DOCS.parent.resolve()):
         sys.exit(f"--page {arguments.page}: lies in this repository, where the other clips must not be copied.")
     real, real_fps = real_clip()
-    sources = {"phantoms, `clinic`, `any`": draws()}
+    kinds = {"phantoms, `clinic`, `any`": draws()}
     if arguments.beside is not None:
-        sources["generated clips"] = clips_of(arguments.beside)
-    sources["pydicom's real clip"] = [
+        kinds["generated clips"] = clips_of(arguments.beside)
+    kinds["pydicom's real clip"] = [
         Clip(frames=at_common_rate(real, real_fps), caption="pydicom's A4C clip, MIT licence", ef_percent=np.nan)
     ]
     PICTURES.mkdir(exist_ok=True)
-    tiles = [clip.frames[0] for clip in next(iter(sources.values()))]
+    tiles = [clip.frames[0] for clip in next(iter(kinds.values()))]
     Image.fromarray(grid_of(tiles, 10)).save(PICTURES / "clinic.jpg", quality=62, optimize=True)
     if arguments.page is not None:
-        write_page(arguments.page, sources)
-    put_between(MARKS, DOCS / "phantoms.md", table(sources))
+        write_page(arguments.page, kinds)
+    put_between(MARKS, DOCS / "phantoms.md", table(kinds))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ class Task(ABC):
     # Whether a person reads an EF in percent, in the columns of EF: then it has an interval and trust, and is told by
     # ranges of EF.
     is_appraised: ClassVar[bool] = False
+    # Two values that differ by less are the same to a reader; 0 where nothing is known of that.
+    least_difference: ClassVar[float] = 0.0
     # Whether the doctor of a data set looks at its labels.
     is_examined: ClassVar[bool] = False
     label: str

@@ -92,6 +92,7 @@ class EF(Number):
     has_readers: ClassVar[bool] = True
     is_appraised: ClassVar[bool] = True
     is_examined: ClassVar[bool] = True
+    least_difference: ClassVar[float] = 1.0
     label: str = "ef_percent"
     title: str = "Ejection fraction"
     noun: str = "EF"
@@ -102,7 +103,7 @@ class EF(Number):
     output_column: str = "ef_predicted"
     losses: tuple[str, ...] = ("l1", "mse")
     selection: str = "val_mae"
-    metrics: str = "coreecho.evaluation.metrics:EFFamily"
+    metrics: str = "coreecho.evaluation.metrics:NumberFamily"
     notice: str = "Not a medical device: this EF must not guide the care of a patient."
     low: float = 0.0
     high: float = 100.0

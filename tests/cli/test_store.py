@@ -66,7 +66,7 @@ def test_verify_tells_changed_sources_from_damaged_frames(tree: Path, store: Typ
     code, out = store("verify", "echonet", tree)
     assert code == 1
     assert out.splitlines() == [
-        f"{first}: missing, or its source has changed since: build the store again",
+        f"{first}: missing, or its file has changed since: build the store again",
         f"{second}: damaged on disk: clear the store, and build it again",
     ]
 
@@ -118,4 +118,4 @@ def test_verify_finds_a_video_that_was_replaced_with_equal_size_and_time(tree: P
     video.write_bytes(content)
     os.utime(video, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     code, out = store("verify", "echonet", tree)
-    assert (code, out) == (1, f"{first}: missing, or its source has changed since: build the store again\n")
+    assert (code, out) == (1, f"{first}: missing, or its file has changed since: build the store again\n")

@@ -62,7 +62,7 @@ def trial_folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def code_version() -> str:
-    """What was tried: the package's version, and a fingerprint of its sources."""
+    """What was tried: the package's version, and a fingerprint of its files."""
     package = Path(coreecho.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):

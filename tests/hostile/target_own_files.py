@@ -105,16 +105,16 @@ def _write_store(folder: Path) -> list[Path]:
     from coreecho.video.store import FrameStore
 
     write_clips(folder / "clips", [f"{number}.npy" for number in range(3)])
-    sources = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
-    FrameStore.build(folder / "store", sources, frame_size=32, workers=1)
+    files = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
+    FrameStore.build(folder / "store", files, frame_size=32, workers=1)
     return sorted(path for path in (folder / "store").iterdir() if path.suffix == ".json")
 
 
 def _read_store(folder: Path, damaged: Path) -> object:
     from coreecho.video.store import FrameStore
 
-    sources: Any = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
-    store = FrameStore.build(folder / "store", sources, frame_size=32, workers=1)
+    files: Any = {str(number): folder / "clips" / f"{number}.npy" for number in range(3)}
+    store = FrameStore.build(folder / "store", files, frame_size=32, workers=1)
     return [np.asarray(store.frames(str(number))).sum() for number in range(3)]
 
 

@@ -27,8 +27,8 @@ _SETTINGS = PhantomSettings(min_frames=20, max_frames=20, difficulty="easy")
 
 
 def _store(videos: Path, out: Path) -> None:
-    sources = {path.stem: path for path in sorted(videos.iterdir())[:3]}
-    FrameStore.build(out / "store", sources, frame_size=48, workers=1)
+    files = {path.stem: path for path in sorted(videos.iterdir())[:3]}
+    FrameStore.build(out / "store", files, frame_size=48, workers=1)
 
 
 def _csv(videos: Path, out: Path) -> None:

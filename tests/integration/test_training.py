@@ -316,19 +316,22 @@ def test_hardware_that_is_not_there_is_refused(finished: RunFolder, tmp_path: Pa
         with pytest.raises(RecipeError, match=r"Cannot compute on the device 'gpu'.*Here are cpu"):
             train(finished.recipe, data=finished.data.root, out=tmp_path / "run", hardware=Hardware(device="gpu"))
         assert not (tmp_path / "run").exists()
-    with pytest.raises(RecipeError, match="`devices` is 0"):
+    with pytest.raises(RecipeError, match="devices is 0, expected at least 1"):
         Hardware(devices=0)
 
 
-def test_it_resumes_without_the_initial_weights_file(finished: RunFolder, tmp_path: Path) -> None:
+def test_it_resumes_elsewhere_and_without_the_initial_weights_file(finished: RunFolder, tmp_path: Path) -> None:
     weights = tmp_path / "start.safetensors"
     shutil.copy(finished.best_weights, weights)
     recipe = replace(finished.recipe, init=str(weights))
     run = train(recipe, data=finished.data.root, out=tmp_path / "run", hardware=CPU)
     weights.unlink()
-    info = json.loads((run.path / "run.json").read_text()) | {"is_finished": False}
-    (run.path / "run.json").write_text(json.dumps(info))
+    info = json.loads((run.path / "run.json").read_text())
+    began_elsewhere = info | {"is_finished": False, "computed_on": ["another computer"]}
+    (run.path / "run.json").write_text(json.dumps(began_elsewhere))
     assert resume(run.path).is_finished
+    computed_on = json.loads((run.path / "run.json").read_text())["computed_on"]
+    assert computed_on == ["another computer", *info["computed_on"]]
 
 
 def test_a_folder_with_a_run_is_not_written_over(finished: RunFolder) -> None:

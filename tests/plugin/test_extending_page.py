@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from coreecho.datasets import LAYOUTS
+from coreecho.datasets import LAYOUTS, Layout
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.scales import PAPER
-from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import _shared_trainings
 from coreecho.experiments.table_plan import plan_table
-from coreecho.models import load_model
-from coreecho.tasks import build_task
+from coreecho.models import ENCODERS, HEADS, SEGMENTERS, build_head, load_model
+from coreecho.models.encoder import Encoder
+from coreecho.models.segmentation_network import SegmentationNetwork
+from coreecho.tasks import TASKS, Number, Task, build_task
 from coreecho.training import Recipe, train
+from coreecho.training.lesson import Lesson
+from coreecho.training.objectives import Objective
+from coreecho.training.parts import OBJECTIVES, OPTIMISERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
 
@@ -66,16 +71,35 @@ def test_its_task_is_made_again_from_what_a_card_keeps(mymodule: Path) -> None:
     assert (task.noun, task.unit) == ("heart rate", "bpm")
 
 
+def test_its_head_starts_where_it_is_told(mymodule: Path) -> None:
+    head = build_head("mymodule:TwoLayers", 8, dropout=0.5, last_bias=55.0)
+    assert head(torch.zeros(2, 8)).shape == (2, 1)
+    assert head[2].bias.item() == 55.0
+
+
 def test_its_loop_gives_gradients(mymodule: Path) -> None:
     module = __import__("mymodule")
     assert module.embeddings.grad.shape == (8, 32)
     assert module.embeddings.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("owner", [Task, Number, Layout, Lesson, Objective, Encoder, SegmentationNetwork])
+def test_it_names_all_that_a_part_may_say_of_itself(owner: type) -> None:
+    # `built_from` and the recipe are set for a part, and not by it.
+    declared = {name for name in owner.__annotations__ if not name.startswith("_")} - {"built_from", "recipe"}
+    assert declared
+    assert not {name for name in declared if f"`{name}`" not in PAGE and f"    {name}: " not in PAGE}
+
+
+def test_it_names_every_group_of_entry_points() -> None:
+    groups = {parts.group for parts in (ENCODERS, HEADS, SEGMENTERS, OBJECTIVES, OPTIMISERS, TASKS, LAYOUTS)}
+    assert groups == set(re.findall(r"`(coreecho\.[a-z]+)` \|", PAGE))
+
+
 def test_its_table_plans_what_it_says(tmp_path: Path) -> None:
     (text,) = blocks("yaml")
     (tmp_path / "ablation.yaml").write_text(text, encoding="utf-8")
-    table = plan_table(str(tmp_path / "ablation.yaml"), Sources(out=tmp_path, scale=PAPER, data=tmp_path))
+    table = plan_table(str(tmp_path / "ablation.yaml"), PlanInputs(out=tmp_path, scale=PAPER, data=tmp_path))
     recipes = {row.label: row.jobs[0].recipe(tmp_path) for row in table.rows}
     assert {label: recipe.temperature for label, recipe in recipes.items()} == {
         "temperature 1": 1.0,

@@ -124,7 +124,7 @@ def test_its_layout_is_a_data_set(heartlab: Path, root: Path) -> None:
     recordings = layout.load(root)
     assert [recording.number("heart_rate") for recording in recordings] == [40.0 + 10 * n for n in range(12)]
     assert len(layout.load(root, slow_only=True)) == 6
-    prepared = layout.frame_source(recordings[0]).prepare(recordings[0].path, 16)
+    prepared = layout.video_file(recordings[0]).prepare(recordings[0].path, 16)
     assert (prepared.frames.shape, prepared.fps) == ((24, 16, 16), 25.0)
 
 
@@ -215,6 +215,9 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
     assert 20 <= float(told["heart_rate"]) <= 300
     assert told["notice"].startswith("Not a medical device: this heart rate")
     assert command("evaluate", run.path) == 0
+    # At the task's own thresholds.
+    (measured,) = run.path.rglob("metrics.json")
+    assert {"mae", "auroc_below_60", "auroc_below_100"} <= json.loads(measured.read_text())["metrics"].keys()
 
 
 @pytest.mark.usefixtures("quick_outlines")
@@ -229,3 +232,6 @@ def test_it_reports(run: Any, tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Heart rate" in page
     assert "bpm" in page
+    assert "AUROC, heart rate &lt; 60 bpm" in page
+    # What is of an EF alone is not there.
+    assert "predicted EF" not in page

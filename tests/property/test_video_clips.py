@@ -42,9 +42,9 @@ def test_a_clip_is_what_a_plain_loop_takes(length: int, sampling: ClipSampling, 
     start = data.draw(st.integers(0, num_starts(length, sampling) - 1))
     expected, num_expected = [], 0
     for index in range(sampling.num_frames):
-        source = start + index * sampling.stride
-        if source < length:
-            expected.append(frames[source])
+        index_in_video = start + index * sampling.stride
+        if index_in_video < length:
+            expected.append(frames[index_in_video])
             num_expected += 1
         else:
             expected.append(np.zeros((2, 3), np.uint8))

@@ -19,16 +19,16 @@ def test_a_store_gives_back_what_it_was_given(
     contents: dict[str, tuple[int, int]], num_first: int, workers: int
 ) -> None:
     with tempfile.TemporaryDirectory() as root:
-        sources, frames = {}, {}
+        files, frames = {}, {}
         for index, (name, (length, seed)) in enumerate(contents.items()):
             frames[name] = np.random.default_rng(seed).integers(0, 256, (length, 4, 4), dtype=np.uint8)
-            sources[name] = Path(root) / f"{index}.npy"
-            np.save(sources[name], frames[name])
-        first = dict(list(sources.items())[:num_first])
+            files[name] = Path(root) / f"{index}.npy"
+            np.save(files[name], frames[name])
+        first = dict(list(files.items())[:num_first])
         FrameStore.build(Path(root) / "store", first, frame_size=4, workers=workers)
-        FrameStore.build(Path(root) / "store", sources, frame_size=4, workers=workers)
+        FrameStore.build(Path(root) / "store", files, frame_size=4, workers=workers)
         store = FrameStore.open(Path(root) / "store")
-        assert store.ids == list(sources)
+        assert store.ids == list(files)
         assert store.verify() == []
         for name, expected in frames.items():
             np.testing.assert_array_equal(store.frames(name), expected)

@@ -1,18 +1,29 @@
 """Small trees of phantoms: written by one process of a run of the tests, and read by all."""
 
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
 
-from coreecho.experiments.scales import QUICK, Scale, echonet_phantoms
+from coreecho.experiments.scales import QUICK, Scale, phantoms_of
 from coreecho.phantom import PhantomSettings, write_camus_phantoms, write_echonet_phantoms, write_hmc_qu_phantoms
+from coreecho.phantom.stand_in import StandIn
 
 NUM_RECORDINGS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallScale(Scale):
+    """A scale with cohorts of its own sizes, by the folder that each is written to."""
+
+    recordings: Mapping[str, int]
+
+    def sizes_of(self, stand_in: StandIn) -> dict[str, int]:
+        return {"recordings": self.recordings[stand_in.folder]}
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -79,16 +90,13 @@ def hmc_qu_hearts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def micro_scale() -> Scale:
     """Every table of the paper in seconds; two seeds."""
     sizes: dict[str, Any] = {"num_frames": 4, "frame_size": 32, "batch_size": 4, "validation_clips": 1}
-    return replace(
-        QUICK,
-        name="micro",
-        settings={**QUICK.settings, **sizes, "crop_pad": 2, "warmup_steps": 0},
-        probe={**QUICK.probe, **sizes},
-        fine_tune={**QUICK.fine_tune, **sizes},
-        recordings=36,
-        camus=12,
-        hmc_qu=18,
-    )
+    changed: dict[str, Any] = {
+        "name": "micro",
+        "settings": {**QUICK.settings, **sizes, "crop_pad": 2, "warmup_steps": 0},
+        "probe": {**QUICK.probe, **sizes},
+        "fine_tune": {**QUICK.fine_tune, **sizes},
+    }
+    return SmallScale(**vars(QUICK) | changed, recordings={"echonet": 36, "camus": 12, "hmc-qu": 18})
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +104,7 @@ def micro_phantoms(
     tmp_path_factory: pytest.TempPathFactory, micro_scale: Scale, camus_hearts: Path, hmc_qu_hearts: Path
 ) -> Path:
     """The folder `phantoms` of a reproduction at `micro_scale`: as it would write them itself."""
-    shared = shared_cohort(tmp_path_factory, "micro", lambda root: echonet_phantoms(root, micro_scale))
+    shared = shared_cohort(tmp_path_factory, "micro", lambda root: phantoms_of("echonet", root, micro_scale))
     # A copy for each process: decoded frames are written beside the hearts.
     folder = Path(shutil.copytree(shared / "phantoms", tmp_path_factory.mktemp("reproduction") / "phantoms"))
     shutil.copytree(camus_hearts, folder / "camus")

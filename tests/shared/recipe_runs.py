@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from tests.shared.cohorts import camus_cohort, hmc_qu_cohort, shared_folder
+from tests.shared.cohorts import SmallScale, camus_cohort, hmc_qu_cohort, shared_folder
 
-from coreecho.experiments.scales import QUICK, Scale, camus_phantoms, echonet_phantoms
+from coreecho.experiments.scales import QUICK, phantoms_of
 from coreecho.phantom.cohort_folder import CARD_NAME, UNFINISHED_NAME
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.recipe import Recipe, read_recipe_file
 
 # Sizes at which the first ten losses of every recipe are stored (`tests/parity/stored_losses.json`).
-LOSSES_SCALE = Scale(
-    name="losses", seeds=(0,), transfer_seeds=(0,), settings=QUICK.settings, recordings=12, camus=14, hmc_qu=18
+LOSSES_SCALE = SmallScale(
+    name="losses",
+    seeds=(0,),
+    transfer_seeds=(0,),
+    settings=QUICK.settings,
+    hearts="few",
+    recordings={"echonet": 12, "camus": 14, "hmc-qu": 18},
 )
 LOSSES_SIZES: dict[str, Any] = {"init": "scratch", "num_frames": 4, "frame_size": 32, "batch_size": 6, "seed": 5}
 
@@ -60,12 +65,14 @@ class RecipeRuns(Mapping[str, RunFolder]):
 
     def _train(self, name: str, path: Path) -> None:
         dataset = next((known for known in ("camus", "hmc-qu", "echonet-beats") if name.startswith(known)), "echonet")
+        # Beats are those of the same hearts.
+        root = self.folder / "phantoms" / dataset.removesuffix("-beats")
         with FileLock(self.folder / "phantoms.lock"):
-            if not (self.folder / "phantoms" / dataset).exists():
-                self._write(dataset)
+            if not root.exists():
+                self._write(root.name)
         train(
             small_recipe(name),
-            data=self.folder / "phantoms" / dataset.removesuffix("-beats"),
+            data=root,
             out=path,
             store=self.folder / f"store-{name}",
             dataset=dataset,
@@ -77,15 +84,15 @@ class RecipeRuns(Mapping[str, RunFolder]):
         """Write the hearts of `LOSSES_SCALE`; those of other layouts go on from the cohorts that are there."""
         root = self.folder / "phantoms" / dataset
         if dataset == "echonet":
-            echonet_phantoms(self.folder, LOSSES_SCALE)
+            phantoms_of(dataset, self.folder, LOSSES_SCALE)
         elif dataset == "hmc-qu":
             shutil.copytree(hmc_qu_cohort(self.tmp_path_factory), root)
         else:
             shutil.copytree(camus_cohort(self.tmp_path_factory), root)
             card = json.loads((root / CARD_NAME).read_text())
-            (root / UNFINISHED_NAME).write_text(json.dumps(card | {"recordings": LOSSES_SCALE.camus}))
+            (root / UNFINISHED_NAME).write_text(json.dumps(card | {"recordings": LOSSES_SCALE.recordings[dataset]}))
             (root / CARD_NAME).unlink()
-            camus_phantoms(self.folder, LOSSES_SCALE)
+            phantoms_of(dataset, self.folder, LOSSES_SCALE)
 
 
 def small_recipe(name: str) -> Recipe:

@@ -111,7 +111,7 @@ def test_every_name_in_documents_and_tables_of_predictions_is_reserved(tmp_path:
         segmentation_ef_percent=50.0, segmentation_beats=1, segmentation_model="an outline",
     )  # fmt: skip
     assert full.to_dict().keys() - RESERVED_NAMES == {"ef_percent", "clip_ef_percent"}
-    volume = replace(full, task="scalar", value_name="edv_ml", unit="mL")
+    volume = replace(full, task="scalar", value_name="edv_ml", unit="mL", is_appraised=False)
     assert volume.to_dict().keys() - RESERVED_NAMES == {"edv_ml", "clip_edv_ml"}
     write_predictions_csv([full], tmp_path / "all.csv", has_ids=True, has_studies=True, has_beat=True)
     columns = set(pd.read_csv(tmp_path / "all.csv").columns)

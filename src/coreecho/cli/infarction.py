@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from coreecho.cli.options import AtLeastOne, Device, NotNegative
+from coreecho.datasets.layout_names import INFARCTIONS_LAYOUT
 from coreecho.names import counted
 
 
@@ -15,7 +16,7 @@ def infarction(
     method: Literal["nguyen", "degerli"] = "nguyen",
     classifier: str = "svm-rbf",
     segmenter: list[Path] | None = None,
-    dataset: str = "hmc-qu",
+    dataset: str = INFARCTIONS_LAYOUT,
     view: Literal["A4C", "A2C", "both"] = "A4C",
     device: Device = "auto",
     resamples: AtLeastOne = 10_000,

@@ -103,15 +103,23 @@ class TestedData(ShownData):
     """Take recordings that the model was trained on, too; every figure and table then says so."""
 
 
-def data_options(*, option: list[str] | None, columns: str | None, leave_out_faulty: bool) -> dict[str, Any]:
+def data_options(
+    *, option: list[str] | None, leave_out_faulty: bool = False, **flags: str | int | None
+) -> dict[str, Any]:
     """What a data set's loader is told, of what was typed.
+
+    Args:
+        option: texts NAME=VALUE.
+        leave_out_faulty: whether to leave them out.
+        **flags: values of options that have a flag of their own; None was not given.
 
     Raises:
         DatasetError: an option is not NAME=VALUE, or is given twice.
     """
     from coreecho.datasets.options import parse_options
 
-    options: dict[str, Any] = dict(parse_options([*(option or ()), *([f"columns={columns}"] if columns else ())]))
+    given = [f"{name}={value}" for name, value in flags.items() if value is not None]
+    options: dict[str, Any] = dict(parse_options([*given, *(option or ())]))
     if leave_out_faulty:
         options["leave_out_faulty"] = True
     return options

@@ -83,10 +83,11 @@ def reproduce(
     """
     from rich.console import Console
 
+    from coreecho.experiments.plan_inputs import PlanInputs
+
     # These bring no PyTorch: what is mistyped is answered first.
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
     from coreecho.experiments.seed_runs import parse_seeds
-    from coreecho.experiments.sources import Sources
     from coreecho.experiments.table_file import read_table
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
@@ -109,7 +110,7 @@ def reproduce(
     if unused := [name for name in pretrained if name not in needed]:
         raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
-    sources = Sources(
+    inputs = PlanInputs(
         out=out or Path(default),
         scale=scale if seeds is None else scale.with_seeds(parse_seeds(seeds)),
         weights=pretrained,
@@ -122,7 +123,7 @@ def reproduce(
         show_progress=True,
     )
     if not scale.is_phantom and not written.only_phantoms:
-        sources.data_of(written.data)
+        inputs.data_of(written.data)
     from coreecho.experiments.reproduction import carry_out, make_plan, show_plan
     from coreecho.experiments.result_files import show_results, write_results
     from coreecho.experiments.runs import Execution
@@ -131,13 +132,13 @@ def reproduce(
     console = Console()
     with stop_on_signals(doing="after this step") as stop:
         execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
-        made = make_plan(table, sources, execution)
+        made = make_plan(table, inputs, execution)
         console.print(show_plan(made))
         if plan:
             return 0
         measured = carry_out(made, execution)
     console.print(show_results(measured))
-    for path in write_results(measured, sources.out, scale):
+    for path in write_results(measured, inputs.out, scale):
         console.print(f"written  {path}", markup=False, soft_wrap=True)
     return 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter, validators
 
 if TYPE_CHECKING:
-    from coreecho.video.frame_source import FrameSource
+    from coreecho.video.video_file import VideoFile
 
 app = App(
     name="store",
@@ -54,12 +54,12 @@ def build(
     from coreecho.names import counted, readable
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
-    built = FrameStore.build(folder, sources, frame_size=frame_size, workers=workers, show_progress=True)
-    num_frames = sum(built.num_frames(recording) for recording in sources)
+    folder, files = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
+    built = FrameStore.build(folder, files, frame_size=frame_size, workers=workers, show_progress=True)
+    num_frames = sum(built.num_frames(recording) for recording in files)
     size = num_frames * frame_size**2 / 1024**2
     kind = f"{num_frames} frames of {frame_size} x {frame_size} pixels"
-    print(f"{readable(folder)}: {counted(len(sources), 'videos')}, {kind}, {size:.1f} MiB")
+    print(f"{readable(folder)}: {counted(len(files), 'videos')}, {kind}, {size:.1f} MiB")
     return 0
 
 
@@ -74,9 +74,9 @@ def verify(
     columns: str | None = None,
     store: StoreFolder = None,
 ) -> int:
-    """Read every frame of a store against its checksum, and look whether its sources have changed.
+    """Read every frame of a store against its checksum, and look whether its files have changed.
 
-    The exit code is 1 when something is wrong; `coreecho store build` mends sources that changed.
+    The exit code is 1 when something is wrong; `coreecho store build` mends files that changed.
 
     Parameters
     ----------
@@ -96,10 +96,10 @@ def verify(
     from coreecho.names import readable
     from coreecho.video import FrameStore
 
-    folder, sources = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
+    folder, files = _find(dataset, root, frame_size, {"view": view, "columns": columns}, store)
     opened = FrameStore.open(folder)
-    stale, damaged = opened.stale(sources), opened.verify(show_progress=True)
-    faults = [f"{recording}: missing, or its source has changed since: build the store again" for recording in stale]
+    stale, damaged = opened.stale(files), opened.verify(show_progress=True)
+    faults = [f"{recording}: missing, or its file has changed since: build the store again" for recording in stale]
     faults += [f"{recording}: damaged on disk: clear the store, and build it again" for recording in damaged]
     # Plain prints: the list must survive a pipe, and names in it are no markup.
     print("\n".join(map(readable, faults)) or f"{readable(folder)}: all {len(opened)} videos are as they were written")
@@ -132,18 +132,16 @@ def clear(dataset: str, root: Path, /, *, frame_size: FrameSize = 112, store: St
 
 def _find(
     dataset: str, root: Path, frame_size: int, options: dict[str, str | None], store: Path | None
-) -> "tuple[Path, dict[str, FrameSource]]":
-    from coreecho.datasets import frame_sources, load_recordings
+) -> "tuple[Path, dict[str, VideoFile]]":
+    from coreecho.datasets import load_recordings, video_files
 
     given = {name: value for name, value in options.items() if value is not None}
-    sources = frame_sources(dataset, load_recordings(dataset, root, **given))
-    return _folder(dataset, root, frame_size, store), sources
+    files = video_files(dataset, load_recordings(dataset, root, **given))
+    return _folder(dataset, root, frame_size, store), files
 
 
 def _folder(dataset: str, root: Path, frame_size: int, store: Path | None) -> Path:
     """Ask training, so that both always mean the same folder."""
-    from coreecho.models import ModelInput
-    from coreecho.training.recipe import Recipe
-    from coreecho.training.run_folder import find_data
+    from coreecho.training.run_folder import locate_data
 
-    return find_data(dataset, root, Recipe(input=ModelInput(frame_size=frame_size)), store).store
+    return locate_data(dataset, root, frame_size, store).store

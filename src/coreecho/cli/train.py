@@ -120,8 +120,7 @@ def train(
         The settings of the recipe; each flag overrules the recipe's file.
     """
     keeping: dict[str, Any] = {"checkpoint_minutes": checkpoint_minutes, "tensorboard": tensorboard}
-    options = {name: value for name, value in (("fold", fold), ("view", view)) if value is not None}
-    options |= data_options(option=option, columns=columns, leave_out_faulty=leave_out_faulty)
+    options = data_options(option=option, fold=fold, view=view, columns=columns, leave_out_faulty=leave_out_faulty)
     if resume is not None:
         of_new_runs = (recipe_name, out, dataset, fold, view, option, columns, seeds)
         if any(given is not None for given in of_new_runs) or leave_out_faulty:
@@ -136,7 +135,8 @@ def train(
         raise RecipeError("Say what to train: `coreecho train RECIPE --data ROOT`, or `coreecho train --resume RUN`.")
     numbers = None if seeds is None else parse_seeds(seeds)
     recipe = recipe or Recipe()
-    from coreecho.datasets.layout import LAYOUTS, USUAL_LAYOUT
+    from coreecho.datasets.layout import LAYOUTS
+    from coreecho.datasets.layout_names import USUAL_LAYOUT
 
     layout = LAYOUTS.get(dataset or USUAL_LAYOUT)
     options = {**layout.options_of(recipe.name), **options}
@@ -244,17 +244,17 @@ def _train_seeds(
     from coreecho.stopping import stop_on_signals
 
     console = Console(stderr=True)
-    source = Data(**data)
+    read = Data(**data)
     with (
         stop_on_signals(doing="after this step") as stop,
         _saying_once(),
-        _naming_all_faults(source.dataset, source.root, data["options"]),
+        _naming_all_faults(read.dataset, read.root, data["options"]),
     ):
         execution = Execution(hardware=hardware, show_progress=True, stop=stop)
         for number in numbers:
             path = seed_folder(folder, number)
             console.rule(f"seed {number}", characters="-")
-            run = finish_run(replace(recipe, seed=number), source, path, execution, keeps_state=True, keeping=keeping)
+            run = finish_run(replace(recipe, seed=number), read, path, execution, keeps_state=True, keeping=keeping)
             draw_run(run)
             if said := calibrate_run(run):
                 console.print(said, markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
+from coreecho.cli.options import data_options
 from coreecho.cli.typed import CONFIG
 from coreecho.errors import RecipeError
 from coreecho.files import write_whole
@@ -42,8 +43,10 @@ def transfer(
     out: Path | None = None,
     against: Path | None = None,
     view: str | None = None,
-    folds: Literal["official", "blocks"] | None = None,
+    folds: str | None = None,
     all_clips: bool = False,
+    columns: str | None = None,
+    option: list[str] | None = None,
     allow_overlap: Annotated[bool, Parameter(negative=())] = False,
     store: Path | None = None,
     batch_size_test: int = 8,
@@ -72,11 +75,17 @@ def transfer(
     against:
         Folder of another transfer on the same recordings: differences of every metric, paired, are shown as well.
     view:
-        A2C instead of A4C.
+        Of a data set with several views: which, such as `A2C` [default: its loader's].
     folds:
-        CAMUS: its official folds, or consecutive blocks of patients as in the authors' code [default: official].
+        Of a data set whose folds are made in several ways: CAMUS's `official` ones or consecutive `blocks` of patients
+        as in the authors' code, HMC-QU's in the order of the `sheet` or of the `names` [default: its loader's].
     all_clips:
-        HMC-QU: all clips, not only those that come with masks (the paper's 109 of A4C).
+        Of a data set of which some clips are left out: all of them. HMC-QU: not only those that come with masks (the
+        paper's 109 of A4C).
+    columns:
+        Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
+    option:
+        Another option of the data set as NAME=VALUE, such as `fps=30` of `table`. May be given more than once.
     allow_overlap:
         Go on where the encoder was trained on some of the recordings, and say so with every figure.
     store:
@@ -99,12 +108,12 @@ def transfer(
     recipe = recipe or Recipe()
     if recipe.init != start_of(weights):
         raise RecipeError("`--from` says where the encoder starts: give no `--init` with it.")
-    options: dict[str, Any] = {} if view is None else {"view": view}
-    if folds is not None:
-        options["folds"] = folds
-    if all_clips:
-        options["only_with_masks"] = False
     layout = transfer_layout(dataset)
+    if all_clips and not layout.all_clips:
+        raise RecipeError(f"{layout.title} has no clips that are left out unasked: give no `--all-clips` with it.")
+    of_all_clips = layout.all_clips if all_clips else {}
+    given = data_options(option=option, view=view, folds=folds, columns=columns, **of_all_clips)
+    options = layout.checked(given)
     is_usual = find_protocol(layout, protocol) == find_protocol(layout, None)
     name = recipe.name if is_usual else f"{recipe.name}-{protocol}"
     out = out or Path("runs") / f"{name}-seed{recipe.seed}"

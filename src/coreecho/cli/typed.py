@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from cyclopts import App
 
+from coreecho.checking import nearest
 from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.datasets.layout_names import LAYOUT_NAMES
 from coreecho.errors import CheckpointError, UsageError
@@ -119,9 +120,10 @@ def _meant(name: str, known: Sequence[str]) -> list[str]:
 
 
 def any_case(app: App, commands: tuple[str, ...], arguments: Any) -> None:
-    """Take a choice in whatever capitals: `--split TEST`; a `config` of cyclopts' apps."""
+    """Take a choice of the command in whatever capitals: `--split TEST`; a `config` of cyclopts' apps."""
     for argument in arguments:
-        choices = _choices(argument.hint)
+        # Settings that are kept, such as a recipe's, have one spelling, in Python, in YAML and here.
+        choices = [] if argument.keys else _choices(argument.hint)
         for token in argument.tokens:
             fits = [choice for choice in choices if choice.casefold() == token.value.casefold()]
             if len(fits) == 1:
@@ -144,10 +146,10 @@ def refuse_unknown_choices(app: App, commands: tuple[str, ...], arguments: Any) 
             continue
         for token in argument.tokens:
             if token.source == "cli" and token.value not in choices:
-                close = difflib.get_close_matches(token.value.casefold(), choices, n=1, cutoff=0.6)
+                close = nearest(token.value, choices)
                 raise UsageError(
                     f"{argument.name} has no '{readable(token.value)}'."
-                    + (f" Did you mean {close[0]}?" if close else "")
+                    + (f" Did you mean {close}?" if close else "")
                     + f" It takes {', '.join(choices)}."
                 )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from coreecho.datasets.folds import split_by_fold
     from coreecho.datasets.hmc_qu import hmc_qu_clip, load_hmc_qu
     from coreecho.datasets.labels import check_labels, fault_of_labels, scaled
-    from coreecho.datasets.layout import LAYOUTS, Layout, frame_sources, load_recordings
+    from coreecho.datasets.layout import LAYOUTS, Layout, load_recordings, video_files
     from coreecho.datasets.options import Option
     from coreecho.datasets.phantom_marks import is_phantom_root
     from coreecho.datasets.recording import Recording, Split, View
@@ -36,7 +36,6 @@ __all__ = [
     "check_labels",
     "ed_es",
     "fault_of_labels",
-    "frame_sources",
     "hmc_qu_clip",
     "is_phantom_root",
     "load_camus",
@@ -49,6 +48,7 @@ __all__ = [
     "read_tracings",
     "scaled",
     "split_by_fold",
+    "video_files",
 ]
 
 _ROOM_OF = {
@@ -66,7 +66,7 @@ _ROOM_OF = {
     "check_labels": "coreecho.datasets.labels",
     "ed_es": "coreecho.datasets.tracings",
     "fault_of_labels": "coreecho.datasets.labels",
-    "frame_sources": "coreecho.datasets.layout",
+    "video_files": "coreecho.datasets.layout",
     "hmc_qu_clip": "coreecho.datasets.hmc_qu",
     "is_phantom_root": "coreecho.datasets.phantom_marks",
     "load_camus": "coreecho.datasets.camus",

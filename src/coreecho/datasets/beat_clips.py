@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from coreecho.datasets.clip_changes import Draw
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.phase_clips import BLACK, PhaseClip, flanked_clip, frames_from_ed_to_es, mirrored_clip
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.datasets.recording import Recording
@@ -76,7 +76,7 @@ class TracedRecordings:
 
     recordings: Sequence[Recording]
     store: FrameStore
-    traces: OutlineSource
+    traces: KnownOutlines
     label_of: Callable[[Recording], float | None]
 
     def ends(self, position: int) -> tuple[int, int]:
@@ -165,7 +165,7 @@ class PhaseClips(BeatClips):
             recording=torch.tensor(position),
         )
 
-    def _clip(self, ends: tuple[int, int], num_source_frames: int, draw: Draw | None) -> PhaseClip:
+    def _clip(self, ends: tuple[int, int], num_video_frames: int, draw: Draw | None) -> PhaseClip:
         rng = None if draw is None else draw(Purpose.START)
         if self.rule == "mirror":
             start = 0 if rng is None else int(rng.integers(2 * abs(ends[1] - ends[0])))
@@ -174,7 +174,7 @@ class PhaseClips(BeatClips):
         before, after = (low, low) if rng is None else map(float, rng.uniform(low, high, size=2))
         return flanked_clip(
             *ends,
-            num_source_frames,
+            num_video_frames,
             divisors=(before, after),
             share_before=0.5 if rng is None else float(rng.random()),
             num_frames=self.num_frames,

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from coreecho.datasets.recording import Recording
 from coreecho.errors import RecipeError, VideoError
-from coreecho.video.frame_source import PreparedFrames
 from coreecho.video.reading import ClipPath, is_retimed, read_clip_at
 from coreecho.video.video import Video
+from coreecho.video.video_file import PreparedFrames
 
 # The first and the last frame, counted from 0, both included, or every frame of the file.
 Beat = tuple[int, int] | Literal["all"]

@@ -6,8 +6,10 @@ and `.raw`, and beside it Info files with other keys. The EF of a patient differ
 names the release of its EF.
 """
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,32 +21,38 @@ from coreecho.datasets.camus_contours import CamusContours
 from coreecho.datasets.folds import (
     HELD_OUT,
     CrossValidation,
-    camus_official_folds,
     consecutive_blocks,
     split_by_fold,
 )
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import VALIDATION, Option, has_validation_fold
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_files import decoded_text
 from coreecho.datasets.table_rows import number, whole_number
 from coreecho.errors import DatasetError, VideoError
 from coreecho.names import readable
-from coreecho.video.frame_source import FrameSource
 from coreecho.video.mhd import read_mhd
 from coreecho.video.nifti import read_nifti
 from coreecho.video.reading import ClipPath
 from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
+from coreecho.video.video_file import VideoFile
 
-QUALITIES = ("Good", "Medium", "Poor")
+# Its grades, and the columns "G&M qual." and "P qual." of the paper's Table 4.
+QUALITY_GROUPS = {"Good": "Good & Medium", "Medium": "Good & Medium", "Poor": "Poor"}
 # Pre-processing of Maani et al. 2024, appendix.
 CLIP_FRAMES, CLIP_SIZE = 16, 112
 
 _CHAMBERS: dict[View, str] = {"A4C": "4CH", "A2C": "2CH"}
+
+
+def official_folds() -> dict[str, int]:
+    """The fold, 1 to 10, in which each of the 500 patients of CAMUS is tested, as its authors published them."""
+    text = files("coreecho.datasets").joinpath("data/camus_folds.csv").read_text(encoding="utf-8")
+    return {row["patient"]: int(row["test_fold"]) for row in csv.DictReader(text.splitlines())}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +110,8 @@ class Camus(Layout):
             settings={"select": "best", "select_on": "test"},
         ),
     }
+    quality_groups = QUALITY_GROUPS
+    phantoms = "coreecho.phantom.camus_layout:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:
@@ -132,11 +142,11 @@ class Camus(Layout):
             recordings = [recording for recording in recordings if recording.ef_percent is not None]
         return split_by_fold(recordings, settings["fold"], has_validation=has_validation_fold(settings))
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """From ED to ES, squashed to squares, as published."""
         # The beat comes from a table, which can change while the clip's file does not.
         preparation = f"{self.name} {recording.view}, beat {recording.beat}"
-        return FrameSource(recording.path, preparation, BeatReader(camus_beat, recording))
+        return VideoFile(recording.path, preparation, BeatReader(camus_beat, recording))
 
     def prepare_file(self, path: ClipPath, beat: Beat, model_input: SeenAt, *, axes: str | None = None) -> PreparedFile:
         """Squash one beat to squares, whatever its aspect."""
@@ -157,7 +167,7 @@ class Camus(Layout):
             return str(error).removeprefix(f"{path}: ")
         return None
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """The contours at ED and ES; of the whole half beat where they are there, as in the NIfTI release."""
         return CamusContours(traced_alone=traced_alone)
 
@@ -231,7 +241,7 @@ def _patients(folder: Path) -> dict[str, Path]:
 def _folds(release: _Release, scheme: str, survey: Survey) -> Mapping[str, int]:
     if scheme == "blocks":
         return consecutive_blocks(release.patients)
-    official = camus_official_folds()
+    official = official_folds()
     for patient in release.patients:
         if patient not in official:
             kind = "patients without an official fold (expected patient0001 to patient0500)"
@@ -262,7 +272,7 @@ def _survey_recording(
         survey.add_fault("Info files whose ED is their ES", info.name, recording_id)
     is_ef_needed = release.patients[patient].parent.name != "testing"
     ef_percent = info.number(release.ef_key, high=100, is_needed=is_ef_needed)
-    quality = info.choice("ImageQuality", QUALITIES)
+    quality = info.choice("ImageQuality", tuple(QUALITY_GROUPS))
     survey.declared[recording_id] = Declared(num_frames=num_frames)
     if path in missing:
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.datasets.outlines import CAVITY, LABELS, MYOCARDIUM, OutlineSource
+from coreecho.datasets.outlines import CAVITY, LABELS, MYOCARDIUM, KnownOutlines
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError, VideoError
 from coreecho.video.mhd import read_mhd
@@ -15,7 +15,7 @@ from coreecho.video.resizing import squash_frames
 from coreecho.video.temporal import take_beat
 
 
-class CamusContours(OutlineSource):
+class CamusContours(KnownOutlines):
     """Contours of CAMUS's readers, beside each clip.
 
     Args:
@@ -36,7 +36,7 @@ class CamusContours(OutlineSource):
         return range(num_frames) if self._sequence(recording) else (0, num_frames - 1)
 
     def masks(self, recording: Recording, frames: Sequence[int], num_frames: int, size: int) -> NDArray[np.bool_]:
-        """Read the contours; see `OutlineSource.masks`."""
+        """Read the contours; see `KnownOutlines.masks`."""
         path = self._sequence(recording)
         if path is not None and recording.beat is not None:
             labels = take_beat(_read_image(path), *recording.beat)

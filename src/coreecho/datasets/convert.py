@@ -6,7 +6,7 @@
     OUT/phantom.json             where all hearts are simulated
 
 Nothing of a file but its pixels and frame rate is carried over: no name, date, identifier or path. Ids are random, not
-computed from anything; sources are known by a running number; which file became which id is written to a file of the
+computed from anything; clips are known by a running number; which file became which id is written to a file of the
 user's choice, outside of OUT, or nowhere.
 """
 
@@ -87,7 +87,7 @@ def convert(
         labels: table of EF and patients, see `read_labels`. Clips that it does not have are refused. Where it does not
             say the splits, whole patients are dealt out.
         label_scale: by which every EF of the table is multiplied: 100 for fractions.
-        mapping: file to write with the source of each id; outside of `out`, and new.
+        mapping: file to write with the file of each id; outside of `out`, and new.
         fps: frames per second of the videos written. A clip whose rate is not known is taken frame by frame.
         frame_size: pixels a side, even.
         seed: of the splits.
@@ -97,7 +97,7 @@ def convert(
         show_progress: draw a progress bar on stderr.
 
     Returns:
-        One entry for each source, in the order of their numbers.
+        One entry for each clip, in the order of their numbers.
 
     Raises:
         FaultyDatasetError: the labels are wrong.
@@ -194,7 +194,7 @@ def _find_jobs(folder: Path, labels: Mapping[Path, Label] | None) -> list[_Job]:
         raise DatasetError(f"{folder}: holds no file that could be a clip.")
     ids: set[str] = set()
     while len(ids) < len(paths):
-        # As EchoNet-Dynamic names its videos. From the system's source of randomness: nobody can compute them again.
+        # As EchoNet-Dynamic names its videos. From the system's randomness: nobody can compute them again.
         ids.add("0X" + secrets.token_hex(8).upper())
     return [
         _Job(number=number, path=path, id=name, label=_label_of(path, labels or {}))

@@ -24,18 +24,18 @@ _FILE_LIST_COLUMNS = ("FileName", "EF", "ESV", "EDV", "FrameHeight", "FrameWidth
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertedClip:
-    """What became of one source.
+    """What became of one clip that was given.
 
     Attributes:
-        number: of the source, from 1, in the sorted order of the files.
+        number: of the clip, from 1, in the sorted order of the files.
         note: what was done to it, or why it was refused.
         id: random; None where it was refused.
         num_frames: as written.
         fps: as written.
         frame_size: as written, pixels a side.
-        is_phantom: the source says of itself that it is simulated.
+        is_phantom: the file says of itself that it is simulated.
         is_failed: it was refused for damage or what nobody foresaw, and not since it is no such clip.
-        path: of the source, for who called and not for any table.
+        path: of the clip, for who called and not for any table.
     """
 
     number: int
@@ -59,8 +59,8 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
 
     Args:
         out: the data set's folder.
-        clips: what became of each source.
-        labels: of each source, by its number; empty where none were given.
+        clips: what became of each clip.
+        labels: of each clip, by its number; empty where none were given.
         seed: of the splits that are drawn.
 
     Raises:
@@ -70,7 +70,7 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
     rows = [(clip.number, clip.status, clip.id, clip.num_frames, _number(clip.fps), clip.note) for clip in clips]
     write_whole(out / CONVERTED, _csv(("source", "status", "id", "num_frames", "fps", "note"), rows))
     if labels and taken:
-        # Sorted by the random id: the order of the sources may be that of the patients' names.
+        # Sorted by the random id: the order of the clips may be that of the patients' names.
         write_whole(out / FILE_LIST, _csv(_FILE_LIST_COLUMNS, sorted(_file_list(taken, labels, seed))))
     if taken and all(clip.is_phantom for clip in taken):
         card = {
@@ -84,7 +84,7 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
 
 
 def read_clip(row: dict[str, str], frame_size: int, is_phantom: bool) -> ConvertedClip:
-    """What became of a source, by its row of converted.csv. Raises ValueError and KeyError: it is no such row."""
+    """What became of a clip, by its row of converted.csv. Raises ValueError and KeyError: it is no such row."""
     if row["status"] != "taken":
         return ConvertedClip(number=int(row["source"]), note=row["note"], is_failed=row["status"] == "failed")
     return ConvertedClip(
@@ -98,9 +98,9 @@ def read_clip(row: dict[str, str], frame_size: int, is_phantom: bool) -> Convert
     )
 
 
-def write_mapping(path: Path, clips: Iterable[ConvertedClip], sources: Mapping[int, Path | Series]) -> None:
+def write_mapping(path: Path, clips: Iterable[ConvertedClip], given: Mapping[int, Path | Series]) -> None:
     """Write which file became which id, for the user's eyes only. Raises OSError."""
-    rows = [(clip.number, clip.id, readable(str(sources.get(clip.number, "")))) for clip in clips]
+    rows = [(clip.number, clip.id, readable(str(given.get(clip.number, "")))) for clip in clips]
     write_whole(path, _csv(("source", "id", "path"), rows), is_private=True)
 
 

@@ -18,13 +18,13 @@ from coreecho.datasets.beat_files import BeatReader
 from coreecho.datasets.echonet_dynamic import EchoNetDynamic
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import Option
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
 from coreecho.datasets.tracings import TABLE, ed_es, read_tracings
 from coreecho.errors import DatasetError
-from coreecho.video.frame_source import FrameSource, prepare_video
 from coreecho.video.temporal import take_beat
+from coreecho.video.video_file import VideoFile, prepare_video
 
 _SYSTOLE, _DIASTOLE = 0.4, 0.6
 
@@ -64,14 +64,14 @@ class EchoNetBeats(EchoNetDynamic):
         """They are of the whole videos, and none are of the beats."""
         return False
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """None: they are of the whole videos."""
         return Layout.outlines(self, root, traced_alone=traced_alone)
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """The frames of its beat."""
         # The beat comes from a table, which can change while the video does not.
-        return FrameSource(recording.path, f"{self.name}, beat {recording.beat}", BeatReader(read_beat, recording))
+        return VideoFile(recording.path, f"{self.name}, beat {recording.beat}", BeatReader(read_beat, recording))
 
 
 def beat_about(ed: int, es: int, num_frames: int | None = None) -> tuple[int, int]:

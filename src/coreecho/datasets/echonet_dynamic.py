@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from coreecho.datasets.faults import FaultyDatasetError
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import FRAME_RATE, Option
-from coreecho.datasets.outlines import MASK_FOLDER, MaskFolder, OutlineSource, TracedOutlines
+from coreecho.datasets.outlines import MASK_FOLDER, KnownOutlines, MaskFolder, TracedOutlines
 from coreecho.datasets.recording import Recording, Split
 from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_rows import NumberedRow, number, read_table_rows
@@ -50,6 +50,7 @@ class EchoNetDynamic(Layout):
     # Of the TRAIN split.
     pixels = (0.127, 0.196)
     frame_size = 112
+    phantoms = "coreecho.phantom.layouts:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"train": "echonet"}
     # Ouyang et al. 2020.
     published: ClassVar[Mapping[str, int]] = {"train": 7465, "val": 1288, "test": 1277}
@@ -134,7 +135,7 @@ class EchoNetDynamic(Layout):
         """See `coreecho.datasets.read_tracings`."""
         return read_tracings(root)
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """The masks of every frame where they lie there, as of phantoms; else the traced frames."""
         folder = Path(root) / MASK_FOLDER
         if folder.is_dir() and not traced_alone:

@@ -1,6 +1,6 @@
 """Whether a folder holds already what a conversion would write: one that was stopped when it was done is not refused.
 
-What tells is a hash of the sources' pixels together and of the settings. Nobody learns a name, a path or a number of a
+What tells is a hash of the clips' pixels together and of the settings. Nobody learns a name, a path or a number of a
 patient from it; who has all the originals themselves can tell that it was these.
 """
 
@@ -16,7 +16,7 @@ from coreecho.documents import read_document, write_document
 from coreecho.errors import CoReEchoError
 from coreecho.files import sha256_of
 from coreecho.video.dicom_series import Series
-from coreecho.video.source_stamp import stamp_of
+from coreecho.video.file_stamp import stamp_of
 
 SEAL = ".converted"
 
@@ -26,17 +26,17 @@ class _Seal:
     request: str
 
 
-def request_of(sources: Iterable[Path | Series | None], labels: Path | None, settings: Sequence[object]) -> str:
+def request_of(clips: Iterable[Path | Series | None], labels: Path | None, settings: Sequence[object]) -> str:
     """Hash what a conversion is asked to do.
 
     Args:
-        sources: the clips, in order; None for a folder that cannot be opened.
+        clips: those given, in order; None for a folder that cannot be opened.
         labels: table of labels.
         settings: all else that changes what is written.
     """
     digest = hashlib.sha256(repr(tuple(settings)).encode())
-    for source in sources:
-        for file in source.files if isinstance(source, Series) else () if source is None else (source,):
+    for clip in clips:
+        for file in clip.files if isinstance(clip, Series) else () if clip is None else (clip,):
             # What cannot be read is refused, and its reason may be another one next time: it is asked for anew.
             with suppress(OSError):
                 digest.update(stamp_of(file).content.encode())

@@ -1,9 +1,7 @@
 """Folds of cross-validation and splits by patient. A patient is never in two of them."""
 
-import csv
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -45,12 +43,6 @@ HELD_OUT = CrossValidation(
     settings={"select": "best", "select_on": "val"},
     defaults={"keep_last_batch": False},
 )
-
-
-def camus_official_folds() -> dict[str, int]:
-    """The fold, 1 to 10, in which each of the 500 patients of CAMUS is tested, as its authors published them."""
-    text = files("coreecho.datasets").joinpath("data/camus_folds.csv").read_text(encoding="utf-8")
-    return {row["patient"]: int(row["test_fold"]) for row in csv.DictReader(text.splitlines())}
 
 
 def consecutive_blocks(names: Iterable[str], num_folds: int = 10) -> dict[str, int]:

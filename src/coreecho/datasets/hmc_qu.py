@@ -21,7 +21,7 @@ from coreecho.datasets.folds import HELD_OUT, CrossValidation, split_by_fold, st
 from coreecho.datasets.hmc_qu_sheet import SheetRow, name_key, natural_key, read_rows
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import VALIDATION, Option, has_validation_fold
-from coreecho.datasets.outlines import MYOCARDIUM, OutlineSource
+from coreecho.datasets.outlines import MYOCARDIUM, KnownOutlines
 from coreecho.datasets.recording import Recording, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.errors import DatasetError, log_unforeseen
@@ -29,18 +29,23 @@ from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.video.containers import read_container
 from coreecho.video.dicom_series import Series
-from coreecho.video.frame_source import FrameSource
 from coreecho.video.reading import ClipPath, is_retimed
 from coreecho.video.resizing import squash_frames
 from coreecho.video.screen import CROPPED_NOTE
 from coreecho.video.temporal import TimeMethod, resample_time, take_beat
 from coreecho.video.video import Video
+from coreecho.video.video_file import VideoFile
 
 MASK_FOLDER = "LV Ground-truth Segmentation Masks"
 # Segments of the 17-segment model that each view shows, as its sheet lists them.
 SEGMENTS: dict[View, tuple[int, ...]] = {"A4C": (3, 9, 14, 16, 12, 6), "A2C": (4, 10, 15, 13, 7, 1)}
 # Published pre-processing: squash to 224 x 224, cut out the centre without texts and ECG, back to 224 x 224, 12 frames.
 CLIP_FRAMES, CLIP_SIZE = 12, 224
+# How many clips there are of a view, with masks alone or in all; of A2C nothing is published.
+_PUBLISHED: dict[tuple[View, bool], dict[str, int]] = {
+    ("A4C", True): {"A4C with masks": 109},
+    ("A4C", False): {"A4C": 162},
+}
 CENTRE_CROP: dict[View, int] = {"A4C": 170, "A2C": 185}
 # The code that the paper follows takes every second frame of this patient alone, and ends one frame earlier.
 _EVERY_SECOND = re.compile(r"ES00071(?!\d)")
@@ -76,7 +81,8 @@ class HmcQu(Layout):
             ("inclusive", "exclusive"),
         ),
     )
-    survey_options: ClassVar[Mapping[str, Any]] = {"view": "all", "only_with_masks": False}
+    all_clips: ClassVar[Mapping[str, Any]] = {"only_with_masks": False}
+    survey_options: ClassVar[Mapping[str, Any]] = {"view": "all", **all_clips}
     is_single_cycle = True
     learned_from = "It was trained on HMC-QU: one cardiac cycle, from its reference frame to its end."
     num_folds = 5
@@ -94,6 +100,7 @@ class HmcQu(Layout):
         ),
         "held-out": HELD_OUT,
     }
+    phantoms = "coreecho.phantom.hmc_qu_layout:STAND_IN"
     recipes: ClassVar[Mapping[str, str]] = {"probe": "hmc-qu-probe", "fine-tune": "hmc-qu-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:
@@ -119,13 +126,13 @@ class HmcQu(Layout):
             )
         return split_by_fold(recordings, settings["fold"], has_validation=has_validation_fold(settings))
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """The cycle, squashed and its centre cut out, as published."""
         # The beat comes from a table, which can change while the clip's file does not.
         preparation = f"{self.name} {recording.view}, beat {recording.beat}"
         if recording.beat_step != 1:
             preparation += f", step {recording.beat_step}"
-        return FrameSource(recording.path, preparation, BeatReader(hmc_qu_beat, recording))
+        return VideoFile(recording.path, preparation, BeatReader(hmc_qu_beat, recording))
 
     def read_clip(self, path: Path) -> Video:
         """The whole screen, as the published pre-processing takes it."""
@@ -151,7 +158,7 @@ class HmcQu(Layout):
             return []
         return ["the model's clips were squashed and cut as HMC-QU's AVI files are, and this one was not"]
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """The wall in every frame of the cycle, where the sheet ticks masks."""
         return HmcQuWalls(Path(root) / MASK_FOLDER)
 
@@ -193,9 +200,7 @@ class HmcQu(Layout):
             if path is not None:
                 recording = _recording(row, path, view, is_exclusive=settings["end_frame"] == "exclusive")
                 survey.recordings.append(replace(recording, fold=folds[row.line]))
-        if view == "A4C":
-            expected = {"A4C with masks": 109} if only_with_masks else {"A4C": 162}
-            survey.published = {**survey.published, **expected}
+        survey.published = {**survey.published, **_PUBLISHED.get((view, only_with_masks), {})}
 
     def _folds(self, sheet: Path, rows: Sequence[SheetRow], order: str, survey: Survey) -> dict[int, int]:
         """The fold of each row, by its line."""
@@ -211,7 +216,7 @@ class HmcQu(Layout):
         return {row.line: fold for row, fold in zip(ordered, folds, strict=True)}
 
 
-class HmcQuWalls(OutlineSource):
+class HmcQuWalls(KnownOutlines):
     """HMC-QU's masks of the wall, one file a clip: `predicted`, (F, 224, 224) of 0 and 1, frames of the cycle.
 
     Args:
@@ -232,7 +237,7 @@ class HmcQuWalls(OutlineSource):
         return range(num_frames)
 
     def masks(self, recording: Recording, frames: Sequence[int], num_frames: int, size: int) -> NDArray[np.bool_]:
-        """Read the file, and cut it as the clips are cut; see `OutlineSource.masks`."""
+        """Read the file, and cut it as the clips are cut; see `KnownOutlines.masks`."""
         path = self._path(recording)
         if (fault := HMC_QU.check_companion(path)) is not None:
             raise DatasetError(f"{readable(path.name)}: {fault}.")

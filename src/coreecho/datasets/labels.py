@@ -16,7 +16,7 @@ LOW_EF_FAULT = "recordings with an EF of at most 1 %, which no heart has (a frac
 _EF_TOLERANCE = 1.0
 
 
-def scaled(recordings: Iterable[Recording], scale: float, label: str = "ef_percent") -> Recordings:
+def scaled(recordings: Iterable[Recording], scale: float, label: str = EF.label) -> Recordings:
     """Multiply one label of every recording, such as EF in fractions by 100.
 
     Args:

@@ -20,7 +20,7 @@ from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.datasets.labels import odd_among, odd_labels
 from coreecho.datasets.layout_names import ENTRY_POINTS, KIND, LAYOUT_PLACES
 from coreecho.datasets.options import FRAME_RATE, Option
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Recordings, Survey
@@ -29,9 +29,9 @@ from coreecho.files import is_file
 from coreecho.names import readable
 from coreecho.registry import Registry
 from coreecho.video import read_video, resize_frames, take_beat
-from coreecho.video.frame_source import AtFrameRate, FrameSource
 from coreecho.video.reading import ClipPath
 from coreecho.video.video import Video
+from coreecho.video.video_file import AtFrameRate, VideoFile
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Layout(ABC):
         title: for people: "EchoNet-Dynamic".
         description: what lies in its folder, in one sentence without a full stop.
         options: what it may be told.
+        all_clips: options by which no clip of a view is left out unasked; none where none is.
         survey_options: those by which the doctor sees all of it, such as every view.
         is_single_cycle: every clip is one beat, or the same part of one; None where the layout does not say.
         learned_from: what a clip of it runs over, for people who give a file to a model that learned from it.
@@ -57,6 +58,9 @@ class Layout(ABC):
         num_folds: as its authors published them; 0 where they published splits.
         cross_validations: protocols by which it is cross-validated, by name; the first is the usual one.
         recipes: shipped recipes by what is done: "train", "probe" (on frozen embeddings) or "fine-tune".
+        quality_groups: in which metrics are told, by the grades of image quality; none where it gives no grades.
+        phantoms: import path of the simulated hearts that stand in for it, a `coreecho.phantom.stand_in.StandIn`;
+            empty where nobody simulates it.
     """
 
     name: ClassVar[str]
@@ -64,6 +68,7 @@ class Layout(ABC):
     description: ClassVar[str]
     options: ClassVar[tuple[Option, ...]] = ()
     survey_options: ClassVar[Mapping[str, Any]] = {}
+    all_clips: ClassVar[Mapping[str, Any]] = {}
     is_single_cycle: ClassVar[bool | None] = False
     learned_from: ClassVar[str] = "It was trained on clips of one beat each."
     pixels: ClassVar[tuple[float, float] | None] = None
@@ -71,6 +76,8 @@ class Layout(ABC):
     num_folds: ClassVar[int] = 0
     cross_validations: ClassVar[Mapping[str, CrossValidation]] = {"held-out": HELD_OUT}
     recipes: ClassVar[Mapping[str, str]] = {}
+    quality_groups: ClassVar[Mapping[str, str]] = {}
+    phantoms: ClassVar[str] = ""
 
     @abstractmethod
     def read(self, root: Path, **settings: Any) -> Survey:
@@ -186,16 +193,21 @@ class Layout(ABC):
             raise DatasetError(f"{self.name} has no option {', '.join(unknown)}; its options are: {names}.{meant}")
         return {name: option.checked(options.get(name, option.default), self.title) for name, option in known.items()}
 
+    def checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options that are given, each in its own kind. Raises DatasetError: as `settings`."""
+        settings = self.settings(options)
+        return {name: settings[name] for name in options}
+
     def has_option(self, name: str) -> bool:
         """Whether it may be told this."""
         return any(option.name == name for option in self.options)
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         """Say how a frame store decodes a recording: as it lies, but for its rate where one was asked for."""
         if recording.target_fps is None:
-            return FrameSource(recording.path)
+            return VideoFile(recording.path)
         timed = AtFrameRate(recording.target_fps, recording.fps)
-        return FrameSource(recording.path, timed.preparation, timed)
+        return VideoFile(recording.path, timed.preparation, timed)
 
     def read_clip(self, path: Path) -> Video:
         """Read a clip as the doctor looks at it. Raises VideoError."""
@@ -236,7 +248,7 @@ class Layout(ABC):
         """
         raise DatasetError(f"{root}: {self.title} has no tracings that are read.")
 
-    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> OutlineSource:
+    def outlines(self, root: str | Path, *, traced_alone: bool = False) -> KnownOutlines:
         """Say where the outlines of the left ventricle are known, to learn them.
 
         Args:
@@ -293,9 +305,6 @@ class _Layouts(Registry[Layout]):
 
 LAYOUTS = _Layouts(KIND, ENTRY_POINTS, LAYOUT_PLACES)
 
-# Of data whose layout nobody says.
-USUAL_LAYOUT = "echonet"
-
 
 def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:
     """Read the recordings of a data set.
@@ -312,10 +321,10 @@ def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recording
     return LAYOUTS.get(dataset).load(root, **options)
 
 
-def frame_sources(dataset: str, recordings: Iterable[Recording]) -> dict[str, FrameSource]:
+def video_files(dataset: str, recordings: Iterable[Recording]) -> dict[str, VideoFile]:
     """Say how a frame store decodes each recording of a data set, by its id."""
     layout = LAYOUTS.get(dataset)
-    return {recording.id: layout.frame_source(recording) for recording in recordings}
+    return {recording.id: layout.video_file(recording) for recording in recordings}
 
 
 def _look_for_cut_files(survey: Survey) -> None:

@@ -15,3 +15,6 @@ LAYOUT_PLACES = {
 KIND, ENTRY_POINTS = "data set", "coreecho.layouts"
 # Its `check` is all that a command line needs; `layout.LAYOUTS` gives the layouts themselves.
 LAYOUT_NAMES: Registry[Any] = Registry(KIND, ENTRY_POINTS, LAYOUT_PLACES)
+# What is taken where nobody says it: of data; of files, for a model of which it is not known what it has learned from;
+# and of infarctions.
+USUAL_LAYOUT, FILES_LAYOUT, INFARCTIONS_LAYOUT = "echonet", "table", "hmc-qu"

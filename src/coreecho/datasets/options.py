@@ -70,6 +70,11 @@ def has_validation_fold(settings: Mapping[str, Any]) -> bool:
     return bool(settings[VALIDATION.name] == "fold")
 
 
+def names_a_fold(options: Mapping[str, Any]) -> bool:
+    """Whether options say which fold is tested."""
+    return "fold" in options
+
+
 def parse_options(texts: Iterable[str]) -> dict[str, str]:
     """Read options as people type them, NAME=VALUE. What a value may be, the layout says.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from coreecho.datasets.clip_changes import ClipChanges
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.datasets.recording import Recording
 from coreecho.video.store import FrameStore
@@ -43,7 +43,7 @@ class _Outlines(Dataset[OutlineBatch]):
         self,
         recordings: Sequence[Recording],
         store: FrameStore,
-        traces: OutlineSource,
+        traces: KnownOutlines,
         *,
         outlines: Sequence[str],
         frame_offsets: Sequence[int],
@@ -104,7 +104,7 @@ class TrainingOutlines(_Outlines):
         self,
         recordings: Sequence[Recording],
         store: FrameStore,
-        traces: OutlineSource,
+        traces: KnownOutlines,
         *,
         outlines: Sequence[str],
         frame_offsets: Sequence[int],

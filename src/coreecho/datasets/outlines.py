@@ -1,7 +1,7 @@
 """Where the left ventricle is in the frames of recordings: what segmentation learns from.
 
-A source says in which frames the outlines of a recording are known, and gives their masks on the grid and in the frames
-of the frame store. Which source a data set has, its layout says (`Layout.outlines`).
+`KnownOutlines` say in which frames the outlines of a recording are known, and give their masks on the grid and in the
+frames of the frame store. Which of them a data set has, its layout says (`Layout.outlines`).
 """
 
 import zipfile
@@ -32,7 +32,7 @@ MASK_FOLDER = "Masks"
 _HALF = 128
 
 
-class OutlineSource(ABC):
+class KnownOutlines(ABC):
     """Outlines of the recordings of a data set.
 
     Attributes:
@@ -84,7 +84,7 @@ class OutlineSource(ABC):
         return None
 
 
-class MaskFolder(OutlineSource):
+class MaskFolder(KnownOutlines):
     """Masks of every frame, as NPZ files with `labels` (T, H, W): 1 in the cavity, 2 in the myocardium.
 
     Args:
@@ -106,7 +106,7 @@ class MaskFolder(OutlineSource):
         return range(num_frames)
 
     def masks(self, recording: Recording, frames: Sequence[int], num_frames: int, size: int) -> Masks:
-        """Read the file; see `OutlineSource.masks`."""
+        """Read the file; see `KnownOutlines.masks`."""
         labels = self._labels(recording)
         if len(labels) != num_frames:
             raise DatasetError(
@@ -155,7 +155,7 @@ class MaskFolder(OutlineSource):
         )
 
 
-class TracedOutlines(OutlineSource):
+class TracedOutlines(KnownOutlines):
     """The cavity in the few frames that readers traced.
 
     Args:
@@ -182,7 +182,7 @@ class TracedOutlines(OutlineSource):
         return frames
 
     def masks(self, recording: Recording, frames: Sequence[int], num_frames: int, size: int) -> Masks:
-        """Fill the contours; see `OutlineSource.masks`."""
+        """Fill the contours; see `KnownOutlines.masks`."""
         contours = self.tracings[recording.id]
         filled = np.stack([traced_mask(contours[frame], TRACED_SIZE, TRACED_SIZE) for frame in frames])
         return _on_grid(filled, size)[:, None]

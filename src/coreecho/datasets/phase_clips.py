@@ -94,7 +94,7 @@ def mirrored_clip(ed_frame: int, es_frame: int, start: int, num_frames: int = CL
 def flanked_clip(
     ed_frame: int,
     es_frame: int,
-    num_source_frames: int,
+    num_video_frames: int,
     *,
     divisors: tuple[float, float],
     share_before: float,
@@ -105,7 +105,7 @@ def flanked_clip(
     Args:
         ed_frame: counted from 0.
         es_frame: counted from 0, another.
-        num_source_frames: length of the video.
+        num_video_frames: length of the video.
         divisors: u before and after; distance // u frames come in beyond the traced ones. UVT draws them from 2 to 7.
         share_before: 0 to 1, of the black frames those that come first.
         num_frames: T, of the clip. Of a longer stretch every k-th frame is shown, and the
@@ -116,10 +116,10 @@ def flanked_clip(
     """
     distance = _distance(ed_frame, es_frame)
     first, last = sorted((ed_frame, es_frame))
-    if first < 0 or last >= num_source_frames:
-        raise ValueError(f"frames {first} and {last} are not both among the {num_source_frames} of the video")
+    if first < 0 or last >= num_video_frames:
+        raise ValueError(f"frames {first} and {last} are not both among the {num_video_frames} of the video")
     start = max(0, first - int(distance // divisors[0]))
-    stop = min(num_source_frames, last + 1 + int(distance // divisors[1]))
+    stop = min(num_video_frames, last + 1 + int(distance // divisors[1]))
     shown = np.arange(start, stop, -(-(stop - start) // num_frames))
     for traced in (ed_frame, es_frame):
         shown[np.abs(shown - traced).argmin()] = traced

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
+from coreecho.datasets.camus import QUALITY_GROUPS
 from coreecho.datasets.clip_paths import find_clip
 from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
 from coreecho.datasets.layout import Layout
@@ -71,6 +72,8 @@ class Table(Layout):
         FRAME_RATE,
     )
     is_single_cycle = None
+    # As the recipes, CAMUS's.
+    quality_groups = QUALITY_GROUPS
     recipes: ClassVar[Mapping[str, str]] = {"probe": "camus-probe", "fine-tune": "camus-fine-tune"}
 
     def looks_like(self, root: Path) -> bool:

@@ -11,15 +11,13 @@ from coreecho.evaluation.classification import (
 from coreecho.evaluation.comparison import compare_classification_metrics, compare_metrics, paired_differences
 from coreecho.evaluation.ef_ranges import EF_RANGE_EDGES_PERCENT, EFRange, by_ef_range
 from coreecho.evaluation.fold_means import FoldMeans, metrics_mean_over_folds
-from coreecho.evaluation.groups import CAMUS_QUALITY_GROUPS, metrics_by_group
+from coreecho.evaluation.groups import metrics_by_group
 from coreecho.evaluation.intervals import Interval, bootstrap_intervals
 from coreecho.evaluation.metric_family import MetricDefinition, MetricFamily, Metrics, family_of
 from coreecho.evaluation.metrics import (
     EF_METRICS,
     EF_THRESHOLDS_PERCENT,
     METRIC_DEFINITIONS,
-    EFFamily,
-    EFMetrics,
     NumberFamily,
     NumberMetrics,
     compute_metrics,
@@ -29,7 +27,6 @@ from coreecho.evaluation.protocol import Clips, Protocol
 from coreecho.evaluation.seeds import OverSeeds, SeedMetrics, compare_over_seeds, metrics_over_seeds
 
 __all__ = [
-    "CAMUS_QUALITY_GROUPS",
     "CLASSIFICATION_DEFINITIONS",
     "DECISION_THRESHOLD",
     "EF_METRICS",
@@ -40,8 +37,6 @@ __all__ = [
     "ClassificationMetrics",
     "Clips",
     "DiagnosisFamily",
-    "EFFamily",
-    "EFMetrics",
     "EFRange",
     "FoldMeans",
     "Interval",

@@ -97,8 +97,8 @@ def calibrate_subject(
     known = _known_clips(subject, clips, computing)
     measured = measure_clips(subject, recordings, clips=clips, known=known, computing=computing, outliner=outliner)
     intervals = calibrate(
-        measured.predictions["ef_true"],
-        measured.predictions["ef_predicted"],
+        measured.true,
+        measured.predicted,
         calibrated_on=words if overlap.label is None else f"{words} ({overlap.label})",
         is_phantom=subject.is_phantom,
         model=subject.weights_sha256,
@@ -107,6 +107,7 @@ def calibrate_subject(
         training_patients=() if allow_overlap else _training_patients(subject),
         method=method,
         level=level,
+        edges=subject.task.interval_edges,
     )
     num_clips = int(measured.predictions["num_clips"].min())
     gate = _gate(measured)
@@ -156,8 +157,7 @@ def measure_gap(
     recordings, words, overlap = _asked_recordings(subject, split, allow_overlap, computing)
     plain = calibrated.intervals.as_calibrated
     measured = measure_clips(subject, recordings, clips=calibrated.num_clips, known=None, computing=computing)
-    true, predicted = measured.predictions["ef_true"], measured.predictions["ef_predicted"]
-    factor = widening_needed(plain, true, predicted, measured.spread_for(plain.method))
+    factor = widening_needed(plain, measured.true, measured.predicted, measured.spread_for(plain.method))
     because = f"so much did it err on {len(recordings)} recordings of patients, {words}"
     because += "" if overlap.label is None else f" ({overlap.label})"
     return ModelCalibration(

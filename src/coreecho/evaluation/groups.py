@@ -11,8 +11,6 @@ from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, Inte
 from coreecho.evaluation.metric_family import M, MetricFamily
 from coreecho.evaluation.prediction_tables import check_columns, named
 
-# The columns "G&M qual." and "P qual." of the paper's Table 4; "Good" and so on are the grades that CAMUS gives.
-CAMUS_QUALITY_GROUPS = {"Good": "Good & Medium", "Medium": "Good & Medium", "Poor": "Poor"}
 # Percentile intervals of a mean of n normal values, named 95 %, held the true mean in 73 % of 4,000 simulated samples
 # for n = 3, in 84 % for n = 5 and in 90 % for n = 10: below five, an interval would mislead more than it tells.
 MIN_PATIENTS_OF_GROUP = 5
@@ -32,7 +30,7 @@ def metrics_by_group(
 ) -> dict[str, M]:
     """Compute the metrics of each group of recordings; patients are resampled within their group.
 
-    For Table 4: `metrics_by_group(table, "quality", family=EF_METRICS, groups=CAMUS_QUALITY_GROUPS)`.
+    For Table 4: `metrics_by_group(table, "quality", family=EF_METRICS, groups=LAYOUTS.get("camus").quality_groups)`.
 
     Args:
         table: predictions, one row a recording; columns as `family` says (`ef_true` and `ef_predicted`, say), and

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
-from coreecho.datasets import Recording, frame_sources
+from coreecho.datasets import Recording, video_files
 from coreecho.errors import CalibrationError
 from coreecho.evaluation.predictions import predictions_table
 from coreecho.evaluation.protocol import starts_of_recordings
@@ -22,6 +22,7 @@ from coreecho.inference.results import HashedFrames
 from coreecho.inference.shifted_frames import Shift, ShiftedFrames, shift_frames
 from coreecho.inference.subject import Subject
 from coreecho.progress import track
+from coreecho.tasks import EF, Task
 from coreecho.trust import CHECKS, KnownClips, Method, ModelCalibration, OutlineValues, Verdict
 from coreecho.trust.calibration import is_by_copies, is_normalised
 from coreecho.trust.checks import COPY_CHECK
@@ -68,6 +69,7 @@ class MeasuredClips:
         values: (N,) by the names of the gate's checks; NaN for what could not be measured.
         is_outlined: (N,), whose ventricles were outlined.
         outlined_by: SHA-256 of the weights that did; None where none did.
+        task: whose columns the predictions have.
     """
 
     predictions: pd.DataFrame
@@ -75,12 +77,22 @@ class MeasuredClips:
     values: dict[str, NDArray[np.float64]]
     is_outlined: NDArray[np.bool_]
     outlined_by: str | None = None
+    task: Task = field(default_factory=EF)
+
+    @property
+    def true(self) -> NDArray[np.float64]:
+        """(N,) EF in percent."""
+        return self.predictions[self.task.true_column].to_numpy(dtype=np.float64)
+
+    @property
+    def predicted(self) -> NDArray[np.float64]:
+        """(N,) EF in percent, as a person reads it."""
+        return self.predictions[self.task.predicted_column].to_numpy(dtype=np.float64)
 
     @property
     def absolute_errors(self) -> NDArray[np.float64]:
         """(N,) EF points."""
-        errors = self.predictions["ef_true"] - self.predictions["ef_predicted"]
-        return np.asarray(np.abs(errors), dtype=np.float64)
+        return np.abs(self.true - self.predicted)
 
     @property
     def spread(self) -> NDArray[np.float64] | None:
@@ -208,6 +220,7 @@ def measure_clips(
         },
         is_outlined=is_outlined,
         outlined_by=None if outliner is None else outliner.weights_sha256,
+        task=subject.task,
     )
 
 
@@ -216,7 +229,7 @@ def _coloured(subject: Subject, store: FrameStore, recording: Recording) -> floa
     share = store.coloured(recording.id)
     if share is None:
         # Stores of before colour was looked at do not say it.
-        file = frame_sources(subject.data.dataset, [recording])[recording.id]
+        file = video_files(subject.data.dataset, [recording])[recording.id]
         share = file.prepare(file.path, store.frame_size).coloured
     return share
 
@@ -237,7 +250,7 @@ def _outline(
     computing: Computing,
 ) -> None:
     """Add what the outlines of ventricles say to the values of recordings."""
-    sources = frame_sources(subject.data.dataset, [recording for _, recording, _ in outlined])
+    files = video_files(subject.data.dataset, [recording for _, recording, _ in outlined])
     for row, recording, video in track(
         outlined,
         "Outlining ventricles",
@@ -245,7 +258,7 @@ def _outline(
         disable=not computing.show_progress,
         transient=True,
     ):
-        file = sources[recording.id]
+        file = files[recording.id]
         # Decoded at the outliner's size, which takes a hundredth of the time of outlining: not worth a store.
         frames, fps, _ = file.prepare(file.path, outliner.frame_size)
         rate = fps or recording.fps

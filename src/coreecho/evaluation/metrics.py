@@ -1,13 +1,12 @@
-"""How good predicted numbers are: errors, correlation, agreement; of EF also who is below a clinical threshold."""
+"""How good predicted numbers are: errors, correlation, agreement; and who is below a clinical threshold."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coreecho.evaluation.intervals import DEFAULT_LEVEL, DEFAULT_RESAMPLES, WeightedStatistics
-from coreecho.evaluation.metric_family import InOrder, M, MetricDefinition, MetricFamily, Metrics
+from coreecho.evaluation.metric_family import InOrder, MetricDefinition, MetricFamily, Metrics
 from coreecho.evaluation.ranking import RankingOfCounts
 from coreecho.tasks import EF, Task
 
@@ -18,7 +17,8 @@ AGREEMENT_DEVIATIONS = 1.96
 _RELATIVE_ZERO = 1e-12
 
 
-def _number_definitions(task: Task) -> tuple[MetricDefinition, ...]:
+def number_definitions(task: Task) -> tuple[MetricDefinition, ...]:
+    """What is measured of a task that is a number; where the clinic decides between values, who is below them, too."""
     unit, noun = task.error_unit, task.noun
     return (
         MetricDefinition(key="mae", label="MAE", unit=unit, meaning="mean absolute error", least=0),
@@ -47,31 +47,29 @@ def _number_definitions(task: Task) -> tuple[MetricDefinition, ...]:
             unit=unit,
             meaning="bias + 1.96 standard deviations of predicted minus true",
         ),
+        *(_below_definition(noun, threshold, f"{threshold:g} {task.unit}".rstrip()) for threshold in task.thresholds),
     )
 
 
-METRIC_DEFINITIONS: tuple[MetricDefinition, ...] = (
-    *_number_definitions(EF()),
-    *(
-        MetricDefinition(
-            key=f"auroc_below_{threshold}",
-            label=f"AUROC, EF < {threshold} %",
-            unit="",
-            meaning=f"how often a recording with EF < {threshold} % is predicted lower than one without",
-            least=0,
-            largest=1,
-        )
-        for threshold in EF_THRESHOLDS_PERCENT
-    ),
-)
+def _below_definition(noun: str, threshold: float, said: str) -> MetricDefinition:
+    return MetricDefinition(
+        key=f"auroc_below_{threshold:g}",
+        label=f"AUROC, {noun} < {said}",
+        unit="",
+        meaning=f"how often a recording with {noun} < {said} is predicted lower than one without",
+        least=0,
+        largest=1,
+    )
+
+
+METRIC_DEFINITIONS = number_definitions(EF())
 
 
 class NumberMetrics(Metrics):
-    """The metrics of a predicted number: errors in its unit, correlation and agreement."""
+    """The metrics of a predicted number: errors in its unit, correlation and agreement, who is below a threshold.
 
-
-class EFMetrics(NumberMetrics):
-    """The metrics of predicted EF; `intervals` has the keys of `METRIC_DEFINITIONS`, in that order."""
+    `intervals` has the keys of `number_definitions`, in that order; of an EF those of `METRIC_DEFINITIONS`.
+    """
 
 
 def compute_metrics(
@@ -82,7 +80,7 @@ def compute_metrics(
     resamples: int = DEFAULT_RESAMPLES,
     level: float = DEFAULT_LEVEL,
     seed: int = 0,
-) -> EFMetrics:
+) -> NumberMetrics:
     """Compare predicted with true EF; every metric comes with a bootstrap interval.
 
     The order of the recordings does not matter, to the last bit.
@@ -176,14 +174,11 @@ def checked_pair(
     return true, predicted
 
 
-class _NumberFamily(MetricFamily[M]):
-    """What is measured of predicted numbers.
+class NumberFamily(MetricFamily[NumberMetrics]):
+    """What is measured of predicted numbers, in the task's unit, and at its thresholds."""
 
-    Attributes:
-        thresholds: below which a recording is to be found.
-    """
-
-    thresholds: ClassVar[tuple[float, ...]] = ()
+    def __init__(self, task: Task) -> None:
+        super().__init__(task, number_definitions(task), NumberMetrics)
 
     def checked(self, true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """As `checked_pair`."""
@@ -192,34 +187,18 @@ class _NumberFamily(MetricFamily[M]):
     def statistics(self, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> WeightedStatistics:
         """Give `MetricsOfCounts` for recordings in any order."""
         order = np.lexsort((true, -predicted))
-        return InOrder(order, MetricsOfCounts(true[order], predicted[order], self.thresholds))
+        return InOrder(order, MetricsOfCounts(true[order], predicted[order], self.task.thresholds))
 
     def reason_undefined(self, key: str, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> str:
         """Say why these recordings do not define a metric: one class, one recording, or constants."""
         if key.startswith("auroc_below_"):
             threshold = float(key.removeprefix("auroc_below_"))
-            share = "every" if np.all(true < threshold) else "no"
-            return f"{share} recording has a true {self.task.noun} below {threshold:g} %: both classes are needed"
+            share, said = "every" if np.all(true < threshold) else "no", f"{threshold:g} {self.task.unit}".rstrip()
+            return f"{share} recording has a true {self.task.noun} below {said}: both classes are needed"
         if len(true) < 2:
             return "one recording only: at least two are needed"
         constant = "true" if np.ptp(true) == 0 else "predicted"
         return f"the {constant} {self.task.noun} is the same in every recording"
 
 
-class NumberFamily(_NumberFamily[NumberMetrics]):
-    """The metrics of any predicted number, in the task's unit."""
-
-    def __init__(self, task: Task) -> None:
-        super().__init__(task, _number_definitions(task), NumberMetrics)
-
-
-class EFFamily(_NumberFamily[EFMetrics]):
-    """The metrics of predicted EF: those of a number, and how well an EF below clinical thresholds is found."""
-
-    thresholds = EF_THRESHOLDS_PERCENT
-
-    def __init__(self, task: Task) -> None:
-        super().__init__(task, METRIC_DEFINITIONS, EFMetrics)
-
-
-EF_METRICS = EFFamily(EF())
+EF_METRICS = NumberFamily(EF())

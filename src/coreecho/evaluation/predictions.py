@@ -12,7 +12,7 @@ from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, DatasetError
 from coreecho.evaluation.prediction_tables import named
 from coreecho.evaluation.protocol import Clips, StoredLengths, starts_of_recordings
-from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
+from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, requests_from_store
 from coreecho.models.echo_model import EchoModel
 from coreecho.names import counted
 from coreecho.progress import track
@@ -59,7 +59,7 @@ def evaluate_recordings(
     check_labels(recordings, model.task)
     starts = starts_of(store, recordings, model, clips=clips, step=step, start_index=start_index)
     wanted = [(recording.id, of_recording) for recording, of_recording in zip(recordings, starts, strict=True)]
-    videos = predict_videos(model, sources_from_store(store, wanted), batch_size=batch_size, precision=precision)
+    videos = predict_videos(model, requests_from_store(store, wanted), batch_size=batch_size, precision=precision)
     bar = track(
         videos,
         total=len(wanted),

@@ -126,13 +126,11 @@ class Protocol:
         return f"{words_of('all' if is_undivided else self.split)}, {clips}"
 
 
-def choose_starts(
-    num_source_frames: int, sampling: ClipSampling, clips: Clips, *, step: int | None = None
-) -> list[int]:
+def choose_starts(num_video_frames: int, sampling: ClipSampling, clips: Clips, *, step: int | None = None) -> list[int]:
     """Choose which clips of a video are predicted.
 
     Args:
-        num_source_frames: length of the video.
+        num_video_frames: length of the video.
         sampling: of the model.
         clips: how many, evenly placed, or "all" for the whole video.
         step: frames of the file from one clip's start to the next with "all"; the sampling's stride when not given, so
@@ -142,12 +140,12 @@ def choose_starts(
         RecipeError: `clips` is neither a number of at least 1 nor "all", or `step` is below 1 or goes without "all".
     """
     if clips == "all":
-        return all_starts(num_source_frames, sampling, sampling.stride if step is None else step)
+        return all_starts(num_video_frames, sampling, sampling.stride if step is None else step)
     if isinstance(clips, bool) or not isinstance(clips, int) or clips < 1:
         raise RecipeError(f"clips: expected a number of at least 1, or 'all', got {clips!r}")
     if step is not None:
         raise RecipeError(f"step: only the whole video has one, and clips is {clips}; give clips='all'")
-    return even_starts(num_source_frames, sampling, clips)
+    return even_starts(num_video_frames, sampling, clips)
 
 
 def starts_of_recordings(

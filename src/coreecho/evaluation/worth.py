@@ -21,8 +21,8 @@ from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.reliability import Reliability, reliability
 from coreecho.inference.subject import Subject
 from coreecho.names import CELL_SEPARATOR, counted
+from coreecho.tasks import Task
 from coreecho.trust import (
-    PREDICTED_EF_EDGES_PERCENT,
     Calibration,
     CoverageTest,
     ModelCalibration,
@@ -33,10 +33,11 @@ from coreecho.trust import (
     read_calibration,
     risk_coverage,
 )
+from coreecho.trust.appraisal import EF_LIMITS
 from coreecho.trust.predicted_ranges import range_of, ranges_between
 
 # Reduced EF, by which a probability is judged.
-RELIABILITY_THRESHOLD = 40.0
+RELIABILITY_THRESHOLD = float(EF_LIMITS[0])
 # Of whom refusing is told in a sentence: as many as a clinic might look at once more.
 SET_ASIDE = 0.2
 # EF points: less cannot be seen where EF has one digit after the point.
@@ -298,23 +299,21 @@ def worth_of_measured(
     seed: int = 0,
 ) -> Worth:
     """As `worth_of`, of recordings that are measured already, by intervals that hold for recordings of their kind."""
-    predictions = measured.predictions
-    true, predicted = (predictions[name].to_numpy(dtype=np.float64) for name in ("ef_true", "ef_predicted"))
+    true, predicted = measured.true, measured.predicted
     spread = measured.spread
     scale = measured.spread_for(intervals.method)
     low, high = intervals.intervals(predicted, scale).T
-    verdicts = [measured.verdict(number, calibrated) for number in range(len(predictions))]
+    verdicts = [measured.verdict(number, calibrated) for number in range(len(true))]
     table = pd.DataFrame(
         {
-            "recording": predictions["recording"],
+            "recording": measured.predictions["recording"],
             "ef_true": true,
             "ef_predicted": predicted,
             "absolute_error": np.abs(true - predicted),
             "interval_low": low,
             "interval_high": high,
             "is_held": (low <= true) & (true <= high),
-            "p_below_40": intervals.probability_below(RELIABILITY_THRESHOLD, predicted, scale),
-            "p_below_50": intervals.probability_below(50.0, predicted, scale),
+            **{f"p_below_{limit:g}": intervals.probability_below(limit, predicted, scale) for limit in EF_LIMITS},
             "trust": [None if one is None else one.trust for one in verdicts],
             "reasons": ["" if one is None else CELL_SEPARATOR.join(one.words) for one in verdicts],
             "doubt": [None if one is None else one.doubt for one in verdicts],
@@ -327,7 +326,7 @@ def worth_of_measured(
         calibration=intervals,
         # Ranges keep their promise each; together they are as one of so many recordings.
         test=coverage_test(table["is_held"], num_calibrated=intervals.num_recordings, level=intervals.level),
-        groups=tuple(_groups(table, recordings, intervals)),
+        groups=tuple(_groups(table, recordings, intervals, measured.task)),
         reliability=reliability(
             table["p_below_40"],
             true < RELIABILITY_THRESHOLD,
@@ -348,10 +347,10 @@ def _rarest(verdict: Verdict) -> float:
     return _ORDER[verdict.trust] + 1 - rarest
 
 
-def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Calibration) -> list[Coverage]:
+def _groups(table: pd.DataFrame, recordings: Sequence[Recording], intervals: Calibration, task: Task) -> list[Coverage]:
     """All, by predicted and true EF, and by what the data set says of the recordings."""
     ranges = ranges_between([part.predicted.high for part in intervals.ranges[:-1]])
-    by_true = ranges_between(PREDICTED_EF_EDGES_PERCENT)
+    by_true = ranges_between(task.interval_edges)
     named: list[tuple[str, Callable[[], list[str]]]] = [
         (_ALL, lambda: [_ALL] * len(table)),
         ("predicted EF", lambda: [ranges[number].name for number in range_of(ranges, table["ef_predicted"])]),

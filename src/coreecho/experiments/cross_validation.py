@@ -6,7 +6,8 @@ import pandas as pd
 from rich.console import Console
 
 from coreecho.datasets import LAYOUTS, Recording, load_recordings
-from coreecho.errors import DatasetError
+from coreecho.datasets.options import names_a_fold
+from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run, predictions_of, read_predictions
 from coreecho.files import alone_in, write_whole, writing_into
@@ -34,10 +35,12 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
 
     Raises:
         DatasetError: the data lack folds, as in `find_folds`, or a recording to be tested has no label.
-        RecipeError: `out` holds another cross-validation.
+        RecipeError: `out` holds another cross-validation, or the options name one fold.
         BusyError: another process is at it in `out`.
         KeyboardInterrupt: it was stopped; the same call goes on.
     """
+    if names_a_fold(data.options):
+        raise RecipeError("A cross-validation tests each fold in turn: leave out the option `fold`.")
     recordings = load_recordings(data.dataset, data.root, **data.options)
     if execution.show_progress:
         # Such as that folds hang on the order of a sheet, which somebody has sorted.

@@ -10,7 +10,6 @@ import pandas as pd
 
 from coreecho.datasets import Split
 from coreecho.evaluation import (
-    CAMUS_QUALITY_GROUPS,
     Interval,
     compare_over_seeds,
     family_of,
@@ -101,7 +100,7 @@ def measure_table(table: PaperTable, runs: Path, execution: Execution) -> Measur
     figures, differences, notes = {}, {}, [*_releases(tables), *_precisions(table, runs)]
     for column in table.columns:
         chosen = {
-            label: [_of_group(each, column) for each in found]
+            label: [_of_group(each, column, table) for each in found]
             for (label, split), found in tables.items()
             if split == column.split and found
         }
@@ -190,10 +189,10 @@ def _difference(
     )
 
 
-def _of_group(table: pd.DataFrame, column: Column) -> pd.DataFrame:
+def _of_group(found: pd.DataFrame, column: Column, table: PaperTable) -> pd.DataFrame:
     if column.group is None:
-        return table
-    return table[table["quality"].map(CAMUS_QUALITY_GROUPS) == column.group].reset_index(drop=True)
+        return found
+    return found[found["quality"].map(table.quality_groups) == column.group].reset_index(drop=True)
 
 
 def _folds(chosen: pd.DataFrame, table: PaperTable) -> dict[str, int] | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.errors import RecipeError
 from coreecho.evaluation import Protocol
 from coreecho.evaluation.calibrating import calibrate_subject
@@ -221,7 +222,7 @@ class Workshop:
             weights,
             cohort_folder(self.out, test.data),
             folder,
-            dataset="echonet",
+            dataset=USUAL_LAYOUT,
             protocol=VentricleProtocol(split=test.split),
             device=self.execution.device,
             # Of weights alone it cannot be said what they were trained on; the plan says it.
@@ -236,7 +237,7 @@ class Workshop:
 
     def _subject(self, weights: Path, data: TestEntry | ReferencesEntry | CalibrationEntry) -> Subject:
         root = cohort_folder(self.out, data.data)
-        return open_subject(weights, data=root, dataset="echonet", options=dict(data.options))
+        return open_subject(weights, data=root, dataset=USUAL_LAYOUT, options=dict(data.options))
 
     def _outliner(self, entry: CalibrationEntry) -> OutlineGauge | None:
         """What outlines ventricles for the gate: a model of the plan that is made before."""

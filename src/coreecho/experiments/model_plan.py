@@ -11,12 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from coreecho.datasets import Split
+from coreecho.datasets import LAYOUTS, Split
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
 from coreecho.experiments.table_file import Plain
-from coreecho.phantom import PhantomSettings, write_echonet_phantoms
+from coreecho.phantom import PhantomSettings
+from coreecho.phantom.stand_in import STAND_INS
 from coreecho.settings_files import read_settings
 from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
@@ -215,12 +217,12 @@ class ModelPlan:
 
     def data(self, cohort: str, out: Path, options: Mapping[str, Plain]) -> Data:
         """A cohort as a training or a test takes it."""
-        return Data(dataset="echonet", root=cohort_folder(out, cohort), options=dict(options))
+        return Data(dataset=USUAL_LAYOUT, root=cohort_folder(out, cohort), options=dict(options))
 
     def write_phantoms(self, cohort: str, out: Path, *, workers: int | None, show_progress: bool) -> None:
         """Write the hearts of a cohort, or what of them is missing. Raises DatasetError."""
         entry = self.phantoms[cohort]
-        write_echonet_phantoms(
+        STAND_INS.get(LAYOUTS.get(USUAL_LAYOUT).phantoms).write(
             cohort_folder(out, cohort),
             recordings=entry.recordings,
             seed=entry.seed,

@@ -63,6 +63,7 @@ class PaperTable:
         comparisons: differences below it.
         notes: protocol: which labels, folds, clips; what differs from the paper.
         is_phantom: measured on simulated hearts.
+        quality_groups: of the layout of its data.
         is_mean_over_folds: figures are means of the folds' metrics, as their protocol says.
     """
 
@@ -74,6 +75,7 @@ class PaperTable:
     comparisons: tuple[Comparison, ...] = ()
     notes: tuple[str, ...] = ()
     is_phantom: bool
+    quality_groups: Mapping[str, str] = field(default_factory=dict)
     is_mean_over_folds: bool = False
 
     @property

@@ -10,8 +10,8 @@ from coreecho.experiments.cost import estimate_seconds
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.measuring import Measured, measure_table
 from coreecho.experiments.paper_table import PaperTable
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.runs import Execution
-from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_plan import plan_table
 from coreecho.files import alone_in, writing_into
 from coreecho.report.plain_table import plain_table
@@ -54,19 +54,19 @@ class Plan:
         return sum(planned.seconds for planned in self.jobs)
 
 
-def make_plan(name: str, sources: Sources, execution: Execution) -> Plan:
+def make_plan(name: str, inputs: PlanInputs, execution: Execution) -> Plan:
     """Plan a table, and estimate its cost from a few clips through each model.
 
     Args:
         name: of the table.
-        sources: data and weights.
+        inputs: data and weights.
         execution: on what.
 
     Raises:
         RecipeError: as in `plan_table`.
         DatasetError: the data set is not as its layout says.
     """
-    table, runs = plan_table(name, sources), sources.out / RUNS
+    table, runs = plan_table(name, inputs), inputs.out / RUNS
     jobs = _with_needed(table.jobs)
     left = [job for job in jobs if not job.is_done(runs)]
     seconds = estimate_seconds(left, runs, execution)

@@ -1,17 +1,16 @@
 """How large a reproduction is: the paper's, or one that phantoms and two cores allow."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from coreecho.datasets import LAYOUTS
+from coreecho.datasets.layout_names import USUAL_LAYOUT
+from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
-from coreecho.phantom import (
-    PhantomSettings,
-    write_camus_phantoms,
-    write_echonet_phantoms,
-    write_hmc_qu_phantoms,
-)
+from coreecho.experiments.table_file import Method
+from coreecho.phantom.stand_in import STAND_INS, StandIn
 from coreecho.training.recipe import Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
 
@@ -54,10 +53,8 @@ class Scale:
         settings: replace those of the shipped recipes of EchoNet-Dynamic.
         probe: replace those of the shipped recipes of MLP probing.
         fine_tune: replace those of fine-tuning.
-        recordings: phantoms of EchoNet-Dynamic, of all splits; None where the data are real.
-        more_test: phantoms of EchoNet-Dynamic beyond those, all TEST.
-        camus: phantoms of CAMUS.
-        hmc_qu: phantoms of HMC-QU.
+        hearts: how many simulated hearts stand in for a data set, as many as teach something or few; None where the
+            data are real.
         cue_strength: of the planted cue; see `PhantomSettings`.
         seeds_asked_for: a person chose the seeds, so that a table takes all of them, however many runs the paper has.
     """
@@ -68,10 +65,7 @@ class Scale:
     settings: Mapping[str, Any] = field(default_factory=dict)
     probe: Mapping[str, Any] = field(default_factory=dict)
     fine_tune: Mapping[str, Any] = field(default_factory=dict)
-    recordings: int | None = None
-    more_test: int = 0
-    camus: int = 0
-    hmc_qu: int = 0
+    hearts: Literal["many", "few"] | None = None
     cue_strength: float = 0.9
     seeds_asked_for: bool = False
 
@@ -82,7 +76,14 @@ class Scale:
     @property
     def is_phantom(self) -> bool:
         """Whether the hearts are simulated."""
-        return self.recordings is not None
+        return self.hearts is not None
+
+    def sizes_of(self, stand_in: StandIn) -> dict[str, int]:
+        """How many hearts are written, as what writes them is told it."""
+        if self.hearts == "few":
+            return {"recordings": stand_in.few}
+        more = {"more_test": stand_in.more_test} if stand_in.more_test else {}
+        return {"recordings": stand_in.recordings, **more}
 
     def with_seeds(self, seeds: Sequence[int]) -> "Scale":
         """The same with other seeds, of transfers too."""
@@ -95,15 +96,20 @@ class Scale:
             return ()
         clips = "{num_frames} frames at stride {stride}, {frame_size} x {frame_size} pixels".format(**self.settings)
         epochs = "{stage1_epochs} + {stage2_epochs} epochs".format(**self.settings)
-        more = f" and {self.more_test} more to be tested" if self.more_test else ""
+        layouts = [LAYOUTS.get(name) for name in LAYOUTS.names()]
+        sizes = {each.name: self.sizes_of(STAND_INS.get(each.phantoms)) for each in layouts if each.phantoms}
+        usual = sizes[USUAL_LAYOUT]
+        more = f" and {usual['more_test']} more to be tested" if "more_test" in usual else ""
+        others = [each for each in layouts if each.phantoms and each.recipes.keys() & set(get_args(Method))]
+        to = " and ".join(f"{sizes[each.name]['recordings']} of {each.title}" for each in others)
         # Not of its name: a scale with as short a training teaches as little.
         shows = ("Nothing is learned at this scale: it shows that everything runs.",)
         return (
             *(shows if self.settings["stage1_epochs"] == 1 else ()),
             f"Small models ({self.settings['encoder']}; r2plus1d_10 for R(2+1)D-18), clips of {clips}, all from "
-            f"scratch. EchoNet-Dynamic's phantoms: {self.recordings}{more}, {epochs} (stages 1 and 2). Transfer: "
+            f"scratch. EchoNet-Dynamic's phantoms: {usual['recordings']}{more}, {epochs} (stages 1 and 2). Transfer: "
             f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning, on "
-            f"{self.camus} phantoms of CAMUS and {self.hmc_qu} of HMC-QU.",
+            f"phantoms, {to}.",
         )
 
     def recipe(
@@ -135,11 +141,7 @@ PHANTOM = Scale(
     probe={**_PHANTOM_TRANSFER, "stage1_epochs": 30, "learning_rate": 1e-3},
     # The paper's batch on CAMUS: few hearts give few steps otherwise.
     fine_tune={**_PHANTOM_TRANSFER, "stage1_epochs": 20, "learning_rate": 5e-4, "batch_size": 8},
-    recordings=1340,
-    more_test=1500,
-    camus=120,
-    # More than HMC-QU's 109 with masks: from 44 training clips no model learned to tell an infarct.
-    hmc_qu=600,
+    hearts="many",
 )
 _QUICK_TRANSFER: dict[str, Any] = {
     "stage1_epochs": 1,
@@ -156,55 +158,39 @@ QUICK = Scale(
     settings={**_PHANTOM_TRAINING, "stage1_epochs": 1, "stage2_epochs": 1, "num_frames": 4, "frame_size": 32},
     probe={**_PHANTOM_TRANSFER, **_QUICK_TRANSFER},
     fine_tune={**_PHANTOM_TRANSFER, **_QUICK_TRANSFER},
-    recordings=64,
-    camus=60,
-    hmc_qu=40,
+    hearts="few",
 )
 
 
-def echonet_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
-    """Write the phantoms of EchoNet-Dynamic below `out`, unless they are there; with a cue planted in TRAIN and VAL."""
-    settings = PhantomSettings(min_frames=64, max_frames=64)
+def phantoms_of(dataset: str, out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
+    """Write the simulated hearts that stand in for a data set below `out`, unless they are there.
+
+    Args:
+        dataset: name of its layout.
+        out: folder of the reproduction.
+        scale: how many.
+        cue: plant a shortcut in TRAIN and VAL.
+        show_progress: draw a bar.
+
+    Raises:
+        RecipeError: nobody simulates it, or its cohort has no splits for a cue to be planted in some of.
+    """
+    path = LAYOUTS.get(dataset).phantoms
+    if not path:
+        known = ", ".join(name for name in LAYOUTS.names() if LAYOUTS.get(name).phantoms)
+        raise RecipeError(f"There are no phantoms of {dataset!r}, only of {known}: give `--data`.")
+    stand_in = STAND_INS.get(path)
+    settings = stand_in.settings
+    if cue and not stand_in.has_splits:
+        raise RecipeError(f"No cue is planted in the phantoms of {dataset!r}: they are written without splits.")
     if cue:
         settings = replace(settings, cue="gain", cue_strength=scale.cue_strength)
-    root = out / "phantoms" / ("echonet-cue" if cue else "echonet")
-    assert scale.recordings is not None
-    write_echonet_phantoms(
+    root = stand_in.root(out / "phantoms", cue=cue)
+    stand_in.write(
         root,
-        recordings=scale.recordings,
-        seed=0,
-        more_test=scale.more_test,
+        **scale.sizes_of(stand_in),
+        seed=stand_in.seed,
         settings=settings,
         show_progress=show_progress,
     )
-    return Data(dataset="echonet", root=root)
-
-
-def beat_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
-    """The same as `echonet_phantoms`, whose traced beats are taken."""
-    root = echonet_phantoms(out, scale, cue=cue, show_progress=show_progress).root
-    return Data(dataset="echonet-beats", root=root)
-
-
-def camus_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
-    """Write the phantoms of CAMUS, seen by another scanner, below `out`, unless they are there."""
-    root = out / "phantoms" / "camus"
-    # Another seed than EchoNet's: other hearts.
-    write_camus_phantoms(root, recordings=scale.camus, seed=1, show_progress=show_progress)
-    return Data(dataset="camus", root=root)
-
-
-def hmc_qu_phantoms(out: Path, scale: Scale, *, cue: bool = False, show_progress: bool = False) -> Data:
-    """Write the phantoms of HMC-QU, seen by another scanner, below `out`, unless they are there."""
-    root = out / "phantoms" / "hmc-qu"
-    write_hmc_qu_phantoms(root, recordings=scale.hmc_qu, seed=2, show_progress=show_progress)
-    return Data(dataset="hmc-qu", root=root)
-
-
-# By the layout that they are written in.
-PHANTOMS: Mapping[str, Callable[..., Data]] = {
-    "echonet": echonet_phantoms,
-    "echonet-beats": beat_phantoms,
-    "camus": camus_phantoms,
-    "hmc-qu": hmc_qu_phantoms,
-}
+    return Data(dataset=dataset, root=root)

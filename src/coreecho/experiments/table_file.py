@@ -11,11 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from coreecho.checking import nearest
 from coreecho.datasets import Split
 from coreecho.documents import MAY_BE_ABSENT, build_document
 from coreecho.errors import RecipeError
 from coreecho.settings_files import read_settings
-from coreecho.training.checking import nearest
 from coreecho.training.recipe import SCRATCH
 
 Method = Literal["probe", "fine-tune"]

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from coreecho.datasets import LAYOUTS, Split
+from coreecho.datasets import LAYOUTS, Layout, Split
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.experiments.beat_rows import read_beats
 from coreecho.experiments.data import Data
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
-from coreecho.experiments.sources import Sources
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, TrainingEntry, read_table
 from coreecho.experiments.trained_weights import check_fits, check_trained, notes_of_trained, read_weights, trained_for
 from coreecho.experiments.transfer import find_protocol, published_settings, start_of
@@ -29,27 +29,27 @@ CITED = "cited by the paper, not trained here"
 NOT_TRAINED = "not trained here, and no weights are given"
 
 
-def plan_table(name_or_path: str, sources: Sources) -> PaperTable:
+def plan_table(name_or_path: str, inputs: PlanInputs) -> PaperTable:
     """Plan a table: a shipped one, or a YAML file.
 
     Args:
         name_or_path: as for `read_table`.
-        sources: data and weights.
+        inputs: data and weights.
 
     Raises:
         RecipeError: there is no such table, it does not hold together, or data or weights that it needs are not given.
         CheckpointError: weights cannot be read.
     """
-    return _Planner(read_table(name_or_path), sources).plan()
+    return _Planner(read_table(name_or_path), inputs).plan()
 
 
 class _Planner:
     """Makes the jobs of a table."""
 
-    def __init__(self, table: TableFile, sources: Sources) -> None:
+    def __init__(self, table: TableFile, inputs: PlanInputs) -> None:
         self.table = table
-        self.sources = sources
-        self.scale = sources.scale
+        self.inputs = inputs
+        self.scale = inputs.scale
         if table.only_phantoms and not self.scale.is_phantom:
             raise RecipeError(f"{table.only_phantoms}: give `--phantom`.")
         self.protocol = self._find_protocol()
@@ -58,11 +58,12 @@ class _Planner:
 
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
+        layout = self._layout()
         # Before weights: what is asked for first is the data.
-        data = self.sources.data_of(self.table.data)
-        if self.sources.start_index is not None and not any(row.takes_start_index for row in self.table.rows):
+        data = self.inputs.data_of(self.table.data)
+        if self.inputs.start_index is not None and not any(row.takes_start_index for row in self.table.rows):
             raise RecipeError(f"{self.table.name} has no row that takes `--start-index`: leave it out.")
-        check_trained(self.table, self.sources)
+        check_trained(self.table, self.inputs)
         rows = [row for entry in self.table.rows if (row := self._row(entry)) is not None]
         # Of rows with unlike numbers of seeds no difference is paired.
         measured = {row.label: len(next(iter(row.readings.values()))) for row in rows if row.readings}
@@ -78,9 +79,22 @@ class _Planner:
                 if measured.get(comparison.first, 0) == measured.get(comparison.second) != 0
             ),
             notes=self._notes(),
-            is_phantom=self.scale.is_phantom or LAYOUTS.get(self.table.data).is_phantom(data.root, **data.options),
+            is_phantom=self.scale.is_phantom or layout.is_phantom(data.root, **data.options),
+            quality_groups=layout.quality_groups,
             is_mean_over_folds=self.protocol is not None and self.protocol[1].is_mean_over_folds,
         )
+
+    def _layout(self) -> Layout:
+        """Of its data. Raises RecipeError: a column is of a group of image quality that it does not have."""
+        layout = LAYOUTS.get(self.table.data)
+        known = dict.fromkeys(layout.quality_groups.values())
+        for column in self.table.columns:
+            if column.group is not None and column.group not in known:
+                raise RecipeError(
+                    f"{self.table.name}: the column {column.label!r} is of the group {column.group!r}; {layout.title} "
+                    f"has {' and '.join(known) or 'no groups of image quality'}."
+                )
+        return layout
 
     def _find_protocol(self) -> tuple[str, CrossValidation] | None:
         """The protocol of a table that transfers, with its name; None where it only trains.
@@ -90,13 +104,13 @@ class _Planner:
         """
         is_transfer = {row.transfer is not None for row in self.table.rows if row.transfer or row.training}
         if is_transfer == {True}:
-            return find_protocol(LAYOUTS.get(self.table.data), self.sources.protocol)
+            return find_protocol(LAYOUTS.get(self.table.data), self.inputs.protocol)
         if True in is_transfer:
             raise RecipeError(
                 f"{self.table.name}: some of its rows are trainings and others transfers, whose figures are not of "
                 "the same recordings. Make two tables of it."
             )
-        if self.sources.protocol is not None:
+        if self.inputs.protocol is not None:
             raise RecipeError(f"{self.table.name} transfers nothing, so it takes no `--protocol`.")
         return None
 
@@ -115,8 +129,8 @@ class _Planner:
         Raises:
             RecipeError: no row trains anything, or their models read different things.
         """
-        tasks = [job.recipe(self.sources.out).task for row in rows for job in row.jobs[:1]]
-        tasks += [card.task for card in map(describe_weights, self.sources.trained.values()) if card.task is not None]
+        tasks = [job.recipe(self.inputs.out).task for row in rows for job in row.jobs[:1]]
+        tasks += [card.task for card in map(describe_weights, self.inputs.trained.values()) if card.task is not None]
         if not tasks or any(task != tasks[0] for task in tasks):
             found = ", ".join(sorted({task.noun for task in tasks})) or "nothing"
             raise RecipeError(f"{self.table.name}: its rows read {found}, expected one and the same thing.")
@@ -132,10 +146,10 @@ class _Planner:
             if entry.otherwise is None:
                 return None
             return TableRow(label=label, published=published, note=entry.otherwise)
-        trained = trained_for(entry, self.sources)
+        trained = trained_for(entry, self.inputs)
         if trained is not None and entry.training is not None:
             return self._of_weights(entry, entry.training, trained, label, published)
-        if self.sources.only_trained and (entry.training or entry.transfer):
+        if self.inputs.only_trained and (entry.training or entry.transfer):
             return TableRow(label=label, published=published, note=NOT_TRAINED)
         if entry.training is not None:
             trainings = tuple(self._training(entry.training, seed) for seed in self.seeds)
@@ -160,9 +174,9 @@ class _Planner:
 
     def _starts(self, entry: RowEntry, recipe: Recipe) -> dict[Split, Path | None]:
         """At which starts a row is tested; they are of the recordings to be tested alone."""
-        given = self.sources.start_index if entry.takes_start_index else None
+        given = self.inputs.start_index if entry.takes_start_index else None
         if given is not None:
-            _check_starts(given, recipe, self.sources.data_of(self.table.data))
+            _check_starts(given, recipe, self.inputs.data_of(self.table.data))
         return {"test": given, "val": None}
 
     def _of_weights(
@@ -171,7 +185,7 @@ class _Planner:
         """A row of weights that were trained elsewhere."""
         recipe = self._recipe(training, self.seeds[0], SCRATCH)
         check_fits(weights, recipe, label)
-        data = self.sources.data_of(self.table.data)
+        data = self.inputs.data_of(self.table.data)
         readings: dict[Split, tuple[Reading, ...]] = {
             split: (partial(read_weights, weights, data, split=split, clips=entry.clips, start_index=start_index),)
             for split, start_index in self._starts(entry, recipe).items()
@@ -193,7 +207,7 @@ class _Planner:
         if importlib.util.find_spec("sklearn") is None:
             note = "needs scikit-learn: pip install 'coreecho[infarction]'"
             return TableRow(label=label, published=published, note=note)
-        data = self.sources.data_of(self.table.data)
+        data = self.inputs.data_of(self.table.data)
         if self.protocol is not None:
             data = data.by(self.protocol[1])
         read = partial(read_wall_motion, data=data, rule=walls, classifier=entry.classifier)
@@ -207,7 +221,7 @@ class _Planner:
             # Where all start from scratch, the same training need not be done under two names.
             name = entry.named_from_scratch
         recipe = self._recipe(name, seed, init, entry)
-        data = self.sources.data_of(layout or self.table.data, cue=entry.cue)
+        data = self.inputs.data_of(layout or self.table.data, cue=entry.cue)
         return Training(name=f"{name}-seed{seed}", data=data, settings=recipe)
 
     def _recipe(self, name: str, seed: int, init: str, entry: TrainingEntry | None = None) -> Recipe:
@@ -238,7 +252,7 @@ class _Planner:
         method = method if self._is_usual_protocol() else f"{name}-{method}"
         return Transfer(
             name=f"{self.table.data}-{method}-{entry.pretrained or SCRATCH}-seed{seed}",
-            data=self.sources.data_of(self.table.data).by(protocol),
+            data=self.inputs.data_of(self.table.data).by(protocol),
             protocol=name,
             method=entry.transfer,
             pretrained=pretrained,
@@ -256,7 +270,7 @@ class _Planner:
                     "nothing to transfer from. Add it, or give the rows from it `when: NAME`."
                 )
             return self._training(entry.phantom, seed, entry.phantom_data)
-        flag, weights = entry.weights, self.sources.weights.get(entry.weights)
+        flag, weights = entry.weights, self.inputs.weights.get(entry.weights)
         if weights is None or weights == SCRATCH:
             raise RecipeError(
                 f"This table transfers from {flag}: give its weights by `--{flag} RUN_OR_FILE`, such as a finished "
@@ -276,7 +290,7 @@ class _Planner:
         """
         if flag == SCRATCH:
             return SCRATCH
-        weights = self.sources.weights.get(flag)
+        weights = self.inputs.weights.get(flag)
         if weights is None:
             raise RecipeError(
                 f"This table trains {training} from given weights: give them by `--{flag} FILE` (a published "
@@ -288,7 +302,7 @@ class _Planner:
 
     def _is_given(self, flag: str) -> bool:
         """Whether there are weights under a name. Those that are not given are missed by the rows that need them."""
-        return not self.scale.is_phantom and self.sources.weights.get(flag) != SCRATCH
+        return not self.scale.is_phantom and self.inputs.weights.get(flag) != SCRATCH
 
     def _has_phantom(self, entry: RowEntry) -> bool:
         """Whether on phantoms a training stands for the weights that a row starts from."""
@@ -299,18 +313,18 @@ class _Planner:
         scratch = tuple(
             f"`--{flag} scratch`: models that start from given weights in the paper start from random ones here."
             for flag in self.table.weights_needed()
-            if self.sources.weights.get(flag) == SCRATCH
+            if self.inputs.weights.get(flag) == SCRATCH
         )
         of_phantoms = self.table.notes_of_phantoms if self.scale.is_phantom else ()
-        of_weights = notes_of_trained(self.sources)
+        of_weights = notes_of_trained(self.inputs)
         return (*self.table.notes, *self._notes_of_protocol(), *of_weights, *scratch, *of_phantoms, *self.scale.notes)
 
     def _notes_of_protocol(self) -> tuple[str, ...]:
         """Which protocol the transfers follow, and which clips are tested where starts are given."""
         notes = []
-        if self.sources.start_index is not None:
+        if self.inputs.start_index is not None:
             rows = "; ".join(row.label for row in self.table.rows if row.takes_start_index)
-            notes.append(f"Clips of {rows}: at the starts of {self.sources.start_index.name}.")
+            notes.append(f"Clips of {rows}: at the starts of {self.inputs.start_index.name}.")
         if self.protocol is not None:
             name, protocol = self.protocol
             notes.append(f"Protocol {name}: {protocol.words}.")

@@ -5,18 +5,18 @@ from typing import Any
 
 import pandas as pd
 
+from coreecho.checking import nearest
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.runs import Execution, predictions_of_weights
-from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import RowEntry, TableFile
 from coreecho.models.weights import describe_weights
 from coreecho.names import readable
-from coreecho.training.checking import nearest
 from coreecho.training.recipe import Recipe
 
 
-def check_trained(table: TableFile, sources: Sources) -> None:
+def check_trained(table: TableFile, inputs: PlanInputs) -> None:
     """See that all weights in place of trainings are some row's.
 
     Raises:
@@ -24,7 +24,7 @@ def check_trained(table: TableFile, sources: Sources) -> None:
     """
     able = [row for row in table.rows if row.takes_trained]
     known = list(dict.fromkeys([*(str(row.training) for row in able), *(row.label for row in able)]))
-    for name in sources.trained:
+    for name in inputs.trained:
         if name not in known:
             close = nearest(name, known)
             hint = f" Did you mean {close!r}?" if close else ""
@@ -32,22 +32,22 @@ def check_trained(table: TableFile, sources: Sources) -> None:
                 f"`--trained {name}=...`: {table.name} has no such training, and no such row that is measured of a "
                 f"file of weights.{hint} There are {', '.join(map(repr, known)) or 'none'}."
             )
-    if sources.only_trained and not sources.trained:
+    if inputs.only_trained and not inputs.trained:
         raise RecipeError("`--only-trained` trains nothing: say by `--trained NAME=FILE` what is measured.")
 
 
-def trained_for(entry: RowEntry, sources: Sources) -> Path | None:
+def trained_for(entry: RowEntry, inputs: PlanInputs) -> Path | None:
     """Weights that are given in place of a row's training; the row's own label goes before its training's name."""
     if not entry.takes_trained:
         return None
-    return sources.trained.get(entry.label, sources.trained.get(str(entry.training)))
+    return inputs.trained.get(entry.label, inputs.trained.get(str(entry.training)))
 
 
-def notes_of_trained(sources: Sources) -> tuple[str, ...]:
+def notes_of_trained(inputs: PlanInputs) -> tuple[str, ...]:
     """Which figures are of weights that were trained elsewhere. Raises CheckpointError."""
     return tuple(
         f"{name}: by the weights {readable(path.name)} ({readable(describe_weights(path).source)}), not trained here."
-        for name, path in sources.trained.items()
+        for name, path in inputs.trained.items()
     )
 
 

@@ -8,7 +8,7 @@ moves the clips otherwise, so that kept embeddings would train another head than
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +19,6 @@ from coreecho.datasets import LAYOUTS, Layout
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import RecipeError
 from coreecho.evaluation import (
-    CAMUS_QUALITY_GROUPS,
     FoldMeans,
     Interval,
     Metrics,
@@ -59,6 +58,7 @@ class TransferResult:
         cross_validation: that protocol.
         metrics: of the pooled predictions of `all` recordings, and of the groups of image quality where these are
             known.
+        quality_groups: of the layout.
         mean_over_folds: of all recordings, the metrics' means over the folds.
         is_phantom: the hearts are simulated.
         overlap_label: for every figure, where the encoder was trained on some of the recordings.
@@ -72,6 +72,7 @@ class TransferResult:
     metrics: Mapping[str, Metrics]
     mean_over_folds: Metrics
     is_phantom: bool
+    quality_groups: Mapping[str, str] = field(default_factory=dict)
     overlap_label: str | None = None
 
 
@@ -209,7 +210,8 @@ def transfer(
         task=recipe.task,
         protocol=name,
         cross_validation=cross_validation,
-        metrics=measure(predictions, recipe.task),
+        metrics=measure(predictions, recipe.task, layout.quality_groups),
+        quality_groups=layout.quality_groups,
         mean_over_folds=_mean_over_folds(predictions, recipe.task),
         is_phantom=layout.is_phantom(data.root, **data.options),
         overlap_label=label,
@@ -235,15 +237,13 @@ def _check_protocol(recipe: Recipe, data: Data, name: str, cross_validation: Cro
         )
 
 
-def measure(predictions: pd.DataFrame, task: Task) -> dict[str, Metrics]:
+def measure(predictions: pd.DataFrame, task: Task, quality_groups: Mapping[str, str]) -> dict[str, Metrics]:
     """Metrics of pooled predictions: of all recordings and, where these are graded, by image quality (Table 4)."""
     family, patients = family_of(task), patients_of(predictions)
     true, predicted = predictions[family.true_column], predictions[family.predicted_column]
     metrics: dict[str, Metrics] = {ALL: family.measure(true, predicted, patients=patients)}
-    if "quality" in predictions and predictions["quality"].isin(list(CAMUS_QUALITY_GROUPS)).all():
-        metrics |= metrics_by_group(
-            predictions, "quality", family=family, groups=CAMUS_QUALITY_GROUPS, patients=patients
-        )
+    if "quality" in predictions and predictions["quality"].isin(list(quality_groups)).all():
+        metrics |= metrics_by_group(predictions, "quality", family=family, groups=quality_groups, patients=patients)
     return metrics
 
 
@@ -286,7 +286,7 @@ def compare(result: TransferResult, other: Path) -> dict[str, Mapping[str, Inter
         family = FoldMeans(family, second["fold"].tolist())
     differences: dict[str, Mapping[str, Interval]] = {}
     for group in result.metrics if not result.cross_validation.is_mean_over_folds else (ALL,):
-        chosen = [True] * len(second) if group == ALL else (second["quality"].map(CAMUS_QUALITY_GROUPS) == group)
+        chosen = [True] * len(second) if group == ALL else (second["quality"].map(result.quality_groups) == group)
         if len(set(patients_of(second[chosen]))) >= MIN_PATIENTS_OF_GROUP:
             differences[group] = paired_differences(
                 family,

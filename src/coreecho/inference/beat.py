@@ -2,6 +2,7 @@
 
 from coreecho.datasets import LAYOUTS, Beat, Layout
 from coreecho.datasets.beat_files import is_beat, parse_beat
+from coreecho.datasets.layout_names import FILES_LAYOUT
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
@@ -70,4 +71,4 @@ def _layout(model: EchoModel) -> Layout:
     """What the model learned from; where nobody knows, files are prepared as those of any table are."""
     trained_on: TrainedOn | None = None if model.card is None else model.card.trained_on
     name = None if trained_on is None else trained_on.dataset
-    return LAYOUTS.get(name if name is not None and name in LAYOUTS else "table")
+    return LAYOUTS.get(name if name is not None and name in LAYOUTS else FILES_LAYOUT)

@@ -29,14 +29,14 @@ from coreecho.video.clips import take_clip
 
 __all__ = [
     "ClipOutput",
-    "ClipSource",
+    "ClipRequest",
     "Frames",
     "Precision",
     "VideoPrediction",
     "predict_clips",
     "predict_video",
     "predict_videos",
-    "sources_from_store",
+    "requests_from_store",
 ]
 
 # Two videos are read while a third waits to be predicted, and at most four wait.
@@ -62,7 +62,7 @@ class Frames(Protocol):
 
 
 @dataclass(frozen=True)
-class ClipSource(Generic[Key]):
+class ClipRequest(Generic[Key]):
     """A video, and which of its clips are wanted.
 
     Attributes:
@@ -121,7 +121,7 @@ class VideoPrediction:
 
 def predict_clips(
     model: EchoModel,
-    sources: Iterable[ClipSource[Key]],
+    requests: Iterable[ClipRequest[Key]],
     *,
     batch_size: int = 8,
     precision: Precision = "fp32",
@@ -133,31 +133,31 @@ def predict_clips(
 
     Args:
         model: of any task.
-        sources: the videos. They are gone through on another thread, a little ahead of the clips that are given.
+        requests: the videos. They are gone through on another thread, a little ahead of the clips that are given.
         batch_size: clips at once. Every batch is full but the last.
         precision: of the encoder.
 
     Raises:
         RecipeError: no clip at once, or an unknown precision.
         ValueError: frames are not of the model's size.
-        VideoError: a start lies outside its video; and whatever `read` of a source raises.
+        VideoError: a start lies outside its video; and whatever `read` of a request raises.
     """
     if batch_size < 1:
         raise RecipeError(f"batch_size: expected at least 1, got {batch_size}")
     check_precision(precision)
-    return _predicted(model, sources, batch_size, precision)
+    return _predicted(model, requests, batch_size, precision)
 
 
 def predict_videos(
     model: EchoModel,
-    sources: Iterable[ClipSource[Key]],
+    requests: Iterable[ClipRequest[Key]],
     *,
     batch_size: int = 8,
     precision: Precision = "fp32",
 ) -> Iterator[tuple[Key, VideoPrediction]]:
     """Predict videos, in order: what `predict_clips` gives, video by video. Those without a clip are left out."""
     clips: list[ClipOutput[Key]] = []
-    for clip in predict_clips(model, sources, batch_size=batch_size, precision=precision):
+    for clip in predict_clips(model, requests, batch_size=batch_size, precision=precision):
         clips.append(clip)
         if clip.is_last:
             yield (
@@ -196,15 +196,15 @@ def predict_video(
         raise ValueError(
             f"predict_video needs at least one start and a batch size of at least 1, got {len(starts)}, {batch_size}"
         )
-    source = ClipSource(None, lambda: (frames, starts))
-    ((_, prediction),) = predict_videos(model, [source], batch_size=batch_size, precision=precision)
+    request = ClipRequest(None, lambda: (frames, starts))
+    ((_, prediction),) = predict_videos(model, [request], batch_size=batch_size, precision=precision)
     return prediction
 
 
-def sources_from_store(store: Frames, starts: Iterable[tuple[str, Sequence[int]]]) -> Iterator[ClipSource[str]]:
+def requests_from_store(store: Frames, starts: Iterable[tuple[str, Sequence[int]]]) -> Iterator[ClipRequest[str]]:
     """Name the clips of stored recordings: (id, starts) for each."""
     for recording, of_recording in starts:
-        yield ClipSource(recording, partial(_from_store, store, recording, of_recording))
+        yield ClipRequest(recording, partial(_from_store, store, recording, of_recording))
 
 
 def _from_store(store: Frames, recording: str, starts: Sequence[int]) -> tuple[NDArray[np.uint8], Sequence[int]]:
@@ -248,9 +248,9 @@ _Batch = list[_Piece[Key]]
 
 
 def _predicted(
-    model: EchoModel, sources: Iterable[ClipSource[Key]], batch_size: int, precision: Precision
+    model: EchoModel, requests: Iterable[ClipRequest[Key]], batch_size: int, precision: Precision
 ) -> Iterator[ClipOutput[Key]]:
-    with _Producer(partial(_batches, sources, model.model_input, batch_size)) as batches:
+    with _Producer(partial(_batches, requests, model.model_input, batch_size)) as batches:
         for batch in batches:
             clips = torch.from_numpy(np.concatenate([piece.clips for piece in batch]))
             num_valid_frames = torch.from_numpy(np.concatenate([piece.num_valid_frames for piece in batch]))
@@ -265,10 +265,10 @@ def _predicted(
 
 
 def _batches(
-    sources: Iterable[ClipSource[Key]], model_input: ModelInput, batch_size: int, pool: ThreadPoolExecutor
+    requests: Iterable[ClipRequest[Key]], model_input: ModelInput, batch_size: int, pool: ThreadPoolExecutor
 ) -> Iterator[_Batch[Key]]:
     """Cut clips, and put them together into full batches."""
-    opened = _ahead(pool, _open, sources, _READ_AHEAD)
+    opened = _ahead(pool, _open, requests, _READ_AHEAD)
     pieces = _ahead(pool, partial(_cut, model_input), _wanted(opened, batch_size), _READERS)
     batch: _Batch[Key] = []
     room = batch_size
@@ -298,8 +298,8 @@ def _batches(
 _Opened = tuple[Key, NDArray[np.uint8], Sequence[int]]
 
 
-def _open(source: ClipSource[Key]) -> _Opened[Key]:
-    return source.key, *source.read()
+def _open(request: ClipRequest[Key]) -> _Opened[Key]:
+    return request.key, *request.read()
 
 
 def _wanted(opened: Iterable[_Opened[Key]], batch_size: int) -> Iterator[tuple[_Opened[Key], bool]]:

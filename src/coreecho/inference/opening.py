@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coreecho.datasets.layout import LAYOUTS, USUAL_LAYOUT
+from coreecho.datasets.layout import LAYOUTS
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.subject import Subject
 from coreecho.models.weights import describe_weights

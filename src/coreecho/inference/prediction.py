@@ -45,6 +45,7 @@ class Prediction(Appraisal):
         value_name: of `value` in documents: "ef_percent".
         value: what a person reads, in `unit`; the task's link of the mean over the clips. Not cut to what is possible:
             an impossible EF should look like one.
+        is_appraised: whether that is an EF in percent, as its task says.
         unit: of `value`: "%" of an EF; empty of a probability, 0 to 1.
         clip_values: the same of each clip.
         clip_sd: standard deviation over the clips, in `unit`; None for a single clip, and of what has a link. How much
@@ -71,6 +72,7 @@ class Prediction(Appraisal):
     file: str
     task: str = _EF.name
     value: float
+    is_appraised: bool = _EF.is_appraised
     value_name: str = _EF.value_name
     unit: str = _EF.unit
     clip_values: tuple[float, ...]
@@ -104,32 +106,29 @@ class Prediction(Appraisal):
     @property
     def ef_percent(self) -> float | None:
         """The EF in percent; None of a model that reads something else."""
-        return self._named(_EF.value_name)
+        return self.value if self.is_appraised else None
 
     @property
     def clip_ef_percent(self) -> tuple[float, ...]:
         """The EF of each clip in percent; none of a model that reads something else."""
-        return self.clip_values if self.ef_percent is not None else ()
+        return self.clip_values if self.is_appraised else ()
 
     @property
     def mi_probability(self) -> float | None:
         """That the wall moves as after a myocardial infarction, 0 to 1; None of a model that reads something else."""
-        return self._named(_MI.value_name)
+        return self.value if self.value_name == _MI.value_name else None
 
     @property
     def is_one_stretch(self) -> bool:
         """Whether its clips show nearly the same frames, so that their spread says nothing; of a beat, nobody asks."""
         return self.clip_sd is not None and self.beat is None and is_one_stretch(self.clip_starts, self.num_frames)
 
-    def _named(self, name: str) -> float | None:
-        """What a document has under a name."""
-        return {self.value_name: self.value}.get(name)
-
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary: without what does not apply, and with the number under its own name, too."""
         entries = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del entries["embedding"], entries["value_name"], entries["ids"], entries["measured"]
-        if self.ef_percent is None:
+        for name in ("embedding", "value_name", "is_appraised", "ids", "measured"):
+            del entries[name]
+        if not self.is_appraised:
             entries = {name: value for name, value in entries.items() if name not in Appraisal.told_parts()}
         if self.study is None:
             del entries["study"]

@@ -16,7 +16,7 @@ from coreecho.errors import CheckpointError, RecipeError, VideoError, log_unfore
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
 from coreecho.inference.beat import Beat, check_beat
 from coreecho.inference.cautions import cautions_of_value
-from coreecho.inference.engine import ClipSource, Precision, VideoPrediction, predict_video, predict_videos
+from coreecho.inference.engine import ClipRequest, Precision, VideoPrediction, predict_video, predict_videos
 from coreecho.inference.files import FileListing, PredictionFailure, list_files
 from coreecho.inference.prediction import SAME_FRAMES, Prediction
 from coreecho.inference.preparing import ClipFile, ReadFile, clip_reader, prepare_array, prepare_file, refuse_files
@@ -199,8 +199,8 @@ class Predictor:
             )
         names = [f"array[{number}]" for number in range(len(frames))]
         clips = [prepare_array(self.model, clip, fps=fps, name=name) for name, clip in zip(names, frames, strict=True)]
-        sources = [ClipSource(number, partial(self._asked_of, clip)) for number, clip in enumerate(clips)]
-        videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
+        requests = [ClipRequest(number, partial(self._asked_of, clip)) for number, clip in enumerate(clips)]
+        videos = predict_videos(self.model, requests, batch_size=self.batch_size, precision=self.precision)
         return [self._prediction(names[number], clips[number], video) for number, video in videos]
 
     @overload
@@ -291,12 +291,12 @@ class Predictor:
 
         left = 0
         with clip_reader(self.seconds_a_file) as read_file:
-            sources = (
-                ClipSource(number, partial(read, number, file, read_file))
+            requests = (
+                ClipRequest(number, partial(read, number, file, read_file))
                 for number, file in enumerate(files)
                 if not isinstance(file, PredictionFailure)
             )
-            videos = predict_videos(self.model, sources, batch_size=self.batch_size, precision=self.precision)
+            videos = predict_videos(self.model, requests, batch_size=self.batch_size, precision=self.precision)
             for number, video in videos:
                 yield from (failures.pop(failed) for failed in range(left, number))
                 left = number + 1
@@ -340,6 +340,7 @@ class Predictor:
             task=task.name,
             value_name=task.value_name,
             value=value,
+            is_appraised=task.is_appraised,
             unit=task.unit,
             clip_values=of_clips,
             clip_sd=statistics.stdev(of_clips) if has_spread else None,

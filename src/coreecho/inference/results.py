@@ -25,7 +25,7 @@ from rich.console import Console
 import coreecho
 from coreecho.archives import read_arrays
 from coreecho.files import write_whole
-from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
+from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, requests_from_store
 from coreecho.models.echo_model import EchoModel
 from coreecho.progress import track
 
@@ -155,8 +155,8 @@ class Results:
         description: str,
         show_progress: bool,
     ) -> Iterator[tuple[str, VideoPrediction]]:
-        sources = sources_from_store(store, missing.items())
-        videos = predict_videos(model, sources, batch_size=batch_size, precision=self.precision)
+        requests = requests_from_store(store, missing.items())
+        videos = predict_videos(model, requests, batch_size=batch_size, precision=self.precision)
         yield from track(
             videos,
             total=len(missing),

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from coreecho.datasets import Recording, Split, frame_sources, load_recordings
+from coreecho.datasets import Recording, Split, load_recordings, video_files
 from coreecho.datasets.recording import Asked, asked_split, words_of
 from coreecho.errors import CheckpointError, DatasetError
 from coreecho.inference.engine import Precision
@@ -26,7 +26,7 @@ from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, hash_weights, load_model
 from coreecho.names import counted, readable
 from coreecho.tasks import Task
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder, run_of_weights
 from coreecho.training.run_record import Met
@@ -53,7 +53,7 @@ class Subject:
     """
 
     def __init__(
-        self, *, weights: Path, data: DataSource, folder: Path, run: RunFolder | None, run_on_data: RunFolder | None
+        self, *, weights: Path, data: DataFolder, folder: Path, run: RunFolder | None, run_on_data: RunFolder | None
     ) -> None:
         self.weights = weights
         self.data = data
@@ -204,7 +204,7 @@ class Subject:
         if self._store is None:
             self._store = FrameStore.build(
                 self.data.store,
-                frame_sources(self.data.dataset, self.all_recordings),
+                video_files(self.data.dataset, self.all_recordings),
                 frame_size=self.model_input.frame_size,
                 show_progress=show_progress,
             )

@@ -5,6 +5,7 @@ from typing import Any
 
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.model_input import ModelInput
+from coreecho.models.parts import USUAL_HEAD
 from coreecho.models.registry import build_encoder, build_head
 from coreecho.tasks import Task
 
@@ -15,7 +16,7 @@ def build_model(
     *,
     last_bias: float,
     dropout: float | None = None,
-    head: str = "mlp",
+    head: str = USUAL_HEAD,
     head_dropout: float = 0.4,
     task: Task | None = None,
     encoder_settings: Mapping[str, Any] | None = None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, parse_document
 from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.models.model_input import ModelInput
+from coreecho.models.parts import USUAL_HEAD
 from coreecho.names import counted
 from coreecho.tasks import Task, build_task
 
@@ -88,7 +89,7 @@ class WeightsCard:
         licence: under which they may be used.
         num_parameters: trainable numbers in the file.
         source_sha256: of the file that was imported; None for weights trained here.
-        model_input: how clips are cut and normalised; None where the source does not say.
+        model_input: how clips are cut and normalised; None where the publication does not say.
         trained_on: None for imported weights.
         coreecho_version: that wrote the file.
         reads: what the head reads, as `Task.to_mapping` gives it; None for an encoder alone.
@@ -103,7 +104,7 @@ class WeightsCard:
     model_input: ModelInput | None
     trained_on: TrainedOn | None
     coreecho_version: str
-    head: str | None = "mlp"
+    head: str | None = USUAL_HEAD
     reads: dict[str, Any] | None = None
     encoder_settings: dict[str, Any] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
 

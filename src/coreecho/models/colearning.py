@@ -20,7 +20,8 @@ from torch.nn import functional
 from coreecho.models.encoder import Encoder
 from coreecho.models.segmentation_network import CAVITY_NAME, MYOCARDIUM_NAME
 
-WIDTHS: Mapping[str, tuple[int, int, int, int]] = {"colearning": (24, 48, 96, 192), "colearning_xs": (8, 12, 16, 24)}
+WIDTHS = (24, 48, 96, 192)
+_SMALL_WIDTHS = (8, 12, 16, 24)
 _NUM_LEVELS = 4
 # A field moves along x and along y.
 _DIRECTIONS = 2
@@ -45,9 +46,10 @@ class CoLearning(Encoder):
         widths: channels of its four levels.
     """
 
+    own_head = "fraction"
     outlines = (CAVITY_NAME, MYOCARDIUM_NAME)
 
-    def __init__(self, widths: Sequence[int] = WIDTHS["colearning"]) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
         if len(widths) != _NUM_LEVELS:
             raise ValueError(f"expected the widths of {_NUM_LEVELS} levels, got {len(widths)}")
@@ -131,12 +133,12 @@ class _Branch(nn.Module):
 
 def colearning() -> CoLearning:
     """Co-learning for half beats of patients."""
-    return CoLearning(WIDTHS["colearning"])
+    return CoLearning(WIDTHS)
 
 
 def colearning_xs() -> CoLearning:
     """A small one for phantoms."""
-    return CoLearning(WIDTHS["colearning_xs"])
+    return CoLearning(_SMALL_WIDTHS)
 
 
 def _level(in_width: int, width: int) -> nn.Sequential:

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coreecho.models.image_resnet import IMAGE_RESNETS, ImageResNet
+from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD
+from coreecho.models.publication import SegmenterPublication
 from coreecho.models.segmentation_network import CAVITY_NAME, MYOCARDIUM_NAME, SegmentationNetwork
+from coreecho.models.segmenter_card import SegmenterInput
 
 _WIDTH = 256
 # Of an output stride of 8; the paper's 6, 12, 18 are of 16.
@@ -53,7 +56,16 @@ class DeepLabV3(SegmentationNetwork):
         num_outputs: channels of the map; 1 in EchoNet-Dynamic's, the cavity; of two the second is the myocardium.
     """
 
+    publications = (
+        SegmenterPublication(
+            source="EchoNet-Dynamic, segmentation (Ouyang et al. 2020)",
+            licence="MIT",
+            model_input=SegmenterInput(frame_size=112, mean=ECHONET_MEAN, std=ECHONET_STD),
+            mark=".classifier.0.convs.",
+        ),
+    )
     num_colours = 3
+    least_size = _LEAST_SIZE
 
     def __init__(self, num_outputs: int = 1) -> None:
         super().__init__()

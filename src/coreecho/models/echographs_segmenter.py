@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from coreecho.models.echographs import EchoGraphsFrame
+from coreecho.models.publication import SegmenterPublication
 from coreecho.models.segmentation_network import SegmentationNetwork
+from coreecho.models.segmenter_card import SegmenterInput
 from coreecho.video.polygons import fill_polygon
 
 # Logits of what is in and of what is out: points say nothing of how sure they are.
@@ -14,6 +16,14 @@ _SURE = 10.0
 class EchoGraphsSegmenter(EchoGraphsFrame, SegmentationNetwork):
     """Frames to points, and to masks. Args and raises: see `EchoGraphsFrame`."""
 
+    publications = (
+        SegmenterPublication(
+            source="EchoGraphs, single frames (Thomas et al. 2022)",
+            licence="MIT",
+            model_input=SegmenterInput(frame_size=112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+            mark=".kpts_decoder.",
+        ),
+    )
     num_colours = 3
     gives_points = True
 

@@ -25,12 +25,14 @@ class Encoder(nn.Module, ABC):
     Attributes:
         publications: layouts in which others have published its weights.
         reduction: how many times it shrinks frames, where that alone bounds what it takes; any number of them will do.
+        own_head: name of the head that takes out the number that it reads itself; None where it reads none.
         gives_phases: whether `outputs` gives a signal of the heart's phase, one number a frame.
         classifier: what the names of the entries begin with that publications have and an encoder has not.
     """
 
     publications: ClassVar[Sequence[Publication]] = ()
     reduction: ClassVar[int | None] = None
+    own_head: ClassVar[str | None] = None
     gives_phases: bool = False
     classifier: tuple[str, ...] = ("head.", "fc.", "classifier.")
 
@@ -70,18 +72,30 @@ class Encoder(nn.Module, ABC):
             )
         return dict(self.built_from[1])
 
+    @classmethod
+    def fault_of_input(cls, model_input: ModelInput, name: str) -> str | None:
+        """Say why clips of this kind cannot be embedded, as far as the class declares it; None where nothing is known.
+
+        Args:
+            model_input: how clips are cut.
+            name: of the encoder, for the message.
+        """
+        if cls.reduction is None or model_input.frame_size >= cls.reduction:
+            return None
+        return (
+            f"frame_size is {model_input.frame_size}, expected at least {cls.reduction} pixels: {name} shrinks frames "
+            f"{cls.reduction} times"
+        )
+
     def check_input(self, model_input: ModelInput) -> None:
-        """See that clips of this kind can be embedded: by its `reduction`, or a dry run without computing anything.
+        """See that clips of this kind can be embedded: by what it declares, or a dry run without computing anything.
 
         Raises:
             RecipeError: they cannot.
         """
+        if fault := self.fault_of_input(model_input, self.name):
+            raise RecipeError(f"{fault}.")
         if self.reduction is not None:
-            if model_input.frame_size < self.reduction:
-                raise RecipeError(
-                    f"frame_size is {model_input.frame_size}, expected at least {self.reduction} pixels: "
-                    f"{self.name} shrinks frames {self.reduction} times."
-                )
             return
         size = (model_input.num_frames, model_input.frame_size, model_input.frame_size)
         try:

@@ -69,6 +69,7 @@ class LVUNet(SegmentationNetwork):
         self.settings = settings or LVUNetSettings()
         self.frame_offsets = self.settings.frame_offsets
         widths = self.settings.widths
+        self.least_size = 2 ** (len(widths) - 1)
         ins = (self.settings.in_channels, *widths[:-1])
         self.down = nn.ModuleList(_level(in_width, width) for in_width, width in zip(ins, widths, strict=True))
         self.up = nn.ModuleList(
@@ -90,7 +91,7 @@ class LVUNet(SegmentationNetwork):
         Raises:
             ValueError: the frames have another shape.
         """
-        channels, least = self.settings.in_channels, 2 ** (len(self.down) - 1)
+        channels, least = self.settings.in_channels, self.least_size
         if frames.ndim != 4 or frames.shape[1] != channels or min(frames.shape[2:]) < least:
             raise ValueError(
                 f"this LVUNet expects frames (B, {channels}, H, W) with H and W of at least {least} pixels, "

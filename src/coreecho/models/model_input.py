@@ -1,11 +1,10 @@
 """What an encoder was trained to see: clips cut and normalised in one way and no other."""
 
-import sys
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from coreecho.errors import RecipeError
-from coreecho.video import ClipSampling
+from coreecho.checking import refuse
+from coreecho.video.clips import CLIPS, ClipSampling
 
 Padding = Literal["black", "mean"]
 
@@ -16,15 +15,6 @@ ECHONET_STD = (0.19557191, 0.19562256, 0.1965878)
 
 # Far beyond any echocardiogram: a damaged card shall not ask for all of a machine's memory.
 _AT_MOST = {"num_frames": 10_000, "stride": 10_000, "frame_size": 4_096}
-
-
-def are_finite(values: object) -> bool:
-    """Whether these are finite numbers in a list or a tuple; a recipe or a card may hold anything."""
-    return isinstance(values, list | tuple) and all(
-        # A whole number of YAML or JSON may have more digits than a float can hold.
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-        for value in values
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +41,12 @@ class ModelInput(ClipSampling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.padding not in get_args(Padding):
-            raise RecipeError(f"padding must be one of {', '.join(get_args(Padding))}; got {self.padding!r}.")
-        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 1:
-            raise RecipeError(f"frame_size must be a whole number of at least 1 pixel; got {self.frame_size!r}.")
-        for name, most in _AT_MOST.items():
-            if getattr(self, name) > most:
-                raise RecipeError(f"{name} must be at most {most:,}; got {getattr(self, name)!r:.20}.")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if not are_finite(values) or len(values) != 3:
-                raise RecipeError(f"{name} must have three finite values, one a channel; got {values!r}.")
+        faults = [f"frame_size is {self.frame_size}, expected at least 1 pixel"] if self.frame_size < 1 else []
+        faults += [
+            f"{name} is {value}, expected at most {most:,}"
+            for name, most in _AT_MOST.items()
+            if (value := getattr(self, name)) > most
+        ]
         if min(self.std) <= 0:
-            raise RecipeError(f"std must be greater than 0 in every channel; got {self.std!r}.")
+            faults.append(f"std is {self.std}, expected more than 0 in every channel")
+        refuse(CLIPS, faults)

@@ -41,6 +41,8 @@ HEADS: "Registry[Callable[..., nn.Module]]" = Registry(
         "fraction": "coreecho.models.head:FractionHead",
     },
 )
+# CoReEcho's.
+USUAL_HEAD = "mlp"
 # What outlines the left ventricle: a small U-Net of ours in its sizes, EchoNet-Dynamic's, and EchoGraphs'.
 SEGMENTERS: "Registry[Callable[..., SegmentationNetwork]]" = Registry(
     "segmentation network",

@@ -1,8 +1,9 @@
-"""Where others have published the weights of an encoder, and what lies where in their files."""
+"""Where others have published the weights of a network, and what lies where in their files."""
 
 from dataclasses import dataclass
 
 from coreecho.models.model_input import ModelInput
+from coreecho.models.segmenter_card import SegmenterInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,3 +28,20 @@ class Publication:
     head: str = ""
     num_classes: int | None = None
     clips: ModelInput | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterPublication:
+    """One published network that outlines the left ventricle.
+
+    Attributes:
+        source: authors and year, for the card.
+        licence: of the publication's repository.
+        model_input: how frames are shown to it.
+        mark: part of names that no other kind of network has.
+    """
+
+    mark: str
+    source: str
+    licence: str
+    model_input: SegmenterInput

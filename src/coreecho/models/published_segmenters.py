@@ -1,9 +1,9 @@
 """Published weights of networks that outline the left ventricle, and weights to start such a network from.
 
-publication                               network     entries
-EchoNet-Dynamic (Ouyang et al. 2020)      deeplab     `state_dict`, each with the prefix `module.`
+Which publications there are of a network, its class says.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,56 +11,19 @@ from pathlib import Path
 from torch import Tensor
 
 import coreecho
-from coreecho.errors import CheckpointError
+from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import sha256_of
 from coreecho.models.fitting import check_finite, misfits, shapes_of
-from coreecho.models.model_input import ECHONET_MEAN, ECHONET_STD
+from coreecho.models.parts import SEGMENTERS
+from coreecho.models.publication import SegmenterPublication
 from coreecho.models.published_names import load_published
 from coreecho.models.published_weights import is_safetensors, read_published
-from coreecho.models.registry import build_segmentation_network
+from coreecho.models.registry import build_segmentation_network, segmentation_network_class
 from coreecho.models.segmentation_network import SegmentationNetwork
-from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
+from coreecho.models.segmenter_card import SegmenterCard
 from coreecho.models.weights import read_state, weights_file
 
-
-@dataclass(frozen=True, kw_only=True)
-class SegmenterPublication:
-    """One published network.
-
-    Attributes:
-        network: of `SEGMENTERS`.
-        source: authors and year, for the card.
-        licence: of the publication's repository.
-        model_input: how frames are shown to it.
-        mark: part of names that no other kind of network has.
-    """
-
-    network: str
-    mark: str
-    source: str
-    licence: str
-    model_input: SegmenterInput
-
-
-PUBLISHED_SEGMENTERS = (
-    SegmenterPublication(
-        network="deeplab",
-        source="EchoNet-Dynamic, segmentation (Ouyang et al. 2020)",
-        licence="MIT",
-        model_input=SegmenterInput(frame_size=112, mean=ECHONET_MEAN, std=ECHONET_STD),
-        mark=".classifier.0.convs.",
-    ),
-    *(
-        SegmenterPublication(
-            network=network,
-            source="EchoGraphs, single frames (Thomas et al. 2022)",
-            licence="MIT",
-            model_input=SegmenterInput(frame_size=112, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-            mark=".kpts_decoder.",
-        )
-        for network in ("echographs_mobilenet2", "echographs_resnet18", "echographs_resnet50")
-    ),
-)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,16 +59,16 @@ def import_segmenter(file: Path | str, *, source: str | None = None, licence: st
     """
     file = Path(file)
     content, faults = read_published(file), []
-    publications = _candidates(content) or PUBLISHED_SEGMENTERS[:1]
-    for publication in publications:
-        network = build_segmentation_network(publication.network)
+    # Of a file that has no such mark it is told how far it is from the first.
+    for name, publication in _candidates(content) or _published()[:1]:
+        network = build_segmentation_network(name)
         try:
             loaded = load_published(network, content, str(file))
         except CheckpointError as error:
             faults.append(str(error))
             continue
         card = SegmenterCard(
-            network=publication.network,
+            network=name,
             outlines=tuple(network.outlines),
             model_input=publication.model_input,
             source=source or f"{publication.source}; imported from {file.name}",
@@ -128,13 +91,24 @@ def holds_segmenter(file: Path | str) -> bool:
     return bool(_candidates(read_published(Path(file))))
 
 
-def _candidates(content: object) -> list[SegmenterPublication]:
-    """Publications whose mark is among the names in a file."""
+def _published() -> list[tuple[str, SegmenterPublication]]:
+    """All publications, each with the name of its network; without those of packages that cannot be imported here."""
+    found: list[tuple[str, SegmenterPublication]] = []
+    for name in SEGMENTERS.names():
+        try:
+            found += [(name, publication) for publication in segmentation_network_class(name).publications]
+        except RecipeError as error:
+            log.warning("The segmentation network %s is not tried on published weights: %s", name, error)
+    return found
+
+
+def _candidates(content: object) -> list[tuple[str, SegmenterPublication]]:
+    """Publications whose mark is among the names in a file, each with the name of its network."""
     if not isinstance(content, Mapping):
         return []
     states = [content, *(part for part in content.values() if isinstance(part, Mapping))]
     names = [f".{name}" for state in states for name in state]
-    return [each for each in PUBLISHED_SEGMENTERS if any(each.mark in name for name in names)]
+    return [(network, each) for network, each in _published() if any(each.mark in name for name in names)]
 
 
 def initialise_segmenter(network: SegmentationNetwork, path: Path | str) -> str:

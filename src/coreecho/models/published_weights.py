@@ -31,7 +31,7 @@ from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import agreement, check_finite, misfits, shapes_of
 from coreecho.models.head import MLPHead
 from coreecho.models.model_input import ModelInput
-from coreecho.models.parts import ENCODERS
+from coreecho.models.parts import ENCODERS, USUAL_HEAD
 from coreecho.models.pickles import read_pickle
 from coreecho.models.publication import Publication
 from coreecho.models.registry import build_encoder
@@ -223,7 +223,7 @@ def _find_head(found: _Found, content: Mapping[str, Any], file: Path) -> _Head |
         what = f"{file}: its `{publication.head_at}` is not the head of CoReEcho"
         _check_fit(regressor, _mlp_shapes(dim), what)
         loaded = tuple(_prefixed(regressor, _prefix(publication.head_at)))
-        return _Head(name="mlp", state=regressor, model_input=publication.clips, loaded=loaded)
+        return _Head(name=USUAL_HEAD, state=regressor, model_input=publication.clips, loaded=loaded)
     shapes = sorted(shapes_of(found.classifier).values())
     if shapes != [(1,), (1, dim)]:
         return None

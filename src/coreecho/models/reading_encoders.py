@@ -34,9 +34,10 @@ class UVTEncoder(Encoder):
         dropout: of the transformer; the published one when not given.
     """
 
+    own_head = "fraction"
     publications: ClassVar[Sequence[Publication]] = (
         Publication(
-            source="UVT (Reynaud et al. 2021)", licence="MIT", encoder_at="state_dict", head="fraction", clips=UVT_CLIPS
+            source="UVT (Reynaud et al. 2021)", licence="MIT", encoder_at="state_dict", head=own_head, clips=UVT_CLIPS
         ),
     )
 
@@ -78,12 +79,13 @@ class EchoGraphsEncoder(Encoder):
         name: one of `ECHOGRAPHS_VIDEOS`.
     """
 
+    own_head = "fraction"
     publications: ClassVar[Sequence[Publication]] = (
         Publication(
             source="EchoGraphs (Thomas et al. 2022)",
             licence="MIT",
             encoder_at="model_state_dict",
-            head="fraction",
+            head=own_head,
             clips=ECHOGRAPHS_CLIPS,
         ),
     )
@@ -118,6 +120,14 @@ class EchoGraphsEncoder(Encoder):
         return {f"network.{name}": value for name, value in state.items()}, {}
 
 
+class ToldEchoGraphs(EchoGraphsEncoder):
+    """EchoGraphs of clips that go from ED to ES."""
+
+
+class FindingEchoGraphs(EchoGraphsEncoder):
+    """EchoGraphs of any clips, which says where in them ED and ES are."""
+
+
 def uvt(*, dropout: float | None = None) -> UVTEncoder:
     """UVT with a signal of the phases, 346,871,234 parameters."""
     return UVTEncoder("uvt", "signal", dropout)
@@ -138,36 +148,36 @@ def uvt_xs_classes(*, dropout: float | None = None) -> UVTEncoder:
     return UVTEncoder("uvt_xs", "classes", dropout)
 
 
-def efgcn() -> EchoGraphsEncoder:
+def efgcn() -> ToldEchoGraphs:
     """EchoGraphs told where ED and ES are, its small decoder."""
-    return EchoGraphsEncoder("EFGCN")
+    return ToldEchoGraphs("EFGCN")
 
 
-def efgcn_v2() -> EchoGraphsEncoder:
+def efgcn_v2() -> ToldEchoGraphs:
     """EchoGraphs told where ED and ES are."""
-    return EchoGraphsEncoder("EFGCNV2")
+    return ToldEchoGraphs("EFGCNV2")
 
 
-def efgcn_tmp() -> EchoGraphsEncoder:
+def efgcn_tmp() -> ToldEchoGraphs:
     """EchoGraphs told where ED and ES are, with edges in time, its small decoder."""
-    return EchoGraphsEncoder("EFGCNTmp")
+    return ToldEchoGraphs("EFGCNTmp")
 
 
-def efgcn_tmp_v2() -> EchoGraphsEncoder:
+def efgcn_tmp_v2() -> ToldEchoGraphs:
     """EchoGraphs told where ED and ES are, with edges in time."""
-    return EchoGraphsEncoder("EFGCNTmpV2")
+    return ToldEchoGraphs("EFGCNTmpV2")
 
 
-def efgcn_sd() -> EchoGraphsEncoder:
+def efgcn_sd() -> FindingEchoGraphs:
     """EchoGraphs that finds ED and ES itself."""
-    return EchoGraphsEncoder("EFGCNSD")
+    return FindingEchoGraphs("EFGCNSD")
 
 
-def efgcn_sd_xs() -> EchoGraphsEncoder:
+def efgcn_sd_xs() -> FindingEchoGraphs:
     """A small EchoGraphs for phantoms, which finds ED and ES itself."""
-    return EchoGraphsEncoder("EFGCNSD-XS")
+    return FindingEchoGraphs("EFGCNSD-XS")
 
 
-def efgcn_xs() -> EchoGraphsEncoder:
+def efgcn_xs() -> ToldEchoGraphs:
     """A small EchoGraphs for phantoms, told where ED and ES are."""
-    return EchoGraphsEncoder("EFGCN-XS")
+    return ToldEchoGraphs("EFGCN-XS")

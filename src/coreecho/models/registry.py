@@ -20,9 +20,14 @@ from coreecho.models.segmentation_network import SegmentationNetwork
 _WRAP = " Any other network is wrapped by coreecho.models.adapters.ModuleEncoder."
 
 
-def check_encoder(name: str) -> None:
-    """See that a name stands for an encoder, without making one. Raises RecipeError."""
-    _checked(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP)
+def encoder_class(name: str) -> type[Encoder]:
+    """The class of what a name stands for, without making one. Raises RecipeError: it stands for no encoder."""
+    return _class_of(ENCODERS.get(name), Encoder, f"encoder {name!r}", _WRAP)
+
+
+def encoders_of(kind: type[Encoder]) -> list[str]:
+    """Names of this package's encoders that are of a class."""
+    return [name for name in ENCODERS.names() if ENCODERS.ships(name) and issubclass(encoder_class(name), kind)]
 
 
 def check_head(name: str) -> None:
@@ -84,8 +89,20 @@ def build_segmentation_network(name: str, /, **settings: Any) -> SegmentationNet
     return network
 
 
+def segmentation_network_class(name: str) -> type[SegmentationNetwork]:
+    """The class of what a name stands for, without making one. Raises RecipeError: it stands for no such network."""
+    return _class_of(SEGMENTERS.get(name), SegmentationNetwork, f"segmentation network {name!r}")
+
+
 def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Callable[..., Any]:
     """See, before it is called, that something makes networks of a kind."""
+    _class_of(make, kind, what, hint)
+    checked: Callable[..., Any] = make
+    return checked
+
+
+def _class_of(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> type[Any]:
+    """The class of the networks that something makes, which is not called."""
     called = make.func if isinstance(make, partial) else make
     made: Any = called
     if not isinstance(called, type):
@@ -98,8 +115,7 @@ def _checked(make: Any, kind: type[nn.Module], what: str, hint: str = "") -> Cal
             f"The {what} is {called!r:.80}, expected a class that derives from {kind.__module__}.{kind.__name__}, or a "
             f"function that is annotated to return one.{hint}"
         )
-    checked: Callable[..., Any] = make
-    return checked
+    return made
 
 
 def _call(make: Callable[..., Any], what: str, *arguments: Any, **settings: Any) -> Any:

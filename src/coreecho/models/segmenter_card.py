@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from coreecho.checking import faults_of_types, refuse
 from coreecho.documents import MAY_BE_ABSENT, Within, document_text, parse_document
-from coreecho.errors import CheckpointError, RecipeError
+from coreecho.errors import CheckpointError
 from coreecho.models.card import CARD_LIMITS, SEGMENTER, TrainedOn, WeightsCard, kind_of_card
-from coreecho.models.model_input import are_finite
 
 # A damaged card shall not ask for all of a machine's memory.
 _LARGEST_FRAME = 4_096
+_FRAMES = "The form of the frames"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +29,18 @@ class SegmenterInput:
     std: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 1:
-            raise RecipeError(f"frame_size must be a whole number of at least 1 pixel; got {self.frame_size!r}.")
-        if self.frame_size > _LARGEST_FRAME:
-            raise RecipeError(f"frame_size must be at most {_LARGEST_FRAME:,}; got {self.frame_size!r:.20}.")
-        if not are_finite(self.mean) or not are_finite(self.std) or min(self.std, default=1.0) <= 0:
-            raise RecipeError(f"mean and std must be finite, and std above 0; got {self.mean!r} and {self.std!r}.")
+        refuse(_FRAMES, faults_of_types(self))
+        faults = []
+        if not 1 <= self.frame_size <= _LARGEST_FRAME:
+            faults.append(f"frame_size is {self.frame_size}, expected 1 to {_LARGEST_FRAME:,} pixels")
+        if min(self.std, default=1.0) <= 0:
+            faults.append(f"std is {self.std}, expected more than 0")
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
-            raise RecipeError(
-                "mean and std must have one value (grey) or three (red, green and blue) each; "
-                f"got {self.mean!r} and {self.std!r}."
+            faults.append(
+                f"mean is {self.mean} and std is {self.std}, expected one value (grey) or three (red, green and blue) "
+                "each"
             )
+        refuse(_FRAMES, faults)
 
 
 @dataclass(frozen=True, kw_only=True)

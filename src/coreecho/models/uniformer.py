@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coreecho.models.attention import attend
 from coreecho.models.depthwise_conv import DepthwiseConv3d
 from coreecho.models.encoder import Encoder
 from coreecho.models.model_input import ModelInput
@@ -161,7 +162,7 @@ class Attention(nn.Module):
         batch, num_tokens, width = tokens.shape
         qkv = self.qkv(tokens).view(batch, num_tokens, 3, self.num_heads, width // self.num_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        related = functional.scaled_dot_product_attention(query, key, value)
+        related = attend(query, key, value)
         projected: Tensor = self.dropout(self.proj(related.transpose(1, 2).reshape(batch, num_tokens, width)))
         return projected
 

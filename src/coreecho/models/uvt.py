@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coreecho.models.attention import attend
+
 Phases = Literal["signal", "classes"]
 
 _LEVELS = 4
@@ -281,7 +283,7 @@ class Attention(nn.Module):
             self.self[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for name in ("query", "key", "value")
         )
         dropout = self.dropout if self.training else 0.0
-        seen = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        seen = attend(query, key, value, dropout=dropout)
         attended: Tensor = self.output(seen.transpose(1, 2).flatten(2), x)
         return attended
 

@@ -19,6 +19,7 @@ from coreecho.phantom.cohort_folder import make_card, write_cohort
 from coreecho.phantom.enlargement import enlarge, enlarge_labels
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
+from coreecho.phantom.stand_in import StandIn
 from coreecho.phantom.truth import label_frame
 from coreecho.phantom.view import View, draw_view
 
@@ -92,6 +93,9 @@ def write_camus_phantoms(
         workers=workers,
         show_progress=show_progress,
     )
+
+
+STAND_IN = StandIn(folder="camus", write=write_camus_phantoms, seed=1, recordings=120, few=60, settings=CAMUS_SETTINGS)
 
 
 def _write_patient(settings: PhantomSettings, seed: int, folder: Path, index: int) -> None:

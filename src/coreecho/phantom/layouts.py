@@ -19,6 +19,7 @@ from coreecho.phantom.cohort_folder import CARD_NAME, make_card, write_cohort
 from coreecho.phantom.picture import FRAME_SIZE
 from coreecho.phantom.settings import PhantomSettings
 from coreecho.phantom.simulation import RecordingPlan, Scene, plan_recording, render_recording
+from coreecho.phantom.stand_in import StandIn
 from coreecho.phantom.tracings import trace_frame
 from coreecho.phantom.truth import frame_masks, frame_truth, latents
 
@@ -84,6 +85,18 @@ def write_echonet_phantoms(
         workers=workers,
         show_progress=show_progress,
     )
+
+
+STAND_IN = StandIn(
+    folder="echonet",
+    write=write_echonet_phantoms,
+    seed=0,
+    recordings=1340,
+    few=64,
+    more_test=1500,
+    settings=PhantomSettings(min_frames=64, max_frames=64),
+    has_splits=True,
+)
 
 
 def _check_videos(out: Path, recordings: int) -> None:

@@ -15,14 +15,12 @@ from coreecho.evaluation import Metrics, compute_metrics
 from coreecho.evaluation.agreement_slope import agreement_slope
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
 from coreecho.tasks import EF, Task
+from coreecho.training.objectives import TERM_NAMES
 
 # What columns of metrics.csv hold, for people; others are called what they are called there.
 _NAMES = {
+    **TERM_NAMES,
     "loss": "total",
-    "rnc": "Rank-N-Contrast",
-    "l1": "L1",
-    "mse": "squared error",
-    "bce": "cross-entropy",
     "mae": "MAE",
     "r2": "R²",
     "accuracy": "accuracy",
@@ -237,8 +235,7 @@ def bland_altman(
             annotation_clip=False,
         )
     limits = [abs(metrics[key].estimate) for key, *_ in lines if metrics[key].is_defined]
-    # An EF that differs by less than a point does not differ; of other numbers nothing is known.
-    reach = 1.15 * max(np.abs(predicted - true).max(), *limits, 1.0 if task.thresholds else 1e-9)
+    reach = 1.15 * max(np.abs(predicted - true).max(), *limits, task.least_difference, 1e-9)
     axis.set_ylim(-reach, reach)
     axis.set_xlabel(f"Mean of predicted and true {task.heading}")
     axis.set_ylabel(f"Predicted − true {task.noun}" + (f" ({task.error_unit})" if task.error_unit else ""))
@@ -280,12 +277,12 @@ def _pair(predictions: pd.DataFrame, task: Task) -> tuple[NDArray[np.float64], N
 
 
 def _ends(task: Task, true: NDArray[np.float64], predicted: NDArray[np.float64]) -> tuple[float, float]:
-    """Both axes of a scatter, in tens of a unit of the numbers' size; the thresholds of EF lie inside."""
-    low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
+    """Both axes of a scatter, in tens of a unit of the numbers' size; clinical thresholds lie well inside."""
+    shown = [float(each) for each in (true.min(), true.max(), predicted.min(), predicted.max(), *task.thresholds)]
+    low, high = min(shown), max(shown)
+    step = 10.0 ** math.floor(math.log10(max(high - low, abs(high), 1e-9) / 2))
     if task.thresholds:
-        low, high, step = min(low, task.thresholds[0] - 5), max(high, task.thresholds[-1] + 20), 10.0
-    else:
-        step = 10.0 ** math.floor(math.log10(max(high - low, abs(high), 1e-9)))
+        low, high = min(low, task.thresholds[0] - step / 2), max(high, task.thresholds[-1] + 2 * step)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
     return (low, high) if high > low else (low, low + step)
 

@@ -186,7 +186,7 @@ def _facts(run: ShownRun, row: "pd.Series[float]", other: ShownRun | None) -> tu
 
 
 def shown_frames(num_frames: int, fps: float | None) -> tuple[list[int], float]:
-    """Source frames of the film, from the first on, and how many of them pass in a second."""
+    """Frames of the video in the film, from the first on, and how many of them pass in a second."""
     fps = fps or _UNKNOWN_FPS
     step = max(1, round(fps / _FPS))
     shown = list(range(0, min(num_frames, max(step, round(_SECONDS * fps))), step))

@@ -81,8 +81,8 @@ def ef_ranges(run: ShownRun, *, by: Grouping) -> list[EFRange]:
     """Group the recordings of a run by their EF, with the intervals of its evaluation."""
     protocol, predictions = run.evaluation.protocol, run.evaluation.predictions
     return by_ef_range(
-        predictions["ef_true"],
-        predictions["ef_predicted"],
+        predictions[run.task.true_column],
+        predictions[run.task.predicted_column],
         by=by,
         patients=patients_of(run.subject.recordings(protocol.split)),
         resamples=protocol.resamples,

@@ -16,7 +16,7 @@ from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
 from coreecho.tasks import Task
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.recipe import Recipe
 from coreecho.training.recipe_files import find_recipe, recipe_names
 from coreecho.training.run_folder import RunFolder
@@ -168,7 +168,7 @@ def _of_run(fact: Callable[[ShownRun], str]) -> Callable[[ShownRun], str]:
     return lambda run: fact(run) if run.has_recipe else ""
 
 
-def _named(data: DataSource) -> str:
+def _named(data: DataFolder) -> str:
     return f"{data.dataset}, folder {data.root.resolve().name}"
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from coreecho.datasets import Recording
 from coreecho.datasets.recording import Asked, words_of
 from coreecho.errors import DatasetError, RecipeError
-from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, sources_from_store
+from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, requests_from_store
 from coreecho.inference.opening import as_subject
 from coreecho.inference.preparing import DEFAULT_CLIPS
 from coreecho.inference.subject import Subject
@@ -64,7 +64,7 @@ def embed_recordings(
         (recording.id, even_starts(store.num_frames(recording.id), model.model_input, clips))
         for recording in recordings
     ]
-    videos = predict_videos(model, sources_from_store(store, starts), batch_size=batch_size, precision=precision)
+    videos = predict_videos(model, requests_from_store(store, starts), batch_size=batch_size, precision=precision)
     bar = track(
         videos,
         total=len(starts),

@@ -19,7 +19,7 @@ from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import latents
 from coreecho.phantom.wall_motion import WallMotion
-from coreecho.tasks import EF, Task
+from coreecho.tasks import Task
 
 # What a picture shows that is not EF, and which latent variables of a phantom it is. Size and heart rate go along with
 # EF, as they do in patients.
@@ -39,16 +39,16 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
     "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
 }
 _LAYOUT = "EchoNet-Dynamic"
-# What a path moves, and between which values. Other numbers of a heart stay as they are (its end-diastolic volume), or
-# follow from it.
-_MOVED = {EF().label: (5, 90)}
+# A path moves the EF between these, in percent. Other numbers of a heart stay as they are (its end-diastolic volume),
+# or follow from it.
+_LOWEST_EF, _HIGHEST_EF = 5, 90
 # Beats of a path are drawn from this stream of a recording's random numbers, the same at every EF.
 _PATH_STREAM = 200
 
 
 def can_be_moved(number: Task) -> bool:
     """Whether a simulated heart can be simulated anew with another of this number."""
-    return number.label in _MOVED
+    return number.is_appraised
 
 
 class PhantomCohort:
@@ -119,7 +119,7 @@ class PhantomCohort:
         Raises:
             DatasetError: the recording is not in the cohort, or an EF is out of range.
         """
-        low, high = _MOVED[EF().label]
+        low, high = _LOWEST_EF, _HIGHEST_EF
         plan = self.plan(recording_id)
         even = WallMotion(apex_to_base=plan.anatomy.wall_motion.apex_to_base)
         anatomy = replace(plan.anatomy, wall_motion=even)

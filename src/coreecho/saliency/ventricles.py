@@ -38,13 +38,13 @@ class KnownVentricle:
 
 
 def traced_ventricle(
-    tracings: Tracings, num_source_frames: int, sampling: ClipSampling, size: int, clips: int
+    tracings: Tracings, num_video_frames: int, sampling: ClipSampling, size: int, clips: int
 ) -> KnownVentricle:
     """The ventricle as a data set's readers traced it, at end-diastole and end-systole.
 
     Args:
         tracings: contour, (n, 2) as x and y in pixels of 112 x 112, by frame.
-        num_source_frames: length of the video.
+        num_video_frames: length of the video.
         sampling: of the model.
         size: S, pixels a side of the model's frames.
         clips: how many clips look at the traced frames.
@@ -59,18 +59,18 @@ def traced_ventricle(
         if tracings[frame].min() < -1 or tracings[frame].max() > TRACED_SIZE:
             raise VideoError(f"its tracing of frame {frame} lies outside the {TRACED_SIZE} x {TRACED_SIZE} pixels")
     masks = np.stack([polygon_mask(tracings[frame], size) for frame in frames])
-    return KnownVentricle(frames, masks, covering_starts(frames, num_source_frames, sampling, clips))
+    return KnownVentricle(frames, masks, covering_starts(frames, num_video_frames, sampling, clips))
 
 
 def simulated_ventricle(
-    root: Path, recording_id: str, num_source_frames: int, sampling: ClipSampling, size: int, clips: int
+    root: Path, recording_id: str, num_video_frames: int, sampling: ClipSampling, size: int, clips: int
 ) -> KnownVentricle:
     """The ventricle of a phantom with truth, in every frame that its evenly placed clips sample.
 
     Args:
         root: of the cohort.
         recording_id: the recording.
-        num_source_frames: length of the video.
+        num_video_frames: length of the video.
         sampling: of the model.
         size: S, pixels a side of the model's frames.
         clips: how many clips.
@@ -83,8 +83,8 @@ def simulated_ventricle(
         labels = read_arrays(path, ["labels"])["labels"]
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is not the truth of a phantom ({error}). Write the phantoms anew.") from error
-    starts = even_starts(num_source_frames, sampling, clips)
-    frames = _sampled_frames(starts, num_source_frames, sampling)
+    starts = even_starts(num_video_frames, sampling, clips)
+    frames = _sampled_frames(starts, num_video_frames, sampling)
     # A pixel of a smaller picture is the ventricle's where half of it is.
     shares = resize_frames((labels[frames] == LV_LABEL).astype(np.uint8) * 255, size)
     return KnownVentricle(frames, shares >= 128, sorted(set(starts)))
@@ -109,12 +109,12 @@ def outlined_ventricle(
     return KnownVentricle(sampled, resize_frames(levels, frames.shape[1]) >= 128, sorted(set(starts)))
 
 
-def _sampled_frames(starts: Sequence[int], num_source_frames: int, sampling: ClipSampling) -> list[int]:
-    """Source frames that clips show, or where a beat is resampled, all that have a part in it."""
+def _sampled_frames(starts: Sequence[int], num_video_frames: int, sampling: ClipSampling) -> list[int]:
+    """Frames of the video that clips show, or where a beat is resampled, all that have a part in it."""
     if sampling.is_whole_beat:
-        return list(range(num_source_frames))
+        return list(range(num_video_frames))
     sampled = {frame for start in starts for frame in range(start, start + sampling.span, sampling.stride)}
-    return sorted(frame for frame in sampled if frame < num_source_frames)
+    return sorted(frame for frame in sampled if frame < num_video_frames)
 
 
 def has_simulated_ventricles(root: Path) -> bool:
@@ -141,28 +141,28 @@ def polygon_mask(polygon: NDArray[np.float64], size: int, *, traced_size: int = 
     return np.asarray((is_across & (x < x1 + (y - y1) * slope)).sum(axis=2) % 2 == 1)
 
 
-def covering_starts(frames: Sequence[int], num_source_frames: int, sampling: ClipSampling, clips: int) -> list[int]:
+def covering_starts(frames: Sequence[int], num_video_frames: int, sampling: ClipSampling, clips: int) -> list[int]:
     """Starts of clips that see the given frames: of clips that see all at once, or else of each frame's own.
 
     Args:
         frames: at least one frame of the file.
-        num_source_frames: length of the video.
+        num_video_frames: length of the video.
         sampling: of the model.
         clips: how many, evenly placed over the starts that serve; one is the middle of them.
 
     Raises:
         VideoError: a frame is not in the video.
     """
-    outside = [frame for frame in frames if not 0 <= frame < num_source_frames]
+    outside = [frame for frame in frames if not 0 <= frame < num_video_frames]
     if outside:
-        raise VideoError(f"its traced frame {outside[0]} is not among the {num_source_frames} frames of the video")
+        raise VideoError(f"its traced frame {outside[0]} is not among the {num_video_frames} frames of the video")
     if sampling.is_whole_beat:
         return [0]
     reach = sampling.num_frames * sampling.stride - 1
     first = max(0, max(frames) - reach)
-    last = min(min(frames), num_starts(num_source_frames, sampling) - 1)
+    last = min(min(frames), num_starts(num_video_frames, sampling) - 1)
     if first > last:
-        each = (covering_starts([frame], num_source_frames, sampling, clips) for frame in frames)
+        each = (covering_starts([frame], num_video_frames, sampling, clips) for frame in frames)
         return sorted({start for starts in each for start in starts})
     shares = [0.5] if clips == 1 else np.linspace(0, 1, clips).tolist()
     return sorted({round(first + share * (last - first)) for share in shares})

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 from coreecho.later import import_from
 
 if TYPE_CHECKING:
-    from coreecho.training.data_source import DataSource
+    from coreecho.training.data_folder import DataFolder
     from coreecho.training.hardware import Hardware
     from coreecho.training.recipe import Recipe
     from coreecho.training.recipe_files import find_recipe, recipe_names
     from coreecho.training.run import resume, train
     from coreecho.training.run_folder import RunFolder
 
-__all__ = ["DataSource", "Hardware", "Recipe", "RunFolder", "find_recipe", "recipe_names", "resume", "train"]
+__all__ = ["DataFolder", "Hardware", "Recipe", "RunFolder", "find_recipe", "recipe_names", "resume", "train"]
 
 _ROOM_OF = {
-    "DataSource": "coreecho.training.data_source",
+    "DataFolder": "coreecho.training.data_folder",
     "Hardware": "coreecho.training.hardware",
     "Recipe": "coreecho.training.recipe",
     "RunFolder": "coreecho.training.run_folder",

@@ -18,15 +18,17 @@ from coreecho.datasets.beat_clips import (
     PointsClips,
     TracedRecordings,
 )
-from coreecho.datasets.outlines import Masks, OutlineSource
+from coreecho.datasets.outlines import KnownOutlines, Masks
 from coreecho.datasets.phase_clips import is_far_enough
 from coreecho.losses.outlines import ef_fraction_loss, places_loss, points_loss
 from coreecho.losses.phases import phase_class_loss, phase_signal_loss, uvt_loss
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.echographs_segmenter import fill_points
+from coreecho.models.encoder import Encoder
 from coreecho.models.evaluation_mode import evaluation_mode
-from coreecho.models.parts import ENCODERS
-from coreecho.training.data_source import DataSource
+from coreecho.models.reading_encoders import FindingEchoGraphs, ToldEchoGraphs, UVTEncoder
+from coreecho.models.registry import encoder_class, encoders_of
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.distributed import gather_rows
 from coreecho.training.labels import check_own_frames
 from coreecho.training.lesson import Examples
@@ -34,8 +36,6 @@ from coreecho.training.number_lesson import NumberLesson
 
 if TYPE_CHECKING:
     from coreecho.training.recipe import Recipe
-
-_HEAD = "fraction"
 
 
 class BeatLesson(NumberLesson):
@@ -45,28 +45,28 @@ class BeatLesson(NumberLesson):
         recipe: of the run.
 
     Attributes:
-        encoders: names of the encoders that it teaches.
+        encoder: the class of the encoders that it teaches, which read EF themselves.
         stride: of the clips that it learns from, which whole videos must be shown with, too; None where it has none.
     """
 
     needs = "two traced frames"
     has_own_clips = True
     stride: ClassVar[int | None] = None
-    encoders: ClassVar[tuple[str, ...]]
+    encoder: ClassVar[type[Encoder]]
     learns_head = True
 
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
-        self._sources: dict[tuple[str, Path], OutlineSource] = {}
+        self._known: dict[tuple[str, Path], KnownOutlines] = {}
 
     def faults(self) -> list[str]:
         """Another network, or another head than the network's own."""
         recipe, faults = self.recipe, super().faults()
-        if recipe.encoder not in self.encoders:
-            known = ", ".join(self.encoders)
+        if not issubclass(encoder_class(recipe.encoder), self.encoder):
+            known = ", ".join(encoders_of(self.encoder))
             faults.append(f"objective is {recipe.objective} and encoder is {recipe.encoder}, expected one of {known}")
-        if recipe.head != _HEAD:
-            faults.append(f"objective is {recipe.objective} and head is {recipe.head}, expected {_HEAD}: its own")
+        if recipe.head != (own := self.encoder.own_head):
+            faults.append(f"objective is {recipe.objective} and head is {recipe.head}, expected {own}: its own")
         if recipe.stage2:
             faults.append(f"objective is {recipe.objective} and stage2 is true, expected false: its head is fixed")
         faults += self.clip_faults()
@@ -83,21 +83,21 @@ class BeatLesson(NumberLesson):
             return [f"objective is {recipe.objective} and stride is {recipe.input.stride}, expected {self.stride}"]
         return []
 
-    def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
+    def usable(self, recordings: Sequence[Recording], data: DataFolder) -> list[Recording]:
         """Those that have what it needs."""
         traces = self._outlines(data)
         return [recording for recording in recordings if self.takes(recording, traces)]
 
-    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: KnownOutlines) -> bool:
         """Whether it can be learned from."""
         return traces.ends(recording) is not None
 
-    def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
+    def check_targets(self, recordings: Sequence[Recording], data: DataFolder) -> None:
         """See that each has a label, and frames that the tracings are of."""
         super().check_targets(recordings, data)
         check_own_frames(recordings, data)
 
-    def target_of(self, recording: Recording, data: DataSource) -> str:
+    def target_of(self, recording: Recording, data: DataFolder) -> str:
         """Its label, and a checksum of its outlines."""
         return f"{super().target_of(recording, data)},{self._outlines(data).digest(recording)}"
 
@@ -148,11 +148,11 @@ class BeatLesson(NumberLesson):
             label_of=self.recipe.task.label_of,
         )
 
-    def _outlines(self, data: DataSource) -> OutlineSource:
+    def _outlines(self, data: DataFolder) -> KnownOutlines:
         place = data.dataset, data.root
-        if place not in self._sources:
-            self._sources[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=True)
-        return self._sources[place]
+        if place not in self._known:
+            self._known[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=True)
+        return self._known[place]
 
 
 class UVTPhases(BeatLesson):
@@ -160,9 +160,9 @@ class UVTPhases(BeatLesson):
 
     needs = "two traced frames that lie more than 10 frames apart"
     stride = 1
-    encoders = tuple(name for name in ENCODERS.names() if name.startswith("uvt"))
+    encoder = UVTEncoder
 
-    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: KnownOutlines) -> bool:
         """Whether its traced frames are far enough apart."""
         ends = traces.ends(recording)
         return ends is not None and is_far_enough(*ends)
@@ -209,7 +209,7 @@ class _Points(BeatLesson):
     outlines_ends = True
     is_told: ClassVar[bool]
 
-    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: KnownOutlines) -> bool:
         """Whether both outlines have 40 points."""
         return traces.points(recording) is not None
 
@@ -258,13 +258,13 @@ class _Points(BeatLesson):
 class PointsToldWhere(_Points):
     """EchoGraphs (Thomas et al. 2022) of clips that go from ED to ES."""
 
-    encoders = ("efgcn", "efgcn_v2", "efgcn_tmp", "efgcn_tmp_v2", "efgcn_xs")
+    encoder = ToldEchoGraphs
     is_told = True
 
 
 class PointsFindingWhere(_Points):
     """EchoGraphs of random clips, which also says which of their frames are ED and ES."""
 
-    encoders = ("efgcn_sd", "efgcn_sd_xs")
+    encoder = FindingEchoGraphs
     is_told = False
     stride = POINTS_STRIDE

@@ -8,11 +8,11 @@ from torch import Tensor
 from coreecho.datasets import Recording
 from coreecho.datasets.clip_changes import ClipChanges
 from coreecho.datasets.half_beat_clips import HalfBeatBatch, HalfBeats
-from coreecho.datasets.outlines import Masks, OutlineSource
+from coreecho.datasets.outlines import KnownOutlines, Masks
 from coreecho.losses.colearning import appearance_loss, shape_loss
 from coreecho.losses.outlines import ef_fraction_loss
 from coreecho.losses.segmentation import overlap_loss
-from coreecho.models.colearning import WIDTHS, CoLearning
+from coreecho.models.colearning import CoLearning
 from coreecho.models.echo_model import EchoModel
 from coreecho.training.beat_lessons import BeatLesson
 from coreecho.training.lesson import Examples
@@ -28,7 +28,7 @@ class CoLearningLesson(BeatLesson):
     # A recording is the half beat itself, so that every command sees the clips that are learned from.
     has_own_clips = False
     outlines_ends = True
-    encoders = tuple(WIDTHS)
+    encoder = CoLearning
 
     def clip_faults(self) -> list[str]:
         """Clips that are no whole half beats."""
@@ -37,7 +37,7 @@ class CoLearningLesson(BeatLesson):
             return []
         return [f"objective is {recipe.objective} and time is stride, expected spline or trilinear"]
 
-    def takes(self, recording: Recording, traces: OutlineSource) -> bool:
+    def takes(self, recording: Recording, traces: KnownOutlines) -> bool:
         """Whether the outlines at ED and ES are there."""
         return traces.knows(recording) and traces.ends(recording) is not None
 

@@ -10,7 +10,7 @@ from coreecho.datasets import Recording
 from coreecho.datasets.clip_changes import Augmentation, ClipChanges, Distortion
 from coreecho.datasets.randomness import Purpose, generator_for
 from coreecho.errors import RecipeError
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.lesson import Examples
 from coreecho.training.recipe import Recipe
 from coreecho.training.stages import Stage
@@ -108,7 +108,7 @@ def check_batch(num_recordings: int, batch_size: int, *, keep_last: bool = False
         )
 
 
-def training_examples(stage: Stage, recordings: Sequence[Recording], store: FrameStore, data: DataSource) -> Examples:
+def training_examples(stage: Stage, recordings: Sequence[Recording], store: FrameStore, data: DataFolder) -> Examples:
     """Recordings of the training split, and how a stage draws their clips."""
     recipe = stage.recipe
     return Examples(

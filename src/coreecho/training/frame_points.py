@@ -13,7 +13,7 @@ from coreecho.datasets.beat_clips import PointsBatch, PointsFrames, TracedRecord
 from coreecho.losses.outlines import points_loss
 from coreecho.models.echographs_segmenter import EchoGraphsSegmenter, fill_points
 from coreecho.models.evaluation_mode import evaluation_mode
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.distributed import gather_rows
 from coreecho.training.lesson import Examples
 from coreecho.training.segmenter_lesson import SegmenterLesson
@@ -35,7 +35,7 @@ class FramePoints(SegmenterLesson):
             )
         return faults
 
-    def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
+    def usable(self, recordings: Sequence[Recording], data: DataFolder) -> list[Recording]:
         """Those both of whose outlines have 40 points."""
         traces = self._outlines(data)
         return [recording for recording in recordings if traces.points(recording) is not None]

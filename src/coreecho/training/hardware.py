@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from coreecho.errors import RecipeError
-from coreecho.training.checking import faults_of_types
+from coreecho.checking import faults_of_types, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +27,10 @@ class Hardware:
         return self.precision == "bf16"
 
     def __post_init__(self) -> None:
-        if faults := faults_of_types(self):
-            raise RecipeError(f"The hardware is not told in words that are known: {'; '.join(faults)}.")
+        refuse("The hardware", faults_of_types(self))
         at_least = {"devices": 1, "nodes": 1} | ({} if self.workers is None else {"workers": 0})
-        for name, low in at_least.items():
-            if getattr(self, name) < low:
-                raise RecipeError(f"`{name}` is {getattr(self, name)}, expected at least {low}.")
+        found = {name: getattr(self, name) for name in at_least}
+        faults = [
+            f"{name} is {found[name]}, expected at least {low}" for name, low in at_least.items() if found[name] < low
+        ]
+        refuse("The hardware", faults)

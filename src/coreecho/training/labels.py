@@ -6,10 +6,10 @@ from coreecho.datasets import Recording
 from coreecho.datasets.recording import NUMBERS
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.tasks import Task
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 
 
-def check_labels(recordings: Sequence[Recording], data: DataSource, task: Task, *, recipe: str, splits: str) -> None:
+def check_labels(recordings: Sequence[Recording], data: DataFolder, task: Task, *, recipe: str, splits: str) -> None:
     """See that recordings have labels, and that these can be of the task: fractions would train without a word.
 
     Args:
@@ -43,7 +43,7 @@ def check_labels(recordings: Sequence[Recording], data: DataSource, task: Task, 
         raise RecipeError(f"The recipe {recipe!r} does not fit the data under {data.root}: {fault}.{which}")
 
 
-def check_own_frames(recordings: Sequence[Recording], data: DataSource) -> None:
+def check_own_frames(recordings: Sequence[Recording], data: DataFolder) -> None:
     """See that frames are those of the files, which outlines and tracings are of. Raises DatasetError."""
     if any(recording.target_fps is not None for recording in recordings):
         raise DatasetError(

@@ -21,7 +21,7 @@ from coreecho.datasets.outlines import Masks
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.parts import ENCODERS
-from coreecho.models.registry import check_encoder
+from coreecho.models.registry import encoder_class
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind, resolve
@@ -29,7 +29,7 @@ from coreecho.tasks import Task
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
-    from coreecho.training.data_source import DataSource
+    from coreecho.training.data_folder import DataFolder
     from coreecho.training.recipe import Recipe
 
 
@@ -51,7 +51,7 @@ class Examples:
 
     recordings: Sequence[Recording]
     store: FrameStore
-    data: "DataSource"
+    data: "DataFolder"
     changes: ClipChanges = field(default_factory=ClipChanges)
     seed: int = 0
     stage: int = 1
@@ -97,7 +97,7 @@ class Lesson(ABC):
     @classmethod
     def check_network(cls, name: str) -> None:
         """See that the recipe's `encoder` stands for a network of this lesson. Raises RecipeError."""
-        check_encoder(name)
+        encoder_class(name)
 
     @abstractmethod
     def faults(self) -> list[str]:
@@ -145,12 +145,12 @@ class Lesson(ABC):
 
     # The data.
 
-    def usable(self, recordings: Sequence[Recording], data: "DataSource") -> list[Recording]:
+    def usable(self, recordings: Sequence[Recording], data: "DataFolder") -> list[Recording]:
         """The recordings of a split that it can be learned or validated from; all of them."""
         return list(recordings)
 
     @abstractmethod
-    def check_targets(self, recordings: Sequence[Recording], data: "DataSource") -> None:
+    def check_targets(self, recordings: Sequence[Recording], data: "DataFolder") -> None:
         """See, before hours of work, that the recordings have what is to be learned.
 
         Raises:
@@ -159,7 +159,7 @@ class Lesson(ABC):
         """
 
     @abstractmethod
-    def target_of(self, recording: Recording, data: "DataSource") -> str:
+    def target_of(self, recording: Recording, data: "DataFolder") -> str:
         """What is to be learned of a recording, in one line that changes when it does."""
 
     def label_range(self, recordings: Sequence[Recording]) -> tuple[float, float] | None:

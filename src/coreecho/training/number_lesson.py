@@ -11,8 +11,9 @@ from coreecho.datasets import Recording
 from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
+from coreecho.models.registry import encoder_class
 from coreecho.models.weights import initialise_encoder
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.labels import check_labels, known_labels
 from coreecho.training.lesson import LICENCE, Lesson
 
@@ -21,10 +22,13 @@ class NumberLesson(Lesson):
     """A lesson whose network is an `EchoModel`, and whose recordings have the label of the recipe's task."""
 
     def faults(self) -> list[str]:
-        """A head that starts where no label is."""
+        """Clips that the encoder declares not to take, and a head that starts where no label is."""
         recipe = self.recipe
-        fault = None if recipe.head_bias is None else recipe.task.fault_of_bias(recipe.head_bias)
-        return [] if fault is None else [fault]
+        found = [
+            encoder_class(recipe.encoder).fault_of_input(recipe.input, recipe.encoder),
+            None if recipe.head_bias is None else recipe.task.fault_of_bias(recipe.head_bias),
+        ]
+        return [fault for fault in found if fault is not None]
 
     def build_network(self, recordings: Sequence[Recording]) -> EchoModel:
         """The encoder with its head, which begins at the mean of the training labels."""
@@ -70,13 +74,13 @@ class NumberLesson(Lesson):
             coreecho_version=coreecho.__version__,
         )
 
-    def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
+    def check_targets(self, recordings: Sequence[Recording], data: DataFolder) -> None:
         """See that each has a label, and that these can be of the task."""
         recipe = self.recipe
         splits = f"TRAIN and {recipe.select_on.upper()}"
         check_labels(recordings, data, recipe.task, recipe=recipe.name, splits=splits)
 
-    def target_of(self, recording: Recording, data: DataSource) -> str:
+    def target_of(self, recording: Recording, data: DataFolder) -> str:
         """Its label."""
         return str(self.recipe.task.label_of(recording))
 

@@ -36,6 +36,13 @@ PREDICTION_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": functional.mse_loss,
     "bce": functional.binary_cross_entropy_with_logits,
 }
+# What people call them and L_RnC; terms of other objectives are called what they are called in metrics.csv.
+TERM_NAMES: Mapping[str, str] = {
+    "rnc": "Rank-N-Contrast",
+    "l1": "L1",
+    "mse": "squared error",
+    "bce": "cross-entropy",
+}
 _VIEWS = {"two_clips": 2, "same_clip": 2, "one_clip": 1}
 
 

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from cyclopts import Parameter
 
+from coreecho.checking import fault_of_name, faults_of_types, faults_of_values, from_plain, nearest, refuse
 from coreecho.datasets.recording import Split, is_learned_from
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
-from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS
+from coreecho.models.parts import ENCODERS, HEADS, SEGMENTERS, USUAL_HEAD
 from coreecho.registry import Registry
 from coreecho.settings_files import read_settings
 from coreecho.tasks import TASKS, Task, build_task
-from coreecho.training.checking import fault_of_name, faults_of_types, from_plain, nearest
 from coreecho.training.parts import OBJECTIVES, OPTIMISERS
 from coreecho.training.ranges import faults_of_ranges
 
@@ -70,7 +70,7 @@ class Recipe:
     encoder: str = "uniformer_small"
     """Encoder; the paper's is UniFormer-S, `uniformer_small`. Objectives that teach another network name theirs here,
     such as `lv_unet`."""
-    head: str = "mlp"
+    head: str = USUAL_HEAD
     """Head: the paper's MLP, or one `linear` layer as in EchoCoTr and EchoNet-Dynamic."""
     init: str = SCRATCH
     """Where the encoder starts: `scratch`, a file of weights (ours, or a published checkpoint) or a run, or `default`:
@@ -213,7 +213,6 @@ class Recipe:
     def __post_init__(self) -> None:
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
         self._refuse(faults_of_types(self, leave_out=["task"]))
-        self._refuse(faults_of_types(self.input))
         # What can be told without PyTorch is told before it is imported.
         self._refuse([*self._names(), *faults_of_ranges(self)])
         self._refuse(self._unknown_network())
@@ -222,10 +221,7 @@ class Recipe:
 
     def _refuse(self, faults: Sequence[str]) -> None:
         """Raises RecipeError where there are any."""
-        if faults:
-            # A question of what was meant has its own mark at the end.
-            end = "" if faults[-1].endswith("?") else "."
-            raise RecipeError(f"The recipe {self.name!r} does not hold together: {'; '.join(faults)}{end}")
+        refuse(f"The recipe {self.name!r}", faults)
 
     def _names(self) -> list[str]:
         """Names that stand for nothing."""
@@ -358,19 +354,23 @@ def check_keys(settings: Mapping[str, Any], *, source: str) -> None:
     known = [name for kind in (Recipe, ModelInput) for name in _types_of(kind)]
     for key in settings:
         if key not in known:
-            close = nearest(key, known)
+            close = nearest(str(key), known)
             hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(known)}."
             raise RecipeError(f"{source}: there is no setting {key!r}.{hint}")
 
 
 def read_recipe_file(path: Path) -> dict[str, Any]:
-    """Read the flat keys and values of a recipe file; keys are checked, values not yet.
+    """Read the flat keys and values of a recipe file; only the ranges of values are not checked yet.
 
     Raises:
-        RecipeError: it cannot be read, is not YAML of plain values, or has a key that is no setting.
+        RecipeError: it cannot be read, is not YAML of plain values, has a key that is no setting, or a value of another
+            type. Flags would be read from it as texts, in which 1.5 is as good as 2, and `null` is not said at all.
     """
     settings = read_settings(path, of="recipe")
     check_keys(settings, source=str(path))
+    expected = {**_types_of(Recipe), **_types_of(ModelInput), "task": str | None}
+    faults = faults_of_values({key: from_plain(value, expected[key]) for key, value in settings.items()}, expected)
+    refuse(f"{path}: The recipe", faults)
     return settings
 
 

@@ -3,8 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
+from coreecho.checking import nearest
 from coreecho.errors import RecipeError
-from coreecho.training.checking import nearest
 
 
 def recipe_names() -> list[str]:

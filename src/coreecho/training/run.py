@@ -12,7 +12,7 @@ from rich.console import Console
 from torch import nn
 
 import coreecho
-from coreecho.datasets.layout import USUAL_LAYOUT
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import alone_in
 from coreecho.models.device import device_name
@@ -90,7 +90,7 @@ def train(
     state, began = _beginning(model, folder)
     # Before the run's folder is made: whatever is wrong with the clips or the disk then leaves nothing behind.
     if is_first_process():
-        check_is_free(out)
+        check_is_free(out, recipe)
     folder = decoded(folder, show_progress=show_progress)
     if is_first_process():
         folder = RunFolder.create(out, recipe, folder.data, hardware, left_out=folder.left_out)
@@ -217,9 +217,9 @@ class _Run:
         count, name = self.hardware.devices * self.hardware.nodes, device_name(self.fabric.device)
         where = name if count == 1 else f"{count} × {name}"
         log.info("on %s, %s", where, self.hardware.precision)
-        known = self.folder.info.setdefault("computed_on", [])
+        known = self.folder.info.get("computed_on", ())
         if where not in known:
-            known.append(where)
+            self.folder.info["computed_on"] = [*known, where]
             self.folder.write_info()
 
     def _enter(self, stage: Stage) -> None:

@@ -26,7 +26,7 @@ import pandas as pd
 import torch
 
 import coreecho
-from coreecho.datasets import LAYOUTS, Recording, Split, frame_sources, load_recordings
+from coreecho.datasets import LAYOUTS, Recording, Split, load_recordings, video_files
 from coreecho.documents import read_document
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import LOCK_NAME, alone_in, write_whole
@@ -34,13 +34,17 @@ from coreecho.models.weights import hash_weights
 from coreecho.names import printable
 from coreecho.shipped import meant_default
 from coreecho.tasks import Task
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.hardware import Hardware as Hardware
 from coreecho.training.lesson import Lesson
 from coreecho.training.objectives import build_objective
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_record import RECORD_LIMITS, Met, RunRecord
 from coreecho.video.store import FrameStore
+
+_RECIPE, _RECORD = "recipe.yaml", "run.json"
+# How the names of files begin that were being written when a process was killed.
+_BEGUN = (f".{_RECIPE}.", f".{_RECORD}.")
 
 
 class RunFolder:
@@ -54,7 +58,7 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, recipe: Recipe, data: DataSource, info: dict[str, Any], *, draws_splits: bool = True
+        self, path: Path, recipe: Recipe, data: DataFolder, info: dict[str, Any], *, draws_splits: bool = True
     ) -> None:
         self.path = path
         self.recipe = recipe
@@ -70,7 +74,7 @@ class RunFolder:
         cls,
         path: Path,
         recipe: Recipe,
-        data: DataSource,
+        data: DataFolder,
         hardware: Hardware,
         *,
         left_out: Mapping[str, tuple[str, ...]] | None = None,
@@ -92,7 +96,7 @@ class RunFolder:
         # Brings all of Fabric along, which only a training needs.
         from lightning_fabric.__version__ import version as fabric_version
 
-        check_is_free(path)
+        check_is_free(path, recipe)
         info = {
             "recipe": recipe.name,
             "seed": recipe.seed,
@@ -120,7 +124,7 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         with alone_in(path, doing="beginning a run"):
             # Another process may have begun one since: what is above reads the data, and takes its time.
-            check_is_free(path)
+            check_is_free(path, recipe)
             folder.write_recipe()
             folder.write_info()
         return folder
@@ -141,7 +145,7 @@ class RunFolder:
         path = Path(path)
         try:
             record = read_document(
-                path / "run.json", RunRecord, kind="record of a run", error=CheckpointError, limits=RECORD_LIMITS
+                path / _RECORD, RunRecord, kind="record of a run", error=CheckpointError, limits=RECORD_LIMITS
             )
         except CheckpointError as error:
             raise CheckpointError(
@@ -151,7 +155,7 @@ class RunFolder:
         root, stored = Path(record.data.root), Path(record.data.store)
         if data is not None and stored.is_relative_to(root):
             stored = data / stored.relative_to(root)
-        found = DataSource(
+        found = DataFolder(
             dataset=record.data.dataset,
             root=data or root,
             store=store or stored,
@@ -159,7 +163,7 @@ class RunFolder:
             options=record.data.options,
         )
         info = asdict(record)
-        return cls(path, Recipe.from_yaml(path / "recipe.yaml"), found, info)
+        return cls(path, Recipe.from_yaml(path / _RECIPE), found, info)
 
     @property
     def task(self) -> Task:
@@ -266,9 +270,9 @@ class RunFolder:
     def store(self, *, show_progress: bool = False) -> FrameStore:
         """Decoded frames of all recordings; what is missing or stale is decoded first."""
         if self._store is None:
-            sources = frame_sources(self.data.dataset, self.all_recordings)
+            files = video_files(self.data.dataset, self.all_recordings)
             frame_size = self.recipe.input.frame_size
-            self._store = FrameStore.build(self.data.store, sources, frame_size=frame_size, show_progress=show_progress)
+            self._store = FrameStore.build(self.data.store, files, frame_size=frame_size, show_progress=show_progress)
         return self._store
 
     def metrics(self) -> pd.DataFrame:
@@ -326,11 +330,11 @@ class RunFolder:
 
     def write_recipe(self) -> None:
         """Write recipe.yaml."""
-        write_whole(self.path / "recipe.yaml", self.recipe.to_yaml())
+        write_whole(self.path / _RECIPE, self.recipe.to_yaml())
 
     def write_info(self) -> None:
         """Write run.json."""
-        write_whole(self.path / "run.json", json.dumps(self.info, indent=2) + "\n")
+        write_whole(self.path / _RECORD, json.dumps(self.info, indent=2) + "\n")
 
 
 def _scaled(recording: Recording, label: str, factor: float) -> Recording:
@@ -344,7 +348,7 @@ def _scaled(recording: Recording, label: str, factor: float) -> Recording:
 def run_of_weights(weights: Path) -> RunFolder | None:
     """The run that weights are of: a folder, or a file that lies in one; None where that is not known."""
     folder = weights if weights.is_dir() else weights.parent
-    return RunFolder.open(folder) if (folder / "run.json").is_file() else None
+    return RunFolder.open(folder) if (folder / _RECORD).is_file() else None
 
 
 def what_was_met(weights: Path) -> list[Met]:
@@ -353,31 +357,40 @@ def what_was_met(weights: Path) -> list[Met]:
     return [] if run is None else run.met
 
 
-def check_is_free(path: Path) -> None:
-    """See that a new run may be made in `path`.
+def check_is_free(path: Path, recipe: Recipe) -> None:
+    """See that a new run by `recipe` may be made in `path`.
+
+    A beginning that ended before its record was written is no run: what is left of it, the same recipe, is in nobody's
+    way.
 
     Raises:
-        RecipeError: something is there already.
+        RecipeError: something else is there already.
     """
-    if path.exists() and (not path.is_dir() or any(entry.name != LOCK_NAME for entry in path.iterdir())):
-        raise RecipeError(
-            f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
-        )
+    if not path.exists():
+        return
+    if path.is_dir():
+        left = {name for entry in path.iterdir() if not (name := entry.name).startswith(_BEGUN)} - {LOCK_NAME}
+        kept = path / _RECIPE
+        if not left or (left == {_RECIPE} and kept.is_file() and kept.read_bytes() == recipe.to_yaml().encode()):
+            return
+    raise RecipeError(
+        f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
+    )
 
 
 def find_data(
     dataset: str, root: Path, recipe: Recipe, store: Path | None, options: Mapping[str, Any] | None = None
-) -> DataSource:
+) -> DataFolder:
     """Say where the data of a run and their decoded frames lie."""
     return locate_data(dataset, root, recipe.input.frame_size, store, options)
 
 
 def locate_data(
     dataset: str, root: Path, frame_size: int, store: Path | None, options: Mapping[str, Any] | None = None
-) -> DataSource:
+) -> DataFolder:
     """Say where data and their frames, decoded at a size in pixels, lie."""
     # Of a table, the root may be the file itself.
     beside = root.parent if root.is_file() else root
     folder = store or beside / f".coreecho-store-{frame_size}"
     is_phantom = LAYOUTS.get(dataset).is_phantom(root, **(options or {}))
-    return DataSource(dataset=dataset, root=root, store=folder, is_phantom=is_phantom, options=dict(options or {}))
+    return DataFolder(dataset=dataset, root=root, store=folder, is_phantom=is_phantom, options=dict(options or {}))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import coreecho
 from coreecho.datasets import LAYOUTS, Recording
-from coreecho.datasets.outlines import OutlineSource
+from coreecho.datasets.outlines import KnownOutlines
 from coreecho.errors import RecipeError
 from coreecho.models.card import TrainedOn
 from coreecho.models.parts import SEGMENTERS
@@ -21,7 +21,7 @@ from coreecho.models.segmenter import Segmenter
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.labels import check_own_frames
 from coreecho.training.lesson import LICENCE, Lesson
 
@@ -47,7 +47,7 @@ class SegmenterLesson(Lesson):
 
     def __init__(self, recipe: "Recipe") -> None:
         super().__init__(recipe)
-        self._sources: dict[tuple[str, Path], OutlineSource] = {}
+        self._known: dict[tuple[str, Path], KnownOutlines] = {}
 
     @classmethod
     def check_network(cls, name: str) -> None:
@@ -56,7 +56,9 @@ class SegmenterLesson(Lesson):
             build_segmentation_network(name)
 
     def faults(self) -> list[str]:
-        """A second stage, which refines a head that is not there; and whole beats, whose frames are no frames."""
+        """A second stage, which refines a head that is not there; whole beats, whose frames are no frames; and frames
+        that are too small for the network.
+        """
         recipe, faults = self.recipe, []
         if recipe.stage2:
             faults.append(f"objective is {recipe.objective} and stage2 is true, expected false: there is no head")
@@ -64,6 +66,13 @@ class SegmenterLesson(Lesson):
             faults.append(
                 f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride: outlines are "
                 "learned of the data's own frames"
+            )
+        with torch.device("meta"):
+            least = build_segmentation_network(recipe.encoder).least_size
+        if recipe.input.frame_size < least:
+            faults.append(
+                f"frame_size is {recipe.input.frame_size}, expected at least {least} pixels: {recipe.encoder} takes no "
+                "smaller frames"
             )
         return faults
 
@@ -102,16 +111,16 @@ class SegmenterLesson(Lesson):
 
     # The data.
 
-    def usable(self, recordings: Sequence[Recording], data: DataSource) -> list[Recording]:
+    def usable(self, recordings: Sequence[Recording], data: DataFolder) -> list[Recording]:
         """Those whose outlines are known."""
         traces = self._outlines(data)
         return [recording for recording in recordings if traces.knows(recording)]
 
-    def check_targets(self, recordings: Sequence[Recording], data: DataSource) -> None:
+    def check_targets(self, recordings: Sequence[Recording], data: DataFolder) -> None:
         """See that the frames are those that the outlines are of."""
         check_own_frames(recordings, data)
 
-    def target_of(self, recording: Recording, data: DataSource) -> str:
+    def target_of(self, recording: Recording, data: DataFolder) -> str:
         """A checksum of its outlines."""
         return self._outlines(data).digest(recording)
 
@@ -130,11 +139,11 @@ class SegmenterLesson(Lesson):
         """Frames (N, n, S, S), 0 to 255, as the network sees them."""
         return Segmenter(network, self._input(network)).normalised(frames)
 
-    def _outlines(self, data: DataSource) -> OutlineSource:
+    def _outlines(self, data: DataFolder) -> KnownOutlines:
         place = data.dataset, data.root
-        if place not in self._sources:
-            self._sources[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=self.takes_traced_alone)
-        return self._sources[place]
+        if place not in self._known:
+            self._known[place] = LAYOUTS.get(data.dataset).outlines(data.root, traced_alone=self.takes_traced_alone)
+        return self._known[place]
 
     def _blank(self) -> SegmentationNetwork:
         """The network without its weights, to be asked what it sees and says."""

@@ -42,7 +42,7 @@ OUTSIDE_NOTE = (
 )
 
 # Of these thresholds of EF, in percent, an appraisal gives the probability to be below.
-_LIMITS = EF.thresholds[1:]
+EF_LIMITS = EF.thresholds[1:]
 
 AppraisalT = TypeVar("AppraisalT", bound="Appraisal")
 
@@ -105,7 +105,7 @@ class Appraisal:
     @property
     def below(self) -> dict[float, float | None]:
         """Probability that the true EF is below each threshold, percent; None where it is not known."""
-        return {limit: getattr(self, f"p_below_{limit:g}") for limit in _LIMITS}
+        return {limit: getattr(self, f"p_below_{limit:g}") for limit in EF_LIMITS}
 
     def parts(self) -> dict[str, Any]:
         """Its entries by name, for what carries them along."""
@@ -177,7 +177,8 @@ def appraise(
         f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
         f"{found.calibrated_on}, {found.date}"
     )
-    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in _LIMITS}
+    below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in EF_LIMITS}
+    told_below: dict[str, Any] = {f"p_below_{limit:g}": each for limit, each in below.items()}
     leaning: tuple[str, ...] = ()
     # A half, to the percent that is shown, leans to no side.
     if any(round(100 * each) != 50 and (each > 0.5) != (ef_percent < limit) for limit, each in below.items()):
@@ -189,8 +190,7 @@ def appraise(
         interval_high=interval.high,
         level=found.level,
         method=found.method,
-        p_below_40=below[40],
-        p_below_50=below[50],
+        **told_below,
         interval_notes=(ground, *interval.notes, *leaning, *unnamed, *of_outside),
         **of_gate,
     )

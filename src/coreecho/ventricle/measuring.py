@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rich.console import Console
 
-from coreecho.datasets.outlines import CAVITY, OutlineSource
+from coreecho.datasets.outlines import CAVITY, KnownOutlines
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError, RecipeError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
@@ -76,7 +76,7 @@ class MeasuredVentricle:
     reason: str = ""
 
 
-def compared_outline(segmenter: Segmenter, traces: OutlineSource) -> str:
+def compared_outline(segmenter: Segmenter, traces: KnownOutlines) -> str:
     """What Dice is of: the cavity, or of a data set that does not know it what else both know, such as the wall.
 
     Raises:
@@ -97,7 +97,7 @@ def measure_recordings(
     segmenter: Segmenter,
     store: FrameStore,
     recordings: Sequence[Recording],
-    traces: OutlineSource,
+    traces: KnownOutlines,
     *,
     outline: str = CAVITY,
     beats: RangeRule = "product",
@@ -133,7 +133,7 @@ def _measured(
     segmenter: Segmenter,
     store: FrameStore,
     recording: Recording,
-    traces: OutlineSource,
+    traces: KnownOutlines,
     outline: str,
     beats: RangeRule,
     method: Method,
@@ -174,7 +174,7 @@ def _measured(
 
 
 def _known(
-    traces: OutlineSource, recording: Recording, outline: str, num_frames: int, size: int
+    traces: KnownOutlines, recording: Recording, outline: str, num_frames: int, size: int
 ) -> tuple[dict[int, Masks], tuple[int, int] | None]:
     """An outline by frame, (S, S), and the frames of ED and ES."""
     if not traces.knows(recording):

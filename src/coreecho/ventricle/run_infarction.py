@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coreecho.datasets import LAYOUTS, Recording, frame_sources
+from coreecho.datasets import LAYOUTS, Recording, video_files
+from coreecho.datasets.layout_names import INFARCTIONS_LAYOUT
 from coreecho.datasets.outlines import MYOCARDIUM
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.classification import ClassificationMetrics, DiagnosisFamily
@@ -61,7 +62,7 @@ def study_infarction(
     root: Path,
     out: Path,
     *,
-    dataset: str = "hmc-qu",
+    dataset: str = INFARCTIONS_LAYOUT,
     views: Sequence[str] = ("A4C",),
     options: Mapping[str, Any] | None = None,
     segmenters: Sequence[Segmenter] = (),
@@ -169,18 +170,18 @@ class _Walls:
         self.size = segmenters[0].frame_size if segmenters else _MASK_SIZE
         data = locate_data(dataset, root, self.size, None, options)
         self.is_phantom = data.is_phantom
-        self._source = None if segmenters else layout.outlines(root)
-        self._store = FrameStore.build(data.store, frame_sources(dataset, self.recordings), frame_size=self.size)
+        self._known = None if segmenters else layout.outlines(root)
+        self._store = FrameStore.build(data.store, video_files(dataset, self.recordings), frame_size=self.size)
 
     def of(self, recording: Recording) -> list[NDArray[np.bool_]]:
         """Of the data set, or of each segmenter, (T, S, S) each. Raises ValueError: there are none."""
         frames = np.asarray(self._store.frames(recording.id))
-        if self._source is None:
+        if self._known is None:
             return [each.masks(resize_frames(frames, each.frame_size), outline=MYOCARDIUM) for each in self.segmenters]
-        if not self._source.knows(recording):
+        if not self._known.knows(recording):
             raise ValueError("it has no masks")
-        place = self._source.outlines.index(MYOCARDIUM)
-        return [self._source.masks(recording, range(len(frames)), len(frames), self.size)[:, place]]
+        place = self._known.outlines.index(MYOCARDIUM)
+        return [self._known.masks(recording, range(len(frames)), len(frames), self.size)[:, place]]
 
 
 def _rows_of(walls: _Walls, rule: Rule) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from coreecho.datasets import LAYOUTS, Recording, frame_sources, load_recordings
-from coreecho.datasets.layout import USUAL_LAYOUT
+from coreecho.datasets import LAYOUTS, Recording, load_recordings, video_files
+from coreecho.datasets.layout_names import USUAL_LAYOUT
 from coreecho.datasets.recording import Asked, asked_split, words_of
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval
@@ -19,7 +19,7 @@ from coreecho.inference.opening import open_subject
 from coreecho.models.segmenter import Segmenter, open_segmenter
 from coreecho.notices import NOTICE, PHANTOM_LABEL
 from coreecho.shipped import DEFAULT
-from coreecho.training.data_source import DataSource
+from coreecho.training.data_folder import DataFolder
 from coreecho.training.run_folder import locate_data
 from coreecho.ventricle.beats import RangeRule
 from coreecho.ventricle.measuring import FIGURES, compared_outline, counts_of, figures_of, measure_recordings
@@ -149,7 +149,7 @@ def measure_dataset(
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    data: DataSource
+    data: DataFolder
     recordings: Sequence[Recording]
     frames: FrameStore
     overlap_label: str | None
@@ -185,12 +185,12 @@ def _found(
     if not recordings:
         raise DatasetError(f"{data} has no recording in its {words_of(split)}.")
     frames = FrameStore.build(
-        place.store, frame_sources(layout, every), frame_size=segmenter.frame_size, show_progress=show_progress
+        place.store, video_files(layout, every), frame_size=segmenter.frame_size, show_progress=show_progress
     )
     return _Found(data=place, recordings=recordings, frames=frames, overlap_label=None)
 
 
-def _document(measured: MeasuredDataset, protocol: VentricleProtocol, data: DataSource) -> dict[str, object]:
+def _document(measured: MeasuredDataset, protocol: VentricleProtocol, data: DataFolder) -> dict[str, object]:
     failed = measured.table.loc[measured.table["reason"] != "", ["recording", "reason"]]
     return {
         "result": f"phantom result: {PHANTOM_LABEL}" if measured.is_phantom else "result on real hearts",

@@ -1,21 +1,24 @@
 """Which frames of a video a clip takes: how many, how far apart, from where, and what stands in past the end.
 
-The paper takes 36 frames, every 4th of the source. Videos shorter than 36 x 4 = 144 frames are zero-padded at their
+The paper takes 36 frames, every 4th of the video. Videos shorter than 36 x 4 = 144 frames are zero-padded at their
 end to 144, and the starts are then all positions from which the last sampled frame still lies inside.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coreecho.checking import faults_of_types, refuse
 from coreecho.errors import RecipeError, VideoError
 from coreecho.video.temporal import TimeMethod, resample_time
 
 # `stride`: every stride-th frame, from some start. The others: the whole video, which is one beat, interpolated in time
 # to the number of frames (see `time_weights`); the stride then means nothing.
 ClipTime = Literal["stride", "spline", "trilinear"]
+# What these settings are called where they are refused.
+CLIPS = "The form of the clips"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +37,10 @@ class ClipSampling:
     time: ClipTime = "stride"
 
     def __post_init__(self) -> None:
-        for name, value in (("num_frames", self.num_frames), ("stride", self.stride)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise RecipeError(f"{name} must be a whole number of at least 1; got {value!r}.")
-        if self.time not in get_args(ClipTime):
-            raise RecipeError(f"time must be one of {', '.join(get_args(ClipTime))}; got {self.time!r}.")
+        # Of what is derived from it, all fields.
+        refuse(CLIPS, faults_of_types(self))
+        counts = {"num_frames": self.num_frames, "stride": self.stride}
+        refuse(CLIPS, [f"{name} is {value}, expected at least 1" for name, value in counts.items() if value < 1])
 
     @property
     def is_whole_beat(self) -> bool:
@@ -52,7 +54,7 @@ class ClipSampling:
 
     @property
     def span(self) -> int:
-        """Source frames from the first sampled frame to the last, both counted; 1 of a whole beat of any length."""
+        """Frames of the video from the first sampled one to the last, both counted; 1 of a whole beat of any length."""
         if self.is_whole_beat:
             return 1
         return (self.num_frames - 1) * self.stride + 1
@@ -63,32 +65,32 @@ class ClipSampling:
         return self.num_frames * self.stride
 
 
-def num_starts(num_source_frames: int, sampling: ClipSampling) -> int:
+def num_starts(num_video_frames: int, sampling: ClipSampling) -> int:
     """Count the valid starts; they are `range` of this number.
 
     A video of fewer frames than the stride has only its own frames as starts, so that every clip shows something.
 
     Args:
-        num_source_frames: frames of the video, before padding.
+        num_video_frames: frames of the video, before padding.
         sampling: how clips are cut.
 
     Raises:
         VideoError: the video has no frame.
     """
-    if num_source_frames < 1:
-        raise VideoError(f"A clip needs a video of at least 1 frame; got {num_source_frames}.")
+    if num_video_frames < 1:
+        raise VideoError(f"A clip needs a video of at least 1 frame; got {num_video_frames}.")
     if sampling.is_whole_beat:
         return 1
-    padded = max(num_source_frames, sampling.padded_length)
-    return min(padded - (sampling.num_frames - 1) * sampling.stride, num_source_frames)
+    padded = max(num_video_frames, sampling.padded_length)
+    return min(padded - (sampling.num_frames - 1) * sampling.stride, num_video_frames)
 
 
-def random_start(num_source_frames: int, sampling: ClipSampling, rng: np.random.Generator) -> int:
+def random_start(num_video_frames: int, sampling: ClipSampling, rng: np.random.Generator) -> int:
     """Draw one start, uniform over the valid ones. Raises VideoError for a video with no frame."""
-    return int(rng.integers(num_starts(num_source_frames, sampling)))
+    return int(rng.integers(num_starts(num_video_frames, sampling)))
 
 
-def even_starts(num_source_frames: int, sampling: ClipSampling, count: int) -> list[int]:
+def even_starts(num_video_frames: int, sampling: ClipSampling, count: int) -> list[int]:
     """Place `count` starts evenly over the valid ones, the first and the last included; a single one in the middle.
 
     Starts repeat where the video has fewer valid starts than `count`, so that the length is always `count`; but a whole
@@ -100,7 +102,7 @@ def even_starts(num_source_frames: int, sampling: ClipSampling, count: int) -> l
     """
     if count < 1:
         raise RecipeError(f"The number of clips must be at least 1; got {count}.")
-    last = num_starts(num_source_frames, sampling) - 1
+    last = num_starts(num_video_frames, sampling) - 1
     if sampling.is_whole_beat:
         return [0]
     if count == 1:
@@ -109,7 +111,7 @@ def even_starts(num_source_frames: int, sampling: ClipSampling, count: int) -> l
     return [(2 * index * last + count - 1) // (2 * (count - 1)) for index in range(count)]
 
 
-def all_starts(num_source_frames: int, sampling: ClipSampling, step: int) -> list[int]:
+def all_starts(num_video_frames: int, sampling: ClipSampling, step: int) -> list[int]:
     """List every `step`-th valid start of the whole video; the last valid start is always among them.
 
     Raises:
@@ -118,7 +120,7 @@ def all_starts(num_source_frames: int, sampling: ClipSampling, step: int) -> lis
     """
     if step < 1:
         raise RecipeError(f"The step between clips must be at least 1 frame; got {step}.")
-    count = num_starts(num_source_frames, sampling)
+    count = num_starts(num_video_frames, sampling)
     starts = list(range(0, count, step))
     return starts if starts[-1] == count - 1 else [*starts, count - 1]
 

@@ -111,8 +111,8 @@ class Placement:
             if self.sector is None
             else (self.sector.astype(np.float64))
         )
-        rows = self._sources(shown.shape[0], self.rows, self.square_rows, frame_size)
-        columns = self._sources(shown.shape[1], self.columns, self.square_columns, frame_size)
+        rows = self._places(shown.shape[0], self.rows, self.square_rows, frame_size)
+        columns = self._places(shown.shape[1], self.columns, self.square_columns, frame_size)
         inside = (rows >= 0)[:, None] & (columns >= 0)[None, :] & (shown[np.ix_(rows, columns)] > 0)
         return np.asarray(self.turn(inside[None].astype(np.uint8))[0], dtype=np.bool_)
 
@@ -124,7 +124,7 @@ class Placement:
         distance = np.abs(np.clip(in_frame, 0, frame_size - 1)[:, None] - np.arange(frame_size))
         return np.asarray(np.maximum(0, 1 - distance) * is_shown[:, None], dtype=np.float32)
 
-    def _sources(self, count: int, span: Span, in_square: Span, frame_size: int) -> NDArray[np.intp]:
+    def _places(self, count: int, span: Span, in_square: Span, frame_size: int) -> NDArray[np.intp]:
         """(S,): the reduced row or column of the file in which the middle of each of the frames' pixels lies, or -1."""
         middles = (np.arange(frame_size) + 0.5) * (self.side / frame_size)
         share = (middles - in_square[0]) / (in_square[1] - in_square[0])

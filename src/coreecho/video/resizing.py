@@ -93,12 +93,12 @@ def stretch_frames(frames: NDArray[np.uint8], height: int, width: int) -> NDArra
     return stretched
 
 
-def _axis_weights(source_size: int, frame_size: int) -> NDArray[np.float32]:
-    """(S, H): the share of each source pixel in each new one along an axis that shrinks or grows. Rows sum to 1."""
-    if source_size >= frame_size:
-        return _area_weights(source_size, frame_size)
-    centres = (np.arange(frame_size) + 0.5) * (source_size / frame_size) - 0.5
-    distance = np.abs(np.clip(centres, 0, source_size - 1)[:, None] - np.arange(source_size))
+def _axis_weights(given_size: int, frame_size: int) -> NDArray[np.float32]:
+    """(S, H): the share of each given pixel in each new one along an axis that shrinks or grows. Rows sum to 1."""
+    if given_size >= frame_size:
+        return _area_weights(given_size, frame_size)
+    centres = (np.arange(frame_size) + 0.5) * (given_size / frame_size) - 0.5
+    distance = np.abs(np.clip(centres, 0, given_size - 1)[:, None] - np.arange(given_size))
     weights: NDArray[np.float32] = np.maximum(0, 1 - distance).astype(np.float32)
     return weights
 
@@ -135,10 +135,10 @@ def _area_mean(frames: NDArray[np.uint8], frame_size: int) -> NDArray[np.uint8]:
     return resized
 
 
-def _area_weights(source_size: int, frame_size: int) -> NDArray[np.float32]:
-    """(S, H): the share of each source pixel in each new one, which covers H / S source pixels. Rows sum to 1."""
-    edges = np.arange(frame_size + 1) * (source_size / frame_size)
-    pixels = np.arange(source_size)
+def _area_weights(given_size: int, frame_size: int) -> NDArray[np.float32]:
+    """(S, H): the share of each given pixel in each new one, which covers H / S given pixels. Rows sum to 1."""
+    edges = np.arange(frame_size + 1) * (given_size / frame_size)
+    pixels = np.arange(given_size)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights: NDArray[np.float32] = (overlap.clip(0) * (frame_size / source_size)).astype(np.float32)
+    weights: NDArray[np.float32] = (overlap.clip(0) * (frame_size / given_size)).astype(np.float32)
     return weights

@@ -16,9 +16,9 @@ from rich.console import Console
 from coreecho.errors import DatasetError
 from coreecho.progress import track
 from coreecho.video.frame_hash import hash_frames
-from coreecho.video.frame_source import FrameSource, as_sources
 from coreecho.video.store_building import build_store, clear_store
 from coreecho.video.store_index import StoreEntry, StoreIndex, is_current, read_index, shard_path
+from coreecho.video.video_file import VideoFile, as_video_files
 
 
 class FrameStore:
@@ -38,31 +38,31 @@ class FrameStore:
     def build(
         cls,
         folder: str | Path,
-        sources: Mapping[str, Path | FrameSource],
+        files: Mapping[str, Path | VideoFile],
         *,
         frame_size: int,
         workers: int | None = None,
         show_progress: bool = False,
     ) -> "FrameStore":
-        """Open a store that holds all sources as they are now, decoding what is missing or has changed.
+        """Open a store that holds all files as they are now, decoding what is missing or has changed.
 
         A build that was interrupted goes on where it stopped. Two processes that build the same store wait for each
-        other, and the second finds the work done. Videos of earlier builds that are not among `sources` stay.
+        other, and the second finds the work done. Videos of earlier builds that are not among `files` stay.
 
         Args:
             folder: where the store lies or is to lie.
-            sources: a video file for each id, or a file with its own way to be decoded.
+            files: a video file for each id, or a file with its own way to be decoded.
             frame_size: S; frames of other sizes are resized.
             workers: threads that decode; None takes one for each core.
             show_progress: draw a progress bar on stderr.
 
         Raises:
-            DatasetError: sources cannot be read (the others are stored, the message lists every one that is not); the
+            DatasetError: files cannot be read (the others are stored, the message lists every one that is not); the
                 disk is full; or the folder holds a store of another frame size.
         """
         folder = Path(folder)
         index = build_store(
-            folder, as_sources(sources), frame_size=frame_size, workers=workers, show_progress=show_progress
+            folder, as_video_files(files), frame_size=frame_size, workers=workers, show_progress=show_progress
         )
         return cls(folder, index)
 
@@ -132,7 +132,7 @@ class FrameStore:
         return shard[entry.offset : self._index.end_of(entry)].reshape(shape)
 
     def fps(self, video_id: str) -> float | None:
-        """Frames per second of a video, or None where its source did not say. Raises DatasetError."""
+        """Frames per second of a video, or None where its file did not say. Raises DatasetError."""
         return self._entry(video_id).fps
 
     def coloured(self, video_id: str) -> float | None:
@@ -157,10 +157,10 @@ class FrameStore:
         entry = self._entry(video_id)
         return f"{entry.crc32:08x}-{entry.num_frames}"
 
-    def stale(self, sources: Mapping[str, Path | FrameSource]) -> list[str]:
-        """Return the ids whose source is not in the store, has changed since, or is gone."""
-        wanted = as_sources(sources).items()
-        return [name for name, source in wanted if not is_current(self._index.entries.get(name), source)]
+    def stale(self, files: Mapping[str, Path | VideoFile]) -> list[str]:
+        """Return the ids whose file is not in the store, has changed since, or is gone."""
+        wanted = as_video_files(files).items()
+        return [name for name, file in wanted if not is_current(self._index.entries.get(name), file)]
 
     def verify(self, *, show_progress: bool = False) -> list[str]:
         """Read every frame, and return the ids of the videos whose checksum is not what was written."""
@@ -178,7 +178,7 @@ class FrameStore:
         except KeyError:
             raise DatasetError(
                 f"{self.folder}: the frame store has no video {video_id!r}. Build it again with this video among its "
-                "sources."
+                "files."
             ) from None
 
     def _map_shard(self, shard: int) -> "np.memmap[Any, np.dtype[np.uint8]]":

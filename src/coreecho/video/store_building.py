@@ -3,7 +3,7 @@
 Frames are only ever appended, and the index is replaced after the frames that it speaks of are safe on disk. So what
 the index says is true at every instant: a build that is killed loses at most the work since its last checkpoint, and a
 process that reads the store while it grows sees only finished videos. The layout does not depend on the number of
-workers: videos are written in the order of the sources.
+workers: videos are written in the order of the files.
 
 Workers are threads: FFmpeg lets go of the interpreter lock while it decodes, four fifths of the work, and threads need
 neither a second to start nor a guard around the caller's script, without which processes would build again and again.
@@ -30,11 +30,11 @@ from coreecho.errors import DatasetError, UnreadableVideosError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
 from coreecho.names import counted
 from coreecho.progress import track
+from coreecho.video.file_stamp import FileStamp, stamp_of
 from coreecho.video.frame_hash import hash_frames
-from coreecho.video.frame_source import FrameSource, PreparedFrames
-from coreecho.video.source_stamp import SourceStamp, stamp_of
 from coreecho.video.store_index import INDEX_NAME, StoreEntry, StoreIndex, read_index, shard_path
 from coreecho.video.video import Video
+from coreecho.video.video_file import PreparedFrames, VideoFile
 
 MAX_SHARD_BYTES = 1024**3
 # Work that a killed build may lose at most.
@@ -47,16 +47,16 @@ _AHEAD = 3
 @dataclass(frozen=True)
 class _Job:
     video_id: str
-    source: FrameSource
-    stamp: SourceStamp
+    file: VideoFile
+    stamp: FileStamp
 
 
 def build_store(
-    folder: Path, sources: Mapping[str, FrameSource], *, frame_size: int, workers: int | None, show_progress: bool
+    folder: Path, files: Mapping[str, VideoFile], *, frame_size: int, workers: int | None, show_progress: bool
 ) -> StoreIndex:
-    """Bring the store up to date with its sources. See `FrameStore.build`."""
+    """Bring the store up to date with its files. See `FrameStore.build`."""
     index = _matching_index(folder, frame_size)
-    if index is not None and index.completed is not None and index.is_hashed and not any(_pending(index, sources)):
+    if index is not None and index.completed is not None and index.is_hashed and not any(_pending(index, files)):
         return index
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,13 +64,13 @@ def build_store(
             # Another process may have built it while this one waited.
             index = _matching_index(folder, frame_size) or StoreIndex(frame_size=frame_size)
             _hash_what_is_stored(folder, index, show_progress)
-            faults = _build_locked(folder, index, sources, workers, show_progress)
+            faults = _build_locked(folder, index, files, workers, show_progress)
     except OSError as error:
         raise _disk_error(folder, error) from error
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults.values())
         raise UnreadableVideosError(
-            f"{len(faults)} of {counted(len(sources), 'videos')} cannot be read; the others are in the store at "
+            f"{len(faults)} of {counted(len(files), 'videos')} cannot be read; the others are in the store at "
             f"{folder}. Mend or leave out these, then build again:\n{listed}",
             faults,
         )
@@ -90,17 +90,17 @@ def _matching_index(folder: Path, frame_size: int) -> StoreIndex | None:
     return index
 
 
-def _pending(index: StoreIndex, sources: Mapping[str, FrameSource]) -> Iterator[_Job | tuple[str, str]]:
+def _pending(index: StoreIndex, files: Mapping[str, VideoFile]) -> Iterator[_Job | tuple[str, str]]:
     """Yield what has to be decoded, or why it cannot be."""
-    for video_id, source in sources.items():
+    for video_id, file in files.items():
         try:
-            stamp = stamp_of(source.path)
+            stamp = stamp_of(file.path)
         except OSError as error:
-            yield video_id, f"{source.path}: {error.strerror}"
+            yield video_id, f"{file.path}: {error.strerror}"
             continue
         entry = index.entries.get(video_id)
-        if entry is None or not entry.is_fresh(stamp, source.preparation):
-            yield _Job(video_id, source, stamp)
+        if entry is None or not entry.is_fresh(stamp, file.preparation):
+            yield _Job(video_id, file, stamp)
 
 
 def _hash_what_is_stored(folder: Path, index: StoreIndex, show_progress: bool) -> None:
@@ -121,10 +121,10 @@ def _hash_what_is_stored(folder: Path, index: StoreIndex, show_progress: bool) -
 
 
 def _build_locked(
-    folder: Path, index: StoreIndex, sources: Mapping[str, FrameSource], workers: int | None, show_progress: bool
+    folder: Path, index: StoreIndex, files: Mapping[str, VideoFile], workers: int | None, show_progress: bool
 ) -> dict[str, str]:
     """Decode and write all that is pending; return why videos could not be read, by their ids."""
-    pending = list(_pending(index, sources))
+    pending = list(_pending(index, files))
     faults = dict(item for item in pending if not isinstance(item, _Job))
     jobs = [item for item in pending if isinstance(item, _Job)]
     index.completed = None
@@ -132,7 +132,7 @@ def _build_locked(
         for job, decoded in _track(_decode_all(jobs, index.frame_size, workers), len(jobs), show_progress):
             if isinstance(decoded, str):
                 faults[job.video_id] = decoded
-                # A source that changed and no longer reads must not go on under its old frames.
+                # A file that changed and no longer reads must not go on under its old frames.
                 index.entries.pop(job.video_id, None)
             else:
                 writer.append(job, decoded)
@@ -181,7 +181,7 @@ class _Writer:
             source_bytes=job.stamp.num_bytes,
             source_mtime_ns=job.stamp.mtime_ns,
             source_content=job.stamp.content,
-            preparation=job.source.preparation,
+            preparation=job.file.preparation,
             coloured=decoded.coloured,
         )
         self._end += frames.nbytes
@@ -233,11 +233,11 @@ class _Writer:
             self._close()
 
 
-def _decode(source: FrameSource, frame_size: int) -> PreparedFrames | str:
-    """Read one source, in a thread; a text says why it cannot be read."""
+def _decode(file: VideoFile, frame_size: int) -> PreparedFrames | str:
+    """Read one file, in a thread; a text says why it cannot be read."""
     try:
-        prepared = source.prepare(source.path, frame_size)
-        Video(prepared.frames, prepared.fps, str(source.path)).refuse_black()
+        prepared = file.prepare(file.path, frame_size)
+        Video(prepared.frames, prepared.fps, str(file.path)).refuse_black()
         return prepared
     except VideoError as error:
         return str(error)
@@ -250,7 +250,7 @@ def _decode_all(jobs: list[_Job], frame_size: int, workers: int | None) -> Itera
     try:
         waiting: deque[tuple[_Job, Future[PreparedFrames | str]]] = deque()
         for job in jobs:
-            waiting.append((job, pool.submit(_decode, job.source, frame_size)))
+            waiting.append((job, pool.submit(_decode, job.file, frame_size)))
             if len(waiting) > _AHEAD * num_workers:
                 done, future = waiting.popleft()
                 yield done, future.result()
@@ -302,7 +302,7 @@ def _alone(folder: Path) -> AbstractContextManager[None]:
 
 
 def _remove_unused_shards(folder: Path, index: StoreIndex) -> None:
-    """Delete the store's shards of which no video is left: those of sources that changed."""
+    """Delete the store's shards of which no video is left: those of files that changed."""
     in_use = index.shard_ends()
     unused = [shard for shard in index.shards if shard not in in_use]
     if not unused:

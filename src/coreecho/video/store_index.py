@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from coreecho.documents import MAY_BE_ABSENT, Limits, Within, document_text, read_document
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
-from coreecho.video.frame_source import FrameSource
+from coreecho.video.file_stamp import FileStamp, stamp_of
 from coreecho.video.limits import MAX_DECODED_BYTES
-from coreecho.video.source_stamp import SourceStamp, stamp_of
+from coreecho.video.video_file import VideoFile
 
 INDEX_NAME = "index.json"
 _KIND = "index of a frame store"
@@ -31,14 +31,14 @@ class StoreEntry:
         shard: number of the shard that holds its frames.
         offset: bytes before its first frame in the shard.
         num_frames: T.
-        fps: frames per second, or None where the source does not say.
+        fps: frames per second, or None where the file does not say.
         crc32: checksum of the frames' bytes, which finds what a disk has damaged.
         frames_hash: hash of the frames, by which they are known; see `hash_frames`. Empty in a store of before.
         source: the path it was decoded from, absolute, links followed.
-        source_bytes: size of the source when it was decoded.
-        source_mtime_ns: time of the source's last change when it was decoded.
-        source_content: hash of the source's head, middle and tail then; see `SourceStamp`.
-        preparation: what was done to the source's frames, in words; see `FrameSource`.
+        source_bytes: size of that file when it was decoded.
+        source_mtime_ns: time of its last change when it was decoded.
+        source_content: hash of its head, middle and tail then; see `FileStamp`.
+        preparation: what was done to the file's frames, in words; see `VideoFile`.
         coloured: share of the sector that is coloured in some frame; None where it was not looked at.
     """
 
@@ -58,13 +58,13 @@ class StoreEntry:
     preparation: str = field(default="whole video", metadata=MAY_BE_ABSENT)
     coloured: Annotated[float, Within(0, 1)] | None = field(default=None, metadata=MAY_BE_ABSENT)
 
-    def is_fresh(self, source: SourceStamp, preparation: str) -> bool:
-        """Tell whether the source is still what was decoded, by size, time and content, and prepared so.
+    def is_fresh(self, file: FileStamp, preparation: str) -> bool:
+        """Tell whether the file is still what was decoded, by size, time and content, and prepared so.
 
         Its path may be another: a data set may be moved together with its store.
         """
         stored = (self.source_bytes, self.source_mtime_ns, self.source_content, self.preparation)
-        return stored == (source.num_bytes, source.mtime_ns, source.content, preparation)
+        return stored == (file.num_bytes, file.mtime_ns, file.content, preparation)
 
 
 @dataclass(kw_only=True)
@@ -74,7 +74,7 @@ class StoreIndex:
     Attributes:
         frame_size: S; a frame is S * S bytes.
         entries: the videos by their id.
-        completed: when the last build ended with every source in the store (ISO 8601, UTC); None until then.
+        completed: when the last build ended with every file in the store (ISO 8601, UTC); None until then.
         shards: numbers of the files that the store made, and may write over and delete; no other file is touched.
         format: tells it from other programs' files of the same name.
         version: of the format.
@@ -142,10 +142,10 @@ def read_index(folder: Path) -> StoreIndex | None:
         ) from error
 
 
-def is_current(entry: StoreEntry | None, source: FrameSource) -> bool:
-    """Tell whether an entry is there and its source is still the file that was decoded, and prepared as is asked."""
+def is_current(entry: StoreEntry | None, file: VideoFile) -> bool:
+    """Tell whether an entry is there and its file is still the one that was decoded, and prepared as is asked."""
     try:
-        return entry is not None and entry.is_fresh(stamp_of(source.path), source.preparation)
+        return entry is not None and entry.is_fresh(stamp_of(file.path), file.preparation)
     except OSError:
         return False
 

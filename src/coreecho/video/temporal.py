@@ -71,53 +71,53 @@ def resample_time(frames: NDArray[np.uint8], num_frames: int, method: TimeMethod
     Raises:
         RecipeError: `num_frames` is below 1, or the method is unknown.
     """
-    num_source, height, width = frames.shape
-    weights = time_weights(num_source, num_frames, method).astype(np.float32)
-    mixed = weights @ frames.reshape(num_source, -1).astype(np.float32)
+    num_given, height, width = frames.shape
+    weights = time_weights(num_given, num_frames, method).astype(np.float32)
+    mixed = weights @ frames.reshape(num_given, -1).astype(np.float32)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8).reshape(num_frames, height, width)
 
 
-def time_weights(num_source: int, num_frames: int, method: TimeMethod = "spline") -> NDArray[np.float64]:
+def time_weights(num_given: int, num_frames: int, method: TimeMethod = "spline") -> NDArray[np.float64]:
     """The share of each given frame in each new frame, (N, T); rows sum to 1.
 
     Args:
-        num_source: T.
+        num_given: T.
         num_frames: N.
         method: "spline" is the interpolating cubic spline with not-a-knot ends (of lower degree below four frames);
-            its first and last frames are the source's. "trilinear" is linear between the nearest two frames, with the
+            its first and last frames are the given ones. "trilinear" is linear between the nearest two frames, with the
             frames as cells: new frame i lies at (i + 1/2) T / N - 1/2, and beyond the ends the end frames hold. The
             code that the paper's HMC-QU experiment follows interpolates so.
 
     Raises:
         RecipeError: a number is below 1, or the method is unknown.
     """
-    if num_source < 1 or num_frames < 1:
+    if num_given < 1 or num_frames < 1:
         raise RecipeError(
-            f"Interpolation in time needs at least 1 frame on both sides; got {num_source} -> {num_frames}."
+            f"Interpolation in time needs at least 1 frame on both sides; got {num_given} -> {num_frames}."
         )
     if method not in get_args(TimeMethod):
         raise RecipeError(f"Interpolation in time is one of {', '.join(get_args(TimeMethod))}; got {method!r}.")
-    unit = np.eye(num_source)
-    if num_source == 1:
+    unit = np.eye(num_given)
+    if num_given == 1:
         return np.ones((num_frames, 1))
     if method == "spline":
-        positions = np.linspace(0, num_source - 1, num_frames)
+        positions = np.linspace(0, num_given - 1, num_frames)
         # Few clips are interpolated, and it takes long to import.
         from scipy.interpolate import make_interp_spline
 
-        spline = make_interp_spline(np.arange(num_source), unit, k=min(_CUBIC, num_source - 1))
+        spline = make_interp_spline(np.arange(num_given), unit, k=min(_CUBIC, num_given - 1))
         return np.asarray(spline(positions), dtype=np.float64)
-    positions = np.clip((np.arange(num_frames) + 0.5) * num_source / num_frames - 0.5, 0, num_source - 1)
-    before = np.minimum(positions.astype(np.intp), num_source - 2)
+    positions = np.clip((np.arange(num_frames) + 0.5) * num_given / num_frames - 0.5, 0, num_given - 1)
+    before = np.minimum(positions.astype(np.intp), num_given - 2)
     share = (positions - before)[:, None]
     return np.asarray((1 - share) * unit[before] + share * unit[before + 1])
 
 
-def places_of(frames: NDArray[np.int64], num_source: int, num_frames: int, method: TimeMethod) -> NDArray[np.float64]:
+def places_of(frames: NDArray[np.int64], num_given: int, num_frames: int, method: TimeMethod) -> NDArray[np.float64]:
     """Where given frames, counted from 0, lie among the new ones: the inverse of the positions of `time_weights`."""
     if method == "spline":
-        return np.asarray(frames * ((num_frames - 1) / max(num_source - 1, 1)), dtype=np.float64)
-    return np.asarray((frames + 0.5) * (num_frames / num_source) - 0.5, dtype=np.float64)
+        return np.asarray(frames * ((num_frames - 1) / max(num_given - 1, 1)), dtype=np.float64)
+    return np.asarray((frames + 0.5) * (num_frames / num_given) - 0.5, dtype=np.float64)
 
 
 def rate_words(fps: float) -> str:
@@ -147,7 +147,7 @@ def resample_fps(frames: NDArray[np.uint8], fps: float, target_fps: float) -> ND
     """Bring a clip to another frame rate: new frame i shows the instant i / `target_fps` seconds after the first.
 
     Linear between the two frames around an instant, so grey levels never overshoot, and memory is bounded whatever the
-    length. An instant at which the source has a frame gets that frame unchanged; so where `fps` is a whole multiple of
+    length. An instant at which the clip has a frame gets that frame unchanged; so where `fps` is a whole multiple of
     `target_fps` frames are only left out. The first frame stays, and nothing is made up past the last.
 
     Args:

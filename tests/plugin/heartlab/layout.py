@@ -11,7 +11,7 @@ from coreecho.datasets.survey import Survey
 from coreecho.documents import Within, read_document
 from coreecho.errors import DatasetError
 from coreecho.video import read_video, resize_frames
-from coreecho.video.frame_source import FrameSource, PreparedFrames
+from coreecho.video.video_file import PreparedFrames, VideoFile
 
 LABELS = "labels.json"
 
@@ -69,6 +69,6 @@ class NpyClips(Layout):
             )
         return survey
 
-    def frame_source(self, recording: Recording) -> FrameSource:
+    def video_file(self, recording: Recording) -> VideoFile:
         assert recording.fps is not None
-        return FrameSource(recording.path, f"at {recording.fps:g} frames a second", WithRate(recording.fps))
+        return VideoFile(recording.path, f"at {recording.fps:g} frames a second", WithRate(recording.fps))

@@ -14,6 +14,8 @@ class HeartRate(Number):
     """Beats in a minute."""
 
     name: ClassVar[str] = "heart_rate"
+    # Slow and fast hearts of adults at rest.
+    thresholds: ClassVar[tuple[float, ...]] = (60, 100)
     label: str = "heart_rate"
     title: str = "Heart rate"
     noun: str = "heart rate"

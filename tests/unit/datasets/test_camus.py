@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from coreecho.datasets import load_recordings
-from coreecho.datasets.camus import CAMUS, camus_clip, load_camus
+from coreecho.datasets.camus import CAMUS, camus_clip, load_camus, official_folds
 from coreecho.datasets.faults import FaultyDatasetError
-from coreecho.datasets.folds import camus_official_folds
 from coreecho.errors import DatasetError, VideoError
 from coreecho.video.resizing import squash_frames
 
@@ -43,7 +42,7 @@ def test_a_recording_has_its_quality_patient_and_view(root: Path) -> None:
 
 
 def test_official_folds_make_the_splits(root: Path) -> None:
-    official = camus_official_folds()
+    official = official_folds()
     recordings = load_recordings("camus", root, fold=10)
     assert all(recording.fold == official[str(recording.patient)] for recording in recordings)
     assert {recording.split for recording in recordings if recording.fold == 10} == {"test"}

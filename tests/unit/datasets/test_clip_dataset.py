@@ -29,8 +29,8 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
 
 @pytest.fixture(scope="module")
 def store(recordings: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
-    sources = {recording.id: recording.path for recording in recordings}
-    return FrameStore.build(tmp_path_factory.mktemp("store"), sources, frame_size=16, workers=1)
+    files = {recording.id: recording.path for recording in recordings}
+    return FrameStore.build(tmp_path_factory.mktemp("store"), files, frame_size=16, workers=1)
 
 
 def training(

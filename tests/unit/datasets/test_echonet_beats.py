@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coreecho.datasets import LAYOUTS, frame_sources, load_recordings, read_tracings
+from coreecho.datasets import LAYOUTS, load_recordings, read_tracings, video_files
 from coreecho.datasets.echonet_beats import beat_about
 from coreecho.datasets.tracings import ed_es
 from coreecho.errors import DatasetError
@@ -40,15 +40,15 @@ def test_recordings_are_the_traced_beats_of_the_videos(phantom_root: Path) -> No
     assert [each.id for each in beats] == [each.id for each in whole]
     assert [(each.ef_percent, each.split) for each in beats] == [(each.ef_percent, each.split) for each in whole]
     traced = read_tracings(phantom_root)
-    sources = frame_sources("echonet-beats", beats[:3])
+    files = video_files("echonet-beats", beats[:3])
     for recording in beats[:3]:
         assert recording.beat is not None
         first, last = recording.beat
         assert first <= min(ed_es(traced[recording.id])) < max(ed_es(traced[recording.id])) <= last
-        source = sources[recording.id]
-        frames = source.prepare(recording.path, 112).frames
+        file = files[recording.id]
+        frames = file.prepare(recording.path, 112).frames
         np.testing.assert_array_equal(frames, read_video(recording.path).frames[first : last + 1])
-        assert str(recording.beat) in source.preparation
+        assert str(recording.beat) in file.preparation
 
 
 def test_without_tracings_there_are_no_beats(phantom_root: Path, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 from coreecho.datasets import (
     FaultyDatasetError,
     ed_es,
-    frame_sources,
     is_phantom_root,
     load_echonet_dynamic,
     load_recordings,
     polygon_area,
     read_tracings,
+    video_files,
 )
 from coreecho.errors import DatasetError, RecipeError
 
@@ -226,8 +226,8 @@ def test_recordings_are_brought_to_a_frame_rate_where_that_is_asked_for(write_ro
     root = write_root()
     assert {each.target_fps for each in load_echonet_dynamic(root)} == {None}
     recordings = load_recordings("echonet", root, fps="48")
-    sources = frame_sources("echonet", recordings)
-    assert {sources[each.id].preparation for each in recordings} == {
+    files = video_files("echonet", recordings)
+    assert {files[each.id].preparation for each in recordings} == {
         "whole video, upright and evenly timed, from its own to 48.0 frames a second"
     }
     with pytest.raises(DatasetError, match="the option fps is 0, expected at least 1 frame a second"):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coreecho.datasets.camus import official_folds
 from coreecho.datasets.folds import (
-    camus_official_folds,
     consecutive_blocks,
     divided_patients,
     patient_splits,
@@ -24,13 +24,13 @@ def recording(
 
 
 def test_camus_has_ten_official_folds_of_fifty() -> None:
-    folds = camus_official_folds()
+    folds = official_folds()
     assert Counter(folds.values()) == dict.fromkeys(range(1, 11), 50)
     assert set(folds) == {f"patient{number:04d}" for number in range(1, 501)}
 
 
 def test_official_folds_are_not_consecutive_blocks() -> None:
-    folds = camus_official_folds()
+    folds = official_folds()
     assert consecutive_blocks(folds) != folds
 
 

@@ -233,8 +233,8 @@ def test_the_end_frame_as_the_published_code_has_it(tmp_path: Path, write_hmc_qu
     corner = (224 - 170) // 2
     centre = squash_frames(frames, 224)[:, corner:-corner, corner:-corner]
     np.testing.assert_array_equal(hmc_qu_beat(halved, 224), squash_frames(centre, 224))
-    assert HMC_QU.frame_source(halved).preparation.endswith("beat (1, 9), step 2")
-    assert HMC_QU.frame_source(other).preparation == f"hmc-qu A4C, beat {other.beat}"
+    assert HMC_QU.video_file(halved).preparation.endswith("beat (1, 9), step 2")
+    assert HMC_QU.video_file(other).preparation == f"hmc-qu A4C, beat {other.beat}"
 
 
 def test_one_view_at_a_time(root: Path) -> None:

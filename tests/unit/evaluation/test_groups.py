@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from coreecho.evaluation import CAMUS_QUALITY_GROUPS, EF_METRICS, MI_METRICS, compute_metrics, metrics_by_group
+from coreecho.datasets.camus import QUALITY_GROUPS
+from coreecho.evaluation import EF_METRICS, MI_METRICS, compute_metrics, metrics_by_group
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def table() -> pd.DataFrame:
 
 
 def test_groups_of_camus_are_good_with_medium_and_poor(table):
-    metrics = metrics_by_group(table, "quality", family=EF_METRICS, groups=CAMUS_QUALITY_GROUPS, resamples=200)
+    metrics = metrics_by_group(table, "quality", family=EF_METRICS, groups=QUALITY_GROUPS, resamples=200)
     assert list(metrics) == ["Good & Medium", "Poor"]
     for name, is_inside in (("Good & Medium", table["quality"] != "Poor"), ("Poor", table["quality"] == "Poor")):
         inside = table[is_inside]
@@ -66,7 +67,7 @@ def test_a_group_that_is_too_small_has_a_reason_and_no_figure(table):
 def test_a_named_group_without_recordings_is_listed(table):
     only_good = table[table["quality"] == "Good"]
     metrics = metrics_by_group(
-        only_good, "quality", family=EF_METRICS, groups=CAMUS_QUALITY_GROUPS, min_patients=0, resamples=20
+        only_good, "quality", family=EF_METRICS, groups=QUALITY_GROUPS, min_patients=0, resamples=20
     )
     assert metrics["Poor"].num_recordings == 0
     assert metrics["Poor"]["mae"].reason == "0 patients in the group: at least 1 are needed"
@@ -86,7 +87,7 @@ def test_diagnoses_have_groups_too():
         ("grade", {}, "table: lacks the columns grade; it has recording, ef_true, ef_predicted, quality"),
         (["Good"], {}, "group: expected one value for each of 120 recordings, got 1"),
         ([None] + ["Good"] * 119, {}, "group: 1 of 120 recordings have none: patient0000"),
-        (["Bad"] * 120, {"groups": CAMUS_QUALITY_GROUPS}, "group: expected Good, Medium, Poor, got also Bad"),
+        (["Bad"] * 120, {"groups": QUALITY_GROUPS}, "group: expected Good, Medium, Poor, got also Bad"),
         ("quality", {"patients": ["a"]}, "patients: expected one name for each of 120 recordings, got 1"),
     ],
 )

@@ -14,6 +14,7 @@ from coreecho.evaluation.worth import worth_of_measured
 from coreecho.inference.opening import open_subject
 from coreecho.report import worth_drawing
 from coreecho.report.worth_drawing import draw_refusal, draw_reliability, worth_table
+from coreecho.tasks import EF
 from coreecho.trust import ModelCalibration, calibrate, calibration_path, make_gate, write_calibration
 
 
@@ -38,6 +39,16 @@ def cohort(count, seed, error=5.0):
         values={"contrast": contrast},
         is_outlined=np.zeros(count, dtype=bool),
     )
+
+
+def test_an_ef_is_read_in_the_columns_of_its_own_task():
+    """A task from outside may call them as it likes."""
+    own = EF(true_column="lvef_true", predicted_column="lvef", output_column="lvef")
+    of_ef = cohort(30, 1)
+    table = of_ef.predictions.rename(columns={"ef_true": "lvef_true", "ef_predicted": "lvef"})
+    found = replace(of_ef, predictions=table, task=own)
+    np.testing.assert_array_equal(found.absolute_errors, of_ef.absolute_errors)
+    np.testing.assert_array_equal(found.predicted, table["lvef"])
 
 
 def recordings(count):

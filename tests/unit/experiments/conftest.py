@@ -10,9 +10,9 @@ from torch import nn
 from coreecho.datasets import load_recordings
 from coreecho.experiments import runs
 from coreecho.experiments.data import Data
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.scales import PAPER
-from coreecho.experiments.sources import Sources
 from coreecho.models.card import WeightsCard
 from coreecho.models.weights import save_weights
 from coreecho.training.recipe import Recipe
@@ -94,9 +94,9 @@ def _write_weights(path: Path, encoder: str) -> str:
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Sources:
+def real(tmp_path: Path) -> PlanInputs:
     """A lab that has everything."""
     small = {name: _write_weights(tmp_path / name, "uniformer_small") for name in ("k400", "coreecho", "echocotr")}
     r2plus1d = _write_weights(tmp_path / "r2plus1d", "r2plus1d_18")
     weights = small | {"r2plus1d": r2plus1d, "saeed": _write_weights(tmp_path / "saeed", "r2plus1d_18_grey")}
-    return Sources(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", weights=weights)
+    return PlanInputs(out=tmp_path / "out", scale=PAPER, data=tmp_path / "data", weights=weights)

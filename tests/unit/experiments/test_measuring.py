@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coreecho.datasets.camus import QUALITY_GROUPS
 from coreecho.errors import CheckpointError
 from coreecho.evaluation import compute_metrics
 from coreecho.experiments.measuring import Measured, _precisions, measure_table
@@ -112,7 +113,7 @@ def test_a_group_column_is_of_its_recordings_alone() -> None:
         Column(metric="mae", label="G&M MAE", group="Good & Medium"),
         Column(metric="mae", label="P MAE", group="Poor"),
     )
-    found = measured(table(row("method", made), columns=columns))
+    found = measured(table(row("method", made), columns=columns, quality_groups=QUALITY_GROUPS))
     good = made[made["quality"] != "Poor"]
     figure = found.figures["method", "G&M MAE"]
     assert figure.value == pytest.approx((good["ef_predicted"] - good["ef_true"]).abs().mean())

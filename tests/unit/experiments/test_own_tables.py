@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from coreecho.errors import RecipeError
-from coreecho.experiments.sources import Sources
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.table_plan import plan_table
 
 
-def test_no_other_table_is_known(real: Sources) -> None:
+def test_no_other_table_is_known(real: PlanInputs) -> None:
     with pytest.raises(
         RecipeError, match=r"no table 'table6'\. Did you mean 'table\d'\? There are cue, table1, table2, "
     ):
@@ -33,7 +33,7 @@ comparisons:
 """
 
 
-def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> None:
+def test_a_table_of_ones_own_is_planned_alike(real: PlanInputs, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(OWN)
     table = plan_table(str(tmp_path / "mine.yaml"), real)
     assert (table.name, [row.label for row in table.rows]) == ("mine", ["as published", "half the rate"])
@@ -41,7 +41,7 @@ def test_a_table_of_ones_own_is_planned_alike(real: Sources, tmp_path: Path) -> 
     assert table.comparisons[0].question == "what the rate does"
 
 
-def test_training_and_transfer_take_two_tables(real: Sources, tmp_path: Path) -> None:
+def test_training_and_transfer_take_two_tables(real: PlanInputs, tmp_path: Path) -> None:
     mixed = OWN.replace("{label: half the rate, training: half-rate}", "{label: half the rate, transfer: fine-tune}")
     (tmp_path / "mixed.yaml").write_text(mixed)
     with pytest.raises(RecipeError, match="Make two tables of it"):
@@ -70,7 +70,7 @@ def test_training_and_transfer_take_two_tables(real: Sources, tmp_path: Path) ->
     ],
 )
 def test_a_table_that_is_written_wrongly_is_explained(
-    old: str, new: str, message: str, real: Sources, tmp_path: Path
+    old: str, new: str, message: str, real: PlanInputs, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.yaml").write_text(OWN.replace(old, new))
     with pytest.raises(RecipeError, match=r"mine\.yaml") as refused:

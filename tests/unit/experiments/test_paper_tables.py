@@ -12,20 +12,20 @@ from coreecho.errors import CheckpointError, DatasetError, RecipeError
 from coreecho.experiments import scales
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.scales import PAPER, PHANTOM, QUICK, Scale
-from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_file import read_table, table_names
 from coreecho.experiments.table_plan import plan_table
 from coreecho.phantom import PhantomSettings
 
 
-def without(sources: Sources, name: str) -> Sources:
-    return replace(sources, weights={key: path for key, path in sources.weights.items() if key != name})
+def without(inputs: PlanInputs, name: str) -> PlanInputs:
+    return replace(inputs, weights={key: path for key, path in inputs.weights.items() if key != name})
 
 
-def given(sources: Sources, **weights: str) -> Sources:
-    return replace(sources, weights={**sources.weights, **weights})
+def given(inputs: PlanInputs, **weights: str) -> PlanInputs:
+    return replace(inputs, weights={**inputs.weights, **weights})
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def phantoms_asked_for(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[
     def remember(out: Path, **given: object) -> None:
         asked.append((out.name, given))
 
-    for name in ("write_echonet_phantoms", "write_camus_phantoms", "write_hmc_qu_phantoms"):
-        monkeypatch.setattr(scales, name, remember)
+    found = scales.STAND_INS.get
+    monkeypatch.setattr(scales.STAND_INS, "get", lambda path: replace(found(path), write=remember))
     return asked
 
 
@@ -52,7 +52,7 @@ def published(table: PaperTable) -> dict[str, tuple[float | tuple[float, float],
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_papers_figures_stand_in_the_tables(name: str, real: Sources) -> None:
+def test_the_papers_figures_stand_in_the_tables(name: str, real: PlanInputs) -> None:
     table = plan_table(name, real)
     assert published(table) == FIGURES[name]
     assert tuple(column.label for column in table.columns) == COLUMNS[name]
@@ -63,7 +63,7 @@ def test_the_papers_figures_stand_in_the_tables(name: str, real: Sources) -> Non
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_table_trains_the_papers_recipes_with_its_seeds(name: str, real: Sources) -> None:
+def test_a_table_trains_the_papers_recipes_with_its_seeds(name: str, real: PlanInputs) -> None:
     table = plan_table(name, real)
     for row in table.rows:
         # Three runs in the ablations, of which the paper gives means; one elsewhere.
@@ -87,10 +87,10 @@ def test_a_table_trains_the_papers_recipes_with_its_seeds(name: str, real: Sourc
 def test_every_table_has_a_small_form_on_phantoms(
     name: str, scale: Scale, tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    table = plan_table(name, Sources(out=tmp_path, scale=scale))
+    table = plan_table(name, PlanInputs(out=tmp_path, scale=scale))
     assert table.is_phantom
     assert phantoms_asked_for
-    jobs = table.jobs + [source for job in table.jobs for source in job.needed]
+    jobs = table.jobs + [needed for job in table.jobs for needed in job.needed]
     seeds = scale.transfer_seeds if name in ("table4", "table5") else scale.seeds
     assert {job.name.rpartition("seed")[2] for job in jobs} == {str(seed) for seed in seeds}
     recipes = [job.recipe(tmp_path) for job in jobs]
@@ -101,13 +101,17 @@ def test_every_table_has_a_small_form_on_phantoms(
     for job, recipe in zip(jobs, recipes, strict=True):
         assert recipe.init == ("scratch" if not job.needed else str(tmp_path / job.needed[0].name))
     # How it differs from the paper in size stands below it.
-    assert any("Small models" in note and str(scale.recordings) in note for note in table.notes)
+    pretrained, to = {
+        "many": ("1340 and 1500 more to be tested, 24 + 4", "on phantoms, 120 of CAMUS and 600 of HMC-QU."),
+        "few": ("64, 1 + 1", "on phantoms, 60 of CAMUS and 40 of HMC-QU."),
+    }[str(scale.hearts)]
+    assert any("Small models" in note and pretrained in note and to in note for note in table.notes)
     labels = {row.label for row in table.rows}
     for comparison in table.comparisons:
         assert {comparison.first, comparison.second} <= labels
 
 
-def test_ablations_differ_in_what_they_name_alone(real: Sources) -> None:
+def test_ablations_differ_in_what_they_name_alone(real: PlanInputs) -> None:
     rows = {row.label: row.jobs[0].recipe(real.out).to_mapping() for row in plan_table("table3", real).rows}
     full = rows.pop("L1st + A + 2xC")
     expected = {
@@ -129,7 +133,7 @@ def test_ablations_differ_in_what_they_name_alone(real: Sources) -> None:
 
 @pytest.mark.parametrize("scale", [PAPER, PHANTOM, QUICK])
 def test_the_second_stage_of_rank_n_contrast_is_as_long_as_its_first(
-    scale: Scale, real: Sources, phantoms_asked_for: list[tuple[str, dict[str, object]]]
+    scale: Scale, real: PlanInputs, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
     rows = {row.label: row for row in plan_table("table2", replace(real, scale=scale)).rows}
     recipe = rows["RnC as first published"].jobs[0].recipe(real.out)
@@ -139,7 +143,7 @@ def test_the_second_stage_of_rank_n_contrast_is_as_long_as_its_first(
 def test_tables_share_their_trainings(tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]) -> None:
     recipes: dict[str, object] = {}
     for name in table_names():
-        for job in plan_table(name, Sources(out=tmp_path, scale=QUICK)).jobs:
+        for job in plan_table(name, PlanInputs(out=tmp_path, scale=QUICK)).jobs:
             for each in (job, *job.needed):
                 assert recipes.setdefault(each.name, each.recipe(tmp_path)) == each.recipe(tmp_path)
     assert "coreecho-scratch-seed0" in recipes
@@ -148,7 +152,7 @@ def test_tables_share_their_trainings(tmp_path: Path, phantoms_asked_for: list[t
 def test_the_cue_is_planted_in_a_cohort_of_its_own(
     tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    table = plan_table("cue", Sources(out=tmp_path, scale=PHANTOM))
+    table = plan_table("cue", PlanInputs(out=tmp_path, scale=PHANTOM))
     settings = {name: given["settings"] for name, given in phantoms_asked_for}
     assert settings.keys() == {"echonet", "echonet-cue"}
     plain, cue = settings["echonet"], settings["echonet-cue"]
@@ -165,10 +169,29 @@ def test_the_cue_is_planted_in_a_cohort_of_its_own(
     }
 
 
+def test_what_nobody_simulates_is_refused(tmp_path: Path) -> None:
+    inputs = PlanInputs(out=tmp_path, scale=QUICK)
+    with pytest.raises(RecipeError, match=r"no phantoms of 'table', only of camus, echonet, echonet-beats, hmc-qu"):
+        inputs.data_of("table")
+    with pytest.raises(RecipeError, match=r"No cue .* of 'camus': they are written without splits"):
+        inputs.data_of("camus", cue=True)
+    assert not any(tmp_path.iterdir())
+
+
+def test_columns_are_of_groups_that_the_data_set_has(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "title: Mine\ndata: camus\ncolumns: [{metric: mae, label: MAE, group: poor}]\n"
+        "rows: [{label: CoReEcho, training: coreecho-scratch}]\n"
+    )
+    with pytest.raises(RecipeError, match=r"'MAE' is of the group 'poor'; CAMUS has Good & Medium and Poor\."):
+        plan_table(str(tmp_path / "mine.yaml"), PlanInputs(out=tmp_path, scale=QUICK))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
 def test_transfers_start_from_the_seed_that_they_bear(
     tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    for row in plan_table("table4", Sources(out=tmp_path, scale=QUICK)).rows:
+    for row in plan_table("table4", PlanInputs(out=tmp_path, scale=QUICK)).rows:
         for job in row.jobs:
             assert isinstance(job, Transfer)
             recipe = job.recipe(tmp_path)
@@ -194,13 +217,13 @@ def test_transfers_start_from_the_seed_that_they_bear(
         ("table5", "saeed", "`--saeed RUN_OR_FILE`"),
     ],
 )
-def test_what_is_missing_is_asked_for(name: str, lacking: str, message: str, real: Sources) -> None:
+def test_what_is_missing_is_asked_for(name: str, lacking: str, message: str, real: PlanInputs) -> None:
     with pytest.raises(RecipeError) as refused:
         plan_table(name, replace(real, data=None) if lacking == "data" else without(real, lacking))
     assert message in str(refused.value)
 
 
-def test_weights_that_cannot_be_used_are_refused_before_days_of_training(real: Sources, tmp_path: Path) -> None:
+def test_weights_that_cannot_be_used_are_refused_before_days_of_training(real: PlanInputs, tmp_path: Path) -> None:
     for name, flag in (("table1", "k400"), ("table4", "coreecho"), ("table5", "k400")):
         with pytest.raises(RecipeError, match="holds the encoder r2plus1d_18; this table needs uniformer_small"):
             plan_table(name, given(real, **{flag: real.weights["r2plus1d"]}))
@@ -210,7 +233,7 @@ def test_weights_that_cannot_be_used_are_refused_before_days_of_training(real: S
         plan_table("table4", given(real, coreecho="scratch"))
 
 
-def test_without_kinetics_no_row_claims_it(real: Sources) -> None:
+def test_without_kinetics_no_row_claims_it(real: PlanInputs) -> None:
     table = plan_table("table2", given(real, k400="scratch"))
     rows = {row.label: row for row in table.rows}
     assert rows["L1 + L1st + K400"].jobs == ()
@@ -229,7 +252,7 @@ def test_without_kinetics_no_row_claims_it(real: Sources) -> None:
 def test_beats_are_those_of_one_segmenter_whatever_the_seed(
     tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
-    table = plan_table("table1", Sources(out=tmp_path, scale=QUICK))
+    table = plan_table("table1", PlanInputs(out=tmp_path, scale=QUICK))
     row = next(row for row in table.rows if row.label.endswith("beat by beat"))
     (finder,) = row.helpers
     assert (finder.name, finder.recipe(tmp_path).objective) == ("segmentation-seed0", "traced_frames")
@@ -238,13 +261,13 @@ def test_beats_are_those_of_one_segmenter_whatever_the_seed(
 
 
 def test_what_saeed_and_yaqub_fine_tune_has_learned_from_single_beats(
-    real: Sources, tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
+    real: PlanInputs, tmp_path: Path, phantoms_asked_for: list[tuple[str, dict[str, object]]]
 ) -> None:
     rows = {row.label: row for row in plan_table("table5", real).rows}
     recipe = rows["Saeed et al. [20], fine-tuning"].jobs[0].recipe(real.out)
     assert (recipe.init, recipe.head, recipe.learning_rate) == (real.weights["saeed"], "linear", 1.1e-5)
     assert (recipe.input.mean, recipe.input.std) == ((0.0,) * 3, (1.0,) * 3)
-    rows = {row.label: row for row in plan_table("table5", Sources(out=tmp_path, scale=QUICK)).rows}
+    rows = {row.label: row for row in plan_table("table5", PlanInputs(out=tmp_path, scale=QUICK)).rows}
     job = rows["Saeed et al. [20], fine-tuning"].jobs[0]
     assert isinstance(job, Transfer)
     assert isinstance(job.pretrained, Training)
@@ -252,13 +275,13 @@ def test_what_saeed_and_yaqub_fine_tune_has_learned_from_single_beats(
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_table_needs_what_it_is_said_to_need(name: str, real: Sources, tmp_path: Path) -> None:
+def test_a_table_needs_what_it_is_said_to_need(name: str, real: PlanInputs, tmp_path: Path) -> None:
     needed = {flag: real.weights[flag] for flag in read_table(name).weights_needed()}
     table = plan_table(name, replace(real, store=tmp_path / "store", weights=needed))
     assert {job.data.store for job in table.jobs} == {tmp_path / "store"}
 
 
-def test_a_table_says_by_which_protocol_it_is_cross_validated(real: Sources) -> None:
+def test_a_table_says_by_which_protocol_it_is_cross_validated(real: PlanInputs) -> None:
     usual, held_out = plan_table("table5", real), plan_table("table5", replace(real, protocol="held-out"))
     assert (usual.name, usual.is_mean_over_folds) == ("table5", True)
     assert any(note.startswith("Protocol published: as published: four folds train") for note in usual.notes)
@@ -277,7 +300,7 @@ def test_a_table_says_by_which_protocol_it_is_cross_validated(real: Sources) -> 
     assert plan_table("table4", real).name == "table4"
 
 
-def test_protocols_that_make_no_sense_are_refused(real: Sources) -> None:
+def test_protocols_that_make_no_sense_are_refused(real: PlanInputs) -> None:
     with pytest.raises(RecipeError, match="HMC-QU is not cross-validated by 'mine', expected published or held-out"):
         plan_table("table5", replace(real, protocol="mine"))
     with pytest.raises(RecipeError, match="table2 transfers nothing, so it takes no `--protocol`"):
@@ -285,14 +308,14 @@ def test_protocols_that_make_no_sense_are_refused(real: Sources) -> None:
 
 
 def test_given_starts_are_for_the_rows_that_take_them(
-    real: Sources, tmp_path: Path, phantom_root: Path, monkeypatch: pytest.MonkeyPatch
+    real: PlanInputs, tmp_path: Path, phantom_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = tmp_path / "starts.json"
     tested = [each.id for each in load_recordings("echonet", phantom_root) if each.split == "test"]
     index.write_text(json.dumps({f"{name}.avi": [0, 1, 2] for name in tested}))
-    sources = replace(real, data=phantom_root, start_index=index)
+    inputs = replace(real, data=phantom_root, start_index=index)
     monkeypatch.setattr(Training, "read", lambda self, *_, **asked: asked["start_index"])
-    table = plan_table("table1", sources)
+    table = plan_table("table1", inputs)
     starts = {
         (row.label, split): [reading(tmp_path, Execution()) for reading in readings]
         for row in table.rows
@@ -305,14 +328,14 @@ def test_given_starts_are_for_the_rows_that_take_them(
     assert set(taking) <= starts.keys()
     assert "Clips of EchoCoTr, 3 clips; CoReEcho, 3 clips: at the starts of starts.json." in table.notes
     with pytest.raises(RecipeError, match="table2 has no row that takes `--start-index`"):
-        plan_table("table2", sources)
+        plan_table("table2", inputs)
     # Before days of training, not after them.
     index.unlink()
     with pytest.raises(DatasetError, match=r"starts\.json: cannot be read"):
-        plan_table("table1", sources)
+        plan_table("table1", inputs)
     index.write_text(json.dumps({name: [0] for name in tested[1:]}))
     with pytest.raises(DatasetError, match=f"no starts of 1 of the {len(tested)} recordings .*{tested[0]}"):
-        plan_table("table1", sources)
+        plan_table("table1", inputs)
 
 
 def test_on_phantoms_a_transfer_needs_something_to_start_from(
@@ -323,4 +346,4 @@ def test_on_phantoms_a_transfer_needs_something_to_start_from(
         "columns: [{metric: mae, label: MAE}]\nrows: [{label: from K400, transfer: probe, from: k400}]\n"
     )
     with pytest.raises(RecipeError, match="says no `phantom`, a training in place of 'k400'"):
-        plan_table(str(tmp_path / "mine.yaml"), Sources(out=tmp_path, scale=QUICK))
+        plan_table(str(tmp_path / "mine.yaml"), PlanInputs(out=tmp_path, scale=QUICK))

@@ -14,8 +14,8 @@ from coreecho.errors import RecipeError
 from coreecho.evaluation.evaluate import predict
 from coreecho.evaluation.protocol import Protocol
 from coreecho.experiments import measuring, runs
+from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.scales import PAPER
-from coreecho.experiments.sources import Sources
 from coreecho.experiments.table_plan import NOT_TRAINED, plan_table
 from coreecho.inference.opening import open_subject
 from coreecho.models.building import build_model
@@ -57,8 +57,8 @@ def weights(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sources(tmp_path: Path, phantom_root: Path) -> Sources:
-    return Sources(out=tmp_path / "out", scale=PAPER, data=phantom_root, store=tmp_path / "store")
+def inputs(tmp_path: Path, phantom_root: Path) -> PlanInputs:
+    return PlanInputs(out=tmp_path / "out", scale=PAPER, data=phantom_root, store=tmp_path / "store")
 
 
 def test_given_weights_are_measured_and_nothing_is_trained(
@@ -91,8 +91,8 @@ def test_given_weights_are_measured_and_nothing_is_trained(
     assert not (tmp_path / "out/runs").exists()
 
 
-def test_what_is_not_given_is_trained(table: str, weights: Path, sources: Sources) -> None:
-    planned = plan_table(table, replace(sources, trained={"small, 1 clip": weights}))
+def test_what_is_not_given_is_trained(table: str, weights: Path, inputs: PlanInputs) -> None:
+    planned = plan_table(table, replace(inputs, trained={"small, 1 clip": weights}))
     trained = {row.label: [job.name for job in row.jobs] for row in planned.rows}
     assert trained["small, 1 clip"] == []
     assert "small-seed0" in trained["small, at given starts"]
@@ -110,10 +110,10 @@ def test_what_is_not_given_is_trained(table: str, weights: Path, sources: Source
     ],
 )
 def test_names_and_weights_that_do_not_fit_are_refused(
-    table: str, weights: Path, sources: Sources, given: dict[str, None], message: str
+    table: str, weights: Path, inputs: PlanInputs, given: dict[str, None], message: str
 ) -> None:
     with pytest.raises(RecipeError, match=message):
-        plan_table(table, replace(sources, trained=dict.fromkeys(given, weights)))
+        plan_table(table, replace(inputs, trained=dict.fromkeys(given, weights)))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_names_and_weights_that_do_not_fit_are_refused(
         (None, "say by `--trained NAME=FILE` what is measured"),
     ],
 )
-def test_mistyped_flags_are_explained(table: str, sources: Sources, trained: list[str] | None, message: str) -> None:
+def test_mistyped_flags_are_explained(table: str, inputs: PlanInputs, trained: list[str] | None, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        reproduce(table, data=sources.data, trained=trained, only_trained=True, out=sources.out)
-    assert not sources.out.exists()
+        reproduce(table, data=inputs.data, trained=trained, only_trained=True, out=inputs.out)
+    assert not inputs.out.exists()

@@ -11,7 +11,7 @@ from coreecho.datasets import LAYOUTS, load_recordings
 from coreecho.errors import BusyError, CheckpointError, DatasetError, RecipeError
 from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run
-from coreecho.experiments.scales import Scale, hmc_qu_phantoms
+from coreecho.experiments.scales import Scale, phantoms_of
 from coreecho.experiments.starting import check_start
 from coreecho.experiments.transfer import (
     find_protocol,
@@ -34,7 +34,7 @@ SEEN = ModelInput(num_frames=32, stride=2, padding="mean", frame_size=96, mean=(
 @pytest.fixture
 def hmc_qu(reproduction: Path, micro_scale: Scale) -> Data:
     """Phantoms of HMC-QU, a few in each fold."""
-    return hmc_qu_phantoms(reproduction, micro_scale)
+    return phantoms_of("hmc-qu", reproduction, micro_scale)
 
 
 def write_weights(path: Path, *, encoder: str = "r2plus1d_18", model_input: ModelInput | None = SEEN) -> Path:

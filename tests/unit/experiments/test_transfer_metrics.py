@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from coreecho.datasets.camus import QUALITY_GROUPS
 from coreecho.datasets.folds import HELD_OUT, CrossValidation
 from coreecho.errors import RecipeError
 from coreecho.evaluation import (
@@ -41,7 +42,7 @@ def graded(qualities: list[str]) -> pd.DataFrame:
 
 def test_ef_is_measured_by_image_quality_too() -> None:
     table = graded(["Good", "Medium", "Poor"] * 6)
-    metrics = measure(table, EF())
+    metrics = measure(table, EF(), QUALITY_GROUPS)
     assert list(metrics) == ["all", "Good & Medium", "Poor"]
     poor = table[table["quality"] == "Poor"]
     good = table[table["quality"] != "Poor"]
@@ -50,13 +51,15 @@ def test_ef_is_measured_by_image_quality_too() -> None:
         for metric in ("mae", "pearson"):
             assert metrics[group][metric].estimate == pytest.approx(expected[metric].estimate)
     # Recordings without a grade are one group.
-    assert list(measure(table.assign(quality=None), EF())) == ["all"]
+    assert list(measure(table.assign(quality=None), EF(), QUALITY_GROUPS)) == ["all"]
+    # So are all where the data set knows no groups.
+    assert list(measure(table, EF(), {})) == ["all"]
 
 
 def test_infarctions_are_measured_by_the_papers_metrics() -> None:
     table = pd.DataFrame({"recording": list("abcd"), "patient": None, "has_mi": [True, True, False, False]})
     table["mi_logit"] = [2.2, -0.4, 0.4, -2.2]
-    found = measure(table, MI())["all"]
+    found = measure(table, MI(), {})["all"]
     expected = {"sensitivity": 0.5, "specificity": 0.5, "precision": 0.5, "f1": 0.5, "accuracy": 0.5, "auroc": 0.75}
     assert {name: found[name].estimate for name in expected} == pytest.approx(expected)
     of_logits = compute_classification_metrics(table["has_mi"], table["mi_logit"], is_logit=True)
@@ -72,7 +75,7 @@ def test_saturated_logits_are_ranked_as_evaluate_ranks_them() -> None:
     table = table.assign(mi_logit=logit, probability=MI().value_of(logit))
     assert set(table["probability"]) == {1.0}
     by_evaluate = family_of(MI()).measure(table["has_mi"], table[family_of(MI()).predicted_column])
-    found = measure(table, MI())["all"]
+    found = measure(table, MI(), {})["all"]
     assert found["auroc"].estimate == by_evaluate["auroc"].estimate > 0.8
 
 
@@ -88,7 +91,8 @@ def pooled(
         task=task,
         protocol="made up",
         cross_validation=protocol,
-        metrics=measure(predictions, task),
+        metrics=measure(predictions, task, QUALITY_GROUPS),
+        quality_groups=QUALITY_GROUPS,
         mean_over_folds=metrics_mean_over_folds(
             predictions[family.true_column], predictions[family.predicted_column], folds, family=family
         ),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from coreecho.errors import RecipeError, VideoError
-from coreecho.inference.engine import READER_THREADS, ClipSource, predict_clips, predict_video, predict_videos
+from coreecho.inference.engine import READER_THREADS, ClipRequest, predict_clips, predict_video, predict_videos
 from coreecho.models import EchoModel, ModelInput, build_model
 from coreecho.video import take_clip
 
@@ -78,10 +78,10 @@ def test_wrong_arguments(model: EchoModel) -> None:
         predict_video(model, video(30), [29])
 
 
-def sources(lengths: list[int], starts: list[list[int]]) -> list[ClipSource[int]]:
+def requests(lengths: list[int], starts: list[list[int]]) -> list[ClipRequest[int]]:
     videos = [np.random.default_rng(number).integers(0, 256, (t, 32, 32), np.uint8) for number, t in enumerate(lengths)]
     return [
-        ClipSource(number, lambda frames=frames, of_video=of_video: (frames, of_video))
+        ClipRequest(number, lambda frames=frames, of_video=of_video: (frames, of_video))
         for number, (frames, of_video) in enumerate(zip(videos, starts, strict=True))
     ]
 
@@ -102,13 +102,13 @@ def batch_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_batches_are_filled_across_videos(model: EchoModel, batch_sizes: list[int]) -> None:
     """At three clips a video, a batch size of 7 once fed the network 3, 3, 3, 3, 3."""
-    list(predict_videos(model, sources([20] * 5, [[0, 4, 9]] * 5), batch_size=7))
+    list(predict_videos(model, requests([20] * 5, [[0, 4, 9]] * 5), batch_size=7))
     assert batch_sizes == [7, 7, 1]
 
 
 def test_long_videos_are_taken_apart_and_short_ones_put_together(model: EchoModel, batch_sizes: list[int]) -> None:
     starts = [[0], list(range(11)), [], [3, 1], [2]]
-    found = dict(predict_videos(model, sources([20, 20, 20, 20, 20], starts), batch_size=4))
+    found = dict(predict_videos(model, requests([20, 20, 20, 20, 20], starts), batch_size=4))
     assert batch_sizes == [4, 4, 4, 3]
     # A video without clips is passed over.
     assert [(key, list(of_video.starts)) for key, of_video in found.items()] == [
@@ -117,17 +117,17 @@ def test_long_videos_are_taken_apart_and_short_ones_put_together(model: EchoMode
 
 
 def test_neighbours_in_a_batch_change_nothing(model: EchoModel) -> None:
-    given = sources([20, 30, 9], [[0, 5], [1, 20, 7], [0]])
+    given = requests([20, 30, 9], [[0, 5], [1, 20, 7], [0]])
     together = dict(predict_videos(model, given, batch_size=6))
-    for source in given:
-        alone = predict_video(model, *source.read(), batch_size=1)
-        np.testing.assert_allclose(together[source.key].clip_values, alone.clip_values, rtol=1e-5)
-        np.testing.assert_allclose(together[source.key].embeddings, alone.embeddings, rtol=1e-5, atol=1e-5)
+    for request in given:
+        alone = predict_video(model, *request.read(), batch_size=1)
+        np.testing.assert_allclose(together[request.key].clip_values, alone.clip_values, rtol=1e-5)
+        np.testing.assert_allclose(together[request.key].embeddings, alone.embeddings, rtol=1e-5, atol=1e-5)
 
 
 def test_a_clip_comes_with_output_and_embedding_of_one_pass(model: EchoModel) -> None:
     model.eval()
-    clips = list(predict_clips(model, sources([20, 20], [[0, 5], [2]])))
+    clips = list(predict_clips(model, requests([20, 20], [[0, 5], [2]])))
     assert [(clip.key, clip.start, clip.is_last) for clip in clips] == [(0, 0, False), (0, 5, True), (1, 2, True)]
     for clip in clips:
         with torch.inference_mode():
@@ -142,7 +142,7 @@ def test_no_more_than_a_few_videos_wait(model: EchoModel) -> None:
         opened.append(number)
         return video(20), [0, 1]
 
-    given = [ClipSource(number, lambda number=number: read(number)) for number in range(100)]
+    given = [ClipRequest(number, lambda number=number: read(number)) for number in range(100)]
     clips = predict_clips(model, given, batch_size=2)
     next(clips)
     deadline = time.monotonic() + 10
@@ -157,7 +157,7 @@ def test_no_more_than_a_few_videos_wait(model: EchoModel) -> None:
 
 def test_between_two_clips_the_model_is_the_callers(model: EchoModel) -> None:
     model.train()
-    clips = predict_clips(model, sources([20], [[0, 1, 2]]), batch_size=1)
+    clips = predict_clips(model, requests([20], [[0, 1, 2]]), batch_size=1)
     next(clips)
     assert model.training
     assert not torch.is_inference_mode_enabled()
@@ -168,7 +168,7 @@ def test_what_reading_raises_comes_to_the_caller(model: EchoModel) -> None:
     def read() -> tuple[np.ndarray, list[int]]:
         raise OSError("the disk is gone")
 
-    clips = predict_videos(model, [*sources([20], [[0]]), ClipSource(1, read)], batch_size=1)
+    clips = predict_videos(model, [*requests([20], [[0]]), ClipRequest(1, read)], batch_size=1)
     assert next(clips)[0] == 0
     with pytest.raises(OSError, match="the disk is gone"):
         next(clips)
@@ -184,6 +184,6 @@ def test_bfloat16_is_right_to_about_three_digits(model: EchoModel) -> None:
 
 
 def test_videos_of_another_size_are_refused(model: EchoModel) -> None:
-    small = ClipSource(1, lambda: (np.zeros((20, 16, 16), np.uint8), [0]))
+    small = ClipRequest(1, lambda: (np.zeros((20, 16, 16), np.uint8), [0]))
     with pytest.raises(ValueError, match=r"expects frames \(T, 32, 32\), got \(20, 16, 16\)"):
-        list(predict_videos(model, [*sources([20], [[0]]), small]))
+        list(predict_videos(model, [*requests([20], [[0]]), small]))

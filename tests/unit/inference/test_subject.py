@@ -123,9 +123,9 @@ def test_a_table_that_nothing_divides_is_tested_whole(
     videos = sorted((truth_root / "Videos").glob("*.avi"))[:3]
     table = tmp_path / "ext.csv"
     table.write_text("path,ef_percent\n" + "".join(f"{video},5{place}\n" for place, video in enumerate(videos)))
-    for source in (run.path, shutil.copy(run.best_weights, tmp_path / "w.safetensors")):
+    for weights in (run.path, shutil.copy(run.best_weights, tmp_path / "w.safetensors")):
         caplog.clear()
-        subject = open_subject(source, data=table, dataset="table")
+        subject = open_subject(weights, data=table, dataset="table")
         for split in ("test", "val"):
             assert len(subject.some_recordings(split)) == 3
         assert caplog.text.count("has no splits: all of it, 3 recordings, counts as the split") == 1

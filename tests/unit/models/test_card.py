@@ -24,8 +24,11 @@ def test_what_is_written_is_read_back(card: WeightsCard) -> None:
         ({"surprise": 1}, "surprise: is not known here"),
         # Defaults would stand for what is missing, and another EF would be read.
         ({"model_input": {}}, "model_input: it lacks num_frames, stride, time, padding, frame_size, mean, std"),
-        ({"model_input": MODEL_INPUT | {"num_frames": -4}}, "model_input: num_frames must be a whole number"),
-        ({"model_input": MODEL_INPUT | {"num_frames": 10**12}}, "model_input: num_frames must be at most 10,000"),
+        ({"model_input": MODEL_INPUT | {"num_frames": -4}}, "model_input: .*num_frames is -4, expected at least 1"),
+        (
+            {"model_input": MODEL_INPUT | {"num_frames": 10**12}},
+            "model_input: .*num_frames is 1000000000000, expected at most 10,000",
+        ),
         ({"model_input": MODEL_INPUT | {"frame_size": True}}, "model_input.frame_size: True, expected a whole number"),
         ({"model_input": MODEL_INPUT | {"std": [1, 1]}}, "model_input.std: a list of 2, expected 3 entries"),
         ({"trained_on": {"dataset": "echonet"}}, "trained_on: it lacks is_phantom"),

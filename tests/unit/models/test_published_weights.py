@@ -94,7 +94,9 @@ def test_echocotr_of_other_clips_says_so_itself(write: Write) -> None:
     encoder, _ = parts()
     imported = import_weights(write({"state_dict": encoder, "frames": 40, "period": 2}))
     assert imported.card.model_input == ModelInput(num_frames=40, stride=2, padding="mean")
-    with pytest.raises(CheckpointError, match=r"its `frames` and `period` are no clip\. num_frames must be a whole"):
+    with pytest.raises(
+        CheckpointError, match=r"its `frames` and `period` are no clip\. .*num_frames is .many., expected a whole"
+    ):
         import_weights(write({"state_dict": encoder, "frames": "many"}))
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coreecho.datasets.camus import camus_clip, load_camus
+from coreecho.datasets.camus import camus_clip, load_camus, official_folds
 from coreecho.datasets.doctor import examine
-from coreecho.datasets.folds import camus_official_folds
 from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings, write_camus_phantoms
 from coreecho.phantom.camus_layout import grade_quality, two_chamber_recording
@@ -112,7 +111,7 @@ def test_quality_grades_have_the_shares_of_camus() -> None:
 
 
 def test_a_dozen_patients_lie_in_all_official_folds() -> None:
-    official = camus_official_folds()
+    official = official_folds()
     folds = {official[f"patient{index * 181 % 500 + 1:04d}"] for index in range(12)}
     assert folds == set(range(1, 11))
 

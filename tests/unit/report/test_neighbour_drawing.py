@@ -72,8 +72,8 @@ def test_thumbnails_show_the_sector_alone(tmp_path: Path, sector_frames: Callabl
     frames[:, 4:12, 4:30] = 255
     write_mjpeg_avi(tmp_path / "named.avi", frames, 50)
     write_mjpeg_avi(tmp_path / "still.avi", [frames[0]] * 20, 50)
-    sources = {name: tmp_path / f"{name}.avi" for name in ("named", "still")}
-    store = FrameStore.build(tmp_path / "store", sources, frame_size=56, workers=1)
+    files = {name: tmp_path / f"{name}.avi" for name in ("named", "still")}
+    store = FrameStore.build(tmp_path / "store", files, frame_size=56, workers=1)
     thumbnail = recording_thumbnail(store, "named")
     assert thumbnail[20:40, 26:30].mean() > 50
     assert store.frames("named")[0, 2:6, 4:12].mean() > 200

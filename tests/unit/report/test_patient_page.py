@@ -136,7 +136,10 @@ def test_a_failure_stands_among_the_others(tmp_path: Path) -> None:
 
 
 def test_another_task_has_no_words_of_the_guideline(tmp_path: Path) -> None:
-    found = replace(PREDICTION, ef_words=None, task="mi", value_name="mi_probability", value=0.7, unit="", clip_sd=None)
+    found = replace(
+        PREDICTION, ef_words=None, task="mi", value_name="mi_probability", is_appraised=False, value=0.7, unit="",
+        clip_sd=None,
+    )  # fmt: skip
     page = page_of(tmp_path, PatientClip(result=found), task=MI())
     assert "70.0 %" in page
     assert "ASE/EACVI" not in page
@@ -153,7 +156,9 @@ class Strain(Scalar):
 def test_a_number_with_limits_of_its_own_is_told_as_no_ef(tmp_path: Path) -> None:
     """Neither the variability of who reads an EF stands there, nor what calibrates one."""
     task = Strain("gls", "%")
-    strain = replace(PREDICTION, task="strain", value_name="gls", value=-17.2, ef_words=None, notice=task.notice)
+    strain = replace(
+        PREDICTION, task="strain", value_name="gls", is_appraised=False, value=-17.2, ef_words=None, notice=task.notice
+    )
     page = page_of(tmp_path, PatientClip(result=strain), PatientClip(result=replace(strain, file="b.avi")), task=task)
     assert "-17.2 %" in page
     for words in ("Simpson", "No interval", '<th scope="col">Trust'):

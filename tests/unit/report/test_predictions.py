@@ -179,6 +179,7 @@ def infarction(**changes):
     fields = {
         "task": "mi",
         "value_name": "mi_probability",
+        "is_appraised": False,
         "value": 0.4375,
         "unit": "",
         "clip_values": (0.4375,),
@@ -266,7 +267,7 @@ class Strain(Scalar):
 
 def test_limits_of_the_clinic_make_no_ef_of_a_number(tmp_path):
     task = Strain("gls", "%")
-    strain = prediction(task="strain", value_name="gls", value=-17.2, unit="%", notice=task.notice)
+    strain = prediction(task="strain", value_name="gls", is_appraised=False, value=-17.2, unit="%", notice=task.notice)
     write_predictions_csv([strain], tmp_path / "gls.csv", task=task)
     table = pd.read_csv(tmp_path / "gls.csv")
     assert table.gls.tolist() == [-17.2]

@@ -52,11 +52,11 @@ def test_maps_of_padding_are_left_out() -> None:
 def test_a_whole_beat_is_mapped_back_to_its_video(beat_model: EchoModel, time: ClipTime) -> None:
     """A map that is as bright as its frame: each frame of the file gets back what it was before the resampling."""
     beat_model.model_input = replace(beat_model.model_input, time=time)
-    source = np.full((11, 56, 56), 1, dtype=np.uint8) * (20 * np.arange(11, dtype=np.uint8))[:, None, None]
-    resampled, _ = take_clip(source, 0, beat_model.model_input)
-    explained = replace(explain_video(beat_model, source, [0]), clip_maps=resampled[None].astype(np.float32))
+    given = np.full((11, 56, 56), 1, dtype=np.uint8) * (20 * np.arange(11, dtype=np.uint8))[:, None, None]
+    resampled, _ = take_clip(given, 0, beat_model.model_input)
+    explained = replace(explain_video(beat_model, given, [0]), clip_maps=resampled[None].astype(np.float32))
     inside = range(2, 9)
-    np.testing.assert_allclose(explained.at_frames(inside)[:, 5, 5], source[2:9, 5, 5], atol=1)
+    np.testing.assert_allclose(explained.at_frames(inside)[:, 5, 5], given[2:9, 5, 5], atol=1)
     assert not np.isnan(explained.video_map()).any()
     assert explained.video_map().shape == (11, 56, 56)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from coreecho.datasets import frame_sources, load_recordings
+from coreecho.datasets import load_recordings, video_files
 from coreecho.datasets.clip_dataset import ValidationClips
 from coreecho.models.building import build_model
 from coreecho.models.echo_model import EchoModel, ModelInput
@@ -59,7 +59,7 @@ def hearts(phantom_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Hear
     recordings = load_recordings("echonet", phantom_root)[:10]
     sampling = ModelInput(num_frames=FRAMES, stride=4, frame_size=SIZE)
     store = FrameStore.build(
-        tmp_path_factory.mktemp("store"), frame_sources("echonet", recordings), frame_size=SIZE, show_progress=False
+        tmp_path_factory.mktemp("store"), video_files("echonet", recordings), frame_size=SIZE, show_progress=False
     )
     clips = ValidationClips(recordings, store, sampling, num_clips=1)
     items = [clips[place] for place in range(len(recordings))]

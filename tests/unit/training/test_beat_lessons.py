@@ -107,7 +107,12 @@ def test_settings_that_are_of_another_system_are_refused() -> None:
         replace(shipped, head="mlp")
     with pytest.raises(RecipeError, match="objective is uvt and stride is 5, expected 1"):
         replace(shipped, input=replace(shipped.input, stride=5))
+    # Asked of the encoder's class, and not of its name.
+    named = "coreecho.models.reading_encoders:uvt_xs"
+    assert replace(shipped, encoder=named).encoder == named
     echographs = Recipe.from_yaml(find_recipe("echographs"))
+    with pytest.raises(RecipeError, match=r"encoder is efgcn, expected one of efgcn_sd, efgcn_sd_xs"):
+        replace(echographs, encoder="efgcn")
     with pytest.raises(RecipeError, match="objective is echographs_finding and stride is 4, expected 2"):
         replace(echographs, input=replace(echographs.input, stride=4))
     with pytest.raises(RecipeError, match=r"encoder is lv_unet, expected a network that gives points"):

@@ -55,7 +55,7 @@ def test_training_computes_where_prediction_does() -> None:
         ({"precision": "fp16"}, "precision is 'fp16', expected fp32, bf16"),
         ({"devices": 1.5}, "devices is 1.5, expected a whole number"),
         ({"devices": True}, "devices is True, expected a whole number"),
-        ({"workers": -1}, "`workers` is -1, expected at least 0"),
+        ({"workers": -1}, "workers is -1, expected at least 0"),
     ],
 )
 def test_hardware_in_unknown_words_is_refused(settings: dict[str, object], message: str) -> None:

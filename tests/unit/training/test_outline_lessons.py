@@ -189,10 +189,10 @@ def test_traced_frames_alone_are_taken_where_masks_of_all_lie_beside(masked_root
 def test_camus_contours_are_those_of_its_files(micro_phantoms: Path) -> None:
     root = micro_phantoms / "camus"
     recordings = load_recordings("camus", root)
-    source = LAYOUTS.get("camus").outlines(root)
-    assert all(source.knows(recording) for recording in recordings)
-    assert list(source.frames(recordings[0], 9)) == [0, 8]
-    masks = source.masks(recordings[0], [0, 8], 9, 56)
+    traces = LAYOUTS.get("camus").outlines(root)
+    assert all(traces.knows(recording) for recording in recordings)
+    assert list(traces.frames(recordings[0], 9)) == [0, 8]
+    masks = traces.masks(recordings[0], [0, 8], 9, 56)
     assert masks.shape == (2, 2, 56, 56)
     areas = masks.sum(axis=(2, 3))
     # The cavity is larger at end-diastole, and the wall is there in both.

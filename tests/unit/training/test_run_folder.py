@@ -71,6 +71,21 @@ def test_a_run_that_another_process_began_meanwhile_is_not_written_over(
     assert RunFolder.open(path).info["seed"] == tiny_recipe.seed
 
 
+def test_what_is_left_of_a_beginning_without_its_record_is_in_nobodys_way(
+    tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe
+) -> None:
+    data, path = find_data("echonet", phantom_root, tiny_recipe, None), tmp_path / "run"
+    RunFolder.create(path, tiny_recipe, data, Hardware())
+    (path / "run.json").rename(path / ".run.json.1.part.json")
+    with pytest.raises(RecipeError, match="is there already"):
+        RunFolder.create(path, replace(tiny_recipe, seed=99), data, Hardware())
+    assert RunFolder.create(path, tiny_recipe, data, Hardware()).recipe == tiny_recipe
+    assert RunFolder.open(path).recipe == tiny_recipe
+    # A record, once written, is a run.
+    with pytest.raises(RecipeError, match="is there already"):
+        RunFolder.create(path, tiny_recipe, data, Hardware())
+
+
 def test_a_run_of_before_frames_were_hashed_still_knows_its_data(
     tmp_path: Path, phantom_root: Path, tiny_recipe: Recipe
 ) -> None:

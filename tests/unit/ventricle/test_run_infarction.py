@@ -23,17 +23,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_walls_are_cut_as_the_clips_are(root: Path) -> None:
     recordings = load_recordings("hmc-qu", root, end_frame="exclusive")
-    source = LAYOUTS.get("hmc-qu").outlines(root)
-    assert all(source.knows(recording) for recording in recordings)
+    traces = LAYOUTS.get("hmc-qu").outlines(root)
+    assert all(traces.knows(recording) for recording in recordings)
     first, last = recordings[0].beat or (0, 0)
     count = last - first + 1
-    walls = source.masks(recordings[0], range(count), count, 112)
+    walls = traces.masks(recordings[0], range(count), count, 112)
     assert walls.shape == (count, 1, 112, 112)
     # A ring about a cavity: some of the picture, and not in its corners.
     assert 0.02 < walls.mean() < 0.4
     assert not walls[:, :, :5, :5].any()
     with pytest.raises(DatasetError, match=r"masks, and the cycle has 999 frames"):
-        source.masks(recordings[0], range(3), 999, 112)
+        traces.masks(recordings[0], range(3), 999, 112)
 
 
 @pytest.mark.parametrize("rule", ["nguyen", "degerli"])

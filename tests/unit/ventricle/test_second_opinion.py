@@ -66,7 +66,7 @@ def test_a_clip_without_a_beat_has_no_second_opinion(bright_segmenter: Path, bri
 
 def test_another_number_is_left_as_it_is(bright_segmenter: Path, bright_heart: Callable[..., Any]) -> None:
     found = coreecho.segment(bright_heart().frames, model=bright_segmenter, fps=30)
-    other = replace(prediction(0.4), value_name="mi_probability")
+    other = replace(prediction(0.4), value_name="mi_probability", is_appraised=False)
     assert beside(other, found) is other
 
 

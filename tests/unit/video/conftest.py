@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from scipy import ndimage
 
-from coreecho.video import frame_source, read_video
+from coreecho.video import read_video, video_file
 from coreecho.video.video import Video
 
 Frames = NDArray[np.uint8]
@@ -143,7 +143,7 @@ def write_dicom() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def sources(tmp_path: Path) -> dict[str, Path]:
+def files(tmp_path: Path) -> dict[str, Path]:
     """Ten arrays of 5 to 14 frames of 16 x 16, each of its own content."""
     folder = tmp_path / "videos"
     folder.mkdir()
@@ -164,5 +164,5 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(Path(path).name)
         return read_video(path)
 
-    monkeypatch.setattr(frame_source, "read_video", record)
+    monkeypatch.setattr(video_file, "read_video", record)
     return names

@@ -11,9 +11,18 @@ def test_the_papers_sampling_is_the_default() -> None:
     assert (PAPER.num_frames, PAPER.stride, PAPER.span, PAPER.padded_length) == (36, 4, 141, 144)
 
 
-@pytest.mark.parametrize("bad", [{"num_frames": 0}, {"stride": -1}, {"num_frames": 2.5}, {"stride": True}])
-def test_settings_that_cannot_be_are_refused(bad: dict[str, int]) -> None:
-    with pytest.raises(RecipeError, match=f"{next(iter(bad))} must be a whole number of at least 1"):
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"num_frames": 0}, "num_frames is 0, expected at least 1"),
+        ({"stride": -1}, "stride is -1, expected at least 1"),
+        ({"num_frames": 2.5}, "num_frames is 2.5, expected a whole number"),
+        ({"stride": True}, "stride is True, expected a whole number"),
+        ({"time": "strides"}, "time is 'strides', expected stride, spline, trilinear; did you mean stride"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(bad: dict[str, int], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
         ClipSampling(**bad)
 
 

@@ -9,24 +9,24 @@ from tests.shared.stores import assert_holds
 
 from coreecho.video import (
     FrameStore,
-    source_stamp,
+    file_stamp,
 )
 
 
-def test_a_touched_source_is_stale(tmp_path: Path, sources: dict[str, Path], decoded: list[str]) -> None:
-    FrameStore.build(tmp_path / "store", sources, frame_size=16)
+def test_a_touched_file_is_stale(tmp_path: Path, files: dict[str, Path], decoded: list[str]) -> None:
+    FrameStore.build(tmp_path / "store", files, frame_size=16)
     decoded.clear()
-    os.utime(sources["recording-5"], ns=(1, 1))
-    FrameStore.build(tmp_path / "store", sources, frame_size=16)
+    os.utime(files["recording-5"], ns=(1, 1))
+    FrameStore.build(tmp_path / "store", files, frame_size=16)
     assert decoded == ["5.npy"]
 
 
-def test_stale_names_what_is_missing_changed_or_gone(tmp_path: Path, sources: dict[str, Path]) -> None:
-    store = FrameStore.build(tmp_path / "store", sources, frame_size=32)
-    first, second, *_ = sources
-    os.utime(sources[first], (1, 1))
-    sources[second].unlink()
-    assert store.stale({**sources, "new": sources[first]}) == [first, second, "new"]
+def test_stale_names_what_is_missing_changed_or_gone(tmp_path: Path, files: dict[str, Path]) -> None:
+    store = FrameStore.build(tmp_path / "store", files, frame_size=32)
+    first, second, *_ = files
+    os.utime(files[first], (1, 1))
+    files[second].unlink()
+    assert store.stale({**files, "new": files[first]}) == [first, second, "new"]
 
 
 def _write_array(path: Path, seed: int) -> Path:
@@ -67,9 +67,9 @@ def test_pixels_that_lie_beside_their_header_belong_to_the_source(tmp_path: Path
     header, pixels = tmp_path / "a.mhd", tmp_path / "a.raw"
     header.write_text("NDims = 3")
     pixels.write_bytes(bytes(100))
-    before = source_stamp.stamp_of(header).content
+    before = file_stamp.stamp_of(header).content
     pixels.write_bytes(bytes(99) + b"1")
-    assert source_stamp.stamp_of(header).content != before
+    assert file_stamp.stamp_of(header).content != before
 
 
 def test_frames_that_were_made_to_share_their_checksum_are_told_apart(tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ def test_a_beat_outside_of_the_clip_is_refused(first: int, last: int) -> None:
         take_beat(ramp(6), first, last)
 
 
-@pytest.mark.parametrize("num_source", [4, 9, 20, 33])
-def test_the_spline_is_the_cubic_spline_through_the_frames(num_source: int) -> None:
-    values = np.random.default_rng(0).random((num_source, 5))
-    mine = time_weights(num_source, 16) @ values
-    oracle = CubicSpline(np.arange(num_source), values)(np.linspace(0, num_source - 1, 16))
+@pytest.mark.parametrize("num_given", [4, 9, 20, 33])
+def test_the_spline_is_the_cubic_spline_through_the_frames(num_given: int) -> None:
+    values = np.random.default_rng(0).random((num_given, 5))
+    mine = time_weights(num_given, 16) @ values
+    oracle = CubicSpline(np.arange(num_given), values)(np.linspace(0, num_given - 1, 16))
     np.testing.assert_allclose(mine, oracle, atol=1e-10)
 
 
@@ -53,10 +53,10 @@ def test_as_many_frames_as_before_are_the_same_frames(method: TimeMethod) -> Non
 
 
 @pytest.mark.parametrize("method", ["spline", "trilinear"])
-@pytest.mark.parametrize("num_source", [1, 2, 3, 5, 73])
-def test_shares_sum_to_one(method: TimeMethod, num_source: int) -> None:
-    weights = time_weights(num_source, 12, method)
-    assert weights.shape == (12, num_source)
+@pytest.mark.parametrize("num_given", [1, 2, 3, 5, 73])
+def test_shares_sum_to_one(method: TimeMethod, num_given: int) -> None:
+    weights = time_weights(num_given, 12, method)
+    assert weights.shape == (12, num_given)
     np.testing.assert_allclose(weights.sum(axis=1), 1)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSource:
+class DataFolder:
     """Where data and their decoded frames lie.
 
     Attributes:

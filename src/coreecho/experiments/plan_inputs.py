@@ -1,4 +1,4 @@
-"""Where the data and the pretrained weights of a reproduction come from."""
+"""The data and the pretrained weights that a reproduction starts from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from pathlib import Path
 from coreecho.datasets import LAYOUTS
 from coreecho.errors import RecipeError
 from coreecho.experiments.data import Data
-from coreecho.experiments.scales import PHANTOMS, Scale
+from coreecho.experiments.scales import Scale, phantoms_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
+class PlanInputs:
     """What a plan is made from.
 
     Attributes:
@@ -46,9 +46,7 @@ class Sources:
             RecipeError: it is not given, or there are no phantoms of it.
         """
         if self.scale.is_phantom:
-            if layout not in PHANTOMS:
-                raise RecipeError(f"There are no phantoms of {layout!r}, only of {', '.join(PHANTOMS)}: give `--data`.")
-            return PHANTOMS[layout](self.out, self.scale, cue=cue, show_progress=self.show_progress)
+            return phantoms_of(layout, self.out, self.scale, cue=cue, show_progress=self.show_progress)
         if self.data is None:
             raise RecipeError(
                 f"This table needs the root of {LAYOUTS.get(layout).title}: give `--data ROOT`, or `--phantom`."

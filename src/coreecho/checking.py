@@ -2,11 +2,12 @@
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from coreecho.errors import RecipeError
 from coreecho.registry import Registry
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", NoneType: "nothing"}
@@ -19,18 +20,33 @@ def faults_of_types(settings: Any, *, leave_out: Sequence[str] = ()) -> list[str
         settings: an instance.
         leave_out: names of fields that are checked elsewhere.
     """
-    hints = get_type_hints(type(settings))
     names = [field.name for field in fields(settings) if field.name not in leave_out]
+    return faults_of_values({name: getattr(settings, name) for name in names}, get_type_hints(type(settings)))
+
+
+def faults_of_values(values: Mapping[str, object], expected: Mapping[str, Any]) -> list[str]:
+    """Say which values are not of the type that is expected under their name, and of choices which was likely meant."""
     return [
-        fault_of(name, getattr(settings, name), hints[name])
-        for name in names
-        if not _fits(getattr(settings, name), hints[name])
+        f"{name} is {value!r}, expected {_in_words(expected[name])}{_hint(value, _choices(expected[name]))}"
+        for name, value in values.items()
+        if not _fits(value, expected[name])
     ]
 
 
-def fault_of(name: str, value: object, expected: Any) -> str:
-    """Say that a value is not what is expected, and of names which one was likely meant."""
-    return f"{name} is {value!r}, expected {_in_words(expected)}{_hint(value, _choices(expected))}"
+def refuse(what: str, faults: Sequence[str]) -> None:
+    """Refuse settings that have faults, all of them at once.
+
+    Args:
+        what: they are, for the message: "The recipe 'mine'".
+        faults: each a part of a sentence.
+
+    Raises:
+        RecipeError: there are any.
+    """
+    if faults:
+        # A question of what was meant has its own mark at the end.
+        end = "" if faults[-1].endswith("?") else "."
+        raise RecipeError(f"{what} does not hold together: {'; '.join(faults)}{end}")
 
 
 def fault_of_name(setting: str, value: str, known: Registry[Any] | Sequence[str]) -> str | None:
@@ -43,9 +59,9 @@ def fault_of_name(setting: str, value: str, known: Registry[Any] | Sequence[str]
     return f"{setting} is {value!r}, expected {', '.join(names)}{further}{_hint(value, names)}"
 
 
-def nearest(name: object, known: Sequence[str]) -> str | None:
+def nearest(name: str, known: Sequence[str]) -> str | None:
     """The known name that was likely meant; None where none is near."""
-    close = difflib.get_close_matches(str(name).casefold(), known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
     return close[0] if close else None
 
 
@@ -57,7 +73,11 @@ def _fits(value: object, expected: Any) -> bool:
         return any(_fits(value, part) for part in get_args(expected))
     if get_origin(expected) is tuple:
         parts = get_args(expected)
-        return isinstance(value, tuple) and len(value) == len(parts) and all(map(_fits, value, parts))
+        if not isinstance(value, tuple):
+            return False
+        if Ellipsis in parts:
+            parts = parts[:1] * len(value)
+        return len(value) == len(parts) and all(map(_fits, value, parts))
     if expected in (int, float):
         is_number = isinstance(value, (int, float) if expected is float else int) and not isinstance(value, bool)
         # Compared rather than asked `math.isfinite`: a whole number may have more digits than a float can hold.
@@ -71,7 +91,9 @@ def _in_words(expected: Any) -> str:
     if get_origin(expected) in (Union, UnionType):
         return " or ".join(map(_in_words, get_args(expected)))
     if get_origin(expected) is tuple:
-        return f"{len(get_args(expected))} values, each {_in_words(get_args(expected)[0])}"
+        parts = get_args(expected)
+        count = "" if Ellipsis in parts else f"{len(parts)} "
+        return f"{count}values, each {_in_words(parts[0])}"
     return _WORDS.get(expected, getattr(expected, "__name__", str(expected)))
 
 
@@ -80,7 +102,7 @@ def _choices(expected: Any) -> Sequence[str]:
 
 
 def _hint(value: object, known: Sequence[str]) -> str:
-    close = nearest(value, known)
+    close = nearest(value, known) if isinstance(value, str) else None
     return "" if close is None else f"; did you mean {close}?"
 
 

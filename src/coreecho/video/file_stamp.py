@@ -14,7 +14,7 @@ _HEADERS = frozenset({".mhd", ".nhdr"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceStamp:
+class FileStamp:
     """A file at one moment.
 
     Attributes:
@@ -30,13 +30,13 @@ class SourceStamp:
     content: str
 
 
-def stamp_of(path: Path) -> SourceStamp:
+def stamp_of(path: Path) -> FileStamp:
     """Look at a file; where its pixels lie in a file beside it, at that, too. Raises OSError."""
     stat = path.stat()
     digest = hashlib.sha256()
     for part in (path, *_pixels_beside(path)):
         _add(digest, part)
-    return SourceStamp(
+    return FileStamp(
         path=str(path.resolve()), num_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, content=digest.hexdigest()[:32]
     )
 

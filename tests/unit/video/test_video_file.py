@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from coreecho.errors import VideoError
-from coreecho.video.frame_source import AtFrameRate, FrameSource
 from coreecho.video.store import FrameStore
+from coreecho.video.video_file import AtFrameRate, VideoFile
 
 
 @pytest.fixture
@@ -31,6 +31,6 @@ def test_another_rate_makes_stored_frames_stale(ramp: Path, tmp_path: Path) -> N
     lengths = []
     for target in (48.0, 24.0, 12.0):
         timed = AtFrameRate(target, 24.0)
-        sources = {"ramp": FrameSource(ramp, timed.preparation, timed)}
-        lengths.append(FrameStore.build(tmp_path / "store", sources, frame_size=16, workers=1).num_frames("ramp"))
+        files = {"ramp": VideoFile(ramp, timed.preparation, timed)}
+        lengths.append(FrameStore.build(tmp_path / "store", files, frame_size=16, workers=1).num_frames("ramp"))
     assert lengths == [19, 10, 5]

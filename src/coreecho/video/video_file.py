@@ -63,7 +63,7 @@ class AtFrameRate:
 
 
 @dataclass(frozen=True)
-class FrameSource:
+class VideoFile:
     """A file, and how it is decoded.
 
     Attributes:
@@ -78,6 +78,6 @@ class FrameSource:
     prepare: Callable[[Path, int], PreparedFrames] = prepare_video
 
 
-def as_sources(files: Mapping[str, Path | FrameSource]) -> dict[str, FrameSource]:
+def as_video_files(files: Mapping[str, Path | VideoFile]) -> dict[str, VideoFile]:
     """Let plain paths stand for whole videos."""
-    return {name: FrameSource(file) if isinstance(file, Path) else file for name, file in files.items()}
+    return {name: VideoFile(file) if isinstance(file, Path) else file for name, file in files.items()}
