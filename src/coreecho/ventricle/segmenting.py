@@ -161,9 +161,7 @@ def segment_video(
         model=segmenter.name,
         is_phantom=video.is_phantom,
     )
-    if beats == "product":
-        # To the letter of the published rule there is no such beat.
-        result = replace(result, beats=found.without(result.elsewhere))
+    result = replace(result, beats=found.without(result.elsewhere))
     notes = (*result.notes, *result.left_out_words)
     return replace(result, warnings=tuple(_warnings(result, segmenter, inside)), notes=notes)
 
