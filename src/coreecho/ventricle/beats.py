@@ -107,7 +107,7 @@ class Beats:
     def without(self, misplaced: Collection[int]) -> "Beats":
         """Leave out the beats of which an end is among frames whose outline is not the ventricle's.
 
-        None where the beats are by the published rule: to its letter there is no such beat.
+        The published rule, to its letter, asks nothing of the kind.
         """
         if self.rule == "power":
             return self
