@@ -17,6 +17,7 @@ import coreecho
 from coreecho.datasets.layout import LAYOUTS
 from coreecho.models import ENCODERS, HEADS, SEGMENTERS
 from coreecho.tasks import EF, MI, TASKS
+from coreecho.training.objectives import PREDICTION_LOSSES
 from coreecho.training.parts import OBJECTIVES, OPTIMISERS
 from coreecho.training.recipe_files import recipe_names
 
@@ -77,7 +78,7 @@ _OTHER_NAMES = {
     "models/weights.py": {"ef"},
     "report/shipped_model.py": {"ef"},
     "shipped/__init__.py": {"ef"},
-    "tasks.py": {"l1", "mse", "bce"},
+    "tasks.py": set(PREDICTION_LOSSES),
     "training/beat_lessons.py": {"ef"},
     "training/colearning_lesson.py": {"ef"},
     "training/lesson.py": {"ef"},
