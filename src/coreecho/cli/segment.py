@@ -134,7 +134,11 @@ def _options(
 
     options = data_options(option=shown.option, columns=shown.columns, leave_out_faulty=shown.leave_out_faulty)
     if is_of_files:
-        of_data = {"--dataset": shown.dataset, "--store": shown.store, "--allow-overlap": shown.allow_overlap}
+        of_data: dict[str, object] = {
+            "--dataset": shown.dataset,
+            "--store": shown.store,
+            "--allow-overlap": shown.allow_overlap,
+        }
         of_data |= {"--option": shown.option, "--columns": shown.columns, "--leave-out-faulty": shown.leave_out_faulty}
         if given := [name for name, value in of_data.items() if value]:
             raise RecipeError(f"{_named(given)} of the data set under `--data`, and files are to be segmented.")
