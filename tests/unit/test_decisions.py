@@ -233,7 +233,7 @@ def _owned(file: str) -> set[str]:
     room, _, stem = file.removesuffix(".py").rpartition("/")
     if room in ("datasets", "phantom"):
         own |= {name for name in LAYOUTS.names() if name.partition("-")[0] == stem.partition("_")[0]}
-    return own
+    return own | {LAYOUTS.get(name).title for name in own & set(LAYOUTS.names())}
 
 
 @cache
@@ -306,6 +306,7 @@ def test_nobody_finds_out_which_part_it_is() -> None:
 
 def test_nobody_writes_the_name_of_a_part() -> None:
     names, layouts = {name for parts in _PARTS for name in parts.names()}, set(LAYOUTS.names())
+    names |= {LAYOUTS.get(name).title for name in layouts}
     found = [
         (file, line, of)
         for file, tree in _trees()

@@ -25,6 +25,7 @@ from rich.console import Console
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
+from coreecho.datasets.echonet_dynamic import VIDEOS
 from coreecho.datasets.finished_conversion import SEAL, read_finished, request_of, seal
 from coreecho.errors import DatasetError, UnsuitableError, VideoError, log_unforeseen
 from coreecho.files import LOCK_NAME, alone_in
@@ -42,7 +43,6 @@ from coreecho.video.silence import silent_readers
 from coreecho.video.temporal import rate_words
 from coreecho.video.writing import write_mjpeg_avi
 
-VIDEOS = "Videos"
 # Lies in OUT while it is being filled.
 UNFINISHED = ".converting"
 _MIN_FRAME_SIZE = 32

@@ -10,12 +10,14 @@ from typing import Literal
 
 import coreecho
 from coreecho.datasets.convert_labels import Label
+from coreecho.datasets.echonet_dynamic import ECHONET_DYNAMIC, FILE_LIST
 from coreecho.datasets.folds import patient_splits
+from coreecho.datasets.phantom_marks import PHANTOM_CARD
 from coreecho.files import write_whole
 from coreecho.names import readable
 from coreecho.video.dicom_series import Series
 
-FILE_LIST, CONVERTED, PHANTOM_CARD = "FileList.csv", "converted.csv", "phantom.json"
+CONVERTED = "converted.csv"
 TABLES = (FILE_LIST, CONVERTED, PHANTOM_CARD)
 ConvertedStatus = Literal["taken", "refused", "failed"]
 # EchoNet-Dynamic's.
@@ -77,7 +79,7 @@ def write_tables(out: Path, clips: Sequence[ConvertedClip], labels: Mapping[int,
             "statement": "Simulated echocardiograms. They show no patient, and no result on them is a result on "
             "patients.",
             "coreecho_version": coreecho.__version__,
-            "layout": "EchoNet-Dynamic",
+            "layout": ECHONET_DYNAMIC.title,
             "written_by": "coreecho convert",
         }
         write_whole(out / PHANTOM_CARD, json.dumps(card, indent=2) + "\n")

@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from coreecho.datasets.converted_tables import CONVERTED, PHANTOM_CARD, ConvertedClip, read_clip
+from coreecho.datasets.converted_tables import CONVERTED, ConvertedClip, read_clip
+from coreecho.datasets.phantom_marks import PHANTOM_CARD
 from coreecho.documents import read_document, write_document
 from coreecho.errors import CoReEchoError
 from coreecho.files import sha256_of

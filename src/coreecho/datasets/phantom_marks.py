@@ -6,13 +6,14 @@ from pathlib import Path
 
 from coreecho.video.containers import PHANTOM_COMMENT
 
+PHANTOM_CARD = "phantom.json"
 _MARK_BYTES = 64 * 1024
 
 
 def is_phantom_root(root: str | Path) -> bool:
     """Tell whether a folder, or that of a table, holds simulated hearts: their card, phantom.json, lies in it."""
     folder = Path(root)
-    return ((folder.parent if folder.is_file() else folder) / "phantom.json").is_file()
+    return ((folder.parent if folder.is_file() else folder) / PHANTOM_CARD).is_file()
 
 
 def has_phantom_mark(path: Path) -> bool:

@@ -23,6 +23,8 @@ from coreecho.phantom.stand_in import StandIn
 from coreecho.phantom.tracings import trace_frame
 from coreecho.phantom.truth import frame_masks, frame_truth, latents
 
+# What a card calls it.
+LAYOUT = "EchoNet-Dynamic"
 FILE_LIST = "FileList.csv"
 TRACINGS = "VolumeTracings.csv"
 VIDEO_FOLDER = "Videos"
@@ -77,7 +79,7 @@ def write_echonet_phantoms(
     settings = settings or PhantomSettings()
     write_cohort(
         out,
-        make_card("EchoNet-Dynamic", recordings, seed, settings) | {"more_test": more_test},
+        make_card(LAYOUT, recordings, seed, settings) | {"more_test": more_test},
         partial(_write_recording, settings, seed, out),
         tasks=lambda: list(enumerate(draw_splits(recordings, seed, more_test))),
         finish=partial(_write_tables, out),

@@ -15,6 +15,7 @@ from coreecho.errors import DatasetError
 from coreecho.phantom import PhantomSettings
 from coreecho.phantom.cohort import draw_facts, draw_splits, recording_generator
 from coreecho.phantom.cohort_folder import CARD_NAME, GENERATOR_VERSION, read_card
+from coreecho.phantom.layouts import LAYOUT
 from coreecho.phantom.motion import simulate_motion
 from coreecho.phantom.simulation import RecordingPlan, plan_recording, render_recording
 from coreecho.phantom.truth import latents
@@ -38,7 +39,6 @@ NUISANCES: Mapping[str, tuple[str, ...]] = {
     "drop-out": ("lateral_dropout_db", "septal_dropout_db"),
     "haze and noise": ("haze_db", "reverberation_db", "noise_db"),
 }
-_LAYOUT = "EchoNet-Dynamic"
 # A path moves the EF between these, in percent. Other numbers of a heart stay as they are (its end-diastolic volume),
 # or follow from it.
 _LOWEST_EF, _HIGHEST_EF = 5, 90
@@ -67,8 +67,8 @@ class PhantomCohort:
             card = read_card(path)
             if card["generator_version"] != GENERATOR_VERSION:
                 raise ValueError(f"written by generator {card['generator_version']}, this is {GENERATOR_VERSION}")
-            if card["layout"] != _LAYOUT:
-                raise ValueError(f"its layout is {card['layout']}, and this knows {_LAYOUT}")
+            if card["layout"] != LAYOUT:
+                raise ValueError(f"its layout is {card['layout']}, and this knows {LAYOUT}")
             self.settings = PhantomSettings(**card["settings"])
             self.seed, count, more_test = int(card["seed"]), int(card["recordings"]), int(card["more_test"])
         except (DatasetError, ValueError, KeyError, TypeError) as error:

@@ -70,7 +70,7 @@ class BeatLesson(NumberLesson):
         if recipe.stage2:
             faults.append(f"objective is {recipe.objective} and stage2 is true, expected false: its head is fixed")
         faults += self.clip_faults()
-        if not self.is_usual(recipe.task):
+        if not recipe.task.is_appraised:
             faults.append(f"objective is {recipe.objective} and task is {recipe.task.name}, expected {self.usual_task}")
         return faults
 

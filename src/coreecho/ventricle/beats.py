@@ -6,14 +6,15 @@ That is a power where a product was evidently meant: of 171 frames it takes the 
 `power` for figures that are compared with theirs, `product` for all else.
 
 End-diastole is not detected there. It is the frame of the largest area between two end-systoles, and before the first.
-A beat goes from its end-diastole to its end-systole; where the clip's ends cut one off, it is left out.
+A beat goes from its end-diastole to its end-systole; where the clip's ends cut one off, it is left out. So is one of
+whose two outlines one is not the ventricle's, as far as that is known.
 
 The rhythm is told from the middles of the contractions, where the area falls fastest: about end-systole it hardly
 moves, and a little noise shifts its minimum by several frames.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -92,6 +93,7 @@ class Beats:
         rule: of the range of areas.
         fps: frames per second; None where it is unknown.
         left_out: contractions beside these beats, in the order of time; not looked for where there is no end-systole.
+        num_misplaced: beats that were left out since an outline of theirs is not the ventricle's; see `without`.
     """
 
     beats: tuple[Beat, ...]
@@ -100,6 +102,23 @@ class Beats:
     rule: RangeRule
     fps: float | None
     left_out: tuple[LeftOut, ...] = ()
+    num_misplaced: int = 0
+
+    def without(self, misplaced: Collection[int]) -> "Beats":
+        """Leave out the beats of which an end is among frames whose outline is not the ventricle's.
+
+        The published rule, to its letter, asks nothing of the kind.
+        """
+        if self.rule == "power":
+            return self
+        kept = tuple(beat for beat in self.beats if not {beat.ed_frame, beat.es_frame} & set(misplaced))
+        dropped = [
+            LeftOut(beat.es_frame, f"at {_ends_in(beat, misplaced)} the outline lies elsewhere than in most frames")
+            for beat in self.beats
+            if beat not in kept
+        ]
+        left_out = tuple(sorted([*self.left_out, *dropped], key=lambda each: each.frame))
+        return replace(self, beats=kept, left_out=left_out, num_misplaced=self.num_misplaced + len(dropped))
 
     @property
     def ed_frames(self) -> tuple[int, ...]:
@@ -115,7 +134,7 @@ class Beats:
     @property
     def num_cut(self) -> int:
         """End-systoles whose beat the clip's start cuts off."""
-        return len(self.es_frames) - len(self.beats)
+        return len(self.es_frames) - len(self.beats) - self.num_misplaced
 
     @property
     def ef_percent(self) -> float | None:
@@ -143,6 +162,12 @@ class Beats:
         """Whether the intervals differ by more than IRREGULAR_SPREAD of their mean; None where that cannot be told."""
         spread = self.interval_spread
         return None if spread is None else spread > IRREGULAR_SPREAD
+
+
+def _ends_in(beat: Beat, frames: Collection[int]) -> str:
+    """Which ends of a beat are among frames, in words."""
+    ends = (("end-diastole", beat.ed_frame), ("end-systole", beat.es_frame))
+    return " and ".join(name for name, frame in ends if frame in frames)
 
 
 def find_end_systoles(areas: Floats, *, rule: RangeRule = "product", fps: float | None = None) -> list[int]:

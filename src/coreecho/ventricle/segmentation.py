@@ -66,7 +66,7 @@ class Segmentation:
         return np.asarray(self.shares > THRESHOLD)
 
     @cached_property
-    def num_elsewhere(self) -> int:
+    def elsewhere(self) -> tuple[int, ...]:
         """Frames whose mask lies elsewhere than in most: for less than half of the smaller of the two.
 
         A ventricle that contracts stays within its own largest outline, however much of it is left.
@@ -75,10 +75,15 @@ class Segmentation:
         areas = masks.sum(axis=(1, 2))
         is_there = areas > 0
         if not is_there.any():
-            return 0
+            return ()
         usual = masks[is_there].mean(axis=0) >= _USUAL_SHARE
         common, smaller = (masks & usual).sum(axis=(1, 2)), np.minimum(areas, usual.sum())
-        return int((is_there & (2 * common < smaller)).sum())
+        return tuple(map(int, np.flatnonzero(is_there & (2 * common < smaller))))
+
+    @property
+    def num_elsewhere(self) -> int:
+        """How many frames `elsewhere` are."""
+        return len(self.elsewhere)
 
     @cached_property
     def lv_masks(self) -> NDArray[np.bool_]:

@@ -161,6 +161,7 @@ def segment_video(
         model=segmenter.name,
         is_phantom=video.is_phantom,
     )
+    result = replace(result, beats=found.without(result.elsewhere))
     notes = (*result.notes, *result.left_out_words)
     return replace(result, warnings=tuple(_warnings(result, segmenter, inside)), notes=notes)
 

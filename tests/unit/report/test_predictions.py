@@ -11,7 +11,7 @@ from coreecho.inference import Prediction, PredictionFailure
 from coreecho.names import readable
 from coreecho.report.predictions import predictions_json, predictions_table, write_predictions_csv
 from coreecho.report.text import csv_cell
-from coreecho.tasks import MI, Scalar
+from coreecho.tasks import EF, MI, Scalar
 from coreecho.trust import GOOD_PICTURE, GOOD_WORDS
 
 
@@ -263,6 +263,16 @@ class Strain(Scalar):
 
     thresholds = (-20.0, -16.0)
     interval_edges = (-18.0,)
+
+
+def test_an_ef_by_another_name_is_one(tmp_path):
+    """Its task says so, and not what the number is called."""
+    task = EF(label="lvef")
+    one = prediction(value_name=task.value_name, **APPRAISED)
+    assert (one.ef_percent, one.clip_ef_percent, one.mi_probability) == (55.25, (54.0, 56.5), None)
+    assert {"lvef", "clip_lvef", "interval_low", "trust"} <= one.to_dict().keys()
+    write_predictions_csv([one], tmp_path / "lvef.csv", task=task)
+    assert {"lvef", "interval_low", "trust"} <= set(pd.read_csv(tmp_path / "lvef.csv").columns)
 
 
 def test_limits_of_the_clinic_make_no_ef_of_a_number(tmp_path):

@@ -223,6 +223,25 @@ def test_an_outline_that_jumps_aside_is_told(segmenter: Segmenter, bright_heart:
     assert not any("lies elsewhere" in words for words in beside(prediction, found).warnings)
 
 
+def test_a_beat_whose_outline_lies_beside_the_ventricle_gives_no_ef(
+    segmenter: Segmenter, bright_heart: Callable[..., Any]
+) -> None:
+    frames = bright_heart().frames.copy()
+    whole = coreecho.segment(frames, fps=50, model=segmenter)
+    ed, es = whole.ed_frames[-1], whole.es_frames[-1]
+    # As large as it was, and where the heart never is.
+    frames[ed - 2 : ed + 3] = np.roll(frames[ed - 2 : ed + 3], 40, axis=2)
+    found = coreecho.segment(frames, fps=50, model=segmenter)
+    assert set(found.elsewhere) >= {ed}
+    assert found.es_frames == whole.es_frames[:-1]
+    assert found.ef_percent == pytest.approx(whole.ef_percent[:-1], abs=1)
+    assert found.beats.num_cut == whole.beats.num_cut
+    told = f"a beat about {es / 50:.2f} s was left out: at end-diastole the outline lies elsewhere than in most frames"
+    assert told in found.notes
+    # To the letter of the published rule there is no such question.
+    assert ed in coreecho.segment(frames, fps=50, model=segmenter, beats="power").ed_frames
+
+
 def test_the_published_rule_says_so(segmenter: Segmenter, bright_heart: Callable[..., Any]) -> None:
     found = coreecho.segment(bright_heart().frames, model=segmenter, fps=30, beats="power")
     assert found.beats.rule == "power"
