@@ -19,7 +19,7 @@ from coreecho.training.run_folder import Hardware, RunFolder, find_data
 TINY = {"name": "tiny", "encoder": "uniformer_xs", "stage1_epochs": 2, "stage2": False}
 OPTIONS = {"protocol": Protocol(split="train", clips=1, resamples=20), "cases": 1, "hearts": 0, "map_method": "pca"}
 # As `coreecho train` writes them: the terms of each objective, of two epochs.
-TERMS = {"rnc_l1": ["rnc", "l1"], "rnc": ["rnc"], "l1": ["l1"], "mse": ["mse"], "bce": ["bce"]}
+TERMS = {"rnc_l1": ["rnc", "l1"], "rnc": ["rnc"], "l1": ["l1"], "mse": ["mse"], "huber": ["huber"], "bce": ["bce"]}
 
 
 def make_run(path: Path, root: Path, dataset: str, recipe: Recipe) -> RunFolder:
@@ -44,12 +44,12 @@ def text_of(path: Path, *runs: RunFolder) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("objective", ["rnc_l1", "rnc", "l1", "mse"])
+@pytest.mark.parametrize("objective", ["rnc_l1", "rnc", "l1", "mse", "huber"])
 def test_of_ef(objective: str, tmp_path: Path, phantom_root: Path) -> None:
     shape = ModelInput(num_frames=4, stride=4, frame_size=32)
     recipe = Recipe(**{**TINY, "stage2": objective == "rnc"}, objective=objective, input=shape)
     page = text_of(tmp_path / "page.html", make_run(tmp_path / "run", phantom_root, "echonet", recipe))
-    names = {"rnc": "Rank-N-Contrast", "l1": "L1", "mse": "squared error"}
+    names = {"rnc": "Rank-N-Contrast", "l1": "L1", "mse": "squared error", "huber": "Huber loss"}
     terms = [names[term] for term in TERMS[objective]]
     assert f"{objective} ({' + '.join(terms)})" in page
     assert f"Training losses by epoch: {', '.join(reversed(terms))}." in page
