@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from tests.shared.weights import small_card
 
 from coreecho.errors import RecipeError
 from coreecho.evaluation.protocol import Protocol
-from coreecho.models import WeightsCard, build_model, save_weights
+from coreecho.models import build_model, save_weights
 from coreecho.models.echo_model import ModelInput
 from coreecho.report.html import write_report
 from coreecho.training.recipe import Recipe
@@ -32,18 +33,7 @@ def make_run(path: Path, root: Path, dataset: str, recipe: Recipe) -> RunFolder:
     table = [{"stage": "stage1", "epoch": epoch, **row} for epoch in range(2)]
     pd.DataFrame(table).to_csv(path / "metrics.csv", index=False)
     torch.manual_seed(0)
-    card = WeightsCard(
-        kind="model",
-        reads=recipe.task.to_mapping(),
-        encoder=recipe.encoder,
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=recipe.input,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(recipe.input, reads=recipe.task.to_mapping(), encoder=recipe.encoder)
     model = build_model(recipe.encoder, recipe.input, last_bias=0.0, task=recipe.task)
     save_weights(folder.best_weights, model, card)
     return folder
