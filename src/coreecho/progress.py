@@ -1,4 +1,7 @@
-"""How far long work is: a bar on a terminal, and in a log, which shows no bar, a line now and then."""
+"""What rooms below the commands say on stderr: a sentence, and how far long work is.
+
+A terminal shows a bar, and a log, which shows none, a line now and then.
+"""
 
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -10,6 +13,7 @@ from rich.console import Console
 # Short work leaves no lines in a log, and a night's work not too many.
 SECONDS_A_LINE = 30.0
 Item = TypeVar("Item")
+Bar = progress.Progress
 
 
 def track(
@@ -44,3 +48,28 @@ def track(
             of = "" if total is None else f" of {total:g}"
             console.print(f"{description}: {number}{of}", markup=False, highlight=False)
         yield item
+
+
+def bar_of_steps(*, is_shown: bool) -> Bar:
+    """A bar whose description changes as it goes on, with the time that went by and the time that is left."""
+    return Bar(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not is_shown,
+    )
+
+
+def tell(text: str, style: str | None = None) -> None:
+    """Say something on stderr; outside a terminal on one line, which `tail -n 1` and `grep` find whole."""
+    console = Console(stderr=True)
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def head(text: str) -> None:
+    """Say on stderr what follows, in a rule across the terminal."""
+    Console(stderr=True).rule(text)

@@ -1,8 +1,11 @@
 import io
+import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+import coreecho
 from coreecho import progress
 
 
@@ -29,3 +32,20 @@ def test_a_terminal_has_a_bar() -> None:
     hidden = io.StringIO()
     list(progress.track([1], "Files", console=Console(file=hidden, force_terminal=True), disable=True))
     assert hidden.getvalue() == ""
+
+
+def test_what_is_said_outside_a_terminal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.tell("[b]no markup[/b] " + "word " * 40, "red")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "[b]no markup[/b] " + "word " * 40 + "\n"
+
+
+def test_nobody_else_below_the_reports_writes_to_a_terminal() -> None:
+    root = Path(coreecho.__file__).parent
+    writers = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(r"(?m)^\s*(from|import) (rich|matplotlib|jinja2)\b", path.read_text(encoding="utf-8"))
+    }
+    assert {name for name in writers if not name.startswith(("report/", "cli/"))} == {"progress.py"}

@@ -101,9 +101,10 @@ def predict(
     """
     computing, reading = computing or Computing(), reading or FileReading()
     from coreecho.cli.predicted import Predicted, tell_counts
-    from coreecho.cli.telling import is_bad, name_failures, tell
+    from coreecho.cli.telling import is_bad, name_failures
     from coreecho.inference import Predictor, list_files, parse_beat
     from coreecho.outputs import DOCUMENT, LOG, PAGE, TABLE, Output, check_outputs
+    from coreecho.progress import tell
     from coreecho.report.shipped_model import say_default
     from coreecho.report.studies import studies_path
     from coreecho.stopping import exit_code_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from coreecho.cli.telling import counts, tell
+from coreecho.cli.telling import counts
 from coreecho.inference import (
     FileListing,
     Prediction,
@@ -16,6 +16,7 @@ from coreecho.inference import (
     combine_studies,
     with_studies,
 )
+from coreecho.progress import tell
 from coreecho.report.predictions import (
     predictions_json,
     predictions_table,

@@ -2,16 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from coreecho.inference import PredictionFailure
 from coreecho.names import readable
-
-
-def tell(text: str, style: str | None = None) -> None:
-    """Say something on stderr; outside a terminal on one line, which `tail -n 1` and `grep` find whole."""
-    console = Console(stderr=True)
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+from coreecho.progress import tell
 
 
 def tell_failures(results: Sequence[object], noun: str, *, strict: bool) -> bool:

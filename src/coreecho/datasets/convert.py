@@ -20,8 +20,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from coreecho.datasets.anonymous_notes import anonymous
 from coreecho.datasets.convert_labels import Label, read_labels
 from coreecho.datasets.converted_tables import TABLES, ConvertedClip, write_mapping, write_tables
@@ -122,7 +120,6 @@ def convert(
         has_labels=known is not None,
         joins_series=joins_series,
     )
-    console = Console(stderr=True)
     clips: list[ConvertedClip] = []
     # Closed before the folder is cleared: no thread may go on writing there.
     with (
@@ -131,7 +128,7 @@ def convert(
         silent_readers(),
         closing(_in_order(write_one, jobs, workers)) as results,
     ):
-        for clip in track(results, "Converting clips", len(jobs), console=console, disable=not show_progress):
+        for clip in track(results, "Converting clips", len(jobs), disable=not show_progress):
             clips.append(clip)
             _refuse_mixture(clips)
         write_tables(out, clips, {job.number: job.label for job in jobs if job.label is not None}, seed)

@@ -11,10 +11,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coreecho.errors import VideoError
+from coreecho.progress import track
 from coreecho.video.decoded import is_screen
 from coreecho.video.frame_hash import hash_frames
 from coreecho.video.lit_sector import lit_sector
@@ -120,19 +119,12 @@ def run_all(
     Decoding lets go of the interpreter lock, and threads need no guard around the caller's script, as in the frame
     store.
     """
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    results: list[_Result] = []
     pool = ThreadPoolExecutor(workers or _available_cores(), thread_name_prefix="doctor")
     try:
-        with Progress(*columns, console=Console(stderr=True), disable=not show_progress, transient=True) as progress:
-            bar = progress.add_task(text, total=len(jobs))
-            for result in pool.map(work, jobs):
-                results.append(result)
-                progress.advance(bar)
+        return list(track(pool.map(work, jobs), text, len(jobs), disable=not show_progress, transient=True))
     finally:
         # After Ctrl-C the clips that nobody has begun are not read.
         pool.shutdown(cancel_futures=True)
-    return results
 
 
 def _available_cores() -> int:

@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.datasets import Recording, video_files
 from coreecho.errors import CalibrationError
@@ -191,7 +190,6 @@ def measure_clips(
         pairs,
         "Measuring pictures",
         total=len(recordings),
-        console=Console(stderr=True),
         disable=not computing.show_progress,
         transient=True,
     ):
@@ -254,7 +252,6 @@ def _outline(
     for row, recording, video in track(
         outlined,
         "Outlining ventricles",
-        console=Console(stderr=True),
         disable=not computing.show_progress,
         transient=True,
     ):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.datasets import Recording
 from coreecho.errors import CheckpointError, DatasetError
@@ -64,7 +63,6 @@ def evaluate_recordings(
         videos,
         total=len(wanted),
         description="Recordings",
-        console=Console(stderr=True),
         disable=not show_progress,
         transient=True,
     )

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from coreecho.datasets import LAYOUTS, Recording, load_recordings
 from coreecho.datasets.options import names_a_fold
@@ -12,6 +11,7 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution, finish_run, predictions_of, read_predictions
 from coreecho.files import alone_in, write_whole, writing_into
 from coreecho.names import readable
+from coreecho.progress import tell
 from coreecho.tasks import Task
 from coreecho.training.recipe import Recipe
 
@@ -45,14 +45,14 @@ def cross_validate(recipe: Recipe, data: Data, out: Path, execution: Execution) 
     if execution.show_progress:
         # Such as that folds hang on the order of a sheet, which somebody has sorted.
         for remark in recordings.remarks:
-            Console(stderr=True).print(f"Remark: {readable(remark)}", style="yellow", markup=False, highlight=False)
+            tell(f"Remark: {readable(remark)}", "yellow")
     folds = find_folds(recordings, data)
     _check_labels(recordings, recipe.task, data)
     tables = []
     with writing_into(out), alone_in(out, doing="cross-validating"):
         for position, fold in enumerate(folds, start=1):
             if execution.show_progress:
-                Console(stderr=True).print(f"{out.name}: fold {fold}, {position} of {len(folds)}", highlight=False)
+                tell(f"{readable(out.name)}: fold {fold}, {position} of {len(folds)}")
             run = finish_run(recipe, data.with_fold(fold), out / fold_name(fold), execution)
             tables.append(predictions_of(run, execution, clips=recipe.validation_clips).assign(fold=fold))
         write_whole(out / PREDICTIONS, _pool(tables, recordings).to_csv(index=False))

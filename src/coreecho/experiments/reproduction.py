@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from coreecho.experiments.cost import estimate_seconds
 from coreecho.experiments.jobs import Job
 from coreecho.experiments.measuring import Measured, measure_table
@@ -14,7 +11,8 @@ from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.table_plan import plan_table
 from coreecho.files import alone_in, writing_into
-from coreecho.report.plain_table import plain_table
+from coreecho.progress import head
+from coreecho.report.plain_table import PlainTable, plain_table
 
 RUNS = "runs"
 
@@ -85,13 +83,12 @@ def carry_out(plan: Plan, execution: Execution) -> Measured:
     with writing_into(out), alone_in(out, doing="reproducing"):
         for number, planned in enumerate(plan.jobs, start=1):
             if execution.show_progress and not planned.is_done:
-                text = f"{number} of {len(plan.jobs)}: {planned.job.name}, about {in_words(planned.seconds)}"
-                Console(stderr=True).rule(text)
+                head(f"{number} of {len(plan.jobs)}: {planned.job.name}, about {in_words(planned.seconds)}")
             planned.job.finish(plan.runs, execution)
         return measure_table(plan.table, plan.runs, execution)
 
 
-def show_plan(plan: Plan) -> Table:
+def show_plan(plan: Plan) -> PlainTable:
     """The plan for a terminal."""
     rows = []
     for planned in plan.jobs:

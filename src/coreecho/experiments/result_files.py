@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Group
-from rich.text import Text
 
 import coreecho
 from coreecho.experiments.measuring import Figure, Measured
@@ -18,7 +16,7 @@ from coreecho.experiments.table_file import Column
 from coreecho.files import write_whole
 from coreecho.report.html import render_tables
 from coreecho.report.page_elements import Row, Table
-from coreecho.report.plain_table import plain_table
+from coreecho.report.plain_table import PlainTables, plain_tables
 
 _PHANTOM = "Phantom result: simulated hearts. The paper's figures are of patients; the two are not to be compared."
 _NOTICE = "Research software, not a medical device."
@@ -58,17 +56,10 @@ def to_frame(measured: Measured) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def show_results(measured: Measured) -> Group:
+def show_results(measured: Measured) -> PlainTables:
     """The table for a terminal."""
-    parts: list[Any] = [Text(measured.table.title, style="bold")]
-    if measured.table.is_phantom:
-        parts.append(Text("phantom result: simulated hearts", style="bold"))
-    for page in _pages(measured):
-        table = plain_table(page.header, (row.cells for row in page.rows), numbers=page.header[2:])
-        # The first one's caption is the title.
-        parts += [table] if page.caption == measured.table.title else [Text(page.caption), table]
-    parts += [Text(f"- {note}") for note in _notes(measured)]
-    return Group(*parts)
+    above = ["phantom result: simulated hearts"] if measured.table.is_phantom else []
+    return plain_tables(measured.table.title, _pages(measured), _notes(measured), above=above)
 
 
 def _pages(measured: Measured) -> list[Table]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from coreecho.datasets import Recording, Split
 from coreecho.errors import RecipeError
@@ -18,6 +17,7 @@ from coreecho.experiments.table_file import Weights
 from coreecho.inference.opening import open_subject
 from coreecho.inference.subject import Subject
 from coreecho.models.weights import hash_weights
+from coreecho.progress import tell
 from coreecho.shipped import is_default
 from coreecho.stopping import Stop, Stopped
 from coreecho.training.decoding import as_asked
@@ -111,7 +111,7 @@ def finish_run(
         )
     if not run.is_finished:
         if execution.show_progress:
-            Console(stderr=True).print("Stopped. The same command goes on from here.")
+            tell("Stopped. The same command goes on from here.")
         raise Stopped(execution.stop)
     if not keeps_state:
         # Of use to an unfinished run alone, and most of the folder: a table is dozens of them.

@@ -10,7 +10,6 @@ from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.errors import CheckpointError, RecipeError, VideoError, log_unforeseen
 from coreecho.inference.appraising import Appraiser, calibration_beside, split_copies
@@ -256,7 +255,6 @@ class Predictor:
             results,
             "Files",
             total=len(paths.files),
-            console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )

@@ -20,14 +20,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 import coreecho
 from coreecho.archives import read_arrays
 from coreecho.files import write_whole
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, requests_from_store
 from coreecho.models.echo_model import EchoModel
-from coreecho.progress import track
+from coreecho.progress import tell, track
 
 # A recording's id, and the frames at which its clips start.
 Wanted = tuple[str, Sequence[int]]
@@ -161,7 +160,6 @@ class Results:
             videos,
             total=len(missing),
             description=description,
-            console=Console(stderr=True),
             disable=not show_progress,
             transient=True,
         )
@@ -200,9 +198,7 @@ class Results:
             write_whole(path, content)
         except OSError as error:
             # The hours of prediction are not lost for it: the caller has the rows.
-            Console(stderr=True).print(
-                f"What was predicted is not kept in {self.folder}: {error.strerror or error}.", markup=False
-            )
+            tell(f"What was predicted is not kept in {self.folder}: {error.strerror or error}.")
         return rows
 
     def _read_parts(self) -> list[_Rows]:

@@ -14,14 +14,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
 from coreecho.documents import build_document, read_document
 from coreecho.errors import DatasetError
 from coreecho.files import LOCK_NAME, alone_in, write_whole
 from coreecho.phantom.settings import LATER_SETTINGS, PhantomSettings
+from coreecho.progress import track
 from coreecho.stopping import signals_held_back
 
 CARD_NAME = "phantom.json"
@@ -187,12 +186,8 @@ def _run(
 ) -> Iterator[_Row]:
     """Write all recordings, in order, and yield their rows."""
     workers = workers or min(_available_cores(), len(tasks) // _WORTH_A_PROCESS)
-    columns = (TextColumn("Simulating hearts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as progress:
-        bar = progress.add_task("recordings", total=len(tasks))
-        for row in _map_in_order(write_one, tasks, min(workers, len(tasks))):
-            progress.advance(bar)
-            yield row
+    rows = _map_in_order(write_one, tasks, min(workers, len(tasks)))
+    yield from track(rows, "Simulating hearts", len(tasks), disable=not show_progress)
 
 
 def _map_in_order(write_one: Callable[[_Task], _Row], tasks: Sequence[_Task], workers: int) -> Iterator[_Row]:

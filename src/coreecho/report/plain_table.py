@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
+
+from coreecho.report import page_elements
+
+# As those who make them for a terminal call what they return.
+PlainTable = Table
+PlainTables = Group
 
 
 def plain_table(
@@ -34,3 +42,21 @@ def plain_table(
         table.add_section()
         table.add_row(*last)
     return table
+
+
+def plain_tables(
+    title: str, tables: Sequence[page_elements.Table], notes: Sequence[str], *, above: Sequence[str] = ()
+) -> Group:
+    """Show on a terminal the tables of a page.
+
+    Args:
+        title: above all; a table of the same caption bears none.
+        tables: with a text in their first two columns, and numbers in the others.
+        notes: below them.
+        above: lines below the title.
+    """
+    parts: list[Text | Table] = [Text(line, style="bold") for line in (title, *above)]
+    for each in tables:
+        shown = plain_table(each.header, (row.cells for row in each.rows), numbers=each.header[2:])
+        parts += [shown] if each.caption == title else [Text(each.caption), shown]
+    return Group(*parts, *(Text(f"- {note}") for note in notes))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.datasets import Recording
 from coreecho.datasets.recording import Asked, words_of
@@ -69,7 +68,6 @@ def embed_recordings(
         videos,
         total=len(starts),
         description="Embedding",
-        console=Console(stderr=True),
         disable=not show_progress,
         transient=True,
     )

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
 from coreecho.datasets.recording import Asked
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
@@ -190,8 +189,7 @@ def _read_paths(path: Path) -> pd.DataFrame:
 def _embed_paths(
     model: EchoModel, cohort: PhantomCohort, hearts: Sequence[str], clips: int, batch_size: int, show_progress: bool
 ) -> list[EFPath]:
-    console = Console(stderr=True)
-    bar = track(hearts, "Moving EF", console=console, disable=not show_progress, transient=True)
+    bar = track(hearts, "Moving EF", disable=not show_progress, transient=True)
     return [embed_path(model, cohort, heart, clips=clips, batch_size=batch_size) for heart in bar]
 
 

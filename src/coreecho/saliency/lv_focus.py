@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, VideoError
@@ -150,7 +149,7 @@ def lv_focus_of_recordings(
     if not recordings:
         raise DatasetError("There is no recording to explain: the split is empty.")
     rows = []
-    bar = track(recordings, "Grad-CAM", console=Console(stderr=True), disable=not show_progress, transient=True)
+    bar = track(recordings, "Grad-CAM", disable=not show_progress, transient=True)
     for recording in bar:
         try:
             ventricle, frames = ventricle_of(recording), store.frames(recording.id)

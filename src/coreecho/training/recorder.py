@@ -13,8 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from coreecho.errors import CheckpointError, RecipeError, TrainingError
@@ -22,6 +20,7 @@ from coreecho.files import write_whole
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import Card
 from coreecho.models.weights import save_state as write_weights
+from coreecho.progress import Bar, bar_of_steps
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage
@@ -78,14 +77,14 @@ class Recorder:
     steps_per_epoch: int
     fabric: "Fabric"
     keeping: Keeping
-    progress: Progress = field(init=False)
+    progress: Bar = field(init=False)
 
     @contextmanager
     def watching(self) -> Iterator["Recorder"]:
         """Show the bar and take the time while the body runs."""
         is_shown = self.keeping.show_progress and self.fabric.is_global_zero
         self.last_save = self.epoch_start = time.monotonic()
-        with _progress_bar(is_shown=is_shown) as self.progress:
+        with bar_of_steps(is_shown=is_shown) as self.progress:
             num_steps = self.stage.epochs * self.steps_per_epoch
             self.bar = self.progress.add_task(self._describe(), total=num_steps, completed=self.state.step)
             yield self
@@ -261,19 +260,6 @@ class Recorder:
         if self.state.history and metric in self.state.history[-1]:
             text += f", validation {metric.removeprefix('val_').upper()} {self.state.history[-1][metric]:.2f}"
         return text
-
-
-def _progress_bar(*, is_shown: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not is_shown,
-    )
 
 
 def _terms(values: Mapping[str, Any]) -> str:

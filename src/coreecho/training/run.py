@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
 from torch import nn
 
 import coreecho
@@ -18,6 +17,7 @@ from coreecho.files import alone_in
 from coreecho.models.device import device_name
 from coreecho.models.weights import read_weights
 from coreecho.names import readable
+from coreecho.progress import tell
 from coreecho.stopping import Stop
 from coreecho.training.checks import check_clips, check_splits, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
@@ -190,7 +190,7 @@ class _Run:
             if self.began:
                 log.info(self.began)
                 if is_first and self.keeping.show_progress:
-                    Console(stderr=True).print(self.began, markup=False, highlight=False, soft_wrap=True)
+                    tell(self.began)
             for split in dict.fromkeys(("train", recipe.select_on)):
                 if count := self.folder.num_left_out(split):
                     needs = self.folder.lesson.needs

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.datasets.outlines import CAVITY, KnownOutlines
 from coreecho.datasets.recording import Recording
@@ -124,7 +123,7 @@ def measure_recordings(
     """
     if not recordings:
         raise DatasetError("There is no recording to segment: the split is empty.")
-    bar = track(recordings, "Segmenting", console=Console(stderr=True), disable=not show_progress, transient=True)
+    bar = track(recordings, "Segmenting", disable=not show_progress, transient=True)
     rows = [asdict(_measured(segmenter, store, recording, traces, outline, beats, method)) for recording in bar]
     return pd.DataFrame(rows, columns=[field.name for field in fields(MeasuredVentricle)])
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from coreecho.datasets import Recording
 from coreecho.errors import DatasetError, NoBeatError
@@ -89,8 +88,7 @@ def place_at_beats(
         raise DatasetError("The model sees whole beats already: there is nothing to be placed about an end-systole.")
     store, starts, num_late = subject.store(show_progress=show_progress), {}, 0
     lead_frames = sampling.num_frames * sampling.stride // 2
-    console = Console(stderr=True)
-    for recording in track(recordings, "Beats", console=console, disable=not show_progress, transient=True):
+    for recording in track(recordings, "Beats", disable=not show_progress, transient=True):
         frames = resize_frames(np.asarray(store.frames(recording.id)), segmenter.frame_size)
         areas = segmenter.masks(frames).sum(axis=(1, 2)).astype(np.float64)
         found = find_end_systoles(areas, rule=rule, fps=store.fps(recording.id))

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
 from torch.utils.data import default_collate
 
 from coreecho.datasets import Recording
@@ -109,12 +108,10 @@ def study_discs(
     examples = lesson.validation_examples(
         Examples(recordings=usable, store=subject.store(show_progress=show_progress), data=subject.data)
     )
-    model, task, console = subject.model(device), subject.task, Console(stderr=True)
+    model, task = subject.model(device), subject.task
     rows = []
     with evaluation_mode(model):
-        for position, recording in enumerate(
-            track(usable, "Discs", console=console, disable=not show_progress, transient=True)
-        ):
+        for position, recording in enumerate(track(usable, "Discs", disable=not show_progress, transient=True)):
             said, known = lesson.end_masks(model, default_collate([examples[position]]))
             known_of_it = {"recording": recording.id, task.true_column: task.label_of(recording)}
             rows.append({**known_of_it, **_measured(said[0], known[0])})

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.datasets import LAYOUTS, Recording
 from coreecho.errors import DatasetError, RecipeError
@@ -108,8 +107,7 @@ def study_phases(
     model = check_reads_phases(subject, device)
     store, traced = subject.store(show_progress=show_progress), _traced(subject)
     rows = []
-    console = Console(stderr=True)
-    for recording in track(recordings, "Phases", console=console, disable=not show_progress, transient=True):
+    for recording in track(recordings, "Phases", disable=not show_progress, transient=True):
         found = find_phases(_signal(model, np.asarray(store.frames(recording.id))))
         ed, es = traced.get(recording.id, (None, None))
         rows.append(

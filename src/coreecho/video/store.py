@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from coreecho.errors import DatasetError
 from coreecho.progress import track
@@ -165,10 +164,9 @@ class FrameStore:
     def verify(self, *, show_progress: bool = False) -> list[str]:
         """Read every frame, and return the ids of the videos whose checksum is not what was written."""
         entries = self._index.entries.items()
-        console = Console(stderr=True)
         return [
             video_id
-            for video_id, entry in track(entries, "Reading frames", console=console, disable=not show_progress)
+            for video_id, entry in track(entries, "Reading frames", disable=not show_progress)
             if zlib.crc32(self.frames(video_id).data) != entry.crc32
         ]
 

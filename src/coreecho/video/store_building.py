@@ -14,7 +14,7 @@ import os
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -23,8 +23,6 @@ from types import TracebackType
 from typing import IO
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coreecho.errors import DatasetError, UnreadableVideosError, VideoError
 from coreecho.files import LOCK_NAME, alone_in
@@ -109,8 +107,7 @@ def _hash_what_is_stored(folder: Path, index: StoreIndex, show_progress: bool) -
     The index is written with the build that follows.
     """
     unhashed = [video_id for video_id, entry in index.entries.items() if not entry.frames_hash]
-    console = Console(stderr=True)
-    for video_id in track(unhashed, "hashing stored videos", console=console, disable=not (show_progress and unhashed)):
+    for video_id in track(unhashed, "hashing stored videos", disable=not (show_progress and unhashed)):
         entry = index.entries[video_id]
         shape = (entry.num_frames, index.frame_size, index.frame_size)
         frames = np.memmap(shard_path(folder, entry.shard), np.uint8, "r", offset=entry.offset, shape=shape)
@@ -129,7 +126,8 @@ def _build_locked(
     jobs = [item for item in pending if isinstance(item, _Job)]
     index.completed = None
     with _Writer(folder, index) as writer:
-        for job, decoded in _track(_decode_all(jobs, index.frame_size, workers), len(jobs), show_progress):
+        results = _decode_all(jobs, index.frame_size, workers)
+        for job, decoded in track(results, "decoding videos", len(jobs), disable=not (show_progress and jobs)):
             if isinstance(decoded, str):
                 faults[job.video_id] = decoded
                 # A file that changed and no longer reads must not go on under its old frames.
@@ -262,14 +260,6 @@ def _decode_all(jobs: list[_Job], frame_size: int, workers: int | None) -> Itera
 
 def _num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _track(
-    items: Iterable[tuple[_Job, PreparedFrames | str]], total: int, show_progress: bool
-) -> Iterator[tuple[_Job, PreparedFrames | str]]:
-    columns = (TextColumn("decoding videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not show_progress or total == 0) as progress:
-        yield from progress.track(items, total=total)
 
 
 def clear_store(folder: Path) -> int:
