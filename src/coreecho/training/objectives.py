@@ -20,7 +20,7 @@ from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationC
 from coreecho.errors import RecipeError
 from coreecho.losses import rank_n_contrast_loss
 from coreecho.models.echo_model import EchoModel
-from coreecho.tasks import Task
+from coreecho.tasks import MI, Task
 from coreecho.training.distributed import gather_with_gradients
 from coreecho.training.lesson import Examples, Lesson
 from coreecho.training.number_lesson import NumberLesson
@@ -243,7 +243,7 @@ class Huber(EndToEnd):
 class BCE(EndToEnd):
     """Binary cross-entropy of logits, end to end: for a diagnosis."""
 
-    usual_task = "mi"
+    usual_task = MI.name
     loss = "bce"
 
 
