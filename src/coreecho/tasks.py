@@ -101,7 +101,7 @@ class EF(Number):
     true_column: str = "ef_true"
     predicted_column: str = "ef_predicted"
     output_column: str = "ef_predicted"
-    losses: tuple[str, ...] = ("l1", "mse")
+    losses: tuple[str, ...] = ("l1", "mse", "huber")
     selection: str = "val_mae"
     metrics: str = "coreecho.evaluation.metrics:NumberFamily"
     notice: str = "Not a medical device: this EF must not guide the care of a patient."
@@ -265,7 +265,7 @@ class Scalar(Number):
             true_column=f"{label}_true",
             predicted_column=f"{label}_predicted",
             output_column=f"{label}_predicted",
-            losses=("l1", "mse"),
+            losses=("l1", "mse", "huber"),
             selection="val_mae",
             metrics="coreecho.evaluation.metrics:NumberFamily",
             notice="Not a medical device: this number must not guide the care of a patient.",

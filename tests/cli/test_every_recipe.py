@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +11,22 @@ import pandas as pd
 import pytest
 from cyclopts import App
 
+from coreecho.cli.calibrate import calibrate
+from coreecho.cli.checklist import checklist
+from coreecho.cli.compare import compare
 from coreecho.cli.continuity import continuity
+from coreecho.cli.drift import drift
 from coreecho.cli.embed import embed
 from coreecho.cli.evaluate import evaluate
 from coreecho.cli.explain import explain
+from coreecho.cli.main import app as whole_app
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
+from coreecho.cli.predict import predict
 from coreecho.cli.report import report
+from coreecho.cli.segment import segment
 from coreecho.cli.train import calibrate_run
-from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.errors import CalibrationError, CheckpointError, DatasetError, RecipeError
 from coreecho.training import Hardware, RunFolder, find_recipe, recipe_names, train
 from coreecho.training.beat_lessons import BeatLesson
 from coreecho.training.number_lesson import NumberLesson
@@ -29,6 +36,12 @@ from coreecho.training.recipe import Recipe, read_recipe_file
 # Reports with charts as they are drawn for a reader are tested of every objective, beside `report/`.
 pytestmark = pytest.mark.usefixtures("rough_pictures", "quick_outlines")
 Command = Callable[..., str]
+# Those that look at a run, besides `map`.
+OF_A_RUN = (calibrate, checklist, compare, continuity, drift, embed, evaluate, explain, neighbours, predict, report)
+OF_A_RUN += (segment,)
+# Those that go on with a run or begin from its weights, which other tests do; and those that take none.
+OTHERS = {"train", "transfer", "infarction", "import-weights"}
+OTHERS |= {"convert", "default-models", "demo", "doctor", "phantom", "reproduce", "store"}
 # Of HMC-QU, whose hearts have no EF.
 WITHOUT_EF = "none of the .* recordings of the .* split has one that is known"
 
@@ -38,7 +51,7 @@ def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     """Run a command line that must succeed; gives what it prints."""
     monkeypatch.setenv("COLUMNS", "200")
     app = App(name="coreecho")
-    for command in (continuity, embed, evaluate, explain, neighbours, report):
+    for command in OF_A_RUN:
         app.command(command)
     app.command(draw_map, name="map")
 
@@ -47,6 +60,11 @@ def coreecho(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         return capsys.readouterr().out
 
     return type_in
+
+
+def test_no_command_is_forgotten() -> None:
+    known = {name for name in whole_app if not name.startswith("-")}
+    assert known == {command.__name__ for command in OF_A_RUN} | {"map"} | OTHERS
 
 
 def teaches_numbers(name: str) -> bool:
@@ -71,13 +89,25 @@ def test_what_a_network_does_not_read_is_not_measured(
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if not teaches_numbers(name)])
 def test_what_outlines_the_ventricle_says_which_command_is_for_it(
-    name: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder]
+    name: str, coreecho: Command, copy_of_run: Callable[[str], RunFolder], tmp_path: Path
 ) -> None:
     run = copy_of_run(name)
     assert run.lesson.measured_by.startswith("coreecho segment")
     assert calibrate_run(run) == "", "it reads no EF that an interval could be of"
-    with pytest.raises(CheckpointError, match=r"outlines the left ventricle and reads no number.*`coreecho segment"):
-        coreecho("evaluate", run.path, "--split", "train")
+    clip = run.recordings("train")[0].path
+    for words in (
+        ("evaluate", run.path, "--split", "train"),
+        ("predict", clip, "--model", run.path),
+        ("compare", run.path, run.path, "--split", "train"),
+        ("calibrate", run.path),
+        ("checklist", run.path),
+    ):
+        with pytest.raises(
+            CheckpointError, match=r"outlines the left ventricle and reads no number.*`coreecho segment"
+        ):
+            coreecho(*words)
+    coreecho("segment", clip, "--model", run.path, "--no-film", "--out", tmp_path / "lv")
+    assert (tmp_path / "lv" / "beats.csv").is_file()
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if teaches_numbers(name)])
@@ -135,6 +165,34 @@ def test_every_command(name: str, coreecho: Command, copy_of_run: Callable[[str]
             RecipeError, match="Neighbours are recordings with their number, such as EF, and this model reads the prob"
         ):
             coreecho("neighbours", clip.path, "--model", run.path, *beat)
+
+    check_what_a_number_is_worth(run, coreecho, beat, tmp_path)
+
+
+def check_what_a_number_is_worth(run: RunFolder, coreecho: Command, beat: Sequence[str], tmp_path: Path) -> None:
+    """Predict a clip, hold the run against itself, and ask what follows from two recordings that validate."""
+    clip, one = run.recordings("train")[0].path, ("--clips", 1)
+    words = ("predict", clip, "--model", run.path, *beat, *one)
+    (said,) = json.loads(coreecho(*words, "--json", "--monitor", tmp_path / "log"))["predictions"]
+    assert np.isfinite(said[run.task.value_name])
+    with pytest.raises(CalibrationError, match="was never calibrated"):
+        coreecho("drift", tmp_path / "log", "--model", run.path)
+
+    told = coreecho("compare", run.path, run.path, "--split", "train", *one)
+    assert f"TRAIN split, 1 clip a recording, {len(run.recordings('train'))} recordings" in told
+    assert f"{run.recipe.name} (2)" in told
+
+    why = "recordings? cannot promise 90 %" if run.task.is_appraised else "are made of an ejection fraction alone"
+    with pytest.raises(CalibrationError, match=why):
+        coreecho("calibrate", run.path, *one)
+
+    coreecho("checklist", run.path)
+    card = (run.path / "checklists" / "model-card.md").read_text(encoding="utf-8")
+    assert run.recipe.name in card
+    assert run.task.quantity in card or run.task.title in card
+
+    with pytest.raises(CheckpointError, match="outline nothing"):
+        coreecho("segment", clip, "--model", run.path, "--out", tmp_path / "lv")
 
 
 def test_a_run_of_any_other_number(coreecho: Command, tiny_recipe: Recipe, phantom_root: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from cyclopts import App
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
+from tests.shared.weights import small_card
 
 from coreecho.cli.continuity import continuity
 from coreecho.cli.embed import embed
@@ -20,7 +21,7 @@ from coreecho.cli.explain import explain
 from coreecho.cli.map import draw_map
 from coreecho.cli.neighbours import neighbours
 from coreecho.errors import CheckpointError, CoReEchoError, DatasetError, RecipeError, VideoError
-from coreecho.models import TrainedOn, WeightsCard, build_model, save_weights
+from coreecho.models import TrainedOn, build_model, save_weights
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 from coreecho.video import read_video
@@ -59,18 +60,7 @@ def make_run(path: Path, root: Path, recipe: Recipe, *, store: Path | None = Non
         epoch=0,
         best_validation=10.0,
     )
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=recipe.input,
-        trained_on=trained_on,
-        coreecho_version="0",
-    )
+    card = small_card(recipe.input, trained_on=trained_on)
     torch.manual_seed(0)
     save_weights(folder.best_weights, build_model("uniformer_xs", recipe.input, last_bias=55.0), card)
     return folder.path

@@ -5,11 +5,12 @@ import shutil
 import pytest
 import torch
 from cyclopts import App, CycloptsError
+from tests.shared.weights import small_card
 
 from coreecho.cli.report import report
 from coreecho.errors import BusyError, CheckpointError
 from coreecho.files import alone_in
-from coreecho.models import WeightsCard, build_model, save_weights
+from coreecho.models import build_model, save_weights
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
 
@@ -20,18 +21,7 @@ def run(tmp_path, phantom_root, tiny_recipe):
     folder = RunFolder.create(tmp_path / "run", tiny_recipe, data, Hardware())
     columns = "stage,epoch,train_loss,train_rnc,train_l1,val_mae,val_r2,learning_rate,seconds"
     (folder.path / "metrics.csv").write_text(f"{columns}\nstage1,0,12.5,2.75,10.5,11.5,-0.5,0.001,1.5\n")
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=tiny_recipe.input,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(tiny_recipe.input)
     torch.manual_seed(0)
     save_weights(folder.best_weights, build_model("uniformer_xs", tiny_recipe.input, last_bias=55.0), card)
     return folder.path

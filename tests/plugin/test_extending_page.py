@@ -51,12 +51,17 @@ def test_its_parts_train_by_their_import_paths(mymodule: Path, tmp_path: Path, t
         rows.append(f"{number}.npy,{split},{30 + 5 * number}")
     (root / "list.csv").write_text("\n".join(rows), encoding="utf-8")
     recipe = replace(
-        tiny_recipe, encoder="mymodule:tiny", objective="mymodule:Huber", stage1_epochs=1, stage2=False, init="scratch"
+        tiny_recipe,
+        encoder="mymodule:tiny",
+        objective="mymodule:LogCosh",
+        stage1_epochs=1,
+        stage2=False,
+        init="scratch",
     )
     dataset = LAYOUTS.get("mymodule:Clinic").name
     run = train(recipe, data=root, dataset=dataset, out=tmp_path / "run")
     assert run.is_finished
-    assert run.metrics()["train_huber"].notna().all()
+    assert run.metrics()["train_log_cosh"].notna().all()
     model = load_model(run.path)
     # As the page says: the mean over the grid of 16 channels.
     seen = model.model_input

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.shared.weights import small_card
 
 from coreecho.errors import RecipeError
 from coreecho.models import (
@@ -31,19 +32,8 @@ INPUT = ModelInput(num_frames=4, stride=2, frame_size=32)
 
 @pytest.fixture
 def card() -> WeightsCard:
-    return WeightsCard(
-        kind="model",
-        encoder="tiny3d",
-        encoder_settings={"width": 12},
-        head="linear",
-        reads={"name": "heart_rate"},
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=INPUT,
-        trained_on=None,
-        coreecho_version="0.1.0",
+    return small_card(
+        INPUT, encoder="tiny3d", encoder_settings={"width": 12}, head="linear", reads={"name": "heart_rate"}
     )
 
 

@@ -43,7 +43,7 @@ def learned_from_phantoms(**other: Any) -> TrainedOn:
     return TrainedOn(**(said | other))
 
 
-def small_card(model_input: ModelInput, *, trained_on: TrainedOn | None = None, **other: Any) -> WeightsCard:
+def small_card(model_input: ModelInput | None, *, trained_on: TrainedOn | None = None, **other: Any) -> WeightsCard:
     """The card of a small model that reads the EF; keywords say it otherwise."""
     said: dict[str, Any] = {
         "kind": "model",

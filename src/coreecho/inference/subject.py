@@ -113,8 +113,9 @@ class Subject:
     @cached_property
     def task(self) -> Task:
         """What it reads. Raises CheckpointError: it reads nothing."""
-        if self.run is not None:
+        if self.run is not None and self.run.lesson.reads_number:
             return self.run.recipe.task
+        # Of weights that read nothing the card says what they are for.
         if self.card.task is None:
             raise CheckpointError(
                 f"{self.weights}: holds an encoder without a head ({self.card.source}), which reads nothing. "

@@ -25,7 +25,7 @@ from coreecho.models.registry import encoder_class
 from coreecho.models.weights import Card
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind, resolve
-from coreecho.tasks import Task
+from coreecho.tasks import EF, Task
 from coreecho.video.store import FrameStore
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Lesson(ABC):
         shipped: which of the models that ship it may start from.
     """
 
-    usual_task: ClassVar[str] = "ef"
+    usual_task: ClassVar[str] = EF.name
     needs: ClassVar[str] = "nothing but its label"
     has_own_clips: ClassVar[bool] = False
     measured_by: ClassVar[str] = "coreecho evaluate {run}"

@@ -20,7 +20,7 @@ from coreecho.datasets.clip_dataset import ClipBatch, TrainingClips, ValidationC
 from coreecho.errors import RecipeError
 from coreecho.losses import rank_n_contrast_loss
 from coreecho.models.echo_model import EchoModel
-from coreecho.tasks import Task
+from coreecho.tasks import MI, Task
 from coreecho.training.distributed import gather_with_gradients
 from coreecho.training.lesson import Examples, Lesson
 from coreecho.training.number_lesson import NumberLesson
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PREDICTION_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": functional.l1_loss,
     "mse": functional.mse_loss,
+    "huber": functional.huber_loss,
     "bce": functional.binary_cross_entropy_with_logits,
 }
 # What people call them and L_RnC; terms of other objectives are called what they are called in metrics.csv.
@@ -41,6 +42,7 @@ TERM_NAMES: Mapping[str, str] = {
     "rnc": "Rank-N-Contrast",
     "l1": "L1",
     "mse": "squared error",
+    "huber": "Huber loss",
     "bce": "cross-entropy",
 }
 _VIEWS = {"two_clips": 2, "same_clip": 2, "one_clip": 1}
@@ -232,10 +234,16 @@ class MSE(EndToEnd):
     loss = "mse"
 
 
+class Huber(EndToEnd):
+    """Huber loss, end to end: half the square of an error below 1, and linear above it."""
+
+    loss = "huber"
+
+
 class BCE(EndToEnd):
     """Binary cross-entropy of logits, end to end: for a diagnosis."""
 
-    usual_task = "mi"
+    usual_task = MI.name
     loss = "bce"
 
 
@@ -276,7 +284,7 @@ def build_objective(recipe: "Recipe") -> Lesson:
     if probing is None:
         raise RecipeError(
             f"trained is {recipe.trained} and objective is {recipe.objective}, which trains the encoder; expected a "
-            "loss of the predictions alone: l1, mse or bce"
+            "loss of the predictions alone: l1, mse, huber or bce"
         )
     return probing
 

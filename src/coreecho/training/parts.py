@@ -20,6 +20,7 @@ OBJECTIVES: "Registry[type[Lesson]]" = Registry(
         "rnc": "coreecho.training.objectives:Rnc",
         "l1": "coreecho.training.objectives:L1",
         "mse": "coreecho.training.objectives:MSE",
+        "huber": "coreecho.training.objectives:Huber",
         "bce": "coreecho.training.objectives:BCE",
         "lv_outline": "coreecho.training.outline_lessons:LVOutline",
         "traced_frames": "coreecho.training.outline_lessons:TracedFrames",

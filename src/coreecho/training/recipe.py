@@ -87,8 +87,8 @@ class Recipe:
 
     objective: str = "rnc_l1"
     """Stage 1: Rank-N-Contrast for the encoder and L1 behind a stop-gradient for the head (`rnc_l1`, CoReEcho),
-    Rank-N-Contrast alone (`rnc`), or end to end `l1`, `mse`, or for myocardial infarction `bce`. Other systems:
-    `lv_outline`, `traced_frames`, `uvt`, `echographs_told`, `echographs_finding`, `frame_points`,
+    Rank-N-Contrast alone (`rnc`), or end to end `l1`, `mse`, `huber`, or for myocardial infarction `bce`. Other
+    systems: `lv_outline`, `traced_frames`, `uvt`, `echographs_told`, `echographs_finding`, `frame_points`,
     `colearning`."""
     temperature: float = 1.0
     """Temperature of Rank-N-Contrast, the tau of Eq. (1)."""

@@ -42,7 +42,6 @@ class RunRecord:
     is_finished: bool
     data_fingerprint: str
     split_ids: Mapping[str, Mapping[str, str]]
-    """What it computed on, by name; several where it went on elsewhere. What was asked for, `auto`, is `hardware`."""
     lengthened: Sequence[Mapping[str, int]] = field(default=(), metadata=MAY_BE_ABSENT)
     """How many epochs it had before it was made longer, each time."""
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata=MAY_BE_ABSENT)
@@ -50,7 +49,7 @@ class RunRecord:
     met_before: Sequence[Met] = field(default=(), metadata=MAY_BE_ABSENT)
     """What the weights that it started from were trained on, as far as is known."""
     computed_on: Sequence[str] = field(default=(), metadata=MAY_BE_ABSENT)
-    """Names of the devices, in the order in which it came to them."""
+    """Names of the devices, in the order in which it came to them; what was asked for, `auto`, is `hardware`."""
 
     def __post_init__(self) -> None:
         if missing := set(get_args(Split)) - set(self.split_ids):

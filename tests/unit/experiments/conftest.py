@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.shared.weights import small_card
 from torch import nn
 
 from coreecho.datasets import load_recordings
@@ -13,7 +14,6 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.runs import Execution
 from coreecho.experiments.scales import PAPER
-from coreecho.models.card import WeightsCard
 from coreecho.models.weights import save_weights
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware
@@ -77,18 +77,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def _write_weights(path: Path, encoder: str) -> str:
     """A file that says which encoder it holds."""
-    card = WeightsCard(
-        kind="encoder",
-        encoder=encoder,
-        head=None,
-        source="test",
-        licence="none",
-        num_parameters=2,
-        source_sha256=None,
-        model_input=None,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(None, kind="encoder", encoder=encoder, head=None, reads=None)
     save_weights(path, nn.Linear(1, 1), card)
     return str(path)
 

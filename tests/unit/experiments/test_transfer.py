@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.shared.weights import small_card
 from torch import nn
 
 from coreecho.datasets import LAYOUTS, load_recordings
@@ -20,7 +21,6 @@ from coreecho.experiments.transfer import (
 )
 from coreecho.files import alone_in
 from coreecho.inference.opening import open_subject
-from coreecho.models.card import WeightsCard
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, save_weights
 from coreecho.tasks import MI
@@ -39,18 +39,7 @@ def hmc_qu(reproduction: Path, micro_scale: Scale) -> Data:
 
 def write_weights(path: Path, *, encoder: str = "r2plus1d_18", model_input: ModelInput | None = SEEN) -> Path:
     """A file that says what it is; a transfer's settings are on its card."""
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder=encoder,
-        source="test",
-        licence="none",
-        num_parameters=2,
-        source_sha256=None,
-        model_input=model_input,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(model_input, encoder=encoder)
     save_weights(path, nn.Linear(1, 1), card)
     return path
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from tests.shared.weights import small_card
 
 from coreecho.models.building import build_model
-from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel, ModelInput
 
 TRAINED_ON = TrainedOn(
@@ -31,18 +32,7 @@ def model() -> EchoModel:
     torch.manual_seed(0)
     model_input = ModelInput(num_frames=4, stride=2, frame_size=32)
     model = build_model("uniformer_xs", model_input, last_bias=55.0)
-    model.card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a run",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=model_input,
-        trained_on=TRAINED_ON,
-        coreecho_version="0",
-    )
+    model.card = small_card(model_input, source="a run", trained_on=TRAINED_ON)
     return model.eval()
 
 

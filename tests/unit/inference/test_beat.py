@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.shared.weights import small_card
 
 from coreecho.errors import RecipeError, VideoError
 from coreecho.inference import PredictionFailure, Predictor, parse_beat
 from coreecho.inference.beat import cautions_of_beat
 from coreecho.inference.engine import predict_video
 from coreecho.models.building import build_model
-from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel, ModelInput
 from coreecho.tasks import build_task
 from coreecho.video import resize_frames, squash_frames
@@ -42,18 +43,7 @@ def whole_beat() -> Callable[..., EchoModel]:
             epoch=3,
             best_validation=4.5 if target == "ef" else None,
         )
-        model.card = WeightsCard(
-            kind="model",
-            reads={"name": target},
-            encoder="uniformer_xs",
-            source="a run",
-            licence="Apache-2.0",
-            num_parameters=1,
-            source_sha256=None,
-            model_input=model_input,
-            trained_on=trained_on,
-            coreecho_version="0",
-        )
+        model.card = small_card(model_input, reads={"name": target}, source="a run", trained_on=trained_on)
         return model.eval()
 
     return make

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.shared.weights import small_card
 
-from coreecho.models import WeightsCard, build_model, save_weights
+from coreecho.models import build_model, save_weights
 from coreecho.models.echo_model import ModelInput
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
@@ -39,18 +40,7 @@ def make_run(phantom_root: Path) -> MakeRun:
         folder = RunFolder.create(path, recipe, find_data("echonet", root, recipe, None), Hardware())
         (path / "metrics.csv").write_text(METRICS_CSV)
         torch.manual_seed(seed)
-        card = WeightsCard(
-            kind="model",
-            reads={"name": "ef"},
-            encoder=recipe.encoder,
-            source="a test",
-            licence="Apache-2.0",
-            num_parameters=1,
-            source_sha256=None,
-            model_input=recipe.input,
-            trained_on=None,
-            coreecho_version="0",
-        )
+        card = small_card(recipe.input, encoder=recipe.encoder)
         save_weights(folder.best_weights, build_model(recipe.encoder, recipe.input, last_bias=55.0), card)
         return folder
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from tests.shared.weights import small_card
 
 from coreecho.errors import RecipeError
 from coreecho.evaluation.protocol import Protocol
-from coreecho.models import WeightsCard, build_model, save_weights
+from coreecho.models import build_model, save_weights
 from coreecho.models.echo_model import ModelInput
 from coreecho.report.html import write_report
 from coreecho.training.recipe import Recipe
@@ -18,7 +19,7 @@ from coreecho.training.run_folder import Hardware, RunFolder, find_data
 TINY = {"name": "tiny", "encoder": "uniformer_xs", "stage1_epochs": 2, "stage2": False}
 OPTIONS = {"protocol": Protocol(split="train", clips=1, resamples=20), "cases": 1, "hearts": 0, "map_method": "pca"}
 # As `coreecho train` writes them: the terms of each objective, of two epochs.
-TERMS = {"rnc_l1": ["rnc", "l1"], "rnc": ["rnc"], "l1": ["l1"], "mse": ["mse"], "bce": ["bce"]}
+TERMS = {"rnc_l1": ["rnc", "l1"], "rnc": ["rnc"], "l1": ["l1"], "mse": ["mse"], "huber": ["huber"], "bce": ["bce"]}
 
 
 def make_run(path: Path, root: Path, dataset: str, recipe: Recipe) -> RunFolder:
@@ -32,18 +33,7 @@ def make_run(path: Path, root: Path, dataset: str, recipe: Recipe) -> RunFolder:
     table = [{"stage": "stage1", "epoch": epoch, **row} for epoch in range(2)]
     pd.DataFrame(table).to_csv(path / "metrics.csv", index=False)
     torch.manual_seed(0)
-    card = WeightsCard(
-        kind="model",
-        reads=recipe.task.to_mapping(),
-        encoder=recipe.encoder,
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=recipe.input,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(recipe.input, reads=recipe.task.to_mapping(), encoder=recipe.encoder)
     model = build_model(recipe.encoder, recipe.input, last_bias=0.0, task=recipe.task)
     save_weights(folder.best_weights, model, card)
     return folder
@@ -54,12 +44,12 @@ def text_of(path: Path, *runs: RunFolder) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("objective", ["rnc_l1", "rnc", "l1", "mse"])
+@pytest.mark.parametrize("objective", ["rnc_l1", "rnc", "l1", "mse", "huber"])
 def test_of_ef(objective: str, tmp_path: Path, phantom_root: Path) -> None:
     shape = ModelInput(num_frames=4, stride=4, frame_size=32)
     recipe = Recipe(**{**TINY, "stage2": objective == "rnc"}, objective=objective, input=shape)
     page = text_of(tmp_path / "page.html", make_run(tmp_path / "run", phantom_root, "echonet", recipe))
-    names = {"rnc": "Rank-N-Contrast", "l1": "L1", "mse": "squared error"}
+    names = {"rnc": "Rank-N-Contrast", "l1": "L1", "mse": "squared error", "huber": "Huber loss"}
     terms = [names[term] for term in TERMS[objective]]
     assert f"{objective} ({' + '.join(terms)})" in page
     assert f"Training losses by epoch: {', '.join(reversed(terms))}." in page

@@ -10,11 +10,12 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
+from tests.shared.weights import small_card
 
 from coreecho.errors import CoReEchoError, RecipeError, VideoError
 from coreecho.inference import Predictor
 from coreecho.inference.engine import predict_video
-from coreecho.models.card import TrainedOn, WeightsCard
+from coreecho.models.card import TrainedOn
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.segmenter import load_segmenter
 from coreecho.phantom.avi import write_mjpeg_avi
@@ -187,18 +188,7 @@ def with_card(model: EchoModel, *, fps_range: tuple[float, float]) -> EchoModel:
         epoch=0,
         best_validation=10.0,
     )
-    model.card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=model.model_input,
-        trained_on=trained_on,
-        coreecho_version="0",
-    )
+    model.card = small_card(model.model_input, trained_on=trained_on)
     return model
 
 

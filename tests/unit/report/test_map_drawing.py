@@ -16,6 +16,14 @@ from coreecho.trust import Appraisal
 JUDGED = Appraisal(trust="doubtful", reasons=("dull",))
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Figures as they are drawn, which are written nowhere."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: figures.append(figure))
+    return figures
+
+
 def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Callable[[Path], None]) -> None:
     unlabelled = plane.ef_percent.copy()
     unlabelled[:3] = np.nan
@@ -33,10 +41,8 @@ def test_maps_side_by_side(plane: EmbeddingSet, tmp_path: Path, assert_png: Call
 
 
 def test_the_words_of_a_new_clip_lie_inside_the_picture(
-    plane: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plane: EmbeddingSet, tmp_path: Path, drawn: list[Figure]
 ) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: drawn.append(figure))
     made = make_map(plane, method="pca")
     # On the right, where words to its right would run out.
     x, y = made.coordinates[made.coordinates[:, 0].argmax()]
@@ -63,11 +69,7 @@ def test_the_words_of_a_new_clip_lie_inside_the_picture(
     assert "the star is your clip" in told
 
 
-def test_a_flat_map_fills_its_frame_and_says_so(
-    plane: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+def test_a_flat_map_fills_its_frame_and_says_so(plane: EmbeddingSet, tmp_path: Path, drawn: list[Figure]) -> None:
     made = make_map(plane, method="pca")
     places = np.random.default_rng(0).uniform(-1, 1, made.coordinates.shape)
     for height in (0.1, 0.9):
@@ -83,11 +85,7 @@ def test_a_flat_map_fills_its_frame_and_says_so(
     assert "scales of their own" not in high
 
 
-def test_lines_from_words_to_stars_do_not_cross(
-    plane: EmbeddingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(map_drawing, "save_figure", lambda figure, path: drawn.append(figure))
+def test_lines_from_words_to_stars_do_not_cross(plane: EmbeddingSet, tmp_path: Path, drawn: list[Figure]) -> None:
     made = make_map(plane, method="pca")
     (left, bottom), (right, top) = made.coordinates.min(axis=0), made.coordinates.max(axis=0)
     # Whatever corners are the emptiest, in one of the orders each is farther from its words than the other is.

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.shared.weights import small_card
 
 from coreecho.errors import DatasetError
 from coreecho.inference.opening import open_subject
-from coreecho.models.card import WeightsCard
 from coreecho.models.echo_model import EchoModel
 from coreecho.models.weights import save_weights
 from coreecho.saliency import run_lv_focus
@@ -23,18 +23,7 @@ FAST = FocusProtocol(split="train", evidence="absolute", resamples=500)
 @pytest.fixture
 def weights(model: EchoModel, tmp_path: Path) -> Path:
     """The untrained model as a file that knows no data."""
-    card = WeightsCard(
-        kind="model",
-        reads={"name": "ef"},
-        encoder="uniformer_xs",
-        source="a test",
-        licence="Apache-2.0",
-        num_parameters=1,
-        source_sha256=None,
-        model_input=model.model_input,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(model.model_input)
     save_weights(tmp_path / "weights.safetensors", model, card)
     return tmp_path / "weights.safetensors"
 

@@ -69,7 +69,7 @@ def test_the_stop_gradient_parts_encoder_and_head() -> None:
         torch.testing.assert_close(from_both[name], gradient)
 
 
-@pytest.mark.parametrize("objective", ["l1", "mse", "bce"])
+@pytest.mark.parametrize("objective", ["l1", "mse", "huber", "bce"])
 def test_a_baseline_is_its_loss_alone_and_end_to_end(objective: str) -> None:
     learns = learner(Recipe(input=INPUT, objective=objective, stage2=False))
     clips, valid, labels = batch()
@@ -94,7 +94,7 @@ def test_contrast_alone_does_not_touch_the_head_until_stage_2() -> None:
     assert parts(gradients(second, second(*batch(1))["l1"])) == {"head"}
 
 
-@pytest.mark.parametrize("objective", ["l1", "mse"])
+@pytest.mark.parametrize("objective", ["l1", "mse", "huber"])
 def test_probing_is_the_same_loss_on_an_encoder_that_stays_as_it_is(objective: str) -> None:
     probing = learner(Recipe(input=INPUT, trained="head", objective=objective, views="one_clip", stage2=False))
     before = {name: value.clone() for name, value in probing.model.encoder.state_dict().items()}
@@ -125,12 +125,13 @@ def test_an_objective_says_which_tasks_it_teaches() -> None:
     recipe = Recipe()
     fits = {
         name: [objective_class(name)(recipe).fits(task) for task in (EF(), MI(), Scalar("edv_ml"))]
-        for name in ("rnc_l1", "l1", "mse", "bce")
+        for name in ("rnc_l1", "l1", "mse", "huber", "bce")
     }
     assert fits == {
         "rnc_l1": [True, False, True],
         "l1": [True, False, True],
         "mse": [True, False, True],
+        "huber": [True, False, True],
         "bce": [False, True, False],
     }
 
@@ -139,6 +140,8 @@ def test_prediction_losses_are_their_formulas() -> None:
     predicted, labels = torch.tensor([50.0, 61.0, 30.0]), torch.tensor([53.0, 60.0, 20.0])
     assert prediction_loss("l1", predicted, labels).item() == pytest.approx((3 + 1 + 10) / 3)
     assert prediction_loss("mse", predicted, labels).item() == pytest.approx((9 + 1 + 100) / 3)
+    near = torch.tensor([53.0, 60.5, 20.0])
+    assert prediction_loss("huber", predicted, near).item() == pytest.approx((2.5 + 0.125 + 9.5) / 3)
     logits, has_mi = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1.0, 0.0, 0.0])
     probability = 1 / (1 + np.exp(-logits.numpy()))
     expected = -np.mean([np.log(probability[0]), np.log(1 - probability[1]), np.log(1 - probability[2])])

@@ -83,7 +83,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("num_frames: 0", "num_frames"),
         (
             "trained: head",
-            "trained is head and objective is rnc_l1, which trains the encoder; expected .*: l1, mse or bce",
+            "trained is head and objective is rnc_l1, which trains the encoder; expected .*: l1, mse, huber or bce",
         ),
         ("trained: head\nobjective: rnc", "objective is rnc, which trains the encoder"),
         ("objective: rnc\nstage2: false", "stage2 is false, expected true: nothing else trains the head"),

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from tests.shared.weights import small_card
 from torch import nn
 
 from coreecho.datasets import Split
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.inference.opening import open_subject
-from coreecho.models.card import WeightsCard
 from coreecho.models.weights import hash_weights, save_weights
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
@@ -24,18 +24,7 @@ def test_frames_lie_beside_a_table_that_is_given_as_a_file(tmp_path: Path, tiny_
 
 
 def test_a_run_remembers_the_weights_that_it_began_with(tmp_path: Path, phantom_root: Path) -> None:
-    card = WeightsCard(
-        kind="encoder",
-        encoder="uniformer_xs",
-        head=None,
-        source="test",
-        licence="none",
-        num_parameters=2,
-        source_sha256=None,
-        model_input=None,
-        trained_on=None,
-        coreecho_version="0",
-    )
+    card = small_card(None, kind="encoder", head=None, reads=None)
     weights = tmp_path / "weights.safetensors"
     save_weights(weights, nn.Linear(1, 1), card)
     recipe = Recipe(init=str(weights))
