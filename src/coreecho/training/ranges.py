@@ -58,6 +58,10 @@ def faults_of_ranges(recipe: "Recipe") -> list[str]:
         for name, most in _UP_TO.items()
         if not 0 <= getattr(recipe, name) <= most
     ]
+    if not (recipe.name.strip() and recipe.name.isprintable()):
+        faults.append(f"name is {recipe.name!r}, expected a line of text")
+    if not recipe.init.strip():
+        faults.append(f"init is {recipe.init!r}, expected `scratch`, `default`, or a file or folder")
     if recipe.weight_decay < 0:
         faults.append(f"weight_decay is {recipe.weight_decay}, expected at least 0")
     if not 0 <= recipe.rotation_degrees <= 180:
