@@ -21,6 +21,8 @@ _AT_LEAST = {
     "frames_per_video": 1,
 }
 _POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
+# As far as steps in float32 can go.
+_SMALLEST, _LARGEST = 1e-30, 1e30
 # The sizes of distortions that `video.augmentation` and `video.photometric` know.
 _UP_TO = {
     "camera_rotation_degrees": 45.0,
@@ -48,6 +50,13 @@ def faults_of_ranges(recipe: "Recipe") -> list[str]:
     faults += [
         f"{name} is {getattr(recipe, name)}, expected more than 0" for name in _POSITIVE if getattr(recipe, name) <= 0
     ]
+    faults += [
+        f"{name} is {value}, expected {_SMALLEST:g} to {_LARGEST:g}, which float32 holds"
+        for name in (*_POSITIVE, "weight_decay")
+        if 0 < (value := getattr(recipe, name)) < _SMALLEST or value > _LARGEST
+    ]
+    if recipe.decay_factor > 1:
+        faults.append(f"decay_factor is {recipe.decay_factor}, expected at most 1")
     faults += [
         f"{name} is {getattr(recipe, name)}, expected 0 <= {name} < 1"
         for name in _BELOW_ONE
