@@ -116,6 +116,12 @@ def test_a_film_says_for_a_while_when_end_systole_was_and_colours_its_frame_alon
     assert is_orange[3] == is_orange[2]
     outlined = [bool((picture[60:] == ES_COLOUR).all(axis=2).any()) for picture in shown]
     assert outlined == [False, True, False, False, False]
+    # An outline beside the heart is told in its frame, in a colour of its own.
+    frames = heart.frames.copy()
+    frames[3:6] = np.roll(frames[3:6], 40, axis=2)
+    found = coreecho.segment(frames, model=bright_segmenter, fps=50)
+    told = [bool((picture == (230, 150, 195)).all(axis=2).any()) for picture in outline_pictures(found, [4, 12])]
+    assert (4 in found.elsewhere, *told) == (True, True, False)
 
 
 def test_below_a_film_a_line_moves_along_the_curve_on_which_ed_and_es_are_marked(

@@ -18,6 +18,8 @@ from coreecho.ventricle.segmentation import Segmentation
 
 _Colour = tuple[int, int, int]
 _LINE, _MOMENT, _BLACK = (240, 228, 66), (200, 200, 200), (0, 0, 0)
+# A frame whose outline is not the ventricle's, and what is said in it.
+_ASIDE = ("outline lies elsewhere", (230, 150, 195))
 _THRESHOLD = 0.5
 # Pictures drawn at once; each takes a few MB.
 _AT_ONCE = 32
@@ -37,9 +39,10 @@ class _Word:
 def outline_pictures(
     found: Segmentation, frames: Sequence[int] | None = None, *, tells_moment: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw frames of a clip, enlarged, each with its outline; end-diastole and end-systole are named.
+    """Draw frames of a clip, enlarged, each with its outline.
 
-    Nothing outside of the sector is drawn.
+    End-diastole and end-systole are named, and frames whose outline lies elsewhere than in most are told. Nothing
+    outside of the sector is drawn.
 
     Args:
         found: in the clip.
@@ -61,7 +64,7 @@ def outline_pictures(
         grey = _enlarged(found.video.frames[frame], size) * sector
         picture = np.repeat(grey[..., None], 3, axis=-1)
         mask = (_enlarged(found.shares[frame], size) > _THRESHOLD) & sector
-        name, colour = ends.get(frame, ("", _LINE))
+        name, colour = ends.get(frame, _ASIDE if frame in found.elsewhere else ("", _LINE))
         # Two pixels wide, on the mask itself. Coloured at the very frame alone, whatever is written after it.
         picture[mask & ~ndimage.binary_erosion(mask, iterations=2)] = colour
         said = _Word(name, _BLACK, ground=colour) if name else _Word("", _LINE)
