@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import register_multi_grad_hook
+from torch.autograd.graph import Node
 from torch.nn import functional
+
+# PyTorch's kernel for float32 on GPUs with CUDA; what others do is exact, or has no exact form.
+_SHARED_SUMS = "ScaledDotProductEfficientAttentionBackward0"
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, *, dropout: float = 0.0) -> Tensor:
@@ -13,8 +16,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, dropout: float = 0.0) -
 
     PyTorch's kernel for float32 on GPUs with CUDA shares the sums of few clips among blocks that end in any order, and
     one seed gives two sets of weights. It has an exact form, for which only a switch of the whole process asks: that is
-    thrown while these gradients are computed. A switch for the whole training would refuse what has no exact form, such
-    as the interpolation of outlines.
+    thrown while these gradients are computed, and for nothing else: it refuses what has no exact form, such as the
+    interpolation of outlines.
 
     Args:
         query: (B, heads, N, d).
@@ -26,29 +29,28 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, dropout: float = 0.0) -
         (B, heads, N, d).
     """
     attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-    given = [tensor for tensor in (query, key, value) if tensor.requires_grad]
-    if attended.requires_grad and attended.is_cuda and attended.dtype == torch.float32:
-        exactly(given, attended)
+    step = attended.grad_fn
+    if step is not None and step.name() == _SHARED_SUMS:
+        exactly(step)
     return attended
 
 
-def exactly(given: Sequence[Tensor], made: Tensor) -> None:
-    """Have the gradients of `given` computed from that of `made` by exact kernels where there are any.
+def exactly(step: Node) -> None:
+    """Have the gradients of one step, and of no other, computed by exact kernels where there are any.
 
     Args:
-        given: what `made` was computed from, in one step.
-        made: whose gradient comes first.
+        step: of the graph, from the gradient of what it made to those of what it was given.
     """
     before: list[tuple[bool, bool]] = []
 
-    def begin(_: Tensor) -> None:
+    def begin(_: Sequence[Tensor]) -> None:
         deterministic = torch.are_deterministic_algorithms_enabled()
         before.append((deterministic, torch.is_deterministic_algorithms_warn_only_enabled()))
         torch.use_deterministic_algorithms(True)
 
-    def end(_: Sequence[Tensor | None]) -> None:
+    def end(_: Sequence[Tensor], __: Sequence[Tensor]) -> None:
         deterministic, warns_only = before.pop()
         torch.use_deterministic_algorithms(deterministic, warn_only=warns_only)
 
-    register_multi_grad_hook([made], begin, mode="any")
-    register_multi_grad_hook(given, end, mode="all")
+    step.register_prehook(begin)
+    step.register_hook(end)
