@@ -13,6 +13,15 @@ from coreecho.registry import Registry
 _WORDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", NoneType: "nothing"}
 
 
+def take_lists(settings: Any) -> None:
+    """Let a list stand for a tuple in a frozen dataclass that is being made, as it does in YAML."""
+    hints = get_type_hints(type(settings))
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, list) and get_origin(hints[field.name]) is tuple:
+            object.__setattr__(settings, field.name, tuple(value))
+
+
 def faults_of_types(settings: Any, *, leave_out: Sequence[str] = ()) -> list[str]:
     """Say which values of a dataclass are of another type than is written there, or no finite numbers.
 

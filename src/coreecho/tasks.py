@@ -6,6 +6,7 @@ Each is a task (see `task`), and a further one is one more object of this kind.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -320,6 +321,8 @@ def build_task(entries: Mapping[str, Any]) -> Task:
     if not (isinstance(kind, type) and issubclass(kind, Task)):
         raise RecipeError(f"The task {name!r} is {kind!r:.80}, expected a class that derives from coreecho.tasks.Task.")
     try:
+        # Python's words for it would name a method, which no user has called.
+        signature(kind).bind(**settings)
         return kind(**settings)
     except TypeError as error:
         told = ", ".join(settings) or "nothing"

@@ -20,6 +20,7 @@ def segment(
     method: Literal["discs", "area-length"] = "discs",
     nifti: Annotated[bool, Parameter(negative="")] = False,
     film: bool = True,
+    folders: Annotated[bool, Parameter(negative="")] = False,
     reading: FileReading | None = None,
     strict: Annotated[bool, Parameter(negative="")] = False,
     shown: TestedData | None = None,
@@ -36,7 +37,9 @@ def segment(
 
     Or measure it over a data set: `coreecho segment --dataset echonet --data ROOT --model lv.safetensors`. Gives Dice
     against the data set's masks at ED, at ES and over all, with 95 % intervals, how many frames ED and ES are away from
-    the readers', the EF of beats against the labels, and in how many clips no beat was found.
+    the readers', the EF of beats against the labels, in how many clips no beat was found, and the same table with a row
+    a beat; with `--folders` each recording's masks, film and curve, too. A data set is measured on its prepared frames,
+    those of the model's size that are kept beside it, and its masks lie in their pixels; a file's masks lie in its own.
 
     Not a medical device: no EF shown here may guide the care of a patient.
 
@@ -55,9 +58,12 @@ def segment(
     method:
         Of the volumes that EF is of: by the method of disks (modified Simpson, single plane), or by area and length.
     nifti:
-        Write the masks as NIfTI (.nii.gz), too.
+        Write the masks as NIfTI (.nii.gz), too; of a data set with `--folders`.
     film:
-        Write the film with the outline.
+        Write the film with the outline; of a data set with `--folders`.
+    folders:
+        Of a data set: write a folder for each recording, with what a file gets. Its masks are in the pixels of the
+        prepared frames.
     reading:
         How the files are read, where the usual way is not right.
     strict:
@@ -80,7 +86,7 @@ def segment(
             "Say what to segment: files, `coreecho segment FILE FOLDER`, or a data set, "
             "`coreecho segment --dataset echonet --data ROOT`."
         )
-    options = _options(shown, reading, is_of_files=bool(files), nifti=nifti, strict=strict)
+    options = _options(shown, reading, is_of_files=bool(files), nifti=nifti, film=film, folders=folders, strict=strict)
     if files:
         from coreecho.cli.segmenting import segment_files
         from coreecho.models.segmenter import open_segmenter
@@ -100,30 +106,35 @@ def segment(
             joins_series=reading.series,
         )
     assert shown.data is not None
-    from rich.console import Console
-
-    from coreecho.report.segmentation_tables import measured_table
-    from coreecho.ventricle.run_measuring import VentricleProtocol, measure_dataset
+    from coreecho.cli.segmenting import segment_dataset
+    from coreecho.ventricle.run_measuring import VentricleProtocol
 
     say_default(model, "lv")
-    measured = measure_dataset(
+    return segment_dataset(
         model,
         shown.data,
         out,
+        nifti=nifti,
+        has_film=film,
+        has_folders=folders,
         dataset=shown.dataset,
         store=shown.store,
         options=options,
         protocol=VentricleProtocol(split=split, beats=beats, method=method, seed=seed),
         device=device,
         allow_overlap=shown.allow_overlap,
-        show_progress=True,
     )
-    Console().print(measured_table(measured))
-    return 0
 
 
 def _options(
-    shown: TestedData, reading: FileReading, *, is_of_files: bool, nifti: bool, strict: bool
+    shown: TestedData,
+    reading: FileReading,
+    *,
+    is_of_files: bool,
+    nifti: bool,
+    film: bool,
+    folders: bool,
+    strict: bool,
 ) -> dict[str, Any]:
     """What the data set's loader is told.
 
@@ -140,13 +151,18 @@ def _options(
             "--allow-overlap": shown.allow_overlap,
         }
         of_data |= {"--option": shown.option, "--columns": shown.columns, "--leave-out-faulty": shown.leave_out_faulty}
+        of_data |= {"--folders": folders}
         if given := [name for name, value in of_data.items() if value]:
             raise RecipeError(f"{_named(given)} of the data set under `--data`, and files are to be segmented.")
-    of_files = {"--nifti": nifti, "--strict": strict, "--axes": reading.axes, "--series": reading.series}
-    if not is_of_files and (given := [name for name, value in of_files.items() if value]):
+        return options
+    of_files = {"--strict": strict, "--axes": reading.axes, "--series": reading.series}
+    if given := [name for name, value in of_files.items() if value]:
+        raise RecipeError(f"{_named(given)} of files, and a data set is to be measured.")
+    of_folders = {"--nifti": nifti, "--no-film": not film}
+    if not folders and (given := [name for name, value in of_folders.items() if value]):
         raise RecipeError(
-            f"{_named(given)} of files, and a data set is to be measured. Masks and films of its recordings: "
-            "`coreecho segment FOLDER`."
+            f"{_named(given)} of what is written for each clip; of a data set's recordings that is written with "
+            "`--folders`."
         )
     return options
 

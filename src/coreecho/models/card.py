@@ -12,6 +12,7 @@ from coreecho.errors import CheckpointError, CoReEchoError, RecipeError
 from coreecho.models.model_input import ModelInput
 from coreecho.models.parts import USUAL_HEAD
 from coreecho.names import counted
+from coreecho.notices import PHANTOM_LABEL
 from coreecho.tasks import Task, build_task
 
 CARD_LIMITS = Limits(max_bytes=2**20, max_depth=8, max_entries=10_000)
@@ -74,6 +75,20 @@ def origin(network: str, source: str, trained_on: TrainedOn | None) -> str:
         # Not "recordings of echonet": whose layout the files have says nothing of whose hearts they show.
         of = f"{trained_on.num_recordings} simulated hearts (phantoms), their files laid out as {trained_on.dataset}'s"
     return f"recipe {trained_on.recipe} ({network}), {trained_on.weights_in_words}, trained on {of}"
+
+
+def origin_in_short(network: str, trained_on: TrainedOn | None, *, shipped_as: str = "") -> str:
+    """As `origin`, in the few words that a moving picture has room for: which model, and whose hearts taught it.
+
+    Args:
+        network: its name.
+        trained_on: of the card.
+        shipped_as: the name of a model that ships; empty of all others.
+    """
+    if trained_on is None:
+        return f"{network}, imported weights"
+    hearts = f"{PHANTOM_LABEL} alone" if trained_on.is_phantom else f"real hearts ({trained_on.dataset})"
+    return f"{shipped_as or f'{trained_on.recipe} ({network})'}, trained on {hearts}"
 
 
 @dataclass(frozen=True, kw_only=True)

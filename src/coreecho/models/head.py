@@ -1,5 +1,7 @@
 """The heads: from an embedding to the one number from which a task makes what a person reads."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 
@@ -43,7 +45,12 @@ class FractionHead(nn.Module):
 
     Args:
         embedding_dim: D.
+
+    Attributes:
+        learns: whether there is anything in it to learn; of a head that does not say so there is.
     """
+
+    learns: ClassVar[bool] = False
 
     def __init__(self, embedding_dim: int) -> None:
         super().__init__()

@@ -35,6 +35,23 @@ def check_head(name: str) -> None:
     _checked(HEADS.get(name), nn.Module, f"head {name!r}")
 
 
+def fault_of_head(name: str, encoder: str, *, must_learn: bool) -> str | None:
+    """Say so where a head that only takes out what an encoder reads itself stands on another, or has to learn.
+
+    Args:
+        name: of the head.
+        encoder: name of the encoder.
+        must_learn: a part of the training is of the head alone.
+    """
+    if getattr(HEADS.get(name), "learns", True):
+        return None
+    if encoder_class(encoder).own_head != name:
+        return f"head is {name}, which takes out what an encoder reads itself, and {encoder} reads nothing"
+    if must_learn:
+        return f"head is {name}, in which there is nothing to learn, expected stage2 false and trained all"
+    return None
+
+
 def build_encoder(name: str, /, *, dropout: float | None = None, **settings: Any) -> Encoder:
     """Make an untrained encoder.
 

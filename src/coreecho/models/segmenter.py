@@ -16,7 +16,7 @@ from torch import Tensor
 import coreecho
 from coreecho.errors import CheckpointError, RecipeError
 from coreecho.files import sha256_of
-from coreecho.models.card import SEGMENTER, TrainedOn, kind_of_card, origin
+from coreecho.models.card import SEGMENTER, TrainedOn, kind_of_card, origin, origin_in_short
 from coreecho.models.device import find_device
 from coreecho.models.evaluation_mode import evaluation_mode
 from coreecho.models.fitting import check_finite, misfits, shapes_of
@@ -45,6 +45,7 @@ class Segmenter:
         model_input: as given.
         card: as given.
         remark: what is to be said first of it wherever it is named; empty where nothing is.
+        shipped_as: the name of one that ships with the package; empty of others.
         weights_sha256: of the file of its weights; empty of a network that was made by hand.
 
     Raises:
@@ -65,6 +66,7 @@ class Segmenter:
         self.model_input = model_input
         self.card = card
         self.remark = ""
+        self.shipped_as = ""
         self.weights_sha256 = ""
 
     @property
@@ -84,6 +86,13 @@ class Segmenter:
             return "a segmenter without a card"
         named = origin(self.card.network, self.card.source, self.card.trained_on)
         return f"{self.remark}: {named}" if self.remark else named
+
+    @property
+    def short_name(self) -> str:
+        """What it is and whose hearts it was trained on, in the few words that a moving picture has room for."""
+        if self.card is None:
+            return self.name
+        return origin_in_short(self.card.network, self.card.trained_on, shipped_as=self.shipped_as)
 
     @property
     def trained_on(self) -> TrainedOn | None:
@@ -253,6 +262,7 @@ def open_segmenter(model: Segmenter | Path | str = DEFAULT, device: str | None =
     segmenter = load_segmenter(model, device=find_device(device or "cpu"))
     if is_default(model):
         segmenter.remark = f"the model that ships with coreecho, {RESEARCH_MODEL}"
+        segmenter.shipped_as = weights_file(Path(model), "lv").stem
     return segmenter
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Reasons, warnings, notes, and what is said of studies: in this order in rows and in the lines below them.
 _LETTERS = "RWNS"
+# More values than this of one sentence are told by the smallest and the largest of them.
+_NAMED_VALUES = 3
 
 
 @dataclass
@@ -61,8 +63,8 @@ class Legend:
     def lines(self) -> list[str]:
         """One line for each code, in the order of a row's codes.
 
-        A number that alone differs is shown as a range. Of several that differ, ranges would put numbers of one file
-        beside those of another: the first sentence is shown as it was said.
+        A number that alone differs is shown by its values, or by the least and the largest of many. Of several that
+        differ, these would put numbers of one file beside those of another: the first sentence is shown as it was said.
         """
         ordered = sorted(self.entries.items(), key=lambda entry: _LETTERS.index(entry[0][0]))
         return [f"{code}  {self._line(template, said, self.num_rows[code])}" for (_, template), (code, said) in ordered]
@@ -88,6 +90,9 @@ def _filled(template: str, said: list[list[str]]) -> str:
 
 
 def _span(values: tuple[str, ...]) -> str:
-    low, high = min(values, key=float), max(values, key=float)
-    # Not "to", which the sentence may say itself.
-    return low if float(low) == float(high) else f"{low}-{high}"
+    ordered = sorted(values, key=float)
+    different = [value for at, value in enumerate(ordered) if at == 0 or float(value) != float(ordered[at - 1])]
+    if len(different) <= _NAMED_VALUES:
+        return " or ".join(part for part in (", ".join(different[:-1]), different[-1]) if part)
+    # Not "to", which the sentence may say itself; nor a dash, which makes two moments, 0.60 s and 5.85 s, a duration.
+    return f"{different[0]} … {different[-1]}"

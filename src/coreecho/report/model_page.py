@@ -14,6 +14,10 @@ _HEARTS: dict[Hearts, str] = {
     "generated": "Generated clips: drawn by a diffusion model that its authors trained on real echo; no patient is in "
     "them. Looked at to choose between models, never trained on, so that these figures flatter a little",
 }
+# Of the figures of what outlines ventricles.
+_WHOLE_BEATS = """EF of beats is that of the whole beats of each clip, without those at whose end-diastole or
+end-systole the outline lies elsewhere than in most frames of the clip.
+"""
 _HEAD = f"""# The models that ship
 
 `coreecho predict`, `explain`, `neighbours`, `map` and `segment` take these where no `--model` is given, and so does
@@ -54,6 +58,8 @@ def model_page(folder: Path, record: ModelRecord) -> str:
         card = card_from_json(read_state(folder / f"{made.model}.safetensors")[1])
         measured = [each for each in record.measured if each.model == made.model]
         parts += [f"## `{made.model}`\n", _facts(made, card), *_tables(measured)]
+        if measured and isinstance(card, SegmenterCard):
+            parts.append(_WHOLE_BEATS)
     parts.append("This page is written by `make default-models` from the weights' cards and `default-models.json`.\n")
     return "\n".join(parts)
 

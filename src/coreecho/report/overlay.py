@@ -37,7 +37,7 @@ _LINE_HEIGHT, _LETTER_WIDTH = 20, 7
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")
 # GIF counts in hundredths of a second, and browsers slow down what is faster than 50 a second.
 _MAX_GIF_FPS = 50
-_UNKNOWN_FPS = 25.0
+UNKNOWN_FPS = 25.0
 
 
 def colour_frames(
@@ -141,7 +141,7 @@ def write_mp4(path: Path, pictures: Iterable[Pictures], *, fps: float | None, is
         with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
             if is_phantom:
                 container.metadata["comment"] = PHANTOM_COMMENT
-            _encode(container, encoder, pictures, Fraction(fps or _UNKNOWN_FPS).limit_denominator(1000))
+            _encode(container, encoder, pictures, Fraction(fps or UNKNOWN_FPS).limit_denominator(1000))
     except OSError as error:
         raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
     return encoder
@@ -182,7 +182,7 @@ def write_gif(path: Path, pictures: Iterable[Pictures], *, fps: float | None, is
     Raises:
         CoReEchoError: the file cannot be written.
     """
-    rate = fps or _UNKNOWN_FPS
+    rate = fps or UNKNOWN_FPS
     every = max(1, round(rate / _MAX_GIF_FPS))
     images = (Image.fromarray(picture) for picture in islice(pictures, 0, None, every))
     duration_ms = max(20, round(1000 * every / rate))

@@ -1,10 +1,11 @@
-"""What was found of left ventricles, as a folder of files.
+"""What was found of left ventricles, in files or in the recordings of a data set, as a folder of files.
 
 beats.csv              a row a beat of every file; a file without one has a row that says why
 beats.json             the same, with volumes over time
-NAME/masks.npz         lv_masks (T, H, W) in the file's own pixels and frames, and volume (T,)
+NAME/masks.npz         lv_masks (T, H, W) and volume (T,), in the file's own pixels and frames; of a recording of a data
+                       set in its prepared ones
 NAME/masks.nii.gz      the same masks, where they are asked for
-NAME/outline.mp4       the clip with the outline
+NAME/outline.mp4       the clip with the outline, and the volume over time below it
 NAME/volume.png        volume over time, with end-diastole and end-systole
 """
 
@@ -29,7 +30,7 @@ from coreecho.names import CELL_SEPARATOR, readable
 from coreecho.report.outline_film import film_pictures
 from coreecho.report.overlay import write_mp4
 from coreecho.report.text import csv_cell
-from coreecho.report.volume_drawing import draw_volume, volume_title
+from coreecho.report.volume_drawing import draw_volume
 from coreecho.tasks import EF
 from coreecho.ventricle.segmentation import Segmentation
 
@@ -65,15 +66,18 @@ _COLUMNS = [
 
 
 class FolderNames:
-    """Names of folders for files: of letters that every system takes, and none twice."""
+    """Names of folders for clips: of letters that every system takes, and none twice."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
     def __call__(self, file: str) -> str:
-        """Give the name for a file."""
-        stem = Path(file).name.split(".")[0] or "clip"
-        plain = re.sub(r"[^\w-]+", "_", stem, flags=re.ASCII).strip("_")[:_LONGEST_NAME] or "clip"
+        """Give the name for a file: its own, without folders and endings."""
+        return self.of_recording(Path(file).name.split(".")[0])
+
+    def of_recording(self, recording: str) -> str:
+        """Give the name for a recording, by the whole of its id."""
+        plain = re.sub(r"[^\w-]+", "_", recording, flags=re.ASCII).strip("_")[:_LONGEST_NAME] or "clip"
         name, number = plain, 1
         while name.casefold() in self._given:
             number += 1
@@ -104,14 +108,8 @@ def write_segmentation(found: Segmentation, folder: Path, *, nifti: bool = False
         draw_volume(found, folder / "volume.png")
         if not has_film:
             return []
-        lines = [
-            volume_title(found),
-            *(f"Caution: {warning}" for warning in found.warnings),
-            found.notice,
-            f"Model: {found.model}",
-        ]
         try:
-            pictures = film_pictures(found, lines)
+            pictures = film_pictures(found)
             write_mp4(folder / "outline.mp4", pictures, fps=_mean_fps(found), is_phantom=found.is_phantom)
         except VideoError as error:
             return [f"no film, since nothing may be shown that is not ultrasound: {error}"]

@@ -82,8 +82,13 @@ def _rhythm(found: Segmentation) -> str:
     return found.rhythm + ("" if rate is None else f",\n{rate:.0f} a minute")
 
 
-def measured_table(measured: MeasuredDataset) -> Group:
-    """Lay out the figures of a data set with their intervals, and how many recordings they are of."""
+def measured_table(measured: MeasuredDataset, *, written: Sequence[str] = ()) -> Group:
+    """Lay out the figures of a data set with their intervals, and how many recordings they are of.
+
+    Args:
+        measured: from `measure_dataset`.
+        written: what else was written, and where, in lines.
+    """
     title = "Left ventricles of a data set" + (f": {PHANTOM_LABEL}" if measured.is_phantom else "")
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
     for column in ("Figure", "Value", "95 % interval", "Unit"):
@@ -106,5 +111,5 @@ def measured_table(measured: MeasuredDataset) -> Group:
         lines.append(f"Dice is of the {measured.outline}: the data set does not know the {CAVITY}.")
     if measured.overlap_label is not None:
         lines.append(f"Note: {measured.overlap_label}.")
-    lines += [f"Model: {measured.model}", f"Of each recording: {measured.folder / 'lv.csv'}", NOTICE]
+    lines += [f"Model: {measured.model}", f"Of each recording: {measured.folder / 'lv.csv'}", *written, NOTICE]
     return Group(table, *(Text(readable(line)) for line in lines))

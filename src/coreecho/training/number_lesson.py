@@ -11,7 +11,7 @@ from coreecho.datasets import Recording
 from coreecho.models.building import build_model
 from coreecho.models.card import TrainedOn, WeightsCard
 from coreecho.models.echo_model import EchoModel
-from coreecho.models.registry import encoder_class
+from coreecho.models.registry import encoder_class, fault_of_head
 from coreecho.models.weights import initialise_encoder
 from coreecho.training.data_folder import DataFolder
 from coreecho.training.labels import check_labels, known_labels
@@ -22,10 +22,11 @@ class NumberLesson(Lesson):
     """A lesson whose network is an `EchoModel`, and whose recordings have the label of the recipe's task."""
 
     def faults(self) -> list[str]:
-        """Clips that the encoder declares not to take, and a head that starts where no label is."""
+        """Clips that the encoder declares not to take, a head that is not for it, or that starts where no label is."""
         recipe = self.recipe
         found = [
             encoder_class(recipe.encoder).fault_of_input(recipe.input, recipe.encoder),
+            fault_of_head(recipe.head, recipe.encoder, must_learn=recipe.stage2 or recipe.is_of_head_alone),
             None if recipe.head_bias is None else recipe.task.fault_of_bias(recipe.head_bias),
         ]
         return [fault for fault in found if fault is not None]

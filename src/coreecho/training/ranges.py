@@ -21,6 +21,8 @@ _AT_LEAST = {
     "frames_per_video": 1,
 }
 _POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
+# As far as steps in float32 can go.
+_SMALLEST, _LARGEST = 1e-30, 1e30
 # The sizes of distortions that `video.augmentation` and `video.photometric` know.
 _UP_TO = {
     "camera_rotation_degrees": 45.0,
@@ -49,6 +51,13 @@ def faults_of_ranges(recipe: "Recipe") -> list[str]:
         f"{name} is {getattr(recipe, name)}, expected more than 0" for name in _POSITIVE if getattr(recipe, name) <= 0
     ]
     faults += [
+        f"{name} is {value}, expected {_SMALLEST:g} to {_LARGEST:g}, which float32 holds"
+        for name in (*_POSITIVE, "weight_decay")
+        if 0 < (value := getattr(recipe, name)) < _SMALLEST or value > _LARGEST
+    ]
+    if recipe.decay_factor > 1:
+        faults.append(f"decay_factor is {recipe.decay_factor}, expected at most 1")
+    faults += [
         f"{name} is {getattr(recipe, name)}, expected 0 <= {name} < 1"
         for name in _BELOW_ONE
         if not 0 <= getattr(recipe, name) < 1
@@ -58,6 +67,10 @@ def faults_of_ranges(recipe: "Recipe") -> list[str]:
         for name, most in _UP_TO.items()
         if not 0 <= getattr(recipe, name) <= most
     ]
+    if not (recipe.name.strip() and recipe.name.isprintable()):
+        faults.append(f"name is {recipe.name!r}, expected a line of text")
+    if not recipe.init.strip():
+        faults.append(f"init is {recipe.init!r}, expected `scratch`, `default`, or a file or folder")
     if recipe.weight_decay < 0:
         faults.append(f"weight_decay is {recipe.weight_decay}, expected at least 0")
     if not 0 <= recipe.rotation_degrees <= 180:

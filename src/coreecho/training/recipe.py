@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from cyclopts import Parameter
 
-from coreecho.checking import fault_of_name, faults_of_types, faults_of_values, from_plain, nearest, refuse
+from coreecho.checking import fault_of_name, faults_of_types, faults_of_values, from_plain, nearest, refuse, take_lists
 from coreecho.datasets.recording import Split, is_learned_from
 from coreecho.errors import RecipeError
 from coreecho.models.model_input import ModelInput
@@ -26,6 +26,8 @@ from coreecho.training.ranges import faults_of_ranges
 
 # The `init` of an encoder that has learned nothing.
 SCRATCH = "scratch"
+# Settings that tell a task of what it is, and what it calls them.
+_TELLING_A_TASK = {"label": "label", "unit": "unit", "label_low": "low", "label_high": "high"}
 
 
 def _task_of_the_objective() -> Any:
@@ -211,6 +213,7 @@ class Recipe:
         return self.trained == "head"
 
     def __post_init__(self) -> None:
+        take_lists(self)
         # In rounds: what a later one asks makes sense only where the earlier ones found nothing.
         self._refuse(faults_of_types(self, leave_out=["task"]))
         # What can be told without PyTorch is told before it is imported.
@@ -258,16 +261,15 @@ class Recipe:
         if isinstance(given, Task):
             self._take_over(given)
         name = given.name if isinstance(given, Task) else given or objective_class(self.objective).usual_task
-        told = {"label": self.label, "unit": self.unit, "low": self.label_low, "high": self.label_high}
-        settings = {key: value for key, value in told.items() if value is not None}
+        told = {setting: value for setting in _TELLING_A_TASK if (value := getattr(self, setting)) is not None}
         try:
-            task = build_task({"name": name} | settings)
+            task = build_task({"name": name} | {_TELLING_A_TASK[setting]: value for setting, value in told.items()})
         except RecipeError as error:
-            self._refuse([f"{str(error).rstrip('.')} (it is told by label, unit, label_low and label_high)"])
+            self._refuse([f"{str(error).rstrip('.')} (it is told by {', '.join(_TELLING_A_TASK)})"])
             raise
         if build_task(task.to_mapping()) != task:
             # It would be forgotten by the weights' card.
-            self._refuse([f"task is {name}, which has a label of its own, and {', '.join(settings)} is given as well"])
+            self._refuse([f"task is {name}, which has a label of its own, and {', '.join(told)} is given as well"])
         return task
 
     def _take_over(self, task: Task) -> None:
@@ -279,7 +281,7 @@ class Recipe:
         told = task.to_mapping()
         if build_task(told) != task:
             self._refuse([f"task is {task!r:.120}, which its name and what it is told do not make again"])
-        for setting, entry in {"label": "label", "unit": "unit", "label_low": "low", "label_high": "high"}.items():
+        for setting, entry in _TELLING_A_TASK.items():
             if getattr(self, setting) is None and entry in told:
                 object.__setattr__(self, setting, told[entry])
 

@@ -18,17 +18,21 @@ from coreecho.datasets.outlines import CAVITY, KnownOutlines
 from coreecho.datasets.recording import Recording
 from coreecho.errors import DatasetError, RecipeError, VideoError
 from coreecho.evaluation.intervals import DEFAULT_RESAMPLES, Interval, bootstrap_intervals
+from coreecho.inference.files import PredictionFailure
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import printable
 from coreecho.progress import track
 from coreecho.ventricle.agreement import frame_offset
 from coreecho.ventricle.beats import RangeRule
+from coreecho.ventricle.segmentation import Segmentation
 from coreecho.ventricle.segmenting import segment_video
 from coreecho.ventricle.volume import Method, ejection_fraction
 from coreecho.video.store import FrameStore
 from coreecho.video.video import Video
 
 Masks = NDArray[np.bool_]
+# Is given what was found of one recording, whose id it has for a file's name.
+Keep = Callable[[Segmentation | PredictionFailure], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +106,8 @@ def measure_recordings(
     outline: str = CAVITY,
     beats: RangeRule = "product",
     method: Method = "discs",
+    is_phantom: bool = False,
+    keep: Keep | None = None,
     show_progress: bool = False,
 ) -> pd.DataFrame:
     """Segment each recording, and compare it with what the data set knows.
@@ -114,6 +120,8 @@ def measure_recordings(
         outline: that is compared; see `compared_outline`.
         beats: how end-systole is told; see `find_end_systoles`.
         method: of the volumes.
+        is_phantom: the hearts are simulated.
+        keep: is given what was found of each recording, in order, or why nothing was; the pixels are gone after it.
         show_progress: show a bar with the time left, on stderr.
 
     Returns:
@@ -125,29 +133,48 @@ def measure_recordings(
     if not recordings:
         raise DatasetError("There is no recording to segment: the split is empty.")
     bar = track(recordings, "Segmenting", console=Console(stderr=True), disable=not show_progress, transient=True)
-    rows = [asdict(_measured(segmenter, store, recording, traces, outline, beats, method)) for recording in bar]
+    rows = []
+    for recording in bar:
+        found = _segmented(segmenter, store, recording, beats, method, is_phantom=is_phantom)
+        rows.append(asdict(_compared(found, segmenter, store, recording, traces, outline)))
+        if keep is not None:
+            keep(found)
     return pd.DataFrame(rows, columns=[field.name for field in fields(MeasuredVentricle)])
 
 
-def _measured(
+def _segmented(
+    segmenter: Segmenter,
+    store: FrameStore,
+    recording: Recording,
+    beats: RangeRule,
+    method: Method,
+    *,
+    is_phantom: bool,
+) -> Segmentation | PredictionFailure:
+    """In the frames of the store, under the recording's id."""
+    frames = np.asarray(store.frames(recording.id))
+    try:
+        video = Video(frames, recording.fps or store.fps(recording.id), recording.id, is_phantom=is_phantom)
+        return segment_video(segmenter, video, recording.id, beats=beats, method=method)
+    except VideoError as error:
+        return PredictionFailure.of(recording.id, error)
+
+
+def _compared(
+    found: Segmentation | PredictionFailure,
     segmenter: Segmenter,
     store: FrameStore,
     recording: Recording,
     traces: KnownOutlines,
     outline: str,
-    beats: RangeRule,
-    method: Method,
 ) -> MeasuredVentricle:
     name, label = printable(recording.id), math.nan if recording.ef_percent is None else recording.ef_percent
     frames = np.asarray(store.frames(recording.id))
-    try:
-        fps = recording.fps or store.fps(recording.id)
-        found = segment_video(segmenter, Video(frames, fps, recording.id), recording.id, beats=beats, method=method)
-    except VideoError as error:
-        return MeasuredVentricle(recording=name, num_frames=len(frames), ef_label=label, reason=str(error))
+    if isinstance(found, PredictionFailure):
+        return MeasuredVentricle(recording=name, num_frames=len(frames), ef_label=label, reason=found.error)
     known, ends = _known(traces, recording, outline, len(frames), store.frame_size)
     masks = found.frame_masks if outline == CAVITY else segmenter.masks(frames, outline=outline)
-    volumes = found.curves[method].volumes
+    volumes = found.curves[found.method].volumes
     ed, es = ends or (None, None)
     overall = _overlap(masks, known, list(known))
     at_ed, at_es = (_overlap(masks, known, [] if frame is None else [frame]) for frame in (ed, es))

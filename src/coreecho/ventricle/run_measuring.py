@@ -22,7 +22,7 @@ from coreecho.shipped import DEFAULT
 from coreecho.training.data_folder import DataFolder
 from coreecho.training.run_folder import locate_data
 from coreecho.ventricle.beats import RangeRule
-from coreecho.ventricle.measuring import FIGURES, compared_outline, counts_of, figures_of, measure_recordings
+from coreecho.ventricle.measuring import FIGURES, Keep, compared_outline, counts_of, figures_of, measure_recordings
 from coreecho.ventricle.volume import Method
 from coreecho.video.store import FrameStore
 
@@ -84,6 +84,7 @@ def measure_dataset(
     protocol: VentricleProtocol | None = None,
     device: str = "auto",
     allow_overlap: bool = False,
+    keep: Keep | None = None,
     show_progress: bool = False,
 ) -> MeasuredDataset:
     """Outline the ventricles of a split of a data set, compare them with its own, and write the folder.
@@ -98,6 +99,7 @@ def measure_dataset(
         protocol: how; the TEST split when not given.
         device: where to compute.
         allow_overlap: take recordings that the model was trained on, too; the result then says so.
+        keep: see `measure_recordings`.
         show_progress: show bars on stderr.
 
     Raises:
@@ -126,6 +128,8 @@ def measure_dataset(
         outline=outline,
         beats=protocol.beats,
         method=protocol.method,
+        is_phantom=found.data.is_phantom,
+        keep=keep,
         show_progress=show_progress,
     )
     patients = patients_of(found.recordings)

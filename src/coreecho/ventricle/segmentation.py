@@ -38,6 +38,7 @@ class Segmentation:
         warnings: what speaks against trusting it.
         notes: what was done to the clip.
         model: what outlined it.
+        model_in_short: the same in the few words that a moving picture has room for.
         is_phantom: the heart is simulated.
         notice: what an EF shown here is not.
     """
@@ -52,6 +53,7 @@ class Segmentation:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     model: str
+    model_in_short: str = ""
     is_phantom: bool = False
     notice: str = EF.notice
 

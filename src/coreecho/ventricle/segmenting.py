@@ -159,6 +159,7 @@ def segment_video(
         warnings=(),
         notes=_notes(video, found),
         model=segmenter.name,
+        model_in_short=segmenter.short_name,
         is_phantom=video.is_phantom,
     )
     result = replace(result, beats=found.without(result.elsewhere))

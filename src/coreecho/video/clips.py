@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coreecho.checking import faults_of_types, refuse
+from coreecho.checking import faults_of_types, refuse, take_lists
 from coreecho.errors import RecipeError, VideoError
 from coreecho.video.temporal import TimeMethod, resample_time
 
@@ -38,6 +38,7 @@ class ClipSampling:
 
     def __post_init__(self) -> None:
         # Of what is derived from it, all fields.
+        take_lists(self)
         refuse(CLIPS, faults_of_types(self))
         counts = {"num_frames": self.num_frames, "stride": self.stride}
         refuse(CLIPS, [f"{name} is {value}, expected at least 1" for name, value in counts.items() if value < 1])

@@ -6,7 +6,7 @@ import pytest
 
 from coreecho.errors import CheckpointError
 from coreecho.models import ModelInput, WeightsCard
-from coreecho.models.card import kind_of_card
+from coreecho.models.card import kind_of_card, origin_in_short
 
 MODEL_INPUT = json.loads(json.dumps(asdict(ModelInput())))
 
@@ -100,3 +100,14 @@ def test_the_kind_is_told_of_sound_cards_alone(card: WeightsCard) -> None:
     assert kind_of_card(card.to_json()) == "model"
     for damaged in ("", "{", "[1]", '{"kind": "model", "kind": "segmenter"}', '{"source": NaN, "kind": "model"}'):
         assert kind_of_card(damaged) is None, damaged
+
+
+def test_in_short_a_model_says_whose_hearts_taught_it(card: WeightsCard) -> None:
+    assert card.trained_on is not None
+    taught = replace(card.trained_on, recipe="lv", dataset="camus", is_phantom=True)
+    assert origin_in_short("unet", taught) == "lv (unet), trained on simulated hearts (phantoms) alone"
+    assert origin_in_short("unet", replace(taught, is_phantom=False)) == "lv (unet), trained on real hearts (camus)"
+    assert origin_in_short("unet", taught, shipped_as="default-lv").startswith(
+        "default-lv, trained on simulated hearts"
+    )
+    assert origin_in_short("unet", None) == "unet, imported weights"

@@ -9,7 +9,7 @@ def test_sentences_that_differ_by_their_numbers_share_a_code_and_show_their_rang
     assert legend.code("W", "frame rate unknown") == "W2"
     assert legend.code("N", "cropped") == "N1"
     assert legend.lines() == [
-        "W1  short clip: 9-90.5 frames, the model looks at 125 (3 files)",
+        "W1  short clip: 9, 60 or 90.5 frames, the model looks at 125 (3 files)",
         "W2  frame rate unknown",
         "N1  cropped (2 files)",
     ]
@@ -20,7 +20,7 @@ def test_numbers_alone_and_none_at_all() -> None:
     legend.code("S", "12")
     legend.code("S", "7")
     legend.code("S", "")
-    assert legend.lines() == ["S1  7-12 (2 studies)", "S2  "]
+    assert legend.lines() == ["S1  7 or 12 (2 studies)", "S2  "]
 
 
 def test_numbers_that_belong_together_are_not_mixed_with_those_of_other_files() -> None:
@@ -53,9 +53,12 @@ def test_what_is_said_twice_of_one_row_is_of_one_row() -> None:
     legend = Legend()
     beats = [f"a beat about {moment} s was left out" for moment in ("0.60", "5.85")]
     assert legend.codes({"N": beats}) == ["N1"]
-    assert legend.lines() == ["N1  a beat about 0.60-5.85 s was left out"]
+    assert legend.lines() == ["N1  a beat about 0.60 or 5.85 s was left out"]
     legend.codes({"N": beats[:1]})
-    assert legend.lines() == ["N1  a beat about 0.60-5.85 s was left out (2 files)"]
+    assert legend.lines() == ["N1  a beat about 0.60 or 5.85 s was left out (2 files)"]
+    # Of many moments the ends are told, by no dash: from 0.60 to 5.85 s would be a duration.
+    legend.codes({"N": [f"a beat about {moment} s was left out" for moment in ("1.00", "3.20")]})
+    assert legend.lines() == ["N1  a beat about 0.60 … 5.85 s was left out (3 files)"]
     alone = Legend()
     alone.codes({"N": ["at 1 s by 20 %", "at 2 s by 30 %"]})
     assert alone.lines() == ["N1  at 1 s by 20 % (the first of 2 of one of the files; each has its own numbers)"]

@@ -138,10 +138,20 @@ def test_a_wrong_recipe_is_refused_with_its_fault(tmp_path: Path, text: str, mes
         ({"head_bias": "55"}, "head_bias is '55', expected a finite number or nothing"),
         ({"scale_range": (0.8,)}, "scale_range is .*, expected 2 values, each a finite number"),
         ({"scale_range": (0.8, math.inf)}, "scale_range is"),
+        ({"learning_rate": 1e300}, "learning_rate is 1e.300, expected 1e-30 to 1e.30, which float32 holds"),
+        ({"temperature": 1e-300}, "temperature is 1e-300, expected 1e-30 to 1e.30"),
+        ({"weight_decay": 1e300}, "weight_decay is 1e.300, expected"),
+        ({"decay_factor": 1.5}, "decay_factor is 1.5, expected at most 1"),
         ({"label_scale": 0.0}, "label_scale is 0.0, expected more than 0"),
         ({"label": "edv_ml"}, "task is ef, which has a label of its own, and label is given"),
+        ({"label_low": 5.0, "unit": "%"}, "task is ef, .* and unit, label_low is given as well"),
+        ({"name": " "}, "name is ' ', expected a line of text"),
+        ({"name": "two\nlines"}, "name is 'two.nlines', expected a line of text"),
+        ({"init": ""}, "init is '', expected `scratch`, `default`, or a file or folder"),
+        ({"head": "fraction"}, "takes out what an encoder reads itself, and uniformer_small reads nothing"),
+        ({"head": "fraction", "encoder": "colearning"}, "nothing to learn, expected stage2 false"),
         ({"task": "mi"}, "objective is rnc_l1 and task is mi, expected an objective .*: bce"),
-        ({"task": "scalar"}, "label"),
+        ({"task": "scalar"}, "is told nothing, which does not make it: missing a required argument: 'label'"),
         ({"task": "scalar", "label": "edv_ml", "label_low": 9.0, "label_high": 3.0}, "label_low"),
         ({"task": "scalar", "label": "edv_ml", "head_bias": -1.0, "label_low": 0.0}, "head_bias is -1.0, expected edv"),
     ],
@@ -216,6 +226,13 @@ def test_a_recipe_knows_its_task_and_is_read_back_with_it(settings: dict[str, An
 def test_another_objective_brings_its_own_task() -> None:
     settings = Recipe().to_mapping() | {"objective": "bce", "stage2": False}
     assert Recipe.from_mapping(settings, source="test").task == MI()
+
+
+def test_a_list_is_taken_in_python_as_in_a_file() -> None:
+    recipe = Recipe(scale_range=[0.9, 1.1], input=ModelInput(mean=[0.1, 0.2, 0.3]))  # type: ignore[arg-type]
+    assert (recipe.scale_range, recipe.input.mean) == ((0.9, 1.1), (0.1, 0.2, 0.3))
+    assert recipe == Recipe.from_mapping({"scale_range": [0.9, 1.1], "mean": [0.1, 0.2, 0.3]}, source="test")
+    hash(recipe)
 
 
 def test_all_faults_are_named_at_once() -> None:
