@@ -53,7 +53,7 @@ def test_other_recordings_of_the_runs_own_data_are_other_data(run: RunFolder, tr
 
 
 def test_a_run_opens_where_the_layout_of_its_data_is_not_installed(run: RunFolder, tmp_path: Path) -> None:
-    moved = shutil.copytree(run.path, tmp_path / "run")
+    moved = shutil.copytree(run.path, tmp_path / "without-layout")
     record = json.loads((moved / "run.json").read_text())
     record["data"]["dataset"] = "a-layout-of-another-lab"
     (moved / "run.json").write_text(json.dumps(record))
