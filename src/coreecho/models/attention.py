@@ -16,8 +16,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, dropout: float = 0.0) -
 
     PyTorch's kernel for float32 on GPUs with CUDA shares the sums of few clips among blocks that end in any order, and
     one seed gives two sets of weights. It has an exact form, for which only a switch of the whole process asks: that is
-    thrown while these gradients are computed. A switch for the whole training would refuse what has no exact form, such
-    as the interpolation of outlines, and on CUDA every product of matrices.
+    thrown while these gradients are computed, and for nothing else: it refuses what has no exact form, such as the
+    interpolation of outlines.
 
     Args:
         query: (B, heads, N, d).

@@ -44,7 +44,7 @@ def test_exact_kernels_are_asked_for_there_alone(
         with _Watched() as watched:
             made.backward()
         assert watched.asked.pop("_scaled_dot_product_flash_attention_for_cpu_backward.default") == {True}
-        # Products of matrices are refused on a GPU where exact ones are asked for.
+        # Of UVT's query, key and value the last is gone further back from before the first is reached.
         assert watched.asked["mm.default"] == {was_enabled}
         assert torch.are_deterministic_algorithms_enabled() == was_enabled
         assert torch.is_deterministic_algorithms_warn_only_enabled()
