@@ -7,31 +7,25 @@ split nor fold is given, a training puts whole patients into splits once, and th
 that every later run has the same; who only tests on such a table takes all of it.
 """
 
-import csv
-import io
-import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
 from coreecho.datasets.camus import QUALITY_GROUPS
 from coreecho.datasets.clip_paths import find_clip
-from coreecho.datasets.folds import divided_patients, patient_splits, split_by_fold
+from coreecho.datasets.folds import divided_patients, split_by_fold
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.options import FRAME_RATE, Option
 from coreecho.datasets.recording import Recording, Split, View
 from coreecho.datasets.survey import Recordings, Survey
 from coreecho.datasets.table_rows import SUFFIXES, MissingColumnsError, TableRows, number, read_table_rows, whole_number
+from coreecho.datasets.table_splits import SPLITS_SUFFIX, split_by_patient, splits_path
 from coreecho.errors import DatasetError
-from coreecho.files import is_file, write_whole
-from coreecho.names import readable
+from coreecho.files import is_file
 
-log = logging.getLogger(__name__)
-
-_SPLITS_SUFFIX = ".splits.csv"
 _EF = "ef_percent"
 _EF_COLUMNS = (_EF, "label", "ef")
 _OTHER_FIELDS = ("path", "id", "has_mi", "esv_ml", "edv_ml", "split", "fold", "patient", "quality", "view", "scanner")
@@ -112,7 +106,7 @@ class Table(Layout):
     def is_undivided(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> bool:
         """Neither splits nor folds are in the table, and none were drawn before."""
         says_nothing = settings["fold"] is None and all(one.split is None and one.fold is None for one in recordings)
-        return says_nothing and not _splits_path(find_table(root)).exists()
+        return says_nothing and not splits_path(find_table(root)).exists()
 
     def arrange(self, recordings: Sequence[Recording], root: Path, **settings: Any) -> Sequence[Recording]:
         """Give each recording a split: its own, its fold's, or its patient's."""
@@ -127,7 +121,7 @@ class Table(Layout):
                 f"{root}: fold {fold} is asked for, and {len(recordings) - len(folds)} of {len(recordings)} recordings "
                 "have none. Fill the column `fold`, or leave `--fold` out."
             )
-        return _split_by_patient(find_table(root), recordings, settings["seed"])
+        return split_by_patient(find_table(root), recordings, settings["seed"])
 
 
 TABLE = Table()
@@ -147,9 +141,7 @@ def find_table(root: Path) -> Path:
     if not root.is_dir():
         return root
     tables = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    tables = [
-        path for path in tables if not path.name.endswith(_SPLITS_SUFFIX) and not path.name.startswith((".", "~"))
-    ]
+    tables = [path for path in tables if not path.name.endswith(SPLITS_SUFFIX) and not path.name.startswith((".", "~"))]
     named = [path for path in tables if path.stem == "recordings"]
     found = named or tables
     if len(found) != 1:
@@ -346,56 +338,3 @@ class _Cells:
 
     def _fault(self, kind: str, text: str) -> None:
         self.survey.add_fault(kind, f"{self.where}: {text!r}", self.id)
-
-
-def _splits_path(table: Path) -> Path:
-    return table.with_name(table.stem + _SPLITS_SUFFIX)
-
-
-def _split_by_patient(table: Path, recordings: Sequence[Recording], seed: int) -> list[Recording]:
-    """Give each patient the split on disk, and those that have none yet a new one, which is stored.
-
-    Clips without a patient count as patients of their own.
-    """
-    path = _splits_path(table)
-    known = _read_splits(path)
-    patients = [recording.patient or recording.id for recording in recordings]
-    splits = patient_splits(patients, seed=seed, known=known)
-    if not set(splits) <= set(known):
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["patient", "split"])
-        # Patients that are no longer in the table keep their split, in case they return.
-        writer.writerows(sorted((known | splits).items()))
-        try:
-            write_whole(path, text.getvalue())
-        except OSError as error:
-            raise DatasetError(
-                f"{path}: the splits cannot be stored ({error.strerror}). Give the table a column 'split', or put it "
-                "in a folder that can be written."
-            ) from error
-    divided = [
-        replace(recording, split=splits[patient]) for recording, patient in zip(recordings, patients, strict=True)
-    ]
-    counts = ", ".join(f"{split} {sum(one.split == split for one in divided)}" for split in get_args(Split))
-    log.warning(
-        "%s has no column split: its recordings are divided by patient, as %s says: %s.",
-        readable(table.name),
-        readable(path.name),
-        counts,
-    )
-    return divided
-
-
-def _read_splits(path: Path) -> dict[str, Split]:
-    if not path.exists():
-        return {}
-    splits: dict[str, Split] = {}
-    for line, row in read_table_rows(path, required=("patient", "split")).rows:
-        if row["split"] not in get_args(Split) or row["patient"] in splits:
-            raise DatasetError(
-                f"{path}: line {line} is wrong ({row['patient']!r}, {row['split']!r}); expected each patient once, "
-                "with train, val or test. Mend it, or delete the file to have new splits made."
-            )
-        splits[row["patient"]] = cast(Split, row["split"])
-    return splits

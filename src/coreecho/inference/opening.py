@@ -56,7 +56,8 @@ def open_subject(
     run = model if isinstance(model, RunFolder) else RunFolder.open(model)
     layout = dataset or run.data.dataset
     is_same_layout = layout == run.data.dataset
-    are_others = is_same_layout and _asks_for_others(run, options or {})
+    # A run whose layout is not installed here can be looked at as it is.
+    are_others = is_same_layout and bool(options) and _asks_for_others(run, options or {})
     if data is None or (is_same_layout and not are_others and data.resolve() == run.data.root.resolve()):
         own = run if store is None else RunFolder.open(run.path, store=store)
         return Subject(weights=run.best_weights, data=own.data, folder=run.path, run=own, run_on_data=own)

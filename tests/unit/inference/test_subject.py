@@ -52,6 +52,14 @@ def test_other_recordings_of_the_runs_own_data_are_other_data(run: RunFolder, tr
         open_subject(run.path, data=truth_root, options={"view": "A2C"})
 
 
+def test_a_run_opens_where_the_layout_of_its_data_is_not_installed(run: RunFolder, tmp_path: Path) -> None:
+    moved = shutil.copytree(run.path, tmp_path / "without-layout")
+    record = json.loads((moved / "run.json").read_text())
+    record["data"]["dataset"] = "a-layout-of-another-lab"
+    (moved / "run.json").write_text(json.dumps(record))
+    assert open_subject(moved).data.dataset == "a-layout-of-another-lab"
+
+
 def test_weights_are_asked_about_any_data(run: RunFolder, truth_root: Path, tmp_path: Path) -> None:
     weights = Path(shutil.copy(run.best_weights, tmp_path / "published.safetensors"))
     subject = open_subject(weights, data=truth_root)
