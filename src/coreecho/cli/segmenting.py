@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from coreecho.cli.telling import tell, tell_failures
+from coreecho.cli.telling import tell_failures
 from coreecho.files import make_folder
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import readable
-from coreecho.progress import track
+from coreecho.progress import tell, track
 from coreecho.report.segmentation_folder import FolderNames, Found, write_beats, write_segmentation
 from coreecho.report.segmentation_tables import beats_table, measured_table
 from coreecho.stopping import exit_code_of
