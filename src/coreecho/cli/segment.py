@@ -168,4 +168,5 @@ def _options(
 
 
 def _named(flags: list[str]) -> str:
-    return f"{' and '.join(f'`{flag}`' for flag in flags)} {'is' if len(flags) == 1 else 'are'}"
+    *others, last = (f"`{flag}`" for flag in flags)
+    return f"{', '.join(others)} and {last} are" if others else f"{last} is"
