@@ -107,7 +107,8 @@ class Scale:
         return (
             *(shows if self.settings["stage1_epochs"] == 1 else ()),
             f"Small models ({self.settings['encoder']}; r2plus1d_10 for R(2+1)D-18), clips of {clips}, all from "
-            f"scratch. {LAYOUTS.get(USUAL_LAYOUT).title}'s phantoms: {usual['recordings']}{more}, {epochs} (stages 1 and 2). Transfer: "
+            f"scratch. {LAYOUTS.get(USUAL_LAYOUT).title}'s phantoms: {usual['recordings']}{more}, {epochs} (stages 1 "
+            f"and 2). Transfer: "
             f"{self.probe['stage1_epochs']} epochs of probing, {self.fine_tune['stage1_epochs']} of fine-tuning, on "
             f"phantoms, {to}.",
         )
