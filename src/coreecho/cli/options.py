@@ -118,8 +118,10 @@ def data_options(
     """
     from coreecho.datasets.options import parse_options
 
-    given = [f"{name}={value}" for name, value in flags.items() if value is not None]
-    options: dict[str, Any] = dict(parse_options([*given, *(option or ())]))
+    given = {name: value for name, value in flags.items() if value is not None}
+    texts = parse_options([*(f"{name}={value}" for name, value in given.items()), *(option or ())])
+    # Flags have been read already: a fold is a number.
+    options: dict[str, Any] = {**texts, **given}
     if leave_out_faulty:
         options["leave_out_faulty"] = True
     return options
