@@ -131,7 +131,7 @@ class _Planner:
         """
         tasks = [job.recipe(self.inputs.out).task for row in rows for job in row.jobs[:1]]
         tasks += [card.task for card in map(describe_weights, self.inputs.trained.values()) if card.task is not None]
-        if not tasks or any(task != tasks[0] for task in tasks):
+        if not tasks or tasks.count(tasks[0]) < len(tasks):
             found = ", ".join(sorted({task.noun for task in tasks})) or "nothing"
             raise RecipeError(f"{self.table.name}: its rows read {found}, expected one and the same thing.")
         return tasks[0]

@@ -34,7 +34,7 @@ _OPACITY = 0.7
 SIDE = 448
 _LINE_HEIGHT, _LETTER_WIDTH = 20, 7
 # First that this build of FFmpeg has. H.264 plays in every browser; MPEG-4 part 2 in players.
-_ENCODERS = ("libx264", "libopenh264", "mpeg4")
+_CODECS = ("libx264", "libopenh264", "mpeg4")
 # GIF counts in hundredths of a second, and browsers slow down what is faster than 50 a second.
 _MAX_GIF_FPS = 50
 UNKNOWN_FPS = 25.0
@@ -134,35 +134,35 @@ def write_mp4(path: Path, pictures: Iterable[Pictures], *, fps: float | None, is
     Raises:
         CoReEchoError: there is no encoder, or the file cannot be written.
     """
-    encoder = next(_available_encoders(), None)
-    if encoder is None:
-        raise CoReEchoError(f"{path}: this build of PyAV has none of the encoders {', '.join(_ENCODERS)}. Write a GIF.")
+    codec = next(_available_codecs(), None)
+    if codec is None:
+        raise CoReEchoError(f"{path}: this build of PyAV has none of the encoders {', '.join(_CODECS)}. Write a GIF.")
     try:
         with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
             if is_phantom:
                 container.metadata["comment"] = PHANTOM_COMMENT
-            _encode(container, encoder, pictures, Fraction(fps or UNKNOWN_FPS).limit_denominator(1000))
+            _encode(container, codec, pictures, Fraction(fps or UNKNOWN_FPS).limit_denominator(1000))
     except OSError as error:
         raise CoReEchoError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return encoder
+    return codec
 
 
-def _encode(container: OutputContainer, encoder: str, pictures: Iterable[Pictures], rate: Fraction) -> None:
+def _encode(container: OutputContainer, codec: str, pictures: Iterable[Pictures], rate: Fraction) -> None:
     films = iter(pictures)
     first = next(films)
-    stream = container.add_stream(encoder, rate=rate)
+    stream = container.add_stream(codec, rate=rate)
     if not isinstance(stream, VideoStream):
-        raise TypeError(f"{encoder} is no video encoder")
+        raise TypeError(f"{codec} is no video encoder")
     stream.height, stream.width = first.shape[:2]
     stream.pix_fmt = "yuv420p"
-    stream.options = {"crf": "18"} if encoder == "libx264" else {"b:v": "4000000"}
+    stream.options = {"crf": "18"} if codec == "libx264" else {"b:v": "4000000"}
     for picture in chain([first], films):
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
     container.mux(stream.encode(None))
 
 
-def _available_encoders() -> Iterator[str]:
-    for name in _ENCODERS:
+def _available_codecs() -> Iterator[str]:
+    for name in _CODECS:
         try:
             av.Codec(name, "w")
         except ValueError:

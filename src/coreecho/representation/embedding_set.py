@@ -84,7 +84,7 @@ def one_number(tasks: Sequence[Task]) -> Task:
     Raises:
         RecipeError: they read different ones.
     """
-    numbers = [number_of(task) for task in tasks]
+    numbers = list(map(number_of, tasks))
     if len({(number.label, number.unit) for number in numbers}) > 1:
         raise RecipeError(
             f"These models read different numbers: {', '.join(number.heading for number in numbers)}. No scale holds "

@@ -120,7 +120,7 @@ def _return_to_stage1(run: RunFolder) -> None:
         run.stage_validation("stage1"): run.validation,
         state: run.state,
     }
-    for old, target in pairs.items():
-        if old.is_file():
-            write_whole(target, old.read_bytes())
+    for kept, place in pairs.items():
+        if kept.is_file():
+            write_whole(place, kept.read_bytes())
     run.write_metrics(history)

@@ -68,18 +68,18 @@ def read_dicom(path: Path, source: str) -> tuple[Decoded, Box | None]:
         VideoError: damaged, not ultrasound, a still, several sectors, or a codec is missing.
     """
     with named_damage(source):
-        dataset = open_dicom(path, source)
-        refuse_no_clip(dataset, source)
-        declared = dataset.get("NumberOfFrames")
-        num_frames = count_frames(dataset)
+        instance = open_dicom(path, source)
+        refuse_no_clip(instance, source)
+        declared = instance.get("NumberOfFrames")
+        num_frames = count_frames(instance)
         if num_frames > 1 and num_frames != declared:
-            dataset.NumberOfFrames = num_frames
+            instance.NumberOfFrames = num_frames
         if num_frames < 2:
             raise UnsuitableError(
                 f"{source}: a still: it has one frame. An EF takes a clip of a beating heart. Where a clip lies as "
                 "single frames, one a file, `coreecho predict FOLDER --series` reads them as one."
             )
-        return decode_dicom(dataset, None, source, path)
+        return decode_dicom(instance, None, source, path)
 
 
 @contextmanager
@@ -104,30 +104,30 @@ def named_damage(source: str) -> Iterator[None]:
 
 
 def decode_dicom(
-    dataset: Dataset, others: Sequence[Dataset] | None, source: str, path: Path | None = None
+    instance: Dataset, others: Sequence[Dataset] | None, source: str, path: Path | None = None
 ) -> tuple[Decoded, Box | None]:
     """Decode a file that may be read, or a series of them: as `read_dicom`.
 
     Args:
-        dataset: the clip, or the first frame of a series.
+        instance: the clip, or the first frame of a series.
         others: all frames of a series, the first one too; None for a clip.
         source: the path as it was given, for messages.
         path: of the clip, from which large pixels are read as they are needed.
     """
-    boxes = tissue_boxes(dataset, source)
-    height, width = int(dataset.Rows), int(dataset.Columns)
-    num_frames = len(others) if others is not None else int(dataset.NumberOfFrames)
+    boxes = tissue_boxes(instance, source)
+    height, width = int(instance.Rows), int(instance.Columns)
+    num_frames = len(others) if others is not None else int(instance.NumberOfFrames)
     check_size(source, num_frames, height, width)
-    fps, times_ms, notes = frame_times(dataset, num_frames)
-    aspect, aspect_notes = believed_aspect(pixel_aspect(dataset))
-    if others is None and is_video(dataset):
-        video = decode_video(dataset, source)
+    fps, times_ms, notes = frame_times(instance, num_frames)
+    aspect, aspect_notes = believed_aspect(pixel_aspect(instance))
+    if others is None and is_video(instance):
+        video = decode_video(instance, source)
         pixels = DicomFrames(video.frames, video.coloured, video.reduction, video.notes)
         aspect = video.pixel_aspect if aspect == 1 else aspect
         if fps is None and video.fps is not None:
             fps, notes = video.fps, ()
     else:
-        stored = StoredFrames(dataset, source, path) if others is None else SeriesFrames(others, source)
+        stored = StoredFrames(instance, source, path) if others is None else SeriesFrames(others, source)
         pixels = decode(stored, source)
     if pixels.frames.max() < MIN_WHITE:
         raise VideoError(f"{source}: its picture is black: no pixel is above {MIN_WHITE - 1} of 255. Export it again.")
@@ -140,7 +140,7 @@ def decode_dicom(
         reduction=pixels.reduction,
         stored_size=(height, width),
         # Proportions that no recorder has come with distances that none has.
-        pixel_mm=None if aspect_notes else pixel_mm(dataset, boxes, height, width),
+        pixel_mm=None if aspect_notes else pixel_mm(instance, boxes, height, width),
         notes=(*pixels.notes, *aspect_notes, *notes),
     )
     return decoded, fitting_region(boxes, height, width, pixels.reduction)
@@ -162,31 +162,31 @@ def open_dicom(path: Path, source: str, *, has_pixels: bool = True) -> Dataset:
     # force: some archives leave out the 128 bytes before "DICM"; that it is DICOM was found by its first elements.
     # A text: pydicom puts the name of a file that ends too early into its warning.
     with _CountedFile(io.FileIO(str(path)), source) as file:
-        dataset = pydicom.dcmread(file, force=True, defer_size=_DEFERRED_BYTES, stop_before_pixels=not has_pixels)
+        instance = pydicom.dcmread(file, force=True, defer_size=_DEFERRED_BYTES, stop_before_pixels=not has_pixels)
         ends_early = file.ends_early or file.has_met_pixels
-    if has_pixels and ends_early and "PixelData" not in dataset:
+    if has_pixels and ends_early and "PixelData" not in instance:
         raise VideoError(
             f"{source}: cut off: the file ends in the middle of its data. Copy it again from its origin, or export it "
             "again."
         )
-    _name_coding(dataset, source)
+    _name_coding(instance, source)
     # Read when it is looked at, and so not counted.
-    regions = dataset.get_item("SequenceOfUltrasoundRegions")
+    regions = instance.get_item("SequenceOfUltrasoundRegions")
     if isinstance(regions, RawDataElement) and len(regions.value or b"") > _MAX_REGION_BYTES:
         raise VideoError(f"{source}: declares more ultrasound regions than a screen can have. The file is damaged.")
-    return dataset
+    return instance
 
 
-def _name_coding(dataset: Dataset, source: str) -> None:
+def _name_coding(instance: Dataset, source: str) -> None:
     """Give a file without the group that names its coding the one that it was read by, which is plain."""
-    if dataset.file_meta.get("TransferSyntaxUID") is not None or "PixelData" not in dataset:
+    if instance.file_meta.get("TransferSyntaxUID") is not None or "PixelData" not in instance:
         return
-    element = dataset.get_item("PixelData", keep_deferred=True)
+    element = instance.get_item("PixelData", keep_deferred=True)
     if isinstance(element, RawDataElement) and element.length == _UNDEFINED_LENGTH:
         raise VideoError(f"{source}: its pixels are compressed, and it does not say how. Export it again.")
-    is_implicit, is_little_endian = dataset.original_encoding
+    is_implicit, is_little_endian = instance.original_encoding
     explicit = ExplicitVRLittleEndian if is_little_endian else ExplicitVRBigEndian
-    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
+    instance.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
 
 
 class _CountedFile(io.BufferedReader):
@@ -221,25 +221,25 @@ class _CountedFile(io.BufferedReader):
         return content
 
 
-def refuse_no_clip(dataset: Dataset, source: str) -> None:
+def refuse_no_clip(instance: Dataset, source: str) -> None:
     """Refuse what is not ultrasound, or holds no pixels. Raises VideoError."""
-    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+    if instance.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
         raise UnsuitableError(
             f"{source}: the table of contents of a DICOM medium, which holds no pictures. Give the folder in which it "
             "lies, or its clips."
         )
-    is_ultrasound = dataset.get("Modality") == "US" or "Ultrasound" in _sop_class_name(dataset)
+    is_ultrasound = instance.get("Modality") == "US" or "Ultrasound" in _sop_class_name(instance)
     if not is_ultrasound:
-        if "Modality" not in dataset:
+        if "Modality" not in instance:
             raise VideoError(
                 f"{source}: names no modality: it is cut off, or not ultrasound. Expected an ultrasound clip."
             )
-        modality = str(dataset.Modality)[:16]
+        modality = str(instance.Modality)[:16]
         raise UnsuitableError(f"{source}: not ultrasound: its modality is {modality!r}. Expected an ultrasound clip.")
-    if "PixelData" not in dataset:
+    if "PixelData" not in instance:
         raise VideoError(f"{source}: holds no pixel data: it is cut off, or a report. Export the clip again.")
 
 
-def _sop_class_name(dataset: Dataset) -> str:
-    uid = dataset.get("SOPClassUID")
+def _sop_class_name(instance: Dataset) -> str:
+    uid = instance.get("SOPClassUID")
     return str(uid.name) if isinstance(uid, pydicom.uid.UID) else ""

@@ -54,7 +54,7 @@ _PIXEL_GROUPS = (0x0028, 0x7FE0)
 class Frames(Protocol):
     """Frames as they are stored: `raw` leaves colours as they are, otherwise YCbCr becomes RGB."""
 
-    dataset: Dataset
+    instance: Dataset
     notes: tuple[str, ...]
 
     def __len__(self) -> int: ...
@@ -70,7 +70,7 @@ class StoredFrames:
     """The frames of one file.
 
     Args:
-        dataset: with PixelData, whose size was checked.
+        instance: with PixelData, whose size was checked.
         source: the file, for messages.
         path: the file, needed where its PixelData is large and was left in it: frames are then read one at a time.
 
@@ -78,23 +78,23 @@ class StoredFrames:
         VideoError: the coding is not supported, its codec is not installed, or frames are missing.
     """
 
-    def __init__(self, dataset: Dataset, source: str, path: Path | None = None) -> None:
-        self.dataset = dataset
+    def __init__(self, instance: Dataset, source: str, path: Path | None = None) -> None:
+        self.instance = instance
         self.notes: tuple[str, ...] = ()
         self._path = path
         self._frame_bytes = 0
         self._source = source
-        self._num_frames = int(dataset.get("NumberOfFrames") or 1)
-        self._plugin = _decoder(dataset, source)
+        self._num_frames = int(instance.get("NumberOfFrames") or 1)
+        self._plugin = _decoder(instance, source)
         if not self._plugin:
             self._check_raw()
             self._mend_planes()
             return
-        self._patience = Patience(source, _pixel_bytes(dataset))
-        _check_packing(dataset, self._num_frames, source)
+        self._patience = Patience(source, _pixel_bytes(instance))
+        _check_packing(instance, self._num_frames, source)
         self._mend_offsets()
-        if dataset.file_meta.TransferSyntaxUID != uid.RLELossless:
-            _check_pictures(self.dataset, self._num_frames, source)
+        if instance.file_meta.TransferSyntaxUID != uid.RLELossless:
+            _check_pictures(self.instance, self._num_frames, source)
             self._name_colours()
 
     def __len__(self) -> int:
@@ -106,18 +106,18 @@ class StoredFrames:
             return self._plain(number, raw=True)
         with self._patience.spending():
             return pixel_array(
-                self.dataset, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
+                self.instance, index=number, raw=True, decoding_plugin=self._plugin, correct_unused_bits=False
             )
 
     def _plain(self, number: int, *, raw: bool) -> NDArray[Any]:
         """One frame of an uncompressed file, read from the disk where its pixels were left there."""
-        element = self.dataset.get_item("PixelData", keep_deferred=True)
+        element = self.instance.get_item("PixelData", keep_deferred=True)
         if not (isinstance(element, RawDataElement) and element.value is None) or self._path is None:
-            return pixel_array(self.dataset, index=number, raw=raw, correct_unused_bits=False)
+            return pixel_array(self.instance, index=number, raw=raw, correct_unused_bits=False)
         with self._path.open("rb") as file:
             file.seek(element.value_tell + number * self._frame_bytes)
             content = file.read(self._frame_bytes)
-        frame = changed(self.dataset, NumberOfFrames=1, PixelData=content + bytes(len(content) % 2))
+        frame = changed(self.instance, NumberOfFrames=1, PixelData=content + bytes(len(content) % 2))
         frame["PixelData"].VR = element.VR or "OW"
         return pixel_array(frame, raw=raw, correct_unused_bits=False)
 
@@ -129,7 +129,7 @@ class StoredFrames:
                 yield self._plain(number, raw=raw)
             return
         num_decoded = 0
-        decoded = iter_pixels(self.dataset, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False)
+        decoded = iter_pixels(self.instance, raw=raw, decoding_plugin=self._plugin, correct_unused_bits=False)
         while True:
             with self._patience.spending():
                 pixels = next(decoded, None)
@@ -143,18 +143,18 @@ class StoredFrames:
 
     def _check_raw(self) -> None:
         """Hold the number of bytes against the number of frames; subsampled colours may not be so in truth."""
-        dataset = self.dataset
-        samples = int(dataset.SamplesPerPixel)
-        num_bytes = _pixel_bytes(dataset)
-        pixels = int(dataset.Rows) * int(dataset.Columns)
-        frame_bytes = pixels * samples * int(dataset.BitsAllocated) // 8
-        label = dataset.get("PhotometricInterpretation")
+        instance = self.instance
+        samples = int(instance.SamplesPerPixel)
+        num_bytes = _pixel_bytes(instance)
+        pixels = int(instance.Rows) * int(instance.Columns)
+        frame_bytes = pixels * samples * int(instance.BitsAllocated) // 8
+        label = instance.get("PhotometricInterpretation")
         if label in (_SUBSAMPLED, _SUBSAMPLED_PARTIAL) and samples == 3:
             if num_bytes - num_bytes % 2 != (padded := frame_bytes * self._num_frames) - padded % 2:
                 frame_bytes = frame_bytes * 2 // 3
             elif label == _SUBSAMPLED:
                 # Three bytes a pixel: archives unpack a JPEG clip and leave its label.
-                self.dataset = changed(dataset, PhotometricInterpretation="YBR_FULL")
+                self.instance = changed(instance, PhotometricInterpretation="YBR_FULL")
         self._frame_bytes = frame_bytes
         expected = frame_bytes * self._num_frames
         if num_bytes not in (expected, expected + expected % 2):
@@ -165,26 +165,26 @@ class StoredFrames:
 
         Of a grey picture in RGB, or in YCbCr, this is plain: see `neutral_share`.
         """
-        dataset = self.dataset
-        is_subsampled = dataset.get("PhotometricInterpretation") in (_SUBSAMPLED, _SUBSAMPLED_PARTIAL)
-        if int(dataset.SamplesPerPixel) != 3 or int(dataset.BitsAllocated) != 8 or is_subsampled:
+        instance = self.instance
+        is_subsampled = instance.get("PhotometricInterpretation") in (_SUBSAMPLED, _SUBSAMPLED_PARTIAL)
+        if int(instance.SamplesPerPixel) != 3 or int(instance.BitsAllocated) != 8 or is_subsampled:
             return
         pixels = self.one(self._num_frames // 2).astype(np.uint8, copy=False)
         found = neutral_share(pixels)
-        is_planar = bool(int(dataset.get("PlanarConfiguration") or 0))
+        is_planar = bool(int(instance.get("PlanarConfiguration") or 0))
         stored = pixels.transpose(2, 0, 1) if is_planar else pixels
         height, width = pixels.shape[:2]
         other = stored.reshape(height, width, 3) if is_planar else stored.reshape(3, height, width).transpose(1, 2, 0)
         if neutral_share(other) > max(_MIN_NEUTRAL, found + _MIN_NEUTRAL_LEAD):
             self.notes = (PLANES_NOTE,)
-            self.dataset = changed(dataset, PlanarConfiguration=0 if is_planar else 1)
+            self.instance = changed(instance, PlanarConfiguration=0 if is_planar else 1)
 
     def _mend_offsets(self) -> None:
         """Leave the offset tables aside where they are wrong, or the frames are one fragment each: none is needed."""
-        dataset = self.dataset
-        items = BytesIO(dataset.PixelData)
+        instance = self.instance
+        items = BytesIO(instance.PixelData)
         offsets = parse_basic_offsets(items)
-        has_extended = "ExtendedOffsetTable" in dataset
+        has_extended = "ExtendedOffsetTable" in instance
         if not offsets and not has_extended:
             return
         fragments = list(generate_fragments(items))
@@ -197,36 +197,36 @@ class StoredFrames:
         if has_extended or list(offsets) != starts:
             self.notes = () if has_extended else (OFFSETS_NOTE,)
             content = encapsulate(fragments, has_bot=False)
-            self.dataset = changed(
-                dataset, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content
+            self.instance = changed(
+                instance, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content
             )
 
     def _name_colours(self) -> None:
         """Mark pictures as RGB that say so by the names of their channels alone."""
-        dataset = self.dataset
-        items = BytesIO(dataset.PixelData)
+        instance = self.instance
+        items = BytesIO(instance.PixelData)
         offsets = parse_basic_offsets(items)
         fragments = list(generate_fragments(items))
-        if int(dataset.SamplesPerPixel) != 3 or fragments[0] == with_named_colours(fragments[0]):
+        if int(instance.SamplesPerPixel) != 3 or fragments[0] == with_named_colours(fragments[0]):
             return
         # Longer pictures begin elsewhere than the tables say; without them a frame ends where its picture does.
-        if (offsets or "ExtendedOffsetTable" in dataset) and len(fragments) != self._num_frames:
+        if (offsets or "ExtendedOffsetTable" in instance) and len(fragments) != self._num_frames:
             return
         content = encapsulate(list(map(with_named_colours, fragments)), has_bot=False)
-        self.dataset = changed(dataset, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content)
+        self.instance = changed(instance, ExtendedOffsetTable=None, ExtendedOffsetTableLengths=None, PixelData=content)
 
 
 class SeriesFrames:
     """The frames of single files, one each, in order.
 
     Args:
-        datasets: one frame each, all of one size and coding.
+        instances: one frame each, all of one size and coding.
         source: the series, for messages.
     """
 
-    def __init__(self, datasets: Sequence[Dataset], source: str) -> None:
-        self._frames = [StoredFrames(dataset, source) for dataset in datasets]
-        self.dataset = self._frames[0].dataset
+    def __init__(self, instances: Sequence[Dataset], source: str) -> None:
+        self._frames = [StoredFrames(instance, source) for instance in instances]
+        self.instance = self._frames[0].instance
         self.notes: tuple[str, ...] = self._frames[0].notes
 
     def __len__(self) -> int:
@@ -242,39 +242,39 @@ class SeriesFrames:
             yield from frames.all(raw=raw)
 
 
-def changed(dataset: Dataset, **attributes: Any) -> Dataset:
+def changed(instance: Dataset, **attributes: Any) -> Dataset:
     """Make a data set of what describes the pixels, with some attributes set to others, or left out where None."""
     replaced = {tag_for_keyword(keyword) for keyword in attributes}
     # Iterating over a data set gives elements, and so would read what was left in the file.
-    tags = [tag for tag in dataset.keys() if tag.group in _PIXEL_GROUPS and tag not in replaced]  # noqa: SIM118
-    described = Dataset({tag: dataset.get_item(tag, keep_deferred=True) for tag in tags})
-    described.file_meta = dataset.file_meta
+    tags = [tag for tag in instance.keys() if tag.group in _PIXEL_GROUPS and tag not in replaced]  # noqa: SIM118
+    described = Dataset({tag: instance.get_item(tag, keep_deferred=True) for tag in tags})
+    described.file_meta = instance.file_meta
     for keyword, value in attributes.items():
         if value is not None:
             setattr(described, keyword, value)
     return described
 
 
-def _pixel_bytes(dataset: Dataset) -> int:
-    element = dataset.get_item("PixelData", keep_deferred=True)
+def _pixel_bytes(instance: Dataset) -> int:
+    element = instance.get_item("PixelData", keep_deferred=True)
     if isinstance(element, RawDataElement) and element.value is None:
         return element.length
-    return len(dataset.PixelData)
+    return len(instance.PixelData)
 
 
-def count_frames(dataset: Dataset) -> int:
+def count_frames(instance: Dataset) -> int:
     """Count the frames: as declared, or where the file says none, as many as its pixels make."""
-    declared = int(dataset.get("NumberOfFrames") or 0)
+    declared = int(instance.get("NumberOfFrames") or 0)
     if declared:
         return declared
-    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    syntax = instance.file_meta.get("TransferSyntaxUID") if hasattr(instance, "file_meta") else None
     if syntax is None or syntax in _UNCOMPRESSED:
-        samples = int(dataset.SamplesPerPixel)
-        if dataset.get("PhotometricInterpretation") == _SUBSAMPLED and not _is_unpacked(dataset):
+        samples = int(instance.SamplesPerPixel)
+        if instance.get("PhotometricInterpretation") == _SUBSAMPLED and not _is_unpacked(instance):
             samples = 2
-        frame_bytes = int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.BitsAllocated) // 8
-        return _pixel_bytes(dataset) // max(1, frame_bytes)
-    items = BytesIO(dataset.PixelData)
+        frame_bytes = int(instance.Rows) * int(instance.Columns) * samples * int(instance.BitsAllocated) // 8
+        return _pixel_bytes(instance) // max(1, frame_bytes)
+    items = BytesIO(instance.PixelData)
     parse_basic_offsets(items)
     fragments = list(generate_fragments(items))
     # A frame may be cut into several fragments, of which only the first begins a picture.
@@ -282,10 +282,10 @@ def count_frames(dataset: Dataset) -> int:
     return begin or len(fragments)
 
 
-def _is_unpacked(dataset: Dataset) -> bool:
+def _is_unpacked(instance: Dataset) -> bool:
     """Tell by the first frame whether pixels labelled as sharing their chroma lie with three bytes each, after all."""
-    num_pixels = int(dataset.Rows) * int(dataset.Columns)
-    content = np.frombuffer(dataset.PixelData[: 3 * num_pixels], np.uint8)
+    num_pixels = int(instance.Rows) * int(instance.Columns)
+    content = np.frombuffer(instance.PixelData[: 3 * num_pixels], np.uint8)
     if len(content) < 3 * num_pixels:
         return False
     # As if both pixels of a pair had its first one's luma.
@@ -302,9 +302,9 @@ def _wrong_count(source: str, num_declared: int, num_held: int, num_bytes_over: 
     )
 
 
-def _decoder(dataset: Dataset, source: str) -> str:
+def _decoder(instance: Dataset, source: str) -> str:
     """Name the decoder to use; empty for what needs none."""
-    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    syntax = instance.file_meta.get("TransferSyntaxUID") if hasattr(instance, "file_meta") else None
     if syntax is None or syntax in _UNCOMPRESSED:
         return ""
     if syntax not in _DECODERS:
@@ -313,7 +313,7 @@ def _decoder(dataset: Dataset, source: str) -> str:
         raise VideoError(
             f"{source}: its coding, {name}, is not read. Export it as JPEG or uncompressed DICOM, or as MP4."
         )
-    if syntax == uid.JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+    if syntax == uid.JPEGExtended12Bit and int(instance.BitsStored) > 8:
         raise VideoError(
             f"{source}: its coding, JPEG with 12 bits, is not read. Export it as JPEG or uncompressed DICOM."
         )
@@ -324,17 +324,17 @@ def _decoder(dataset: Dataset, source: str) -> str:
     raise VideoError(f'{source}: reading {syntax.name} takes a codec: pip install "coreecho[dicom]".')
 
 
-def _check_packing(dataset: Dataset, num_frames: int, source: str) -> None:
-    num_pixels = num_frames * int(dataset.Rows) * int(dataset.Columns) * int(dataset.SamplesPerPixel)
-    check_density(source, num_pixels, len(dataset.PixelData))
+def _check_packing(instance: Dataset, num_frames: int, source: str) -> None:
+    num_pixels = num_frames * int(instance.Rows) * int(instance.Columns) * int(instance.SamplesPerPixel)
+    check_density(source, num_pixels, len(instance.PixelData))
 
 
-def _check_pictures(dataset: Dataset, num_frames: int, source: str) -> None:
+def _check_pictures(instance: Dataset, num_frames: int, source: str) -> None:
     """Refuse pictures of another size than the file declares: a few bytes may ask a decoder for gigabytes."""
-    expected = (int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel))
-    tables = [dataset.get(keyword) for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+    expected = (int(instance.Rows), int(instance.Columns), int(instance.SamplesPerPixel))
+    tables = [instance.get(keyword) for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
     pictures = generate_frames(
-        dataset.PixelData,
+        instance.PixelData,
         number_of_frames=num_frames,
         extended_offsets=(tables[0], tables[1]) if all(tables) else None,
     )
@@ -347,6 +347,6 @@ def _check_pictures(dataset: Dataset, num_frames: int, source: str) -> None:
                 f"declared: it is damaged. {_AGAIN}"
             )
         # With more bits than there are for a level, GDCM ends the whole program.
-        bits, most = declared_bits(picture), int(dataset.BitsAllocated)
+        bits, most = declared_bits(picture), int(instance.BitsAllocated)
         if bits is not None and not 2 <= bits <= most:
             raise VideoError(f"{source}: frame {number} has levels of {bits} bits, of at most {most}. {_AGAIN}")

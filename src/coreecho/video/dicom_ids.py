@@ -55,8 +55,8 @@ def read_ids(path: ClipPath) -> DicomIds | None:
         if head[_MARK] != b"DICM" and not begins_like_dicom(head):
             return None
         with silent_readers():
-            dataset = open_dicom(file, str(file), has_pixels=False)
-            return DicomIds(**{name: _text(dataset.get(keyword)) for name, keyword in _KEYWORDS.items()})
+            instance = open_dicom(file, str(file), has_pixels=False)
+            return DicomIds(**{name: _text(instance.get(keyword)) for name, keyword in _KEYWORDS.items()})
     # A damaged header has no identifiers; that it is damaged is said where the clip is read.
     except Exception as error:
         log_unforeseen(error, "the identifiers of a file")

@@ -30,12 +30,12 @@ ToLevels = Callable[[NDArray[Any]], NDArray[np.uint8]]
 
 
 def find_levels(
-    dataset: Dataset, look: Callable[[int], NDArray[Any]], num_frames: int, source: str
+    instance: Dataset, look: Callable[[int], NDArray[Any]], num_frames: int, source: str
 ) -> tuple[ToLevels, tuple[str, ...]]:
     """Choose how stored levels become grey levels, 0 of which is black, and say what was chosen.
 
     Args:
-        dataset: of the clip.
+        instance: of the clip.
         look: decodes one frame as it is stored.
         num_frames: T.
         source: the file, for messages.
@@ -44,17 +44,17 @@ def find_levels(
         VideoError: its depth is not read, or nothing in it is lit.
         ValueError: its depth is impossible.
     """
-    allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
-    is_signed = bool(int(dataset.get("PixelRepresentation") or 0))
+    allocated, stored = int(instance.BitsAllocated), int(instance.BitsStored)
+    is_signed = bool(int(instance.get("PixelRepresentation") or 0))
     if allocated not in (8, 16):
         raise VideoError(f"{source}: has {allocated} bits a pixel; 8 or 16 are read.")
     if not 1 <= stored <= allocated:
         raise ValueError(f"BitsStored is {stored}")
-    has_colours = int(dataset.SamplesPerPixel) != 1
+    has_colours = int(instance.SamplesPerPixel) != 1
     # A window is of grey levels, and would move the chroma.
-    window = None if has_colours else _window(dataset)
-    inverted = not has_colours and is_inverted(dataset)
-    high_bit = int(dataset.get("HighBit") if dataset.get("HighBit") is not None else stored - 1)
+    window = None if has_colours else _window(instance)
+    inverted = not has_colours and is_inverted(instance)
+    high_bit = int(instance.get("HighBit") if instance.get("HighBit") is not None else stored - 1)
     is_plain = allocated == 8 and stored == 8 and not is_signed
     if is_plain and (window is None or _is_whole(window, 0.0, 256.0)):
         return lambda pixels: _turned(pixels.astype(np.uint8, copy=False), inverted), ()
@@ -140,15 +140,15 @@ def _is_whole(window: tuple[float, float], low: float, width: float) -> bool:
     return abs(window[0] - low) <= slack and abs(window[0] + window[1] - low - width) <= slack
 
 
-def _window(dataset: Dataset) -> tuple[float, float] | None:
+def _window(instance: Dataset) -> tuple[float, float] | None:
     """Lowest stored level that a file's window shows, and how many from there on: c - w/2 and w (PS3.3 C.11.2.1.2).
 
     The first of several. The window speaks of levels after the rescaling, so that is undone; one that is inverted is
     shown so afterwards.
     """
-    numbers = [_first_number(dataset.get(keyword)) for keyword in ("WindowCenter", "WindowWidth")]
-    slope = _first_number(dataset.get("RescaleSlope")) or 1.0
-    intercept = _first_number(dataset.get("RescaleIntercept")) or 0.0
+    numbers = [_first_number(instance.get(keyword)) for keyword in ("WindowCenter", "WindowWidth")]
+    slope = _first_number(instance.get("RescaleSlope")) or 1.0
+    intercept = _first_number(instance.get("RescaleIntercept")) or 0.0
     centre, width = numbers
     if centre is None or width is None or width <= 1:
         return None
@@ -156,10 +156,10 @@ def _window(dataset: Dataset) -> tuple[float, float] | None:
     return (darkest - intercept) / slope, width / abs(slope)
 
 
-def is_inverted(dataset: Dataset) -> bool:
+def is_inverted(instance: Dataset) -> bool:
     """Tell whether the least level is the brightest: by MONOCHROME1, or by a rescaling that falls; both undo that."""
-    falls = (_first_number(dataset.get("RescaleSlope")) or 1.0) < 0
-    return bool(dataset.get("PhotometricInterpretation") == "MONOCHROME1") != falls
+    falls = (_first_number(instance.get("RescaleSlope")) or 1.0) < 0
+    return bool(instance.get("PhotometricInterpretation") == "MONOCHROME1") != falls
 
 
 def _first_number(value: Any) -> float | None:
@@ -170,10 +170,10 @@ def _first_number(value: Any) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def palette(dataset: Dataset) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def palette(instance: Dataset) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Look colours up once for every possible pixel, in the 8 most significant bits that they use: grey, and RGB."""
-    stored = np.arange(1 << int(dataset.BitsStored), dtype=np.uint16)
-    colours = apply_color_lut(stored, dataset)
+    stored = np.arange(1 << int(instance.BitsStored), dtype=np.uint16)
+    colours = apply_color_lut(stored, instance)
     # Descriptors often say 16 bits where the values have 8.
     table = (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
     return to_grey(table), table

@@ -35,9 +35,9 @@ class DicomFrames:
     notes: tuple[str, ...] = ()
 
 
-def decode_frames(dataset: Dataset, source: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+def decode_frames(instance: Dataset, source: str) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     """Decode all frames of one file. See `decode`."""
-    decoded = decode(StoredFrames(dataset, source), source)
+    decoded = decode(StoredFrames(instance, source), source)
     return decoded.frames, decoded.coloured
 
 
@@ -52,12 +52,12 @@ def decode(stored: Frames, source: str) -> DicomFrames:
         VideoError: the pixels are of a kind that is not read, or frames are missing.
         Exception: any that pydicom and its decoders raise on damaged pixels.
     """
-    dataset = stored.dataset
-    photometric = str(dataset.PhotometricInterpretation)
+    instance = stored.instance
+    photometric = str(instance.PhotometricInterpretation)
     to_grey_frame, label_notes, notes = _converter(stored, photometric, source)
     # pydicom gives RGB for all of 8 bits that is stored as YBR: nothing is to be converted again.
-    is_raw = bool(label_notes) or photometric not in _YCBCR or int(dataset.BitsAllocated) != 8
-    collector = FrameCollector(source, int(dataset.Rows), int(dataset.Columns), len(stored))
+    is_raw = bool(label_notes) or photometric not in _YCBCR or int(instance.BitsAllocated) != 8
+    collector = FrameCollector(source, int(instance.Rows), int(instance.Columns), len(stored))
     for pixels in stored.all(raw=is_raw):
         grey, rgb = to_grey_frame(pixels)
         collector.add(grey)
@@ -75,22 +75,22 @@ def _label(stored: Frames, levels: ToLevels, photometric: str) -> ColourLabel:
     is_ycbcr = photometric in _YCBCR
     label = colour_label(pictures, "YCbCr" if is_ycbcr else "RGB")
     # pydicom converts no colours of more than 8 bits.
-    is_left = is_ycbcr and not label.is_wrong and int(stored.dataset.BitsAllocated) != 8
+    is_left = is_ycbcr and not label.is_wrong and int(stored.instance.BitsAllocated) != 8
     return ColourLabel(luma=0) if is_left else label
 
 
 def _converter(stored: Frames, photometric: str, source: str) -> tuple[ToGrey, tuple[str, ...], tuple[str, ...]]:
     """Choose how a frame becomes grey, and RGB where it has colours; with notes on its colours, and on its levels."""
-    dataset = stored.dataset
-    if int(dataset.BitsAllocated) not in (8, 16):
-        raise VideoError(f"{source}: has {int(dataset.BitsAllocated)} bits a pixel; 8 or 16 are read.")
+    instance = stored.instance
+    if int(instance.BitsAllocated) not in (8, 16):
+        raise VideoError(f"{source}: has {int(instance.BitsAllocated)} bits a pixel; 8 or 16 are read.")
     if photometric == "PALETTE COLOR":
-        grey, table = palette(dataset)
+        grey, table = palette(instance)
         return lambda pixels: (grey[pixels], table[pixels]), (), ()
-    has_colours = int(dataset.SamplesPerPixel) == _COLOURS
+    has_colours = int(instance.SamplesPerPixel) == _COLOURS
     if photometric not in (_YCBCR + _RGB if has_colours else ("MONOCHROME1", "MONOCHROME2")):
         raise VideoError(f"{source}: pixels of kind {photometric!r} are not read.")
-    levels, notes = find_levels(dataset, stored.one, len(stored), source)
+    levels, notes = find_levels(instance, stored.one, len(stored), source)
     if not has_colours:
         return lambda pixels: (levels(pixels), None), (), notes
     label = _label(stored, levels, photometric)

@@ -25,9 +25,9 @@ Box = tuple[slice, slice]
 PixelBox = tuple[int, int, int, int]
 
 
-def tissue_boxes(dataset: Dataset, source: str) -> list[PixelBox]:
+def tissue_boxes(instance: Dataset, source: str) -> list[PixelBox]:
     """Boxes (top, bottom, left, right) of the regions that show tissue in two dimensions; each one once."""
-    regions: Sequence[Dataset] = dataset.get("SequenceOfUltrasoundRegions") or []
+    regions: Sequence[Dataset] = instance.get("SequenceOfUltrasoundRegions") or []
     formats = {int(region.get("RegionSpatialFormat") or 0) for region in regions}
     boxes: list[PixelBox] = []
     for region in regions:
@@ -80,20 +80,20 @@ def _fitting_scale(box: PixelBox, height: int, width: int) -> int | None:
     return next(scales, None)
 
 
-def pixel_mm(dataset: Dataset, boxes: list[PixelBox], height: int, width: int) -> tuple[float, float] | None:
+def pixel_mm(instance: Dataset, boxes: list[PixelBox], height: int, width: int) -> tuple[float, float] | None:
     """Height and width of a pixel in mm: by the tissue's scale, else by PixelSpacing; None where the file has neither.
 
     Args:
-        dataset: of the clip.
+        instance: of the clip.
         boxes: as `tissue_boxes` gives them; one that was written for a larger screen has its scale, too.
         height: rows of the stored picture.
         width: columns of the stored picture.
     """
-    deltas = _tissue_deltas(dataset)
+    deltas = _tissue_deltas(instance)
     if deltas is not None:
         scale = next((found for box in boxes if (found := _fitting_scale(box, height, width))), 1)
         return 10 * scale * deltas[0], 10 * scale * deltas[1]
-    spacing = dataset.get("PixelSpacing")
+    spacing = instance.get("PixelSpacing")
     if isinstance(spacing, Sequence) and not isinstance(spacing, str) and len(spacing) == 2:
         down, across = (_positive(number) for number in spacing)
         if down and across:
@@ -101,10 +101,10 @@ def pixel_mm(dataset: Dataset, boxes: list[PixelBox], height: int, width: int) -
     return None
 
 
-def _tissue_deltas(dataset: Dataset) -> tuple[float, float] | None:
+def _tissue_deltas(instance: Dataset) -> tuple[float, float] | None:
     """Distance of rows and of columns in the region that shows tissue, else in the first in two dimensions, in cm."""
     found: list[tuple[bool, int, float, float]] = []
-    for region in dataset.get("SequenceOfUltrasoundRegions") or []:
+    for region in instance.get("SequenceOfUltrasoundRegions") or []:
         units = {region.get(f"PhysicalUnits{axis}Direction") for axis in "XY"}
         across, down = (_positive(region.get(f"PhysicalDelta{axis}")) for axis in "XY")
         if region.get("RegionSpatialFormat") == _SPATIAL_FORMAT_2D and units == {_CENTIMETRES} and across and down:
@@ -113,14 +113,14 @@ def _tissue_deltas(dataset: Dataset) -> tuple[float, float] | None:
     return (down_cm, across_cm) if found else None
 
 
-def pixel_aspect(dataset: Dataset) -> float:
+def pixel_aspect(instance: Dataset) -> float:
     """Width of a pixel over its height: by the tissue's scale, else by PixelSpacing, else by PixelAspectRatio."""
-    deltas = _tissue_deltas(dataset)
+    deltas = _tissue_deltas(instance)
     if deltas is not None:
         return deltas[1] / deltas[0]
     # Both give what belongs to the rows first.
     for keyword in ("PixelSpacing", "PixelAspectRatio"):
-        value = dataset.get(keyword)
+        value = instance.get(keyword)
         if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
             down, across = (_positive(number) for number in value)
             if across and down:

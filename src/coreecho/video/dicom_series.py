@@ -113,15 +113,15 @@ def read_dicom_series(files: Path | Sequence[Path], source: str) -> tuple[Decode
             "Give the files of one series."
         )
     with named_damage(source):
-        datasets = [open_dicom(path, str(path)) for path in clips[0]]
-        for path, dataset in zip(clips[0], datasets, strict=True):
-            refuse_no_clip(dataset, str(path))
-        first = datasets[0]
-        check_size(source, len(datasets), int(first.Rows), int(first.Columns))
-        _refuse_mixture(datasets, source)
-        numbers = np.array([int(dataset.InstanceNumber) for dataset in datasets], dtype=np.int64)
-        decoded, region = decode_dicom(first, datasets, source)
-    return _timed(decoded, datasets, numbers), region
+        instances = [open_dicom(path, str(path)) for path in clips[0]]
+        for path, instance in zip(clips[0], instances, strict=True):
+            refuse_no_clip(instance, str(path))
+        first = instances[0]
+        check_size(source, len(instances), int(first.Rows), int(first.Columns))
+        _refuse_mixture(instances, source)
+        numbers = np.array([int(instance.InstanceNumber) for instance in instances], dtype=np.int64)
+        decoded, region = decode_dicom(first, instances, source)
+    return _timed(decoded, instances, numbers), region
 
 
 def _listed(files: Path | Iterable[Path]) -> list[Path]:
@@ -139,12 +139,12 @@ def _head(path: Path) -> tuple[tuple[str, ...], int] | None:
         with path.open("rb") as file:
             if file.read(_HEAD_BYTES)[_MARK] != b"DICM":
                 return None
-        dataset = open_dicom(path, str(path), has_pixels=False)
-        if int(dataset.get("NumberOfFrames") or 1) != 1 or dataset.get("InstanceNumber") is None:
+        instance = open_dicom(path, str(path), has_pixels=False)
+        if int(instance.get("NumberOfFrames") or 1) != 1 or instance.get("InstanceNumber") is None:
             return None
         # A series may hold stills and clips of several sizes.
-        size = dataset.get("Rows"), dataset.get("Columns")
-        return (str(dataset.get("SeriesInstanceUID", "")), *map(str, size)), int(dataset.InstanceNumber)
+        size = instance.get("Rows"), instance.get("Columns")
+        return (str(instance.get("SeriesInstanceUID", "")), *map(str, size)), int(instance.InstanceNumber)
     # Damaged files are found when they are read; here they are no frames of a series.
     # Of what is no DICOM file, pydicom gives any error.
     except Exception as error:
@@ -152,21 +152,21 @@ def _head(path: Path) -> tuple[tuple[str, ...], int] | None:
         return None
 
 
-def _refuse_mixture(datasets: Sequence[Dataset], source: str) -> None:
-    numbers = [int(dataset.InstanceNumber) for dataset in datasets]
+def _refuse_mixture(instances: Sequence[Dataset], source: str) -> None:
+    numbers = [int(instance.InstanceNumber) for instance in instances]
     if len(set(numbers)) != len(numbers):
         raise VideoError(
             f"{source}: two of its files have the same InstanceNumber, so the order of the frames is not known. "
             "Give the files of one clip."
         )
     for keyword in _SAME:
-        if len({str(dataset.get(keyword)) for dataset in datasets}) > 1:
+        if len({str(instance.get(keyword)) for instance in instances}) > 1:
             raise VideoError(f"{source}: its frames differ in {keyword}: they are not of one clip.")
-    if sum(len(dataset.PixelData) for dataset in datasets) > MAX_HELD_BYTES:
+    if sum(len(instance.PixelData) for instance in instances) > MAX_HELD_BYTES:
         raise VideoError(f"{source}: its frames take more than {MAX_HELD_BYTES // 1024**2} MiB. Give fewer of them.")
 
 
-def _timed(decoded: Decoded, datasets: Sequence[Dataset], numbers: NDArray[np.int64]) -> Decoded:
+def _timed(decoded: Decoded, instances: Sequence[Dataset], numbers: NDArray[np.int64]) -> Decoded:
     """Give the frames their times: by their numbers where a rate is given, else by when each was taken."""
     notes = (*decoded.notes, SERIES_NOTE)
     if decoded.fps is not None:
@@ -177,17 +177,17 @@ def _timed(decoded: Decoded, datasets: Sequence[Dataset], numbers: NDArray[np.in
             notes = (*notes, _GAPS_NOTE, *times.notes)
             return replace(decoded, fps=times.fps, times_ms=times.uneven_ms, notes=notes)
         return replace(decoded, notes=notes)
-    taken = _when_taken(datasets)
+    taken = _when_taken(instances)
     times = FrameTimes(None) if taken is None else find_times(taken, 1.0)
     if times.fps is not None:
         notes = tuple(note for note in notes if note != UNKNOWN_RATE_NOTE)
     return replace(decoded, fps=times.fps, times_ms=times.uneven_ms, notes=(*notes, *times.notes))
 
 
-def _when_taken(datasets: Sequence[Dataset]) -> NDArray[np.float64] | None:
+def _when_taken(instances: Sequence[Dataset]) -> NDArray[np.float64] | None:
     """Milliseconds of the day at which each frame was taken, by ContentTime or AcquisitionTime; None if not known."""
     for keyword in ("ContentTime", "AcquisitionTime"):
-        texts = [str(dataset.get(keyword) or "") for dataset in datasets]
+        texts = [str(instance.get(keyword) or "") for instance in instances]
         try:
             parts = [(text[0:2], text[2:4], text[4:]) for text in texts]
             times = [

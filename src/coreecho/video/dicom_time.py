@@ -21,15 +21,15 @@ _POSSIBLE_FPS = (1.0, 1500.0)
 _FRAME_TIME, _FRAME_TIME_VECTOR = 0x0018_1063, 0x0018_1065
 
 
-def frame_times(dataset: Dataset, num_frames: int) -> FrameTimes:
+def frame_times(instance: Dataset, num_frames: int) -> FrameTimes:
     """Find the frame rate, and the times of the frames where they are not evenly spaced.
 
     FrameIncrementPointer names the attribute that holds. Where it names none that is there: FrameTime, else
     FrameTimeVector, else CineRate, else RecommendedDisplayFrameRate.
     """
-    of_time = _times_of_step(positive(dataset.get("FrameTime")))
-    of_vector = _times_of_vector(dataset.get("FrameTimeVector"), num_frames)
-    pointers = _pointers(dataset)
+    of_time = _times_of_step(positive(instance.get("FrameTime")))
+    of_vector = _times_of_vector(instance.get("FrameTimeVector"), num_frames)
+    pointers = _pointers(instance)
     if _FRAME_TIME_VECTOR in pointers and of_vector is not None and of_vector.fps is not None:
         return of_vector
     is_doubtful = _FRAME_TIME_VECTOR in pointers and _FRAME_TIME not in pointers and of_vector is None
@@ -40,7 +40,7 @@ def frame_times(dataset: Dataset, num_frames: int) -> FrameTimes:
         return of_time._replace(notes=(*of_time.notes, *(notes if agree else (_DISAGREE_NOTE,))))
     if of_vector is not None and of_vector.fps is not None:
         return of_vector
-    rates_given = [positive(dataset.get(keyword)) for keyword in ("CineRate", "RecommendedDisplayFrameRate")]
+    rates_given = [positive(instance.get(keyword)) for keyword in ("CineRate", "RecommendedDisplayFrameRate")]
     fps = next((rate for rate in rates_given if rate is not None and _is_possible(rate)), None)
     has_impossible = of_time is not None or of_vector is not None or (fps is None and any(rates_given))
     notes = (*notes, *((IMPOSSIBLE_NOTE,) if has_impossible else ()))
@@ -66,8 +66,8 @@ def _times_of_step(step: float | None) -> FrameTimes | None:
     return FrameTimes(None if unit_ms is None else 1000 / (step * unit_ms), None, notes)
 
 
-def _pointers(dataset: Dataset) -> set[int]:
-    value = dataset.get("FrameIncrementPointer")
+def _pointers(instance: Dataset) -> set[int]:
+    value = instance.get("FrameIncrementPointer")
     values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     return {int(tag) for tag in values if isinstance(tag, int)}
 

@@ -24,16 +24,16 @@ _STREAMS: dict[str, str] = {
 _TRANSPORT_PACKET_BYTES = 188
 
 
-def is_video(dataset: Dataset) -> bool:
+def is_video(instance: Dataset) -> bool:
     """Tell whether the pixels are one video stream."""
-    return _syntax(dataset) in _STREAMS
+    return _syntax(instance) in _STREAMS
 
 
-def decode_video(dataset: Dataset, source: str) -> Decoded:
+def decode_video(instance: Dataset, source: str) -> Decoded:
     """Decode the stream.
 
     Args:
-        dataset: with PixelData, whose size was checked.
+        instance: with PixelData, whose size was checked.
         source: the file, for messages.
 
     Returns:
@@ -43,11 +43,11 @@ def decode_video(dataset: Dataset, source: str) -> Decoded:
         VideoError: the stream is damaged, or is not what the file says it is.
     """
     # A video is one fragment, or cut into several at any byte, since no fragment may exceed 4 GiB.
-    items = BytesIO(dataset.PixelData)
+    items = BytesIO(instance.PixelData)
     parse_basic_offsets(items)
     content = b"".join(generate_fragments(items))
-    declared = int(dataset.NumberOfFrames), int(dataset.Rows), int(dataset.Columns)
-    decoded = read_encapsulated(content, _container(content, _syntax(dataset)), source, declared[0])
+    declared = int(instance.NumberOfFrames), int(instance.Rows), int(instance.Columns)
+    decoded = read_encapsulated(content, _container(content, _syntax(instance)), source, declared[0])
     found, reduced = decoded.frames.shape[1:], tuple(side // decoded.reduction for side in declared[1:])
     if found != reduced:
         raise VideoError(
@@ -57,8 +57,8 @@ def decode_video(dataset: Dataset, source: str) -> Decoded:
     return decoded
 
 
-def _syntax(dataset: Dataset) -> str:
-    return str(dataset.file_meta.get("TransferSyntaxUID", "")) if hasattr(dataset, "file_meta") else ""
+def _syntax(instance: Dataset) -> str:
+    return str(instance.file_meta.get("TransferSyntaxUID", "")) if hasattr(instance, "file_meta") else ""
 
 
 def _container(content: bytes, syntax: str) -> str:

@@ -11,15 +11,17 @@ from coreecho.video.colour import ColourLabel, colour_label
 
 WRONG_RANGE_NOTE = "labelled as limited range, and its levels run from black to white in full range; read as such"
 
-_LAYOUTS = ("410", "411", "420", "422", "440", "444")
+_SAMPLINGS = ("410", "411", "420", "422", "440", "444")
 # Pixel formats whose plane 0 is the luma. "yuvj" is full range by definition, "yuv" mostly limited, grey always full.
-_LUMA_FIRST = {f"yuv{j}{layout}p" for j in ("", "j") for layout in _LAYOUTS} | {
+_LUMA_FIRST = {f"yuv{j}{sampling}p" for j in ("", "j") for sampling in _SAMPLINGS} | {
     f"yuva{k}p" for k in ("420", "422", "444")
 }
 _LUMA_FIRST |= {"nv12", "nv21", "nv16", "nv24", "gray"}
 _DEEP = (9, 10, 12, 14, 16)
 # The same with more bits, each in two bytes, the least significant used; their names end in the byte order.
-_DEEP_LUMA_FIRST = {f"yuv{layout}p{bits}" for layout in _LAYOUTS for bits in _DEEP} | {f"gray{bits}" for bits in _DEEP}
+_DEEP_LUMA_FIRST = {f"yuv{sampling}p{bits}" for sampling in _SAMPLINGS for bits in _DEEP} | {
+    f"gray{bits}" for bits in _DEEP
+}
 
 # Formats of two bytes a pixel in one plane, in every second of which lies the luma, from that one on.
 _PACKED_LUMA = {"yuyv422": 0, "yvyu422": 0, "uyvy422": 1}

@@ -90,9 +90,9 @@ def test_mp4_plays_back_as_written(tmp_path: Path, pictures: NDArray[np.uint8]) 
 def test_mp4_falls_back_to_what_the_build_has(
     tmp_path: Path, pictures: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlay, "_ENCODERS", ("none-such", "mpeg4"))
+    monkeypatch.setattr(overlay, "_CODECS", ("none-such", "mpeg4"))
     assert write_mp4(tmp_path / "a.mp4", pictures, fps=None, is_phantom=False) == "mpeg4"
-    monkeypatch.setattr(overlay, "_ENCODERS", ("none-such",))
+    monkeypatch.setattr(overlay, "_CODECS", ("none-such",))
     with pytest.raises(CoReEchoError, match="none of the encoders none-such"):
         write_mp4(tmp_path / "b.mp4", pictures, fps=None, is_phantom=False)
     assert not (tmp_path / "b.mp4").exists()

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from coreecho.errors import RecipeError
 from coreecho.models.encoder import Encoder, dry_run
 
-# How what a network gives inside is laid out: clips with channels first or last, or one picture for each frame.
-Layout = Literal["BCTHW", "BTHWC", "BCHW"]
+# The axes of what a network gives inside: clips with channels first or last, or one picture for each frame.
+Axes = Literal["BCTHW", "BTHWC", "BCHW"]
 
 # Frames, and pixels a side, with which most networks can do something: the second is what transformers are made for.
 _SAMPLES = ((16, 112), (16, 224))
@@ -29,7 +29,7 @@ class ModuleEncoder(Encoder):
         backbone: maps clips (B, 3, T, H, W), or frames (N, 3, H, W) where it `sees_frames`; without its classifier, see
             `without_classifier`.
         levels: paths of its submodules that Grad-CAM may look at, from the finest grid to the coarsest: `layer3`.
-        layout: of what these submodules give.
+        axes: of what these submodules give.
         sees_frames: it is a network for pictures.
         sample: frames and pixels a side of a clip that it takes, for the dry run; usual ones are tried when not given.
         classifier: what the names of the entries begin with that published weights have besides.
@@ -43,14 +43,14 @@ class ModuleEncoder(Encoder):
         backbone: nn.Module,
         *,
         levels: Sequence[str] = (),
-        layout: Layout = "BCTHW",
+        axes: Axes = "BCTHW",
         sees_frames: bool = False,
         sample: tuple[int, int] | None = None,
         classifier: Sequence[str] = Encoder.classifier,
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self._is_channels_last = layout == "BTHWC"
+        self._is_channels_last = axes == "BTHWC"
         self.sees_frames = sees_frames
         self.classifier = tuple(classifier)
         self._paths = {f"level{number}": path for number, path in enumerate(levels, start=1)}
@@ -60,8 +60,8 @@ class ModuleEncoder(Encoder):
                 inside = backbone.get_submodule(path)
             except AttributeError as error:
                 raise RecipeError(f"levels: a {type(backbone).__name__} has no submodule {path!r}: {error}.") from error
-            if layout in _TAPS:
-                tap = _TAPS[layout]()
+            if axes in _TAPS:
+                tap = _TAPS[axes]()
                 inside.register_forward_hook(tap.pass_through)
                 self._taps[level] = tap
         self._embedding_dim = self._find_embedding_dim((sample,) if sample else _SAMPLES)
@@ -125,12 +125,12 @@ class ModuleEncoder(Encoder):
 
 
 class _Tap(nn.Module):
-    """Stands beside a submodule whose output is laid out in another way, and sees it as (B, C, T', H', W').
+    """Stands beside a submodule whose output has its axes in another order, and sees it as (B, C, T', H', W').
 
     What comes out of it goes back into the network, so that who replaces its output changes the network's.
     """
 
-    layout: ClassVar[Layout]
+    axes: ClassVar[Axes]
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,10 +142,10 @@ class _Tap(nn.Module):
 
     # A method and no closure, so that a copy of the network has a hook of its own.
     def pass_through(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        """Take a submodule's output, and give it back in its own layout."""
-        if not isinstance(output, Tensor) or output.ndim != len(self.layout):
+        """Take a submodule's output, and give it back with its own axes."""
+        if not isinstance(output, Tensor) or output.ndim != len(self.axes):
             got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise RecipeError(f"A level of layout {self.layout} gave {got}. Name another submodule, or its layout.")
+            raise RecipeError(f"A level of axes {self.axes} gave {got}. Name another submodule, or its axes.")
         return self._through(output)
 
     def _through(self, output: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class _Tap(nn.Module):
 
 
 class _ChannelsLastTap(_Tap):
-    layout = "BTHWC"
+    axes = "BTHWC"
 
     def _through(self, output: Tensor) -> Tensor:
         seen: Tensor = self(output.permute(0, 4, 1, 2, 3))
@@ -162,15 +162,15 @@ class _ChannelsLastTap(_Tap):
 
 
 class _FramesTap(_Tap):
-    layout = "BCHW"
+    axes = "BCHW"
 
     def _through(self, output: Tensor) -> Tensor:
         seen: Tensor = self(output.reshape(-1, self.num_frames, *output.shape[1:]).transpose(1, 2))
         return seen.transpose(1, 2).flatten(0, 1)
 
 
-# Of layouts that are not (B, C, T', H', W') as they are.
-_TAPS: Mapping[Layout, type[_Tap]] = {tap.layout: tap for tap in (_ChannelsLastTap, _FramesTap)}
+# Of axes that are not (B, C, T', H', W') as they are.
+_TAPS: Mapping[Axes, type[_Tap]] = {tap.axes: tap for tap in (_ChannelsLastTap, _FramesTap)}
 
 
 def without_classifier(network: nn.Module, names: Sequence[str] = ("fc", "head", "heads", "classifier")) -> str | None:

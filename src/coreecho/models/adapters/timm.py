@@ -34,7 +34,7 @@ def timm_encoder(network: str) -> ModuleEncoder:
         raise RecipeError(f"timm has no network {network!r}; `timm.list_models()` lists them.")
     backbone: nn.Module = timm.create_model(network, pretrained=False, num_classes=0)
     levels = _LEVELS if all(hasattr(backbone, level) for level in _LEVELS) else ()
-    return ModuleEncoder(backbone, levels=levels, layout="BCHW", sees_frames=True)
+    return ModuleEncoder(backbone, levels=levels, axes="BCHW", sees_frames=True)
 
 
 def __getattr__(name: str) -> Callable[[], ModuleEncoder]:

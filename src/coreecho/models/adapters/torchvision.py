@@ -12,10 +12,10 @@ from typing import Any
 from torch import nn
 
 from coreecho.errors import RecipeError
-from coreecho.models.adapters.module_encoder import Layout, ModuleEncoder, without_classifier
+from coreecho.models.adapters.module_encoder import Axes, ModuleEncoder, without_classifier
 
 # What the names of networks begin with, and their submodules that show where things are.
-_LEVELS: dict[str, tuple[tuple[str, ...], Layout]] = {
+_LEVELS: dict[str, tuple[tuple[str, ...], Axes]] = {
     "swin3d": (("features.0", "features.2", "features.4", "features.6"), "BTHWC"),
     "s3d": (("features",), "BCTHW"),
 }
@@ -42,17 +42,17 @@ def torchvision_encoder(network: str) -> ModuleEncoder:
     is_for_videos = network in models.list_models(module=import_module("torchvision.models.video"))
     backbone: nn.Module = models.get_model(network, weights=None)
     classifier = without_classifier(backbone)
-    levels, layout = _levels(network, backbone, is_for_videos=is_for_videos)
+    levels, axes = _levels(network, backbone, is_for_videos=is_for_videos)
     return ModuleEncoder(
         backbone,
         levels=levels,
-        layout=layout,
+        axes=axes,
         sees_frames=not is_for_videos,
         classifier=() if classifier is None else (f"{classifier}.",),
     )
 
 
-def _levels(network: str, backbone: nn.Module, *, is_for_videos: bool) -> tuple[tuple[str, ...], Layout]:
+def _levels(network: str, backbone: nn.Module, *, is_for_videos: bool) -> tuple[tuple[str, ...], Axes]:
     for start, levels in _LEVELS.items():
         if network.startswith(start) and is_for_videos:
             return levels

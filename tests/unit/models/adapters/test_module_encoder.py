@@ -90,7 +90,7 @@ def test_levels_of_a_network_for_pictures_are_explained() -> None:
     """Its prediction is linear in the last grid: each cell's map is the head's weights times its activation."""
     backbone = Pictures()
     without_classifier(backbone)
-    encoder = ModuleEncoder(backbone, levels=("layer1", "layer2"), layout="BCHW", sees_frames=True)
+    encoder = ModuleEncoder(backbone, levels=("layer1", "layer2"), axes="BCHW", sees_frames=True)
     model = model_of(encoder)
     of_level, slope = activations(model, encoder.levels["level2"])
     assert of_level.shape == (2, 8, 4, 4, 4)
@@ -107,7 +107,7 @@ def activations(model: EchoModel, level: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def test_levels_with_channels_last_are_seen_with_channels_first() -> None:
-    encoder = ModuleEncoder(ChannelsLast(), levels=("features.0",), layout="BTHWC")
+    encoder = ModuleEncoder(ChannelsLast(), levels=("features.0",), axes="BTHWC")
     assert encoder.embedding_dim == 5
     found, gradients = activations(model_of(encoder), encoder.levels["level1"])
     assert found.shape == gradients.shape == (2, 5, 4, 4, 4)
@@ -115,7 +115,7 @@ def test_levels_with_channels_last_are_seen_with_channels_first() -> None:
 
 
 def test_a_copy_has_levels_of_its_own() -> None:
-    encoder = ModuleEncoder(ChannelsLast(), levels=("features.0",), layout="BTHWC")
+    encoder = ModuleEncoder(ChannelsLast(), levels=("features.0",), axes="BTHWC")
     copied = copy.deepcopy(encoder)
     found, _ = activations(model_of(copied), copied.levels["level1"])
     assert found.shape == (2, 5, 4, 4, 4)
@@ -144,5 +144,5 @@ def test_what_cannot_be_adapted_is_refused() -> None:
         ModuleEncoder(GivesTuple())
     with pytest.raises(RecipeError, match=r"does not take clips of 16 frames of 112 x 112 pixels and .*a `sample`"):
         ModuleEncoder(nn.Linear(7, 2))
-    with pytest.raises(RecipeError, match=r"A level of layout BTHWC gave \(16, 4, 28, 28\)"):
-        ModuleEncoder(Pictures(), levels=("layer1",), layout="BTHWC", sees_frames=True)
+    with pytest.raises(RecipeError, match=r"A level of axes BTHWC gave \(16, 4, 28, 28\)"):
+        ModuleEncoder(Pictures(), levels=("layer1",), axes="BTHWC", sees_frames=True)
