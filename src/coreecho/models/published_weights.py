@@ -20,7 +20,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 import coreecho
@@ -35,6 +34,7 @@ from coreecho.models.parts import ENCODERS, USUAL_HEAD
 from coreecho.models.pickles import read_pickle
 from coreecho.models.publication import Publication
 from coreecho.models.registry import build_encoder
+from coreecho.models.undrawn import without_memory
 from coreecho.tasks import EF
 
 log = logging.getLogger("coreecho")
@@ -162,7 +162,7 @@ def _recognise(content: Any, extra: Encoder | None, file: Path) -> _Found:
 def _known_encoders(names: tuple[str, ...]) -> tuple[Encoder, ...]:
     """Each encoder once, without memory for its weights; without those of other packages that cannot be made here."""
     encoders = []
-    with torch.device("meta"):
+    with without_memory():
         for name in names:
             try:
                 encoders.append(build_encoder(name))
@@ -286,7 +286,7 @@ def _check_fit(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ..
 
 
 def _mlp_shapes(embedding_dim: int) -> Mapping[str, tuple[int, ...]]:
-    with torch.device("meta"):
+    with without_memory():
         return shapes_of(MLPHead(embedding_dim).state_dict())
 
 

@@ -23,6 +23,7 @@ from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.registry import build_segmentation_network
 from coreecho.models.segmentation_network import CAVITY_NAME, SegmentationNetwork, frames_seen
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
+from coreecho.models.undrawn import undrawn, without_memory
 from coreecho.models.weights import read_state, save_state, weights_file
 from coreecho.shipped import DEFAULT, RESEARCH_MODEL, is_default
 
@@ -227,7 +228,7 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
         )
     try:
         card = SegmenterCard.from_json(text)
-        with torch.device("meta"):
+        with without_memory():
             blank = build_segmentation_network(card.network, **card.network_settings)
         faults = misfits(state, shapes_of(blank.state_dict()))
         if blank.outlines != card.outlines:
@@ -235,7 +236,8 @@ def load_segmenter(path: Path | str, device: str | torch.device = "cpu") -> Segm
         if faults:
             raise CheckpointError(f"it does not fit {card.network}, the network on its card: {'; '.join(faults)}.")
         check_finite(state, "its weights")
-        network = build_segmentation_network(card.network, **card.network_settings)
+        with undrawn():
+            network = build_segmentation_network(card.network, **card.network_settings)
         network.load_state_dict(state)
         segmenter = Segmenter(network.eval(), card.model_input, card).to(device)
         segmenter.weights_sha256 = sha256_of(path)

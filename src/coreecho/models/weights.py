@@ -25,6 +25,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.models.encoder import Encoder
 from coreecho.models.fitting import check_finite, misfits, shapes_of
 from coreecho.models.published_weights import ImportedWeights, import_weights, is_safetensors
+from coreecho.models.undrawn import undrawn, without_memory
 from coreecho.shipped import ShippedKind, is_default, meant_default, resolve
 
 __all__ = [
@@ -167,7 +168,7 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
         )
     path = weights_file(Path(path))
     state, card = read_weights(path)
-    with torch.device("meta"):
+    with without_memory():
         blank = _model_of(card, path)
     # Before memory is taken for what a card asks for.
     faults = misfits(state, shapes_of(blank.state_dict()))
@@ -176,7 +177,8 @@ def load_model(path: Path | str, device: str | torch.device = "cpu") -> EchoMode
             f"{path}: it does not fit {card.encoder}, the encoder on its card: " + "; ".join(faults) + "."
         )
     check_finite(state, str(path))
-    model = _model_of(card, path)
+    with undrawn():
+        model = _model_of(card, path)
     model.load_state_dict(state)
     model.card = card
     return model.eval().to(device)

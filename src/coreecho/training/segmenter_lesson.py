@@ -19,6 +19,7 @@ from coreecho.models.registry import build_segmentation_network
 from coreecho.models.segmentation_network import SegmentationNetwork
 from coreecho.models.segmenter import Segmenter
 from coreecho.models.segmenter_card import SegmenterCard, SegmenterInput
+from coreecho.models.undrawn import without_memory
 from coreecho.registry import Registry
 from coreecho.shipped import ShippedKind
 from coreecho.training.data_folder import DataFolder
@@ -52,7 +53,7 @@ class SegmenterLesson(Lesson):
     @classmethod
     def check_network(cls, name: str) -> None:
         """See that it outlines something."""
-        with torch.device("meta"):
+        with without_memory():
             build_segmentation_network(name)
 
     def faults(self) -> list[str]:
@@ -67,7 +68,7 @@ class SegmenterLesson(Lesson):
                 f"objective is {recipe.objective} and time is {recipe.input.time}, expected stride: outlines are "
                 "learned of the data's own frames"
             )
-        with torch.device("meta"):
+        with without_memory():
             least = build_segmentation_network(recipe.encoder).least_size
         if recipe.input.frame_size < least:
             faults.append(
@@ -147,7 +148,7 @@ class SegmenterLesson(Lesson):
 
     def _blank(self) -> SegmentationNetwork:
         """The network without its weights, to be asked what it sees and says."""
-        with torch.device("meta"):
+        with without_memory():
             return build_segmentation_network(self.recipe.encoder)
 
     def _input(self, network: SegmentationNetwork) -> SegmenterInput:
