@@ -24,6 +24,14 @@ def _at_least_one(_kind: object, value: object) -> None:
 AT_LEAST_ONE = Parameter(validator=_at_least_one)
 Clips = Annotated[int | Literal["all"], AT_LEAST_ONE]
 Device = Annotated[str, Parameter(help="Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.")]
+LeaveOutFaulty = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Of the data set under `--data`: take the recordings that nothing is wrong with, and name the others, "
+        "instead of refusing all of it.",
+    ),
+]
 # Of models that look at one beat.
 BeatText = Annotated[
     str | None,
@@ -74,8 +82,7 @@ class ShownData:
     """With `--dataset table`: columns by other names, `path=file,ef_percent=LVEF`."""
     option: list[str] | None = None
     """With `--data`: an option of the data set as NAME=VALUE, such as `fold=2`. May be given more than once."""
-    leave_out_faulty: Annotated[bool, Parameter(negative="")] = False
-    """With `--data`: take the recordings that nothing is wrong with, and name the others."""
+    leave_out_faulty: LeaveOutFaulty = False
 
     def subject(self, model: Path) -> "Subject":
         """Open a run, or a file of weights, on these data.
