@@ -234,5 +234,8 @@ def test_the_help_names_methods_and_data_sets(capsys: pytest.CaptureFixture[str]
         "fine-tune",
         "hmc-qu",
         "scratch",
+        "--leave-out-faulty",
     ):
         assert word in shown
+    # Nobody asks for an empty list of options.
+    assert "--empty" not in shown
