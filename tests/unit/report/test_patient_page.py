@@ -59,7 +59,7 @@ def test_a_number_alone_says_what_it_lacks(tmp_path: Path) -> None:
         "ASE/EACVI 2015",
         "3 stretches of this clip gave 44.0 % to 50.8 %",
         "frame rate is far from",
-        "cropped to the sector",
+        "<li>Cropped to the sector</li>",
         "Nothing here outlines the left ventricle",
         "No similar hearts: none are there.",
         "two experts, biplane Simpson",
