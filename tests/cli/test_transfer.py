@@ -207,6 +207,7 @@ def test_the_protocol_is_said_with_both_kinds_of_figures(tmp_path: Path, capsys:
         mean_over_folds=metrics_mean_over_folds(table["has_mi"], table["mi_logit"], folds, family=family_of(MI())),
         is_phantom=False,
         overlap_label="includes recordings the model was trained on: 1 of 6",
+        left_out={"g": ("missing file",), "h": ("missing file",)},
     )
     show(result, None)
     told = " ".join(capsys.readouterr().out.split())
@@ -217,6 +218,7 @@ def test_the_protocol_is_said_with_both_kinds_of_figures(tmp_path: Path, capsys:
     assert "0.75" in of_folds
     assert "0.83" in pooled
     assert told.count("includes recordings the model was trained on: 1 of 6") == 2
+    assert f"2 recordings left out for faults, which {tmp_path / 'metrics.json'} lists." in told
 
 
 def test_the_help_names_methods_and_data_sets(capsys: pytest.CaptureFixture[str]) -> None:

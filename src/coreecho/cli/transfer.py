@@ -12,6 +12,7 @@ from coreecho.cli.options import LeaveOutFaulty, data_options
 from coreecho.cli.typed import CONFIG
 from coreecho.errors import RecipeError
 from coreecho.files import write_whole
+from coreecho.names import counted
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe
 
@@ -157,6 +158,9 @@ def show(result: "TransferResult", against: Path | None) -> None:
         }
         document = json.dumps({"against": against.name, "metrics": entries}, indent=2)
         write_whole(result.out / "differences.json", document + "\n")
+    if result.left_out:
+        said = f"{counted(len(result.left_out), 'recordings')} left out for faults, which {result.out / 'metrics.json'}"
+        console.print(f"{said} lists.", markup=False, soft_wrap=True)
     console.print(f"Predictions and metrics: {result.out}", markup=False, soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ moves the clips otherwise, so that kept embeddings would train another head than
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -63,6 +63,7 @@ class TransferResult:
         mean_over_folds: of all recordings, the metrics' means over the folds.
         is_phantom: the hearts are simulated.
         overlap_label: for every figure, where the encoder was trained on some of the recordings.
+        left_out: of each recording that was left out for faults, as was asked for, what is wrong with it.
     """
 
     out: Path
@@ -75,6 +76,7 @@ class TransferResult:
     is_phantom: bool
     quality_groups: Mapping[str, str] = field(default_factory=dict)
     overlap_label: str | None = None
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def transfer_layout(dataset: str) -> Layout:
@@ -217,8 +219,9 @@ def transfer(
         mean_over_folds=_mean_over_folds(predictions, recipe.task),
         is_phantom=layout.is_phantom(data.root, **data.options),
         overlap_label=label,
+        left_out=left_out,
     )
-    write_whole(out / "metrics.json", json.dumps(_document(result, recipe, data, left_out), indent=2) + "\n")
+    write_whole(out / "metrics.json", json.dumps(_document(result, recipe, data), indent=2) + "\n")
     return result
 
 
@@ -330,9 +333,7 @@ def check_comparable(other: Path) -> None:
         )
 
 
-def _document(
-    result: TransferResult, recipe: Recipe, data: Data, left_out: Mapping[str, tuple[str, ...]]
-) -> dict[str, Any]:
+def _document(result: TransferResult, recipe: Recipe, data: Data) -> dict[str, Any]:
     """All that one needs to quote the figures."""
     sources = sorted(result.predictions["ef_source"].dropna().unique())
     head = {} if result.overlap_label is None else {"overlap": result.overlap_label}
@@ -342,7 +343,7 @@ def _document(
         **head,
         "dataset": data.dataset,
         "options": as_asked(data.options),
-        **({"left_out": {name: list(reasons) for name, reasons in left_out.items()}} if left_out else {}),
+        **({"left_out": {name: list(reasons) for name, reasons in result.left_out.items()}} if result.left_out else {}),
         "ef_source": sources,
         "folds": sorted(int(fold) for fold in result.predictions["fold"].unique()),
         "protocol": result.protocol,
