@@ -253,6 +253,15 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     assert "learning_rate" in (tmp_path / "run" / "train.log").read_text()
 
 
+def test_gradients_that_overflow_are_told_where_adam_would_stand_still(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    recipe = replace(tiny_recipe, temperature=1e-30, stage1_epochs=1, stage2=False)
+    with pytest.raises(TrainingError, match=r"Gradients overflowed.*Raise `temperature`, which is 1e-30"):
+        train(recipe, data=phantom_root, out=tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run" / "last.ckpt").exists()
+
+
 def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
     finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,6 +260,7 @@ class _Run:
             steps_per_epoch=batches.steps_per_epoch,
             fabric=self.fabric,
             keeping=self.keeping,
+            is_mixed=self.hardware.is_mixed,
         )
         learned = training_examples(stage, recordings, folder.store(), folder.data)
         validated = Examples(
