@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from coreecho.models.encoder import Encoder
 from coreecho.models.segmentation_network import CAVITY_NAME, MYOCARDIUM_NAME
+from coreecho.models.undrawn import draw
 
 WIDTHS = (24, 48, 96, 192)
 _SMALL_WIDTHS = (8, 12, 16, 24)
@@ -176,4 +177,4 @@ def _enlarged(grid: Tensor, size: Sequence[int]) -> Tensor:
 def _initialise(module: nn.Module) -> None:
     """As the video ResNets begin: normal weights that keep the variance of gradients (He et al. 2015)."""
     if isinstance(module, nn.Conv3d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw(nn.init.kaiming_normal_, module.weight, mode="fan_out", nonlinearity="relu")

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from coreecho.models.image_resnet import IMAGE_RESNETS, ImageResNet
 from coreecho.models.mobilenet import EMBEDDING_DIM, MobileNetV2
+from coreecho.models.undrawn import draw
 from coreecho.models.video_resnet import RESNETS, VideoResNet
 
 ImageBackbone = Literal["mobilenet2", "resnet18", "resnet50"]
@@ -62,7 +63,7 @@ class SpiralConvolution(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, num_seen: int) -> None:
         super().__init__()
         self.layer = nn.Linear(in_channels * num_seen, out_channels)
-        nn.init.xavier_uniform_(self.layer.weight)
+        draw(nn.init.xavier_uniform_, self.layer.weight)
         nn.init.zeros_(self.layer.bias)
 
     def forward(self, x: Tensor, graph: Tensor) -> Tensor:

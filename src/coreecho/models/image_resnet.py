@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coreecho.models.undrawn import draw
+
 _STEM_WIDTH = 64
 _WIDTHS = (64, 128, 256, 512)
 _BOTTLENECK_EXPANSION = 4
@@ -152,4 +154,4 @@ def _shortcut(in_width: int, out_width: int, stride: int) -> nn.Sequential | Non
 def initialise_convolution(module: nn.Module) -> None:
     """Normal weights that keep the variance of gradients (He et al. 2015), as in torchvision; all else as made."""
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw(nn.init.kaiming_normal_, module.weight, mode="fan_out", nonlinearity="relu")

@@ -29,6 +29,7 @@ from coreecho.models.depthwise_conv import DepthwiseConv3d
 from coreecho.models.encoder import Encoder
 from coreecho.models.model_input import ModelInput
 from coreecho.models.publication import Publication
+from coreecho.models.undrawn import draw
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,7 +295,7 @@ class UniFormer(Encoder):
 def _initialise(module: nn.Module) -> None:
     """Linear layers start from a truncated normal of deviation 0.02, convolutions as PyTorch makes them (Li et al.)."""
     if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
+        draw(nn.init.trunc_normal_, module.weight, std=0.02)
         nn.init.zeros_(module.bias)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coreecho.models.attention import attend
+from coreecho.models.undrawn import draw
 
 Phases = Literal["signal", "classes"]
 
@@ -322,5 +323,5 @@ def _narrowing(width: int) -> tuple[nn.Module, nn.Module, nn.Module]:
 def _initialise_linear(module: nn.Module) -> None:
     """BERT's initial values."""
     if isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, std=_INITIAL_SD)
+        draw(nn.init.normal_, module.weight, std=_INITIAL_SD)
         nn.init.zeros_(module.bias)

@@ -27,6 +27,7 @@ from torch.nn import functional
 from coreecho.models.encoder import Encoder
 from coreecho.models.model_input import ModelInput
 from coreecho.models.publication import Publication
+from coreecho.models.undrawn import draw
 
 Convolution = Literal["3d", "2d", "2+1d"]
 
@@ -248,7 +249,7 @@ def _convolution(in_width: int, width: int, kind: Convolution, middle: int, stri
 def _initialise(module: nn.Module) -> None:
     """Normal weights that keep the variance of gradients (He et al. 2015), as in torchvision; batch norms as made."""
     if isinstance(module, nn.Conv3d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw(nn.init.kaiming_normal_, module.weight, mode="fan_out", nonlinearity="relu")
 
 
 r2plus1d_18 = partial(VideoResNet, RESNETS["r2plus1d_18"])

@@ -63,3 +63,9 @@ def test_another_thread_draws_as_ever():
         thread.join()
     draw()
     assert torch.equal(*seen)
+
+
+def test_who_draws_until_it_fits_is_not_kept_waiting():
+    with undrawn():
+        weight = nn.init.trunc_normal_(torch.full((64,), torch.nan), std=0.02)
+    assert weight.abs().max() <= 2
