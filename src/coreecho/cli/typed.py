@@ -77,14 +77,23 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
     if not chain or chain[-1].startswith("-") or apps[-1].default_command is None:
         return
     own = apps[-1]
-    known = [name for argument in own.assemble_argument_collection() for name in (*argument.names, *argument.negatives)]
+    options = own.assemble_argument_collection()
+    known = [name for argument in options for name in (*argument.names, *argument.negatives)]
+    # Of names that the user chose: `--weights.NAME FILE`.
+    of_names = [
+        name
+        for argument in options
+        for name in argument.names
+        if dict in map(get_origin, (argument.hint, *get_args(argument.hint)))
+    ]
     known += [*own.help_flags, *own.version_flags]
     for token in rest:
         if token == "--":
             return
         name = token.partition("=")[0]
         # A number may be below zero, and a single dash stands for a stream.
-        if not name.startswith("--") or name in known or name.replace("_", "-") in known:
+        is_known = name in known or name.replace("_", "-") in known or name.partition(".")[0] in of_names
+        if not name.startswith("--") or is_known:
             continue
         command = " ".join([*app.name, *chain])
         if place := _place_of(own, name):
