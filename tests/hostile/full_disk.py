@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.hostile.kills import Campaign, Command, begin
 from tests.hostile.preloaded import Preloaded
 
-_REFUSED = ("Another process is", "is not an empty folder", "is there already. Go on with it")
+_REFUSED = ("Another process is", "is not an empty folder", "is there already")
 
 
 def fill_once(

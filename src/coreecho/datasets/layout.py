@@ -368,6 +368,8 @@ def resemblance(root: Path, layout: Layout) -> str:
         if other.looks_like(root):
             return f"This looks like {other.title}; use --dataset {other.name}."
     if root.is_file():
+        if layout.looks_like(root.parent):
+            return f"{layout.title} seems to lie in {root.parent}; give that folder."
         # A table of a published data set, given as if it were one of one's own.
         whole = next((other for other in others if other.looks_like(root.parent)), None)
         return "" if whole is None else f"This is of {whole.title}; use --dataset {whole.name} --data {root.parent}."

@@ -47,6 +47,12 @@ class ModelInput(ClipSampling):
             for name, most in _AT_MOST.items()
             if (value := getattr(self, name)) > most
         ]
+        # Of grey levels up to 255 a clip would be next to constant, and train without a word.
+        faults += [
+            f"{name} is {value}, expected fractions of full scale, 0 to 1: divide grey levels by 255"
+            for name in ("mean", "std")
+            if not 0 <= min(value := getattr(self, name)) <= max(value) <= 1
+        ]
         if min(self.std) <= 0:
             faults.append(f"std is {self.std}, expected more than 0 in every channel")
         refuse(CLIPS, faults)

@@ -373,6 +373,8 @@ def check_is_free(path: Path, recipe: Recipe) -> None:
         kept = path / _RECIPE
         if not left or (left == {_RECIPE} and kept.is_file() and kept.read_bytes() == recipe.to_yaml().encode()):
             return
+    if not (path / _RECORD).exists():
+        raise RecipeError(f"{path} is there already, and is no run that could go on. Give another `--out`.")
     raise RecipeError(
         f"{path} is there already. Go on with it by `coreecho train --resume {path}`, or give another `--out`."
     )

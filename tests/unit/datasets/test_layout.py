@@ -94,6 +94,11 @@ def test_a_folder_one_level_too_high_is_pointed_down(tmp_path: Path, write_camus
         load_recordings("camus", tmp_path / "downloads")
 
 
+def test_the_list_of_a_data_set_is_pointed_up_to_its_folder(phantom_root: Path) -> None:
+    with pytest.raises(DatasetError, match=rf"EchoNet-Dynamic seems to lie in {phantom_root}; give that folder\."):
+        load_recordings("echonet", phantom_root / "FileList.csv")
+
+
 def test_a_layout_from_outside_needs_one_object(tmp_path: Path) -> None:
     (tmp_path / "a.npy").touch()
     path = f"{__name__}:TwoClips"

@@ -66,7 +66,7 @@ def test_what_is_left_of_a_beginning_without_its_record_is_in_nobodys_way(
     data, path = find_data("echonet", phantom_root, tiny_recipe, None), tmp_path / "run"
     RunFolder.create(path, tiny_recipe, data, Hardware())
     (path / "run.json").rename(path / ".run.json.1.part.json")
-    with pytest.raises(RecipeError, match="is there already"):
+    with pytest.raises(RecipeError, match=r"is there already, and is no run that could go on\. Give another"):
         RunFolder.create(path, replace(tiny_recipe, seed=99), data, Hardware())
     assert RunFolder.create(path, tiny_recipe, data, Hardware()).recipe == tiny_recipe
     assert RunFolder.open(path).recipe == tiny_recipe
