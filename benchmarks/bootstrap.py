@@ -9,7 +9,7 @@ import time
 import numpy as np
 from sklearn import metrics as sk
 
-from coreecho.evaluation import EF_THRESHOLDS_PERCENT, METRIC_DEFINITIONS, compute_metrics
+from coreecho.evaluation import EF_METRICS, EF_THRESHOLDS_PERCENT, compute_metrics
 
 NUM_RECORDINGS = 1_277  # the TEST split of EchoNet-Dynamic
 RESAMPLES = 10_000
@@ -60,12 +60,12 @@ def main() -> None:
     loop = time.perf_counter() - started
 
     few = compute_metrics(true, predicted, resamples=LOOP_RESAMPLES)
-    ends = np.array([[few[definition.key].low, few[definition.key].high] for definition in METRIC_DEFINITIONS]).T
+    ends = np.array([[few[definition.key].low, few[definition.key].high] for definition in EF_METRICS.definitions]).T
     np.testing.assert_allclose(ends, ends_of_loop, rtol=1e-8)
 
     per_resample, per_resample_of_loop = vectorised / RESAMPLES, loop / LOOP_RESAMPLES
     print(
-        f"{NUM_RECORDINGS} recordings, {len(METRIC_DEFINITIONS)} metrics; both agree on {LOOP_RESAMPLES} shared "
+        f"{NUM_RECORDINGS} recordings, {len(EF_METRICS.definitions)} metrics; both agree on {LOOP_RESAMPLES} shared "
         f"resamples"
     )
     print(f"vectorised: {vectorised:.2f} s for {RESAMPLES} resamples, {1e6 * per_resample:.0f} us each")

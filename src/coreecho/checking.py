@@ -53,9 +53,12 @@ def refuse(what: str, faults: Sequence[str]) -> None:
         RecipeError: there are any.
     """
     if faults:
-        # A question of what was meant has its own mark at the end.
-        end = "" if faults[-1].endswith("?") else "."
-        raise RecipeError(f"{what} does not hold together: {'; '.join(faults)}{end}")
+        raise RecipeError(as_sentence(f"{what} does not hold together: {'; '.join(faults)}"))
+
+
+def as_sentence(fault: str) -> str:
+    """End what is said; a question of what was meant has its own mark at the end."""
+    return fault if fault.endswith("?") else f"{fault}."
 
 
 def fault_of_name(setting: str, value: str, known: Registry[Any] | Sequence[str]) -> str | None:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -38,17 +40,23 @@ _MISTAKES = {
     "train demo --data . --batch-size 1": "batch_size is 1, expected at least 2",
     "train demo --data . --seeds five": "`--seeds` is five",
     "train demo --data . --lr 0.1": "Did you mean --learning-rate?",
-    "train demo --data . --device gpux": "expected `auto`, `cpu`",
+    "train demo --data . --device gpux": "such as `cuda:1` or `mps`; did you mean gpu?",
+    "predict default --device cuda:first": "such as `cuda:1` or `mps`; did you mean cuda?",
     "train --resume .": "is not the folder of a run",
     "evaluate .": "is not the folder of a run",
     "evaluate default --split TESTT": "--split has no 'TESTT'. Did you mean test?",
     "phantom echonet tiny --studies 3 --sed 1": "Did you mean --seed?",
-    "evaluate default --clips 0": "Must be >= 1",
-    "report default --clips 0": "Must be >= 1",
+    "evaluate default --clips 0": "UsageError: --clips is 0, expected at least 1.",
+    "report default --clips -1": "UsageError: --clips is -1, expected at least 1.",
+    "predict . --clips many": "UsageError: --clips is many, expected a whole number or all.",
+    "train demo --data . --head-bias x": "UsageError: --head-bias is x, expected a number.",
+    "train demo --data . --std 1 2": "UsageError: --std takes 3 values, and 2 were given.",
+    "train demo --data . --seed 1 --seed 2": "UsageError: --seed is given more than once, expected once.",
+    "train demo --data": "UsageError: --data needs a value.",
     "report .": "is not the folder of a run",
     "compare . .": "is not the folder of a run",
     "doctor ecohnet .": "Did you mean 'echonet'?",
-    "doctor echonet": "requires an argument",
+    "doctor echonet": "UsageError: `coreecho doctor` needs ROOT.",
     "transfer camu --data . --from scratch --method probe": "Did you mean 'camus'?",
     "phantom echonet --out tiny": "OUT is given in its place",
     "phantom echonet tiny --count 3": "Did you mean --recordings?",
@@ -78,3 +86,17 @@ def test_a_mistake_is_answered_without_pytorch(words: str, told: dict[str, tuple
 @pytest.mark.parametrize("words", ["trian", "evaluat", "pedict clip.dcm", "Predict clip.dcm", "somewhere"])
 def test_a_mistyped_command_brings_no_other_commands(words: str, told: dict[str, tuple[int, str, bool, bool]]) -> None:
     assert not told[words][3]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("train demo --data . --stage2 false", "false was given: `--stage2` is yes, `--no-stage2` no."),
+        ("train demo --data . --leave-out-faulty yes", "`--leave-out-faulty` is yes, leaving it out no."),
+        ("phantom echonet one two", "UsageError: `coreecho phantom echonet` has no place for two."),
+    ],
+)
+def test_a_word_too_many_is_named(words: str, told: str, command_line: Callable[..., Any]) -> None:
+    shown = command_line(*words.split())
+    assert shown.returncode == 2
+    assert told in shown.stderr

@@ -253,6 +253,15 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_state(
     assert "learning_rate" in (tmp_path / "run" / "train.log").read_text()
 
 
+def test_gradients_that_overflow_are_told_where_adam_would_stand_still(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    recipe = replace(tiny_recipe, temperature=1e-30, stage1_epochs=1, stage2=False)
+    with pytest.raises(TrainingError, match=r"Gradients overflowed.*Raise `temperature`, which is 1e-30"):
+        train(recipe, data=phantom_root, out=tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run" / "last.ckpt").exists()
+
+
 def test_a_full_disk_stops_with_a_clear_message_and_the_run_resumes(
     finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +360,23 @@ def test_asked_for_weights_that_are_missing_it_does_not_start(
     with pytest.raises(CheckpointError, match=r"(?s)missing\.safetensors.*import-weights.*--init scratch"):
         train(replace(tiny_recipe, init="missing.safetensors"), data=phantom_root, out=tmp_path / "run", hardware=CPU)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("scrach", "scratch"), ("defualt", "default")])
+def test_a_slip_of_where_it_starts_is_answered_before_the_data_are_read(
+    tmp_path: Path, tiny_recipe: Recipe, typed: str, meant: str
+) -> None:
+    with pytest.raises(CheckpointError, match=rf"'{typed}', and there is no such file\. Did you mean '{meant}'\?"):
+        train(replace(tiny_recipe, init=typed), data=tmp_path / "none", out=tmp_path / "run", hardware=CPU)
+
+
+def test_clips_that_an_encoder_from_outside_does_not_take_are_refused_before_they_are_decoded(
+    phantom_root: Path, tmp_path: Path, tiny_recipe: Recipe
+) -> None:
+    recipe = replace(tiny_recipe, encoder="tests.shared.picky_encoder:LargeFrames")
+    with pytest.raises(RecipeError, match="does not take clips of 4 frames of 32 x 32 pixels"):
+        train(recipe, data=phantom_root, out=tmp_path / "run", store=tmp_path / "store", hardware=CPU)
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_starts_from_weights_when_asked(finished: RunFolder, tmp_path: Path) -> None:

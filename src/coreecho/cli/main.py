@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import coreecho
+from coreecho.cli.answers import answer_to
 from coreecho.cli.calibrate import calibrate
 from coreecho.cli.checklist import checklist
 from coreecho.cli.compare import compare
@@ -30,7 +31,7 @@ from coreecho.cli.report import report
 from coreecho.cli.segment import segment
 from coreecho.cli.store import app as store_app
 from coreecho.cli.typed import CONFIG, by_todays_names, refuse_unknown_commands, refuse_unknown_options
-from coreecho.errors import CoReEchoError
+from coreecho.errors import CoReEchoError, UsageError
 from coreecho.stopping import ended_by_signals
 
 app = App(
@@ -116,16 +117,11 @@ def main() -> None:
             tokens = by_todays_names(sys.argv[1:])
             refuse_unknown_commands(app, tokens)
             refuse_unknown_options(app, tokens)
-            code = app(tokens, result_action="return_value", exit_on_error=False)
-    except CycloptsError:
-        # Cyclopts has printed it.
-        code = 2
+            code = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        code = _refuse(UsageError(answer_to(error)))
     except CoReEchoError as error:
-        # In a log on one line, which `grep` finds whole.
-        console = Console(stderr=True)
-        text = f"[bold red]{type(error).__name__}[/]: {escape(str(error))}"
-        console.print(text, soft_wrap=not console.is_terminal)
-        code = 2
+        code = _refuse(error)
     except BrokenPipeError:
         # The reader, `head` say, has seen enough. Python would complain again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -138,3 +134,12 @@ def main() -> None:
     except KeyboardInterrupt as stopped:
         code = tell(stopped)
     sys.exit(code)
+
+
+def _refuse(error: CoReEchoError) -> int:
+    """Say what is wrong; returns the exit code."""
+    # In a log on one line, which `grep` finds whole.
+    console = Console(stderr=True)
+    text = f"[bold red]{type(error).__name__}[/]: {escape(str(error))}"
+    console.print(text, soft_wrap=not console.is_terminal)
+    return 2

@@ -88,27 +88,27 @@ def reproduce(
     # These bring no PyTorch: what is mistyped is answered first.
     from coreecho.experiments.scales import PAPER, PHANTOM, QUICK
     from coreecho.experiments.seed_runs import parse_seeds
-    from coreecho.experiments.table_file import read_table
+    from coreecho.experiments.table_file import flag_of, read_table
 
     scale = QUICK if quick else PHANTOM if phantom else PAPER
     named = {"k400": k400, "r2plus1d": r2plus1d, "coreecho": coreecho, "echocotr": echocotr}
     named["saeed"] = saeed
     pretrained = {name: path for name, path in named.items() if path is not None} | (weights or {})
     given = [
-        name
+        f"--{name}"
         for name, value in (("data", data), ("store", store), ("start-index", start_index), ("trained", trained))
         if value is not None
     ]
-    given += list(pretrained)
+    given += map(flag_of, pretrained)
     if scale.is_phantom and given:
         raise RecipeError(
-            f"{_flags(given)} cannot go with simulated hearts, which are written and learned from scratch: "
+            f"{', '.join(given)} cannot go with simulated hearts, which are written and learned from scratch: "
             "leave out either that, or `--phantom` and `--quick`."
         )
     written = read_table(table)
     needed = written.weights_needed()
-    if unused := [name for name in pretrained if name not in needed]:
-        raise RecipeError(f"{table} makes no use of {_flags(unused)}: leave it out, or check the table's number.")
+    if unused := [flag_of(name) for name in pretrained if name not in needed]:
+        raise RecipeError(f"{table} makes no use of {', '.join(unused)}: leave it out, or check the table's number.")
     default = "reproduction" if scale is PAPER else f"reproduction-{scale.name}"
     inputs = PlanInputs(
         out=out or Path(default),
@@ -141,10 +141,6 @@ def reproduce(
     for path in write_results(measured, inputs.out, scale):
         console.print(f"written  {path}", markup=False, soft_wrap=True)
     return 0
-
-
-def _flags(names: list[str]) -> str:
-    return ", ".join(f"--{name}" for name in names)
 
 
 def _weights_by_name(texts: list[str]) -> dict[str, Path]:

@@ -12,11 +12,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from cyclopts import App
 
-from coreecho.checking import nearest
+from coreecho.checking import as_sentence, nearest
 from coreecho.cli.whole_numbers import refuse_fractions
 from coreecho.datasets.layout_names import LAYOUT_NAMES
 from coreecho.errors import CheckpointError, UsageError
 from coreecho.experiments.seed_runs import seeds_in
+from coreecho.models.device_names import fault_of_device
 from coreecho.names import readable
 from coreecho.shipped import is_default, meant_default
 
@@ -31,8 +32,6 @@ _NAMED_AT_MOST = 5
 _ARE_RUNS = (_MODELS - {"against"}) | {"resume"}
 # One of these lies in the folder of a run; the weights alone are enough to predict.
 _OF_A_RUN = ("run.json", "best.safetensors")
-# Our two words, and the kinds of devices that PyTorch has.
-_DEVICES = {"auto", "gpu", "cpu", "cuda", "mps", "xpu", "hpu", "xla", "mtia", "ipu", "hip", "maia", "privateuseone"}
 # What people call an option that has another name, where a command has it.
 _ALSO_CALLED = {
     **dict.fromkeys(("n", "num", "count", "number", "patients", "videos", "hearts", "size"), "--recordings"),
@@ -78,14 +77,23 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
     if not chain or chain[-1].startswith("-") or apps[-1].default_command is None:
         return
     own = apps[-1]
-    known = [name for argument in own.assemble_argument_collection() for name in (*argument.names, *argument.negatives)]
+    options = own.assemble_argument_collection()
+    known = [name for argument in options for name in (*argument.names, *argument.negatives)]
+    # Of names that the user chose: `--weights.NAME FILE`.
+    of_names = [
+        name
+        for argument in options
+        for name in argument.names
+        if dict in map(get_origin, (argument.hint, *get_args(argument.hint)))
+    ]
     known += [*own.help_flags, *own.version_flags]
     for token in rest:
         if token == "--":
             return
         name = token.partition("=")[0]
         # A number may be below zero, and a single dash stands for a stream.
-        if not name.startswith("--") or name in known or name.replace("_", "-") in known:
+        is_known = name in known or name.replace("_", "-") in known or name.partition(".")[0] in of_names
+        if not name.startswith("--") or is_known:
             continue
         command = " ".join([*app.name, *chain])
         if place := _place_of(own, name):
@@ -207,10 +215,9 @@ def refuse_unknown_devices(app: App, commands: tuple[str, ...], arguments: Any) 
     for argument in arguments:
         if argument.field_info.name == "device":
             for token in argument.tokens:
-                if token.value.partition(":")[0] not in _DEVICES:
+                if fault := fault_of_device(token.value):
                     raise UsageError(
-                        f"Cannot compute on the device {token.value!r} ({argument.name}): expected `auto`, `cpu`, "
-                        "`gpu`, or one by its name, such as `cuda:1` or `mps`."
+                        f"Cannot compute on the device {token.value!r} ({argument.name}): {as_sentence(fault)}"
                     )
 
 

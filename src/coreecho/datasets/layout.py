@@ -4,6 +4,7 @@ To add a data set is to write one `Layout` and to register it, in `layout_names.
 `coreecho.layouts`. Nobody else asks which data set it is: they ask the object.
 """
 
+import difflib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -291,6 +292,10 @@ class Layout(ABC):
             raise DatasetError(f"{error} {hint}") from error
 
 
+# What a layout's methods were called, which a layout from outside may still have.
+_FORMER_NAMES = {"frame_source": "video_file"}
+
+
 class _Layouts(Registry[Layout]):
     """Layouts by name; what a plug-in registers is an object, or a class that makes one without being told more."""
 
@@ -300,10 +305,22 @@ class _Layouts(Registry[Layout]):
         layout = found() if isinstance(found, type) and issubclass(found, Layout) else found
         if not isinstance(layout, Layout):
             raise RecipeError(f"The {self.kind} {name!r} is a {type(layout).__name__}, expected a `Layout`.")
+        if misnamed := _misnamed(type(layout)):
+            raise RecipeError(f"The {self.kind} {name!r} {misnamed}")
         return layout
 
 
 LAYOUTS = _Layouts(KIND, ENTRY_POINTS, LAYOUT_PLACES)
+
+
+def _misnamed(kind: type[Layout]) -> str:
+    """Say which name of a layout nobody asks for, where another was likely meant; empty where there is none."""
+    known = [name for name in {*dir(Layout), *Layout.__annotations__} if not name.startswith("_")]
+    for name in dir(kind):
+        if not name.startswith("_") and name not in known:
+            for meant in difflib.get_close_matches(_FORMER_NAMES.get(name, name), known, n=1, cutoff=0.85):
+                return f"has {name}, for which nobody asks: did you mean {meant}? Else call it _{name}."
+    return ""
 
 
 def load_recordings(dataset: str, root: str | Path, **options: Any) -> Recordings:

@@ -17,7 +17,6 @@ from coreecho.evaluation.metric_family import MetricDefinition, MetricFamily, Me
 from coreecho.evaluation.metrics import (
     EF_METRICS,
     EF_THRESHOLDS_PERCENT,
-    METRIC_DEFINITIONS,
     NumberFamily,
     NumberMetrics,
     compute_metrics,
@@ -32,7 +31,6 @@ __all__ = [
     "EF_METRICS",
     "EF_RANGE_EDGES_PERCENT",
     "EF_THRESHOLDS_PERCENT",
-    "METRIC_DEFINITIONS",
     "MI_METRICS",
     "ClassificationMetrics",
     "Clips",

@@ -39,7 +39,7 @@ def compare_metrics(
         seed: of the resamples.
 
     Returns:
-        By the keys of `METRIC_DEFINITIONS`: second minus first, NaN with the reason where either is not defined.
+        By the keys of `EF_METRICS.definitions`: second minus first, NaN with the reason where either is not defined.
 
     Raises:
         ValueError: as in `compute_metrics`.

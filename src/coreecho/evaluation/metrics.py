@@ -62,13 +62,10 @@ def _below_definition(noun: str, threshold: float, said: str) -> MetricDefinitio
     )
 
 
-METRIC_DEFINITIONS = number_definitions(EF())
-
-
 class NumberMetrics(Metrics):
     """The metrics of a predicted number: errors in its unit, correlation and agreement, who is below a threshold.
 
-    `intervals` has the keys of `number_definitions`, in that order; of an EF those of `METRIC_DEFINITIONS`.
+    `intervals` has the keys of `number_definitions`, in that order; of an EF those of `EF_METRICS.definitions`.
     """
 
 

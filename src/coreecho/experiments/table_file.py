@@ -21,6 +21,10 @@ from coreecho.training.recipe import SCRATCH
 Method = Literal["probe", "fine-tune"]
 Weights = Literal["best", "stage1"]
 SHARED = "trainings"
+# Weights for which `coreecho reproduce` has flags of their own.
+_WITH_A_FLAG = ("k400", "r2plus1d", "coreecho", "echocotr", "saeed")
+# A double has no more.
+_DIGITS_AT_MOST = 15
 # What settings of a recipe are in YAML.
 Plain = bool | int | float | str | None | list[float]
 
@@ -186,6 +190,11 @@ class TableFile:
         return tuple(name for name in dict.fromkeys([*inits, *given]) if name != SCRATCH)
 
 
+def flag_of(weights: str) -> str:
+    """The flag of `coreecho reproduce` by which weights of a name are given."""
+    return f"--{weights}" if weights in _WITH_A_FLAG else f"--weights.{weights}"
+
+
 def table_names() -> tuple[str, ...]:
     """Names of the tables that are shipped."""
     found = (Path(str(entry)) for entry in _shipped().iterdir())
@@ -268,6 +277,21 @@ def _misfits(table: TableFile) -> list[str]:
             faults.append(f"row {row.label!r}: settings of its own are of a transfer that is `called` something")
         if unknown := sorted(row.paper.keys() - columns):
             faults.append(f"row {row.label!r}: figures of {', '.join(unknown)}, which are no columns")
+        if isinstance(row.clips, int) and row.clips < 1:
+            faults.append(f"row {row.label!r}: clips is {row.clips}, expected at least 1, all or traced")
+        faults += [
+            f"row {row.label!r}: {column} is {figure}, expected a value, or a mean with its standard deviation"
+            for column, figure in row.paper.items()
+            if isinstance(figure, Sequence) and len(figure) != 2
+        ]
+    for name, entry in table.pretrained.items():
+        if entry.phantom is not None and entry.phantom not in table.trainings:
+            faults.append(f"pretrained {name!r}: no training {entry.phantom!r}; there are {', '.join(table.trainings)}")
+    for column in table.columns:
+        if not 0 <= column.digits <= _DIGITS_AT_MOST:
+            faults.append(f"column {column.label!r}: digits is {column.digits}, expected 0 to {_DIGITS_AT_MOST}")
+    if table.paper_seeds is not None and table.paper_seeds < 1:
+        faults.append(f"paper_seeds is {table.paper_seeds}, expected at least 1")
     if len(labels) < len(table.rows):
         faults.append("two rows have one label")
     for comparison in table.comparisons:

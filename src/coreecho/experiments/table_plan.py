@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from coreecho.checking import as_sentence, fault_of_name
 from coreecho.datasets import LAYOUTS, Layout, Split
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import DatasetError, RecipeError
+from coreecho.evaluation import family_of
 from coreecho.experiments.beat_rows import read_beats
 from coreecho.experiments.data import Data
 from coreecho.experiments.jobs import Training, Transfer
 from coreecho.experiments.paper_table import PaperTable, Published, Reading, TableRow
 from coreecho.experiments.plan_inputs import PlanInputs
-from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, TrainingEntry, read_table
+from coreecho.experiments.table_file import Comparison, Plain, RowEntry, TableFile, TrainingEntry, flag_of, read_table
 from coreecho.experiments.trained_weights import check_fits, check_trained, notes_of_trained, read_weights, trained_for
 from coreecho.experiments.transfer import find_protocol, published_settings, start_of
 from coreecho.experiments.wall_rows import read_wall_motion
@@ -59,6 +61,7 @@ class _Planner:
     def plan(self) -> PaperTable:
         """Rows with their jobs, and what is said around them."""
         layout = self._layout()
+        self._check_trainings()
         # Before weights: what is asked for first is the data.
         data = self.inputs.data_of(self.table.data)
         if self.inputs.start_index is not None and not any(row.takes_start_index for row in self.table.rows):
@@ -67,10 +70,12 @@ class _Planner:
         rows = [row for entry in self.table.rows if (row := self._row(entry)) is not None]
         # Of rows with unlike numbers of seeds no difference is paired.
         measured = {row.label: len(next(iter(row.readings.values()))) for row in rows if row.readings}
+        task = self._task(rows)
+        self._check_columns(task)
         return PaperTable(
             name=self._name(),
             title=self._words(self.table.title),
-            task=self._task(rows),
+            task=task,
             columns=self.table.columns,
             rows=tuple(rows),
             comparisons=tuple(
@@ -95,6 +100,18 @@ class _Planner:
                     f"has {' and '.join(known) or 'no groups of image quality'}."
                 )
         return layout
+
+    def _check_trainings(self) -> None:
+        """See that recipes hold together before simulated hearts are written for them, which takes minutes."""
+        for name in dict.fromkeys(row.training for row in self.table.rows if row.training):
+            self._check_columns(self._recipe(name, self.seeds[0], SCRATCH).task)
+
+    def _check_columns(self, task: Task) -> None:
+        """Raises RecipeError: a column is of a metric that the task has not, which else shows after all trainings."""
+        known = [definition.key for definition in family_of(task).definitions]
+        for column in self.table.columns:
+            if fault := fault_of_name("metric", column.metric, known):
+                raise RecipeError(as_sentence(f"{self.table.name}: of the column {column.label!r}, {fault}"))
 
     def _find_protocol(self) -> tuple[str, CrossValidation] | None:
         """The protocol of a table that transfers, with its name; None where it only trains.
@@ -273,9 +290,8 @@ class _Planner:
         flag, weights = entry.weights, self.inputs.weights.get(entry.weights)
         if weights is None or weights == SCRATCH:
             raise RecipeError(
-                f"This table transfers from {flag}: give its weights by `--{flag} RUN_OR_FILE`, such as a finished "
-                f"run, "
-                "a published checkpoint, or what `coreecho import-weights` made of it."
+                f"This table transfers from {flag}: give its weights by `{flag_of(flag)} RUN_OR_FILE`, such as a "
+                "finished run, a published checkpoint, or what `coreecho import-weights` made of it."
             )
         expected = encoder or published_settings(LAYOUTS.get(self.table.data), "fine-tune")["encoder"]
         _check_encoder(flag, weights, str(expected))
@@ -293,7 +309,7 @@ class _Planner:
         weights = self.inputs.weights.get(flag)
         if weights is None:
             raise RecipeError(
-                f"This table trains {training} from given weights: give them by `--{flag} FILE` (a published "
+                f"This table trains {training} from given weights: give them by `{flag_of(flag)} FILE` (a published "
                 "checkpoint, or what `coreecho import-weights` made of it), or `scratch` to do without."
             )
         if weights != SCRATCH:
@@ -311,7 +327,7 @@ class _Planner:
 
     def _notes(self) -> tuple[str, ...]:
         scratch = tuple(
-            f"`--{flag} scratch`: models that start from given weights in the paper start from random ones here."
+            f"`{flag_of(flag)} scratch`: models that start from given weights in the paper start from random ones here."
             for flag in self.table.weights_needed()
             if self.inputs.weights.get(flag) == SCRATCH
         )
@@ -383,4 +399,4 @@ def _check_encoder(flag: str, weights: str, wanted: str) -> None:
         CheckpointError: they cannot be read.
     """
     if (found := describe_weights(Path(weights)).encoder) != wanted:
-        raise RecipeError(f"`--{flag} {weights}` holds the encoder {found}; this table needs {wanted}.")
+        raise RecipeError(f"`{flag_of(flag)} {weights}` holds the encoder {found}; this table needs {wanted}.")

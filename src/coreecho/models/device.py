@@ -4,7 +4,9 @@ import platform
 
 import torch
 
+from coreecho.checking import as_sentence
 from coreecho.errors import RecipeError
+from coreecho.models.device_names import fault_of_device
 
 
 def find_device(name: str) -> torch.device:
@@ -22,9 +24,9 @@ def find_device(name: str) -> torch.device:
         # Naming a device does not touch it; a number on it does.
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = as_sentence((fault_of_device(name) or str(error).splitlines()[0]).rstrip("."))
         raise RecipeError(
-            f"Cannot compute on the device {name!r}: {reason}. Here are {', '.join(_devices_here())}."
+            f"Cannot compute on the device {name!r}: {reason} Here are {', '.join(_devices_here())}."
         ) from error
     if device.type == "meta":
         raise RecipeError(f"Cannot compute on the device {name!r}. Here are {', '.join(_devices_here())}.")

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from coreecho.names import one_of
+
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Reasons, warnings, notes, and what is said of studies: in this order in rows and in the lines below them.
 _LETTERS = "RWNS"
@@ -73,9 +75,9 @@ class Legend:
         several = sum(len(set(map(float, values))) > 1 for values in zip(*said, strict=True)) > 1
         sentence = _filled(template, said[:1] if several else said)
         if several and num_rows > 1:
-            return f"{sentence} (the first of {num_rows} {self.rows}; each has its own numbers)"
+            return f"{sentence} ({num_rows} {self.rows}; the numbers are those of the first)"
         if several:
-            return f"{sentence} (the first of {len(said)} of one of the {self.rows}; each has its own numbers)"
+            return f"{sentence} ({len(said)} times in one {one_of(self.rows)}; the numbers are those of the first)"
         return f"{sentence} ({num_rows} {self.rows})" if num_rows > 1 else sentence
 
 

@@ -1,9 +1,30 @@
 """What is looked at before hours of work: whether a recipe and the data that it is to learn from fit together."""
 
+from coreecho.checking import nearest
 from coreecho.datasets import LAYOUTS
-from coreecho.errors import DatasetError, RecipeError
+from coreecho.errors import CheckpointError, DatasetError, RecipeError
+from coreecho.shipped import DEFAULT
 from coreecho.training.data import check_batch
+from coreecho.training.recipe import SCRATCH
 from coreecho.training.run_folder import RunFolder
+
+
+def check_start(folder: RunFolder) -> None:
+    """See that the weights are there from which the encoder starts.
+
+    Raises:
+        CheckpointError: they are not; names the word that was likely meant, if one was.
+    """
+    recipe = folder.recipe
+    if recipe.is_from_scratch or folder.lesson.start.exists():
+        return
+    meant = nearest(recipe.init, (SCRATCH, DEFAULT))
+    hint = f" Did you mean {meant!r}?" if meant else ""
+    raise CheckpointError(
+        f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file.{hint} Get the "
+        "published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; or start from random "
+        "weights with `--init scratch`."
+    )
 
 
 def check_clips(folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coreecho.checking import faults_of_types, refuse
+from coreecho.models.device_names import fault_of_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,4 +34,6 @@ class Hardware:
         faults = [
             f"{name} is {found[name]}, expected at least {low}" for name, low in at_least.items() if found[name] < low
         ]
+        if fault := fault_of_device(self.device):
+            faults.append(f"device is {self.device!r}, {fault}")
         refuse("The hardware", faults)

@@ -4,7 +4,7 @@ import importlib.util
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from coreecho.models.card import TrainedOn
 from coreecho.models.weights import Card
 from coreecho.models.weights import save_state as write_weights
 from coreecho.progress import Bar, bar_of_steps
+from coreecho.training import divergence
 from coreecho.training.distributed import is_distributed
 from coreecho.training.run_folder import RunFolder
 from coreecho.training.stages import Stage
@@ -68,6 +69,7 @@ class Recorder:
         steps_per_epoch: of the stage.
         fabric: tells the processes; the first one writes.
         keeping: what to write besides, and when.
+        is_mixed: the pass rounds to bf16.
     """
 
     folder: RunFolder
@@ -77,6 +79,7 @@ class Recorder:
     steps_per_epoch: int
     fabric: "Fabric"
     keeping: Keeping
+    is_mixed: bool = False
     progress: Bar = field(init=False)
 
     @contextmanager
@@ -116,9 +119,8 @@ class Recorder:
         *averages, asked = values.tolist()
         losses = dict(zip(("loss", *terms), averages, strict=True))
         if not math.isfinite(losses["loss"]):
-            raise TrainingError(
-                f"The loss became {losses['loss']} in {self.stage.name}, step {self.state.step} ({_terms(losses)}). "
-                f"{self._what_is_kept()}Lower `learning_rate`, or train in fp32."
+            raise self._not_finite(
+                f"The loss became {losses['loss']} in {self.stage.name}, step {self.state.step} ({_terms(losses)})"
             )
         for name, value in losses.items():
             self.state.sums[name] = self.state.sums.get(name, 0.0) + value
@@ -159,18 +161,22 @@ class Recorder:
         """Save the state, from which the run goes on.
 
         Raises:
-            TrainingError: a weight is not finite, or the disk is full.
+            TrainingError: a weight is not finite, gradients overflowed, or the disk is full.
         """
         self.last_save = time.monotonic()
         if not self.fabric.is_global_zero:
             return
         weights = self.model.state_dict()
-        if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-            raise TrainingError(
-                f"A weight is not a finite number after step {self.state.step} of {self.stage.name}. "
-                f"{self._what_is_kept()}Lower `learning_rate`, or train in fp32."
+        if not _are_finite(weights.values()):
+            raise self._not_finite(f"A weight is not a finite number after step {self.state.step} of {self.stage.name}")
+        averages = optimizer.state_dict()
+        if not _are_finite(value for of_one in averages["state"].values() for value in of_one.values()):
+            # Adam divides by the root of one: by infinity, weights stand still from here on, without a word.
+            raise self._not_finite(
+                f"Gradients overflowed: what the optimiser keeps of them is not finite after step {self.state.step} of "
+                f"{self.stage.name}"
             )
-        self.state.model, self.state.optimizer = weights, optimizer.state_dict()
+        self.state.model, self.state.optimizer = weights, averages
         with self._explaining_full_disk():
             save_state(self.folder.state, self.state)
 
@@ -182,9 +188,8 @@ class Recorder:
             lesson = self.stage.objective
             row |= lesson.figures(predictions)
             if not math.isfinite(row[lesson.selection]):
-                raise TrainingError(
-                    f"{lesson.selection} became {row[lesson.selection]} in {self.stage.name}, "
-                    f"epoch {row['epoch']}. {self._what_is_kept()}Lower `learning_rate`, or train in fp32."
+                raise self._not_finite(
+                    f"{lesson.selection} became {row[lesson.selection]} in {self.stage.name}, epoch {row['epoch']}"
                 )
         return row | {"learning_rate": learning_rate, "seconds": time.monotonic() - self.epoch_start}
 
@@ -231,6 +236,13 @@ class Recorder:
             ),
         )
 
+    def _not_finite(self, what: str) -> TrainingError:
+        """The error that ends a run: what happened, which files are there, and what to do."""
+        lesson = self.stage.objective
+        labels = lesson.label_range(self.folder.recordings("train"))
+        way_on = divergence.way_on(lesson, is_mixed=self.is_mixed, num_steps=self.state.step, label_range=labels)
+        return TrainingError(f"{what}. {self._what_is_kept()}{way_on}")
+
     def _what_is_kept(self) -> str:
         """Name the files that are there: an error in the first epoch has none to name."""
         kept = [
@@ -260,6 +272,10 @@ class Recorder:
         if self.state.history and metric in self.state.history[-1]:
             text += f", validation {metric.removeprefix('val_').upper()} {self.state.history[-1][metric]:.2f}"
         return text
+
+
+def _are_finite(values: Iterable[Any]) -> bool:
+    return all(bool(torch.isfinite(value).all()) for value in values if isinstance(value, Tensor))
 
 
 def _terms(values: Mapping[str, Any]) -> str:

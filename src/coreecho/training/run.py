@@ -19,7 +19,7 @@ from coreecho.models.weights import read_weights
 from coreecho.names import readable
 from coreecho.progress import tell
 from coreecho.stopping import Stop
-from coreecho.training.checks import check_clips, check_splits, check_targets
+from coreecho.training.checks import check_clips, check_splits, check_start, check_targets
 from coreecho.training.data import TrainingBatches, training_examples, training_loader, validation_loader
 from coreecho.training.decoding import decoded
 from coreecho.training.fabric import build_fabric, is_first_process, own_randomness
@@ -82,6 +82,7 @@ def train(
     keeping = Keeping(checkpoint_minutes=checkpoint_minutes, show_progress=show_progress, tensorboard=tensorboard)
     hardware = hardware or Hardware()
     folder = RunFolder(out, recipe, find_data(dataset, data, recipe, store, options), info={})
+    check_start(folder)
     check_clips(folder)
     check_splits(folder)
     check_targets(folder)
@@ -259,6 +260,7 @@ class _Run:
             steps_per_epoch=batches.steps_per_epoch,
             fabric=self.fabric,
             keeping=self.keeping,
+            is_mixed=self.hardware.is_mixed,
         )
         learned = training_examples(stage, recordings, folder.store(), folder.data)
         validated = Examples(
@@ -299,14 +301,8 @@ def _beginning(model: nn.Module, folder: RunFolder) -> tuple[RunState, str]:
     """Put the recipe's initial weights into a new model; the state before the first step, and a line on the weights."""
     recipe, began = folder.recipe, ""
     if not recipe.is_from_scratch:
-        weights = folder.lesson.start
-        if not weights.exists():
-            raise CheckpointError(
-                f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file. "
-                "Get the published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; "
-                "or start from random weights with `--init scratch`."
-            )
-        began = folder.lesson.initialise(model, weights)
+        check_start(folder)
+        began = folder.lesson.initialise(model, folder.lesson.start)
     return RunState(stage="stage1", step=0, model=model.state_dict(), optimizer=None), began
 
 

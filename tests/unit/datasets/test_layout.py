@@ -2,7 +2,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from coreecho.datasets.phantom_marks import has_phantom_mark, is_phantom_root
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.phantom.avi import write_mjpeg_avi
 from coreecho.training.recipe_files import find_recipe
+from coreecho.video.video_file import VideoFile
 from coreecho.video.writing import write_mjpeg_avi as write_real_avi
 
 TreeWriter = Callable[..., Path]
@@ -35,6 +36,20 @@ class TwoClips(Layout):
             path = root / f"{name}.npy"
             survey.recordings.append(Recording(id=name, path=path, ef_percent=50 + place + settings["shift"]))
         return survey
+
+
+class FormerName(TwoClips):
+    """Says how a store decodes a recording, by the name that this had."""
+
+    def frame_source(self, recording: Recording) -> VideoFile:
+        return VideoFile(recording.path)
+
+
+class Slip(TwoClips):
+    """Forgets a letter."""
+
+    quality_group: ClassVar[dict[str, str]] = {"Poor": "Poor"}
+    scanners = ("A", "B")
 
 
 @pytest.fixture
@@ -89,6 +104,15 @@ def test_a_layout_from_outside_needs_one_object(tmp_path: Path) -> None:
         load_recordings(path, tmp_path, fold=1)
     with pytest.raises(RecipeError, match="is a function, expected a `Layout`"):
         LAYOUTS.get(f"{__name__}:test_a_layout_from_outside_needs_one_object")
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "meant"),
+    [("FormerName", "frame_source", "video_file"), ("Slip", "quality_group", "quality_groups")],
+)
+def test_what_nobody_asks_a_layout_for_is_named_with_what_was_meant(kind: str, named: str, meant: str) -> None:
+    with pytest.raises(RecipeError, match=rf"has {named}, for which nobody asks: did you mean {meant}\?"):
+        LAYOUTS.get(f"{__name__}:{kind}")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coreecho.evaluation import METRIC_DEFINITIONS, compare_metrics, compute_metrics
+from coreecho.evaluation import EF_METRICS, compare_metrics, compute_metrics
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def test_the_difference_is_that_of_the_metrics(recordings):
     true, first, second = recordings
     differences = compare_metrics(true, first, second, resamples=50)
     of_first, of_second = (compute_metrics(true, predicted, resamples=50) for predicted in (first, second))
-    assert list(differences) == [definition.key for definition in METRIC_DEFINITIONS]
+    assert list(differences) == [definition.key for definition in EF_METRICS.definitions]
     for key, difference in differences.items():
         assert difference.estimate == pytest.approx(of_second[key].estimate - of_first[key].estimate, abs=1e-9)
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from coreecho.evaluation.intervals import resampled_counts
-from coreecho.evaluation.metrics import METRIC_DEFINITIONS, MetricsOfCounts, compute_metrics
+from coreecho.evaluation.metrics import EF_METRICS, MetricsOfCounts, compute_metrics
 
 
 def by_scikit_learn(true, predicted):
@@ -40,7 +40,7 @@ def cohort(num_recordings, seed=0, error=6.0):
 def test_estimates_equal_scikit_learn(num_recordings):
     true, predicted = cohort(num_recordings)
     metrics = compute_metrics(true, predicted, resamples=10)
-    ours = [metrics[definition.key].estimate for definition in METRIC_DEFINITIONS]
+    ours = [metrics[definition.key].estimate for definition in EF_METRICS.definitions]
     np.testing.assert_allclose(ours, by_scikit_learn(true, predicted), rtol=1e-10)
 
 
@@ -63,7 +63,7 @@ def test_intervals_are_quantiles_over_the_same_resamples():
     values = np.stack(
         [by_scikit_learn(np.repeat(true[order], count), np.repeat(predicted[order], count)) for count in counts]
     )
-    for column, definition in enumerate(METRIC_DEFINITIONS):
+    for column, definition in enumerate(EF_METRICS.definitions):
         defined = values[:, column][~np.isnan(values[:, column])]
         low, high = np.quantile(defined, [0.05, 0.95])
         assert metrics[definition.key].low == pytest.approx(low)
@@ -151,7 +151,7 @@ def test_frame_and_json_carry_everything_needed_to_quote_a_metric():
     true, predicted = cohort(30)
     metrics = compute_metrics(true, predicted, resamples=100, seed=7)
     frame = metrics.to_frame()
-    assert list(frame["metric"]) == [definition.key for definition in METRIC_DEFINITIONS]
+    assert list(frame["metric"]) == [definition.key for definition in EF_METRICS.definitions]
     row = frame.set_index("metric").loc["mae"]
     assert (row["level"], row["resamples"], row["seed"], row["num_recordings"]) == (0.95, 100, 7, 30)
     assert row["method"] == "percentile bootstrap over recordings"

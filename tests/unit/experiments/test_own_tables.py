@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from coreecho.errors import RecipeError
+from coreecho.cli.main import app
+from coreecho.cli.typed import refuse_unknown_options
+from coreecho.errors import RecipeError, UsageError
 from coreecho.experiments.plan_inputs import PlanInputs
+from coreecho.experiments.scales import QUICK
 from coreecho.experiments.table_plan import plan_table
 
 
@@ -55,6 +58,21 @@ def test_training_and_transfer_take_two_tables(real: PlanInputs, tmp_path: Path)
         ("second: half the rate", "second: half", "comparison 'what the rate does': no row 'half'"),
         ("title: My ablation", "titel: My ablation", "titel: is not known here; did you mean title"),
         ("title: My ablation", "title: [1]", "title: a list, expected a text"),
+        ("metric: mae", "metric: mea", "of the column 'MAE', metric is 'mea', expected mae, rmse, "),
+        ("settings: {learning_rate:", "settings: {learnin_rate:", "Did you mean 'learning_rate'?"),
+        ("label: MAE", "label: MAE, digits: -1", "column 'MAE': digits is -1, expected 0 to 15"),
+        ("training: half-rate", "training: half-rate, clips: 0", "clips is 0, expected at least 1, all or traced"),
+        (
+            "training: half-rate",
+            "training: half-rate, paper: {MAE: [1, 2, 3]}",
+            "MAE is (1.0, 2.0, 3.0), expected a value",
+        ),
+        ("columns:", "paper_seeds: 0\ncolumns:", "paper_seeds is 0, expected at least 1"),
+        (
+            "columns:",
+            "pretrained: {k: {weights: k, name: K, phantom: gone}}\ncolumns:",
+            "pretrained 'k': no training 'gone'",
+        ),
         ("label: MAE", "label: MAE, digits: two", "columns[0].digits: 'two', expected a whole number"),
         ("label: as published,", "label: half the rate,", "two rows have one label"),
         ("title: My ablation", "{", "is not YAML"),
@@ -73,6 +91,22 @@ def test_a_table_that_is_written_wrongly_is_explained(
     old: str, new: str, message: str, real: PlanInputs, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.yaml").write_text(OWN.replace(old, new))
-    with pytest.raises(RecipeError, match=r"mine\.yaml") as refused:
+    with pytest.raises(RecipeError, match=r"mine\.yaml|mine: of the column|the recipe half-rate") as refused:
         plan_table(str(tmp_path / "mine.yaml"), real)
     assert message in str(refused.value)
+
+
+def test_a_recipe_with_a_slip_is_refused_before_hearts_are_written_for_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(OWN.replace("learning_rate", "learnin_rate"))
+    with pytest.raises(RecipeError, match=r"no setting 'learnin_rate'"):
+        plan_table(str(tmp_path / "mine.yaml"), PlanInputs(out=tmp_path, scale=QUICK))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_weights_under_a_name_of_ones_own_have_a_flag(real: PlanInputs, tmp_path: Path) -> None:
+    refuse_unknown_options(app, ["reproduce", "mine.yaml", "--weights.lab", "lab.safetensors"])
+    with pytest.raises(UsageError, match=r"no option --weight\.lab"):
+        refuse_unknown_options(app, ["reproduce", "mine.yaml", "--weight.lab", "lab.safetensors"])
+    (tmp_path / "mine.yaml").write_text(OWN.replace("recipe: echonet,", "recipe: echonet, init: lab,"))
+    with pytest.raises(RecipeError, match=r"give them by `--weights\.lab FILE`"):
+        plan_table(str(tmp_path / "mine.yaml"), real)

@@ -28,7 +28,7 @@ def test_numbers_that_belong_together_are_not_mixed_with_those_of_other_files() 
     for outlined, away in ((35, 12), (49, 13)):
         legend.code("W", f"the outline gives {outlined} %, {away} points away")
     assert legend.lines() == [
-        "W1  the outline gives 35 %, 12 points away (the first of 2 files; each has its own numbers)"
+        "W1  the outline gives 35 %, 12 points away (2 files; the numbers are those of the first)"
     ]
 
 
@@ -61,4 +61,4 @@ def test_what_is_said_twice_of_one_row_is_of_one_row() -> None:
     assert legend.lines() == ["N1  a beat about 0.60 … 5.85 s was left out (3 files)"]
     alone = Legend()
     alone.codes({"N": ["at 1 s by 20 %", "at 2 s by 30 %"]})
-    assert alone.lines() == ["N1  at 1 s by 20 % (the first of 2 of one of the files; each has its own numbers)"]
+    assert alone.lines() == ["N1  at 1 s by 20 % (2 times in one file; the numbers are those of the first)"]

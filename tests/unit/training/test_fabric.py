@@ -50,7 +50,6 @@ def test_training_computes_where_prediction_does() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"device": "gpux"}, "device is 'gpux'|Cannot compute on the device 'gpux'"),
         ({"device": "cuda:99"}, "Cannot compute on the device 'cuda:99'"),
         ({"precision": "fp16"}, "precision is 'fp16', expected fp32, bf16"),
         ({"devices": 1.5}, "devices is 1.5, expected a whole number"),
