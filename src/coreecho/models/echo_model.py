@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -50,9 +51,10 @@ class EchoModel(nn.Module):
         self.model_input = model_input
         self.card: WeightsCard | None = None
         # Not persistent: the values are the card's, and published checkpoints have no such entries.
-        std = torch.tensor(model_input.std)
-        self.register_buffer("scale", 1 / (255 * std), persistent=False)
-        self.register_buffer("shift", -torch.tensor(model_input.mean) / std, persistent=False)
+        # Worked out by NumPy: of networks without memory PyTorch would first import its compiler, for seconds.
+        mean, std = (np.array(values, dtype=np.float32) for values in (model_input.mean, model_input.std))
+        self.register_buffer("scale", torch.tensor(1 / (255 * std)), persistent=False)
+        self.register_buffer("shift", torch.tensor(-mean / std), persistent=False)
 
     def forward(self, clips: Tensor, num_valid_frames: Tensor | None = None) -> EchoOutput:
         """Embed the clips and predict; arguments as for `embed`."""
