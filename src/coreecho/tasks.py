@@ -16,7 +16,7 @@ from coreecho.errors import RecipeError
 from coreecho.registry import Registry
 from coreecho.task import Labelled, Task
 
-__all__ = ["EF", "MI", "TASKS", "Labelled", "Number", "Scalar", "Task", "build_task"]
+__all__ = ["EF", "MI", "TASKS", "Labelled", "Number", "Scalar", "Task", "build_task", "plain_tasks"]
 
 # No heart has an EF of 1 % and less: it is a fraction, or a mark that nothing was measured.
 _LEAST_EF = 1.0
@@ -327,3 +327,15 @@ def build_task(entries: Mapping[str, Any]) -> Task:
     except TypeError as error:
         told = ", ".join(settings) or "nothing"
         raise RecipeError(f"The task {name!r} is told {told}, which does not make it: {error}.") from error
+
+
+def plain_tasks() -> list[Task]:
+    """The tasks that have a label of their own, those of plug-ins among them: all that are told nothing but a name."""
+    found = []
+    for name in TASKS.names():
+        try:
+            found.append(build_task({"name": name}))
+        except RecipeError:
+            # Such as a scalar, whose label is whichever column it is told.
+            continue
+    return found

@@ -1,7 +1,7 @@
 """`coreecho transfer` as a user types it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,15 +141,23 @@ def test_mistakes_are_explained_before_anything_is_trained(
 
 def test_flags_overrule_how_a_table_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Recipe] = []
-    monkeypatch.setattr("coreecho.experiments.transfer.transfer", lambda recipe, *_, **__: asked.append(recipe))
+    options: list[Mapping[str, Any]] = []
+
+    def remember(recipe: Recipe, data: Data, *_: Any, **__: Any) -> None:
+        asked.append(recipe)
+        options.append(data.options)
+
+    monkeypatch.setattr("coreecho.experiments.transfer.transfer", remember)
     monkeypatch.setattr("coreecho.cli.transfer.show", lambda *_: None)
     table = ("transfer", "table", "--data", tmp_path, "--from", "scratch", "--method", "fine-tune")
     assert coreecho(*table) == 0
-    assert coreecho(*table, "--num-frames", 8, "--stride", 2, "--validation-clips", 1) == 0
+    flags = ("--num-frames", 8, "--stride", 2, "--validation-clips", 1, "--leave-out-faulty", "--option", "fps=30")
+    assert coreecho(*table, *flags) == 0
     given, changed = asked
     assert (given.input, given.validation_clips) == (Recipe.from_yaml(find_recipe("echonet")).input, 3)
     assert changed.input == replace(given.input, num_frames=8, stride=2)
     assert changed.validation_clips == 1
+    assert options == [{}, {"fps": 30, "leave_out_faulty": True}]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +207,7 @@ def test_the_protocol_is_said_with_both_kinds_of_figures(tmp_path: Path, capsys:
         mean_over_folds=metrics_mean_over_folds(table["has_mi"], table["mi_logit"], folds, family=family_of(MI())),
         is_phantom=False,
         overlap_label="includes recordings the model was trained on: 1 of 6",
+        left_out={"g": ("missing file",), "h": ("missing file",)},
     )
     show(result, None)
     told = " ".join(capsys.readouterr().out.split())
@@ -209,6 +218,7 @@ def test_the_protocol_is_said_with_both_kinds_of_figures(tmp_path: Path, capsys:
     assert "0.75" in of_folds
     assert "0.83" in pooled
     assert told.count("includes recordings the model was trained on: 1 of 6") == 2
+    assert f"2 recordings left out for faults, which {tmp_path / 'metrics.json'} lists." in told
 
 
 def test_the_help_names_methods_and_data_sets(capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,5 +236,8 @@ def test_the_help_names_methods_and_data_sets(capsys: pytest.CaptureFixture[str]
         "fine-tune",
         "hmc-qu",
         "scratch",
+        "--leave-out-faulty",
     ):
         assert word in shown
+    # Nobody asks for an empty list of options.
+    assert "--empty" not in shown

@@ -59,7 +59,7 @@ def explain(
     shown:
         The data, where they are not the run's own.
     split:
-        Recordings of it.
+        With `--data`: the recordings over which it is measured.
     clips:
         Clips whose maps are averaged [default: 3 of a file, 1 of each recording].
     beat:

@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.markup import escape
 
@@ -35,6 +35,8 @@ from coreecho.errors import CoReEchoError, UsageError
 from coreecho.stopping import ended_by_signals
 
 app = App(
+    # No `--empty-option` beside each flag that may be given more than once: who gives none leaves it out.
+    default_parameter=Parameter(negative_iterable=()),
     name="coreecho",
     config=CONFIG,
     # Told by `main`, with the exit code of the signal.

@@ -25,6 +25,14 @@ def _number_of_clips(_kind: object, value: object) -> None:
 NUMBER_OF_CLIPS = Parameter(validator=_number_of_clips)
 Clips = Annotated[int | Literal["all"], NUMBER_OF_CLIPS]
 Device = Annotated[str, Parameter(help="Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.")]
+LeaveOutFaulty = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Of the data set under `--data`: take the recordings that nothing is wrong with, and name the others, "
+        "instead of refusing all of it.",
+    ),
+]
 # Of models that look at one beat.
 BeatText = Annotated[
     str | None,
@@ -75,8 +83,7 @@ class ShownData:
     """With `--dataset table`: columns by other names, `path=file,ef_percent=LVEF`."""
     option: list[str] | None = None
     """With `--data`: an option of the data set as NAME=VALUE, such as `fold=2`. May be given more than once."""
-    leave_out_faulty: Annotated[bool, Parameter(negative="")] = False
-    """With `--data`: take the recordings that nothing is wrong with, and name the others."""
+    leave_out_faulty: LeaveOutFaulty = False
 
     def subject(self, model: Path) -> "Subject":
         """Open a run, or a file of weights, on these data.

@@ -52,7 +52,7 @@ def report(
         File that says where each recording's clips start: the authors' pickle, or JSON of
         `{"<name>.avi": [3, 10, 25]}`.
     cases:
-        Recordings shown of each run, those with the largest errors.
+        Recordings with the largest errors that are shown of each run; before them come up to two with usual errors.
     map_method:
         How embeddings are laid flat; `auto` is UMAP where umap-learn is installed.
     hearts:

@@ -28,7 +28,8 @@ def segment(
     device: Device = "auto",
     seed: NotNegative = 0,
 ) -> int:
-    """Outline the left ventricle and measure each beat: `coreecho segment clip.dcm --model lv.safetensors --out lv`.
+    """Outline the left ventricle and measure each beat: `coreecho segment clip.dcm --out lv`, with your own
+    `--model lv.safetensors`.
 
     Writes for each file its masks in the file's own pixels and frames, a film with the outline, and the volume over
     time with end-diastole (ED) and end-systole (ES) marked; and for all of them a table with a row a beat. A beat that
@@ -71,7 +72,7 @@ def segment(
     shown:
         The data set.
     split:
-        Recordings of it.
+        With `--data`: the recordings that are measured.
     device:
         Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.
     seed:

@@ -11,9 +11,10 @@ from cyclopts import App, Parameter
 from cyclopts.config import Dict
 from rich.console import Console
 
-from coreecho.cli.options import data_options
+from coreecho.cli.data_faults import naming_all_faults
+from coreecho.cli.options import LeaveOutFaulty, data_options
 from coreecho.cli.typed import CONFIG
-from coreecho.errors import CoReEchoError, RecipeError, UnreadableVideosError
+from coreecho.errors import CoReEchoError, RecipeError
 from coreecho.experiments.seed_runs import parse_seeds
 from coreecho.names import counted
 from coreecho.training.hardware import Hardware
@@ -70,7 +71,7 @@ def train(
     columns: str | None = None,
     option: list[str] | None = None,
     seeds: str | None = None,
-    leave_out_faulty: Annotated[bool, Parameter(negative=())] = False,
+    leave_out_faulty: LeaveOutFaulty = False,
     store: Path | None = None,
     checkpoint_minutes: float = 5.0,
     tensorboard: bool = False,
@@ -107,7 +108,7 @@ def train(
         Train once with each of several seeds, one after the other, into OUT/seed-0, OUT/seed-1, ...: `0:5` are 0 to 4,
         or `1,2,7` [OUT by default: runs/RECIPE]. Stopped, the same command goes on.
     leave_out_faulty:
-        Take the recordings that nothing is wrong with, and name the others, instead of refusing the data set.
+        Go on without them.
     store:
         Folder for the decoded frames [default: beside the data].
     checkpoint_minutes:
@@ -149,24 +150,11 @@ def train(
     from coreecho.training.run import train as train_run
 
     out = out or Path("runs") / f"{recipe.name}-seed{recipe.seed}"
-    with stop_on_signals(doing="after this step") as stop, _naming_all_faults(layout.name, data, options):
+    with stop_on_signals(doing="after this step") as stop, naming_all_faults(layout.name, data, options):
         run = train_run(
             recipe, data=data, out=out, hardware=hardware, show_progress=True, stop=stop, **loading, **keeping
         )
     return show_run(run, stop) if is_first_process() else 0
-
-
-@contextmanager
-def _naming_all_faults(dataset: str, root: Path, options: dict[str, Any]) -> Iterator[None]:
-    """Where a data set is refused for one of its faults, look for all of them, and say the way on."""
-    from coreecho.datasets.all_faults import with_all_faults
-    from coreecho.datasets.faults import FaultyDatasetError
-
-    try:
-        yield
-    except (FaultyDatasetError, UnreadableVideosError) as error:
-        Console(stderr=True).print("The data set has faults. It is read once, to name all of them.")
-        raise with_all_faults(error, dataset, root, options, show_progress=True) from error
 
 
 @contextmanager
@@ -248,7 +236,7 @@ def _train_seeds(
     with (
         stop_on_signals(doing="after this step") as stop,
         _saying_once(),
-        _naming_all_faults(read.dataset, read.root, data["options"]),
+        naming_all_faults(read.dataset, read.root, data["options"]),
     ):
         execution = Execution(hardware=hardware, show_progress=True, stop=stop)
         for number in numbers:

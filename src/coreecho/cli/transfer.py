@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
-from coreecho.cli.options import data_options
+from coreecho.cli.data_faults import naming_all_faults
+from coreecho.cli.options import LeaveOutFaulty, data_options
 from coreecho.cli.typed import CONFIG
 from coreecho.errors import RecipeError
 from coreecho.files import write_whole
+from coreecho.names import counted
 from coreecho.training.hardware import Hardware
 from coreecho.training.recipe import Recipe
 
@@ -47,6 +49,7 @@ def transfer(
     all_clips: bool = False,
     columns: str | None = None,
     option: list[str] | None = None,
+    leave_out_faulty: LeaveOutFaulty = False,
     allow_overlap: Annotated[bool, Parameter(negative=())] = False,
     store: Path | None = None,
     batch_size_test: int = 8,
@@ -86,6 +89,8 @@ def transfer(
         Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
     option:
         Another option of the data set as NAME=VALUE, such as `fps=30` of `table`. May be given more than once.
+    leave_out_faulty:
+        Go on without them.
     allow_overlap:
         Go on where the encoder was trained on some of the recordings, and say so with every figure.
     store:
@@ -113,11 +118,12 @@ def transfer(
         raise RecipeError(f"{layout.title} has no clips that are left out unasked: give no `--all-clips` with it.")
     of_all_clips = layout.all_clips if all_clips else {}
     given = data_options(option=option, view=view, folds=folds, columns=columns, **of_all_clips)
-    options = layout.checked(given)
+    # What every layout may be told is no option of this one.
+    options = layout.checked(given) | data_options(option=None, leave_out_faulty=leave_out_faulty)
     is_usual = find_protocol(layout, protocol) == find_protocol(layout, None)
     name = recipe.name if is_usual else f"{recipe.name}-{protocol}"
     out = out or Path("runs") / f"{name}-seed{recipe.seed}"
-    with stop_on_signals(doing="after this step") as stop:
+    with stop_on_signals(doing="after this step") as stop, naming_all_faults(dataset, data, options):
         execution = Execution(hardware=hardware, batch_size=batch_size_test, show_progress=True, stop=stop)
         learned = Data(dataset=dataset, root=data, options=options, store=store)
         result = run_transfer(recipe, learned, out, execution, protocol=protocol, allow_overlap=allow_overlap)
@@ -152,6 +158,9 @@ def show(result: "TransferResult", against: Path | None) -> None:
         }
         document = json.dumps({"against": against.name, "metrics": entries}, indent=2)
         write_whole(result.out / "differences.json", document + "\n")
+    if result.left_out:
+        said = f"{counted(len(result.left_out), 'recordings')} left out for faults, which {result.out / 'metrics.json'}"
+        console.print(f"{said} lists.", markup=False, soft_wrap=True)
     console.print(f"Predictions and metrics: {result.out}", markup=False, soft_wrap=True)
 
 

@@ -84,7 +84,7 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
         name
         for argument in options
         for name in argument.names
-        if dict in map(get_origin, (argument.hint, *get_args(argument.hint)))
+        if any(get_origin(hint) is dict for hint in (argument.hint, *get_args(argument.hint)))
     ]
     known += [*own.help_flags, *own.version_flags]
     for token in rest:

@@ -1,5 +1,6 @@
 """Clips about the two traced frames of a recording, with the phases, the points and the EF that are learned of them."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -68,10 +69,10 @@ class TracedRecordings:
     """Recordings with two traced frames.
 
     Attributes:
-        recordings: each with its label and two traced frames.
+        recordings: each with two traced frames.
         store: decoded frames of all of them.
         traces: where the traced frames are.
-        label_of: EF in percent.
+        label_of: EF in percent; None where it is not known, which lessons of outlines alone need not.
     """
 
     recordings: Sequence[Recording]
@@ -98,8 +99,9 @@ class TracedRecordings:
         return self.store.frames(self.recordings[position].id)
 
     def label(self, position: int) -> Tensor:
-        """EF of a recording."""
-        return torch.tensor(self.label_of(self.recordings[position]), dtype=torch.float32)
+        """EF of a recording; NaN where it is not known."""
+        label = self.label_of(self.recordings[position])
+        return torch.tensor(math.nan if label is None else label, dtype=torch.float32)
 
 
 class BeatClips(Dataset[Any]):

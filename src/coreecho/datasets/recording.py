@@ -96,6 +96,10 @@ class Recording:
         value = getattr(self, label) if label in NUMBERS else self.labels.get(label)
         return None if value is None else float(value)
 
+    def known_labels(self) -> tuple[str, ...]:
+        """The names under which a number of it is known."""
+        return tuple(label for label in (*NUMBERS, *self.labels) if self.number(label) is not None)
+
     def with_number(self, label: str, value: float) -> "Recording":
         """The recording with another number under a name: one of `NUMBERS` but a truth, or a column of `labels`."""
         changed: dict[str, Any] = {label: value} if label in NUMBERS else {"labels": {**self.labels, label: value}}

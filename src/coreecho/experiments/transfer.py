@@ -7,15 +7,15 @@ moves the clips otherwise, so that kept embeddings would train another head than
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
 import coreecho
-from coreecho.datasets import LAYOUTS, Layout
+from coreecho.datasets import LAYOUTS, Layout, load_recordings
 from coreecho.datasets.folds import CrossValidation
 from coreecho.errors import RecipeError
 from coreecho.evaluation import (
@@ -37,6 +37,7 @@ from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
 from coreecho.shipped import is_default, resolve
 from coreecho.tasks import Task
+from coreecho.training.decoding import as_asked, faulty_among, tell_left_out
 from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import RunFolder
@@ -62,6 +63,7 @@ class TransferResult:
         mean_over_folds: of all recordings, the metrics' means over the folds.
         is_phantom: the hearts are simulated.
         overlap_label: for every figure, where the encoder was trained on some of the recordings.
+        left_out: of each recording that was left out for faults, as was asked for, what is wrong with it.
     """
 
     out: Path
@@ -74,6 +76,7 @@ class TransferResult:
     is_phantom: bool
     quality_groups: Mapping[str, str] = field(default_factory=dict)
     overlap_label: str | None = None
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def transfer_layout(dataset: str) -> Layout:
@@ -202,6 +205,7 @@ def transfer(
     name, cross_validation = find_protocol(layout, protocol)
     data = data.by(cross_validation)
     _check_protocol(recipe, data, name, cross_validation)
+    data, left_out = _without_faulty(recipe, data, execution)
     label = check_start(recipe, data, execution, allow=allow_overlap)
     predictions = cross_validate(recipe, data, out, execution)
     result = TransferResult(
@@ -215,9 +219,28 @@ def transfer(
         mean_over_folds=_mean_over_folds(predictions, recipe.task),
         is_phantom=layout.is_phantom(data.root, **data.options),
         overlap_label=label,
+        left_out=left_out,
     )
     write_whole(out / "metrics.json", json.dumps(_document(result, recipe, data), indent=2) + "\n")
     return result
+
+
+def _without_faulty(recipe: Recipe, data: Data, execution: Execution) -> tuple[Data, Mapping[str, tuple[str, ...]]]:
+    """Where faulty recordings are to be left out, look for them once for all folds; gives what is wrong with each."""
+    if not data.options.get("leave_out_faulty"):
+        return data, {}
+    recordings = load_recordings(data.dataset, data.root, **data.options)
+    found = faulty_among(
+        recordings,
+        recipe,
+        data.dataset,
+        data.root,
+        options=data.options,
+        show_progress=execution.show_progress,
+    )
+    tell_left_out(found)
+    left_out = {**recordings.left_out, **found}
+    return replace(data, options={**data.options, "leave_out": sorted(left_out)}), left_out
 
 
 def _check_protocol(recipe: Recipe, data: Data, name: str, cross_validation: CrossValidation) -> None:
@@ -319,7 +342,8 @@ def _document(result: TransferResult, recipe: Recipe, data: Data) -> dict[str, A
         "is_phantom": result.is_phantom,
         **head,
         "dataset": data.dataset,
-        "options": dict(data.options),
+        "options": as_asked(data.options),
+        **({"left_out": {name: list(reasons) for name, reasons in result.left_out.items()}} if result.left_out else {}),
         "ef_source": sources,
         "folds": sorted(int(fold) for fold in result.predictions["fold"].unique()),
         "protocol": result.protocol,

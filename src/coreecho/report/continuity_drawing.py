@@ -14,7 +14,7 @@ from coreecho.representation.run_continuity import Continuity
 
 
 def draw_continuity(path: Path, measured: Continuity) -> None:
-    """Draw shares of variance with their intervals and, where there are any, paths along EF.
+    """Draw shares of variance with their intervals, and paths along EF, where there are any of these.
 
     Args:
         path: PNG to write.
@@ -23,9 +23,12 @@ def draw_continuity(path: Path, measured: Continuity) -> None:
     Raises:
         CoReEchoError: the file cannot be written.
     """
-    shares = {figure.label: figure.interval for figure in measured.figures if figure.group == "variance"}
-    # One below the other: side by side, a phone would show neither.
-    heights = [max(2.6, 0.32 * len(shares) + 0.6), *([3.6] if len(measured.paths) else [])]
+    of_variance = {figure.label: figure.interval for figure in measured.figures if figure.group == "variance"}
+    shares = {name: interval for name, interval in of_variance.items() if interval.is_defined}
+    has_paths = len(measured.paths) > 0
+    # One below the other: side by side, a phone would show neither. Axes without anything are left out.
+    has_shares = bool(shares) or not has_paths
+    heights = [*([max(2.6, 0.32 * len(shares) + 0.6)] if has_shares else []), *([3.6] if has_paths else [])]
     figure, axes = new_figure(
         measured.source,
         (6.4, sum(heights) + 1),
@@ -34,19 +37,21 @@ def draw_continuity(path: Path, measured: Continuity) -> None:
         is_phantom=measured.is_phantom,
     )
     noun = measured.number.noun
-    _draw_shares(axes[0], shares, of_label=(noun, beyond_nuisances(noun)))
-    if len(measured.paths):
-        _draw_paths(axes[1], measured.paths)
+    if has_shares:
+        _draw_shares(axes[0], shares, of_label=(noun, beyond_nuisances(noun)))
+    if has_paths:
+        _draw_paths(axes[-1], measured.paths)
     save_figure(figure, path)
 
 
 def _draw_shares(axis: Axes, shares: Mapping[str, Interval], of_label: Collection[str]) -> None:
-    defined = {name: interval for name, interval in shares.items() if interval.is_defined}
-    for place, (name, interval) in enumerate(defined.items()):
+    for place, (name, interval) in enumerate(shares.items()):
         colour = VERMILION if name in of_label else BLUE
         axis.barh(place, interval.estimate, color=colour, height=0.65)
         axis.plot([interval.low, interval.high], [place, place], color="black", linewidth=1.2)
-    axis.set_yticks(range(len(defined)), labels=list(defined))
+    if not shares:
+        axis.text(0.5, 0.5, "no share could be measured", transform=axis.transAxes, ha="center", va="center")
+    axis.set_yticks(range(len(shares)), labels=list(shares))
     axis.invert_yaxis()
     axis.axvline(0, color="black", linewidth=0.8)
     axis.set_xlabel("Share of the embedding's variance, 95 % intervals")

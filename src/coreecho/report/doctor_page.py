@@ -1,6 +1,7 @@
 """The doctor's findings as one HTML file that needs nothing else: no scripts, no fonts, no network."""
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,8 +15,9 @@ from coreecho.datasets.doctor_clips import ClipFacts
 from coreecho.datasets.recording import Recording, Split
 from coreecho.errors import DatasetError
 from coreecho.files import write_whole
-from coreecho.names import counted, one_of
+from coreecho.names import counted, one_of, readable
 from coreecho.report.rendering import render_page
+from coreecho.tasks import Task, plain_tasks
 
 # Pictures on the page: enough to see what is there, few enough to open at once.
 MAX_THUMBNAILS = 60
@@ -89,9 +91,8 @@ def _number(value: int | None) -> str:
 
 def _charts(examination: Examination) -> list[dict[str, Any]]:
     read = [clip for clip in examination.clips.values() if clip.error is None]
-    efs = [recording.ef_percent for recording in examination.recordings if recording.ef_percent is not None]
     charts = [
-        _histogram("Ejection fraction", "%", np.array(efs, dtype=np.float64)),
+        *_charts_of_labels(examination.recordings),
         _histogram("Frames of a clip", "frames", np.array([clip.num_frames for clip in read], dtype=np.float64)),
         _histogram(
             "Frame rate", "frames a second", np.array([clip.fps for clip in read if clip.fps], dtype=np.float64)
@@ -111,6 +112,25 @@ def _charts(examination: Examination) -> list[dict[str, Any]]:
     return [chart for chart in charts if chart]
 
 
+def _charts_of_labels(recordings: Sequence[Recording]) -> list[dict[str, Any]]:
+    """A histogram of each number that is known of recordings, and the counts of each diagnosis."""
+    charts, tasks = [], plain_tasks()
+    for task in tasks:
+        values = [value for recording in recordings if (value := task.label_of(recording)) is not None]
+        if task.is_number:
+            charts.append(_histogram(task.title, task.unit, np.array(values, dtype=np.float64)))
+        elif values:
+            counts = Counter(map(task.say_label, sorted(values)))
+            told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
+            charts.append({"caption": f"{counted(len(values), 'clips')}: {told}", "bars": []})
+    own = {task.label for task in tasks}
+    for label in dict.fromkeys(label for recording in recordings for label in recording.known_labels()):
+        if label not in own:
+            numbers = [number for recording in recordings if (number := recording.number(label)) is not None]
+            charts.append(_histogram(readable(label), "", np.array(numbers, dtype=np.float64)))
+    return charts
+
+
 def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, Any]:
     """A bar chart; a sentence alone where all values are one; empty where there are none."""
     values = values[np.isfinite(values)]
@@ -119,13 +139,17 @@ def _histogram(title: str, unit: str, values: NDArray[np.float64]) -> dict[str, 
     low, high = float(values.min()), float(values.max())
     if low == high:
         clips = ("all " if len(values) > 1 else "") + counted(len(values), "clips")
-        return {"caption": f"{title}: {_told(low)} {unit} in {clips}", "bars": []}
+        return {"caption": f"{title}: {_with_unit(low, unit)} in {clips}", "bars": []}
     counts, _ = np.histogram(values, bins=_BARS, range=(low, high))
     caption = (
-        f"{title}: median {_told(float(np.median(values)))} {unit} ({_told(low)} to {_told(high)}), "
+        f"{title}: median {_with_unit(float(np.median(values)), unit)} ({_told(low)} to {_told(high)}), "
         f"{counted(len(values), 'clips')}"
     )
-    return _bars(caption, counts, low, high, along=unit, up="clips")
+    return _bars(caption, counts, low, high, along=unit or title, up="clips")
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{_told(value)} {unit}".rstrip()
 
 
 def _told(value: float) -> str:
@@ -191,19 +215,18 @@ def _thumbnails(
     others = [clip for clip in shown if clip.recording_id not in faults]
     left = min(MAX_THUMBNAILS - len(faulty), len(others))
     evenly = [others[index] for index in np.linspace(0, len(others) - 1, left).astype(int)] if left else []
-    recordings = {recording.id: recording for recording in examination.recordings}
+    recordings, tasks = {recording.id: recording for recording in examination.recordings}, plain_tasks()
     chosen = [
-        _thumbnail(clip, recordings.get(clip.recording_id))
+        _thumbnail(clip, recordings.get(clip.recording_id), tasks)
         | {"id": clip.recording_id, "anchor": f"clip-{number}", "faults": faults.get(clip.recording_id, [])}
         for number, clip in enumerate([*faulty, *evenly])
     ]
     return chosen, len(shown)
 
 
-def _thumbnail(clip: ClipFacts, recording: Recording | None) -> dict[str, Any]:
+def _thumbnail(clip: ClipFacts, recording: Recording | None, tasks: Sequence[Task]) -> dict[str, Any]:
     facts = [clip.recording_id]
-    if recording is not None and recording.ef_percent is not None:
-        facts.append(f"EF {recording.ef_percent:.1f} %")
-    if recording is not None and recording.has_mi is not None:
-        facts.append("MI" if recording.has_mi else "no MI")
+    if recording is not None:
+        known = [(task, task.label_of(recording)) for task in tasks]
+        facts += [task.say_label(label) for task, label in known if label is not None]
     return {"data": base64.b64encode(clip.thumbnail or b"").decode("ascii"), "facts": facts}

@@ -81,17 +81,19 @@ def film_lines(found: Segmentation) -> list[str]:
     return lines
 
 
+def curve_pictures(found: Segmentation, frames: Sequence[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+    """As `outline_pictures`, which tell their moments, with the curve of volumes below and a line where a frame is."""
+    strip, shown = None, range(found.num_frames) if frames is None else frames
+    for frame, picture in zip(shown, outline_pictures(found, shown, tells_moment=True), strict=True):
+        strip = strip or VolumeStrip(found, picture.shape[1])
+        yield np.concatenate([picture, strip.at(frame)])
+
+
 def film_pictures(found: Segmentation) -> Iterator[NDArray[np.uint8]]:
-    """As `outline_pictures`, with the curve of volumes and words below: both sides are even, as films want them."""
-    pictures = outline_pictures(found, tells_moment=True)
-    lines, strip, first = film_lines(found), None, 0
+    """As `curve_pictures`, with words below: both sides are even, as films want them."""
+    pictures, lines = curve_pictures(found), film_lines(found)
     while part := list(islice(pictures, _AT_ONCE)):
-        strip = strip or VolumeStrip(found, part[0].shape[1])
-        stacked = np.stack(
-            [np.concatenate([picture, strip.at(frame)]) for frame, picture in enumerate(part, start=first)]
-        )
-        first += len(part)
-        yield from label_pictures(stacked, lines, is_phantom=found.is_phantom)
+        yield from label_pictures(np.stack(part), lines, is_phantom=found.is_phantom)
 
 
 def _said_after(found: Segmentation, frame: int, ends: dict[int, tuple[str, _Colour]]) -> _Word:

@@ -27,7 +27,14 @@ from coreecho.report.page_metrics import (
     range_table,
     short_range_table,
 )
-from coreecho.report.page_runs import ShownRun, in_cell, recipe_tables, small_print_table, training_table
+from coreecho.report.page_runs import (
+    ShownRun,
+    in_cell,
+    recipe_tables,
+    small_print_table,
+    training_table,
+    unchanged_words,
+)
 from coreecho.report.page_volumes import with_volume
 from coreecho.report.page_worth import worth_section
 from coreecho.representation.embedding_map import Method
@@ -127,7 +134,7 @@ def gather_contents(runs: list[ShownRun], options: PageOptions, console: Console
         "grad_cam": heat_scale(task.output),
         "grad_cam_caution": GRAD_CAM_CAUTION,
         "changed": changed,
-        "unchanged": _unchanged(runs),
+        "unchanged": unchanged_words(runs),
         "unchanged_settings": unchanged,
         "metrics": metrics_table(runs, differences),
         "learning": learning_charts([run for run in runs if not run.learning.empty]),
@@ -193,12 +200,6 @@ def _facts(run: ShownRun) -> tuple[str, ...]:
         *(() if worth is None or worth.is_of_few else (worth.held_words,)),
         f"in parentheses: {100 * metrics.level:g} % intervals",
     )
-
-
-def _unchanged(runs: list[ShownRun]) -> str:
-    if len(runs) > 1:
-        return "The recipes of the two runs are the same, setting by setting."
-    return "No setting differs from the recipe of that name that comes with coreecho, if there is one."
 
 
 def _sections(

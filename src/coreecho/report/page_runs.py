@@ -214,6 +214,18 @@ def recipe_tables(runs: Sequence[ShownRun]) -> tuple[Table, Table]:
     )
 
 
+def unchanged_words(runs: Sequence[ShownRun]) -> str:
+    """What stands in place of settings that differ, where none does; empty where nobody knows the recipes."""
+    if not all(run.has_recipe for run in runs):
+        return ""
+    if len(runs) > 1:
+        return "The recipes of the two runs are the same, setting by setting."
+    recipe = runs[0].run.recipe
+    if _shipped_settings(recipe):
+        return f"No setting differs from the recipe {recipe.name} that comes with coreecho."
+    return f"No recipe that comes with coreecho is called {recipe.name}, so none is marked as changed."
+
+
 def _shipped_settings(recipe: Recipe) -> dict[str, Any]:
     """Settings of the shipped recipe of that name; the seed is nobody's change."""
     if recipe.name not in recipe_names():
@@ -289,7 +301,8 @@ def _epochs(run: ShownRun) -> str:
     text = ", ".join(f"{count} of {str(stage).replace('stage', 'stage ')}" for stage, count in done.items())
     minutes = run.learning["seconds"].sum() / 60
     finished = "" if run.run.is_finished else "; the run is not finished"
-    return f"{text}, in {minutes:.1f} minutes{finished}"
+    took = f"{minutes:.1f} minutes" if minutes >= 0.05 else "less than 0.1 minutes"
+    return f"{text}, in {took}{finished}"
 
 
 def _best_epoch(run: ShownRun) -> str:

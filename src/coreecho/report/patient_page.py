@@ -22,7 +22,7 @@ from coreecho.inference.preparing import ClipFile
 from coreecho.names import counted, distinct_names, readable
 from coreecho.notices import PHANTOM_LABEL
 from coreecho.report.doubt import NO_INTERVAL, doubt_words, ends_words, interval_words, stretches_words
-from coreecho.report.outline_film import outline_pictures
+from coreecho.report.outline_film import curve_pictures, outline_pictures
 from coreecho.report.overlay import label_pictures
 from coreecho.report.page_elements import Picture, chart
 from coreecho.report.page_films import film_of, shown_frames, still_of
@@ -234,7 +234,7 @@ def _shown(clip: PatientClip, name: str, number: int, task: Task) -> dict[str, A
         "warnings": [_plain(warning) for warning in result.warnings],
         "picture": _picture_facts(result, clip),
         "film": None if clip.clip is None else _film(clip, result, clip.clip, task),
-        "film_caption": "The clip" if clip.segmented is None else "The clip, with the outline",
+        "film_caption": "" if clip.clip is None else _film_caption(clip, clip.clip),
         "beats": _beats(clip.segmented),
         "volume": None if clip.segmented is None else _volume(clip.segmented),
         "similar": None if clip.similar is None else _similar(clip.similar, is_trusted=result.is_good),
@@ -283,19 +283,37 @@ def _picture_facts(result: Prediction, clip: PatientClip) -> list[str]:
 
 def _film(clip: PatientClip, result: Prediction, file: ClipFile, task: Task) -> Picture:
     """The clip, its outline on it where there is one; below it, in a few lines, what a picture has to say alone."""
+    shown, fps = _frames_of_film(clip, file)
     if clip.segmented is None:
-        shown, fps = shown_frames(len(file.frames), file.video.fps)
         pictures = np.repeat((file.frames * file.sector)[shown][..., None], 3, axis=-1)
     else:
-        shown, fps = shown_frames(clip.segmented.num_frames, clip.segmented.fps)
-        pictures = np.stack(list(outline_pictures(clip.segmented, shown)))
+        pictures = np.stack(list(curve_pictures(clip.segmented, shown)))
     lines = [
         f"predicted {task.quantity} {task.say(result.value)}, {doubt_words(result, task)}",
         _PHANTOMS_ONLY if PHANTOM_LABEL in result.model else _RESEARCH,
     ]
     labelled = [Image.fromarray(picture) for picture in label_pictures(pictures, lines, is_phantom=file.is_phantom)]
-    outlined = "" if clip.segmented is None else " with the outline of its left ventricle"
+    outlined = "" if clip.segmented is None else " with the outline of its left ventricle, and its volume over time"
     return film_of(labelled, fps, len(labelled) // 2, f"The clip{outlined}; {lines[0]}", is_lettered=True)
+
+
+def _frames_of_film(clip: PatientClip, file: ClipFile) -> tuple[list[int], float]:
+    """Frames of the clip in its film, and how many of them pass in a second."""
+    if clip.segmented is None:
+        return shown_frames(len(file.frames), file.video.fps)
+    return shown_frames(clip.segmented.num_frames, clip.segmented.fps)
+
+
+def _film_caption(clip: PatientClip, file: ClipFile) -> str:
+    """What the film shows: how much of the clip, and what stands on and below it."""
+    shown, fps = _frames_of_film(clip, file)
+    num_frames = len(file.frames) if clip.segmented is None else clip.segmented.num_frames
+    # The step from one shown frame to the next is left out of the last one, too.
+    is_whole = num_frames - shown[-1] <= (shown[1] - shown[0] if len(shown) > 1 else 1)
+    what = "The clip" if is_whole else f"The first {len(shown) / fps:.1f} s of the clip"
+    if clip.segmented is None:
+        return what
+    return f"{what}, with the outline and below it the volume over time, the line where the film is"
 
 
 def _volume(segmented: Segmentation) -> Picture:

@@ -12,8 +12,8 @@ from coreecho.evaluation.worth import RELIABILITY_THRESHOLD, Coverage, Worth
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
 
 SIZE = (5.6, 5.4)
-# Below the lowest point, on the axis of shares: one bin, and the next.
-_COUNTS_AT = (-0.08, -0.14)
+# Below the lowest point, on the axis of shares: one bin, and the next ones.
+_COUNTS_AT = (-0.08, -0.14, -0.20)
 # Of fewer, a share is chance: none is told of a group, and curves begin where as many are kept.
 _LEAST = 10
 # Bins are joined until they have as many: fewer would have bars that cover all there is, and more would join those that
@@ -66,13 +66,15 @@ def draw_reliability(
         label=f"observed, {100 * worth.reliability.level:g} % interval",
         zorder=3,
     )
-    # How many they are stands below each point, in two rows by turns: in one row, numbers of neighbours would lie upon
-    # each other.
+    # How many they are stands below each point, in rows by turns: the means of bins, each a tenth wide, may lie side by
+    # side, and only the third next is at least two tenths away.
     words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": GREY}
     for number, part in enumerate(bins):
-        axis.annotate(f"n {part.num_recordings}", (part.mean_probability, _COUNTS_AT[number % 2]), **words)
+        axis.annotate(
+            f"n {part.num_recordings}", (part.mean_probability, _COUNTS_AT[number % len(_COUNTS_AT)]), **words
+        )
     # The legend has the strip above 1, where no point lies.
-    axis.set(xlim=(-0.08, 1.08), ylim=(-0.19, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
+    axis.set(xlim=(-0.08, 1.08), ylim=(-0.25, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
     axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
     axis.set_ylabel(f"Share of recordings whose EF was below {RELIABILITY_THRESHOLD:g} %")
     axis.legend(loc="upper center", ncols=2, fontsize=SMALL, frameon=False, handlelength=1.2, columnspacing=1.2)

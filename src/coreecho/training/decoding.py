@@ -4,14 +4,17 @@ Where faulty recordings are left out, the doctor says which: what it lists and w
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from coreecho.datasets import Recording
 from coreecho.datasets.all_faults import faulty_recordings
 from coreecho.errors import UnreadableVideosError
 from coreecho.names import readable
 from coreecho.training.checks import check_splits, check_targets
+from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import RunFolder
 
 log = logging.getLogger("coreecho")
@@ -21,7 +24,7 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
     """Decode what is missing.
 
     Args:
-        run: new; its data may say `leave_out_faulty`.
+        run: new; its data may say `leave_out_faulty`, and which these are where somebody has looked already.
         show_progress: show a bar.
 
     Returns:
@@ -34,7 +37,8 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
     """
     leaves_out = bool(run.data.options.get("leave_out_faulty"))
     if leaves_out:
-        run = _without(run, _faulty(run, show_progress=show_progress))
+        is_known = "leave_out" in run.data.options
+        run = _without(run, {} if is_known else _faulty(run, show_progress=show_progress))
     try:
         run.store(show_progress=show_progress)
     except UnreadableVideosError as error:
@@ -47,13 +51,35 @@ def decoded(run: RunFolder, *, show_progress: bool) -> RunFolder:
 
 
 def _faulty(run: RunFolder, *, show_progress: bool) -> dict[str, tuple[str, ...]]:
-    """Recordings of the run that the doctor faults, once it has looked at every clip."""
-    # The scale is of the label that is learned, and the doctor's labels may be others.
-    scale = run.recipe.label_scale if run.task.is_examined else 1.0
-    found = faulty_recordings(
-        run.data.dataset, run.data.root, run.data.options, label_scale=scale, show_progress=show_progress
+    data, recordings = run.data, run.all_recordings
+    return faulty_among(
+        recordings, run.recipe, data.dataset, data.root, options=data.options, show_progress=show_progress
     )
-    taken = {recording.id for recording in run.all_recordings}
+
+
+def faulty_among(
+    recordings: Iterable[Recording],
+    recipe: Recipe,
+    dataset: str,
+    root: Path,
+    *,
+    options: Mapping[str, Any],
+    show_progress: bool,
+) -> dict[str, tuple[str, ...]]:
+    """Which of some recordings the doctor faults, and for what, once it has looked at every clip.
+
+    Args:
+        recordings: of the data set.
+        recipe: what is to be learned of them.
+        dataset: the layout.
+        root: of the data.
+        options: of the layout.
+        show_progress: show bars while clips are read.
+    """
+    # The scale is of the label that is learned, and the doctor's labels may be others.
+    scale = recipe.label_scale if recipe.task.is_examined else 1.0
+    found = faulty_recordings(dataset, root, options, label_scale=scale, show_progress=show_progress)
+    taken = {recording.id for recording in recordings}
     return {name: reasons for name, reasons in found.items() if name in taken}
 
 
@@ -61,8 +87,7 @@ def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder
     """The run without some of its recordings. Raises RecipeError and DatasetError: too few are left."""
     if not faulty and not run.left_out:
         return run
-    for name, reasons in faulty.items():
-        log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
+    tell_left_out(faulty)
     # With those that the layout has told of: it is read again, and tells of none that is left out by name.
     without = sorted({*run.data.options.get("leave_out", ()), *run.left_out, *faulty})
     options = {**run.data.options, "leave_out": without}
@@ -71,6 +96,12 @@ def _without(run: RunFolder, faulty: Mapping[str, tuple[str, ...]]) -> RunFolder
     check_targets(left)
     left.left_out = {**run.left_out, **faulty}
     return left
+
+
+def tell_left_out(faulty: Mapping[str, tuple[str, ...]]) -> None:
+    """Name recordings that are left out, and say what is wrong with each."""
+    for name, reasons in faulty.items():
+        log.warning("%s is left out: %s", readable(name), readable("; ".join(reasons)))
 
 
 def as_asked(options: Mapping[str, Any]) -> dict[str, Any]:

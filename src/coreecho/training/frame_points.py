@@ -82,5 +82,5 @@ class FramePoints(SegmenterLesson):
             recordings=examples.recordings,
             store=examples.store,
             traces=self._outlines(examples.data),
-            label_of=lambda recording: recording.ef_percent if recording.ef_percent is not None else float("nan"),
+            label_of=self.recipe.task.label_of,
         )

@@ -131,18 +131,26 @@ def test_pictures_and_tables_are_drawn(worth, tmp_path):
     assert worth.to_dict()["coverage"] == worth.test.coverage
 
 
-@pytest.mark.parametrize("count", [12, 90_000])
-def test_the_numbers_of_neighbouring_bins_do_not_lie_upon_each_other(count, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("places", "count", "shown"),
+    [
+        # Of two recordings each, bins are joined until a share says something.
+        ((np.arange(10) + 0.99) / 10, 20, 3),
+        ((np.arange(10) + 0.99) / 10, 90_000, 10),
+        # As near as means of bins get: the upper end of one, and the lower end of the next but one.
+        (np.array([0.0999, 0.15, 0.2001, 0.3001]), 36_000, 4),
+    ],
+)
+def test_the_numbers_of_neighbouring_bins_do_not_lie_upon_each_other(places, count, shown, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(worth_drawing, "save_figure", lambda figure, path: drawn.append(figure))
-    probability = np.repeat((np.arange(10) + 0.99) / 10, count // 10 + 1)
+    probability = np.repeat(places, count // len(places))
     table = reliability(probability, np.arange(len(probability)) % 2 == 0, resamples=2)
     draw_reliability(SimpleNamespace(reliability=table), tmp_path / "a.png", model="m")
     (figure,) = drawn
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text().startswith("n ")]
-    # Of two recordings each, bins are joined until a share says something.
-    assert len(boxes) == (3 if count == 12 else 10)
+    assert len(boxes) == shown
     assert not any(one.overlaps(other) for number, one in enumerate(boxes) for other in boxes[:number])
 
 

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ from coreecho.inference.opening import open_subject
 from coreecho.models.model_input import ModelInput
 from coreecho.models.weights import describe_weights, save_weights
 from coreecho.tasks import MI
+from coreecho.training import decoding
 from coreecho.training.recipe import Recipe
 from coreecho.training.recipe_files import find_recipe
 from coreecho.training.run_folder import RunFolder
@@ -226,15 +228,40 @@ def test_what_contradicts_the_protocol_is_refused_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_a_protocol_leaves_open_flags_may_change(
+def test_flags_may_change_what_a_protocol_leaves_open_and_leave_out_what_is_faulty(
     tmp_path: Path,
     table_of_folds: Callable[..., Data],
     make_recipe: Callable[..., Recipe],
     execution: Execution,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    out = tmp_path / "out"
-    transfer(make_recipe(stage1_epochs=1, keep_last_batch=True), table_of_folds(), out, execution)
+    out, data, recipe = tmp_path / "out", table_of_folds(), make_recipe(stage1_epochs=1, keep_last_batch=True)
+    (data.root / "broken.avi").write_bytes(b"no video at all " * 100)
+    with (data.root / "recordings.csv").open("a") as table:
+        # One that no table can tell of, and one that it can.
+        table.write("broken.avi,broken,p90,1,55\ngone.avi,gone,p91,2,55\n")
+    with pytest.raises(DatasetError, match=r"gone\.avi"):
+        transfer(recipe, data, out, execution)
+    # Of all folds the doctor is asked once.
+    monkeypatch.setattr(decoding, "faulty_recordings", remembering(looked := [], decoding.faulty_recordings))
+    result = transfer(recipe, replace(data, options={"leave_out_faulty": True}), out, execution)
+    assert len(looked) == 1
+    assert sorted(result.predictions["recording"]) == [f"{place:03d}" for place in range(16)]
+    document = json.loads((out / "metrics.json").read_text())
+    assert sorted(document["left_out"]) == ["broken", "gone"]
+    assert "gone.avi" in document["left_out"]["gone"][0]
+    assert document["options"] == {"leave_out_faulty": True}
     assert RunFolder.open(out / "fold-01").recipe.keep_last_batch
+
+
+def remembering(calls: list[object], function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which notes that it was called."""
+
+    def called(*arguments: object, **named: object) -> Any:
+        calls.append(arguments)
+        return function(*arguments, **named)
+
+    return called
 
 
 def test_an_encoder_that_was_trained_on_what_is_tested_is_refused(

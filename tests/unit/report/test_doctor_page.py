@@ -2,8 +2,10 @@ import base64
 import io
 import re
 import shutil
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from coreecho.datasets.doctor import examine
 from coreecho.datasets.doctor_clips import ClipJob, examine_clip
 from coreecho.errors import DatasetError
 from coreecho.report.doctor_page import render_doctor_page, round_numbers, write_page
+from coreecho.tasks import EF, TASKS
 
 
 class Outline(HTMLParser):
@@ -60,6 +63,40 @@ def test_a_clean_page_stands_alone(phantom_root: Path, tmp_path: Path) -> None:
             assert float(x) + 3.5 * len(text) <= left + width
     # Grey levels: 0, 100 and 200 stand at their places on the axis.
     assert all(re.search(rf'text-anchor="middle">{tick}</text>', page) for tick in (0, 100, 200))
+
+
+def test_every_number_has_its_histogram_and_every_diagnosis_its_counts(
+    phantom_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = examine("echonet", phantom_root, has_thumbnails=True, workers=1)
+    recordings = [
+        replace(each, has_mi=place < 3, labels={"age": 40 + place, "strain_percent": -10 - place, "a&b": 1})
+        for place, each in enumerate(found.recordings)
+    ]
+    monkeypatch.setitem(TASKS._shipped, "strain", f"{__name__}:Strain")
+    page = render_doctor_page(replace(found, recordings=recordings))
+    captions = re.findall(r"<figcaption>([^<]*), 16 clips</figcaption>|<p>([^<]*)</p>", page)
+    said = [chart or sentence for chart, sentence in captions]
+    # In the words of the tasks, that from outside among them; what no task reads, by its name.
+    assert "Strain of the wall: median -17.5 % (-25 to -10)" in said
+    assert "16 clips: 13 without an infarction, 3 with an infarction" in said
+    assert "age: median 47.5 (40 to 55)" in said
+    assert any(text.startswith("Ejection fraction: median") for text in said)
+    assert any(text.startswith("edv_ml: median") for text in said)
+    assert "a&amp;b: 1 in all 16 clips" in said
+    assert page.count("strain_percent") == 0
+    assert "true strain -10.0 %" in page
+    assert page.count("<br>with an infarction") == 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strain(EF):
+    """A task from outside, whose label a table has."""
+
+    name: ClassVar[str] = "strain"
+    label: str = "strain_percent"
+    title: str = "Strain of the wall"
+    noun: str = "strain"
 
 
 @pytest.mark.parametrize(

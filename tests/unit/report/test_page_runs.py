@@ -7,7 +7,7 @@ from coreecho.evaluation.evaluate import evaluate
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference.opening import open_subject
 from coreecho.models.weights import load_model
-from coreecho.report.page_runs import ShownRun, recipe_tables, small_print_table, training_table
+from coreecho.report.page_runs import ShownRun, recipe_tables, small_print_table, training_table, unchanged_words
 from coreecho.training.recipe import Recipe
 from coreecho.training.recipe_files import find_recipe
 
@@ -87,6 +87,10 @@ def test_one_run_is_held_against_the_recipe_that_was_shipped(place, make_run, sh
     changed, _ = recipe_tables([run])
     assert [(row.cells, row.remark) for row in changed.rows] == [(("temperature", "2"), "as shipped: 1")]
     assert "changed from the recipe demo" in changed.caption
+    assert unchanged_words([run]) == "No setting differs from the recipe demo that comes with coreecho."
+    own = shown[0].run.recipe.name
+    assert f"No recipe that comes with coreecho is called {own}," in unchanged_words(shown[:1])
+    assert unchanged_words([replace(run, learning=run.learning[:1]), run]).startswith("The recipes of the two runs")
 
 
 def test_the_device_is_the_one_that_computed_and_not_the_word_that_asked_for_it(shown, monkeypatch):

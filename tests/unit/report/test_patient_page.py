@@ -1,5 +1,7 @@
 """One page a patient shows what there is, and says what there is not."""
 
+import base64
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
 
 from coreecho.errors import UsageError
 from coreecho.inference import Prediction, PredictionFailure, Predictor, combine_studies
@@ -55,7 +59,7 @@ def test_a_number_alone_says_what_it_lacks(tmp_path: Path) -> None:
         "ASE/EACVI 2015",
         "3 stretches of this clip gave 44.0 % to 50.8 %",
         "frame rate is far from",
-        "cropped to the sector",
+        "<li>Cropped to the sector</li>",
         "Nothing here outlines the left ventricle",
         "No similar hearts: none are there.",
         "two experts, biplane Simpson",
@@ -123,9 +127,33 @@ def test_beats_volume_and_outline_are_shown_where_something_outlines(
     assert re.search(r"\.number \{ order: 1; \}\s*\.film-of \{ order: 2; \}", page)
     assert "cut off by the sector" in page
     assert page.count('class="chart"') == page.count('class="moving"') == 1
+    film = film_in(page)
+    assert "The clip, with the outline and below it the volume over time" in page
+    assert film.n_frames == 20
+    assert _line_of_film(film, 0) < _line_of_film(film, 10) < _line_of_film(film, 19), "in step with the film"
+    long = replace(clip, video=Video(np.concatenate([frames] * 3), 20.0, "clip.dcm"))
+    assert "The first 2.5 s of the clip; only" in page_of(tmp_path, PatientClip(result=PREDICTION, clip=long))
     alone = page_of(tmp_path, PatientClip(result=PREDICTION, clip=clip))
     assert 'class="chart"' not in alone
     assert alone.count('class="moving"') == 1
+
+
+def film_in(page: str) -> WebPImageFile:
+    """The first film of a page."""
+    found = re.search(r'class="moving" src="data:image/webp;base64,([^"]+)"', page)
+    assert found is not None
+    film = Image.open(io.BytesIO(base64.b64decode(found[1])))
+    assert isinstance(film, WebPImageFile)
+    return film
+
+
+def _line_of_film(film: WebPImageFile, frame: int) -> int:
+    """Where across the strip below the picture the white line stands."""
+    film.seek(frame)
+    picture = np.asarray(film.convert("L"), dtype=np.float64)
+    side = picture.shape[1]
+    # Right of the words, from the strip's upper edge down.
+    return int(picture[side + 4 : side + 40, 80:].mean(axis=0).argmax())
 
 
 def test_a_failure_stands_among_the_others(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import coreecho
 from coreecho.errors import CoReEchoError, DatasetError, RecipeError
@@ -62,6 +63,12 @@ def test_phantoms(on_everything: RunFolder, tmp_path: Path, assert_png: Callable
         draw_continuity(tmp_path / f"{name}.png", found)
     assert_png(tmp_path / "first.png")
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "kept.png").read_bytes()
+    # Of few recordings there are no shares, and no axes for them; without paths these say so.
+    few = replace(kept, figures=tuple(figure for figure in kept.figures if figure.group != "variance"))
+    draw_continuity(tmp_path / "paths.png", few)
+    draw_continuity(tmp_path / "nothing.png", replace(few, paths=few.paths[:0]))
+    heights = {name: Image.open(tmp_path / f"{name}.png").height for name in ("first", "paths", "nothing")}
+    assert heights["nothing"] < heights["paths"] < heights["first"] - heights["nothing"] / 2
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tests.unit.training.test_outline_lessons import StopAfter
 
-from coreecho.datasets.beat_clips import change_with_points
+from coreecho.datasets import Recording
+from coreecho.datasets.beat_clips import TracedRecordings, change_with_points
 from coreecho.errors import RecipeError
 from coreecho.models import load_model
 from coreecho.models.echographs_segmenter import fill_points
 from coreecho.models.segmenter import load_segmenter
+from coreecho.tasks import EF
 from coreecho.training import Hardware, Recipe, RunFolder, find_recipe, resume, train
 from coreecho.training.lesson import Examples
 from coreecho.training.loop import Learner
@@ -41,6 +45,14 @@ def run(
 ) -> RunFolder:
     out = tmp_path_factory.mktemp("runs") / request.param
     return train(small(request.param), data=phantom_root, out=out, store=store, hardware=CPU)
+
+
+def test_lessons_of_outlines_alone_need_no_label() -> None:
+    nothing: Any = None
+    recordings = [Recording(id=name, path=Path(name), ef_percent=ef) for name, ef in (("a", None), ("b", 61.0))]
+    traced = TracedRecordings(recordings=recordings, store=nothing, traces=nothing, label_of=EF().label_of)
+    assert math.isnan(traced.label(0))
+    assert float(traced.label(1)) == 61
 
 
 def test_each_system_trains_as_any_recipe_does(run: RunFolder) -> None:
