@@ -51,6 +51,7 @@ _MISTAKES = {
     "predict . --clips 100000000000": "--clips is 100000000000, expected at least 1 and at most 10,000.",
     "train demo --data . --crop-pad 1000000000": "crop_pad is 1000000000, expected at most 4,096",
     "store build echonet . --frame-size 999999": "UsageError: --frame-size is 999999, expected at most 4096.",
+    "convert . out --frame-size 33": "UsageError: --frame-size is 33, expected a multiple of 2.",
     "convert . out --fps -1": "UsageError: --fps is -1, expected more than 0.",
     "predict . --clips many": "UsageError: --clips is many, expected a whole number or all.",
     "train demo --data . --head-bias x": "UsageError: --head-bias is x, expected a number.",

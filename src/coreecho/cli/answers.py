@@ -36,6 +36,7 @@ def answer_to(error: CycloptsError) -> str:
             expected = error.exception_message.rstrip(".")
             for sign, words in _SIGNS.items():
                 expected = expected.replace(f"Must be {sign} ", f"expected {words} ")
+            expected = expected.replace("Must be ", "expected ")
             return f"{name} is {readable(argument.tokens[0].value)}, {expected}."
         case MissingArgumentError():
             return _missing(error, command)
