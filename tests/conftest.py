@@ -5,11 +5,14 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import hypothesis
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import Image
 
 from coreecho.models import ModelInput
 from coreecho.training.recipe import Recipe
@@ -80,16 +83,21 @@ def fast_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def rough_pictures() -> Iterator[None]:
-    """Charts of few pixels whose parts lie where they come: to find each its place is half of the work of drawing it.
+    """Charts of few pixels whose parts lie where they come, drawn to the last stroke and then left white.
 
-    For tests of what stands around charts, and of many recipes; others see to it that charts are as they should be.
+    To find each part its place is half of the work of drawing it, and to paint letters most of the rest. For tests of
+    what stands around charts, and of many recipes; others see to it that charts are as they should be.
     """
     from coreecho.report import pictures
 
+    def draw(figure: Figure, file: Path, **_: object) -> None:
+        figure.draw_without_rendering()
+        Image.new("L", figure.canvas.get_width_height(), "white").save(file, format="png")
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "ConstrainedLayoutEngine", lambda **_: None)
-        figure = pictures.Figure
-        patch.setattr(pictures, "Figure", lambda **settings: figure(**(settings | {"dpi": 40})))
+        patch.setattr(pictures, "Figure", lambda **settings: Figure(**(settings | {"dpi": 40})))
+        patch.setattr(Figure, "savefig", draw)
         yield
 
 

@@ -14,7 +14,10 @@ from coreecho.inference import Predictor
 from coreecho.shipped import RESEARCH_MODEL
 
 # The command line is read from sys.argv on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens"),
+    pytest.mark.usefixtures("rough_pictures"),
+]
 TypeIn = Callable[..., tuple[int, str, str]]
 
 

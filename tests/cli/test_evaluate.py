@@ -8,7 +8,10 @@ import pytest
 from coreecho.training.run_folder import RunFolder
 
 # The command line is read from sys.argv on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens"),
+    pytest.mark.usefixtures("rough_pictures"),
+]
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from coreecho.errors import CoReEchoError, DatasetError, RecipeError
 from coreecho.training import Hardware, Recipe, RunFolder
 from coreecho.training import run as run_module
 
+pytestmark = pytest.mark.usefixtures("rough_pictures")
+
 
 def coreecho(*arguments: object) -> int:
     code = app([str(argument) for argument in arguments], result_action="return_value", exit_on_error=False)

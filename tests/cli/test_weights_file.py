@@ -20,6 +20,8 @@ from coreecho.cli.report import report
 from coreecho.errors import DatasetError, RecipeError
 from coreecho.training import RunFolder
 
+pytestmark = pytest.mark.usefixtures("rough_pictures")
+
 Command = Callable[..., str]
 
 

@@ -18,7 +18,10 @@ from coreecho.training.state import load_state
 from coreecho.video.nifti import read_nifti
 
 # The command line is read from sys.argv on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens"),
+    pytest.mark.usefixtures("rough_pictures"),
+]
 
 CPU = Hardware(device="cpu")
 SIZES: dict[str, Any] = {"encoder": "uniformer_xs", "num_frames": 4, "frame_size": 32, "batch_size": 2, "stage2": False}

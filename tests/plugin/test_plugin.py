@@ -27,6 +27,8 @@ from coreecho.models import (
 )
 from coreecho.tasks import TASKS, Scalar, build_task
 
+pytestmark = pytest.mark.usefixtures("rough_pictures")
+
 INPUT = ModelInput(num_frames=4, stride=2, frame_size=32)
 
 

@@ -93,6 +93,12 @@ _WHICH = {"name", "label", "value_name", "true_column", "predicted_column", "out
 _CALLED = {"task", "number", "objective", "lesson", "layout", "encoder", "head"}
 
 
+@cache
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All of a tree. To walk through every file a dozen times is most of what these tests take."""
+    return tuple(ast.walk(tree))
+
+
 def _names() -> set[str]:
     """Names of parts and of recipes, and the labels and columns of the tasks."""
     names = {name for parts in _PARTS for name in parts.names()} | set(recipe_names())
@@ -110,7 +116,7 @@ def _choices(tree: ast.AST) -> set[str]:
     """Values of every `Literal` that a file declares: of splits, settings, stages and all that has a few values."""
     return {
         text
-        for node in ast.walk(tree)
+        for node in _nodes(tree)
         if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Literal"
         for text in _texts(node.slice)
     }
@@ -127,7 +133,7 @@ def _texts(node: ast.AST) -> set[str]:
 
 def _decided(tree: ast.AST, names: set[str]) -> Iterator[tuple[int, set[str]]]:
     """Lines that compare something with one of some names, and which."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         compared: list[ast.expr] = []
         if isinstance(node, ast.Compare):
             compared = [node.left, *node.comparators]
@@ -139,7 +145,7 @@ def _decided(tree: ast.AST, names: set[str]) -> Iterator[tuple[int, set[str]]]:
 
 def _of_class(tree: ast.AST, parts: set[str]) -> Iterator[int]:
     """Lines that look at the class of a part."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         is_look = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass")
         if is_look and {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} & parts:
             yield node.lineno
@@ -160,7 +166,7 @@ def _by_part(tree: ast.AST, parts: set[str]) -> Iterator[int]:
     for holds in (is_made, is_asked):
         kept |= {
             target.id
-            for node in ast.walk(tree)
+            for node in _nodes(tree)
             if isinstance(node, ast.Assign) and any(map(holds, ast.walk(node.value)))
             for target in node.targets
             if isinstance(target, ast.Name) and target.id.isupper()
@@ -174,7 +180,7 @@ def _by_part(tree: ast.AST, parts: set[str]) -> Iterator[int]:
         of = getattr(node, "value", None)
         return getattr(node, "attr", "") in _WHICH and getattr(of, "attr", getattr(of, "id", "")) in _CALLED
 
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         compared = (node.left, *node.comparators) if isinstance(node, ast.Compare) else ()
         # Whether two parts are the same is another question than which they are.
         if any(map(is_which, compared)) and {getattr(each, "attr", "") for each in compared} != {"name"}:
@@ -183,7 +189,7 @@ def _by_part(tree: ast.AST, parts: set[str]) -> Iterator[int]:
 
 def _by_name(tree: ast.AST, names: set[str]) -> Iterator[tuple[int, set[str]]]:
     """Lines that write the name of a part, wherever in the code, or ask what texts begin or end with a piece of it."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         found: set[str] = set()
         if isinstance(node, ast.Constant):
             found = _texts(node) & names
@@ -196,7 +202,7 @@ def _by_name(tree: ast.AST, names: set[str]) -> Iterator[tuple[int, set[str]]]:
 
 def _identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Lines that define something, or ask for an attribute or an argument, and what that is called."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg | ast.keyword):
@@ -237,7 +243,7 @@ def _classes_below(*bases: str) -> set[str]:
     parents = {
         node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
         for _, tree in _trees()
-        for node in ast.walk(tree)
+        for node in _nodes(tree)
         if isinstance(node, ast.ClassDef)
     }
     found = set(bases)

@@ -16,6 +16,8 @@ from coreecho.report.html import write_report
 from coreecho.training.recipe import Recipe
 from coreecho.training.run_folder import Hardware, RunFolder, find_data
 
+pytestmark = pytest.mark.usefixtures("rough_pictures")
+
 TINY = {"name": "tiny", "encoder": "uniformer_xs", "stage1_epochs": 2, "stage2": False}
 OPTIONS = {"protocol": Protocol(split="train", clips=1, resamples=20), "cases": 1, "hearts": 0, "map_method": "pca"}
 # As `coreecho train` writes them: the terms of each objective, of two epochs.
