@@ -16,6 +16,9 @@ from coreecho.names import readable
 
 _WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "no value, or true or false"}
 
+# What limits of numbers are called where cyclopts checks them.
+_SIGNS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+
 
 def answer_to(error: CycloptsError) -> str:
     """What is wrong with a command line, and what was expected.
@@ -30,7 +33,10 @@ def answer_to(error: CycloptsError) -> str:
             return f"{name} is {readable(token.value)}, expected {_in_words(error.argument.hint)}."
         case ValidationError(argument=argument) if argument is not None and argument.tokens:
             name = argument.tokens[0].keyword or argument.name.lstrip("-").upper()
-            expected = error.exception_message.replace("Must be >= ", "expected at least ").rstrip(".")
+            expected = error.exception_message.rstrip(".")
+            for sign, words in _SIGNS.items():
+                expected = expected.replace(f"Must be {sign} ", f"expected {words} ")
+            expected = expected.replace("Must be ", "expected ")
             return f"{name} is {readable(argument.tokens[0].value)}, {expected}."
         case MissingArgumentError():
             return _missing(error, command)

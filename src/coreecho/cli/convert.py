@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from coreecho.models.model_input import LARGEST_FRAME_SIZE
+
 
 def convert(
     folder: Path,
@@ -15,7 +17,7 @@ def convert(
     label_scale: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 1.0,
     mapping: Path | None = None,
     fps: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 50.0,
-    frame_size: Annotated[int, Parameter(validator=validators.Number(gte=32, modulo=2))] = 112,
+    frame_size: Annotated[int, Parameter(validator=validators.Number(gte=32, lte=LARGEST_FRAME_SIZE, modulo=2))] = 112,
     series: Annotated[bool, Parameter(negative="")] = False,
     strict: Annotated[bool, Parameter(negative="")] = False,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,

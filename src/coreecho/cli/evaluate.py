@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from coreecho.cli.options import AT_LEAST_ONE, AtLeastOne, Computing, NotNegative, TestedData
+from coreecho.cli.options import NUMBER_OF_CLIPS, AtLeastOne, Computing, NotNegative, TestedData
 from coreecho.datasets.recording import Asked
 from coreecho.errors import RecipeError
 from coreecho.names import counted
@@ -28,7 +28,7 @@ def evaluate(
     /,
     *,
     split: Asked = "test",
-    clips: Annotated[int | Literal["all", "traced"], AT_LEAST_ONE] = 3,
+    clips: Annotated[int | Literal["all", "traced"], NUMBER_OF_CLIPS] = 3,
     step: AtLeastOne | None = None,
     start_index: Path | None = None,
     beats: Path | None = None,

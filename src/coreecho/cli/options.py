@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter, validators
 
 from coreecho.errors import RecipeError
+from coreecho.video.clips import MOST_CLIPS
 
 if TYPE_CHECKING:
     from coreecho.inference.subject import Subject
@@ -15,14 +16,14 @@ AtLeastOne = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 NotNegative = Annotated[int, Parameter(validator=validators.Number(gte=0))]
 
 
-def _at_least_one(_kind: object, value: object) -> None:
-    if isinstance(value, int) and value < 1:
-        raise ValueError("Must be >= 1.")
+def _number_of_clips(_kind: object, value: object) -> None:
+    if isinstance(value, int) and not 1 <= value <= MOST_CLIPS:
+        raise ValueError(f"Must be >= 1 and at most {MOST_CLIPS:,}.")
 
 
 # Of a count that may be a word as well: a limit within a union is not looked at.
-AT_LEAST_ONE = Parameter(validator=_at_least_one)
-Clips = Annotated[int | Literal["all"], AT_LEAST_ONE]
+NUMBER_OF_CLIPS = Parameter(validator=_number_of_clips)
+Clips = Annotated[int | Literal["all"], NUMBER_OF_CLIPS]
 Device = Annotated[str, Parameter(help="Where to compute: `cpu`, `gpu`, `cuda:1`, or `auto`: a GPU if there is one.")]
 LeaveOutFaulty = Annotated[
     bool,

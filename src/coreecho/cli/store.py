@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter, validators
 
+from coreecho.models.model_input import LARGEST_FRAME_SIZE
+
 if TYPE_CHECKING:
     from coreecho.video.video_file import VideoFile
 
@@ -14,7 +16,7 @@ app = App(
     "Training builds them by itself; building them before saves its first minutes.",
 )
 
-FrameSize = Annotated[int, Parameter(validator=validators.Number(gte=32))]
+FrameSize = Annotated[int, Parameter(validator=validators.Number(gte=32, lte=LARGEST_FRAME_SIZE))]
 StoreFolder = Annotated[Path | None, Parameter(name="--store")]
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import coreecho
 from coreecho.datasets import LAYOUTS, Layout, load_recordings
 from coreecho.datasets.folds import CrossValidation
-from coreecho.errors import RecipeError
+from coreecho.errors import CheckpointError, RecipeError
 from coreecho.evaluation import (
     FoldMeans,
     Interval,
@@ -37,6 +37,7 @@ from coreecho.files import write_whole
 from coreecho.models.weights import describe_weights
 from coreecho.shipped import is_default, resolve
 from coreecho.tasks import Task
+from coreecho.training.checks import meant_start
 from coreecho.training.decoding import as_asked, faulty_among, tell_left_out
 from coreecho.training.recipe import SCRATCH, Recipe, read_recipe_file
 from coreecho.training.recipe_files import find_recipe
@@ -135,7 +136,9 @@ def transfer_settings(dataset: str, method: Method, weights: str, protocol: str 
     settings["init"] = start_of(weights)
     model_input = None
     if weights != SCRATCH:
-        _check_finished(resolve(weights))
+        if not (start := resolve(weights)).exists() and (hint := meant_start(weights)):
+            raise CheckpointError(f"{weights}: there is no such file or folder.{hint}")
+        _check_finished(start)
         pretrained = describe_weights(weights)
         settings["encoder"], model_input = pretrained.encoder, pretrained.model_input
     if layout.is_single_cycle is None:

@@ -14,7 +14,8 @@ ECHONET_MEAN = (0.12741163, 0.1279413, 0.12912785)
 ECHONET_STD = (0.19557191, 0.19562256, 0.1965878)
 
 # Far beyond any echocardiogram: a damaged card shall not ask for all of a machine's memory.
-_AT_MOST = {"num_frames": 10_000, "stride": 10_000, "frame_size": 4_096}
+LARGEST_FRAME_SIZE = 4_096
+_AT_MOST = {"num_frames": 10_000, "stride": 10_000, "frame_size": LARGEST_FRAME_SIZE}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,8 @@ GENERATOR_VERSION = 11
 _STATEMENT = "Simulated echocardiograms. They show no patient, and no result on them is a result on patients."
 # What two cards may differ in and still mean the same files.
 _FREE_KEYS = ("settings", "statement", "coreecho_version")
+# A hundred times the largest published data set: a number with too many noughts is no wish.
+_MOST_RECORDINGS = 1_000_000
 # Recordings that one process simulates in the time that another takes to start.
 _WORTH_A_PROCESS = 24
 _Task = TypeVar("_Task")
@@ -109,10 +111,11 @@ def write_cohort(
         DatasetError: a number is out of range, the folder holds something else, or it cannot be written.
         BusyError: another process is writing phantoms into it.
     """
-    if card["recordings"] < 1:
-        raise DatasetError(f"phantoms for {out}: recordings is {card['recordings']}, expected at least 1.")
-    if card.get("more_test", 0) < 0:
-        raise DatasetError(f"phantoms for {out}: more_test is {card['more_test']}, expected at least 0.")
+    for name, least in (("recordings", 1), ("more_test", 0)):
+        if (number := card.get(name, 0)) < least:
+            raise DatasetError(f"phantoms for {out}: {name} is {number}, expected at least {least}.")
+        if number > _MOST_RECORDINGS:
+            raise DatasetError(f"phantoms for {out}: {name} is {number}, expected at most {_MOST_RECORDINGS:,}.")
     if not 0 <= card["seed"] < 2**63:
         raise DatasetError(f"phantoms for {out}: seed is {card['seed']}, expected 0 to 2^63 - 1.")
     try:

@@ -18,13 +18,17 @@ def check_start(folder: RunFolder) -> None:
     recipe = folder.recipe
     if recipe.is_from_scratch or folder.lesson.start.exists():
         return
-    meant = nearest(recipe.init, (SCRATCH, DEFAULT))
-    hint = f" Did you mean {meant!r}?" if meant else ""
     raise CheckpointError(
-        f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file.{hint} Get the "
-        "published file, read it by `coreecho import-weights FILE OUT`, and give `--init OUT`; or start from random "
-        "weights with `--init scratch`."
+        f"The recipe {recipe.name!r} starts from the weights {recipe.init!r}, and there is no such file."
+        f"{meant_start(recipe.init)} Get the published file, read it by `coreecho import-weights FILE OUT`, and give "
+        "`--init OUT`; or start from random weights with `--init scratch`."
     )
+
+
+def meant_start(weights: str) -> str:
+    """A question for whoever gave weights that are not there, where a word for some was likely meant."""
+    meant = nearest(weights, (SCRATCH, DEFAULT))
+    return f" Did you mean {meant!r}?" if meant else ""
 
 
 def check_clips(folder: RunFolder) -> None:

@@ -23,6 +23,12 @@ def optimiser_class(name: str) -> type[torch.optim.Optimizer]:
     found = OPTIMISERS.get(name)
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
         raise RecipeError(f"optimizer is {name!r}, expected a class derived from torch.optim.Optimizer.")
+    closure = inspect.signature(found.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise RecipeError(
+            f"optimizer is {name!r}, which computes the loss several times in a step, expected one that takes its "
+            "gradient once, such as adamw or sgd."
+        )
     return found
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coreecho.video.affine import SCALE_LIMITS
+from coreecho.video.clips import MOST_CLIPS
 
 if TYPE_CHECKING:
     from coreecho.training.recipe import Recipe
@@ -20,6 +21,8 @@ _AT_LEAST = {
     "validation_clips": 1,
     "frames_per_video": 1,
 }
+# Beyond any use: a number with too many noughts shall not take all memory, or days, after the data were read.
+_AT_MOST = {"crop_pad": 4_096, "cutouts": 1_000, "validation_clips": MOST_CLIPS, "frames_per_video": 10_000}
 _POSITIVE = ("temperature", "learning_rate", "decay_factor", "label_scale")
 # As far as steps in float32 can go.
 _SMALLEST, _LARGEST = 1e-30, 1e30
@@ -44,6 +47,11 @@ def faults_of_ranges(recipe: "Recipe") -> list[str]:
         f"{name} is {getattr(recipe, name)}, expected at least {low}"
         for name, low in _AT_LEAST.items()
         if getattr(recipe, name) < low
+    ]
+    faults += [
+        f"{name} is {getattr(recipe, name)}, expected at most {most:,}"
+        for name, most in _AT_MOST.items()
+        if getattr(recipe, name) > most
     ]
     if recipe.seed >= 2**63:
         faults.append(f"seed is {recipe.seed}, expected less than 2^63")

@@ -19,6 +19,8 @@ from coreecho.video.temporal import TimeMethod, resample_time
 ClipTime = Literal["stride", "spline", "trilinear"]
 # What these settings are called where they are refused.
 CLIPS = "The form of the clips"
+# Of a video: far more than any has starts. A number with too many noughts shall not keep a machine for days.
+MOST_CLIPS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +100,11 @@ def even_starts(num_video_frames: int, sampling: ClipSampling, count: int) -> li
     beat has one clip, and one start.
 
     Raises:
-        RecipeError: `count` is below 1.
+        RecipeError: `count` is below 1, or beyond reason.
         VideoError: the video has no frame.
     """
-    if count < 1:
-        raise RecipeError(f"The number of clips must be at least 1; got {count}.")
+    if not 1 <= count <= MOST_CLIPS:
+        raise RecipeError(f"The number of clips must be at least 1 and at most {MOST_CLIPS:,}; got {count}.")
     last = num_starts(num_video_frames, sampling) - 1
     if sampling.is_whole_beat:
         return [0]

@@ -82,6 +82,8 @@ def test_from_scratch_all_weights_must_learn() -> None:
 def test_what_cannot_be_transferred_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no transfer to 'echonet'; the data sets are camus, hmc-qu, table"):
         transfer_settings("echonet", "probe", "scratch")
+    with pytest.raises(CheckpointError, match=r"scrach: there is no such file or folder\. Did you mean 'scratch'\?"):
+        transfer_settings("camus", "probe", "scrach")
     with pytest.raises(RecipeError, match="no method 'prob'; the methods are probe, fine-tune"):
         transfer_settings("camus", "prob", "scratch")  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match="there is no such file"):

@@ -182,7 +182,10 @@ def test_a_damaged_card_is_refused(tmp_path) -> None:
         write_echonet_phantoms(tmp_path, recordings=2, seed=0, settings=_SHORT)
 
 
-@pytest.mark.parametrize(("recordings", "seed", "text"), [(0, 0, "recordings is 0"), (3, -1, "seed is -1")])
+@pytest.mark.parametrize(
+    ("recordings", "seed", "text"),
+    [(0, 0, "recordings is 0"), (10**20, 0, "expected at most 1,000,000"), (3, -1, "seed is -1")],
+)
 def test_impossible_numbers_are_refused(tmp_path, recordings, seed, text) -> None:
     with pytest.raises(DatasetError, match=text):
         write_echonet_phantoms(tmp_path / "new", recordings=recordings, seed=seed)

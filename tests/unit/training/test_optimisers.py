@@ -66,6 +66,9 @@ def test_any_optimiser_of_pytorch_is_had_by_its_import_path() -> None:
 def test_what_is_no_optimiser_is_refused_with_the_recipe() -> None:
     with pytest.raises(RecipeError, match=r"optimizer is 'torch.nn:Linear', expected a class derived from torch.optim"):
         Recipe(optimizer="torch.nn:Linear")
+    with pytest.raises(RecipeError, match=r"optimizer is 'torch.optim:LBFGS', which computes the loss several times"):
+        Recipe(optimizer="torch.optim:LBFGS")
+    assert Recipe(optimizer="torch.optim:RAdam").optimizer == "torch.optim:RAdam"
 
 
 def test_a_step_of_the_hmc_qu_recipes_is_that_of_the_package_that_the_paper_used() -> None:

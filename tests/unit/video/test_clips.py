@@ -57,7 +57,7 @@ def test_all_starts_include_the_last() -> None:
 
 
 def test_counts_below_one_are_refused() -> None:
-    with pytest.raises(RecipeError, match="number of clips must be at least 1; got 0"):
+    with pytest.raises(RecipeError, match="number of clips must be at least 1 and at most 10,000; got 0"):
         even_starts(171, PAPER, 0)
     with pytest.raises(RecipeError, match="step between clips must be at least 1 frame; got 0"):
         all_starts(171, PAPER, 0)
