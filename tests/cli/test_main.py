@@ -45,6 +45,12 @@ def test_version() -> None:
     assert process("--version").stdout.strip() == coreecho.__version__
 
 
+def test_reading_one_clip_does_not_wait_for_tables_and_figures() -> None:
+    code = "import sys, coreecho.cli.predicted; print('pandas' in sys.modules, 'matplotlib' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["False", "False"]
+
+
 def test_help_does_not_wait_for_torch() -> None:
     code = "import sys, coreecho.cli.main; print('torch' in sys.modules, 'av' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -10,9 +10,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from coreecho.datasets.faults import FaultyDatasetError
@@ -20,6 +20,9 @@ from coreecho.datasets.table_files import csv_text, find_delimiter
 from coreecho.datasets.table_rows import check_columns
 from coreecho.errors import DatasetError
 from coreecho.names import readable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLE = "VolumeTracings.csv"
 _COLUMNS = ("FileName", "X1", "Y1", "X2", "Y2", "Frame")
@@ -104,13 +107,15 @@ def _first_tracing(rows: NDArray[np.intp], ends: NDArray[np.float64]) -> NDArray
     return rows[: again[0]] if len(again) else rows
 
 
-def read_tracing_table(path: Path) -> pd.DataFrame:
+def read_tracing_table(path: Path) -> "pd.DataFrame":
     """VolumeTracings.csv with names without `.avi`, and numbers checked.
 
     Raises:
         FaultyDatasetError: rows are not a name and finite numbers, or have too many cells; lists them all.
         DatasetError: the file is missing or unreadable, or lacks or repeats a column.
     """
+    import pandas as pd
+
     table = _parse(path)
     numbers: pd.DataFrame = table[list(_COLUMNS[1:])].apply(pd.to_numeric, errors="coerce")
     frames = numbers["Frame"]
@@ -129,7 +134,10 @@ def read_tracing_table(path: Path) -> pd.DataFrame:
     return numbers
 
 
-def _parse(path: Path) -> pd.DataFrame:
+def _parse(path: Path) -> "pd.DataFrame":
+    # Who reads one clip waits for no table.
+    import pandas as pd
+
     try:
         text = csv_text(path)
         delimiter, skipped = find_delimiter(text, _COLUMNS)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich.console import Group
 from rich.text import Text
 
@@ -23,6 +22,9 @@ from coreecho.report.text import csv_cell
 from coreecho.tasks import EF, Task
 from coreecho.trust import GOOD_PICTURE, GOOD_WORDS, READERS_WORDS, Appraisal
 from coreecho.video.dicom_ids import ID_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # EF by another way, of the left ventricle's outline.
 _OUTLINE = ("segmentation_ef_percent", "segmentation_beats", "segmentation_model")
@@ -235,13 +237,16 @@ def write_predictions_csv(
     ids = ID_COLUMNS if has_ids or any(result.ids is not None for result in results) else ()
     names = ["file", *(["study"] if has_studies else []), "status", *written, "error", "notice", *ids]
     left = [{"file": csv_cell(file), "status": "not reached", "notice": task.notice} for file in not_reached]
+    # Who wants no table waits for none.
+    import pandas as pd
+
     table = pd.DataFrame([*(_row(result, task, written) for result in results), *left], columns=names)
     # A count is a whole number also where files without one make its column one of floats.
     counts = {name: "Int64" for name in _COUNTS if name in table.columns}
     write_table(table.astype(counts), path)
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
+def write_table(table: "pd.DataFrame", path: Path) -> None:
     """Write a table as CSV, whole or not at all. Raises CoReEchoError."""
     try:
         write_whole(path, table.to_csv(index=False))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -75,6 +74,9 @@ def write_studies_csv(studies: Sequence[StudyPrediction], path: Path, *, task: T
         }
         for study in studies
     ]
+    # As in `write_predictions_csv`: who wants no table waits for none.
+    import pandas as pd
+
     write_table(pd.DataFrame(rows, columns=columns), path)
 
 
