@@ -101,6 +101,11 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
                 f"`{command}` has no option {readable(name)}: {place} is given in its place, without a name. "
                 f"Its form: `{command} --help`."
             )
+        if "--option" in known and (of_data := _option_of_data(name)):
+            raise UsageError(
+                f"`{command}` has no option {readable(name)}: it is one of a data set, `--option {of_data}=VALUE`. "
+                f"All of them: `{command} --help`."
+            )
         meant = _meant(name, [each for each in known if each.startswith("--")])
         raise UsageError(
             f"`{command}` has no option {readable(name)}."
@@ -114,6 +119,15 @@ def _place_of(app: App, option: str) -> str:
     wanted = option.lstrip("-").replace("-", "_").casefold()
     places = [each.field_info for each in app.assemble_argument_collection() if each.field_info.is_positional_only]
     return next((each.name.upper() for each in places if each.name.casefold() == wanted), "")
+
+
+def _option_of_data(typed: str) -> str:
+    """The option of some data set of that name, `end_frame` of `--end-frame`; empty where there is none."""
+    from coreecho.datasets.layout import LAYOUTS
+
+    wanted = typed.lstrip("-").replace("-", "_").casefold()
+    options = (option.name for name in LAYOUTS.names() for option in LAYOUTS.get(name).options)
+    return next((option for option in options if option == wanted), "")
 
 
 def _meant(name: str, known: Sequence[str]) -> list[str]:
