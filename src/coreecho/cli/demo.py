@@ -89,7 +89,7 @@ def _where_things_are(run: "RunFolder", *, minutes: float) -> Panel:
     pictures = sorted(path for path in run.path.rglob("*.png"))
     lines = [f"Done in {minutes:.1f} minutes. Pictures:", *(f"  {path}" for path in pictures), ""]
     lines += [
-        "All of this was learned from simulated hearts (phantoms): it shows that the method works,",
+        "All of this was learned from simulated hearts (phantoms): it shows that the method works, "
         "and says nothing about patients. Not a medical device.",
         "",
         "Next: coreecho train echonet --data /path/to/EchoNet-Dynamic",

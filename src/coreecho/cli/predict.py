@@ -195,6 +195,7 @@ def _write_page(
     model: Path,
     *,
     per_study: bool,
+    show_progress: bool,
     **how: Any,
 ) -> None:
     """Write the page of one patient, and say where it is."""
@@ -204,9 +205,16 @@ def _write_page(
     from coreecho.report.patient_clips import patient_clips
     from coreecho.report.patient_page import write_patient_page
 
-    shown = patient_clips(results, predictor, model, **how)
+    shown = patient_clips(results, predictor, model, show_progress=show_progress, **how)
     studies = combine_studies(results, has_ids=False) if per_study else []
-    write_patient_page(shown, page, model_name=predictor.model_name, task=predictor.model.task, examinations=studies)
+    write_patient_page(
+        shown,
+        page,
+        model_name=predictor.model_name,
+        task=predictor.model.task,
+        examinations=studies,
+        show_progress=show_progress,
+    )
     Console(stderr=True).print(f"Page: {page}", markup=False, soft_wrap=True)
 
 

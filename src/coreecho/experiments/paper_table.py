@@ -1,6 +1,6 @@
 """What a table is made of once it is planned: rows that are read off jobs, the paper's figures, and differences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,12 @@ class Published:
 
     value: float
     sd: float | None = None
+
+    @classmethod
+    def of(cls, figure: float | Sequence[float]) -> "Published":
+        """A figure as a table's file has it: alone, or with its deviation."""
+        value, sd = figure if isinstance(figure, Sequence) else (figure, None)
+        return cls(value=value, sd=sd)
 
     def format(self, digits: int) -> str:
         """Give it as the paper prints it: `81.59±0.18`."""

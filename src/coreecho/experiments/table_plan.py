@@ -158,7 +158,7 @@ class _Planner:
         if entry.unless is not None and self._is_given(entry.unless):
             return None
         label = self._words(entry.label)
-        published = {name: _published(figure) for name, figure in entry.paper.items()}
+        published = {name: Published.of(figure) for name, figure in entry.paper.items()}
         if entry.when is not None and not self._is_given(entry.when) and not self._has_phantom(entry):
             if entry.otherwise is None:
                 return None
@@ -366,13 +366,6 @@ class _Planner:
         for key, name in {**names, "cue_strength": f"{self.scale.cue_strength:g}"}.items():
             text = text.replace(f"{{{key}}}", name)
         return text
-
-
-def _published(figure: float | Sequence[float]) -> Published:
-    if isinstance(figure, Sequence):
-        value, sd = figure
-        return Published(value=value, sd=sd)
-    return Published(value=figure)
 
 
 def _check_starts(path: Path, recipe: Recipe, data: Data) -> None:

@@ -12,6 +12,9 @@ from coreecho.models.weights import describe_weights
 from coreecho.shipped import DEFAULT, is_default, resolve
 from coreecho.training.run_folder import RunFolder, locate_data
 
+# Of files that are meant as models, whatever is wrong with them; any other may be a clip in a model's place.
+_CHECKPOINTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar", "")
+
 
 def open_subject(
     model: str | Path | RunFolder,
@@ -94,7 +97,15 @@ def _of_weights(
     options: Mapping[str, Any] | None,
     folder: Path | None = None,
 ) -> Subject:
-    card = describe_weights(path)
+    try:
+        card = describe_weights(path)
+    except CheckpointError as error:
+        if path.suffix.lower() in _CHECKPOINTS:
+            raise
+        raise CheckpointError(
+            f"{path} is no model: expected the folder of a run, a file of weights (.safetensors), or `{DEFAULT}`. A "
+            "clip is read by `coreecho predict`, and placed on a map by `coreecho map --clip`."
+        ) from error
     if data is None:
         raise RecipeError(
             f"{path} is a file of weights, and knows no data: give `--data ROOT`, and `--dataset` where it is not "

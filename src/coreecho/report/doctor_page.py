@@ -115,15 +115,15 @@ def _charts(examination: Examination) -> list[dict[str, Any]]:
 def _charts_of_labels(recordings: Sequence[Recording]) -> list[dict[str, Any]]:
     """A histogram of each number that is known of recordings, and the counts of each diagnosis."""
     charts, tasks = [], plain_tasks()
-    for task in tasks:
-        values = [value for recording in recordings if (value := task.label_of(recording)) is not None]
-        if task.is_number:
-            charts.append(_histogram(task.title, task.unit, np.array(values, dtype=np.float64)))
+    for each in tasks:
+        values = [value for recording in recordings if (value := each.label_of(recording)) is not None]
+        if each.is_number:
+            charts.append(_histogram(each.title, each.unit, np.array(values, dtype=np.float64)))
         elif values:
-            counts = Counter(map(task.say_label, sorted(values)))
+            counts = Counter(map(each.say_label, sorted(values)))
             told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
             charts.append({"caption": f"{counted(len(values), 'clips')}: {told}", "bars": []})
-    own = {task.label for task in tasks}
+    own = {each.label for each in tasks}
     for label in dict.fromkeys(label for recording in recordings for label in recording.known_labels()):
         if label not in own:
             numbers = [number for recording in recordings if (number := recording.number(label)) is not None]
@@ -227,6 +227,6 @@ def _thumbnails(
 def _thumbnail(clip: ClipFacts, recording: Recording | None, tasks: Sequence[Task]) -> dict[str, Any]:
     facts = [clip.recording_id]
     if recording is not None:
-        known = [(task, task.label_of(recording)) for task in tasks]
-        facts += [task.say_label(label) for task, label in known if label is not None]
+        known = [(each, each.label_of(recording)) for each in tasks]
+        facts += [each.say_label(label) for each, label in known if label is not None]
     return {"data": base64.b64encode(clip.thumbnail or b"").decode("ascii"), "facts": facts}

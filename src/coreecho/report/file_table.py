@@ -11,7 +11,7 @@ from rich.text import Text
 from coreecho.names import readable
 
 # Letters of a name, and of what is said of a file, that a line should hold; less reads like a column of letters.
-_SHORTEST_NAME, _SHORTEST_WORDS = 16, 12
+_SHORTEST_NAME, _SHORTEST_WORDS = 14, 12
 # Letters that long names leave to what is said of a file.
 _WORDS = 14
 
@@ -59,7 +59,8 @@ class FileTable:
         left = options.max_width - self._width_of_numbers()
         room = left - max(self._width_of_heading(), min(max(map(len, self.words), default=0), _WORDS))
         names: Sequence[str] = shortened(files, max(room, _SHORTEST_NAME))
-        is_narrow = left < min(longest, _SHORTEST_NAME) + min(self._longest_word(), _SHORTEST_WORDS)
+        last = max(self._width_of_heading(), min(self._longest_word(), _SHORTEST_WORDS))
+        is_narrow = left < min(longest, _SHORTEST_NAME) + last
         is_numbered = is_narrow or len(set(names)) < len(set(files))
         if is_numbered:
             names = [str(number) for number in range(1, len(files) + 1)]

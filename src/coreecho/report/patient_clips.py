@@ -10,6 +10,7 @@ from coreecho.inference.opening import open_subject
 from coreecho.inference.preparing import read_clip
 from coreecho.models.segmenter import Segmenter
 from coreecho.names import counted
+from coreecho.progress import track
 from coreecho.report.patient_page import PatientClip, SimilarHearts
 from coreecho.report.thumbnails import Thumbnails, recording_thumbnail
 from coreecho.representation.embedding_set import EmbeddingSet
@@ -64,7 +65,8 @@ def patient_clips(
     if looks_for_similar and any(isinstance(result, Prediction) for result in results):
         searched, without = _searched(predictor, model_path, show_progress=show_progress)
     missing = (without,) if without else ()
-    return [_patient_clip(result, predictor, searched, missing, beat, segmenter, axes) for result in results]
+    bar = track(results, "Clips of the page", disable=not show_progress, transient=True)
+    return [_patient_clip(result, predictor, searched, missing, beat, segmenter, axes) for result in bar]
 
 
 def _searched(

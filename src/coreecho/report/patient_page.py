@@ -21,6 +21,7 @@ from coreecho.inference.prediction import SAME_FRAMES
 from coreecho.inference.preparing import ClipFile
 from coreecho.names import counted, distinct_names, readable
 from coreecho.notices import PHANTOM_LABEL
+from coreecho.progress import track
 from coreecho.report.doubt import NO_INTERVAL, doubt_words, ends_words, interval_words, stretches_words
 from coreecho.report.outline_film import curve_pictures, outline_pictures
 from coreecho.report.overlay import label_pictures
@@ -113,6 +114,7 @@ def write_patient_page(
     model_name: str,
     task: Task,
     examinations: Sequence[StudyPrediction] = (),
+    show_progress: bool = False,
 ) -> None:
     """Write the page.
 
@@ -122,6 +124,7 @@ def write_patient_page(
         model_name: what read them, in one line.
         task: what it reads.
         examinations: what the clips of each give together, shown before them; none where that was not asked for.
+        show_progress: show a bar on stderr: a film takes some seconds.
 
     Raises:
         CoReEchoError: the file cannot be written.
@@ -135,6 +138,7 @@ def write_patient_page(
     }
     together = summaries(measured, examinations, shared, task, titles)
     used = {file for study in together for file in study["files"]}
+    bar = track(clips, "Films of the page", disable=not show_progress, transient=True)
     page = render_page(
         "patient.html",
         styles=("patient.css",),
@@ -151,7 +155,7 @@ def write_patient_page(
         meaning=_sentences(list(map(_plain, shared.reason_notes))),
         clips=[
             _shown(_alone(clip, shared), name, number, task) | {"is_used": clip.result.file in used}
-            for number, (clip, name) in enumerate(zip(clips, names, strict=True), start=1)
+            for number, (clip, name) in enumerate(zip(bar, names, strict=True), start=1)
         ],
         readers=[each.words for each in READER_VARIABILITY] if task.has_readers else [],
         guideline=GUIDELINE_SOURCE if any(_grade(clip) for clip in clips) else "",

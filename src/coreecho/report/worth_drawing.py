@@ -45,7 +45,7 @@ def draw_reliability(
         is_phantom: the hearts are simulated.
     """
     figure, (axis,) = new_figure(
-        f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %, and how often it was",
+        f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %, and how often it was so",
         size,
         model=model,
         cautions=cautions,

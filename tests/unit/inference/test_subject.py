@@ -142,3 +142,16 @@ def test_a_table_that_nothing_divides_is_tested_whole(
     load_recordings("table", table)
     assert "are divided by patient, as ext.splits.csv says: train" in caplog.text
     assert len(open_subject(run.path, data=table, dataset="table").recordings("test")) < 3
+
+
+def test_a_clip_in_the_place_of_a_model_is_told_as_such(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.dcm"
+    clip.write_bytes(b"DICM")
+    with pytest.raises(
+        CheckpointError, match=r"clip\.dcm is no model: expected the folder of a run.*`coreecho map --clip`"
+    ):
+        open_subject(clip)
+    damaged = tmp_path / "weights.pth"
+    damaged.write_bytes(b"PK")
+    with pytest.raises(CheckpointError, match="damaged, truncated or no PyTorch checkpoint"):
+        open_subject(damaged)

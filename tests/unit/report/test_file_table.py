@@ -64,3 +64,16 @@ def test_names_that_would_be_the_same_are_numbered():
     lines = shown(60, replace(TABLE, files=files)).splitlines()
     assert [line.split()[0] for line in lines if "45 to 65" in line or "61.0" in line] == ["1", "2"]
     assert [line for line in lines if line.startswith("1  ")] == [f"1  {files[0]}"]
+
+
+def test_the_last_heading_is_whole_beside_long_names_and_the_widest_numbers_of_a_prediction():
+    table = FileTable(
+        files=("recordings/0X1A2B3C4D5E6F708.avi", "recordings/0X1A2B3C4D5E6F709.avi"),
+        headings=("EF (%)", "90 %\ninterval", "P(< 40)\n/ P(< 50)", "Trust", "EF by\noutline\n(%)", "Spread\nof clips"),
+        rows=(("58.3", "43 to 74", "20 / 45 %", "doubtful", "49.6", "0.6"), ("61.0", "", "", "good", "", "")),
+        words_heading="Notes",
+        words=("R1 W1 N1", ""),
+    )
+    lines = shown(80, table).splitlines()
+    assert any(line.rstrip().endswith(" Notes") for line in lines)
+    assert all(len(line) <= 80 for line in lines)
