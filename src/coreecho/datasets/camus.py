@@ -32,7 +32,7 @@ from coreecho.datasets.survey import Declared, Recordings, Survey
 from coreecho.datasets.table_files import decoded_text
 from coreecho.datasets.table_rows import number, whole_number
 from coreecho.errors import DatasetError, VideoError
-from coreecho.names import readable
+from coreecho.names import counted, readable
 from coreecho.video.mhd import read_mhd
 from coreecho.video.nifti import read_nifti
 from coreecho.video.reading import ClipPath
@@ -371,7 +371,8 @@ def _remark(survey: Survey) -> None:
     ]
     if backward:
         survey.remarks.append(
-            f"In {len(backward)} clips ES comes before ED; they are turned round: {', '.join(backward)}."
+            f"In {counted(len(backward), 'clips')} ES comes before ED, and frames are turned round: "
+            f"{', '.join(backward)}."
         )
     unlabelled = sum(recording.ef_percent is None for recording in survey.recordings)
     if unlabelled:

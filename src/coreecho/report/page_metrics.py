@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from coreecho.evaluation import EFRange, Interval, by_ef_range
@@ -91,10 +92,16 @@ def ef_ranges(run: ShownRun, *, by: Grouping) -> list[EFRange]:
     )
 
 
+def _of_range(interval: Interval, part: EFRange) -> str:
+    """A figure of a range. Resamples of one recording are all alike: its interval without a width would look exact."""
+    return in_cell(replace(interval, low=math.nan, high=math.nan) if part.num_recordings == 1 else interval, 1)
+
+
 def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Table:
     """Bias and error of one run in each range of EF."""
     rows = [
-        Row(cells=(part.name, f"{part.num_recordings}", in_cell(part.bias, 1), in_cell(part.mae, 1))) for part in ranges
+        Row(cells=(part.name, f"{part.num_recordings}", _of_range(part.bias, part), _of_range(part.mae, part)))
+        for part in ranges
     ]
     return Table(
         caption=f"{run.title}: errors by {by} EF",
@@ -107,7 +114,9 @@ def range_table(run: ShownRun, ranges: Sequence[EFRange], *, by: Grouping) -> Ta
 def short_range_table(ranges: Sequence[EFRange]) -> Table:
     """How far off a model is for hearts of each kind, for the head of a page."""
     rows = [
-        Row(cells=(part.name, f"{part.num_recordings}", in_cell(part.mae, 1))) for part in ranges if part.num_recordings
+        Row(cells=(part.name, f"{part.num_recordings}", _of_range(part.mae, part)))
+        for part in ranges
+        if part.num_recordings
     ]
     return Table(
         caption="How far off on average, by true EF",

@@ -172,10 +172,10 @@ def appraise(
     if not interval.promised.is_finite:
         return Appraisal(interval_notes=(f"no interval: {interval.promised.words}", *unnamed), **of_gate)
     spreads = None if spread is None else [spread]
-    of = "simulated hearts, laid out as" if found.is_phantom else "recordings of"
+    of = f"simulated hearts ({found.calibrated_on})" if found.is_phantom else f"recordings of {found.calibrated_on}"
     ground = (
-        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of} "
-        f"{found.calibrated_on}, {found.date}"
+        f"{100 * found.level:g} % interval, method {found.method}: by the errors of {found.num_recordings} {of}, "
+        f"{found.date}"
     )
     below = {limit: float(found.probability_below(limit, [ef_percent], spreads)[0]) for limit in EF_LIMITS}
     told_below: dict[str, Any] = {f"p_below_{limit:g}": each for limit, each in below.items()}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coreecho.errors import CalibrationError
+from coreecho.names import counted
 from coreecho.trust.checks import CHECKS
 from coreecho.trust.drift import DEFAULT_FALSE_ALARMS, DriftMonitor, DriftState, TwoSampleTest, energy_test
 from coreecho.trust.gate import Gate
@@ -75,8 +76,8 @@ def watch(log: PredictionLog, gate: Gate, *, false_alarms: float = DEFAULT_FALSE
             columns[check.name] = values
     if not columns:
         raise CalibrationError(
-            f"The log holds {len(log.predictions)} predictions: at least {LEAST_WATCHED} with numbers of this model's "
-            "checks are needed. `coreecho predict --model MODEL --monitor LOG` adds to it."
+            f"The log holds {counted(len(log.predictions), 'predictions')}: at least {LEAST_WATCHED} with numbers of "
+            "this model's checks are needed. `coreecho predict --model MODEL --monitor LOG` adds to it."
         )
     found = []
     for number, check in enumerate(one for one in gate.checks if one.name in columns):

@@ -27,7 +27,7 @@ def test_camus(tmp_path: Path, write_camus: TreeWriter, release: str) -> None:
     assert examination.counts["all"] == 6
     assert examination.counts["A2C"] == 3
     remarks = " ".join(examination.remarks)
-    assert "In 2 clips ES comes before ED; they are turned round: patient0002_4CH, patient0002_2CH." in remarks
+    assert "In 2 clips ES comes before ED, and frames are turned round: patient0002_4CH, patient0002_2CH." in remarks
     assert "The EF is that of the CAMUS" in remarks
 
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from coreecho.evaluation import (
+    by_ef_range,
     compare_classification_metrics,
     compare_metrics,
     compute_classification_metrics,
     compute_metrics,
 )
-from coreecho.report.page_metrics import comparison_sentence, interval_note, metrics_table
+from coreecho.report.page_metrics import comparison_sentence, interval_note, metrics_table, short_range_table
 from coreecho.tasks import EF
 
 TRUE = np.linspace(20, 70, 40)
@@ -85,3 +86,12 @@ def test_note_holds_all_that_is_needed_to_quote(errors):
     assert interval_note(metrics["mae"], metrics.seed) == (
         "90 % intervals in parentheses: percentile bootstrap over recordings, 1,234 resamples, seed 5."
     )
+
+
+def test_a_range_of_one_recording_has_no_interval():
+    true = [30.0, 45.0, 48.0]
+    table = short_range_table(by_ef_range(true, [40.0, 46.0, 51.0], by="true", resamples=20))
+    assert [row.cells for row in table.rows] == [
+        ("below 35", "1", "10.0 (no interval)"),
+        ("40 to 50", "2", "2.0 (1.0 to 3.0)"),
+    ]

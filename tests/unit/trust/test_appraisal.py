@@ -43,7 +43,7 @@ def test_a_clip_of_the_kind_that_was_calibrated_on_has_an_interval_probabilities
     assert found.p_below_40 == pytest.approx(0.25, abs=0.02)
     assert found.p_below_50 == pytest.approx(0.75, abs=0.02)
     assert (found.level, found.method, found.trust, found.reasons) == (0.9, "absolute", "good", ())
-    assert "100 simulated hearts, laid out as VAL split of a test" in found.interval_notes[0]
+    assert "by the errors of 100 simulated hearts (VAL split of a test), " in found.interval_notes[0]
 
 
 def test_a_probability_that_speaks_against_the_number_beside_it_is_explained():
