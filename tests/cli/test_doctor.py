@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coreecho.cli.doctor import doctor
+from coreecho.errors import DatasetError, RecipeError
 
 
 def test_a_clean_tree_is_one_line_and_exit_code_0(phantom_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,3 +82,10 @@ def test_names_that_are_not_utf8_end_no_command(phantom_root: Path, tmp_path: Pa
         (refusal, rb"gone\udcfc"),
     ):
         assert expected in shown.replace(b"\n", b"")
+
+
+def test_takes_checks_and_options_of_ones_own(phantom_root: Path) -> None:
+    with pytest.raises(RecipeError, match=r"The check of the doctor 'math:nothing' cannot be imported"):
+        doctor("echonet", phantom_root, check=["math:nothing"])
+    with pytest.raises(DatasetError, match=r"echonet has no option folds"):
+        doctor("echonet", phantom_root, option=["folds=blocks"])

@@ -58,6 +58,7 @@ _MISTAKES = {
     "train demo --data . --std 1 2": "UsageError: --std takes 3 values, and 2 were given.",
     "train demo --data . --seed 1 --seed 2": "UsageError: --seed is given more than once, expected once.",
     "train demo --data": "UsageError: --data needs a value.",
+    "train hmc-qu-probe --data . --end-frame exclusive": "it is one of a data set, `--option end_frame=VALUE`",
     "report .": "is not the folder of a run",
     "compare . .": "is not the folder of a run",
     "doctor ecohnet .": "Did you mean 'echonet'?",

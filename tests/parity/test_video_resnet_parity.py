@@ -14,13 +14,13 @@ Shape = tuple[int, ...]
 # As torchvision publishes them, each with the 400 classes of Kinetics: {name: parameters}.
 NUM_PARAMETERS = {"r3d_18": 33_371_472, "mc3_18": 11_695_440, "r2plus1d_18": 31_505_325}
 FC_PARAMETERS = 512 * 400 + 400
-# Weights of one filter in time, of the four stages. None: split in two.
+# Weights of one filter in time, of the four levels. None: split in two.
 REACH_IN_TIME: dict[str, tuple[int | None, ...]] = {
     "r3d_18": (3, 3, 3, 3),
     "mc3_18": (3, 1, 1, 1),
     "r2plus1d_18": (None, None, None, None),
 }
-# Channels between the halves, of the two blocks of each stage; by hand from Tran et al.'s formula.
+# Channels between the halves, of the two blocks of each level; by hand from Tran et al.'s formula.
 MIDDLES = ((144, 144), (230, 288), (460, 576), (921, 1152))
 
 
@@ -45,14 +45,14 @@ def published_table(name: str) -> dict[str, Shape]:
         conv("stem.0", 64, 3, 3, 7, 7)
         batch_norm("stem.1", 64)
     width_before = 64
-    for stage, width in enumerate((64, 128, 256, 512)):
-        reach = REACH_IN_TIME[name][stage]
+    for level, width in enumerate((64, 128, 256, 512)):
+        reach = REACH_IN_TIME[name][level]
         for number in (0, 1):
-            block = f"layer{stage + 1}.{number}"
+            block = f"layer{level + 1}.{number}"
             ends = (width_before if number == 0 else width, width)
             for which, (in_width, out_width) in (("conv1", ends), ("conv2", (width, width))):
                 if reach is None:
-                    middle = MIDDLES[stage][number]
+                    middle = MIDDLES[level][number]
                     conv(f"{block}.{which}.0.0", middle, in_width, 1, 3, 3)
                     batch_norm(f"{block}.{which}.0.1", middle)
                     conv(f"{block}.{which}.0.3", out_width, middle, 3, 1, 1)

@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from coreecho.datasets import LAYOUTS, Layout
+from coreecho.datasets.doctor import examine
+from coreecho.datasets.doctor_checks import CHECKS
+from coreecho.errors import RecipeError
 from coreecho.experiments.plan_inputs import PlanInputs
 from coreecho.experiments.scales import PAPER
 from coreecho.experiments.table_file import _shared_trainings
@@ -82,6 +85,20 @@ def test_its_head_starts_where_it_is_told(mymodule: Path) -> None:
     assert head[2].bias.item() == 55.0
 
 
+def test_its_check_is_one_of_the_doctors(mymodule: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,ef_percent\na.npy,50\nb.npy,60\n", encoding="utf-8")
+    for name, num_frames in (("a", 501), ("b", 8)):
+        noise = np.random.default_rng(num_frames).integers(0, 256, (num_frames, 16, 16), dtype=np.uint8)
+        np.save(tmp_path / f"{name}.npy", noise)
+    found = examine("table", tmp_path / "list.csv", checks=["mymodule:long_clips"], workers=1)
+    assert found.faults["clips of more than 500 frames"] == ["a.npy: 501"]
+    assert found.blamed["a.npy"] == ["clip of more than 500 frames: a.npy: 501"]
+    with pytest.raises(RecipeError, match=r"'math:pi' gives 3\.14.*expected a function from a Subject to Findings"):
+        examine("table", tmp_path / "list.csv", checks=["math:pi"], workers=1)
+    with pytest.raises(RecipeError, match=r"no check of the doctor 'dupli'\. Did you mean 'duplicates'"):
+        examine("table", tmp_path / "list.csv", checks=["dupli"], workers=1)
+
+
 def test_its_loop_gives_gradients(mymodule: Path) -> None:
     module = __import__("mymodule")
     assert module.embeddings.grad.shape == (8, 32)
@@ -97,7 +114,7 @@ def test_it_names_all_that_a_part_may_say_of_itself(owner: type) -> None:
 
 
 def test_it_names_every_group_of_entry_points() -> None:
-    groups = {parts.group for parts in (ENCODERS, HEADS, SEGMENTERS, OBJECTIVES, OPTIMISERS, TASKS, LAYOUTS)}
+    groups = {parts.group for parts in (ENCODERS, HEADS, SEGMENTERS, OBJECTIVES, OPTIMISERS, TASKS, LAYOUTS, CHECKS)}
     assert groups == set(re.findall(r"`(coreecho\.[a-z]+)` \|", PAGE))
 
 

@@ -212,6 +212,15 @@ def test_it_predicts_and_evaluates(run: Any, root: Path, tmp_path: Path) -> None
     assert {"mae", "auroc_below_60", "auroc_below_100"} <= json.loads(measured.read_text())["metrics"].keys()
 
 
+def test_its_training_ends_with_pictures(run: Any) -> None:
+    """The validation holds the network's output, which of this task is another number than what is drawn."""
+    from coreecho.cli.train import draw_run
+
+    draw_run(run)
+    drawn = {path.name for path in (run.path / "plots").iterdir()}
+    assert drawn == {"learning_curves.png", "validation_scatter.png", "validation_bland_altman.png"}
+
+
 @pytest.mark.usefixtures("quick_outlines")
 def test_it_explains(run: Any, root: Path, tmp_path: Path) -> None:
     where = tmp_path / "where"

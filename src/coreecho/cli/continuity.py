@@ -13,6 +13,7 @@ def continuity(
     *,
     split: Asked = "test",
     clips: AtLeastOne = 3,
+    start_index: Path | None = None,
     hearts: NotNegative = 8,
     out: Path | None = None,
     shown: TestedData | None = None,
@@ -40,6 +41,9 @@ def continuity(
         Recordings to measure on.
     clips:
         Clips of each recording whose mean is its embedding.
+    start_index:
+        File that says where each recording's clips start, instead of `--clips`: the authors' pickle, or JSON of
+        `{"<name>.avi": [3, 10, 25]}`.
     hearts:
         Simulated hearts whose EF is moved in steps; 0 for none.
     out:
@@ -64,7 +68,7 @@ def continuity(
 
     if out is not None:
         make_folder(out)
-    protocol = ContinuityProtocol(split=split, clips=clips, hearts=hearts, seed=seed)
+    protocol = ContinuityProtocol(split=split, clips=clips, start_index=start_index, hearts=hearts, seed=seed)
     paths = [run] if run2 is None else [run, run2]
     for path in paths:
         say_default(path)

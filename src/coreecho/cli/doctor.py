@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from coreecho.cli.options import data_options
+
 
 def doctor(
     dataset: str,
@@ -17,6 +19,8 @@ def doctor(
     own_data: Annotated[bool, Parameter(negative=())] = False,
     label_scale: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 1.0,
     columns: str | None = None,
+    option: list[str] | None = None,
+    check: list[str] | None = None,
     workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] | None = None,
 ) -> int:
     """Check a data set before anyone trains on it: `coreecho doctor echonet EchoNet-Dynamic`.
@@ -44,6 +48,10 @@ def doctor(
         Multiply EF by this before looking at it, as the recipe will: 100 for fractions.
     columns:
         Of `table`: columns by other names, `path=file,ef_percent=LVEF`.
+    option:
+        Another option of the data set as NAME=VALUE. May be given more than once.
+    check:
+        Another check than those that ship, as `package.module:function`. May be given more than once.
     workers:
         Threads that read [default: one for each core].
     """
@@ -57,7 +65,8 @@ def doctor(
         root,
         is_own_data=own_data,
         label_scale=label_scale,
-        options={} if columns is None else {"columns": columns},
+        options=data_options(option=option, columns=columns),
+        checks=check or (),
         has_thumbnails=html is not None,
         workers=workers,
         show_progress=True,

@@ -13,6 +13,7 @@ def embed(
     out: Path,
     split: Asked = "test",
     clips: AtLeastOne = 3,
+    start_index: Path | None = None,
     shown: TestedData | None = None,
     computing: Computing | None = None,
 ) -> int:
@@ -32,6 +33,9 @@ def embed(
         Recordings to embed.
     clips:
         Clips of each recording whose mean is its embedding.
+    start_index:
+        File that says where each recording's clips start, instead of `--clips`: the authors' pickle, or JSON of
+        `{"<name>.avi": [3, 10, 25]}`.
     shown:
         The data, where they are not the run's own.
     computing:
@@ -54,6 +58,7 @@ def embed(
         None,
         split,
         clips=clips,
+        start_index=start_index,
         batch_size=computing.batch_size,
         device=computing.device,
         allow_overlap=shown.allow_overlap,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from coreecho.inference.subject import Subject
     from coreecho.ventricle.beats import RangeRule
     from coreecho.ventricle.run_beats import BeatIndex
-    from coreecho.ventricle.run_discs import DiscStudy
-    from coreecho.ventricle.run_phases import PhaseStudy
+    from coreecho.ventricle.run_discs import DiscResults
+    from coreecho.ventricle.run_phases import PhaseResults
 
 
 def evaluate(
@@ -110,7 +110,7 @@ def evaluate(
 
     say_default(model)
     subject = shown.subject(model)
-    _check_studies(subject, computing, phases=phases, discs=discs)
+    _check_measurable(subject, computing, phases=phases, discs=discs)
     index = None
     if beats is not None:
         index = _place_at_beats(subject, beats, beat_rule, split, out, computing, start_index)
@@ -149,14 +149,14 @@ def evaluate(
         console.print(f"Note: {note}.", markup=False)
     if index is not None:
         _show_beats(console, subject, index, protocol, evaluation.folder)
-    for study in _studies(subject, evaluation, protocol, computing, phases=phases, discs=discs):
-        console.print(f"Note: {study.note}.", markup=False)
+    for measured in _measured_beside(subject, evaluation, protocol, computing, phases=phases, discs=discs):
+        console.print(f"Note: {measured.note}.", markup=False)
     pictures = ", with pictures" if pictures_of(evaluation) else ""
     console.print(f"Predictions and metrics{pictures}: {evaluation.folder}", markup=False, soft_wrap=True)
     return 0
 
 
-def _check_studies(subject: "Subject", computing: Computing, *, phases: bool, discs: bool) -> None:
+def _check_measurable(subject: "Subject", computing: Computing, *, phases: bool, discs: bool) -> None:
     """Before hours of predicting. Raises RecipeError: the model does not read what is asked for."""
     if phases:
         from coreecho.ventricle.run_phases import check_reads_phases
@@ -168,7 +168,7 @@ def _check_studies(subject: "Subject", computing: Computing, *, phases: bool, di
         check_outlines_ends(subject)
 
 
-def _studies(
+def _measured_beside(
     subject: "Subject",
     evaluation: "Evaluation[Any]",
     protocol: "Protocol",
@@ -176,18 +176,18 @@ def _studies(
     *,
     phases: bool,
     discs: bool,
-) -> "Iterator[PhaseStudy | DiscStudy]":
+) -> "Iterator[PhaseResults | DiscResults]":
     """What else a network reads of the recordings, as far as it is asked for."""
-    from coreecho.ventricle.run_discs import study_discs
-    from coreecho.ventricle.run_phases import study_phases
+    from coreecho.ventricle.run_discs import measure_discs
+    from coreecho.ventricle.run_phases import measure_phases
 
     known = set(evaluation.predictions["recording"])
     asked = [recording for recording in subject.recordings(protocol.split) if recording.id in known]
     beside = subject, evaluation.predictions, asked, evaluation.folder
     if phases:
-        yield study_phases(*beside, device=computing.device, show_progress=True)
+        yield measure_phases(*beside, device=computing.device, show_progress=True)
     if discs:
-        yield study_discs(
+        yield measure_discs(
             *beside,
             device=computing.device,
             resamples=protocol.resamples,

@@ -57,12 +57,12 @@ def infarction(
     from coreecho.datasets.phantom_marks import is_phantom_root
     from coreecho.models.segmenter import load_segmenter
     from coreecho.report.tables import metrics_table
-    from coreecho.ventricle.run_infarction import overlap_of, study_infarction
+    from coreecho.ventricle.run_infarction import measure_infarctions, overlap_of
 
     views = ("A4C", "A2C") if view == "both" else (view,)
     loaded = [load_segmenter(path, device=device) for path in segmenter or ()]
     overlaps = list(filter(None, (overlap_of(path, root, dataset=dataset, views=views) for path in segmenter or ())))
-    study = study_infarction(
+    measured = measure_infarctions(
         root,
         out,
         dataset=dataset,
@@ -77,9 +77,9 @@ def infarction(
     console = Console()
     walls = counted(len(loaded), "segmenters") if loaded else "the masks of the data set"
     title = f"{method}, {classifier}, {' and '.join(views)}, walls by {walls}: means over the folds of {root.name}"
-    console.print(metrics_table(study.metrics, title=title, is_phantom=is_phantom_root(root)))
-    if study.without_features:
-        console.print(f"Note: {counted(len(study.without_features), 'recordings')} without features.", markup=False)
+    console.print(metrics_table(measured.metrics, title=title, is_phantom=is_phantom_root(root)))
+    if measured.without_features:
+        console.print(f"Note: {counted(len(measured.without_features), 'recordings')} without features.", markup=False)
     for overlap in overlaps:
         console.print(f"Note: {overlap}.", markup=False)
     console.print(f"Features, diagnoses and metrics: {out}", markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from coreecho.cli.options import AtLeastOne, BeatText, Computing, FileReading, NotNegative, TestedData
 from coreecho.datasets.recording import Asked
+from coreecho.errors import RecipeError
 from coreecho.shipped import DEFAULT, is_default
 
 
@@ -23,6 +24,7 @@ def draw_map(
     split: Asked = "test",
     method: Literal["auto", "umap", "pca"] = "auto",
     clips: AtLeastOne = 3,
+    start_index: Path | None = None,
     shown: TestedData | None = None,
     computing: Computing | None = None,
     seed: NotNegative = 0,
@@ -55,6 +57,9 @@ def draw_map(
         How the embeddings are laid flat.
     clips:
         Clips of each recording whose mean is its embedding.
+    start_index:
+        File that says where each recording's clips start, instead of `--clips`: the authors' pickle, or JSON of
+        `{"<name>.avi": [3, 10, 25]}`.
     shown:
         The data, where they are not the run's own.
     computing:
@@ -89,6 +94,11 @@ def draw_map(
     subjects = [None if is_default(path) and shown.data is None else shown.subject(path) for path in paths]
     for path, subject in zip(paths, subjects, strict=True):
         if subject is None:
+            if start_index is not None:
+                raise RecipeError(
+                    "`--start-index` places clips of recordings, and the hearts that come with the default model are "
+                    "embedded already: say which recordings by `--data`."
+                )
             model, references = load_model(DEFAULT, find_device(computing.device)), load_default_references()
             embedded = references.embedded
             thumbnails.append(references.thumbnail)
@@ -99,6 +109,7 @@ def draw_map(
                 model,
                 split,
                 clips=clips,
+                start_index=start_index,
                 batch_size=computing.batch_size,
                 allow_overlap=shown.allow_overlap,
                 show_progress=True,

@@ -330,5 +330,7 @@ def draw_run(run: "RunFolder") -> None:
     validation = pd.read_csv(run.validation)
     if not run.task.is_number or not {run.task.true_column, run.task.output_column} <= set(validation):
         return
+    # What a person reads: of some tasks another number than the network's output, which is all that the table holds.
+    validation[run.task.predicted_column] = run.task.value_of(validation[run.task.output_column].to_numpy())
     scatter(validation, plots / "validation_scatter.png", **words)
     bland_altman(validation, plots / "validation_bland_altman.png", **words)

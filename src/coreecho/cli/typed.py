@@ -101,7 +101,15 @@ def refuse_unknown_options(app: App, tokens: Sequence[str]) -> None:
                 f"`{command}` has no option {readable(name)}: {place} is given in its place, without a name. "
                 f"Its form: `{command} --help`."
             )
-        meant = _meant(name, [each for each in known if each.startswith("--")])
+        named = [each for each in known if each.startswith("--")]
+        meant = _meant(name, named)
+        # To know the options of data sets takes a second.
+        if not meant and "--option" in known and (of_data := _option_of_data(name)):
+            raise UsageError(
+                f"`{command}` has no option {readable(name)}: it is one of a data set, `--option {of_data}=VALUE`. "
+                f"All of them: `{command} --help`."
+            )
+        meant = meant or _alike(name, named)
         raise UsageError(
             f"`{command}` has no option {readable(name)}."
             + (f" Did you mean {' or '.join(meant)}?" if meant else "")
@@ -116,15 +124,32 @@ def _place_of(app: App, option: str) -> str:
     return next((each.name.upper() for each in places if each.name.casefold() == wanted), "")
 
 
+def _option_of_data(typed: str) -> str:
+    """The option of some data set of that name, `end_frame` of `--end-frame`; empty where there is none."""
+    from coreecho.datasets.layout import LAYOUTS
+
+    wanted = typed.lstrip("-").replace("-", "_").casefold()
+    options = (option.name for name in LAYOUTS.names() for option in LAYOUTS.get(name).options)
+    return next((option for option in options if option == wanted), "")
+
+
 def _meant(name: str, known: Sequence[str]) -> list[str]:
-    """The options that were likely meant: by their initials (--lr), a part (--epochs), or their letters."""
-    short = name.lstrip("-").replace("_", "-").casefold()
+    """The options that were likely meant: by their initials (--lr) or a part (--epochs)."""
+    short = _without_dashes(name)
     called = [_ALSO_CALLED[short]] if _ALSO_CALLED.get(short) in known else []
     by_initials = [each for each in known if "".join(word[:1] for word in each.strip("-").split("-")) == short]
     by_part = [each for each in known if len(short) > 2 and short in each]
-    close = difflib.get_close_matches(short, [each.strip("-") for each in known], n=1, cutoff=0.6)
-    by_letters = [f"--{each}" for each in close]
-    return next((found[:3] for found in (called, by_initials, by_part, by_letters) if found), [])
+    return next((found[:3] for found in (called, by_initials, by_part) if found), [])
+
+
+def _alike(name: str, known: Sequence[str]) -> list[str]:
+    """The option that was likely meant, by its letters."""
+    close = difflib.get_close_matches(_without_dashes(name), [each.strip("-") for each in known], n=1, cutoff=0.6)
+    return [f"--{each}" for each in close]
+
+
+def _without_dashes(name: str) -> str:
+    return name.lstrip("-").replace("_", "-").casefold()
 
 
 def any_case(app: App, commands: tuple[str, ...], arguments: Any) -> None:

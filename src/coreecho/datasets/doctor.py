@@ -14,6 +14,7 @@ from coreecho.datasets.doctor_checks import (
     PixelStatistics,
     Subject,
     count_recordings,
+    findings_of,
     pixel_statistics,
 )
 from coreecho.datasets.doctor_clips import ClipFacts, ClipJob, examine_clip, run_all
@@ -114,6 +115,7 @@ def examine(
     is_own_data: bool = False,
     label_scale: float = 1.0,
     options: Mapping[str, Any] | None = None,
+    checks: Sequence[str] = (),
     has_thumbnails: bool = False,
     workers: int | None = None,
     show_progress: bool = False,
@@ -127,15 +129,18 @@ def examine(
             `coreecho convert` wrote is known by itself.
         label_scale: by which EF is multiplied before it is looked at, as in the recipe: 100 for fractions.
         options: of the layout, such as `columns` of "table".
+        checks: import paths of further ones than those that ship, and those that installed packages declare.
         has_thumbnails: keep a small picture of each clip, for the page.
         workers: threads that read; by default one for each core.
         show_progress: draw progress bars on stderr.
 
     Raises:
-        RecipeError: there is no such layout.
+        RecipeError: there is no such layout or check.
         DatasetError: the folder does not have it, or an option is wrong.
     """
     layout, root = LAYOUTS.get(dataset), Path(root)
+    for name in checks:
+        CHECKS.get(name)
     if not root.exists():
         raise DatasetError(f"{root}: no such folder. Give the root of the data set.")
     survey = layout.survey(root, **(options or {}))
@@ -164,10 +169,10 @@ def examine(
         is_phantom=is_marked or is_phantom_root(survey.root),
         is_own_data=is_own_data or survey.is_own_data,
     )
-    return _conclude(subject, clips)
+    return _conclude(subject, clips, [*CHECKS.names(), *checks])
 
 
-def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
+def _conclude(subject: Subject, clips: Sequence[ClipFacts], checks: Sequence[str]) -> Examination:
     survey = subject.survey
     faults: dict[str, list[str]] = {}
     for found in (survey.faults, survey.flaws):
@@ -175,8 +180,8 @@ def _conclude(subject: Subject, clips: Sequence[ClipFacts]) -> Examination:
             faults.setdefault(kind, []).extend(cases)
     blamed = {name: list(reasons) for name, reasons in survey.blamed.items()}
     remarks = list(survey.remarks)
-    for check in CHECKS:
-        for finding in check(subject):
+    for check in checks:
+        for finding in findings_of(check, subject):
             if not finding.is_fault:
                 remarks.append(finding.case)
             elif finding.case not in faults.get(finding.kind, []):

@@ -1,7 +1,10 @@
-"""What can be wrong with a data set, one check a function: (survey, facts of its clips) -> faults and remarks."""
+"""What can be wrong with a data set, one check a function: (survey, facts of its clips) -> faults and remarks.
+
+Other packages add checks of their own, under entry points of the group `coreecho.checks`.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +16,9 @@ from coreecho.datasets.labels import odd_labels
 from coreecho.datasets.layout import Layout
 from coreecho.datasets.recording import Recording
 from coreecho.datasets.survey import Survey
+from coreecho.errors import RecipeError
 from coreecho.names import counted
+from coreecho.registry import Registry
 from coreecho.video.clips import ClipSampling
 from coreecho.video.video import MIN_WHITE
 
@@ -252,7 +257,8 @@ def _pixels(subject: Subject) -> Iterator[Finding]:
         yield Finding(kind="pixels", case=f"Pixels: {case}.", is_fault=False)
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+Check = Callable[[Subject], Iterable[Finding]]
+_SHIPPED: tuple[Check, ...] = (
     _published_counts,
     _unreadable,
     _declared_frames,
@@ -268,3 +274,29 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _simulated,
     _pixels,
 )
+# By what they look at; those of other packages are asked last.
+CHECKS: Registry[Check] = Registry(
+    "check of the doctor",
+    "coreecho.checks",
+    {check.__name__.removeprefix("_"): f"{__name__}:{check.__name__}" for check in _SHIPPED},
+)
+
+
+def findings_of(name: str, subject: Subject) -> Iterator[Finding]:
+    """What a check finds, by its name or import path.
+
+    Raises:
+        RecipeError: there is no such check, or it gives something else than findings.
+    """
+    check: object = CHECKS.get(name)
+    found: object = check(subject) if callable(check) else check
+    if not isinstance(found, Iterable):
+        raise _no_check(name, found)
+    for finding in found:
+        if not isinstance(finding, Finding):
+            raise _no_check(name, finding)
+        yield finding
+
+
+def _no_check(name: str, found: object) -> RecipeError:
+    return RecipeError(f"The check {name!r} gives {found!r:.80}, expected a function from a Subject to Findings.")

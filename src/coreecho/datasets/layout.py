@@ -58,7 +58,8 @@ class Layout(ABC):
         frame_size: pixels a side of its clips as published, where they are prepared already.
         num_folds: as its authors published them; 0 where they published splits.
         cross_validations: protocols by which it is cross-validated, by name; the first is the usual one.
-        recipes: shipped recipes by what is done: "train", "probe" (on frozen embeddings) or "fine-tune".
+        recipes: names of shipped recipes, or paths of others, by what is done: "train", "probe" (on frozen embeddings)
+            or "fine-tune".
         quality_groups: in which metrics are told, by the grades of image quality; none where it gives no grades.
         phantoms: import path of the simulated hearts that stand in for it, a `coreecho.phantom.stand_in.StandIn`;
             empty where nobody simulates it.

@@ -30,7 +30,7 @@ from coreecho.errors import CoReEchoError
 from coreecho.evaluation.coverage import coverage_note, covered, predict_traced
 from coreecho.evaluation.measured_clips import Computing
 from coreecho.evaluation.metric_family import M, family_of
-from coreecho.evaluation.notes import ef_sources, frame_rate_note, notes_of
+from coreecho.evaluation.notes import frame_rate_note, label_sources, notes_of
 from coreecho.evaluation.patients import patients_of
 from coreecho.evaluation.predictions import check_labels, predictions_table
 from coreecho.evaluation.protocol import TRACED, Protocol
@@ -309,7 +309,7 @@ def _provenance(subject: Subject, protocol: Protocol, recordings: Sequence[Recor
     start_index, model_input = protocol.start_index, subject.model_input
     of_subject = subject.provenance()
     return of_subject | {
-        "data": of_subject["data"] | {"ef_source": ef_sources(recordings)},
+        "data": of_subject["data"] | {"ef_source": label_sources(recordings, subject.task)},
         "task": subject.task.to_mapping(),
         "protocol": {
             "split": protocol.split,

@@ -13,6 +13,7 @@ from coreecho.inference.overlap import Overlap
 from coreecho.inference.subject import Subject
 from coreecho.models.card import TrainedOn
 from coreecho.names import counted
+from coreecho.task import Task
 from coreecho.video.store import FrameStore
 from coreecho.video.temporal import rate_words
 
@@ -41,13 +42,14 @@ def notes_of(subject: Subject, recordings: Sequence[Recording], overlap: Overlap
         )
     if subject.learned_from_phantoms and not subject.is_phantom:
         notes.append("the model was trained on simulated hearts only")
-    notes += [f"EF of the {name}" for name in ef_sources(recordings)]
+    notes += [f"{subject.task.noun} of the {name}" for name in label_sources(recordings, subject.task)]
     return tuple(notes)
 
 
-def ef_sources(recordings: Sequence[Recording]) -> list[str]:
-    """Which releases of a data set the EFs are from, where its releases differ; in alphabetical order."""
-    return sorted({recording.ef_source for recording in recordings if recording.ef_source is not None})
+def label_sources(recordings: Sequence[Recording], task: Task) -> list[str]:
+    """Which releases of a data set the labels of a task are from, where these differ; in alphabetical order."""
+    found = {recording.source_of(task.label) for recording in recordings}
+    return sorted(name for name in found if name is not None)
 
 
 def frame_rate_note(

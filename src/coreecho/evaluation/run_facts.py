@@ -8,6 +8,7 @@ from typing import Any
 from coreecho.datasets import LAYOUTS, Recording
 from coreecho.documents import read_document
 from coreecho.errors import CoReEchoError
+from coreecho.evaluation.notes import label_sources
 from coreecho.evaluation.weights_facts import (
     ENSEMBLE,
     EXPLAINED,
@@ -92,7 +93,7 @@ def _label(run: RunFolder) -> str:
 
 
 def _label_source(run: RunFolder) -> str:
-    sources = sorted({one.ef_source for one in _recordings(run) if one.ef_source})
+    sources = label_sources(_recordings(run), run.task)
     if run.data.is_phantom:
         return "The volumes of the simulated ventricle."
     return f"The data set's own: {', '.join(sources)}." if sources else "The data set's own label."

@@ -90,7 +90,10 @@ def transfer_layout(dataset: str) -> Layout:
     if _methods_of(layout):
         return layout
     able = [name for name in LAYOUTS.names() if _methods_of(LAYOUTS.get(name))]
-    raise RecipeError(f"There is no transfer to {dataset!r}; the data sets are {', '.join(sorted(able))}.")
+    raise RecipeError(
+        f"There is no transfer to {dataset!r}; the data sets are {', '.join(sorted(able))}. A layout of your own says "
+        "its `recipes` to probe and to fine-tune, and deals recordings out to `num_folds`."
+    )
 
 
 def _methods_of(layout: Layout) -> list[str]:

@@ -9,7 +9,7 @@ from coreecho.experiments.data import Data
 from coreecho.experiments.runs import Execution
 from coreecho.tasks import MI
 from coreecho.ventricle.infarction_classifiers import Rule
-from coreecho.ventricle.run_infarction import study_infarction
+from coreecho.ventricle.run_infarction import measure_infarctions
 
 
 def read_wall_motion(runs: Path, execution: Execution, *, data: Data, rule: Rule, classifier: str) -> pd.DataFrame:
@@ -28,10 +28,10 @@ def read_wall_motion(runs: Path, execution: Execution, *, data: Data, rule: Rule
     name = f"{data.dataset}-walls-{rule}-{classifier}"
     options = {key: value for key, value in data.options.items() if key != "view"}
     views = (str(data.options.get("view", "A4C")),)
-    study = study_infarction(
+    measured = measure_infarctions(
         data.root, runs / name, dataset=data.dataset, views=views, options=options, rule=rule, classifier=classifier
     )
-    task, said = MI(), study.diagnoses
+    task, said = MI(), measured.diagnoses
     margins = said["margin"].to_numpy(dtype=np.float64)
     return pd.DataFrame(
         {

@@ -206,7 +206,10 @@ class Results:
         for path in sorted(self.folder.glob("part-*.npz")):
             try:
                 parts.append(_Rows(**read_arrays(path, _COLUMNS)))
-            except (OSError, ValueError, TypeError):
+            except OSError:
+                # It may be read the next time; until then it can be made again.
+                continue
+            except (ValueError, TypeError):
                 # As good as missing: it can be made again. Where nothing can be removed, nothing can be added either.
                 with suppress(OSError):
                     path.unlink()

@@ -4,7 +4,7 @@ He et al., "Deep residual learning for image recognition", CVPR 2016, with the s
 convolution, as torchvision has it and published checkpoints mean it. Names and shapes of the parameters are
 torchvision's, without the last layer `fc`.
 
-    H x W  ->  H/4  ->  H/4  ->  H/8  ->  H/16  ->  H/32      dilated: H/8 from the second stage on
+    H x W  ->  H/4  ->  H/4  ->  H/8  ->  H/16  ->  H/32      dilated: H/8 from the second level on
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class ImageResNetSettings:
 
     Attributes:
         name: under which torchvision publishes it.
-        depths: residual blocks of the four stages.
+        depths: residual blocks of the four levels.
         is_bottleneck: blocks are 1 x 1, 3 x 3, 1 x 1 with four times as many channels at the end; else two of 3 x 3.
     """
 
@@ -35,7 +35,7 @@ class ImageResNetSettings:
 
     @property
     def embedding_dim(self) -> int:
-        """Channels of the last stage."""
+        """Channels of the last level."""
         return _WIDTHS[-1] * (_BOTTLENECK_EXPANSION if self.is_bottleneck else 1)
 
 
@@ -104,9 +104,9 @@ class ImageResNet(nn.Module):
 
     Args:
         settings: depths and kind of block; see `IMAGE_RESNETS`.
-        is_dilated: the last two stages keep the grid of the second, and widen their convolutions' reach to 2 and 4
-            instead: output stride 8, as segmentation wants it. As in torchvision, a stage's first block still has the
-            reach of the stage before.
+        is_dilated: the last two levels keep the grid of the second, and widen their convolutions' reach to 2 and 4
+            instead: output stride 8, as segmentation wants it. As in torchvision, a level's first block still has the
+            reach of the level before.
     """
 
     def __init__(self, settings: ImageResNetSettings, *, is_dilated: bool = False) -> None:
@@ -119,20 +119,20 @@ class ImageResNet(nn.Module):
         kind = Bottleneck if settings.is_bottleneck else BasicBlock
         reaches = ((1, 1), (1, 1), (1, 2), (2, 4)) if is_dilated else ((1, 1),) * 4
         strides = (1, 2, 1, 1) if is_dilated else (1, 2, 2, 2)
-        stages, in_width = [], _STEM_WIDTH
+        levels, in_width = [], _STEM_WIDTH
         for width, depth, stride, (first, rest) in zip(_WIDTHS, settings.depths, strides, reaches, strict=True):
             blocks = [kind(in_width, width, stride, first)]
             in_width = width * kind.expansion
             blocks += [kind(in_width, width, 1, rest) for _ in range(depth - 1)]
-            stages.append(nn.Sequential(*blocks))
-        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+            levels.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = levels
         self.apply(initialise_convolution)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Map (B, 3, H, W), normalised, to (B, D, H', W')."""
         x: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(frames))))
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
+        for level in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = level(x)
         return x
 
     def published_order(self) -> nn.Sequential:
@@ -140,8 +140,8 @@ class ImageResNet(nn.Module):
 
         Some published codes keep the network so, and their checkpoints number its layers.
         """
-        stages = (self.layer1, self.layer2, self.layer3, self.layer4)
-        return nn.Sequential(self.conv1, self.bn1, self.relu, self.maxpool, *stages, nn.AdaptiveAvgPool2d(1))
+        levels = (self.layer1, self.layer2, self.layer3, self.layer4)
+        return nn.Sequential(self.conv1, self.bn1, self.relu, self.maxpool, *levels, nn.AdaptiveAvgPool2d(1))
 
 
 def _shortcut(in_width: int, out_width: int, stride: int) -> nn.Sequential | None:

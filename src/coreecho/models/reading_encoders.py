@@ -101,9 +101,9 @@ class EchoGraphsEncoder(Encoder):
 
     @property
     def levels(self) -> Mapping[str, nn.Module]:
-        """The stages of the residual network."""
-        stages = list(self.network.encoder.base_net.children())[1:]
-        return {f"level{number}": stage for number, stage in enumerate(stages, start=1)}
+        """Those of the residual network."""
+        levels = list(self.network.encoder.base_net.children())[1:]
+        return {f"level{number}": level for number, level in enumerate(levels, start=1)}
 
     def forward(self, clips: Tensor) -> Tensor:
         """Map (B, 3, 16, H, W), -1 to 1, to (B, D)."""

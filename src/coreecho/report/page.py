@@ -158,6 +158,7 @@ def _embed(run: ShownRun, options: PageOptions) -> EmbeddingSet:
         run.subject,
         run.model,
         run.evaluation.protocol.split,
+        start_index=run.evaluation.protocol.start_index,
         batch_size=options.batch_size,
         # `evaluate` has refused what was not allowed.
         allow_overlap=True,

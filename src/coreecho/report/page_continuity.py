@@ -72,7 +72,7 @@ def _compare(runs: Sequence[ShownRun], hearts: int, batch_size: int) -> tuple[Ma
 
 def _protocol(run: ShownRun, hearts: int) -> ContinuityProtocol:
     protocol = run.evaluation.protocol
-    return ContinuityProtocol(split=protocol.split, hearts=hearts, seed=protocol.seed)
+    return ContinuityProtocol(split=protocol.split, start_index=protocol.start_index, hearts=hearts, seed=protocol.seed)
 
 
 def _measure(run: ShownRun, hearts: int, batch_size: int, *, show_progress: bool) -> Continuity:

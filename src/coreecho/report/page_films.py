@@ -119,7 +119,7 @@ def _case(run: ShownRun, other: ShownRun | None, store: TimedFrames, row: "pd.Se
     except VideoError as error:
         # Without a sector nothing tells what may be shown.
         return Case(recording=recording, facts=facts, film=None, reason=str(error))
-    if not run.model.encoder.levels:
+    if not run.has_maps:
         reason = "its network has no grid of the clip that a map could be drawn on"
         return Case(recording=recording, facts=facts, film=None, reason=reason)
     shown, fps = shown_frames(len(frames), store.fps(recording))

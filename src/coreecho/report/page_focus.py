@@ -31,6 +31,10 @@ def lv_focus(runs: Sequence[ShownRun], *, segmenter: Path | str | None = None, s
         segmenter: outlines the ventricles where the data do not say where they are.
         show_progress: show bars on stderr.
     """
+    if without := [run.name for run in runs if not run.has_maps]:
+        return Section(
+            reason=f"The network of {' and '.join(without)} has no grid of the clip that a map could lie on."
+        )
     try:
         explained = [_explain(run, segmenter, show_progress=show_progress) for run in runs]
     except DatasetError as error:

@@ -15,6 +15,7 @@ from coreecho.models.echo_model import EchoModel
 from coreecho.report.figures import loss_columns, term_name
 from coreecho.report.page_elements import Row, Table
 from coreecho.report.pictures import BLUE, VERMILION
+from coreecho.saliency.encoder_levels import has_grid
 from coreecho.tasks import Task
 from coreecho.training.data_folder import DataFolder
 from coreecho.training.recipe import Recipe
@@ -75,6 +76,12 @@ class ShownRun:
             for path in (root.resolve(), root):
                 text = text.replace(str(path), root.resolve().name)
         return text
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether its encoder gives a grid of the clip somewhere, which Grad-CAM needs."""
+        seen = self.model.model_input
+        return has_grid(self.model.encoder, (seen.num_frames, seen.frame_size, seen.frame_size))
 
     @property
     def has_recipe(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,14 @@ class ContinuityProtocol:
     Attributes:
         split: of the data set.
         clips: evenly placed clips of each recording.
+        start_index: file of each recording's starts; goes before `clips`, but for hearts that are moved.
         hearts: simulated hearts whose EF is moved in steps; 0 for none. Only where the data are phantoms.
         seed: of folds and bootstrap.
     """
 
     split: Asked = "test"
     clips: int = DEFAULT_CLIPS
+    start_index: Path | None = None
     hearts: int = 8
     seed: int = 0
 
@@ -97,6 +100,7 @@ def read_recordings(
         model,
         protocol.split,
         clips=protocol.clips,
+        start_index=protocol.start_index,
         batch_size=batch_size,
         allow_overlap=allow_overlap,
         show_progress=show_progress,

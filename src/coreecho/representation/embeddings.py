@@ -5,6 +5,7 @@ A recording's embedding is the mean over its clips, as its EF is.
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from coreecho.datasets import Recording
 from coreecho.datasets.recording import Asked, words_of
 from coreecho.errors import DatasetError, RecipeError
+from coreecho.evaluation.protocol import starts_of_recordings
+from coreecho.files import sha256_of
 from coreecho.inference.engine import Frames, Precision, VideoPrediction, predict_videos, requests_from_store
 from coreecho.inference.opening import as_subject
 from coreecho.inference.preparing import DEFAULT_CLIPS
+from coreecho.inference.results import HashedFrames
 from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
 from coreecho.notices import PHANTOM_LABEL
@@ -23,6 +27,7 @@ from coreecho.representation.embedding_set import EmbeddingSet
 from coreecho.tasks import Task
 from coreecho.training.run_folder import RunFolder
 from coreecho.video.clips import even_starts
+from coreecho.video.start_index import read_start_index
 
 __all__ = ["EmbeddingSet", "embed_recordings", "embed_run"]
 
@@ -81,6 +86,7 @@ def embed_run(
     split: Asked,
     *,
     clips: int = DEFAULT_CLIPS,
+    start_index: Path | None = None,
     batch_size: int = 8,
     device: str = "auto",
     allow_overlap: bool = False,
@@ -94,13 +100,15 @@ def embed_run(
             the weights is computed by these weights alone, so they are loaded from their file where a clip is missing.
         split: of the data.
         clips: evenly placed clips of each recording.
+        start_index: file of each recording's starts, in frames of the files; goes before `clips`.
         batch_size: clips at once.
         device: where to compute when no model is given.
         allow_overlap: see `Subject.check_overlap`; the embeddings' `source` then says so.
         show_progress: show a bar with the time left, on stderr.
 
     Raises:
-        DatasetError: the split is empty, or the model was trained on some of it.
+        DatasetError: the split is empty, the model was trained on some of it, or the start index lacks recordings or
+            has starts outside of them.
         RecipeError: fewer than one clip.
     """
     subject = as_subject(run)
@@ -110,16 +118,21 @@ def embed_run(
     overlap = subject.check_overlap(recordings, split, allow=allow_overlap, show_progress=show_progress)
     if overlap.label is not None and not overlap.is_of_training:
         source += f", {overlap.label}"
-    store = subject.seen(show_progress=show_progress)
-    starts = [
-        (recording.id, even_starts(store.num_frames(recording.id), subject.model_input, clips))
-        for recording in recordings
-    ]
+    placed, index = f"{clips} clips", None
+    store: HashedFrames
+    if start_index is None:
+        store = subject.seen(show_progress=show_progress)
+    else:
+        store, index = subject.store(show_progress=show_progress), read_start_index(start_index)
+        placed = f"starts {sha256_of(start_index)}"
+        source += f", starts from {start_index.name}"
+    ids = [recording.id for recording in recordings]
+    starts = starts_of_recordings(store, ids, subject.model_input, clips=clips, start_index=index)
     results = subject.results()
     said = results.predict(
         lambda: subject.model(device if model is None else str(model.scale.device)),
         store,
-        starts,
+        list(zip(ids, starts, strict=True)),
         batch_size=batch_size,
         description="Embedding",
         show_progress=show_progress,
@@ -127,7 +140,7 @@ def embed_run(
     lines = [
         f"{recording.id},{subject.task.label_of(recording)},{store.digest(recording.id)}" for recording in recordings
     ]
-    text = "\n".join([results.key, f"{clips} clips", *lines])
+    text = "\n".join([results.key, placed, *lines])
     fingerprint = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     return _view(subject.task, recordings, said, source, subject.is_phantom, fingerprint)
 

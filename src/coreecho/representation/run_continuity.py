@@ -15,7 +15,7 @@ import pandas as pd
 
 from coreecho.datasets.recording import Asked
 from coreecho.evaluation.kept_results import data_fingerprint, find_kept, fingerprint_of, write_kept
-from coreecho.files import write_whole, writing_into
+from coreecho.files import sha256_of, write_whole, writing_into
 from coreecho.inference.opening import as_subject
 from coreecho.inference.subject import Subject
 from coreecho.models.echo_model import EchoModel
@@ -160,7 +160,7 @@ def continuity_fingerprint(subject: Subject, protocol: ContinuityProtocol) -> st
         path_ef_percent=PATH_EF_PERCENT,
         # Decides whether phantoms can be made anew: without, nuisances are others and there are no paths.
         generator_version=GENERATOR_VERSION,
-        protocol=asdict(protocol),
+        protocol=asdict(protocol) | {"start_index": protocol.start_index and sha256_of(protocol.start_index)},
     )
 
 
@@ -206,7 +206,8 @@ def _write(
         "notes": list(measured.notes),
         "protocol": {
             "split": protocol.split,
-            "clips": protocol.clips,
+            "clips": None if protocol.start_index else protocol.clips,
+            "start_index": protocol.start_index and protocol.start_index.name,
             "hearts": num_paths,
             "path_ef_percent": list(PATH_EF_PERCENT) if num_paths else [],
             "temperature": temperature,

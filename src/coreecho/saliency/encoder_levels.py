@@ -84,6 +84,11 @@ def choose_level(encoder: nn.Module, level: str, size: tuple[int, int, int]) -> 
     return list(levels.values())[int(number[1]) - 1]
 
 
+def has_grid(encoder: nn.Module, size: tuple[int, int, int]) -> bool:
+    """Whether some level of an encoder gives a grid of cells, on which a map can be drawn."""
+    return bool(encoder_levels(encoder, size))
+
+
 def encoder_levels(encoder: nn.Module, size: tuple[int, int, int]) -> Mapping[str, EncoderLevel]:
     """Measure the levels of an encoder that give a grid of cells, the finest first.
 

@@ -32,7 +32,7 @@ _Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscStudy:
+class DiscResults:
     """What was found.
 
     Attributes:
@@ -74,7 +74,7 @@ def check_outlines_ends(subject: Subject) -> Lesson:
     return lesson
 
 
-def study_discs(
+def measure_discs(
     subject: Subject,
     predictions: pd.DataFrame,
     recordings: Sequence[Recording],
@@ -84,7 +84,7 @@ def study_discs(
     resamples: int = 10_000,
     seed: int = 0,
     show_progress: bool = False,
-) -> DiscStudy:
+) -> DiscResults:
     """Measure EF by discs, and write it beside an evaluation.
 
     Args:
@@ -116,9 +116,9 @@ def study_discs(
             known_of_it = {"recording": recording.id, task.true_column: task.label_of(recording)}
             rows.append({**known_of_it, **_measured(said[0], known[0])})
     table = pd.DataFrame(rows)
-    study = _study(table, predictions, subject, resamples, seed)
-    _write(study, folder, is_phantom=subject.is_phantom)
-    return study
+    measured = _results(table, predictions, subject, resamples, seed)
+    _write(measured, folder, is_phantom=subject.is_phantom)
+    return measured
 
 
 def _measured(said: NDArray[np.bool_], known: NDArray[np.bool_]) -> dict[str, float]:
@@ -133,7 +133,9 @@ def _measured(said: NDArray[np.bool_], known: NDArray[np.bool_]) -> dict[str, fl
     return row
 
 
-def _study(table: pd.DataFrame, predictions: pd.DataFrame, subject: Subject, resamples: int, seed: int) -> DiscStudy:
+def _results(
+    table: pd.DataFrame, predictions: pd.DataFrame, subject: Subject, resamples: int, seed: int
+) -> DiscResults:
     true, task = table[subject.task.true_column].to_numpy(float), subject.task
     discs = table["ef_discs"].to_numpy(float)
     shares: dict[str, tuple[_Floats, _Floats]] = {
@@ -154,7 +156,7 @@ def _study(table: pd.DataFrame, predictions: pd.DataFrame, subject: Subject, res
     )
     is_known = np.isfinite(discs) & np.isfinite(true)
     kept = predictions[predictions["recording"].isin(table["recording"])]
-    return DiscStudy(
+    return DiscResults(
         table=table,
         figures=dict(zip(shares, intervals, strict=True)),
         correlation=_correlation(discs[is_known], true[is_known]),
@@ -187,16 +189,16 @@ def _correlation(found: _Floats, true: _Floats) -> float:
     return float(np.corrcoef(found, true)[0, 1])
 
 
-def _write(study: DiscStudy, folder: Path, *, is_phantom: bool) -> None:
+def _write(measured: DiscResults, folder: Path, *, is_phantom: bool) -> None:
     document = {
         "notice": NOTICE,
         "is_phantom": is_phantom,
-        "num_recordings": len(study.table),
-        "num_without_outlines": study.num_without,
-        "figures": {name: interval.to_dict() for name, interval in study.figures.items()},
-        "pearson": None if math.isnan(study.correlation) else study.correlation,
-        "ef_mae_of_what_is_read": None if math.isnan(study.task_mae) else study.task_mae,
+        "num_recordings": len(measured.table),
+        "num_without_outlines": measured.num_without,
+        "figures": {name: interval.to_dict() for name, interval in measured.figures.items()},
+        "pearson": None if math.isnan(measured.correlation) else measured.correlation,
+        "ef_mae_of_what_is_read": None if math.isnan(measured.task_mae) else measured.task_mae,
     }
     with writing_into(folder):
-        write_whole(folder / "discs.csv", study.table.to_csv(index=False))
+        write_whole(folder / "discs.csv", measured.table.to_csv(index=False))
         write_whole(folder / "discs.json", json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

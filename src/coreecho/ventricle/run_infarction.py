@@ -42,7 +42,7 @@ _MASK_SIZE = 224
 
 
 @dataclass(frozen=True, kw_only=True)
-class InfarctionStudy:
+class InfarctionResults:
     """What was found.
 
     Attributes:
@@ -58,7 +58,7 @@ class InfarctionStudy:
     without_features: Mapping[str, str]
 
 
-def study_infarction(
+def measure_infarctions(
     root: Path,
     out: Path,
     *,
@@ -71,7 +71,7 @@ def study_infarction(
     resamples: int = 10_000,
     seed: int = 0,
     overlaps: Sequence[str] = (),
-) -> InfarctionStudy:
+) -> InfarctionResults:
     """Tell infarcts of a data set by the motion of the wall, and write the folder.
 
     With several views a patient who has clips of all of them is one row: the features stand beside each other, any view
@@ -104,7 +104,7 @@ def study_infarction(
         pass
     walls = [_Walls(root, dataset, dict(options or {}) | {"view": view}, segmenters) for view in views]
     features = _joined([pd.DataFrame(_rows_of(each, rule)) for each in walls])
-    study = _diagnosed(features, rule, classifier, resamples, seed)
+    measured = _diagnosed(features, rule, classifier, resamples, seed)
     document = {
         "result": "phantom result: simulated hearts" if walls[0].is_phantom else "result on real hearts",
         "is_phantom": walls[0].is_phantom,
@@ -115,16 +115,16 @@ def study_infarction(
         "rule": rule,
         "classifier": classifier,
         "num_recordings": len(features),
-        "without_features": dict(study.without_features),
+        "without_features": dict(measured.without_features),
         "figures": "means over the folds",
-        **study.metrics.to_dict(),
+        **measured.metrics.to_dict(),
     }
     with writing_into(out):
         write_whole(out / "features.csv", features.to_csv(index=False))
-        write_whole(out / "diagnoses.csv", study.diagnoses.to_csv(index=False))
+        write_whole(out / "diagnoses.csv", measured.diagnoses.to_csv(index=False))
         text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
         write_whole(out / "infarction.json", text + "\n")
-    return study
+    return measured
 
 
 def overlap_of(segmenter: Path, root: Path, *, dataset: str, views: Sequence[str]) -> str:
@@ -224,7 +224,7 @@ def _features(walls: Sequence[NDArray[np.bool_]], rule: Rule) -> dict[str, float
     return found
 
 
-def _diagnosed(features: pd.DataFrame, rule: Rule, classifier: str, resamples: int, seed: int) -> InfarctionStudy:
+def _diagnosed(features: pd.DataFrame, rule: Rule, classifier: str, resamples: int, seed: int) -> InfarctionResults:
     columns = [name for name in features if "_segment_" in str(name)]
     without = features.loc[features["reason"] != "", ["recording", "reason"]]
     if not columns or features.empty:
@@ -246,4 +246,4 @@ def _diagnosed(features: pd.DataFrame, rule: Rule, classifier: str, resamples: i
         seed=seed,
     )
     reasons = dict(zip(without["recording"], without["reason"], strict=True))
-    return InfarctionStudy(features=features, diagnoses=diagnoses, metrics=metrics, without_features=reasons)
+    return InfarctionResults(features=features, diagnoses=diagnoses, metrics=metrics, without_features=reasons)

@@ -30,7 +30,7 @@ from coreecho.ventricle.phases import LEAST_CROSSINGS, find_phases
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhaseStudy:
+class PhaseResults:
     """What was found.
 
     Attributes:
@@ -79,7 +79,7 @@ def check_reads_phases(subject: Subject, device: str = "auto") -> EchoModel:
     return model
 
 
-def study_phases(
+def measure_phases(
     subject: Subject,
     predictions: pd.DataFrame,
     recordings: Sequence[Recording],
@@ -87,7 +87,7 @@ def study_phases(
     *,
     device: str = "auto",
     show_progress: bool = False,
-) -> PhaseStudy:
+) -> PhaseResults:
     """Read the phases of recordings over their whole length, and write them beside an evaluation.
 
     A video is seen as clips of the model's length, one after another, whose signals are joined; the last one is filled
@@ -123,21 +123,21 @@ def study_phases(
             }
         )
     table = pd.DataFrame(rows)
-    study = _measured(table, predictions, subject)
+    measured = _measured(table, predictions, subject)
     document = {
         "notice": NOTICE,
         "is_phantom": subject.is_phantom,
         "num_recordings": len(table),
-        "num_rejected": study.num_rejected,
-        "coverage": study.coverage,
-        "ef_mae_of_covered": _known(study.ef_mae),
-        "ed_frames_from_traced": {name: _known(value) for name, value in asdict(study.ed).items()},
-        "es_frames_from_traced": {name: _known(value) for name, value in asdict(study.es).items()},
+        "num_rejected": measured.num_rejected,
+        "coverage": measured.coverage,
+        "ef_mae_of_covered": _known(measured.ef_mae),
+        "ed_frames_from_traced": {name: _known(value) for name, value in asdict(measured.ed).items()},
+        "es_frames_from_traced": {name: _known(value) for name, value in asdict(measured.es).items()},
     }
     with writing_into(folder):
         write_whole(folder / "phases.csv", table.to_csv(index=False))
         write_whole(folder / "phases.json", json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    return study
+    return measured
 
 
 def _known(value: float) -> float | None:
@@ -170,14 +170,14 @@ def _traced(subject: Subject) -> dict[str, tuple[int, int]]:
     return {name: found for name, found in ends.items() if found is not None}
 
 
-def _measured(table: pd.DataFrame, predictions: pd.DataFrame, subject: Subject) -> PhaseStudy:
+def _measured(table: pd.DataFrame, predictions: pd.DataFrame, subject: Subject) -> PhaseResults:
     counted = table[~table["is_rejected"] & table["is_traced"]]
     offsets: dict[str, list[Any]] = {
         name: [None if pd.isna(each) else int(each) for each in counted[name]] for name in ("ed_offset", "es_offset")
     }
     kept = predictions[predictions["recording"].isin(table.loc[~table["is_rejected"], "recording"])]
     errors = (kept[subject.task.output_column] - kept[subject.task.true_column]).abs()
-    return PhaseStudy(
+    return PhaseResults(
         table=table,
         ed=frame_distance(offsets["ed_offset"]),
         es=frame_distance(offsets["es_offset"]),

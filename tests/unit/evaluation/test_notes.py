@@ -8,13 +8,14 @@ import pytest
 
 from coreecho.datasets import Recording
 from coreecho.evaluation.evaluate import evaluate
-from coreecho.evaluation.notes import ef_sources, frame_rate_note
+from coreecho.evaluation.notes import frame_rate_note, label_sources
 from coreecho.evaluation.protocol import Protocol
 from coreecho.inference import Predictor
 from coreecho.inference.frame_rate import TimedFrames
 from coreecho.inference.opening import open_subject
 from coreecho.models.card import TrainedOn
 from coreecho.models.weights import load_model, save_weights
+from coreecho.tasks import EF, MI
 from coreecho.training.run_folder import RunFolder
 
 PROTOCOL = Protocol(split="train", clips=1, resamples=10)
@@ -118,5 +119,7 @@ def test_sources_are_named_once():
     recordings = [
         Recording(id=name, path=Path("a"), ef_source=source) for name, source in zip("abcd", "BAB", strict=False)
     ]
-    assert ef_sources(recordings) == ["A", "B"]
-    assert ef_sources([Recording(id="a", path=Path("a"))]) == []
+    assert label_sources(recordings, EF()) == ["A", "B"]
+    assert label_sources([Recording(id="a", path=Path("a"))], EF()) == []
+    # A release tells of its own numbers alone.
+    assert label_sources(recordings, MI()) == []

@@ -59,7 +59,7 @@ def test_the_grid_is_an_eighth_and_reaches_wide() -> None:
         dilated = ImageResNet(IMAGE_RESNETS["resnet50"], is_dilated=True)
         assert plain(torch.empty(1, 3, 112, 112)).shape == (1, 2048, 4, 4)
         assert dilated(torch.empty(1, 3, 112, 112)).shape == (1, 2048, 14, 14)
-    reaches = [[block.conv2.dilation[0] for block in stage] for stage in (dilated.layer3, dilated.layer4)]
+    reaches = [[block.conv2.dilation[0] for block in level] for level in (dilated.layer3, dilated.layer4)]
     assert reaches == [[1, 2, 2, 2, 2, 2], [2, 4, 4]]
     rates = [branch[0].dilation[0] for branch in DeepLabV3().classifier[0].convs[1:4]]
     assert rates == [12, 24, 36]

@@ -48,7 +48,7 @@ def test_every_parameter_and_every_frame_counts(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", NARROW)
 def test_gradients_in_bfloat16_are_those_in_float32(kind: str) -> None:
-    """Of 8 frames the third stage sees 2, where PyTorch 2.13 alone returns whatever lay in memory."""
+    """Of 8 frames the third level sees 2, where PyTorch 2.13 alone returns whatever lay in memory."""
     torch.manual_seed(0)
     # In evaluation mode: batch norms of so few values would blow up the rounding, which comes to a tenth as it is.
     encoder = VideoResNet(NARROW[kind]).eval()

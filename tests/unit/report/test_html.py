@@ -9,6 +9,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -273,6 +274,14 @@ def test_shows_only_what_is_wanted(folder, first_run, one):
     page = write(folder / "short.html", first_run, cases=0, lv_focus=False)
     assert "LV focus" not in page.text
     assert "Typical cases, and where it errs most" not in page.text
+
+
+def test_an_encoder_without_a_grid_has_a_page_without_maps(folder, first_run, monkeypatch):
+    monkeypatch.setattr("coreecho.saliency.encoder_levels._modules_of_levels", lambda encoder: {})
+    monkeypatch.setattr("coreecho.saliency.encoder_levels._MEASURED", WeakKeyDictionary())
+    page = write(folder / "gridless.html", first_run, cases=1)
+    assert "The network of rnc has no grid of the clip that a map could lie on." in page.text
+    assert "its network has no grid of the clip that a map could be drawn on" in page.text
 
 
 @pytest.mark.parametrize("count", [0, 3])

@@ -70,6 +70,7 @@ def a_run(frames: np.ndarray, *, size: int = 32, title: str = "run"):
     model_input = ModelInput(num_frames=4, stride=4, frame_size=size)
     return SimpleNamespace(
         title=title,
+        has_maps=True,
         task=EF(),
         evaluation=SimpleNamespace(predictions=predictions, worth=None),
         subject=SimpleNamespace(seen=lambda show_progress: Store(frames)),

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,6 +136,24 @@ def test_a_run_is_embedded_once(run: RunFolder, monkeypatch: pytest.MonkeyPatch)
     assert first.ids == tuple(recording.id for recording in run.recordings("train"))
     monkeypatch.setattr(EchoModel, "forward", _refuse)
     assert_same(embed_run(run, model, "train", clips=1), first)
+
+
+def test_starts_of_a_file_are_those_that_are_embedded(run: RunFolder, tmp_path: Path) -> None:
+    """Clips that start where evenly placed ones do are these; others are others, and said to be."""
+    store, ids = run.store(), [recording.id for recording in run.recordings("test")]
+    even = {name: even_starts(store.num_frames(name), run.recipe.input, 2) for name in ids}
+    first = embed_run(run, None, "test", clips=2)
+    (tmp_path / "even.json").write_text(json.dumps(even))
+    same = embed_run(run, None, "test", start_index=tmp_path / "even.json")
+    assert np.array_equal(same.embeddings, first.embeddings)
+    assert same.source == f"{first.source}, starts from even.json"
+    (tmp_path / "zero.json").write_text(json.dumps({name: [0] for name in ids}))
+    other = embed_run(run, None, "test", start_index=tmp_path / "zero.json")
+    assert not np.array_equal(other.embeddings, first.embeddings)
+    assert len({each.fingerprint for each in (first, same, other)}) == 3
+    (tmp_path / "few.json").write_text(json.dumps({ids[0]: [0]}))
+    with pytest.raises(DatasetError, match=rf"The start index lacks {len(ids) - 1} of {len(ids)} recordings"):
+        embed_run(run, None, "test", start_index=tmp_path / "few.json")
 
 
 def _refuse(*_: object, **__: object) -> None:

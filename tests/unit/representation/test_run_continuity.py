@@ -104,6 +104,12 @@ def test_a_second_call_reads_what_the_first_left(
     assert other.figures[0].interval.estimate != first.figures[0].interval.estimate
     measure(replace(protocol, seed=1))
     assert len(count_work) == 3
+    # What a file of starts says counts, and not what it is called.
+    index = tmp_path / "starts.json"
+    for start, times in ((0, 4), (1, 5), (1, 5)):
+        index.write_text(json.dumps({recording.id: [start] for recording in on_everything.recordings("test")}))
+        assert measure(replace(protocol, start_index=index)).source.endswith(", starts from starts.json")
+        assert len(count_work) == times
 
 
 @pytest.mark.parametrize("damaged", ["continuity.csv", "continuity.json"])

@@ -21,7 +21,7 @@ from coreecho.training.data import training_examples
 from coreecho.training.lesson import Examples
 from coreecho.training.loop import Learner
 from coreecho.training.stages import stages_of
-from coreecho.ventricle.run_discs import study_discs
+from coreecho.ventricle.run_discs import measure_discs
 from coreecho.ventricle.volume import ejection_fraction, ventricle_curve
 
 CPU = Hardware(device="cpu")
@@ -104,7 +104,7 @@ def test_ef_by_discs_is_measured_beside_the_ef_that_is_read(
     evaluation = evaluate(
         subject, Protocol(split="train", resamples=20), out=tmp_path / "out", device="cpu", allow_overlap=True
     )
-    study = study_discs(subject, evaluation.predictions, recordings, tmp_path / "out", device="cpu", resamples=20)
+    measured = measure_discs(subject, evaluation.predictions, recordings, tmp_path / "out", device="cpu", resamples=20)
     table = pd.read_csv(tmp_path / "out" / "discs.csv")
     assert table.recording.tolist() == [recording.id for recording in recordings]
     # Of the readers' masks the rule of discs gives the phantoms' EF back.
@@ -113,23 +113,23 @@ def test_ef_by_discs_is_measured_beside_the_ef_that_is_read(
     assert document["is_phantom"]
     dice = 2 * table.common_ed.sum() / table.sizes_ed.sum()
     assert document["figures"]["dice_ed"]["estimate"] == pytest.approx(dice)
-    assert f"of {len(table) - study.num_without} of {len(table)} recordings" in study.note
+    assert f"of {len(table) - measured.num_without} of {len(table)} recordings" in measured.note
     other = open_subject(run_of_every_recipe["demo"].path)
     with pytest.raises(RecipeError, match="`--discs` measures the outlines at ED and ES of a run of `colearning`"):
-        study_discs(other, evaluation.predictions, recordings, tmp_path, device="cpu")
+        measure_discs(other, evaluation.predictions, recordings, tmp_path, device="cpu")
 
 
 def test_echographs_points_give_discs_too(run_of_every_recipe: Mapping[str, RunFolder], tmp_path: Path) -> None:
     subject = open_subject(run_of_every_recipe["echographs"].path)
     recordings = subject.some_recordings("train")[:3]
     predictions = pd.DataFrame({"recording": [], "ef_true": [], "ef_predicted": []})
-    study = study_discs(subject, predictions, recordings, tmp_path, device="cpu", resamples=20)
+    measured = measure_discs(subject, predictions, recordings, tmp_path, device="cpu", resamples=20)
     lesson = subject.run.lesson  # type: ignore[union-attr]
     examples = lesson.validation_examples(Examples(recordings=recordings, store=subject.store(), data=subject.data))
     _, known = lesson.end_masks(subject.model("cpu"), default_collate([examples[0]]))  # type: ignore[attr-defined]
     expected = ejection_fraction(*ventricle_curve(known[0]).volumes)
-    assert study.table.ef_discs_of_readers[0] == pytest.approx(expected)
-    assert study.table.ef_discs_of_readers[0] == pytest.approx(study.table.ef_true[0], abs=12)
+    assert measured.table.ef_discs_of_readers[0] == pytest.approx(expected)
+    assert measured.table.ef_discs_of_readers[0] == pytest.approx(measured.table.ef_true[0], abs=12)
 
 
 def test_a_run_starts_from_the_weights_of_another(run: RunFolder, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from coreecho.training import RunFolder
 from coreecho.ventricle import run_phases
 from coreecho.ventricle.phases import PhaseFrames
 from coreecho.ventricle.run_beats import error_by_beats, place_at_beats
-from coreecho.ventricle.run_phases import study_phases
+from coreecho.ventricle.run_phases import measure_phases
 
 
 class Pulsing:
@@ -69,8 +69,8 @@ def test_phases_where_every_recording_is_rejected(
     subject = open_subject(run_of_every_recipe["uvt"].path)
     asked = subject.some_recordings("train")[:2]
     columns = {"recording": [each.id for each in asked], "ef_true": [50.0, 60.0], "ef_predicted": [55.0, 55.0]}
-    study = study_phases(subject, pd.DataFrame(columns), asked, tmp_path, device="cpu")
-    assert study.note == (
+    measured = measure_phases(subject, pd.DataFrame(columns), asked, tmp_path, device="cpu")
+    assert measured.note == (
         "phases: 2 of 2 recordings rejected, fewer than 3 crossings of zero; so there is no EF and no distance to tell"
     )
     assert "NaN" not in (text := (tmp_path / "phases.json").read_text())
@@ -78,9 +78,11 @@ def test_phases_where_every_recording_is_rejected(
     assert json.loads(text)["ed_frames_from_traced"]["mean"] is None
     # One that has a rhythm.
     monkeypatch.setattr(run_phases, "find_phases", lambda signal: PhaseFrames((4,), (9,), 5))
-    study = study_phases(subject, pd.DataFrame(columns), asked, tmp_path, device="cpu")
-    assert study.note.startswith("phases: 0 of 2 recordings rejected, fewer than 3 crossings of zero; EF of the others")
-    assert "is off by 5.00; ED is " in study.note
+    measured = measure_phases(subject, pd.DataFrame(columns), asked, tmp_path, device="cpu")
+    assert measured.note.startswith(
+        "phases: 0 of 2 recordings rejected, fewer than 3 crossings of zero; EF of the others"
+    )
+    assert "is off by 5.00; ED is " in measured.note
 
 
 def test_a_video_without_any_beat_is_an_error_of_its_own(
@@ -103,15 +105,17 @@ def test_evaluating_a_uvt_reads_its_phases_and_its_own_clips(
     )
     assert len(evaluation.predictions) <= len(recordings)
     asked = [each for each in recordings if each.id in set(evaluation.predictions.recording)]
-    study = study_phases(subject, evaluation.predictions, asked, tmp_path / "own", device="cpu")
+    measured = measure_phases(subject, evaluation.predictions, asked, tmp_path / "own", device="cpu")
     table = pd.read_csv(tmp_path / "own" / "phases.csv")
     assert len(table) == len(asked)
     assert (table.num_crossings < 3).tolist() == table.is_rejected.tolist()
     document = json.loads((tmp_path / "own" / "phases.json").read_text())
     assert document["num_rejected"] == table.is_rejected.sum()
-    assert study.coverage == pytest.approx(1 - table.is_rejected.mean())
-    assert f"phases: {study.num_rejected} of {len(asked)} recordings rejected, fewer than 3 crossings" in study.note
+    assert measured.coverage == pytest.approx(1 - table.is_rejected.mean())
+    assert (
+        f"phases: {measured.num_rejected} of {len(asked)} recordings rejected, fewer than 3 crossings" in measured.note
+    )
     with pytest.raises(RecipeError, match="Phases are read by a UVT"):
-        study_phases(open_subject(run_of_every_recipe["demo"].path), evaluation.predictions, asked, tmp_path)
+        measure_phases(open_subject(run_of_every_recipe["demo"].path), evaluation.predictions, asked, tmp_path)
     with pytest.raises(RecipeError, match="clips that an objective places about traced frames"):
         evaluate(open_subject(run_of_every_recipe["demo"].path), Protocol(clips="traced"), out=tmp_path, device="cpu")

@@ -11,7 +11,7 @@ from coreecho.errors import DatasetError
 from coreecho.phantom import write_hmc_qu_phantoms
 from coreecho.training import RunFolder
 from coreecho.ventricle.infarction_classifiers import Rule
-from coreecho.ventricle.run_infarction import overlap_of, study_infarction
+from coreecho.ventricle.run_infarction import measure_infarctions, overlap_of
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def test_walls_are_cut_as_the_clips_are(root: Path) -> None:
 
 @pytest.mark.parametrize("rule", ["nguyen", "degerli"])
 def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tmp_path: Path) -> None:
-    study = study_infarction(root, tmp_path / "out", rule=rule, classifier="tree", resamples=50, overlaps=["met"])
+    measured = measure_infarctions(root, tmp_path / "out", rule=rule, classifier="tree", resamples=50, overlaps=["met"])
     features = pd.read_csv(tmp_path / "out" / "features.csv")
     assert len(features) == len(load_recordings("hmc-qu", root))
     columns = [f"A4C_segment_{segment}_of_1" for segment in (1, 2, 3, 7, 6, 5)]
     known = features.dropna(subset=columns)
-    assert len(known) + len(study.without_features) == len(features)
+    assert len(known) + len(measured.without_features) == len(features)
     # Hearts that have lost segments move less.
     means = known.groupby("has_mi")[columns].mean().mean(axis=1)
     assert means[True] < means[False]
@@ -51,9 +51,9 @@ def test_infarcts_are_told_from_the_masks_of_the_data(rule: Rule, root: Path, tm
     assert document["is_phantom"]
     assert document["walls"] == "masks of the data set"
     assert document["overlap"] == ["met"]
-    right = (study.diagnoses.diagnosis == study.diagnoses.has_mi).groupby(study.diagnoses.fold).mean().mean()
-    assert study.metrics.intervals["accuracy"].estimate == pytest.approx(right)
-    assert np.isfinite(study.diagnoses.margin).all()
+    right = (measured.diagnoses.diagnosis == measured.diagnoses.has_mi).groupby(measured.diagnoses.fold).mean().mean()
+    assert measured.metrics.intervals["accuracy"].estimate == pytest.approx(right)
+    assert np.isfinite(measured.diagnoses.margin).all()
 
 
 def test_two_views_are_of_the_same_hearts_and_any_of_them_may_show_the_infarct(root: Path, tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_two_views_are_of_the_same_hearts_and_any_of_them_may_show_the_infarct(r
     both = [(has_mi["A4C"][patient], has_mi["A2C"][patient]) for patient in sorted(map(str, ids["A4C"]))]
     assert (True, True) in both
     assert (True, False) in both
-    study = study_infarction(root, tmp_path / "out", views=("A4C", "A2C"), classifier="tree", resamples=20)
-    assert study.features.has_mi.sum() == sum(map(any, both))
-    assert sum("_segment_" in str(name) for name in study.features) == 12
+    measured = measure_infarctions(root, tmp_path / "out", views=("A4C", "A2C"), classifier="tree", resamples=20)
+    assert measured.features.has_mi.sum() == sum(map(any, both))
+    assert sum("_segment_" in str(name) for name in measured.features) == 12
 
 
 def test_a_segmenter_that_learned_from_the_tested_recordings_is_told(

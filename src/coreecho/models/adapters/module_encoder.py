@@ -29,7 +29,7 @@ class ModuleEncoder(Encoder):
         backbone: maps clips (B, 3, T, H, W), or frames (N, 3, H, W) where it `sees_frames`; without its classifier, see
             `without_classifier`.
         levels: paths of its submodules that Grad-CAM may look at, from the finest grid to the coarsest: `layer3`.
-        axes: of what these submodules give.
+        axes: of what these submodules give; when not given "BCTHW", or "BCHW" where the network `sees_frames`.
         sees_frames: it is a network for pictures.
         sample: frames and pixels a side of a clip that it takes, for the dry run; usual ones are tried when not given.
         classifier: what the names of the entries begin with that published weights have besides.
@@ -43,13 +43,14 @@ class ModuleEncoder(Encoder):
         backbone: nn.Module,
         *,
         levels: Sequence[str] = (),
-        axes: Axes = "BCTHW",
+        axes: Axes | None = None,
         sees_frames: bool = False,
         sample: tuple[int, int] | None = None,
         classifier: Sequence[str] = Encoder.classifier,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        axes = axes or ("BCHW" if sees_frames else "BCTHW")
         self._is_channels_last = axes == "BTHWC"
         self.sees_frames = sees_frames
         self.classifier = tuple(classifier)

@@ -90,7 +90,7 @@ def test_levels_of_a_network_for_pictures_are_explained() -> None:
     """Its prediction is linear in the last grid: each cell's map is the head's weights times its activation."""
     backbone = Pictures()
     without_classifier(backbone)
-    encoder = ModuleEncoder(backbone, levels=("layer1", "layer2"), axes="BCHW", sees_frames=True)
+    encoder = ModuleEncoder(backbone, levels=("layer1", "layer2"), sees_frames=True)
     model = model_of(encoder)
     of_level, slope = activations(model, encoder.levels["level2"])
     assert of_level.shape == (2, 8, 4, 4, 4)
