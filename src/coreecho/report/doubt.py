@@ -66,8 +66,8 @@ def stretches_words(values: Sequence[float], task: Task, starts: Sequence[int] =
     told = f"{counted(len(values), 'stretches')} of this clip gave {task.say(low)} to {task.say(high)}. "
     if not is_one_stretch(starts, num_frames):
         return f"{told}Stretches that agree may all be wrong."
-    *first, last = map(str, starts)
+    *first, last = dict.fromkeys(map(str, starts))
+    places = f"frames {', '.join(first)} and {last}" if first else f"frame {last}"
     return (
-        f"{told}They begin at frames {', '.join(first)} and {last} of {num_frames} and show nearly the same frames: "
-        "that they agree says nothing."
+        f"{told}They begin at {places} of {num_frames} and show nearly the same frames: that they agree says nothing."
     )

@@ -4,8 +4,10 @@ Only what lies inside the ultrasound sector is shown: around it, a screen may ca
 """
 
 import io
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -209,16 +211,24 @@ def film_of(
         description: for those who cannot see it.
         is_lettered: words stand in it, which are read at its full size alone.
     """
-    telling, moving = images[telling_frame], b""
-    for every, quality in _tries(is_lettered):
-        moving = _webp(images[::every], fps / every, quality)
-        if len(moving) <= _MAX_BYTES * (_LETTERED if is_lettered else 1):
-            break
-    else:
-        if not is_lettered:
-            # Still too large, so large frames: half the side has a quarter of the pixels.
-            images, telling = [image.reduce(2) for image in images], telling.reduce(2)
-            moving = _webp(images, fps, _QUALITIES[-1])
+    telling = images[telling_frame]
+    tries, most = _tries(is_lettered), _MAX_BYTES * (_LETTERED if is_lettered else 1)
+
+    @cache
+    def tried(number: int) -> bytes:
+        every, quality = tries[number]
+        return _webp(images[::every], fps / every, quality)
+
+    def fits(number: int) -> bool:
+        return len(tried(number)) <= most
+
+    # Most films fit at once. Of the others each try is smaller than the one before it, and takes a second.
+    first = 0 if fits(0) else bisect_left(range(len(tries)), True, lo=1, key=fits)
+    moving = tried(min(first, len(tries) - 1))
+    if first == len(tries) and not is_lettered:
+        # Still too large, so large frames: half the side has a quarter of the pixels.
+        images, telling = [image.reduce(2) for image in images], telling.reduce(2)
+        moving = _webp(images, fps, _QUALITIES[-1])
     still = _webp([telling], fps, _QUALITIES[0])
     return Picture(
         moving=data_uri(moving, "image/webp"),

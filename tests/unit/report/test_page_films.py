@@ -230,3 +230,20 @@ def test_films_with_words_lose_frames_and_never_pixels(monkeypatch):
     with Image.open(io.BytesIO(base64.b64decode(film.moving.split(",")[1]))) as opened:
         assert opened.size == (64, 64)
         assert opened.n_frames == 2
+
+
+@pytest.mark.parametrize(("largest", "chosen"), [(700, 0), (600, 1), (450, 3), (150, 6), (50, 6)])
+def test_the_best_film_that_fits_is_found_in_few_tries(monkeypatch, largest, chosen):
+    made = []
+
+    def webp(images, fps, quality):
+        made.append((len(images), quality))
+        return bytes(100 * (7 - tries.index(made[-1])) if len(images) > 1 else 1)
+
+    tries = [(12, 70), (12, 55), (12, 40), (12, 25), (6, 25), (4, 25), (3, 25)]
+    monkeypatch.setattr(page_films, "_webp", webp)
+    monkeypatch.setattr(page_films, "_MAX_BYTES", largest / page_films._LETTERED)
+    images = [Image.new("RGB", (8, 8))] * 12
+    film = page_films.film_of(images, 25.0, 0, "a film", is_lettered=True)
+    assert len(base64.b64decode(film.moving.split(",")[1])) == 100 * (7 - chosen)
+    assert len(made) <= 1 + 4
