@@ -11,6 +11,7 @@ from coreecho.shipped import DEFAULT
 
 if TYPE_CHECKING:
     from coreecho.inference import Prediction, PredictionFailure, Predictor
+    from coreecho.ventricle.segmentation import Segmentation
 
 
 def predict(
@@ -140,6 +141,8 @@ def predict(
         # Known now, and not only when all of them are read.
         check_fits_page(len(listing.files))
     results: list[Prediction | PredictionFailure] = []
+    # What is shown on the page is outlined once.
+    outlined: dict[str, Segmentation] | None = None if page is None else {}
     stopped_by: KeyboardInterrupt | None = None
     try:
         predicted = predictor.predict_many(listing, show_progress=not quiet)
@@ -151,6 +154,7 @@ def predict(
                 calibrated=predictor.calibrated,
                 axes=reading.axes,
                 joins_series=reading.series,
+                outlined=outlined,
             )
         for result in predicted:
             results.append(result)
@@ -171,7 +175,7 @@ def predict(
             "per_study": per_study,
             "beat": frames,
             "looks_for_similar": similar,
-            "segmenter": outliner,
+            "outlined": outlined,
             "show_progress": not quiet,
         }
         _write_page(page, results, predictor, model, axes=reading.axes, **how)

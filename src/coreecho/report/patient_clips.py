@@ -1,6 +1,6 @@
 """Gathers what a patient's page shows of each clip besides its number: frames, and hearts that it is like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from coreecho.errors import CoReEchoError, RecipeError, UsageError
 from coreecho.inference import Beat, Prediction, PredictionFailure, Predictor
 from coreecho.inference.opening import open_subject
 from coreecho.inference.preparing import read_clip
-from coreecho.models.segmenter import Segmenter
 from coreecho.names import counted
 from coreecho.progress import track
 from coreecho.report.patient_page import PatientClip, SimilarHearts
@@ -18,7 +17,7 @@ from coreecho.representation.embeddings import embed_run
 from coreecho.representation.neighbour_search import check_neighbours, search_neighbours
 from coreecho.representation.references import load_default_references
 from coreecho.shipped import is_default
-from coreecho.ventricle.segmenting import segment_file
+from coreecho.ventricle.segmentation import Segmentation
 
 # Films and pictures of so many clips are what a browser opens at once; an examination has fewer.
 MOST_CLIPS = 40
@@ -41,7 +40,7 @@ def patient_clips(
     *,
     beat: Beat | None = None,
     looks_for_similar: bool = True,
-    segmenter: Segmenter | None = None,
+    outlined: Mapping[str, Segmentation] | None = None,
     axes: str | None = None,
     show_progress: bool = False,
 ) -> list[PatientClip]:
@@ -53,7 +52,7 @@ def patient_clips(
         model_path: run or file of weights from which it was made.
         beat: of the files, for a model of one beat.
         looks_for_similar: among the recordings that the run learned from.
-        segmenter: what outlines left ventricles; None where nothing does.
+        outlined: the left ventricles that `with_second_opinions` found, by the name of the file.
         axes: of files that are arrays, where these are not the usual ones.
         show_progress: show bars on stderr.
 
@@ -66,7 +65,7 @@ def patient_clips(
         searched, without = _searched(predictor, model_path, show_progress=show_progress)
     missing = (without,) if without else ()
     bar = track(results, "Clips of the page", disable=not show_progress, transient=True)
-    return [_patient_clip(result, predictor, searched, missing, beat, segmenter, axes) for result in bar]
+    return [_patient_clip(result, predictor, searched, missing, beat, outlined or {}, axes) for result in bar]
 
 
 def _searched(
@@ -92,7 +91,7 @@ def _patient_clip(
     searched: tuple[EmbeddingSet, Thumbnails] | None,
     without: tuple[str, ...],
     beat: Beat | None,
-    outliner: Segmenter | None,
+    outlined: Mapping[str, Segmentation],
     axes: str | None,
 ) -> PatientClip:
     if isinstance(result, PredictionFailure):
@@ -114,10 +113,5 @@ def _patient_clip(
         else:
             pictures = [thumbnail(near.recording) for near in found.neighbours]
             similar = SimilarHearts(found=found, pictures=pictures)
-    segmented = None
-    if outliner is not None:
-        try:
-            segmented = segment_file(outliner, path, axes=axes)
-        except CoReEchoError as error:
-            missing.append(f"No outline: {error}")
+    segmented = outlined.get(result.file)
     return PatientClip(result=result, clip=clip, segmented=segmented, similar=similar, without=tuple(missing))

@@ -1,7 +1,7 @@
 """The EF of the left ventricle's outline beside the one that a model reads: two ways that fail on different clips."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +61,7 @@ def with_second_opinions(
     axes: str | None = None,
     joins_series: bool = False,
     seconds_a_file: float | None = SECONDS_A_FILE,
+    outlined: MutableMapping[str, Segmentation] | None = None,
 ) -> Iterator[Prediction | PredictionFailure]:
     """Add to each prediction of `Predictor.predict_many` the EF by the outline, as they come.
 
@@ -73,6 +74,7 @@ def with_second_opinions(
         axes: as the predictor's.
         joins_series: as the predictor's.
         seconds_a_file: as the predictor's.
+        outlined: gets what was found in each file, by its name: frames and outlines, which fill memory.
     """
     files = (paths if isinstance(paths, FileListing) else list_files(paths, joins_series=joins_series)).files
     with clip_reader(seconds_a_file) as read:
@@ -80,7 +82,11 @@ def with_second_opinions(
             if isinstance(result, PredictionFailure) or isinstance(file, PredictionFailure):
                 yield result
                 continue
-            yield _with_outline(result, file, segmenter, calibrated, axes, read, f"the outline of file {number}")
+            where = f"the outline of file {number}"
+            judged, found = _with_outline(result, file, segmenter, calibrated, axes, read, where)
+            if outlined is not None and found is not None:
+                outlined[result.file] = found
+            yield judged
 
 
 def judged_by_outline(
@@ -101,7 +107,8 @@ def judged_by_outline(
         return predictor
 
     def judged(file: ClipPath) -> Prediction:
-        return _with_outline(predictor(file), file, segmenter, calibrated, axes, read_resized, "the outline")
+        found, _ = _with_outline(predictor(file), file, segmenter, calibrated, axes, read_resized, "the outline")
+        return found
 
     return judged
 
@@ -114,7 +121,7 @@ def _with_outline(
     axes: str | None,
     read: ReadFile,
     where: str,
-) -> Prediction:
+) -> tuple[Prediction, Segmentation | None]:
     try:
         found = segment_file(segmenter, file, axes=axes, read=read)
     # A prediction is not lost because its second opinion is.
@@ -122,7 +129,7 @@ def _with_outline(
         log_unforeseen(error, where)
         reason = PredictionFailure.of(str(file), error).error
         judged = appraise_outline(result, calibrated, {}, segmenter.weights_sha256)
-        return replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}"))
+        return replace(judged, segmentation_beats=0, notes=(*result.notes, f"no EF by the outline: {reason}")), None
     gauged, shown = gauge_segmentation(found), found.mean_ef_percent
     # A gauge looks at some frames alone. What is doubted is the EF that is shown: a reason of another, which nobody
     # sees, would contradict the two numbers beside it.
@@ -133,7 +140,7 @@ def _with_outline(
         logged = gauged.beside(result.value)[OUTLINE_CHECK]
         kept = {name: value for name, value in judged.measured.items() if name != OUTLINE_CHECK}
         judged = replace(judged, measured=kept if math.isnan(logged) else kept | {OUTLINE_CHECK: logged})
-    return beside(judged, found)
+    return beside(judged, found), found
 
 
 def beside(prediction: Prediction, found: Segmentation) -> Prediction:

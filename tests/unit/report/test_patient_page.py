@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
+import coreecho
 from coreecho.errors import UsageError
 from coreecho.inference import Prediction, PredictionFailure, Predictor, combine_studies
 from coreecho.inference.preparing import ClipFile
@@ -193,7 +194,7 @@ def test_a_number_with_limits_of_its_own_is_told_as_no_ef(tmp_path: Path) -> Non
         assert words not in page
 
 
-def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> None:
+def test_films_and_similar_hearts_of_a_run(run: RunFolder, bright_segmenter: Path, tmp_path: Path) -> None:
     path = run.recordings("train")[0].path
     predictor = Predictor(load_model(run.path))
     results = list(Predictor(load_model(run.path), seconds_a_file=None).predict_many([path]))
@@ -204,8 +205,10 @@ def test_films_and_similar_hearts_of_a_run(run: RunFolder, tmp_path: Path) -> No
     assert "This very clip is among the recordings that were searched" in page
     assert "This clip is simulated: its number says nothing about a patient." in page
     assert "Clip 1 is simulated: its number" in page_of(tmp_path, *clips, PatientClip(result=PREDICTION))
-    without = page_of(tmp_path, *patient_clips(results, predictor, run.path, looks_for_similar=False))
-    assert "Similar hearts were not looked for." in without
+    outlined = {str(path): coreecho.segment(path, model=bright_segmenter)}
+    (clip,) = patient_clips(results, predictor, run.path, looks_for_similar=False, outlined=outlined)
+    assert clip.segmented is outlined[str(path)]
+    assert "Similar hearts were not looked for." in page_of(tmp_path, clip)
 
 
 def test_a_page_is_of_one_patient(run: RunFolder) -> None:

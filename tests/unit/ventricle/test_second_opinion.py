@@ -20,6 +20,7 @@ from coreecho.trust import ModelCalibration, calibrate, make_gate
 from coreecho.ventricle import second_opinion
 from coreecho.ventricle.gauging import gauge_segmentation
 from coreecho.ventricle.second_opinion import beside, find_second_opinion, judged_by_outline, with_second_opinions
+from coreecho.ventricle.segmentation import Segmentation
 
 
 def prediction(ef_percent: float, file: str = "a") -> Prediction:
@@ -81,13 +82,17 @@ def test_each_file_keeps_its_own(bright_segmenter: Path, bright_heart: Callable[
         PredictionFailure(file=str(paths[2]), error="no such file"),
     ]
     segmenter = load_segmenter(bright_segmenter)
-    first, second, third = with_second_opinions(predicted, paths, segmenter, seconds_a_file=None)
+    outlined: dict[str, Segmentation] = {}
+    first, second, third = with_second_opinions(predicted, paths, segmenter, seconds_a_file=None, outlined=outlined)
     assert isinstance(first, Prediction)
     assert isinstance(second, Prediction)
     assert first.segmentation_ef_percent == pytest.approx(heart.ef_percent, abs=2)
     assert second.segmentation_ef_percent is None
     assert any("no EF by the outline: has 5 frames" in note for note in second.notes)
     assert third is predicted[2]
+    # Whoever shows outlines need not look for them again.
+    assert outlined.keys() == {str(paths[0])}
+    assert outlined[str(paths[0])].mean_ef_percent == first.segmentation_ef_percent
 
 
 def test_which_segmenter_is_asked(bright_segmenter: Path) -> None:
