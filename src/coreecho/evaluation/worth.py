@@ -102,6 +102,7 @@ class Worth:
         by_spread: as the spread over clips does; None where there is one clip.
         by_doubt: as `Verdict.doubt` does: by one check alone; None where no gate has any.
         table: one row a recording: interval, probabilities, trust and reasons.
+        is_without_outline: the gate knows outlines, and none was looked at here.
     """
 
     calibration: Calibration
@@ -112,6 +113,7 @@ class Worth:
     by_spread: RiskCoverage | None
     by_doubt: RiskCoverage | None
     table: pd.DataFrame
+    is_without_outline: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON-able dictionary of the figures."""
@@ -222,9 +224,10 @@ class Worth:
             return ""
         kept, all_of_them = (f"{self.by_doubt.risk_at(share):.1f}" for share in (1 - SET_ASIDE, 1.0))
         words = f"If the {100 * SET_ASIDE:.0f} % most doubted clips are set aside, the rest err by {kept} EF points on"
+        outline = ". The outline, at which `predict` looks as well, is not asked here" if self.is_without_outline else ""
         if kept == all_of_them:
-            return f"{words} average, as all together do"
-        return f"{words} average; all together err by {all_of_them}"
+            return f"{words} average, as all together do{outline}"
+        return f"{words} average; all together err by {all_of_them}{outline}"
 
 
 def worth_of(
@@ -338,6 +341,7 @@ def worth_of_measured(
         by_spread=None if spread is None else risk_coverage(errors, spread),
         by_doubt=risk_coverage(errors, doubts) if doubts else None,
         table=table,
+        is_without_outline=calibrated.outlined_by is not None and measured.outlined_by is None,
     )
 
 
