@@ -224,7 +224,7 @@ class Worth:
             return ""
         kept, all_of_them = (f"{self.by_doubt.risk_at(share):.1f}" for share in (1 - SET_ASIDE, 1.0))
         words = f"If the {100 * SET_ASIDE:.0f} % most doubted clips are set aside, the rest err by {kept} EF points on"
-        outline = ". The outline, at which `predict` looks as well, is not asked here" if self.is_without_outline else ""
+        outline = ". The outline, at which `predict` looks, too, is not asked here" if self.is_without_outline else ""
         if kept == all_of_them:
             return f"{words} average, as all together do{outline}"
         return f"{words} average; all together err by {all_of_them}{outline}"

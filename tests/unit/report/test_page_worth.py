@@ -68,7 +68,7 @@ def test_the_page_shows_coverage_pictures_and_readers_of_the_runs_that_have_any(
     assert doubted.refusal_words in worth_section([shown(doubted)]).pictures[1].description
     assert not doubted.is_without_outline
     assert replace(doubted, is_without_outline=True).refusal_words.endswith(
-        "by 2.6. The outline, at which `predict` looks as well, is not asked here"
+        "by 2.6. The outline, at which `predict` looks, too, is not asked here"
     )
     assert any("Readers" in note for note in section.notes)
 
