@@ -32,9 +32,9 @@ test: env  ## run every test, and lint beside them
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: env
-	# Two processes on two cores; the libraries' own threads would only slow them down. What is compiled is kept, also
-	# where a machine is told not to: tests begin hundreds of processes.
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	# Three processes on two cores, since some tests wait; the libraries' own threads would only slow them down. What is
+	# compiled is kept, also where a machine is told not to: tests begin hundreds of processes.
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 
 lint: env  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
