@@ -1,5 +1,6 @@
 """What an EF is worth, drawn: reliability of P(EF < 40 %), and the error of those kept as the doubtful are refused."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from coreecho.evaluation.worth import RELIABILITY_THRESHOLD, Coverage, Worth
 from coreecho.report.pictures import BLUE, GREEN, GREY, SMALL, VERMILION, new_figure, save_figure
 
 SIZE = (5.6, 5.4)
-# Below the lowest point, on the axis of shares: one bin, and the next ones.
-_COUNTS_AT = (-0.08, -0.14, -0.20)
+# Below the lowest point, on the axis of shares: one bin, and the next ones where they are near; and how far numbers in
+# one row have to lie apart.
+_COUNTS_AT, _APART = (-0.08, -0.14, -0.20), 0.2 - 1e-9
 # Of fewer, a share is chance: none is told of a group, and curves begin where as many are kept.
 _LEAST = 10
 # Bins are joined until they have as many: fewer would have bars that cover all there is, and more would join those that
@@ -66,13 +68,14 @@ def draw_reliability(
         label=f"observed, {100 * worth.reliability.level:g} % interval",
         zorder=3,
     )
-    # How many they are stands below each point, in rows by turns: the means of bins, each a tenth wide, may lie side by
-    # side, and only the third next is at least two tenths away.
+    # How many they are stands below each point, in the first row with room: the means of bins, each a tenth wide, may
+    # lie side by side, and only the third next is at least two tenths away.
     words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": GREY}
-    for number, part in enumerate(bins):
-        axis.annotate(
-            f"n {part.num_recordings}", (part.mean_probability, _COUNTS_AT[number % len(_COUNTS_AT)]), **words
-        )
+    ends = dict.fromkeys(_COUNTS_AT, -math.inf)
+    for part in bins:
+        at = next((row for row, end in ends.items() if part.mean_probability - end >= _APART), _COUNTS_AT[-1])
+        ends[at] = part.mean_probability
+        axis.annotate(f"n {part.num_recordings}", (part.mean_probability, at), **words)
     # The legend has the strip above 1, where no point lies.
     axis.set(xlim=(-0.08, 1.08), ylim=(-0.25, 1.18), aspect="equal", yticks=np.linspace(0, 1, 6))
     axis.set_xlabel(f"Probability of an EF below {RELIABILITY_THRESHOLD:g} %")
